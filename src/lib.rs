@@ -1,0 +1,1 @@
+//! `humanllm`: an OpenAI-compatible server whose language model is a person at a terminal.
