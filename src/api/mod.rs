@@ -1,0 +1,215 @@
+//! The wire formats, and the meaning they share.
+//!
+//! A wire format is a module that turns request bytes into a [`Request`] and [`Reply`]s into
+//! events. The types here are what every format means; the modules know how it is written.
+//! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
+//! hands those in, so that every byte can be tested without a socket.
+
+mod error;
+mod housekeeping;
+mod item;
+pub mod responses;
+mod shell;
+
+pub use error::ApiError;
+pub use housekeeping::Housekeeping;
+pub use item::{Content, Item, ItemBody};
+pub use shell::{NoShellTool, ShellTool};
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// What a client asks of the model, whatever format it came in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The model the client named. Any name is served: the model is the person.
+    pub model: String,
+    /// Whether the client wants server-sent events rather than one JSON document.
+    pub stream: bool,
+    /// The conversation so far, oldest first.
+    pub items: Vec<Arc<Item>>,
+    /// The tools the client is ready to run.
+    pub tools: Vec<Tool>,
+    /// What identifies the thread, where the client says so (`thread_id`, `prompt_cache_key`…).
+    pub thread: Option<String>,
+    /// The form the client wants the answer in.
+    pub output_format: OutputFormat,
+    /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
+    pub purpose: Option<String>,
+    /// The request's own name for itself as it came: every field but the items.
+    pub params: Map<String, Value>,
+}
+
+impl Request {
+    /// The request as JSON, put together again for a person to read.
+    pub fn to_json(&self) -> Value {
+        let mut body = self.params.clone();
+        let items = self.items.iter().map(|item| item.raw.clone()).collect();
+        body.insert("input".into(), Value::Array(items));
+        Value::Object(body)
+    }
+}
+
+/// The form a client wants the final answer in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum OutputFormat {
+    /// Free text.
+    #[default]
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that is valid against a schema.
+    JsonSchema {
+        /// The client's name for the schema.
+        name: String,
+        /// The JSON Schema.
+        schema: Value,
+    },
+}
+
+/// A tool that a request offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// The wire type: `function`, `custom`, `namespace`, `web_search`, `local_shell`, …
+    pub kind: String,
+    /// The name to call it by; empty where the type alone names it.
+    pub name: String,
+    /// The namespace that holds it, for a function inside a `namespace` tool.
+    pub namespace: Option<String>,
+    /// What the client says it does.
+    pub description: String,
+    /// The tool as the client sent it.
+    pub raw: Value,
+}
+
+impl Tool {
+    /// The JSON Schema of the arguments, for a function that has one.
+    pub fn parameters(&self) -> Option<&Value> {
+        self.raw.get("parameters")
+    }
+
+    /// The schema of one named argument.
+    pub fn parameter(&self, name: &str) -> Option<&Value> {
+        self.parameters()?.get("properties")?.get(name)
+    }
+
+    /// The name for a person to read: `namespace.name`, the name, or the type.
+    pub fn title(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}.{}", self.name),
+            None if self.name.is_empty() => self.kind.clone(),
+            None => self.name.clone(),
+        }
+    }
+}
+
+/// The place of a message in a turn: Codex shows commentary at once and goes on waiting, and
+/// takes the final answer as the result of the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A note on the way.
+    Commentary,
+    /// The answer.
+    FinalAnswer,
+}
+
+impl Phase {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Commentary => "commentary",
+            Phase::FinalAnswer => "final_answer",
+        }
+    }
+}
+
+/// One thing the person puts into a response.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputItem {
+    /// Words for the user of the agent.
+    Message {
+        /// The words.
+        text: String,
+        /// Whether they are a note or the answer.
+        phase: Phase,
+    },
+    /// A call of a function that the request offers.
+    FunctionCall {
+        /// The namespace the function lives in. Codex 0.169 refuses a joined name.
+        namespace: Option<String>,
+        /// The name of the function.
+        name: String,
+        /// The arguments, a JSON object as text.
+        arguments: String,
+    },
+    /// A call of the built-in `local_shell` tool of older Codex versions.
+    LocalShellCall {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Where to run it; the client's own choice if absent.
+        working_directory: Option<String>,
+    },
+}
+
+/// How a response ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// As it should.
+    Completed,
+    /// With an error that the client shows or handles.
+    Failed {
+        /// What kind of failure; clients decide by it whether to try again.
+        code: FailureCode,
+        /// Words for the user.
+        message: String,
+    },
+}
+
+/// Why a response failed, in the codes that OpenAI's clients know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureCode {
+    /// The person will not answer this. Codex 0.169 shows the message once and does not retry.
+    InvalidPrompt,
+    /// The program is going away. Codex 0.169 retries, so that a restart goes unnoticed.
+    ServerError,
+}
+
+impl FailureCode {
+    /// The code on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureCode::InvalidPrompt => "invalid_prompt",
+            FailureCode::ServerError => "server_error",
+        }
+    }
+}
+
+/// What the person says to one request. An `End` closes the response, so nothing can follow it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// An item that leaves at once, while the response stays open.
+    Item(OutputItem),
+    /// The last items, and how the response ends.
+    End {
+        /// What to say before the end, in order.
+        items: Vec<OutputItem>,
+        /// How it ends.
+        ending: Ending,
+    },
+}
+
+impl Reply {
+    /// The items it carries.
+    pub fn items(&self) -> &[OutputItem] {
+        match self {
+            Reply::Item(item) => std::slice::from_ref(item),
+            Reply::End { items, .. } => items,
+        }
+    }
+
+    /// Whether it closes the response.
+    pub fn ends(&self) -> bool {
+        matches!(self, Reply::End { .. })
+    }
+}

@@ -1,0 +1,260 @@
+//! Which of the offered tools runs a shell command, and how it wants to be called.
+
+use serde_json::{Map, Value, json};
+
+use super::{OutputItem, Tool};
+
+/// The tool of a request that runs a shell command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShellTool {
+    name: String,
+    namespace: Option<String>,
+    shape: Shape,
+    /// The parameter that takes the working directory, where there is one.
+    workdir: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Shape {
+    /// The command is a string in this parameter.
+    Line(&'static str),
+    /// The command is an array of words in this parameter.
+    Words(&'static str),
+    /// The built-in tool, called with an item type of its own.
+    LocalShell,
+}
+
+/// The request offers no tool that runs a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this request offers no tool that runs a command")]
+pub struct NoShellTool;
+
+/// Names that agents give to their shell, best first: `exec_command` is what Codex 0.169 offers,
+/// the others are those of its older versions.
+const KNOWN: [&str; 4] = ["exec_command", "shell_command", "shell", "container.exec"];
+
+impl ShellTool {
+    /// Finds the shell among the tools of a request: one of the known names, else the built-in
+    /// `local_shell`, else any function with a `cmd` or `command` parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`NoShellTool`] if none of the tools takes a command.
+    pub fn find(tools: &[Tool]) -> Result<Self, NoShellTool> {
+        let functions = || tools.iter().filter(|tool| tool.kind == "function");
+        KNOWN
+            .iter()
+            .find_map(|name| {
+                let mut plain = functions().filter(|tool| tool.namespace.is_none());
+                plain.find(|tool| tool.name == *name)
+            })
+            .and_then(Self::from_function)
+            .or_else(|| {
+                let local = tools.iter().find(|tool| tool.kind == "local_shell")?;
+                Some(Self {
+                    name: local.kind.clone(),
+                    namespace: None,
+                    shape: Shape::LocalShell,
+                    workdir: Some("working_directory"),
+                })
+            })
+            .or_else(|| functions().find_map(Self::from_function))
+            .ok_or(NoShellTool)
+    }
+
+    fn from_function(tool: &Tool) -> Option<Self> {
+        let takes = |names: &[&'static str]| {
+            let mut names = names.iter().copied();
+            names.find(|name| tool.parameter(name).is_some())
+        };
+        let parameter = takes(&["cmd", "command"])?;
+        let is_array = match tool.parameter(parameter).and_then(|p| p.get("type")) {
+            Some(Value::String(kind)) => kind == "array",
+            Some(Value::Array(kinds)) => {
+                kinds.contains(&json!("array")) && !kinds.contains(&json!("string"))
+            }
+            _ => false,
+        };
+        Some(Self {
+            name: tool.name.clone(),
+            namespace: tool.namespace.clone(),
+            shape: if is_array {
+                Shape::Words(parameter)
+            } else {
+                Shape::Line(parameter)
+            },
+            workdir: takes(&["workdir", "cwd", "working_directory"]),
+        })
+    }
+
+    /// The name of the tool.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a call can say where the command runs.
+    pub fn takes_workdir(&self) -> bool {
+        self.workdir.is_some()
+    }
+
+    /// The call that runs `command`, in `workdir` if that is given and the tool can.
+    pub fn call(&self, command: &str, workdir: Option<&str>) -> OutputItem {
+        let words = || vec!["bash".to_owned(), "-lc".to_owned(), command.to_owned()];
+        let mut arguments = Map::new();
+        match self.shape {
+            Shape::LocalShell => {
+                return OutputItem::LocalShellCall {
+                    command: words(),
+                    working_directory: workdir.map(str::to_owned),
+                };
+            }
+            Shape::Line(parameter) => arguments.insert(parameter.into(), command.into()),
+            Shape::Words(parameter) => arguments.insert(parameter.into(), words().into()),
+        };
+        if let (Some(parameter), Some(workdir)) = (self.workdir, workdir) {
+            arguments.insert(parameter.into(), workdir.into());
+        }
+        OutputItem::FunctionCall {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            arguments: Value::Object(arguments).to_string(),
+        }
+    }
+}
+
+/// The command line that a call of any known shell would run, for showing it as a command.
+/// `arguments` is the text of the call.
+pub(crate) fn command_of(arguments: &str) -> Option<(String, Option<String>)> {
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    let command = match arguments.get("cmd").or_else(|| arguments.get("command"))? {
+        Value::String(line) => line.clone(),
+        Value::Array(words) => {
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            command_line(&words?)
+        }
+        _ => return None,
+    };
+    let workdir = ["workdir", "cwd", "working_directory"]
+        .iter()
+        .find_map(|name| arguments.get(*name)?.as_str())
+        .map(str::to_owned);
+    Some((command, workdir))
+}
+
+/// One line for an argument vector: the script itself where a shell is asked to run one.
+pub(crate) fn command_line(words: &[&str]) -> String {
+    match words {
+        [_shell, flag, script] if matches!(*flag, "-c" | "-lc" | "-Command") => (*script).into(),
+        words => words.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::responses::read_tools;
+    use super::*;
+
+    fn call(tools: Value, workdir: Option<&str>) -> Result<OutputItem, NoShellTool> {
+        let tools = read_tools(Some(&tools)).unwrap();
+        Ok(ShellTool::find(&tools)?.call("ls 'a b'", workdir))
+    }
+
+    fn function(name: &str, properties: Value) -> Value {
+        json!({"type": "function", "name": name,
+            "parameters": {"type": "object", "properties": properties}})
+    }
+
+    #[test]
+    fn every_shell_is_called_in_its_own_shape() {
+        let line = json!({"type": "string"});
+        let words = json!({"type": "array", "items": {"type": "string"}});
+        let table = [
+            (
+                function("exec_command", json!({"cmd": line, "workdir": line})),
+                json!({"cmd": "ls 'a b'", "workdir": "/tmp"}),
+            ),
+            (
+                function("shell_command", json!({"command": line, "workdir": line})),
+                json!({"command": "ls 'a b'", "workdir": "/tmp"}),
+            ),
+            (
+                function("shell", json!({"command": words, "workdir": line})),
+                json!({"command": ["bash", "-lc", "ls 'a b'"], "workdir": "/tmp"}),
+            ),
+            (
+                function("container.exec", json!({"command": words})),
+                json!({"command": ["bash", "-lc", "ls 'a b'"]}),
+            ),
+            (
+                function(
+                    "run_it",
+                    json!({"command": {"type": ["string", "null"]}, "cwd": line}),
+                ),
+                json!({"command": "ls 'a b'", "cwd": "/tmp"}),
+            ),
+        ];
+        for (tool, expected) in table {
+            let name = tool["name"].as_str().unwrap().to_owned();
+            let item = call(json!([{"type": "web_search"}, tool]), Some("/tmp")).unwrap();
+            let OutputItem::FunctionCall {
+                name: called,
+                arguments,
+                ..
+            } = item
+            else {
+                panic!("{name}: {item:?}");
+            };
+            assert_eq!(called, name);
+            assert_eq!(
+                serde_json::from_str::<Value>(&arguments).unwrap(),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_built_in_shell_has_an_item_of_its_own() {
+        assert_eq!(
+            call(json!([{"type": "local_shell"}]), Some("/tmp")),
+            Ok(OutputItem::LocalShellCall {
+                command: vec!["bash".into(), "-lc".into(), "ls 'a b'".into()],
+                working_directory: Some("/tmp".into()),
+            })
+        );
+    }
+
+    #[test]
+    fn a_known_name_wins_and_nothing_is_made_up() {
+        let line = json!({"type": "string"});
+        let tools = json!([
+            function("other", json!({"cmd": line})),
+            function("shell_command", json!({"command": line})),
+            function("exec_command", json!({"cmd": line}))
+        ]);
+        let item = call(tools, None).unwrap();
+        assert!(matches!(item, OutputItem::FunctionCall { name, .. } if name == "exec_command"));
+        assert_eq!(
+            call(json!([function("add", json!({"a": line}))]), None),
+            Err(NoShellTool)
+        );
+        assert_eq!(call(json!([]), None), Err(NoShellTool));
+    }
+
+    #[test]
+    fn commands_are_read_back_as_they_were_typed() {
+        let read = |arguments: Value| command_of(&arguments.to_string());
+        assert_eq!(read(json!({"cmd": "ls"})), Some(("ls".into(), None)));
+        assert_eq!(
+            read(json!({"command": ["bash", "-lc", "a | b"], "workdir": "/x"})),
+            Some(("a | b".into(), Some("/x".into())))
+        );
+        assert_eq!(
+            read(json!({"command": ["ls", "-l"]})),
+            Some(("ls -l".into(), None))
+        );
+        assert_eq!(read(json!({"x": 1})), None);
+    }
+}

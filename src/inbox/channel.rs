@@ -1,0 +1,209 @@
+//! The two ends of a request: the server waits at one, the person answers at the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::api::{Ending, Housekeeping, OutputItem, Phase, Reply, Request};
+
+/// Identifies a request for as long as the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(u64);
+
+/// Something that happened to a request, on its way to the person.
+#[derive(Debug)]
+pub enum Event {
+    /// A client asks.
+    Arrived(Box<Arrival>),
+    /// A reply was handed to the client's connection.
+    Delivered {
+        /// The request.
+        id: RequestId,
+        /// The reply, as numbered by [`Responder::send`].
+        ticket: u64,
+    },
+    /// The client went away before the response had ended.
+    Gone {
+        /// The request.
+        id: RequestId,
+    },
+}
+
+/// A request that has just come in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its name.
+    pub id: RequestId,
+    /// What it asks.
+    pub request: Request,
+    /// The program that asks, in the words of its headers.
+    pub agent: String,
+    /// Who answers it.
+    pub answerer: Answerer,
+}
+
+/// Who answers a request.
+#[derive(Debug)]
+pub enum Answerer {
+    /// The person, through this.
+    Person(Responder),
+    /// The program has answered already.
+    Program(Housekeeping),
+}
+
+/// The person's end of an open request. Dropping it without an end tells the client that the
+/// response has failed.
+#[derive(Debug)]
+pub struct Responder {
+    replies: mpsc::UnboundedSender<(u64, Reply)>,
+    next_ticket: u64,
+}
+
+impl Responder {
+    /// Hands a reply over and returns its ticket, by which its delivery is told; `None` when the
+    /// client is gone.
+    pub fn send(&mut self, reply: Reply) -> Option<u64> {
+        let ticket = self.next_ticket;
+        self.replies.send((ticket, reply)).ok()?;
+        self.next_ticket += 1;
+        Some(ticket)
+    }
+}
+
+/// No more requests can wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The limit is reached.
+    #[error("{0} requests are waiting for the person already; try again later")]
+    Full(usize),
+    /// The program is going away.
+    #[error("the server is shutting down")]
+    Closed,
+}
+
+/// Where the server hands requests in.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    events: mpsc::UnboundedSender<Event>,
+    places: Arc<Semaphore>,
+    limit: usize,
+    next_id: Arc<AtomicU64>,
+}
+
+/// The channel between server and person, with room for `limit` open requests.
+pub fn channel(limit: usize) -> (Intake, mpsc::UnboundedReceiver<Event>) {
+    let (events, receiver) = mpsc::unbounded_channel();
+    let intake = Intake {
+        events,
+        places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
+        limit,
+        next_id: Arc::default(),
+    };
+    (intake, receiver)
+}
+
+impl Intake {
+    /// Whether a request would be taken now, so that a full server need not read its body.
+    ///
+    /// # Errors
+    ///
+    /// Why it would not.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.events.is_closed() {
+            Err(Refusal::Closed)
+        } else if self.places.available_permits() == 0 {
+            Err(Refusal::Full(self.limit))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts a request before the person; or, with `housekeeping`, answers it and only tells the
+    /// person.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] if too many are waiting or nobody will ever answer.
+    pub fn open(
+        &self,
+        request: Request,
+        agent: String,
+        housekeeping: Option<Housekeeping>,
+    ) -> Result<Pending, Refusal> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| Refusal::Full(self.limit))?;
+        let id = RequestId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let (replies, receiver) = mpsc::unbounded_channel();
+        let mut responder = Responder {
+            replies,
+            next_ticket: 0,
+        };
+        let answerer = match housekeeping {
+            Some(housekeeping) => {
+                responder.send(Reply::End {
+                    items: vec![OutputItem::Message {
+                        text: housekeeping.answer.clone(),
+                        phase: Phase::FinalAnswer,
+                    }],
+                    ending: Ending::Completed,
+                });
+                Answerer::Program(housekeeping)
+            }
+            None => Answerer::Person(responder),
+        };
+        let arrival = Arrival {
+            id,
+            request,
+            agent,
+            answerer,
+        };
+        self.events
+            .send(Event::Arrived(Box::new(arrival)))
+            .map_err(|_| Refusal::Closed)?;
+        Ok(Pending {
+            id,
+            replies: receiver,
+            events: self.events.clone(),
+            ended: false,
+            _place: place,
+        })
+    }
+}
+
+/// The server's end of an open request. Dropping it before the end was delivered tells the person
+/// that the client is gone.
+#[derive(Debug)]
+pub struct Pending {
+    id: RequestId,
+    replies: mpsc::UnboundedReceiver<(u64, Reply)>,
+    events: mpsc::UnboundedSender<Event>,
+    ended: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Pending {
+    /// The next reply with its ticket; `None` when there will never be one because the person's
+    /// side is gone.
+    pub async fn next(&mut self) -> Option<(u64, Reply)> {
+        self.replies.recv().await
+    }
+
+    /// Tells the person that a reply was handed to the connection; `end` if it was the last.
+    pub fn delivered(&mut self, ticket: u64, end: bool) {
+        self.ended |= end;
+        // Nobody to tell is no error: the program is going away.
+        let _ = self.events.send(Event::Delivered {
+            id: self.id,
+            ticket,
+        });
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.events.send(Event::Gone { id: self.id });
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A conversation: the requests of one thread, and what was said to them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::channel::{RequestId, Responder};
+use crate::api::{Item, OutputItem, Request, ShellTool, Tool};
+
+/// Identifies a conversation for as long as the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConversationId(pub(super) u64);
+
+/// The requests of one thread: an agent sends the whole thread with every request, so the newest
+/// request is the conversation.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Its name.
+    pub id: ConversationId,
+    /// The program on the other side.
+    pub agent: String,
+    /// Why the program answered by itself, if it did.
+    pub automatic: Option<&'static str>,
+    /// When something last happened.
+    pub last_activity: Timestamp,
+    pub(super) title: String,
+    pub(super) request: Request,
+    pub(super) seen: Vec<Timestamp>,
+    pub(super) new_from: usize,
+    pub(super) continued: bool,
+    pub(super) open: VecDeque<OpenRequest>,
+    pub(super) said: Vec<Said>,
+    pub(super) closed: Closed,
+}
+
+/// A request that waits for the person.
+#[derive(Debug)]
+pub(super) struct OpenRequest {
+    pub id: RequestId,
+    pub responder: Responder,
+    pub arrived: Timestamp,
+    /// The request, while another one of the conversation is answered first.
+    pub queued: Option<Request>,
+}
+
+/// Something the person said that the client has not sent back yet.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// What.
+    pub words: Words,
+    /// As it was typed.
+    pub typed: String,
+    /// When.
+    pub at: Timestamp,
+    /// How far it got.
+    pub state: Delivery,
+    pub(super) request: RequestId,
+    pub(super) ticket: u64,
+}
+
+/// What a person can say to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Words {
+    /// An output item of the response.
+    Item(OutputItem),
+    /// Why the request will not be answered.
+    Rejection(String),
+}
+
+/// How far something that was said got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// On its way.
+    Sent,
+    /// Handed to the client's connection.
+    Delivered,
+    /// The client went away first.
+    Undelivered,
+}
+
+/// How the last response of a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    Answered,
+    ClientGone,
+}
+
+/// What a conversation is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A client waits for the person.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Everything was answered.
+    Answered,
+    /// The client went away without an answer.
+    ClientGone,
+}
+
+impl Conversation {
+    pub(super) fn new(id: ConversationId, request: Request, agent: String, now: Timestamp) -> Self {
+        let after_model = request.items.iter().rposition(|item| item.is_from_model());
+        let new_from = after_model.map_or(0, |index| index + 1);
+        let mut conversation = Self {
+            id,
+            agent,
+            automatic: None,
+            last_activity: now,
+            title: String::new(),
+            seen: vec![now; request.items.len()],
+            new_from,
+            continued: new_from > 0,
+            request,
+            open: VecDeque::new(),
+            said: Vec::new(),
+            closed: Closed::Answered,
+        };
+        conversation.title = conversation.make_title();
+        conversation
+    }
+
+    /// The first line of what was asked first.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The newest request.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The items of the newest request, oldest first.
+    pub fn items(&self) -> &[Arc<Item>] {
+        &self.request.items
+    }
+
+    /// When the item at `index` was first seen.
+    pub fn seen(&self, index: usize) -> Option<Timestamp> {
+        self.seen.get(index).copied()
+    }
+
+    /// The first item that came since the last reply.
+    pub fn new_from(&self) -> usize {
+        self.new_from
+    }
+
+    /// Whether there was something before what is new.
+    pub fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// What was said to the newest request, oldest first.
+    pub fn said(&self) -> &[Said] {
+        &self.said
+    }
+
+    /// The tools that the newest request offers.
+    pub fn tools(&self) -> &[Tool] {
+        &self.request.tools
+    }
+
+    /// The tool that runs a shell command, if one is offered.
+    pub fn shell(&self) -> Option<ShellTool> {
+        ShellTool::find(&self.request.tools).ok()
+    }
+
+    /// What the conversation is doing.
+    pub fn status(&self) -> Status {
+        match (self.open.front(), self.closed) {
+            (Some(open), _) => Status::Waiting {
+                since: open.arrived,
+            },
+            (None, Closed::Answered) => Status::Answered,
+            (None, Closed::ClientGone) => Status::ClientGone,
+        }
+    }
+
+    /// Whether a client waits for the person.
+    pub fn is_waiting(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// How many requests of this conversation wait; more than one if the agent asks in parallel.
+    pub fn waiting(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether something was already said to the request that waits.
+    pub fn has_said(&self) -> bool {
+        let current = self.open.front().map(|open| open.id);
+        self.said.iter().any(|said| Some(said.request) == current)
+    }
+
+    /// The newest item that is worth a line in the inbox.
+    pub fn newest(&self) -> Option<&Arc<Item>> {
+        let new = self.items().get(self.new_from..).unwrap_or_default();
+        let worth = |item: &&Arc<Item>| !item.is_boilerplate();
+        new.iter().rev().find(worth).or(self.items().last())
+    }
+
+    /// The thread that a draft belongs to, the same after a restart of the program: the client's
+    /// own name for it, else the fingerprint of how it began.
+    pub fn draft_key(&self) -> String {
+        match &self.request.thread {
+            Some(thread) => thread.clone(),
+            None => {
+                let first = self.items().iter().find(|item| item.is_prompt());
+                format!("{:016x}", first.map_or(0, |item| item.fingerprint))
+            }
+        }
+    }
+
+    /// Makes `request` the conversation and finds out what is new in it.
+    pub(super) fn adopt(&mut self, mut request: Request, now: Timestamp) {
+        let old = std::mem::take(&mut self.request.items);
+        let pairs = old.iter().zip(&mut request.items);
+        let mut common = 0;
+        for (old, new) in pairs.take_while(|(old, new)| old.fingerprint == new.fingerprint) {
+            // One copy of what every request brings again.
+            *new = Arc::clone(old);
+            common += 1;
+        }
+        let is_retry = common == old.len() && common == request.items.len();
+        if !is_retry {
+            let echoed = request.items[common..].iter();
+            let echoed = echoed.take_while(|item| common == old.len() && item.is_from_model());
+            self.new_from = common + echoed.count();
+            self.continued = true;
+            self.said.clear();
+        }
+        self.seen.truncate(common);
+        self.seen.resize(request.items.len(), now);
+        self.request = request;
+        if self.title.is_empty() {
+            self.title = self.make_title();
+        }
+    }
+
+    /// Whether `request`, which names no thread, goes on with this conversation, which does not
+    /// either: it begins with all that was here and goes on from there, or it is the same again
+    /// after the client had lost its connection.
+    pub(super) fn is_continued_by(&self, request: &Request) -> bool {
+        let (old, new) = (self.items(), &request.items);
+        let begins = new.len() >= old.len()
+            && old
+                .iter()
+                .zip(new)
+                .all(|(a, b)| a.fingerprint == b.fingerprint);
+        let is_retry = self.open.is_empty() && self.closed == Closed::ClientGone;
+        begins && self.request.thread.is_none() && (new.len() > old.len() || is_retry)
+    }
+
+    fn make_title(&self) -> String {
+        let items = self.items();
+        let prompt = items.iter().find(|item| item.is_prompt()).or(items.first());
+        let text = prompt.map(|item| item.text()).unwrap_or_default();
+        let line = text.lines().find(|line| !line.trim().is_empty());
+        line.unwrap_or_default().trim().chars().take(200).collect()
+    }
+}

@@ -1,0 +1,334 @@
+//! What waits for the person, and what has been said: the place where server and terminal meet.
+//!
+//! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
+//! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
+
+mod channel;
+mod conversation;
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+pub use channel::{
+    Answerer, Arrival, Event, Intake, Pending, Refusal, RequestId, Responder, channel,
+};
+use conversation::{Closed, OpenRequest};
+pub use conversation::{Conversation, ConversationId, Delivery, Said, Status, Words};
+
+use crate::api::{Ending, OutputItem, Phase, Reply, Request};
+
+/// How many conversations are kept; the oldest that nobody waits in goes first.
+const MOST_CONVERSATIONS: usize = 500;
+
+/// All conversations, newest activity first.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    conversations: Vec<Conversation>,
+    threads: HashMap<String, ConversationId>,
+    requests: HashMap<RequestId, ConversationId>,
+    next_id: u64,
+}
+
+/// What an [`Event`] changed, for whoever draws it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A request came in.
+    Arrived {
+        /// Where.
+        conversation: ConversationId,
+        /// Whether the program has answered it already.
+        automatic: bool,
+        /// Whether it is the one that the conversation now shows; else it waits behind another.
+        current: bool,
+    },
+    /// A reply reached the client.
+    Delivered {
+        /// Where.
+        conversation: ConversationId,
+    },
+    /// A client went away.
+    ClientGone {
+        /// Where.
+        conversation: ConversationId,
+        /// What had been said and did not reach it, as it was typed.
+        returned: Vec<String>,
+    },
+}
+
+/// Why a reply could not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// No request is open in the conversation.
+    #[error("nobody waits here; the text is kept for the next request")]
+    NobodyWaits,
+    /// The client went away.
+    #[error("the client is gone; the text is kept")]
+    ClientGone,
+}
+
+impl Inbox {
+    /// All conversations, newest activity first.
+    pub fn conversations(&self) -> &[Conversation] {
+        &self.conversations
+    }
+
+    /// One conversation.
+    pub fn get(&self, id: ConversationId) -> Option<&Conversation> {
+        self.conversations
+            .iter()
+            .find(|conversation| conversation.id == id)
+    }
+
+    /// The place of a conversation in the list.
+    pub fn position(&self, id: ConversationId) -> Option<usize> {
+        self.conversations
+            .iter()
+            .position(|conversation| conversation.id == id)
+    }
+
+    /// How many requests wait for the person.
+    pub fn waiting(&self) -> usize {
+        self.conversations.iter().map(Conversation::waiting).sum()
+    }
+
+    /// The conversation that has waited longest.
+    pub fn longest_waiting(&self) -> Option<&Conversation> {
+        let waiting = self.conversations.iter().filter(|c| c.is_waiting());
+        waiting.min_by_key(|c| match c.status() {
+            Status::Waiting { since } => since,
+            _ => Timestamp::MAX,
+        })
+    }
+
+    /// Takes an event in. `None` if it changed nothing that can be seen.
+    pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
+        let change = match event {
+            Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
+            Event::Delivered { id, ticket } => self.delivered(id, ticket),
+            Event::Gone { id } => self.gone(id, now),
+        };
+        self.tidy();
+        change
+    }
+
+    /// Says something to the request that waits in a conversation. `typed` is the text as the
+    /// person typed it, which comes back should the client not get it.
+    ///
+    /// # Errors
+    ///
+    /// A [`ReplyError`] if there is nobody to say it to; nothing is sent then.
+    pub fn reply(
+        &mut self,
+        id: ConversationId,
+        reply: Reply,
+        typed: &str,
+        now: Timestamp,
+    ) -> Result<(), ReplyError> {
+        let conversation = self.get_mut(id).ok_or(ReplyError::NobodyWaits)?;
+        let open = conversation
+            .open
+            .front_mut()
+            .ok_or(ReplyError::NobodyWaits)?;
+        let request = open.id;
+        let Some(ticket) = open.responder.send(reply.clone()) else {
+            // The news of it is on its way; the text must not be.
+            self.gone(request, now);
+            self.tidy();
+            return Err(ReplyError::ClientGone);
+        };
+        let ends = reply.ends();
+        let words: Vec<Words> = match reply {
+            Reply::Item(item) => vec![Words::Item(item)],
+            Reply::End { items, ending } => {
+                let items = items.into_iter().map(Words::Item);
+                let rejection = match ending {
+                    Ending::Failed { message, .. } => Some(Words::Rejection(message)),
+                    Ending::Completed => None,
+                };
+                items.chain(rejection).collect()
+            }
+        };
+        conversation
+            .said
+            .extend(words.into_iter().map(|words| Said {
+                words,
+                typed: typed.to_owned(),
+                at: now,
+                state: Delivery::Sent,
+                request,
+                ticket,
+            }));
+        conversation.last_activity = now;
+        if ends {
+            conversation.closed = Closed::Answered;
+            conversation.open.pop_front();
+            Self::next_in_line(conversation, now);
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
+        let Arrival {
+            id,
+            request,
+            agent,
+            answerer,
+        } = arrival;
+        let found = match &request.thread {
+            Some(thread) => self.threads.get(thread).copied(),
+            None => {
+                let mut all = self.conversations.iter();
+                all.find(|c| c.is_continued_by(&request)).map(|c| c.id)
+            }
+        };
+        // A request that begins a conversation is shown at once; one that goes on with it may
+        // have to queue.
+        let (index, mut queued) = match found.and_then(|id| self.position(id)) {
+            Some(index) => (index, Some(request)),
+            None => (self.begin(request, agent, now), None),
+        };
+        let conversation = &mut self.conversations[index];
+        self.requests.insert(id, conversation.id);
+        conversation.last_activity = now;
+        let mut current = true;
+        let automatic = match answerer {
+            Answerer::Person(responder) => {
+                current = conversation.open.is_empty();
+                if let Some(request) = queued.take_if(|_| current) {
+                    conversation.adopt(request, now);
+                }
+                let open = OpenRequest {
+                    id,
+                    responder,
+                    arrived: now,
+                    queued,
+                };
+                conversation.open.push_back(open);
+                conversation.automatic = None;
+                false
+            }
+            Answerer::Program(housekeeping) => {
+                if let Some(request) = queued.take().filter(|_| conversation.open.is_empty()) {
+                    conversation.adopt(request, now);
+                }
+                conversation.automatic = Some(housekeeping.purpose);
+                conversation.said.push(Said {
+                    words: Words::Item(OutputItem::Message {
+                        text: housekeeping.answer,
+                        phase: Phase::FinalAnswer,
+                    }),
+                    typed: String::new(),
+                    at: now,
+                    state: Delivery::Sent,
+                    request: id,
+                    ticket: 0,
+                });
+                true
+            }
+        };
+        Change::Arrived {
+            conversation: conversation.id,
+            automatic,
+            current,
+        }
+    }
+
+    /// Begins a conversation and returns its place.
+    fn begin(&mut self, request: Request, agent: String, now: Timestamp) -> usize {
+        let id = ConversationId(self.next_id);
+        self.next_id += 1;
+        if let Some(thread) = &request.thread {
+            self.threads.insert(thread.clone(), id);
+        }
+        self.conversations
+            .push(Conversation::new(id, request, agent, now));
+        self.conversations.len() - 1
+    }
+
+    fn delivered(&mut self, id: RequestId, ticket: u64) -> Option<Change> {
+        let conversation = self.of_request(id)?;
+        let said = conversation.said.iter_mut();
+        for said in said.filter(|said| said.request == id && said.ticket == ticket) {
+            said.state = Delivery::Delivered;
+        }
+        let is_open = conversation.open.iter().any(|open| open.id == id);
+        let mut said = conversation.said.iter();
+        let is_done = !is_open && !said.any(|s| s.request == id && s.state == Delivery::Sent);
+        let conversation = conversation.id;
+        if is_done {
+            self.requests.remove(&id);
+        }
+        Some(Change::Delivered { conversation })
+    }
+
+    fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
+        let conversation = self.of_request(id)?;
+        let mut returned: Vec<String> = Vec::new();
+        for said in conversation
+            .said
+            .iter_mut()
+            .filter(|said| said.request == id)
+        {
+            if said.state == Delivery::Sent {
+                said.state = Delivery::Undelivered;
+                if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
+                    returned.push(said.typed.clone());
+                }
+            }
+        }
+        let was_current = conversation.open.front().is_some_and(|open| open.id == id);
+        conversation.open.retain(|open| open.id != id);
+        conversation.closed = Closed::ClientGone;
+        conversation.last_activity = now;
+        if was_current {
+            Self::next_in_line(conversation, now);
+        }
+        let conversation = conversation.id;
+        self.requests.remove(&id);
+        Some(Change::ClientGone {
+            conversation,
+            returned,
+        })
+    }
+
+    /// Makes the next request of the conversation the one that is shown.
+    fn next_in_line(conversation: &mut Conversation, now: Timestamp) {
+        let next = conversation
+            .open
+            .front_mut()
+            .and_then(|open| open.queued.take());
+        if let Some(request) = next {
+            conversation.adopt(request, now);
+        }
+    }
+
+    fn of_request(&mut self, id: RequestId) -> Option<&mut Conversation> {
+        let conversation = *self.requests.get(&id)?;
+        self.get_mut(conversation)
+    }
+
+    fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        self.conversations
+            .iter_mut()
+            .find(|conversation| conversation.id == id)
+    }
+
+    /// Newest first, and not too many.
+    fn tidy(&mut self) {
+        self.conversations
+            .sort_by_key(|c| std::cmp::Reverse(c.last_activity));
+        while self.conversations.len() > MOST_CONVERSATIONS {
+            let Some(index) = self.conversations.iter().rposition(|c| !c.is_waiting()) else {
+                return;
+            };
+            let dropped = self.conversations.remove(index).id;
+            self.threads.retain(|_, id| *id != dropped);
+            self.requests.retain(|_, id| *id != dropped);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::{FailureCode, responses};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn user(text: &str) -> Value {
+    json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+}
+
+fn assistant(text: &str) -> Value {
+    json!({"type": "message", "role": "assistant", "id": "msg_1",
+        "content": [{"type": "output_text", "text": text}]})
+}
+
+fn request(thread: Option<&str>, input: Value) -> Request {
+    let body = json!({"model": "m", "input": input, "prompt_cache_key": thread});
+    responses::parse(body.to_string().as_bytes()).unwrap()
+}
+
+fn note(text: &str) -> Reply {
+    Reply::Item(OutputItem::Message {
+        text: text.into(),
+        phase: Phase::Commentary,
+    })
+}
+
+fn answer(text: &str) -> Reply {
+    Reply::End {
+        items: vec![OutputItem::Message {
+            text: text.into(),
+            phase: Phase::FinalAnswer,
+        }],
+        ending: Ending::Completed,
+    }
+}
+
+/// An inbox with the channel that feeds it.
+struct Desk {
+    intake: Intake,
+    events: tokio::sync::mpsc::UnboundedReceiver<Event>,
+    inbox: Inbox,
+    clock: i64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let (intake, events) = channel(3);
+        Self {
+            intake,
+            events,
+            inbox: Inbox::default(),
+            clock: 0,
+        }
+    }
+
+    fn ask(&mut self, thread: Option<&str>, input: Value) -> (Pending, ConversationId) {
+        self.take();
+        let pending = self
+            .intake
+            .open(request(thread, input), "test".into(), None)
+            .unwrap();
+        match self.take().as_slice() {
+            [
+                Change::Arrived {
+                    conversation,
+                    automatic: false,
+                    ..
+                },
+            ] => (pending, *conversation),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn take(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            self.clock += 1;
+            changes.extend(self.inbox.apply(event, at(self.clock)));
+        }
+        changes
+    }
+
+    fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
+        self.clock += 1;
+        self.inbox.reply(id, reply, "typed", at(self.clock))
+    }
+
+    fn new_texts(&self, id: ConversationId) -> Vec<String> {
+        let conversation = self.inbox.get(id).unwrap();
+        let new = &conversation.items()[conversation.new_from()..];
+        new.iter().map(|item| item.text()).collect()
+    }
+}
+
+fn next(pending: &mut Pending) -> Option<(u64, Reply)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(pending.next())
+}
+
+#[test]
+fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
+    let mut desk = Desk::new();
+    let (mut first, id) = desk.ask(Some("t"), json!([user("hello")]));
+    assert_eq!(desk.new_texts(id), ["hello"]);
+    desk.say(id, answer("hi")).unwrap();
+    let (ticket, reply) = next(&mut first).unwrap();
+    assert_eq!(reply, answer("hi"));
+    first.delivered(ticket, true);
+    drop(first);
+    assert_eq!(desk.take(), [Change::Delivered { conversation: id }]);
+    assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
+    assert!(desk.inbox.requests.is_empty());
+
+    let (_second, again) = desk.ask(
+        Some("t"),
+        json!([user("hello"), assistant("hi"), user("more")]),
+    );
+    assert_eq!(again, id);
+    assert_eq!(desk.new_texts(id), ["more"]);
+    assert!(
+        desk.inbox.get(id).unwrap().said().is_empty(),
+        "the client has it: {:?}",
+        desk.inbox
+    );
+    let (_other, other) = desk.ask(Some("u"), json!([user("hello")]));
+    assert_ne!(other, id);
+    assert_eq!(desk.inbox.conversations()[0].id, other, "newest first");
+}
+
+#[test]
+fn a_client_that_names_no_thread_is_known_by_its_items() {
+    let mut desk = Desk::new();
+    let (_a, first) = desk.ask(None, json!([user("hello")]));
+    let (_b, same_words) = desk.ask(None, json!([user("hello")]));
+    assert_ne!(first, same_words, "somebody else may say hello too");
+    desk.say(first, answer("hi")).unwrap();
+    desk.say(same_words, answer("ho")).unwrap();
+    let (c, next) = desk.ask(None, json!([user("hello"), assistant("ho"), user("more")]));
+    assert!([first, same_words].contains(&next));
+    drop(c);
+    let (_d, new) = desk.ask(Some("named"), json!([user("hello"), assistant("ho")]));
+    assert!(![first, same_words].contains(&new));
+}
+
+#[test]
+fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
+    let mut desk = Desk::new();
+    for thread in [None, Some("t")] {
+        let (mut lost, id) = desk.ask(thread, json!([user("slow")]));
+        desk.say(id, note("one moment")).unwrap();
+        let (ticket, _) = next(&mut lost).unwrap();
+        lost.delivered(ticket, false);
+        drop(lost);
+        desk.take();
+        assert_eq!(desk.inbox.get(id).unwrap().status(), Status::ClientGone);
+        let (_back, again) = desk.ask(thread, json!([user("slow")]));
+        assert_eq!(again, id);
+        let conversation = desk.inbox.get(id).unwrap();
+        assert!(conversation.is_waiting());
+        assert_eq!(conversation.said().len(), 1);
+        assert_eq!(desk.new_texts(id), ["slow"]);
+        desk.say(id, answer("done")).unwrap();
+    }
+}
+
+#[test]
+fn what_did_not_reach_the_client_comes_back() {
+    let mut desk = Desk::new();
+    let (pending, id) = desk.ask(Some("t"), json!([user("hello")]));
+    desk.say(id, note("unread")).unwrap();
+    drop(pending);
+    assert_eq!(
+        desk.take(),
+        [Change::ClientGone {
+            conversation: id,
+            returned: vec!["typed".into()]
+        }]
+    );
+    assert_eq!(desk.say(id, note("more")), Err(ReplyError::NobodyWaits));
+
+    let (pending, id) = desk.ask(Some("t"), json!([user("hello")]));
+    drop(pending);
+    assert_eq!(desk.say(id, note("more")), Err(ReplyError::ClientGone));
+    assert_eq!(desk.inbox.waiting(), 0);
+}
+
+#[test]
+fn parallel_requests_of_a_thread_are_answered_in_turn() {
+    let mut desk = Desk::new();
+    let (mut first, id) = desk.ask(Some("t"), json!([user("one")]));
+    let (mut second, same) = desk.ask(Some("t"), json!([user("two")]));
+    assert_eq!((same, desk.inbox.waiting()), (id, 2));
+    assert_eq!(desk.new_texts(id), ["one"]);
+    desk.say(id, answer("1")).unwrap();
+    assert_eq!(desk.new_texts(id), ["two"]);
+    desk.say(id, answer("2")).unwrap();
+    assert_eq!(next(&mut first).unwrap().1, answer("1"));
+    assert_eq!(next(&mut second).unwrap().1, answer("2"));
+}
+
+#[test]
+fn the_number_of_waiting_requests_is_limited() {
+    let mut desk = Desk::new();
+    let held: Vec<_> = (0..3).map(|_| desk.ask(None, json!("x")).0).collect();
+    assert_eq!(desk.intake.check(), Err(Refusal::Full(3)));
+    let refused = desk
+        .intake
+        .open(request(None, json!("x")), String::new(), None);
+    assert_eq!(refused.unwrap_err(), Refusal::Full(3));
+    drop(held);
+    assert_eq!(desk.intake.check(), Ok(()));
+    drop(desk.events);
+    assert_eq!(desk.intake.check(), Err(Refusal::Closed));
+}
+
+#[test]
+fn leaving_ends_every_open_response() {
+    let mut desk = Desk::new();
+    let (mut pending, _) = desk.ask(None, json!("x"));
+    drop(desk.inbox);
+    assert_eq!(next(&mut pending), None);
+}
+
+#[test]
+fn a_rejection_is_what_was_said() {
+    let mut desk = Desk::new();
+    let (_pending, id) = desk.ask(None, json!("x"));
+    let message = "not today".to_owned();
+    let ending = Ending::Failed {
+        code: FailureCode::InvalidPrompt,
+        message: message.clone(),
+    };
+    desk.say(
+        id,
+        Reply::End {
+            items: vec![],
+            ending,
+        },
+    )
+    .unwrap();
+    let conversation = desk.inbox.get(id).unwrap();
+    assert_eq!(conversation.said()[0].words, Words::Rejection(message));
+    assert_eq!(conversation.status(), Status::Answered);
+}
+
+#[test]
+fn old_conversations_make_room_but_waiting_ones_stay() {
+    let mut desk = Desk::new();
+    let (_waiting, id) = desk.ask(Some("first"), json!("wait for me"));
+    for index in 0..MOST_CONVERSATIONS + 5 {
+        let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x"));
+        desk.say(id, answer("y")).unwrap();
+    }
+    assert_eq!(desk.inbox.conversations().len(), MOST_CONVERSATIONS);
+    assert!(desk.inbox.get(id).is_some());
+    assert_eq!(desk.inbox.threads.len(), MOST_CONVERSATIONS);
+}

@@ -1,0 +1,125 @@
+//! The HTTP server: routes, who may use them, and how bytes travel. What they mean is in
+//! [`crate::api`]; who answers is behind the [`Intake`].
+
+mod error;
+mod guard;
+mod models;
+mod responses;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{get, post};
+use tokio::sync::watch;
+
+use self::error::ErrorResponse;
+use self::guard::Guard;
+use crate::api::ApiError;
+use crate::inbox::Intake;
+
+/// What the server needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address it listens on; it decides which `Host` headers are its own.
+    pub address: SocketAddr,
+    /// The bearer token that clients must send; anyone may ask if absent.
+    pub api_key: Option<Vec<u8>>,
+    /// The models that `/v1/models` lists. Requests may name any other.
+    pub models: Vec<String>,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+    /// How often an open stream says that it is still in progress.
+    pub heartbeat: Duration,
+    /// Further names that the `Host` header may carry.
+    pub allowed_hosts: Vec<String>,
+    /// Values that the `Origin` header may carry.
+    pub allowed_origins: Vec<String>,
+    /// Whether the program answers the requests that agents make for themselves.
+    pub answer_housekeeping: bool,
+}
+
+/// What every route sees.
+#[derive(Debug, Clone)]
+struct State {
+    intake: Intake,
+    settings: Arc<Settings>,
+}
+
+/// All routes, behind the guard.
+pub fn router(intake: Intake, settings: Settings) -> Router {
+    let guard = Arc::new(Guard::new(&settings));
+    let max_body = settings.max_body;
+    let state = State {
+        intake,
+        settings: Arc::new(settings),
+    };
+    let open = Router::new().route("/healthz", get(healthz));
+    let guarded = Router::new()
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{id}", get(models::retrieve))
+        .layer(DefaultBodyLimit::max(max_body))
+        .route_layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&guard),
+            guard::authorize,
+        ));
+    open.merge(guarded)
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(axum::middleware::from_fn_with_state(
+            guard,
+            guard::same_site,
+        ))
+        .with_state(state)
+}
+
+/// Serves until `stop` becomes true or its sender is dropped, then finishes what is under way.
+///
+/// # Errors
+///
+/// If the listener cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move {
+            // An error means that the sender is gone, and so is the program.
+            let _ = stop.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+async fn healthz() -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({"status": "ok"}))
+}
+
+/// The routes, for whoever missed them.
+const ROUTES: &str = "POST /v1/responses, GET /v1/models, GET /v1/models/{id}, GET /healthz";
+
+async fn not_found(method: Method, uri: Uri) -> ErrorResponse {
+    let path = uri.path();
+    let message = format!("Unknown request URL: {method} {path}. This server has: {ROUTES}.");
+    ErrorResponse(
+        ApiError::invalid(message)
+            .status(StatusCode::NOT_FOUND.as_u16())
+            .code("unknown_url"),
+    )
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ErrorResponse {
+    let path = uri.path();
+    let message = format!("Not allowed: {method} on {path}. This server has: {ROUTES}.");
+    ErrorResponse(
+        ApiError::invalid(message)
+            .status(StatusCode::METHOD_NOT_ALLOWED.as_u16())
+            .code("method_not_allowed"),
+    )
+}

@@ -1,0 +1,223 @@
+//! `POST /v1/responses`: reads a request, puts it before the person, and sends what comes back.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event as SseEvent, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use super::State;
+use super::error::ErrorResponse;
+use crate::api::responses::{Event, Writer, parse};
+use crate::api::{ApiError, Ending, FailureCode, Housekeeping, Reply, Request};
+use crate::inbox::{Pending, Refusal};
+
+/// Bodies above this size, in bytes, are parsed on a thread that may block.
+const LARGE_BODY: usize = 256 * 1024;
+
+pub(super) async fn create(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ErrorResponse> {
+    state.intake.check()?;
+    let body = body.map_err(|rejection| unreadable(&rejection, state.settings.max_body))?;
+    let mut request = read(&headers, body).await?;
+    if request.thread.is_none() {
+        request.thread = thread_header(&headers);
+    }
+    let housekeeping = match state.settings.answer_housekeeping {
+        true => Housekeeping::of(&request),
+        false => None,
+    };
+    let writer = Writer::new(&request, unix_now(), Box::new(new_id));
+    let wants_stream = request.stream;
+    tracing::info!(
+        response = writer.id(),
+        model = request.model,
+        items = request.items.len(),
+        housekeeping = housekeeping.is_some(),
+        "request"
+    );
+    let pending = state.intake.open(request, agent(&headers), housekeeping)?;
+    if wants_stream {
+        Ok(stream(writer, pending, state.settings.heartbeat))
+    } else {
+        plain(writer, pending).await
+    }
+}
+
+/// Parses a body; one that takes long does not hold up the other connections.
+async fn read(headers: &HeaderMap, body: Bytes) -> Result<Request, ErrorResponse> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+        let message = format!(
+            "The content encoding {encoding:?} is not supported: send the body uncompressed."
+        );
+        return Err(ApiError::invalid(message).status(415).into());
+    }
+    if body.len() <= LARGE_BODY {
+        return Ok(parse(&body)?);
+    }
+    let parsed = tokio::task::spawn_blocking(move || parse(&body)).await;
+    Ok(parsed.map_err(|_| ApiError::invalid("The body could not be read.").status(500))??)
+}
+
+fn unreadable(rejection: &BytesRejection, max_body: usize) -> ErrorResponse {
+    let status = rejection.status().as_u16();
+    let message = match status {
+        413 => format!(
+            "The request body is larger than {max_body} bytes. Shorten the conversation, or \
+             raise 'max_body_mib' in the configuration of this server."
+        ),
+        _ => rejection.body_text(),
+    };
+    ApiError::invalid(message).status(status).into()
+}
+
+/// The headers in which agents name a thread; the first is what Codex 0.169 sends.
+fn thread_header(headers: &HeaderMap) -> Option<String> {
+    ["thread-id", "session-id", "session_id", "conversation_id"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok())
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+}
+
+/// The program that asks: the first word of its user agent, or what it calls itself.
+fn agent(headers: &HeaderMap) -> String {
+    let word = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?;
+        value.split_whitespace().next().map(str::to_owned)
+    };
+    word("user-agent")
+        .or_else(|| word("originator"))
+        .unwrap_or_else(|| "unknown client".into())
+}
+
+/// Answers with one JSON document when the response has ended.
+async fn plain(mut writer: Writer, mut pending: Pending) -> Result<Response, ErrorResponse> {
+    while let Some((ticket, reply)) = pending.next().await {
+        writer.reply(&reply, unix_now());
+        // A note reaches this client together with the answer.
+        if reply.ends() {
+            pending.delivered(ticket, true);
+            return Ok(Json(writer.response()).into_response());
+        }
+    }
+    Err(Refusal::Closed.into())
+}
+
+fn stream(mut writer: Writer, pending: Pending, heartbeat: Duration) -> Response {
+    let mut heartbeats = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let state = Stream {
+        queue: writer.start().iter().map(sse).collect(),
+        writer,
+        pending,
+        heartbeats,
+        unconfirmed: None,
+        ended: false,
+    };
+    let events = stream::unfold(state, |mut state| async move {
+        let event = state.next().await?;
+        Some((Ok::<_, Infallible>(event), state))
+    });
+    // Reverse proxies that buffer would hold back what the person says.
+    let unbuffered = (
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    ([unbuffered], Sse::new(events)).into_response()
+}
+
+/// An open stream of events.
+struct Stream {
+    writer: Writer,
+    pending: Pending,
+    heartbeats: Interval,
+    /// Events that wait for the connection to take them.
+    queue: VecDeque<SseEvent>,
+    /// The reply whose events are in the queue or were just taken.
+    unconfirmed: Option<u64>,
+    ended: bool,
+}
+
+impl Stream {
+    /// The next event. The connection asks for it only after it has taken the last one, which is
+    /// how delivery is known.
+    async fn next(&mut self) -> Option<SseEvent> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Some(event);
+            }
+            if let Some(ticket) = self.unconfirmed.take() {
+                self.pending.delivered(ticket, self.ended);
+            }
+            if self.ended {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                said = self.pending.next() => self.say(said),
+                _ = self.heartbeats.tick() => {
+                    let event = self.writer.heartbeat();
+                    self.queue.push_back(sse(&event));
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, said: Option<(u64, Reply)>) {
+        let reply = match said {
+            Some((ticket, reply)) => {
+                self.unconfirmed = Some(ticket);
+                reply
+            }
+            None => going_away(),
+        };
+        self.ended = reply.ends();
+        let events = self.writer.reply(&reply, unix_now());
+        self.queue.extend(events.iter().map(sse));
+        if self.ended {
+            self.queue.push_back(SseEvent::default().data("[DONE]"));
+        }
+        self.heartbeats.reset();
+    }
+}
+
+/// What an open response ends with when the program does. Codex tries again on this code until
+/// the server is back, so that a restart costs no turn.
+fn going_away() -> Reply {
+    Reply::End {
+        items: Vec::new(),
+        ending: Ending::Failed {
+            code: FailureCode::ServerError,
+            message: "The server is shutting down; nobody answered this request.".into(),
+        },
+    }
+}
+
+fn sse(event: &Event) -> SseEvent {
+    SseEvent::default()
+        .event(event.name)
+        .data(event.data.to_string())
+}
+
+fn new_id(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Seconds since the Unix epoch.
+fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
