@@ -15,6 +15,7 @@ pub use error::ApiError;
 pub use housekeeping::Housekeeping;
 pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
+pub(crate) use shell::{command_line, command_of};
 
 use std::sync::Arc;
 

@@ -59,6 +59,13 @@ pub struct Said {
     pub(super) ticket: u64,
 }
 
+impl Said {
+    /// Whether the other is this one, at another stage of its delivery perhaps.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
+    }
+}
+
 /// What a person can say to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Words {

@@ -1,0 +1,399 @@
+//! One block of the transcript: an item, or something that was said, as a person reads it.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::format;
+use super::text::Text;
+use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
+use crate::inbox::{Delivery, Said, Words};
+
+/// What a block is, which decides how it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What a person asked.
+    Prompt,
+    /// What the agent put in by itself.
+    Boilerplate,
+    /// Words of the model.
+    Assistant,
+    /// A command or another call.
+    Call,
+    /// What a call gave back.
+    Output,
+    /// Anything else.
+    Other,
+}
+
+/// A block of the transcript.
+#[derive(Debug)]
+pub struct Block {
+    /// What it is.
+    pub kind: Kind,
+    /// Whose it is: a role, a tool, `output`.
+    pub label: String,
+    /// What else the header says, such as an exit code.
+    pub detail: String,
+    /// Whether the detail tells of a failure.
+    pub failed: bool,
+    /// When it was first seen.
+    pub at: Option<Timestamp>,
+    /// Bytes of its text.
+    pub size: usize,
+    /// Whether only the header shows.
+    pub folded: bool,
+    /// Whether it came since the last reply.
+    pub is_new: bool,
+    /// Words of a line above it that sets it apart from what was before.
+    pub divider: Option<&'static str>,
+    origin: Origin,
+    text: OnceCell<Text>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Item(Arc<Item>),
+    Said(Said),
+}
+
+impl Block {
+    /// The block of an item.
+    pub fn of_item(item: &Arc<Item>, at: Option<Timestamp>) -> Self {
+        let (kind, label) = match &item.body {
+            ItemBody::Message { role, phase, .. } => {
+                let kind = match role.as_str() {
+                    _ if item.is_boilerplate() => Kind::Boilerplate,
+                    "user" => Kind::Prompt,
+                    "assistant" => Kind::Assistant,
+                    _ => Kind::Other,
+                };
+                (kind, with_phase(role, phase.as_deref()))
+            }
+            ItemBody::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
+            ItemBody::FunctionCall { name, .. } | ItemBody::CustomToolCall { name, .. } => {
+                (Kind::Call, name.clone())
+            }
+            ItemBody::LocalShellCall { .. } => (Kind::Call, "local_shell".into()),
+            ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
+            ItemBody::Other { kind } => (Kind::Other, kind.clone()),
+        };
+        let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
+        block.at = at;
+        block.size = item_size(item);
+        block.folded = item.is_boilerplate();
+        match &item.body {
+            ItemBody::ToolOutput { content, .. } => {
+                if let [Content::Text(text)] = content.as_slice() {
+                    let head = OutputHead::of(text);
+                    block.failed = head.exit_code.is_some_and(|code| code != 0);
+                    block.detail = head.to_string();
+                }
+            }
+            ItemBody::FunctionCall { arguments, .. } => {
+                if let Some((_, Some(workdir))) = command_of(arguments) {
+                    block.detail = format!("in {workdir}");
+                }
+            }
+            _ => {}
+        }
+        block
+    }
+
+    /// The block of something that was said.
+    pub fn of_said(said: &Said) -> Self {
+        let (kind, label) = match &said.words {
+            Words::Item(OutputItem::Message { phase, .. }) => {
+                (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
+            }
+            Words::Item(OutputItem::FunctionCall { namespace, name, .. }) => {
+                let namespace = namespace.iter().map(|space| format!("{space}."));
+                (Kind::Call, namespace.chain([name.clone()]).collect())
+            }
+            Words::Item(OutputItem::LocalShellCall { .. }) => (Kind::Call, "local_shell".into()),
+            Words::Rejection(_) => (Kind::Assistant, "rejected".into()),
+        };
+        let mut block = Self::new(kind, label, Origin::Said(said.clone()));
+        block.at = Some(said.at);
+        block.failed = said.state == Delivery::Undelivered;
+        block.detail = match said.state {
+            Delivery::Sent => "sent",
+            Delivery::Delivered => "delivered",
+            Delivery::Undelivered => "not delivered: client gone",
+        }
+        .into();
+        block.size = block.body().len();
+        block
+    }
+
+    fn new(kind: Kind, label: String, origin: Origin) -> Self {
+        Self {
+            kind,
+            label,
+            detail: String::new(),
+            failed: false,
+            at: None,
+            size: 0,
+            folded: false,
+            is_new: false,
+            divider: None,
+            origin,
+            text: OnceCell::new(),
+        }
+    }
+
+    /// Whether it is the block of this very item.
+    pub fn is_of_item(&self, item: &Arc<Item>) -> bool {
+        matches!(&self.origin, Origin::Item(own) if Arc::ptr_eq(own, item))
+    }
+
+    /// Whether it is the block of this and nothing has changed.
+    pub fn is_of_said(&self, said: &Said) -> bool {
+        match &self.origin {
+            Origin::Said(own) => own.is_same(said) && own.state == said.state,
+            Origin::Item(_) => false,
+        }
+    }
+
+    /// The text under the header, indexed when it is first needed.
+    pub fn text(&self) -> &Text {
+        self.text.get_or_init(|| Text::new(self.body()))
+    }
+
+    /// The beginning of the text, for a folded block; the cost does not grow with its size.
+    pub fn beginning(&self) -> &str {
+        match &self.origin {
+            Origin::Item(item) => item
+                .content()
+                .iter()
+                .find_map(|part| match part {
+                    Content::Text(text) | Content::Refusal(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .unwrap_or_else(|| self.text().line(0)),
+            Origin::Said(_) => self.text().line(0),
+        }
+    }
+
+    fn body(&self) -> String {
+        match &self.origin {
+            Origin::Item(item) => item_body(item),
+            Origin::Said(said) => match &said.words {
+                Words::Item(OutputItem::Message { text, .. }) | Words::Rejection(text) => {
+                    text.clone()
+                }
+                Words::Item(OutputItem::FunctionCall { arguments, .. }) => call_body(arguments),
+                Words::Item(OutputItem::LocalShellCall { command, .. }) => words_body(command),
+            },
+        }
+    }
+}
+
+fn with_phase(role: &str, phase: Option<&str>) -> String {
+    match phase {
+        Some(phase) => format!("{role} · {}", phase.replace('_', " ")),
+        None => role.into(),
+    }
+}
+
+fn item_size(item: &Item) -> usize {
+    match &item.body {
+        ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
+            let sizes = content.iter().map(|part| match part {
+                Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
+                Content::File(_) | Content::Other(_) => 0,
+            });
+            sizes.sum()
+        }
+        ItemBody::FunctionCall { arguments, .. } => arguments.len(),
+        ItemBody::CustomToolCall { input, .. } => input.len(),
+        ItemBody::Reasoning { summary } => summary.iter().map(String::len).sum(),
+        ItemBody::LocalShellCall { .. } | ItemBody::Other { .. } => item.raw.to_string().len(),
+    }
+}
+
+fn item_body(item: &Item) -> String {
+    match &item.body {
+        ItemBody::Message { content, .. } => parts(content, |text| text),
+        ItemBody::ToolOutput { content, .. } => {
+            let body = parts(content, |text| OutputHead::of(text).rest);
+            match body.trim_end_matches(['\n', '\r']) {
+                "" => "(no output)".into(),
+                body => body.into(),
+            }
+        }
+        ItemBody::FunctionCall { arguments, .. } => call_body(arguments),
+        ItemBody::CustomToolCall { input, .. } => input.clone(),
+        ItemBody::LocalShellCall { command, .. } => words_body(command),
+        ItemBody::Reasoning { summary } if !summary.is_empty() => summary.join("\n\n"),
+        ItemBody::Reasoning { .. } => "(encrypted)".into(),
+        ItemBody::Other { .. } => pretty(&item.raw),
+    }
+}
+
+fn parts(content: &[Content], text_of: impl Fn(&str) -> &str) -> String {
+    let parts: Vec<String> = content
+        .iter()
+        .map(|part| match part {
+            Content::Text(text) => text_of(text).to_owned(),
+            Content::Refusal(text) => format!("(refusal) {text}"),
+            Content::Image(url) => image(url),
+            Content::File(name) => format!("[file: {name}]"),
+            Content::Other(raw) => pretty(raw),
+        })
+        .collect();
+    parts.join("\n")
+}
+
+fn image(url: &str) -> String {
+    match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
+        // Four characters of base64 are three bytes.
+        Some((head, data)) => {
+            let kind = head.split(';').next().unwrap_or_default();
+            format!("[image: {kind}, {}]", format::size(data.len() / 4 * 3))
+        }
+        None => format!("[image: {url}]"),
+    }
+}
+
+/// A call: the command line where it is one, the arguments as JSON otherwise.
+fn call_body(arguments: &str) -> String {
+    if let Some((command, _)) = command_of(arguments) {
+        return format!("$ {command}");
+    }
+    match serde_json::from_str::<Value>(arguments) {
+        Ok(arguments) => pretty(&arguments),
+        Err(_) => arguments.to_owned(),
+    }
+}
+
+fn words_body(command: &[String]) -> String {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    format!("$ {}", command_line(&words))
+}
+
+fn pretty(value: &Value) -> String {
+    // Writing a value that was read cannot fail; the short form is there all the same.
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// What agents write above the output of a command.
+#[derive(Debug, Default, PartialEq)]
+struct OutputHead<'a> {
+    exit_code: Option<i64>,
+    session: Option<&'a str>,
+    seconds: Option<f64>,
+    /// The output itself.
+    rest: &'a str,
+}
+
+impl<'a> OutputHead<'a> {
+    /// Reads the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its older
+    /// versions; anything else is output from the first byte.
+    fn of(text: &'a str) -> Self {
+        let whole = Self { rest: text, ..Self::default() };
+        // The head is short; do not look through megabytes for it.
+        let near = (0..=512.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let Some(end) = text[..near.unwrap_or(0)].find("Output:\n") else {
+            return whole;
+        };
+        let mut head = Self { rest: &text[end + "Output:\n".len()..], ..Self::default() };
+        for line in text[..end].lines() {
+            let number = |prefix: &str| line.strip_prefix(prefix)?.split_whitespace().next();
+            let code = number("Process exited with code ").or_else(|| number("Exit code: "));
+            head.exit_code = code.and_then(|code| code.parse().ok()).or(head.exit_code);
+            head.session = number("Process running with session ID ").or(head.session);
+            let seconds = number("Wall time: ").and_then(|seconds| seconds.parse().ok());
+            head.seconds = seconds.or(head.seconds);
+        }
+        match head {
+            Self { exit_code: None, session: None, seconds: None, .. } => whole,
+            head => head,
+        }
+    }
+}
+
+impl std::fmt::Display for OutputHead<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if let Some(code) = self.exit_code {
+            parts.push(format!("exit {code}"));
+        }
+        if let Some(session) = self.session {
+            parts.push(format!("still running, session {session}"));
+        }
+        if let Some(seconds) = self.seconds {
+            parts.push(format!("{seconds:.1} s"));
+        }
+        f.write_str(&parts.join(" · "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn block(raw: Value) -> Block {
+        Block::of_item(&Arc::new(Item::from_responses(raw)), None)
+    }
+
+    fn output(text: &str) -> Block {
+        block(json!({"type": "function_call_output", "call_id": "c", "output": text}))
+    }
+
+    #[test]
+    fn an_output_shows_its_exit_code_and_not_its_head() {
+        let text = "Chunk ID: 82b5f8\nWall time: 0.0412 seconds\nProcess exited with code 2\n\
+            Original token count: 5\nOutput:\nls: no such file\n";
+        let found = output(text);
+        assert_eq!((found.detail.as_str(), found.failed), ("exit 2 · 0.0 s", true));
+        assert_eq!(found.text().as_str(), "ls: no such file");
+
+        let found = output("Exit code: 0\nWall time: 1.25 seconds\nOutput:\n");
+        assert_eq!((found.detail.as_str(), found.failed), ("exit 0 · 1.2 s", false));
+        assert_eq!(found.text().as_str(), "(no output)");
+
+        let found = output("Wall time: 10.0 seconds\nProcess running with session ID 7\nOutput:\n$");
+        assert_eq!(found.detail, "still running, session 7 · 10.0 s");
+    }
+
+    #[test]
+    fn other_output_is_left_alone() {
+        for text in ["plain", "Output:\nplain", "total: 5\nOutput:\nx"] {
+            let found = output(text);
+            assert_eq!((found.text().as_str(), found.detail.as_str()), (text, ""));
+        }
+    }
+
+    #[test]
+    fn commands_are_shown_as_commands_and_calls_with_their_arguments() {
+        let call = |arguments: Value| {
+            block(json!({"type": "function_call", "name": "f", "call_id": "c",
+                "arguments": arguments.to_string()}))
+        };
+        let found = call(json!({"cmd": "ls -l", "workdir": "/tmp"}));
+        assert_eq!((found.text().as_str(), found.detail.as_str()), ("$ ls -l", "in /tmp"));
+        assert_eq!(call(json!({"a": 1})).text().as_str(), "{\n  \"a\": 1\n}");
+        let found = block(json!({"type": "function_call", "name": "f", "arguments": "{oops"}));
+        assert_eq!(found.text().as_str(), "{oops");
+    }
+
+    #[test]
+    fn pictures_files_and_unknown_things_are_named() {
+        let found = block(json!({"type": "message", "role": "user", "content": [
+            {"type": "input_text", "text": "look"},
+            {"type": "input_image", "image_url": "data:image/png;base64,AAAAAAAA"},
+            {"type": "input_file", "filename": "a.pdf"}]}));
+        assert_eq!(
+            found.text().as_str(),
+            "look\n[image: image/png, 6 B]\n[file: a.pdf]"
+        );
+        let found = block(json!({"type": "hologram", "x": 1}));
+        assert_eq!(found.label, "hologram");
+        assert!(found.text().as_str().contains("\"x\": 1"));
+    }
+}

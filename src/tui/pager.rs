@@ -1,0 +1,128 @@
+//! A text that takes the place of the transcript: help, tools, raw JSON.
+
+use serde_json::Value;
+
+use super::keymap::Keymap;
+use super::scroll::{Position, Viewport};
+use super::text::Text;
+use crate::api::Tool;
+
+/// Which text a pager shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// The keys.
+    Help,
+    /// The tools that the request offers.
+    Tools,
+    /// The request as JSON.
+    Raw,
+}
+
+/// A text with a place in it.
+#[derive(Debug)]
+pub struct Pager {
+    /// What it shows.
+    pub topic: Topic,
+    /// The text.
+    pub text: Text,
+    viewport: Viewport,
+    width: u16,
+    height: u16,
+}
+
+impl Pager {
+    /// A pager at the top of a text.
+    pub fn new(topic: Topic, text: String) -> Self {
+        Self {
+            topic,
+            text: Text::new(text),
+            viewport: Viewport::default(),
+            width: 0,
+            height: 0,
+        }
+    }
+
+    /// The title of the pane.
+    pub fn title(&self) -> &'static str {
+        match self.topic {
+            Topic::Help => "help",
+            Topic::Tools => "tools of this request",
+            Topic::Raw => "raw request",
+        }
+    }
+
+    /// Fits the text into a pane of this size.
+    pub fn layout(&mut self, width: u16, height: u16) {
+        (self.width, self.height) = (width.max(1), height);
+        self.viewport.clamp(&self.text, self.width, height);
+    }
+
+    /// The rows on the screen from top to bottom.
+    pub fn visible(&self) -> impl Iterator<Item = Position> + use<'_> {
+        self.viewport.visible(&self.text, self.width, self.height)
+    }
+
+    /// Moves by rows, down if positive.
+    pub fn scroll(&mut self, rows: i64) {
+        self.viewport.scroll(&self.text, self.width, self.height, rows);
+    }
+
+    /// Moves by pages, down if positive, with a row of overlap.
+    pub fn scroll_pages(&mut self, pages: i64) {
+        self.scroll(pages * i64::from(self.height.saturating_sub(1).max(1)));
+    }
+}
+
+/// What the keys do, and what the kinds of reply mean.
+pub fn help(keymap: &Keymap) -> String {
+    let mut text = String::from(
+        "You are the model. A request opens here by itself; read it, type, press Enter.\n\n\
+         Send         the final answer; ends the response\n\
+         Progress     a note that shows at once; the response stays open\n\
+         Run command  a shell command for the agent to run (type ! first)\n\
+         Reject       ends the turn with an error in your words\n\n",
+    );
+    for (action, chords) in keymap.bindings() {
+        let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
+        let keys = match keys.join(", ") {
+            keys if keys.is_empty() => "(no key)".to_owned(),
+            keys => keys,
+        };
+        text.push_str(&format!("{keys:<20} {}\n", action.description()));
+    }
+    text.push_str("\nThe text area also knows the usual keys of readline: Ctrl+A, Ctrl+E, ");
+    text.push_str("Ctrl+K, Ctrl+U, Ctrl+W, Ctrl+Y, Alt+B, Alt+F.");
+    text
+}
+
+/// The tools with their parameters.
+pub fn tools(tools: &[Tool]) -> String {
+    if tools.is_empty() {
+        return "This request offers no tools.".into();
+    }
+    let mut text = String::new();
+    for tool in tools {
+        text.push_str(&format!("{} ({})\n", tool.title(), tool.kind));
+        for line in tool.description.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        let properties = tool.parameters().and_then(|schema| schema.get("properties"));
+        for (name, schema) in properties.and_then(Value::as_object).into_iter().flatten() {
+            let required = tool.parameters().and_then(|schema| schema.get("required"));
+            let required = required.and_then(Value::as_array);
+            let required = required.is_some_and(|names| names.iter().any(|n| n == name));
+            let kind = match schema.get("type") {
+                Some(Value::String(kind)) => kind.clone(),
+                Some(kinds) => kinds.to_string(),
+                None => "any".into(),
+            };
+            let required = if required { ", required" } else { "" };
+            let about = schema.get("description").and_then(Value::as_str);
+            let about = about.map(|about| format!("  {about}")).unwrap_or_default();
+            text.push_str(&format!("  · {name}: {kind}{required}{about}\n"));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

@@ -1,0 +1,255 @@
+//! The transcript of a conversation: its blocks, which of them are folded, and which part of them
+//! is on the screen.
+
+use super::block::Block;
+use super::scroll::{Position, Source, Viewport};
+use super::text::row_count;
+use crate::inbox::Conversation;
+
+/// Columns left of the text, for the marks of what is new, selected or folded.
+pub const GUTTER: u16 = 2;
+
+/// The transcript of one conversation.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    blocks: Vec<Block>,
+    viewport: Viewport,
+    /// The block that fold acts on; all of them if none is selected.
+    selected: Option<usize>,
+    /// Where the next layout is to go, which needs the size of the pane.
+    goal: Option<Goal>,
+    width: u16,
+    height: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// What is new, from its beginning.
+    New,
+    /// The end.
+    Bottom,
+    /// The header of a block.
+    Block(usize),
+}
+
+/// A line of a block, as the transcript counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// An empty line between blocks.
+    Gap,
+    /// The line that sets what is new apart.
+    Divider(&'static str),
+    /// The header.
+    Header,
+    /// A line of the text, by its number.
+    Text(usize),
+}
+
+impl Transcript {
+    /// Takes in what the conversation has become. Blocks of items that were there before stay as
+    /// they are, folded or not.
+    pub fn sync(&mut self, conversation: &Conversation) {
+        let was_at_bottom = self.is_at_bottom();
+        let before = self.blocks.len();
+        let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
+        let new_from = conversation.new_from();
+        for (index, item) in conversation.items().iter().enumerate() {
+            let same = old.next_if(|block| block.is_of_item(item));
+            let mut block =
+                same.unwrap_or_else(|| Block::of_item(item, conversation.seen(index)));
+            block.is_new = conversation.is_continued() && index >= new_from;
+            block.divider = (block.is_new && index == new_from).then_some("new");
+            self.blocks.push(block);
+        }
+        for said in conversation.said() {
+            let same = old.next_if(|block| block.is_of_said(said));
+            self.blocks.push(same.unwrap_or_else(|| Block::of_said(said)));
+        }
+        self.selected = self.selected.filter(|&index| index < self.blocks.len());
+        if was_at_bottom && self.blocks.len() != before {
+            self.goal.get_or_insert(Goal::Bottom);
+        }
+    }
+
+    /// The blocks.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The block that is selected.
+    pub fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
+    /// Shows what is new from its beginning, at the next layout.
+    pub fn show_new(&mut self) {
+        self.goal = Some(Goal::New);
+    }
+
+    /// Shows the end, at the next layout.
+    pub fn show_bottom(&mut self) {
+        self.goal = Some(Goal::Bottom);
+    }
+
+    /// Fits the transcript into a pane of this size and goes where it was told to.
+    pub fn layout(&mut self, width: u16, height: u16) {
+        let text_width = text_width(width);
+        let mut viewport = self.viewport;
+        if self.width != width {
+            viewport.resize(&*self, text_width_or(self.width, text_width), text_width, height);
+        }
+        (self.width, self.height) = (width, height);
+        match self.goal.take() {
+            None => viewport.clamp(&*self, text_width, height),
+            Some(Goal::Bottom) => viewport.to_bottom(&*self, text_width, height),
+            Some(Goal::New) => {
+                let at = Position::new(self.first_new(), 0);
+                viewport.show(at, &*self, text_width, height);
+            }
+            Some(Goal::Block(index)) => self.reveal(&mut viewport, index, text_width),
+        }
+        self.viewport = viewport;
+    }
+
+    /// The rows on the screen from top to bottom.
+    pub fn visible(&self) -> impl Iterator<Item = Position> + use<'_> {
+        self.viewport.visible(self, text_width(self.width), self.height)
+    }
+
+    /// What the line of a block is.
+    pub fn line(&self, block: usize, line: usize) -> Line {
+        let Some(found) = self.blocks.get(block) else {
+            return Line::Gap;
+        };
+        let lead = self.lead(block);
+        match line {
+            0 if lead == 1 => found.divider.map_or(Line::Gap, Line::Divider),
+            line if line == lead => Line::Header,
+            line => Line::Text(line - lead - 1),
+        }
+    }
+
+    /// Moves by rows, down if positive.
+    pub fn scroll(&mut self, rows: i64) {
+        let mut viewport = self.viewport;
+        viewport.scroll(self, text_width(self.width), self.height, rows);
+        self.viewport = viewport;
+        self.goal = None;
+    }
+
+    /// Moves by pages, down if positive, with a row of overlap.
+    pub fn scroll_pages(&mut self, pages: i64) {
+        self.scroll(pages * i64::from(self.height.saturating_sub(1).max(1)));
+    }
+
+    /// Whether the end is on the screen.
+    pub fn is_at_bottom(&self) -> bool {
+        self.viewport.at_bottom(self, text_width(self.width), self.height)
+    }
+
+    /// Selects the next block, or the previous one.
+    pub fn select(&mut self, forward: bool) {
+        let last = match self.blocks.len().checked_sub(1) {
+            Some(last) => last,
+            None => return,
+        };
+        let next = match (self.selected, forward) {
+            (None, _) => last,
+            (Some(index), true) => (index + 1).min(last),
+            (Some(index), false) => index.saturating_sub(1),
+        };
+        self.selected = Some(next);
+        self.goal = Some(Goal::Block(next));
+    }
+
+    /// Selects nothing; says whether something was selected.
+    pub fn clear_selection(&mut self) -> bool {
+        self.selected.take().is_some()
+    }
+
+    /// Folds or unfolds the selected block; without one, unfolds all, or folds what agents put in
+    /// again once all is unfolded.
+    pub fn toggle_fold(&mut self) {
+        match self.selected.and_then(|index| self.blocks.get_mut(index)) {
+            Some(block) => block.folded = !block.folded,
+            None => {
+                let fold = !self.blocks.iter().any(|block| block.folded);
+                for block in &mut self.blocks {
+                    block.folded = fold && block.kind == super::block::Kind::Boilerplate;
+                }
+            }
+        }
+        if let Some(index) = self.selected {
+            self.goal = Some(Goal::Block(index));
+        }
+    }
+
+    /// Where reading begins: what is new since the last reply, or the last prompt if all is new.
+    fn first_new(&self) -> usize {
+        let new = self.blocks.iter().position(|block| block.is_new);
+        let prompt = || {
+            let prompt = |block: &Block| block.kind == super::block::Kind::Prompt;
+            self.blocks.iter().rposition(prompt)
+        };
+        new.or_else(prompt).unwrap_or(0)
+    }
+
+    /// Scrolls just as far as it takes to see the header of a block and the beginning of its text.
+    fn reveal(&self, viewport: &mut Viewport, index: usize, width: u16) {
+        let header = Position::new(index, self.lead(index));
+        let after = Position::new(index, self.lines(index).min(self.lead(index) + 3));
+        viewport.clamp(self, width, self.height);
+        let rows: Vec<Position> = viewport.visible(self, width, self.height).collect();
+        let (first, last) = (rows.first(), rows.last());
+        if first.is_some_and(|first| header < *first) {
+            viewport.show(Position::new(index, 0), self, width, self.height);
+        } else if last.is_some_and(|last| after > *last) {
+            viewport.show(Position::new(index, 0), self, width, self.height);
+            viewport.scroll(self, width, self.height, -i64::from(self.height / 2));
+        }
+    }
+
+    /// Lines above the header: a divider or a gap, but neither at the very top, and no gap between
+    /// folded blocks.
+    fn lead(&self, index: usize) -> usize {
+        let Some(block) = self.blocks.get(index) else {
+            return 0;
+        };
+        let is_folded = |index: usize| self.blocks.get(index).is_some_and(|block| block.folded);
+        let gap = index > 0 && !(block.folded && is_folded(index - 1));
+        usize::from(block.divider.is_some() || gap)
+    }
+}
+
+impl Source for Transcript {
+    fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn lines(&self, block: usize) -> usize {
+        let text = match self.blocks.get(block) {
+            Some(block) if !block.folded => block.text().len(),
+            _ => 0,
+        };
+        self.lead(block) + 1 + text
+    }
+
+    fn rows(&self, block: usize, line: usize, width: u16) -> usize {
+        match (self.blocks.get(block), self.line(block, line)) {
+            (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
+            _ => 1,
+        }
+    }
+}
+
+/// Columns for text in a pane of this width.
+pub fn text_width(width: u16) -> u16 {
+    width.saturating_sub(GUTTER).max(1)
+}
+
+fn text_width_or(width: u16, default: u16) -> u16 {
+    match width {
+        0 => default,
+        width => text_width(width),
+    }
+}
