@@ -204,7 +204,10 @@ mod tests {
 
     use super::*;
 
-    fn keymap(entries: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
+    /// Action names with their keys.
+    type Entries<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn keymap(entries: Entries<'_>) -> Result<Keymap, KeymapError> {
         let config = entries.iter().map(|(name, keys)| {
             let keys = keys.iter().map(|key| (*key).to_owned()).collect();
             ((*name).to_owned(), OneOrMany(keys))
@@ -260,7 +263,7 @@ mod tests {
 
     #[test]
     fn an_error_names_what_to_change() {
-        let cases: &[(&[(&str, &[&str])], &str, &str)] = &[
+        let cases: &[(Entries<'_>, &str, &str)] = &[
             (
                 &[("fold", &["Alt+Q", "Ctrl+Q"])],
                 "fold",
