@@ -24,7 +24,7 @@ ENVIRONMENT:
 
 /// Be the model: an OpenAI-compatible server whose language model is you.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(version, after_help = EXAMPLES)]
 pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
@@ -36,6 +36,7 @@ pub struct Cli {
 
 /// Flags that may stand before or after a command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct GlobalFlags {
     /// Address and port of the server [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDR:PORT", global = true)]

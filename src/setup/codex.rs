@@ -24,7 +24,7 @@ const CATALOG_MARK: &str = "humanllm setup codex";
 /// How long Codex waits without an event before it gives up, in milliseconds: a day. Heartbeats
 /// arrive far more often; this is for a machine that slept.
 const IDLE_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
-/// How often Codex takes up a broken stream again; the most it accepts.
+/// How often Codex takes up a broken stream again before it gives the turn up.
 const STREAM_RETRIES: u64 = 100;
 
 /// What the command line asks for.
