@@ -1,1 +1,62 @@
-fn main() {}
+//! The binary: reads the command line and the configuration, and hands over to the library.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use color_eyre::eyre::{Result, WrapErr};
+use humanllm::cli::{Cli, Command, SetupProgram};
+use humanllm::environment::Environment;
+use humanllm::setup::codex;
+use humanllm::{app, config, logging};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("humanllm: {}", one_line(&format!("{error:#}")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let environment = Environment::of_process();
+    match cli.command {
+        None => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            logging::init(&config.state_dir, environment.get_filled("HUMANLLM_LOG"))?;
+            app::run(config)
+        }
+        Some(Command::Setup {
+            program: SetupProgram::Codex(args),
+        }) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let report = codex::run(&args.into(), &config, &environment)?;
+            print(report.to_string().as_bytes())
+        }
+        Some(Command::Completions { shell }) => {
+            // Into memory first: the generator panics when it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
+            print(&script)
+        }
+    }
+}
+
+/// Writes to standard output, where a reader that has seen enough is no error.
+fn print(text: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).wrap_err("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A message may quote a file name or a value; neither may break or colour the line.
+fn one_line(message: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    message.chars().map(shown).collect()
+}

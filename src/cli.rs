@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::Flags;
+use crate::setup::codex;
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+    humanllm                                   Wait for requests on 127.0.0.1:3000
+    humanllm --listen 127.0.0.1:4000           The same on another port
+    humanllm setup codex                       Teach Codex where you are, then:
+    codex --profile humanllm                   Codex asks, you answer
+    humanllm setup codex --print               Only show what would be written
+    humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
+
+ENVIRONMENT:
+    HUMANLLM_LISTEN, HUMANLLM_CONFIG, HUMANLLM_STATE_DIR    As the flags, which beat them
+    HUMANLLM_API_KEY                                        Secret that clients must send
+    HUMANLLM_LOG                                            What to log (default: info)";
+
+/// Be the model: an OpenAI-compatible server whose language model is you.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: GlobalFlags,
+    /// What to do; without a command, run server and terminal.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags that may stand before or after a command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalFlags {
+    /// Address and port of the server [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    listen: Option<String>,
+    /// Configuration file [default: humanllm/config.toml in the XDG config folder]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Folder of the log and of what survives a restart [default: humanllm in the XDG state folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    state_dir: Option<PathBuf>,
+}
+
+impl From<GlobalFlags> for Flags {
+    fn from(global: GlobalFlags) -> Self {
+        Self {
+            listen: global.listen,
+            config: global.config,
+            state_dir: global.state_dir,
+        }
+    }
+}
+
+/// The commands other than running.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set another program up to use humanllm as its model
+    Setup {
+        /// Which program.
+        #[command(subcommand)]
+        program: SetupProgram,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Programs that can be set up.
+#[derive(Debug, Subcommand)]
+pub enum SetupProgram {
+    /// Write a profile and a model catalog for the Codex CLI; its config.toml stays as it is
+    Codex(CodexArgs),
+}
+
+/// The flags of `setup codex`.
+#[derive(Debug, Args)]
+pub struct CodexArgs {
+    /// Where Codex keeps its files [default: $CODEX_HOME, or else ~/.codex]
+    #[arg(long, value_name = "DIR")]
+    codex_home: Option<PathBuf>,
+    /// Name of the profile
+    #[arg(long, value_name = "NAME", default_value = codex::DEFAULT_PROFILE)]
+    profile: String,
+    /// Only print what would be written
+    #[arg(long)]
+    print: bool,
+    /// Replace files that humanllm did not write
+    #[arg(long)]
+    force: bool,
+}
+
+impl From<CodexArgs> for codex::Options {
+    fn from(args: CodexArgs) -> Self {
+        Self {
+            codex_home: args.codex_home,
+            profile: args.profile,
+            print: args.print,
+            force: args.force,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_work_before_and_after_a_command() {
+        for line in [
+            "humanllm --listen 127.0.0.1:4000 setup codex",
+            "humanllm setup --listen 127.0.0.1:4000 codex",
+            "humanllm setup codex --listen 127.0.0.1:4000",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).expect(line);
+            let flags = Flags::from(cli.global);
+            assert_eq!(flags.listen.as_deref(), Some("127.0.0.1:4000"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be wrong with the configuration, in words that tell the person what to change.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::tui::keymap::KeymapError;
+
+/// Why there is no configuration. Every message is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named is not there.
+    #[error("{named_by}: there is no file {}", file.display())]
+    NotFound {
+        /// The path as given.
+        file: PathBuf,
+        /// The flag or variable that named it.
+        named_by: &'static str,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Something in the file is wrong.
+    #[error("{}:{line}: {}{problem}", file.display(), prefix(key))]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The key with its table, such as `server.max_waiting`; empty if the TOML is broken.
+        key: String,
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// The value of a flag or of an environment variable is wrong.
+    #[error("{name}: {problem}")]
+    Value {
+        /// The flag or the variable.
+        name: &'static str,
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// Anybody on the network could reach the person.
+    #[error(
+        "listening on {0} lets others on the network in: set HUMANLLM_API_KEY (or `api_key` in \
+         the config file) to a secret, or listen on 127.0.0.1"
+    )]
+    OpenToNetwork(SocketAddr),
+    /// Nowhere to keep state.
+    #[error("there is no home folder for the state: set HUMANLLM_STATE_DIR or --state-dir")]
+    NoStateDir,
+}
+
+fn prefix(key: &str) -> String {
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key}: ")
+    }
+}
+
+/// What is wrong with one value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The file is no TOML.
+    #[error("{0}")]
+    Syntax(String),
+    /// No such key.
+    #[error("unknown key{}", suggest(suggestion.as_deref(), known))]
+    UnknownKey {
+        /// The key it was probably meant to be.
+        suggestion: Option<String>,
+        /// The keys there are.
+        known: Vec<String>,
+    },
+    /// A value of another type was expected.
+    #[error("{0}")]
+    Type(String),
+    /// Not Unicode.
+    #[error("the value is not valid UTF-8")]
+    NotUtf8,
+    /// No address with a port.
+    #[error("`{0}` is no address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000")]
+    Address(String),
+    /// An empty bearer token protects nothing.
+    #[error("the key is empty; set it to a secret, or remove it")]
+    EmptyApiKey,
+    /// A bearer token that no client could send.
+    #[error(
+        "the key may hold only ASCII letters, digits and punctuation, without spaces, because it travels in a header"
+    )]
+    ApiKeyCharacters,
+    /// An empty path.
+    #[error("the path is empty")]
+    EmptyPath,
+    /// A path below `~`, and no home folder.
+    #[error("there is no home folder to put in place of `~`; write the whole path")]
+    NoHome,
+    /// No model name.
+    #[error("needs at least one model name")]
+    NoModels,
+    /// A model name that nobody could type or read.
+    #[error("{0:?} is no model name; use letters, digits and punctuation, without spaces")]
+    ModelName(String),
+    /// The same model name twice.
+    #[error("`{0}` is listed twice")]
+    ModelTwice(String),
+    /// Zero where it makes no sense.
+    #[error("must be at least 1")]
+    Zero,
+    /// No host name.
+    #[error("{0:?} is no host name; write it without scheme, port and path, such as my-laptop.lan")]
+    Host(String),
+    /// No origin.
+    #[error("{0:?} is no origin; write scheme and host only, such as https://example.org")]
+    Origin(String),
+    /// The `[keys]` table is wrong.
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
+}
+
+fn suggest(suggestion: Option<&str>, known: &[String]) -> String {
+    match suggestion {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}

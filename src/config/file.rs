@@ -1,0 +1,150 @@
+//! The config file: from text to values, and from a mistake to the line and key it is on.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::error::Problem;
+use super::{InboxConfig, ServerConfig, TuiConfig};
+use crate::nearest::nearest;
+use crate::tui::keymap::OneOrMany;
+
+/// The file as it is written. Absent keys hold their defaults, or `None`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct FileConfig {
+    pub listen: Option<String>,
+    pub state_dir: Option<String>,
+    pub api_key: Option<String>,
+    pub models: Option<Vec<String>>,
+    pub server: ServerConfig,
+    pub inbox: InboxConfig,
+    pub tui: TuiConfig,
+    pub keys: BTreeMap<String, OneOrMany>,
+}
+
+/// A mistake and where it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    /// Counted from 1.
+    pub line: usize,
+    /// Such as `server.max_waiting`; empty if the text is no TOML.
+    pub key: String,
+    pub problem: Problem,
+}
+
+/// The text of the file with its values.
+#[derive(Debug)]
+pub(super) struct Parsed<'t> {
+    text: &'t str,
+    pub values: FileConfig,
+}
+
+impl<'t> Parsed<'t> {
+    /// Reads the text; values are checked for their type only.
+    pub fn new(text: &'t str) -> Result<Self, Mistake> {
+        match toml::from_str(text) {
+            Ok(values) => Ok(Self { text, values }),
+            Err(error) => Err(explain(text, &error)),
+        }
+    }
+
+    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`).
+    pub fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
+        let offset = DeTable::parse(self.text)
+            .ok()
+            .and_then(|table| offset_of(table.get_ref(), key));
+        Mistake {
+            line: line_at(self.text, offset.unwrap_or(0)),
+            key: key.join("."),
+            problem,
+        }
+    }
+}
+
+/// Turns the parser's error, which is made of several lines, into one that names the key.
+fn explain(text: &str, error: &toml::de::Error) -> Mistake {
+    let offset = error.span().map_or(0, |span| span.start);
+    let key = DeTable::parse(text)
+        .ok()
+        .and_then(|table| key_at(table.get_ref(), offset))
+        .unwrap_or_default();
+    let message = error.message().replace('\n', "; ");
+    let problem = if key.is_empty() {
+        Problem::Syntax(format!("this is no TOML: {message}"))
+    } else if let Some(problem) = unknown_key(&message) {
+        problem
+    } else if key == ["api_key"] {
+        // The parser would quote the secret.
+        Problem::Type("expected text in quotes".to_owned())
+    } else {
+        Problem::Type(wrong_type(&message))
+    };
+    Mistake {
+        line: line_at(text, offset),
+        key: key.join("."),
+        problem,
+    }
+}
+
+/// Reads serde's "unknown field `a`, expected one of `b`, `c`".
+fn unknown_key(message: &str) -> Option<Problem> {
+    message.strip_prefix("unknown field ")?;
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    let known: Vec<String> = names.map(str::to_owned).collect();
+    let suggestion = nearest(unknown, known.iter().map(String::as_str)).map(str::to_owned);
+    Some(Problem::UnknownKey { suggestion, known })
+}
+
+/// Rewrites serde's "invalid type: string "x", expected u32" in everyday words.
+fn wrong_type(message: &str) -> String {
+    let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "u32" | "usize" => "a whole number from 0 up",
+        "a boolean" => "true or false",
+        "a string" => "text in quotes",
+        "a sequence" => "a list such as [\"a\", \"b\"]",
+        "a map" => "a table",
+        other => other,
+    };
+    format!("expected {expected}, not {found}")
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// The path of the innermost key at `offset`.
+fn key_at(table: &DeTable<'_>, offset: usize) -> Option<Vec<String>> {
+    let within = |span: Range<usize>| span.contains(&offset);
+    table.iter().find_map(|(key, value)| {
+        let mut path = vec![key.get_ref().to_string()];
+        if let DeValue::Table(inner) = value.get_ref()
+            && let Some(rest) = key_at(inner, offset)
+        {
+            path.extend(rest);
+            return Some(path);
+        }
+        (within(key.span()) || within(value.span())).then_some(path)
+    })
+}
+
+/// Where the key with this path is.
+fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
+    let (first, rest) = path.split_first()?;
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
+    match value.get_ref() {
+        DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest),
+        _ => Some(key.span().start),
+    }
+}

@@ -1,0 +1,239 @@
+//! Putting the configuration together from flags, environment, file and defaults.
+
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::error::{ConfigError, Problem};
+use super::file::{Mistake, Parsed};
+use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
+use crate::environment::Environment;
+use crate::tui::keymap::Keymap;
+
+/// What the command line says, as written there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--state-dir`
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Loads the configuration: flags beat environment variables beat the file beat the defaults.
+///
+/// # Errors
+/// A file that was named and is missing, unknown keys, wrong values, or an address that is
+/// open to the network without an API key.
+pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
+    // Without a file, the empty text: it holds no mistakes and no values.
+    let (path, text) = find_file(flags, environment)?.unwrap_or_default();
+    let in_file = |mistake: Mistake| ConfigError::File {
+        file: path.clone(),
+        line: mistake.line,
+        key: mistake.key,
+        problem: mistake.problem,
+    };
+    let mut file = Parsed::new(&text).map_err(in_file)?;
+    let values = std::mem::take(&mut file.values);
+    let at = |key: &[&str], problem| in_file(file.mistake(key, problem));
+
+    let listen = values.listen.as_deref().map(parse_listen).transpose();
+    let listen = listen.map_err(|problem| at(&["listen"], problem))?;
+    let state_dir = values.state_dir.as_deref();
+    let state_dir = state_dir.map(|dir| file_path(dir, &path, environment));
+    let state_dir = state_dir
+        .transpose()
+        .map_err(|problem| at(&["state_dir"], problem))?;
+    let api_key = values.api_key.map(ApiKey::new).transpose();
+    let api_key = api_key.map_err(|problem| at(&["api_key"], problem))?;
+    let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
+    check_models(&models).map_err(|problem| at(&["models"], problem))?;
+    check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
+    let keys = Keymap::from_config(&values.keys).map_err(|error| {
+        let key = error.key().to_owned();
+        at(&["keys", &key], error.into())
+    })?;
+
+    let config = Config {
+        listen: listen_override(flags, environment)?
+            .or(listen)
+            .unwrap_or(DEFAULT_LISTEN),
+        state_dir: state_dir_override(flags, environment)?
+            .or(state_dir)
+            .or_else(|| {
+                let state = environment.xdg_dir("XDG_STATE_HOME", ".local/state")?;
+                Some(state.join("humanllm"))
+            })
+            .ok_or(ConfigError::NoStateDir)?,
+        api_key: api_key_override(environment)?.or(api_key),
+        models,
+        server: values.server,
+        inbox: values.inbox,
+        tui: values.tui,
+        keys,
+    };
+    let loopback = config.listen.ip().to_canonical().is_loopback();
+    if loopback || config.api_key.is_some() {
+        Ok(config)
+    } else {
+        Err(ConfigError::OpenToNetwork(config.listen))
+    }
+}
+
+/// The file to read and its text; `None` if none was named and there is none in the usual place.
+fn find_file(
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    const VARIABLE: &str = "HUMANLLM_CONFIG";
+    let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
+    let named = flags
+        .config
+        .clone()
+        .map(|path| (path, "--config"))
+        .or_else(|| from_variable.map(|path| (path, VARIABLE)));
+    let usual = || {
+        let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
+        Some(folder.join("humanllm/config.toml"))
+    };
+    let (path, named_by) = match named {
+        Some((path, named_by)) => (path, Some(named_by)),
+        None => match usual() {
+            Some(path) => (path, None),
+            None => return Ok(None),
+        },
+    };
+    match (fs::read_to_string(&path), named_by) {
+        (Ok(text), _) => Ok(Some((path, text))),
+        (Err(error), None) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        (Err(error), Some(named_by)) if error.kind() == io::ErrorKind::NotFound => {
+            Err(ConfigError::NotFound {
+                file: path,
+                named_by,
+            })
+        }
+        (Err(error), _) => Err(ConfigError::Unreadable { file: path, error }),
+    }
+}
+
+fn listen_override(
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Option<SocketAddr>, ConfigError> {
+    const VARIABLE: &str = "HUMANLLM_LISTEN";
+    let (name, value) = match (&flags.listen, environment.get_filled(VARIABLE)) {
+        (Some(flag), _) => ("--listen", Ok(flag.as_str())),
+        (None, Some(variable)) => (VARIABLE, utf8(variable)),
+        (None, None) => return Ok(None),
+    };
+    value
+        .and_then(parse_listen)
+        .map(Some)
+        .map_err(|problem| ConfigError::Value { name, problem })
+}
+
+fn state_dir_override(
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let variable = || environment.get_filled("HUMANLLM_STATE_DIR");
+    match &flags.state_dir {
+        Some(flag) if flag.as_os_str().is_empty() => Err(ConfigError::Value {
+            name: "--state-dir",
+            problem: Problem::EmptyPath,
+        }),
+        Some(flag) => Ok(Some(flag.clone())),
+        None => Ok(variable().map(PathBuf::from)),
+    }
+}
+
+fn api_key_override(environment: &Environment) -> Result<Option<ApiKey>, ConfigError> {
+    const NAME: &str = "HUMANLLM_API_KEY";
+    // Set but empty is a mistake here: whoever sets it means to be protected.
+    let key = environment.get(NAME).map(|key| {
+        utf8(key)
+            .and_then(ApiKey::new)
+            .map_err(|problem| ConfigError::Value {
+                name: NAME,
+                problem,
+            })
+    });
+    key.transpose()
+}
+
+fn utf8(value: &OsStr) -> Result<&str, Problem> {
+    value.to_str().ok_or(Problem::NotUtf8)
+}
+
+/// Reads `ADDR:PORT` or `localhost:PORT`.
+fn parse_listen(text: &str) -> Result<SocketAddr, Problem> {
+    let wrong = || Problem::Address(text.to_owned());
+    if let Some((host, port)) = text.rsplit_once(':')
+        && host.eq_ignore_ascii_case("localhost")
+    {
+        let port: u16 = port.parse().map_err(|_| wrong())?;
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().map_err(|_| wrong())
+}
+
+/// A path in the file: `~/` is the home folder, and a relative path starts at the file's folder.
+fn file_path(path: &str, file: &Path, environment: &Environment) -> Result<PathBuf, Problem> {
+    let below_home = path.strip_prefix("~/").or((path == "~").then_some(""));
+    if path.is_empty() {
+        Err(Problem::EmptyPath)
+    } else if let Some(below_home) = below_home {
+        let home = environment.home().ok_or(Problem::NoHome)?;
+        Ok(home.join(below_home))
+    } else {
+        Ok(file.parent().unwrap_or(Path::new("")).join(path))
+    }
+}
+
+fn check_models(models: &[String]) -> Result<(), Problem> {
+    if models.is_empty() {
+        return Err(Problem::NoModels);
+    }
+    for (index, model) in models.iter().enumerate() {
+        if model.is_empty() || model.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Problem::ModelName(model.clone()));
+        }
+        if models[..index].contains(model) {
+            return Err(Problem::ModelTwice(model.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The error names the key within the `[server]` table.
+fn check_server(server: &ServerConfig) -> Result<(), (&'static str, Problem)> {
+    for (key, zero) in [
+        ("max_body_mib", server.max_body_mib == 0),
+        ("max_waiting", server.max_waiting == 0),
+        ("heartbeat_seconds", server.heartbeat_seconds == 0),
+    ] {
+        if zero {
+            return Err((key, Problem::Zero));
+        }
+    }
+    for host in &server.allowed_hosts {
+        let has_port = !host.starts_with('[') && host.contains(':');
+        if host.is_empty() || has_port || host.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err(("allowed_hosts", Problem::Host(host.clone())));
+        }
+    }
+    for origin in &server.allowed_origins {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        if host.is_empty() || host.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err(("allowed_origins", Problem::Origin(origin.clone())));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+//! The configuration: what can be set, and what holds when nothing is.
+//!
+//! [`load`] puts it together: flags beat environment variables beat the file beat the defaults.
+
+mod error;
+mod file;
+mod load;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use error::{ConfigError, Problem};
+pub use load::{Flags, load};
+
+use crate::tui::keymap::Keymap;
+
+/// Where the server listens when nothing else is said.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
+
+/// Everything that can be configured, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Address and port of the server. Not a loopback address only if there is an `api_key`.
+    /// Port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Folder of the log and of all that must survive a restart. It may not exist yet.
+    pub state_dir: PathBuf,
+    /// The bearer token that clients must send, if any.
+    pub api_key: Option<ApiKey>,
+    /// The model names offered, at least one. Requests for other names are served all the same.
+    pub models: Vec<String>,
+    /// Limits and admission of the server.
+    pub server: ServerConfig,
+    /// What reaches the person.
+    pub inbox: InboxConfig,
+    /// How the terminal behaves.
+    pub tui: TuiConfig,
+    /// Which key does what.
+    pub keys: Keymap,
+}
+
+/// The `[server]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct ServerConfig {
+    /// The largest request body, in MiB; at least 1.
+    pub max_body_mib: u32,
+    /// How many requests may wait for the person at once; at least 1.
+    pub max_waiting: usize,
+    /// Pause between two signs of life on a response that waits, in seconds; at least 1.
+    pub heartbeat_seconds: u32,
+    /// Names accepted in the `Host` header besides the loopback ones, without port.
+    pub allowed_hosts: Vec<String>,
+    /// Values accepted in the `Origin` header, such as `https://example.org`.
+    pub allowed_origins: Vec<String>,
+}
+
+impl ServerConfig {
+    /// The largest request body in bytes.
+    pub fn max_body_bytes(&self) -> usize {
+        usize::try_from(u64::from(self.max_body_mib) << 20).unwrap_or(usize::MAX)
+    }
+
+    /// Pause between two signs of life on a response that waits.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_secs(self.heartbeat_seconds.into())
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            max_body_mib: 64,
+            max_waiting: 1000,
+            heartbeat_seconds: 10,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// The `[inbox]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct InboxConfig {
+    /// Whether the program itself answers what agents ask for their own sake, such as a title.
+    pub answer_housekeeping: bool,
+}
+
+impl Default for InboxConfig {
+    fn default() -> Self {
+        Self {
+            answer_housekeeping: true,
+        }
+    }
+}
+
+/// The `[tui]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct TuiConfig {
+    /// Whether a request that waits rings the terminal bell.
+    pub bell: bool,
+    /// Whether the terminal title tells how many wait.
+    pub title: bool,
+}
+
+impl Default for TuiConfig {
+    fn default() -> Self {
+        Self {
+            bell: true,
+            title: true,
+        }
+    }
+}
+
+/// A bearer token. Never shown, not even in debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// # Errors
+    /// The key is empty, or cannot be sent in an HTTP header: only visible ASCII can.
+    pub fn new(key: impl Into<String>) -> Result<Self, Problem> {
+        let key = key.into();
+        if key.trim().is_empty() {
+            Err(Problem::EmptyApiKey)
+        } else if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(key))
+        } else {
+            Err(Problem::ApiKeyCharacters)
+        }
+    }
+
+    /// The key as it appears on the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}

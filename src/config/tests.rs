@@ -1,0 +1,301 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::TuiConfig;
+use crate::tui::action::Action;
+
+/// A home folder, with a config file in the usual place if there is text for one.
+struct Home(TempDir);
+
+impl Home {
+    fn new(config: &str) -> Self {
+        let home = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir_all(home.0.path().join(".config/humanllm")).expect("a folder");
+        fs::write(home.file(), config).expect("a file");
+        home
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join(".config/humanllm/config.toml")
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::with_home(self.0.path())
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        load(&Flags::default(), &self.environment())
+    }
+}
+
+/// What the person reads about this config file, after its name.
+fn complaint(config: &str) -> String {
+    let home = Home::new(config);
+    let message = home.load().expect_err(config).to_string();
+    assert!(!message.contains('\n'), "one line: {message}");
+    message
+        .strip_prefix(&format!("{}:", home.file().display()))
+        .unwrap_or_else(|| panic!("names the file: {message}"))
+        .to_owned()
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let config = load(&Flags::default(), &Environment::with_home(home.path())).expect("defaults");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.state_dir, home.path().join(".local/state/humanllm"));
+    assert_eq!(config.api_key, None);
+    assert_eq!(config.models, ["human"]);
+    assert_eq!(config.server.max_body_bytes(), 64 * 1024 * 1024);
+    assert_eq!(config.server.heartbeat().as_secs(), 10);
+    assert!(config.inbox.answer_housekeeping && config.tui.bell && config.tui.title);
+}
+
+#[test]
+fn the_example_documents_every_key_with_its_default() {
+    let text = include_str!("../../config.example.toml");
+    let home = Home::new(text);
+    let example = home.load().expect("the example is valid");
+    fs::remove_file(home.file()).expect("removed");
+    assert_eq!(example, home.load().expect("defaults"));
+
+    // Every key that the program would accept, table by table, as the program itself tells.
+    for (table, header) in [
+        ("", ""),
+        ("server", "[server]\n"),
+        ("inbox", "[inbox]\n"),
+        ("tui", "[tui]\n"),
+    ] {
+        let error = Home::new(&format!("{header}no_such_key = 1")).load();
+        let Err(ConfigError::File {
+            problem: Problem::UnknownKey { known, .. },
+            ..
+        }) = error
+        else {
+            panic!("{table}: {error:?}");
+        };
+        for key in known {
+            let written = [
+                format!("\n{key} ="),
+                format!("\n# {key} ="),
+                format!("\n[{key}]"),
+            ];
+            assert!(
+                written.iter().any(|line| text.contains(line)),
+                "{table}.{key}"
+            );
+        }
+    }
+    for action in Action::ALL {
+        assert!(text.contains(&format!("\n{action} =")), "keys.{action}");
+    }
+}
+
+#[test]
+fn flags_beat_environment_beats_file() {
+    let home = Home::new("listen = \"127.0.0.1:1\"\nstate_dir = \"~/file\"\napi_key = \"file\"");
+    let config = home.load().expect("valid");
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.state_dir, home.0.path().join("file"));
+    assert_eq!(config.api_key.expect("a key").as_bytes(), b"file");
+
+    let environment = home
+        .environment()
+        .with("HUMANLLM_LISTEN", "localhost:2")
+        .with("HUMANLLM_STATE_DIR", "/env")
+        .with("HUMANLLM_API_KEY", "env");
+    let config = load(&Flags::default(), &environment).expect("valid");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:2");
+    assert_eq!(config.state_dir, Path::new("/env"));
+    assert_eq!(config.api_key.expect("a key").as_bytes(), b"env");
+
+    let flags = Flags {
+        listen: Some("[::1]:3".to_owned()),
+        config: None,
+        state_dir: Some("/flag".into()),
+    };
+    let config = load(&flags, &environment).expect("valid");
+    assert_eq!(config.listen.to_string(), "[::1]:3");
+    assert_eq!(config.state_dir, Path::new("/flag"));
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let home = Home::new("");
+    let environment = home.environment().with("HUMANLLM_CONFIG", "/no/env.toml");
+    let error = load(&Flags::default(), &environment).expect_err("missing");
+    assert_eq!(
+        error.to_string(),
+        "HUMANLLM_CONFIG: there is no file /no/env.toml"
+    );
+    let flags = Flags {
+        config: Some("/no/flag.toml".into()),
+        ..Flags::default()
+    };
+    let error = load(&flags, &environment).expect_err("missing");
+    assert_eq!(
+        error.to_string(),
+        "--config: there is no file /no/flag.toml"
+    );
+}
+
+#[test]
+fn xdg_folders_are_used() {
+    let home = Home::new("models = [\"from-xdg\"]");
+    let environment = Environment::with_home("/nowhere")
+        .with("XDG_CONFIG_HOME", home.0.path().join(".config"))
+        .with("XDG_STATE_HOME", "/xdg");
+    let config = load(&Flags::default(), &environment).expect("valid");
+    assert_eq!(config.models, ["from-xdg"]);
+    assert_eq!(config.state_dir, Path::new("/xdg/humanllm"));
+}
+
+#[test]
+fn a_partial_table_keeps_the_other_defaults() {
+    let config = Home::new("[tui]\nbell = false").load().expect("valid");
+    assert_eq!(
+        config.tui,
+        TuiConfig {
+            bell: false,
+            title: true
+        }
+    );
+}
+
+#[test]
+fn a_mistake_in_the_file_is_named_with_line_and_key() {
+    for (config, message) in [
+        (
+            "\nmodles = []",
+            "2: modles: unknown key; did you mean `models`?",
+        ),
+        (
+            "[server]\n\ntimeout = 1",
+            "3: server.timeout: unknown key; there are max_body_mib, max_waiting, heartbeat_seconds, allowed_hosts, allowed_origins",
+        ),
+        (
+            "[sever]\nmax_waiting = 1",
+            "1: sever: unknown key; did you mean `server`?",
+        ),
+        (
+            "[tui]\nbell = \"yes\"",
+            "2: tui.bell: expected true or false, not string \"yes\"",
+        ),
+        (
+            "server.max_body_mib = -1",
+            "1: server.max_body_mib: expected a whole number from 0 up, not integer `-1`",
+        ),
+        (
+            "[server]\nheartbeat_seconds = 0",
+            "2: server.heartbeat_seconds: must be at least 1",
+        ),
+        ("server = 3", "1: server: expected a table, not integer `3`"),
+        (
+            "models = \"human\"",
+            "1: models: expected a list such as [\"a\", \"b\"], not string \"human\"",
+        ),
+        ("models = []", "1: models: needs at least one model name"),
+        (
+            "models = [\"a b\"]",
+            "1: models: \"a b\" is no model name; use letters, digits and punctuation, without spaces",
+        ),
+        ("models = [\"a\", \"a\"]", "1: models: `a` is listed twice"),
+        (
+            "listen = \"3000\"",
+            "1: listen: `3000` is no address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000",
+        ),
+        (
+            "listen = 3000",
+            "1: listen: expected text in quotes, not integer `3000`",
+        ),
+        (
+            "api_key = \" \"",
+            "1: api_key: the key is empty; set it to a secret, or remove it",
+        ),
+        ("api_key = 12345", "1: api_key: expected text in quotes"),
+        ("state_dir = \"\"", "1: state_dir: the path is empty"),
+        (
+            "[server]\nallowed_hosts = [\"http://a\"]",
+            "2: server.allowed_hosts: \"http://a\" is no host name; write it without scheme, port and path, such as my-laptop.lan",
+        ),
+        (
+            "[server]\nallowed_origins = [\"a.org\"]",
+            "2: server.allowed_origins: \"a.org\" is no origin; write scheme and host only, such as https://example.org",
+        ),
+        (
+            "[keys]\nsubmit = \"Enter\"\nfold = \"Ctrl+Q\"",
+            "3: keys.fold: `Ctrl+Q` is bound to both `quit` and `fold`; give one of them another key",
+        ),
+        (
+            "[keys]\nfold = 3",
+            "2: keys.fold: expected a key such as \"Ctrl+G\", or a list of keys, not integer `3`",
+        ),
+        (
+            "[keys]\nsumbit = \"F9\"",
+            "2: keys.sumbit: there is no action `sumbit`; did you mean `submit`?",
+        ),
+    ] {
+        assert_eq!(complaint(config), message, "{config}");
+    }
+    let broken = complaint("models = [\"a\"\nlisten = 3");
+    assert!(broken.contains(": this is no TOML: "), "{broken}");
+}
+
+#[test]
+fn a_wrong_override_is_named() {
+    let home = Home::new("");
+    for (name, value, message) in [
+        (
+            "HUMANLLM_LISTEN",
+            "here",
+            "HUMANLLM_LISTEN: `here` is no address; ",
+        ),
+        (
+            "HUMANLLM_API_KEY",
+            "",
+            "HUMANLLM_API_KEY: the key is empty; ",
+        ),
+        (
+            "HUMANLLM_API_KEY",
+            "a b",
+            "HUMANLLM_API_KEY: the key may hold only ASCII ",
+        ),
+    ] {
+        let environment = home.environment().with(name, value);
+        let error = load(&Flags::default(), &environment).expect_err(name);
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+}
+
+#[test]
+fn only_loopback_needs_no_key() {
+    let home = Home::new("");
+    for address in [
+        "127.0.0.1:3000",
+        "127.9.9.9:0",
+        "[::1]:3000",
+        "LOCALHOST:80",
+    ] {
+        let environment = home.environment().with("HUMANLLM_LISTEN", address);
+        assert!(load(&Flags::default(), &environment).is_ok(), "{address}");
+    }
+    for address in ["0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000"] {
+        let environment = home.environment().with("HUMANLLM_LISTEN", address);
+        let error = load(&Flags::default(), &environment).expect_err(address);
+        assert!(
+            error.to_string().contains("set HUMANLLM_API_KEY"),
+            "{error}"
+        );
+        let environment = environment.with("HUMANLLM_API_KEY", "secret");
+        assert!(load(&Flags::default(), &environment).is_ok(), "{address}");
+    }
+}
+
+#[test]
+fn the_key_is_never_shown() {
+    let config = Home::new("api_key = \"hunter2\"").load().expect("valid");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

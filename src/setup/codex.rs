@@ -1,0 +1,300 @@
+//! `setup codex`: a profile and a model catalog that make the Codex CLI talk to this program.
+//!
+//! What Codex reads here was measured with Codex CLI 0.169.0.
+
+use std::fmt;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::own_file::{self, Outcome, OwnFile, SetupError};
+use crate::config::Config;
+use crate::environment::Environment;
+
+/// The name of the profile when none is given.
+pub const DEFAULT_PROFILE: &str = "humanllm";
+
+/// Begins the first line of every profile that this program wrote.
+const PROFILE_MARK: &str = "# Written by `humanllm setup codex`";
+/// The value of `written_by` in every catalog that this program wrote. Codex ignores that field.
+const CATALOG_MARK: &str = "humanllm setup codex";
+
+/// How long Codex waits without an event before it gives up, in milliseconds: a day. Heartbeats
+/// arrive far more often; this is for a machine that slept.
+const IDLE_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
+/// How often Codex takes up a broken stream again before it gives the turn up.
+const STREAM_RETRIES: u64 = 100;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where Codex keeps its files; `None` for `$CODEX_HOME`, or else `~/.codex`.
+    pub codex_home: Option<PathBuf>,
+    /// The name of the profile: letters, digits, `-` and `_`.
+    pub profile: String,
+    /// Only show what would be written.
+    pub print: bool,
+    /// Replace files that this program did not write.
+    pub force: bool,
+}
+
+/// What was done, to be shown to the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Nothing was written: these are the files and their contents.
+    Printed(Vec<(PathBuf, String)>),
+    /// The files are in place.
+    Installed {
+        /// What happened to each file.
+        files: Vec<(PathBuf, Outcome)>,
+        /// Where Codex will look for this program.
+        base_url: String,
+        /// Whether Codex needs the API key in its environment.
+        needs_key: bool,
+        /// The shell command that starts Codex with the profile.
+        command: String,
+    },
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Printed(files) => {
+                for (index, (path, contents)) in files.iter().enumerate() {
+                    let gap = if index == 0 { "" } else { "\n" };
+                    writeln!(
+                        f,
+                        "{gap}==> {} <==\n{}",
+                        path.display(),
+                        contents.trim_end()
+                    )?;
+                }
+                Ok(())
+            }
+            Self::Installed {
+                files,
+                base_url,
+                needs_key,
+                command,
+            } => {
+                for (path, outcome) in files {
+                    let outcome = match outcome {
+                        Outcome::Created => "wrote",
+                        Outcome::Replaced => "rewrote",
+                        Outcome::Unchanged => "unchanged",
+                    };
+                    writeln!(f, "{outcome} {}", path.display())?;
+                }
+                writeln!(f, "\nCodex will look for humanllm at {base_url}.")?;
+                writeln!(f, "Start humanllm in one terminal, and Codex in another:\n")?;
+                if *needs_key {
+                    writeln!(f, "    export HUMANLLM_API_KEY='YOUR KEY'")?;
+                }
+                writeln!(f, "    {command}")
+            }
+        }
+    }
+}
+
+/// Writes the profile `NAME.config.toml` and its catalog `NAME-models.json` to the Codex home.
+///
+/// The user's own `config.toml` is read, never written.
+///
+/// # Errors
+/// A name or an address that cannot work, or a file in the way that this program did not write.
+/// Then nothing has been written.
+pub fn run(
+    options: &Options,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Report, SetupError> {
+    let profile = &options.profile;
+    if !is_profile_name(profile) {
+        return Err(SetupError::ProfileName(profile.clone()));
+    }
+    if config.listen.port() == 0 {
+        return Err(SetupError::NoPort);
+    }
+    let usual_home = usual_home(environment);
+    let home = options
+        .codex_home
+        .clone()
+        .or_else(|| usual_home.clone())
+        .filter(|home| !home.as_os_str().is_empty())
+        .ok_or(SetupError::NoCodexHome)?;
+    let home = absolute(home);
+    let base_url = base_url(config.listen);
+    let catalog_name = format!("{profile}-models.json");
+    let files = [
+        OwnFile {
+            path: home.join(format!("{profile}.config.toml")),
+            contents: profile_toml(config, &base_url, &catalog_name),
+            is_own: |found| found.starts_with(PROFILE_MARK),
+        },
+        OwnFile {
+            path: home.join(&catalog_name),
+            contents: catalog_json(&config.models),
+            is_own: is_own_catalog,
+        },
+    ];
+    if options.print {
+        let files = files.into_iter().map(|file| (file.path, file.contents));
+        return Ok(Report::Printed(files.collect()));
+    }
+    refuse_old_profile(&home, profile)?;
+    let is_usual = usual_home.is_some_and(|usual| is_same_folder(&usual, &home));
+    Ok(Report::Installed {
+        files: own_file::write_all(&files, options.force)?,
+        base_url,
+        needs_key: config.api_key.is_some(),
+        command: if is_usual {
+            format!("codex --profile {profile}")
+        } else {
+            let home = shell_quoted(&home.to_string_lossy());
+            format!("CODEX_HOME={home} codex --profile {profile}")
+        },
+    })
+}
+
+/// Whether Codex takes this for the name of a profile (and a shell, for an argument).
+fn is_profile_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// Where Codex looks when it is started without anything else being said.
+fn usual_home(environment: &Environment) -> Option<PathBuf> {
+    match environment.get_filled("CODEX_HOME") {
+        Some(home) => Some(absolute(home.into())),
+        None => Some(environment.home()?.join(".codex")),
+    }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn is_same_folder(a: &Path, b: &Path) -> bool {
+    a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The address as a client on this machine reaches it.
+fn base_url(listen: SocketAddr) -> String {
+    let ip = match listen.ip().to_canonical() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}/v1", SocketAddr::new(ip, listen.port()))
+}
+
+/// Codex ends with an error when a profile file and a table of that name both exist.
+fn refuse_old_profile(home: &Path, profile: &str) -> Result<(), SetupError> {
+    let config = home.join("config.toml");
+    let table = fs::read_to_string(&config)
+        .ok()
+        .and_then(|text| text.parse::<toml::Table>().ok())
+        .unwrap_or_default();
+    let selected = table.get("profile").and_then(toml::Value::as_str) == Some(profile);
+    let defined = table
+        .get("profiles")
+        .is_some_and(|profiles| profiles.get(profile).is_some());
+    if selected || defined {
+        let profile = profile.to_owned();
+        return Err(SetupError::OldProfile { config, profile });
+    }
+    Ok(())
+}
+
+fn profile_toml(config: &Config, base_url: &str, catalog_name: &str) -> String {
+    let text = |value: &str| toml::Value::from(value).to_string();
+    let model = config.models.first().map_or("human", String::as_str);
+    let mut profile = format!(
+        "{PROFILE_MARK}, which overwrites changes made here.\n\
+         model = {}\n\
+         model_provider = \"humanllm\"\n\
+         model_catalog_json = {}\n\
+         \n\
+         [model_providers.humanllm]\n\
+         name = \"Human LLM\"\n\
+         base_url = {}\n\
+         wire_api = \"responses\"\n",
+        text(model),
+        text(catalog_name),
+        text(base_url),
+    );
+    if config.api_key.is_some() {
+        profile.push_str("env_key = \"HUMANLLM_API_KEY\"\n");
+    }
+    profile.push_str(&format!(
+        "# A person may take hours to answer.\n\
+         stream_idle_timeout_ms = {IDLE_TIMEOUT_MS}\n\
+         stream_max_retries = {STREAM_RETRIES}\n"
+    ));
+    profile
+}
+
+fn catalog_json(models: &[String]) -> String {
+    let models: Vec<Value> = models
+        .iter()
+        .zip(1..)
+        .map(|(slug, priority)| catalog_entry(slug, priority))
+        .collect();
+    let catalog = json!({ "written_by": CATALOG_MARK, "models": models });
+    format!("{catalog:#}\n")
+}
+
+/// What Codex wants to know of a model. An entry for it ends the warning about missing metadata,
+/// and `base_instructions` takes the place of a system prompt of 19 KB.
+fn catalog_entry(slug: &str, priority: u32) -> Value {
+    json!({
+        "slug": slug,
+        "display_name": slug,
+        "description": "A person at a terminal",
+        "default_reasoning_level": "medium",
+        "supported_reasoning_levels": [
+            { "effort": "medium", "description": "As long as the person thinks" }
+        ],
+        "shell_type": "unified_exec",
+        "visibility": "list",
+        "supported_in_api": true,
+        "priority": priority,
+        "availability_nux": null,
+        "upgrade": null,
+        "base_instructions": "A person reads this conversation in a terminal and answers by hand. \
+            They see what the user asks and the results of the tools they call.",
+        "supports_reasoning_summaries": true,
+        "default_reasoning_summary": "none",
+        "support_verbosity": false,
+        "default_verbosity": null,
+        "apply_patch_tool_type": "freeform",
+        "truncation_policy": { "mode": "tokens", "limit": 10_000 },
+        "supports_parallel_tool_calls": true,
+        "context_window": 272_000,
+        "experimental_supported_tools": [],
+        "input_modalities": ["text", "image"]
+    })
+}
+
+fn is_own_catalog(found: &str) -> bool {
+    serde_json::from_str::<Value>(found).is_ok_and(|found| found["written_by"] == CATALOG_MARK)
+}
+
+/// The text as one word of a POSIX shell.
+fn shell_quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[path = "codex_tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+//! Every intent of the person that a key can be bound to.
+
+/// Defines [`Action`] from one table, so that a new action is one new row: variant, name in
+/// the config file, words for the help view, default keys. The order is that of the help view.
+macro_rules! actions {
+    ($($variant:ident, $name:literal, $description:literal, [$($key:literal),+];)+) => {
+        /// Something a person wants to happen, whichever key says so.
+        ///
+        /// Typing text is not an action: characters always go to the composer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Action {
+            $(#[doc = $description] $variant,)+
+        }
+
+        impl Action {
+            /// All actions, in the order in which help lists them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The action's name in the `[keys]` table of the config file.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// A few words for the help view, in the imperative and without a full stop.
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description,)+ }
+            }
+
+            /// The keys bound to it when the config file says nothing, the one to show first.
+            pub fn default_keys(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($key),+],)+ }
+            }
+        }
+    };
+}
+
+actions! {
+    Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
+    Newline, "newline", "Insert a line break", ["Alt+Enter", "Ctrl+J"];
+    NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
+    PreviousKind, "previous_kind", "Choose the previous kind of reply", ["Shift+Tab"];
+    Workdir, "workdir", "Set the working directory of a command", ["Alt+W"];
+    Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
+    Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
+    Redo, "redo", "Redo what was undone", ["Alt+R"];
+    NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
+    PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
+    NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
+    Inbox, "inbox", "Show or hide the inbox", ["F2"];
+    ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
+    ScrollDown, "scroll_down", "Scroll the transcript down a page", ["PageDown"];
+    ScrollLineUp, "scroll_line_up", "Scroll the transcript up a line", ["Ctrl+Up"];
+    ScrollLineDown, "scroll_line_down", "Scroll the transcript down a line", ["Ctrl+Down"];
+    ScrollTop, "scroll_top", "Go to the top of the transcript", ["Ctrl+Home"];
+    ScrollBottom, "scroll_bottom", "Go to the end of the transcript", ["Ctrl+End"];
+    NextBlock, "next_block", "Select the next block", ["Alt+J"];
+    PreviousBlock, "previous_block", "Select the previous block", ["Alt+K"];
+    Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
+    ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
+    ShowRaw, "show_raw", "Show the raw JSON", ["F4"];
+    Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
+    Help, "help", "Show the keys", ["F1"];
+    Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
+    Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
+    Interrupt, "interrupt", "Interrupt; twice quits", ["Ctrl+C"];
+    Quit, "quit", "Quit", ["Ctrl+Q"];
+}
+
+impl Action {
+    /// The action that the config file calls `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.name() == name)
+    }
+
+    /// Whether the program could not be used if no key were bound to it.
+    pub fn is_essential(self) -> bool {
+        matches!(self, Self::Submit | Self::Quit)
+    }
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
