@@ -1,1 +1,3 @@
 //! `humanllm`: an OpenAI-compatible server whose language model is a person at a terminal.
+
+pub mod tui;

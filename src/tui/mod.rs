@@ -1,0 +1,3 @@
+//! The terminal interface: what the person playing the model sees and types into.
+
+pub mod text;
