@@ -1,0 +1,228 @@
+//! A client of the HTTP API, and a tap on the wire between a client and the server.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use super::{DEADLINE, count, poll};
+
+/// Speaks HTTP to one server on loopback.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    address: SocketAddr,
+}
+
+impl Client {
+    /// A client of the server at `address`. Nothing is sent yet.
+    pub fn new(address: SocketAddr) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .proxy(None)
+            .timeout_connect(Some(DEADLINE))
+            .timeout_recv_response(Some(DEADLINE))
+            .timeout_per_read(Some(DEADLINE))
+            .build();
+        Self {
+            agent: config.new_agent(),
+            address,
+        }
+    }
+
+    /// GETs a path. The answer is JSON, or null where it is not.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+        let mut request = self.agent.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        json(request.call().expect("an answer"))
+    }
+
+    /// POSTs JSON and reads the whole answer, JSON too, or null where it is not.
+    pub fn post_json(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+        json(self.post(path, headers, body.to_string().as_bytes()))
+    }
+
+    /// POSTs JSON and returns as soon as the stream of events has begun.
+    pub fn post_sse(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> EventStream {
+        let response = self.post(path, headers, body.to_string().as_bytes());
+        let status = response.status().as_u16();
+        let kind = response.body().mime_type().unwrap_or("").to_owned();
+        let mut reader = response.into_body().into_reader();
+        if (status, kind.as_str()) != (200, "text/event-stream") {
+            let mut text = String::new();
+            let _ = reader.read_to_string(&mut text);
+            panic!("expected a stream of events, got {status} {kind}: {text}");
+        }
+        EventStream(BufReader::new(Box::new(reader)))
+    }
+
+    /// POSTs any bytes and returns the raw answer.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response<Body> {
+        let mut request = self.agent.post(self.url(path));
+        if !headers
+            .iter()
+            .any(|h| h.0.eq_ignore_ascii_case("content-type"))
+        {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send(body).expect("an answer")
+    }
+
+    /// Whether the server is up.
+    pub fn is_healthy(&self) -> bool {
+        let answer = self.agent.get(self.url("/healthz")).call();
+        answer.is_ok_and(|response| response.status() == 200)
+    }
+
+    /// Waits until the server is up.
+    pub fn wait_healthy(&self) {
+        poll(
+            "the server",
+            || self.is_healthy().then_some(()),
+            || self.address.to_string(),
+        );
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+fn json(response: Response<Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let mut text = String::new();
+    let _ = response.into_body().into_reader().read_to_string(&mut text);
+    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// One server-sent event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What follows `event:`; empty if nothing does.
+    pub event: String,
+    /// What follows `data:`, as JSON; `[DONE]`, which is none, as a string.
+    pub data: Value,
+}
+
+/// The events of one response, in order. Dropping it hangs up.
+pub struct EventStream(BufReader<Box<dyn Read + Send>>);
+
+impl EventStream {
+    /// The next event, or nothing at the end of the stream. Panics when the connection breaks or
+    /// nothing comes for a minute. Comments are skipped.
+    pub fn next_event(&mut self) -> Option<Event> {
+        let (mut event, mut data) = (String::new(), String::new());
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).expect("the next line") == 0 {
+                return None;
+            }
+            match line.trim_end_matches(['\r', '\n']).split_once(':') {
+                Some(("event", value)) => event = value.trim_start().to_owned(),
+                Some(("data", value)) => data += value.strip_prefix(' ').unwrap_or(value),
+                None if line.trim().is_empty() && !data.is_empty() => {
+                    let data = serde_json::from_str(&data).unwrap_or(Value::String(data));
+                    return Some(Event { event, data });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads up to the next event of this type and returns its data.
+    pub fn until(&mut self, event: &str) -> Value {
+        let mut seen = Vec::new();
+        while let Some(next) = self.next_event() {
+            if next.event == event {
+                return next.data;
+            }
+            seen.push(next);
+        }
+        panic!("the stream ended without {event}; it was {seen:#?}");
+    }
+
+    /// Reads all that is left.
+    pub fn rest(mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.next_event()).collect()
+    }
+}
+
+impl Iterator for EventStream {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        self.next_event()
+    }
+}
+
+/// A port that passes everything on to another one and keeps what was said.
+pub struct Tap {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    asked: Log,
+    answered: Log,
+}
+
+type Log = Arc<Mutex<Vec<u8>>>;
+
+impl Tap {
+    /// Taps the wire to `server`, which need not be up yet.
+    pub fn new(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (asked, answered) = (Log::default(), Log::default());
+        let logs = (Arc::clone(&asked), Arc::clone(&answered));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if let Ok(server) = TcpStream::connect(server) {
+                    let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                    let (asked, answered) = (Arc::clone(&logs.0), Arc::clone(&logs.1));
+                    std::thread::spawn(move || pass(c, s, &asked));
+                    std::thread::spawn(move || pass(server, client, &answered));
+                }
+            }
+        });
+        Self {
+            address,
+            asked,
+            answered,
+        }
+    }
+
+    /// How many requests for a response were made.
+    pub fn posts(&self) -> usize {
+        self.asked("POST /v1/responses ")
+    }
+
+    /// How often clients said `text`.
+    pub fn asked(&self, text: &str) -> usize {
+        count(&self.asked.lock().unwrap(), text.as_bytes())
+    }
+
+    /// How often the server said `text`.
+    pub fn answered(&self, text: &str) -> usize {
+        count(&self.answered.lock().unwrap(), text.as_bytes())
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, log: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        log.lock().unwrap().extend(&buffer[..count]);
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    // One side is gone, so the other shall learn of it at once.
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}

@@ -1,0 +1,75 @@
+//! What the integration tests share: people at terminals, HTTP clients, and the real Codex.
+//!
+//! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
+//! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
+//! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
+//! - [`codex`]: the real Codex CLI, for tests that are given one.
+//!
+//! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
+//! then panics with all there is to see.
+#![allow(dead_code, unused_imports)]
+
+pub mod client;
+pub mod codex;
+pub mod person;
+pub mod pty;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub use client::{Client, Event, EventStream, Tap};
+pub use codex::{CodexHome, Run};
+pub use person::{Builder, Person, Place};
+pub use pty::{Key, Pty, Signal};
+
+/// How long anything may take before a test gives up. Generous: machines that test are busy.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A loopback address that nobody listens on at the moment.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+/// Asks `probe` again and again until it has an answer; panics with `what` and `state()` if none comes.
+pub fn poll<T>(
+    what: &str,
+    mut probe: impl FnMut() -> Option<T>,
+    state: impl FnOnce() -> String,
+) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        if Instant::now() > end {
+            panic!("gave up waiting for {what}\n{}", state());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether any file below `folder` holds `text`.
+pub fn any_file_contains(folder: &Path, text: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return any_file_contains(&path, text);
+        }
+        std::fs::read(path).is_ok_and(|bytes| contains(&bytes, text.as_bytes()))
+    })
+}
+
+/// Whether `bytes` holds `part`.
+pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    count(bytes, part) > 0
+}
+
+/// How often `part` occurs in `bytes`.
+pub fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).filter(|w| *w == part).count()
+}
