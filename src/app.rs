@@ -1,11 +1,132 @@
-//! The whole program: server and terminal together.
+//! The whole program: the server in the background, the terminal in front, and the order in which
+//! they start and stop.
+
+use std::io::{self, IsTerminal};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::drafts::Drafts;
+use crate::inbox;
+use crate::server::{self, Server};
+use crate::tui::app::{App, Settings};
+use crate::tui::run::{Exit, Options};
 
-/// Runs server and terminal until the person quits.
+/// How long connections have to take in that their response has ended.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Standard input or output leads elsewhere.
+    #[error("this is a program for a terminal; run it where you can see it and type")]
+    NoTerminal,
+    /// The address is taken.
+    #[error(
+        "{0} is in use: another humanllm may be running; stop it or choose another port with \
+         --listen"
+    )]
+    InUse(SocketAddr),
+    /// The address cannot be used.
+    #[error("cannot listen on {address}: {error}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// There is no place for drafts.
+    #[error("cannot keep drafts in {}: {error}; choose another folder with --state-dir", folder.display())]
+    Drafts {
+        /// The state folder.
+        folder: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Something that every program needs is missing.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs server and terminal until something ends them, and returns the exit code: 0 after a quit,
+/// 128 and the signal's number after a signal.
 ///
 /// # Errors
-/// Whatever keeps the program from starting, in one line.
-pub fn run(_config: Config) -> color_eyre::Result<()> {
-    Ok(())
+///
+/// Whatever keeps the program from starting; the screen has not been touched then.
+pub fn run(config: Config) -> Result<ExitCode, StartError> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(StartError::NoTerminal);
+    }
+    let listener = TcpListener::bind(config.listen).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
+        _ => StartError::Listen {
+            address: config.listen,
+            error,
+        },
+    })?;
+    let address = listener.local_addr()?;
+    let drafts = Drafts::open(&config.state_dir).map_err(|error| StartError::Drafts {
+        folder: config.state_dir.clone(),
+        error,
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let (intake, events) = inbox::channel(config.server.max_waiting);
+    let router = server::router(intake, server_settings(&config, address));
+    let (stop, stopped) = watch::channel(false);
+    let (server, closed) = Server::new(listener, router, stopped);
+    let server = runtime.spawn(server.serve());
+    tracing::info!(%address, "listening");
+
+    let settings = Settings {
+        keymap: config.keys,
+        zone: TimeZone::system(),
+        bell: config.tui.bell,
+        base_url: format!("http://{address}/v1"),
+    };
+    let options = Options {
+        title: config.tui.title,
+        state_dir: config.state_dir,
+    };
+    let mut app = App::new(settings, Some(drafts), Timestamp::now());
+    let exit = runtime.block_on(crate::tui::run::run(&mut app, events, &options))?;
+    tracing::info!(?exit, "stopping");
+
+    // The port is closed before the responses are ended: Codex tries again at once, and must not
+    // find a server that is about to go.
+    stop.send_replace(true);
+    runtime.block_on(async {
+        // Taking longer, or having failed, changes nothing of what follows.
+        let _ = tokio::time::timeout(PATIENCE, closed).await;
+        drop(app);
+        let _ = tokio::time::timeout(PATIENCE, server).await;
+    });
+    runtime.shutdown_background();
+    Ok(match exit {
+        Exit::Quit => ExitCode::SUCCESS,
+        Exit::Signal(number) => ExitCode::from(128 + number),
+        Exit::TerminalGone => ExitCode::FAILURE,
+    })
+}
+
+fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {
+    server::Settings {
+        address,
+        api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
+        models: config.models.clone(),
+        max_body: config.server.max_body_bytes(),
+        heartbeat: config.server.heartbeat(),
+        allowed_hosts: config.server.allowed_hosts.clone(),
+        allowed_origins: config.server.allowed_origins.clone(),
+        answer_housekeeping: config.inbox.answer_housekeeping,
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
+
+use uuid::Uuid;
 
 /// How long a draft may be newer in memory than on disk.
 const DELAY: Duration = Duration::from_millis(250);
@@ -33,7 +34,10 @@ impl Drafts {
     /// If the folder cannot be made or the thread not started.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
         let folder = state_dir.join("drafts");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)?;
         remove_old(&folder);
         let (changes, receiver) = mpsc::channel();
         let writer = std::thread::Builder::new()
@@ -48,7 +52,9 @@ impl Drafts {
 
     /// The draft of a thread, if it has one.
     pub fn load(&self, thread: &str) -> Option<String> {
-        fs::read_to_string(self.path(thread)).ok().filter(|text| !text.is_empty())
+        fs::read_to_string(self.path(thread))
+            .ok()
+            .filter(|text| !text.is_empty())
     }
 
     /// Keeps the draft of a thread; an empty one is forgotten. Returns at once.
@@ -61,9 +67,8 @@ impl Drafts {
 
     /// Thread names are the clients' words and no file names.
     fn path(&self, thread: &str) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        thread.hash(&mut hasher);
-        self.folder.join(format!("{:016x}.txt", hasher.finish()))
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, thread.as_bytes());
+        self.folder.join(format!("{name}.txt"))
     }
 }
 
@@ -109,7 +114,12 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     }
     let new = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
     file.write_all(text.as_bytes())?;
     fs::rename(new, path)
 }
@@ -139,7 +149,10 @@ mod tests {
         drafts.save("other", "x".into());
         drop(drafts);
         let drafts = Drafts::open(state.path()).unwrap();
-        assert_eq!(drafts.load("a/../b").as_deref(), Some("half a sentence\n日本語"));
+        assert_eq!(
+            drafts.load("a/../b").as_deref(),
+            Some("half a sentence\n日本語")
+        );
         drafts.save("a/../b", String::new());
         drop(drafts);
         let drafts = Drafts::open(state.path()).unwrap();

@@ -4,29 +4,31 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use color_eyre::eyre::{Result, WrapErr};
 use humanllm::cli::{Cli, Command, SetupProgram};
 use humanllm::environment::Environment;
 use humanllm::setup::codex;
 use humanllm::{app, config, logging};
 
+/// Whatever went wrong; its message is all that the person needs.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("humanllm: {}", one_line(&format!("{error:#}")));
+            eprintln!("humanllm: {}", one_line(&error.to_string()));
             ExitCode::from(2)
         }
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
+fn run(cli: Cli) -> Result<ExitCode> {
     let environment = Environment::of_process();
     match cli.command {
         None => {
             let config = config::load(&cli.global.into(), &environment)?;
             logging::init(&config.state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-            app::run(config)
+            Ok(app::run(config)?)
         }
         Some(Command::Setup {
             program: SetupProgram::Codex(args),
@@ -45,13 +47,13 @@ fn run(cli: Cli) -> Result<()> {
 }
 
 /// Writes to standard output, where a reader that has seen enough is no error.
-fn print(text: &[u8]) -> Result<()> {
+fn print(text: &[u8]) -> Result<ExitCode> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).wrap_err("cannot write to standard output")
+            Err(format!("cannot write to standard output: {error}").into())
         }
-        _ => Ok(()),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 

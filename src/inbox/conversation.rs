@@ -234,7 +234,12 @@ impl Conversation {
         if !is_retry {
             let echoed = request.items[common..].iter();
             let echoed = echoed.take_while(|item| common == old.len() && item.is_from_model());
-            self.new_from = common + echoed.count();
+            // A client whose connection broke sends the notes that it got and nothing else; what
+            // was new then still is.
+            let new_from = common + echoed.count();
+            if new_from < request.items.len() {
+                self.new_from = new_from;
+            }
             self.continued = true;
             self.said.clear();
         }

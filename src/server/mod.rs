@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use self::error::ErrorResponse;
 use self::guard::Guard;
@@ -77,24 +77,78 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
         .with_state(state)
 }
 
-/// Serves until `stop` becomes true or its sender is dropped, then finishes what is under way.
-///
-/// # Errors
-///
-/// If the listener cannot be used.
-pub async fn serve(
+/// A server that has its port and is ready to be run.
+#[derive(Debug)]
+pub struct Server {
     listener: TcpListener,
     router: Router,
-    mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            // An error means that the sender is gone, and so is the program.
-            let _ = stop.wait_for(|stop| *stop).await;
-        })
-        .await
+    stop: watch::Receiver<bool>,
+    closed: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// A server on a port, which stops when `stop` becomes true or its sender is dropped. What
+    /// comes back with it is done when the port is closed.
+    pub fn new(
+        listener: TcpListener,
+        router: Router,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (closed, is_closed) = oneshot::channel();
+        (
+            Self {
+                listener,
+                router,
+                stop,
+                closed,
+            },
+            is_closed,
+        )
+    }
+
+    /// Serves until it is told to stop, then closes the port and finishes what is under way.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be used.
+    pub async fn serve(mut self) -> std::io::Result<()> {
+        self.listener.set_nonblocking(true)?;
+        let door = Door {
+            listener: tokio::net::TcpListener::from_std(self.listener)?,
+            _closed: self.closed,
+        };
+        axum::serve(door, self.router)
+            .with_graceful_shutdown(async move {
+                // An error means that the sender is gone, and so is the program.
+                let _ = self.stop.wait_for(|stop| *stop).await;
+            })
+            .await
+    }
+}
+
+/// A listener that tells when it is gone.
+struct Door {
+    // In this order: the port is closed before that is told.
+    listener: tokio::net::TcpListener,
+    _closed: oneshot::Sender<()>,
+}
+
+impl axum::serve::Listener for Door {
+    type Io = tokio::net::TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
+        // Events are small and must not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
 }
 
 async fn healthz() -> axum::Json<serde_json::Value> {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tui_textarea::TextArea;
@@ -168,7 +168,11 @@ impl App {
     /// Takes in what happened to a request.
     pub fn on_event(&mut self, event: Event) {
         match self.inbox.apply(event, self.now) {
-            Some(Change::Arrived { conversation, automatic, current }) => {
+            Some(Change::Arrived {
+                conversation,
+                automatic,
+                current,
+            }) => {
                 self.arrived(conversation, automatic, current);
             }
             Some(Change::Delivered { conversation }) => {
@@ -177,13 +181,34 @@ impl App {
                     self.say(Level::Good, "delivered");
                 }
             }
-            Some(Change::ClientGone { conversation, returned }) => {
+            Some(Change::ClientGone {
+                conversation,
+                returned,
+            }) => {
                 self.sync(conversation);
                 self.client_gone(conversation, &returned);
             }
             None => {}
         }
         self.forget_dropped();
+    }
+
+    /// Takes everything that was typed by now.
+    ///
+    /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
+    /// at once. A submit key with more text behind it is therefore a line break.
+    pub fn on_input(&mut self, events: Vec<event::Event>) {
+        let keys = events.iter().filter_map(event::Event::as_key_press_event);
+        let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
+        let is_pasted = after_submit.any(|key| types(&key));
+        for event in events {
+            match event {
+                event::Event::Key(key) if is_pasted && self.submits(&key) => self.on_paste("\n"),
+                event::Event::Key(key) => self.on_key(key),
+                event::Event::Paste(text) => self.on_paste(&text),
+                _ => {}
+            }
+        }
     }
 
     /// Takes a key.
@@ -220,13 +245,21 @@ impl App {
     /// Takes what the person wrote in their editor.
     pub fn on_edited(&mut self, text: &str) {
         // Editors end the last line; a draft does not.
-        self.composer_mut().replace(text.strip_suffix('\n').unwrap_or(text));
+        self.composer_mut()
+            .replace(text.strip_suffix('\n').unwrap_or(text));
         self.keep_draft();
     }
 
     /// Says something on the status line.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), level });
+        self.notice = Some(Notice {
+            text: text.into(),
+            level,
+        });
+    }
+
+    fn submits(&self, key: &KeyEvent) -> bool {
+        self.settings.keymap.action(key) == Some(Action::Submit)
     }
 
     fn act(&mut self, action: Action, again: bool) {
@@ -293,11 +326,12 @@ impl App {
         let composer = self.composer();
         if composer.is_empty() {
             match key.code {
-                KeyCode::Char('!') if composer.kind != ReplyKind::Command => {
-                    if self.unavailable(ReplyKind::Command).is_none() {
-                        self.composer_mut().kind = ReplyKind::Command;
-                        return;
-                    }
+                KeyCode::Char('!')
+                    if composer.kind != ReplyKind::Command
+                        && self.unavailable(ReplyKind::Command).is_none() =>
+                {
+                    self.composer_mut().kind = ReplyKind::Command;
+                    return;
                 }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
@@ -324,7 +358,10 @@ impl App {
             return self.say(Level::Bad, "nothing to send: type something first");
         }
         let text = typed.trim_end_matches('\n').to_owned();
-        let message = |phase| OutputItem::Message { text: text.clone(), phase };
+        let message = |phase| OutputItem::Message {
+            text: text.clone(),
+            phase,
+        };
         let end = |items, ending| Reply::End { items, ending };
         let reply = match kind {
             ReplyKind::Send => end(vec![message(Phase::FinalAnswer)], Ending::Completed),
@@ -337,7 +374,13 @@ impl App {
             }
             ReplyKind::Reject => {
                 let code = FailureCode::InvalidPrompt;
-                end(Vec::new(), Ending::Failed { code, message: text.clone() })
+                end(
+                    Vec::new(),
+                    Ending::Failed {
+                        code,
+                        message: text.clone(),
+                    },
+                )
             }
         };
         let ends = reply.ends();
@@ -350,12 +393,15 @@ impl App {
                     composer.workdir.clear();
                 }
                 self.keep_draft();
-                self.say(Level::Good, match kind {
-                    ReplyKind::Send => "sent",
-                    ReplyKind::Progress => "note sent",
-                    ReplyKind::Command => "command sent",
-                    ReplyKind::Reject => "rejected",
-                });
+                self.say(
+                    Level::Good,
+                    match kind {
+                        ReplyKind::Send => "sent",
+                        ReplyKind::Progress => "note sent",
+                        ReplyKind::Command => "command sent",
+                        ReplyKind::Reject => "rejected",
+                    },
+                );
             }
             Err(error) => self.say(Level::Bad, error.to_string()),
         }
@@ -386,9 +432,15 @@ impl App {
     fn ask_workdir(&mut self) {
         let shell = self.conversation().and_then(Conversation::shell);
         match shell {
-            None => self.say(Level::Bad, "this request offers no tool that runs a command"),
+            None => self.say(
+                Level::Bad,
+                "this request offers no tool that runs a command",
+            ),
             Some(shell) if !shell.takes_workdir() => {
-                self.say(Level::Bad, format!("{} takes no working directory", shell.name()));
+                self.say(
+                    Level::Bad,
+                    format!("{} takes no working directory", shell.name()),
+                );
             }
             Some(_) => {
                 let composer = self.composer_mut();
@@ -520,14 +572,19 @@ impl App {
                 });
                 self.notice = None;
             } else {
-                self.say(Level::Info, "another request of this conversation waits behind");
+                self.say(
+                    Level::Info,
+                    "another request of this conversation waits behind",
+                );
             }
         } else if is_idle {
             self.show(id);
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             let key = self.settings.keymap.chord(Action::NextWaiting);
-            let key = key.map(|key| format!("{key} opens it · ")).unwrap_or_default();
+            let key = key
+                .map(|key| format!("{key} opens it · "))
+                .unwrap_or_default();
             self.say(Level::Info, format!("new request · {key}{title}"));
         }
     }
@@ -562,7 +619,10 @@ impl App {
 
     fn next_waiting(&self) -> Option<ConversationId> {
         let others = |id: &ConversationId| Some(*id) != self.open;
-        let longest = self.inbox.longest_waiting().map(|conversation| conversation.id);
+        let longest = self
+            .inbox
+            .longest_waiting()
+            .map(|conversation| conversation.id);
         longest.filter(others).or_else(|| {
             let mut waiting = self.inbox.conversations().iter().filter(|c| c.is_waiting());
             waiting.find(|c| others(&c.id)).map(|c| c.id)
@@ -667,6 +727,12 @@ impl App {
             self.open = None;
         }
     }
+}
+
+/// Whether a key is a character of a text.
+fn types(key: &KeyEvent) -> bool {
+    let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(chords)
 }
 
 /// A one-line field that looks like the composer.

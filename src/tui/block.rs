@@ -105,10 +105,13 @@ impl Block {
     /// The block of something that was said.
     pub fn of_said(said: &Said) -> Self {
         let (kind, label) = match &said.words {
-            Words::Item(OutputItem::Message { phase, .. }) => {
-                (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
-            }
-            Words::Item(OutputItem::FunctionCall { namespace, name, .. }) => {
+            Words::Item(OutputItem::Message { phase, .. }) => (
+                Kind::Assistant,
+                with_phase("assistant", Some(phase.as_str())),
+            ),
+            Words::Item(OutputItem::FunctionCall {
+                namespace, name, ..
+            }) => {
                 let namespace = namespace.iter().map(|space| format!("{space}."));
                 (Kind::Call, namespace.chain([name.clone()]).collect())
             }
@@ -248,7 +251,10 @@ fn parts(content: &[Content], text_of: impl Fn(&str) -> &str) -> String {
 }
 
 fn image(url: &str) -> String {
-    match url.strip_prefix("data:").and_then(|data| data.split_once(',')) {
+    match url
+        .strip_prefix("data:")
+        .and_then(|data| data.split_once(','))
+    {
         // Four characters of base64 are three bytes.
         Some((head, data)) => {
             let kind = head.split(';').next().unwrap_or_default();
@@ -293,13 +299,21 @@ impl<'a> OutputHead<'a> {
     /// Reads the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its older
     /// versions; anything else is output from the first byte.
     fn of(text: &'a str) -> Self {
-        let whole = Self { rest: text, ..Self::default() };
+        let whole = Self {
+            rest: text,
+            ..Self::default()
+        };
         // The head is short; do not look through megabytes for it.
-        let near = (0..=512.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let near = (0..=512.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
         let Some(end) = text[..near.unwrap_or(0)].find("Output:\n") else {
             return whole;
         };
-        let mut head = Self { rest: &text[end + "Output:\n".len()..], ..Self::default() };
+        let mut head = Self {
+            rest: &text[end + "Output:\n".len()..],
+            ..Self::default()
+        };
         for line in text[..end].lines() {
             let number = |prefix: &str| line.strip_prefix(prefix)?.split_whitespace().next();
             let code = number("Process exited with code ").or_else(|| number("Exit code: "));
@@ -309,7 +323,12 @@ impl<'a> OutputHead<'a> {
             head.seconds = seconds.or(head.seconds);
         }
         match head {
-            Self { exit_code: None, session: None, seconds: None, .. } => whole,
+            Self {
+                exit_code: None,
+                session: None,
+                seconds: None,
+                ..
+            } => whole,
             head => head,
         }
     }
@@ -350,14 +369,21 @@ mod tests {
         let text = "Chunk ID: 82b5f8\nWall time: 0.0412 seconds\nProcess exited with code 2\n\
             Original token count: 5\nOutput:\nls: no such file\n";
         let found = output(text);
-        assert_eq!((found.detail.as_str(), found.failed), ("exit 2 · 0.0 s", true));
+        assert_eq!(
+            (found.detail.as_str(), found.failed),
+            ("exit 2 · 0.0 s", true)
+        );
         assert_eq!(found.text().as_str(), "ls: no such file");
 
         let found = output("Exit code: 0\nWall time: 1.25 seconds\nOutput:\n");
-        assert_eq!((found.detail.as_str(), found.failed), ("exit 0 · 1.2 s", false));
+        assert_eq!(
+            (found.detail.as_str(), found.failed),
+            ("exit 0 · 1.2 s", false)
+        );
         assert_eq!(found.text().as_str(), "(no output)");
 
-        let found = output("Wall time: 10.0 seconds\nProcess running with session ID 7\nOutput:\n$");
+        let found =
+            output("Wall time: 10.0 seconds\nProcess running with session ID 7\nOutput:\n$");
         assert_eq!(found.detail, "still running, session 7 · 10.0 s");
     }
 
@@ -376,7 +402,10 @@ mod tests {
                 "arguments": arguments.to_string()}))
         };
         let found = call(json!({"cmd": "ls -l", "workdir": "/tmp"}));
-        assert_eq!((found.text().as_str(), found.detail.as_str()), ("$ ls -l", "in /tmp"));
+        assert_eq!(
+            (found.text().as_str(), found.detail.as_str()),
+            ("$ ls -l", "in /tmp")
+        );
         assert_eq!(call(json!({"a": 1})).text().as_str(), "{\n  \"a\": 1\n}");
         let found = block(json!({"type": "function_call", "name": "f", "arguments": "{oops"}));
         assert_eq!(found.text().as_str(), "{oops");

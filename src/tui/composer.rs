@@ -152,7 +152,11 @@ impl Composer {
     pub fn rows(&self, width: u16) -> usize {
         // The cursor may stand behind the last column.
         let width = width.saturating_sub(1).max(1);
-        self.area.lines().iter().map(|line| row_count(line, width)).sum()
+        self.area
+            .lines()
+            .iter()
+            .map(|line| row_count(line, width))
+            .sum()
     }
 }
 

@@ -44,11 +44,16 @@ mod tests {
         let sizes = [0, 999, 1_000, 16_900, 999_949, 999_950, 5_000_000].map(size);
         assert_eq!(
             sizes,
-            ["0 B", "999 B", "1.0 KB", "16.9 KB", "999.9 KB", "1.0 MB", "5.0 MB"]
+            [
+                "0 B", "999 B", "1.0 KB", "16.9 KB", "999.9 KB", "1.0 MB", "5.0 MB"
+            ]
         );
         let at = |second| Timestamp::from_second(second).unwrap();
         let waits = [0, 59, 252, 3_600, 11_100, 187_200].map(|second| waited(at(0), at(second)));
-        assert_eq!(waits, ["0 s", "59 s", "4 m 12 s", "1 h 00 m", "3 h 05 m", "2 d 4 h"]);
+        assert_eq!(
+            waits,
+            ["0 s", "59 s", "4 m 12 s", "1 h 00 m", "3 h 05 m", "2 d 4 h"]
+        );
         assert_eq!(waited(at(9), at(3)), "0 s");
         assert_eq!(time_of_day(at(27_662), &TimeZone::UTC), "07:41:02");
     }

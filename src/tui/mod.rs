@@ -1,13 +1,25 @@
 //! The terminal: keys become actions, actions change state, state is drawn.
+//!
+//! - [`run`] is the loop, and the only place that waits
+//! - [`app`] is the state and what changes it; [`composer`], [`transcript`] and [`pager`] are the
+//!   parts of it that have a pane
+//! - [`view`] draws the state
+//! - [`text`] and [`scroll`] lay out what is visible of texts of any size
+//! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
+//! - [`screen`] owns the terminal and gives it back
 
 pub mod action;
 pub mod app;
 pub mod block;
 pub mod composer;
+pub mod editor;
 pub mod format;
 pub mod key_chord;
 pub mod keymap;
 pub mod pager;
+pub mod run;
+pub mod screen;
 pub mod scroll;
 pub mod text;
 pub mod transcript;
+pub mod view;

@@ -64,7 +64,8 @@ impl Pager {
 
     /// Moves by rows, down if positive.
     pub fn scroll(&mut self, rows: i64) {
-        self.viewport.scroll(&self.text, self.width, self.height, rows);
+        self.viewport
+            .scroll(&self.text, self.width, self.height, rows);
     }
 
     /// Moves by pages, down if positive, with a row of overlap.
@@ -106,7 +107,9 @@ pub fn tools(tools: &[Tool]) -> String {
         for line in tool.description.lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        let properties = tool.parameters().and_then(|schema| schema.get("properties"));
+        let properties = tool
+            .parameters()
+            .and_then(|schema| schema.get("properties"));
         for (name, schema) in properties.and_then(Value::as_object).into_iter().flatten() {
             let required = tool.parameters().and_then(|schema| schema.get("required"));
             let required = required.and_then(Value::as_array);

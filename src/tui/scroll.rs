@@ -6,6 +6,8 @@
 //! top row, and everything else is found by walking from there: the cost of each step depends on the
 //! height of the window and on how far it moves, never on how much there is above or below.
 
+use super::text::{Text, row_count};
+
 /// What is scrolled: blocks of lines of rows.
 pub trait Source {
     /// How many blocks there are; there may be none.
@@ -30,6 +32,21 @@ impl<S: Source + ?Sized> Source for &S {
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         (**self).rows(block, line, width)
+    }
+}
+
+/// A text by itself is a single block.
+impl Source for Text {
+    fn blocks(&self) -> usize {
+        1
+    }
+
+    fn lines(&self, _block: usize) -> usize {
+        self.len()
+    }
+
+    fn rows(&self, _block: usize, line: usize, width: u16) -> usize {
+        row_count(self.line(line), width)
     }
 }
 

@@ -55,15 +55,15 @@ impl Transcript {
         let new_from = conversation.new_from();
         for (index, item) in conversation.items().iter().enumerate() {
             let same = old.next_if(|block| block.is_of_item(item));
-            let mut block =
-                same.unwrap_or_else(|| Block::of_item(item, conversation.seen(index)));
+            let mut block = same.unwrap_or_else(|| Block::of_item(item, conversation.seen(index)));
             block.is_new = conversation.is_continued() && index >= new_from;
             block.divider = (block.is_new && index == new_from).then_some("new");
             self.blocks.push(block);
         }
         for said in conversation.said() {
             let same = old.next_if(|block| block.is_of_said(said));
-            self.blocks.push(same.unwrap_or_else(|| Block::of_said(said)));
+            self.blocks
+                .push(same.unwrap_or_else(|| Block::of_said(said)));
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
         if was_at_bottom && self.blocks.len() != before {
@@ -96,7 +96,12 @@ impl Transcript {
         let text_width = text_width(width);
         let mut viewport = self.viewport;
         if self.width != width {
-            viewport.resize(&*self, text_width_or(self.width, text_width), text_width, height);
+            viewport.resize(
+                &*self,
+                text_width_or(self.width, text_width),
+                text_width,
+                height,
+            );
         }
         (self.width, self.height) = (width, height);
         match self.goal.take() {
@@ -113,7 +118,8 @@ impl Transcript {
 
     /// The rows on the screen from top to bottom.
     pub fn visible(&self) -> impl Iterator<Item = Position> + use<'_> {
-        self.viewport.visible(self, text_width(self.width), self.height)
+        self.viewport
+            .visible(self, text_width(self.width), self.height)
     }
 
     /// What the line of a block is.
@@ -144,7 +150,8 @@ impl Transcript {
 
     /// Whether the end is on the screen.
     pub fn is_at_bottom(&self) -> bool {
-        self.viewport.at_bottom(self, text_width(self.width), self.height)
+        self.viewport
+            .at_bottom(self, text_width(self.width), self.height)
     }
 
     /// Selects the next block, or the previous one.

@@ -1,0 +1,194 @@
+//! The loop: one `select!` over keys, requests, signals and the clock, then a draw.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::{self, EventStream};
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use rustix::process::{Signal, kill_current_process_group};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::app::{App, Effect, Level};
+use super::composer::ReplyKind;
+use super::screen::Screen;
+use super::{editor, view};
+use crate::inbox::Event;
+
+/// Why the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The person asked for it.
+    Quit,
+    /// A signal with this number did.
+    Signal(u8),
+    /// The terminal is gone.
+    TerminalGone,
+}
+
+/// What the loop needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether the title of the terminal tells how many wait.
+    pub title: bool,
+    /// Where the editor's files go.
+    pub state_dir: PathBuf,
+}
+
+/// Runs the terminal interface on the current thread until something ends it. The terminal is
+/// given back in every case.
+///
+/// # Errors
+///
+/// If the terminal cannot be taken over.
+pub async fn run(
+    app: &mut App,
+    mut events: UnboundedReceiver<Event>,
+    options: &Options,
+) -> io::Result<Exit> {
+    let mut signals = Signals::new()?;
+    let mut screen = Screen::enter()?;
+    let mut keys = EventStream::new();
+    let mut typed = Vec::new();
+    loop {
+        app.now = Timestamp::now();
+        let title = options.title.then(|| app.title());
+        if show(&mut screen, app, title).is_err() {
+            return Ok(Exit::TerminalGone);
+        }
+        tokio::select! {
+            key = keys.next() => match key {
+                Some(Ok(key)) => typed.push(key),
+                Some(Err(_)) | None => return Ok(Exit::TerminalGone),
+            },
+            Some(event) = events.recv() => {
+                app.now = Timestamp::now();
+                app.on_event(event);
+            }
+            number = signals.next() => return Ok(Exit::Signal(number)),
+            () = next_tick(app) => {}
+        }
+        // All that is there already is one step, and drawn once.
+        app.now = Timestamp::now();
+        while let Some(Some(Ok(key))) = keys.next().now_or_never() {
+            typed.push(key);
+        }
+        app.on_input(std::mem::take(&mut typed));
+        while let Ok(event) = events.try_recv() {
+            app.on_event(event);
+        }
+        for effect in app.take_effects() {
+            match effect {
+                Effect::Quit => return Ok(Exit::Quit),
+                Effect::Bell => {
+                    if screen.bell().is_err() {
+                        return Ok(Exit::TerminalGone);
+                    }
+                }
+                Effect::Redraw => screen.clear()?,
+                Effect::Suspend => {
+                    keys = released(keys, &mut screen);
+                    // The group, so that a shell that started us through cargo gets its turn.
+                    if let Err(error) = kill_current_process_group(Signal::TSTP) {
+                        app.say(Level::Bad, format!("cannot suspend: {error}"));
+                    }
+                    screen.come_back()?;
+                }
+                Effect::Edit => {
+                    keys = released(keys, &mut screen);
+                    let number = edit(app, options, &mut signals).await;
+                    if let Some(number) = number {
+                        return Ok(Exit::Signal(number));
+                    }
+                    screen.come_back()?;
+                }
+            }
+        }
+    }
+}
+
+fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result<()> {
+    if let Some(title) = title {
+        screen.set_title(&title)?;
+    }
+    screen.draw(|frame| view::draw(frame, app))
+}
+
+/// Stops reading keys and gives the terminal back. The stream it returns reads nothing until it is
+/// asked to.
+fn released(keys: EventStream, screen: &mut Screen) -> EventStream {
+    drop(keys);
+    screen.leave();
+    // The stream's thread may still be waiting for a key; it lets go of the reader only when it
+    // has noticed. What comes back `false` had no key to lose.
+    let _ = event::poll(Duration::from_millis(1));
+    EventStream::new()
+}
+
+/// Lets the person edit the draft; returns the number of a signal that ends the program meanwhile.
+async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<u8> {
+    let composer = app.composer();
+    let suffix = match composer.kind {
+        ReplyKind::Command => ".sh",
+        _ => ".md",
+    };
+    let text = composer.text();
+    let mut editing = std::pin::pin!(editor::edit(&text, suffix, &options.state_dir));
+    let edited = loop {
+        tokio::select! {
+            edited = &mut editing => break edited,
+            number = signals.next() => {
+                // Ctrl+C in the editor is the editor's.
+                if number != Signals::INTERRUPT {
+                    return Some(number);
+                }
+            }
+        }
+    };
+    match edited {
+        Ok(text) => app.on_edited(&text),
+        Err(error) => app.say(Level::Bad, error.to_string()),
+    }
+    None
+}
+
+/// Waits until the screen tells another time than now.
+async fn next_tick(app: &App) {
+    match app.seconds_to_tick() {
+        Some(seconds) => {
+            let past = Duration::from_nanos(app.now.subsec_nanosecond().unsigned_abs().into());
+            tokio::time::sleep(Duration::from_secs(seconds).saturating_sub(past)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The signals that end the program.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    const INTERRUPT: u8 = 2;
+
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The number of the next signal.
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.terminate.recv() => 15,
+            _ = self.hangup.recv() => 1,
+            _ = self.interrupt.recv() => Self::INTERRUPT,
+        }
+    }
+}

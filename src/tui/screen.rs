@@ -1,0 +1,174 @@
+//! The terminal itself: raw mode and the alternate screen, and the way back out of them, however
+//! the program ends.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{self, ThreadId};
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    SetTitle, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+
+/// The thread that has taken the terminal over, if one has.
+static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+/// Saves and restores the window title, in terminals that can (xterm's `XTWINOPS` 22 and 23);
+/// others ignore it.
+const SAVE_TITLE: &str = "\x1b[22;2t";
+const RESTORE_TITLE: &str = "\x1b[23;2t";
+
+/// Characters in the title: nobody reads more, and some terminals choke.
+const TITLE_LENGTH: usize = 80;
+
+/// The terminal, taken over. Dropping it gives the terminal back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    title: Option<String>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    ///
+    /// If there is no terminal or it cannot be set up; it is given back then.
+    pub fn enter() -> io::Result<Self> {
+        restore_on_panic();
+        take_over().inspect_err(|_| give_back())?;
+        // A frame leaves in one piece, so that SSH does not show half of it.
+        let out = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
+        Ok(Self {
+            terminal,
+            title: None,
+        })
+    }
+
+    /// Draws what changed.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(render)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// Forgets what is on the screen, so that the next draw draws everything.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Sets the title of the window.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn set_title(&mut self, title: &str) -> io::Result<()> {
+        if self.title.as_deref() == Some(title) {
+            return Ok(());
+        }
+        self.title = Some(title.to_owned());
+        let harmless: String = title
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(TITLE_LENGTH)
+            .collect();
+        execute!(self.terminal.backend_mut(), SetTitle(harmless))
+    }
+
+    /// Rings.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn bell(&mut self) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Print('\x07'))
+    }
+
+    /// Gives the terminal to somebody else for a while.
+    pub fn leave(&mut self) {
+        give_back();
+    }
+
+    /// Takes the terminal over again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be set up any more.
+    pub fn come_back(&mut self) -> io::Result<()> {
+        take_over()?;
+        self.title = None;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // What is still buffered must not be written after the screen was left.
+        let _ = self.terminal.backend_mut().flush();
+        give_back();
+    }
+}
+
+fn take_over() -> io::Result<()> {
+    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
+    enable_raw_mode()?;
+    execute!(
+        io::stdout(),
+        Print(SAVE_TITLE),
+        EnterAlternateScreen,
+        EnableBracketedPaste
+    )
+}
+
+/// Puts the terminal back as it was. Errors have nobody left to hear them; doing it twice does
+/// nothing.
+fn give_back() {
+    let entered = ENTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if entered.is_some() {
+        let _ = execute!(
+            io::stdout(),
+            EndSynchronizedUpdate,
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show,
+            Print(RESTORE_TITLE)
+        );
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic of the thread that draws gives the terminal back before the message is printed, so
+/// that it can be read. One of another thread is not on the screen's behalf: it goes to the log
+/// alone.
+fn restore_on_panic() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            tracing::error!("{panic}");
+            let entered = ENTERED.try_lock().map_or(None, |entered| *entered);
+            if entered == Some(thread::current().id()) {
+                give_back();
+            }
+            if entered.is_none() || entered == Some(thread::current().id()) {
+                print(panic);
+            }
+        }));
+    });
+}

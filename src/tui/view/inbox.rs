@@ -1,0 +1,90 @@
+//! The inbox: a conversation in two lines, the newest activity first.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{status, style};
+use crate::inbox::{Conversation, Status};
+use crate::tui::app::App;
+use crate::tui::block::Block;
+use crate::tui::text::{columns, one_line};
+
+/// Rows that a conversation takes.
+const ROWS: usize = 2;
+
+/// Draws the part of the list around the open conversation.
+pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
+    let waiting = match app.inbox.waiting() {
+        0 => String::new(),
+        waiting => format!("{waiting} waiting"),
+    };
+    let width = usize::from(area.width).saturating_sub(2);
+    let name = one_line("inbox", area.width.saturating_sub(2));
+    let gap = width.saturating_sub(name.len() + waiting.len());
+    let title = format!(" {name}{}{waiting} ", " ".repeat(gap));
+    let mut lines = vec![Line::styled(title, style::bar())];
+    let all = app.inbox.conversations();
+    let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
+    let open = app.open.and_then(|id| app.inbox.position(id)).unwrap_or(0);
+    let first = open.saturating_sub(fits.saturating_sub(1));
+    for conversation in all.iter().skip(first).take(fits) {
+        lines.extend(entry(conversation, app, area.width));
+    }
+    if all.is_empty() {
+        lines.push(Line::styled(" nothing yet", style::dim()));
+    }
+    for (line, row) in lines.into_iter().zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; ROWS] {
+    let is_open = app.open == Some(conversation.id);
+    let (mark, mark_style) = match conversation.status() {
+        Status::Waiting { .. } => ("●", style::waiting()),
+        Status::ClientGone => ("✗", style::bad()),
+        Status::Answered if conversation.automatic.is_some() => ("⋯", style::dim()),
+        Status::Answered => ("✓", style::dim()),
+    };
+    let title_style = match (is_open, conversation.is_waiting()) {
+        (true, _) => style::bar(),
+        (false, true) => style::strong(),
+        (false, false) => Style::new(),
+    };
+    let room = width.saturating_sub(4);
+    let title = one_line(conversation.title(), room);
+    let fill = usize::from(room).saturating_sub(columns(&title));
+    let state = status::state(conversation, app);
+    let about = about(conversation);
+    let second = one_line(&format!("{state} · {about}"), width.saturating_sub(4));
+    [
+        Line::from(vec![
+            Span::styled(if is_open { "▌" } else { " " }, style::strong()),
+            Span::styled(mark, mark_style),
+            Span::styled(format!(" {title}{}", " ".repeat(fill)), title_style),
+        ]),
+        Line::from(vec![
+            Span::styled(if is_open { "▌" } else { " " }, style::strong()),
+            Span::raw("  "),
+            Span::styled(second, style::dim()),
+        ]),
+    ]
+}
+
+/// What came last, and from whom.
+fn about(conversation: &Conversation) -> String {
+    let agent = conversation.agent.split('/').next().unwrap_or_default();
+    match conversation.newest() {
+        Some(item) if conversation.is_continued() => {
+            let block = Block::of_item(item, None);
+            let detail = match block.detail.as_str() {
+                "" => one_line(block.beginning(), 60),
+                detail => detail.to_owned(),
+            };
+            format!("{}: {detail} · {agent}", block.label)
+        }
+        _ => agent.to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Draws the state, and changes nothing but where things are.
+//!
+//! Wide terminals show inbox, transcript and composer side by side, narrower ones the composer
+//! under the transcript, and the narrowest one pane at a time.
+
+mod composer;
+mod inbox;
+mod status;
+mod style;
+mod transcript;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Borders};
+
+use super::app::{App, Pane};
+
+/// Columns from which the inbox has a place of its own.
+const TWO_COLUMNS: u16 = 96;
+/// Columns from which the composer has one too.
+const THREE_COLUMNS: u16 = 160;
+/// The smallest terminal that everything fits into.
+const SMALLEST: (u16, u16) = (40, 12);
+
+/// Draws everything.
+pub fn draw(frame: &mut Frame, app: &mut App) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 / 2 || area.height < SMALLEST.1 / 2 {
+        let (columns, rows) = SMALLEST;
+        let words = format!("too small: {columns}x{rows} needed");
+        frame.render_widget(Line::raw(words), area);
+        return;
+    }
+    let [body, status] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    status::draw(frame, app, status);
+    let body = match body.width {
+        0..TWO_COLUMNS => body,
+        width => {
+            let column = (width / 5).clamp(28, 40);
+            let [list, rest] =
+                Layout::horizontal([Constraint::Length(column), Constraint::Min(0)]).areas(body);
+            let inner = border(frame, list);
+            inbox::draw(frame, app, inner);
+            rest
+        }
+    };
+    if area.width >= THREE_COLUMNS {
+        let [left, right] =
+            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
+        let left = border(frame, left);
+        main_pane(frame, app, left);
+        composer::draw(frame, app, right, composer::Place::Beside);
+        return;
+    }
+    let height = composer::height(app, body.width, body.height);
+    let [top, bottom] =
+        Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
+    if area.width < TWO_COLUMNS && app.pane == Pane::Inbox {
+        inbox::draw(frame, app, top);
+    } else {
+        main_pane(frame, app, top);
+    }
+    composer::draw(frame, app, bottom, composer::Place::Below);
+}
+
+/// The pane in the middle: the transcript, or a pager in its place.
+fn main_pane(frame: &mut Frame, app: &mut App, area: Rect) {
+    let [title, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    status::draw_title(frame, app, title);
+    if let Some(pager) = &mut app.pager {
+        transcript::draw_pager(frame, pager, rest);
+    } else if app.conversation().is_some() {
+        transcript::draw(frame, app, rest);
+    } else {
+        transcript::draw_welcome(frame, app, rest);
+    }
+}
+
+/// A line between a pane and what is right of it; returns what is left of the pane.
+fn border(frame: &mut Frame, area: Rect) -> Rect {
+    let block = Block::new()
+        .borders(Borders::RIGHT)
+        .border_style(style::rule());
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}

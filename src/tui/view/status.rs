@@ -1,0 +1,161 @@
+//! The status line, and the title of the pane in the middle.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::style;
+use crate::inbox::{Conversation, Status};
+use crate::tui::action::Action;
+use crate::tui::app::{App, Dialog, Level};
+use crate::tui::composer::ReplyKind;
+use crate::tui::format::waited;
+use crate::tui::text::{columns, one_line};
+
+/// Draws what just happened and what the keys do now.
+pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let (notice, level) = match &app.notice {
+        _ if matches!(app.dialog, Dialog::Quit) => {
+            let waiting = app.inbox.waiting();
+            let what = match waiting {
+                1 => "1 request waits".to_owned(),
+                n => format!("{n} requests wait"),
+            };
+            (format!("{what}: quit?"), Level::Bad)
+        }
+        Some(notice) => (notice.text.clone(), notice.level),
+        None => (String::new(), Level::Info),
+    };
+    let hints = hints(app);
+    // Keys first: help is always there, and the rest gives way to what just happened.
+    let least = hints
+        .iter()
+        .rev()
+        .take(1)
+        .map(|hint| columns(hint))
+        .sum::<usize>();
+    let room = u16::try_from(width.saturating_sub(least + 3)).unwrap_or(u16::MAX);
+    let notice = one_line(&notice, room);
+    let taken = match columns(&notice) {
+        0 => 0,
+        n => n + 3,
+    };
+    let keys = fit(&hints, width.saturating_sub(taken));
+    let gap = width.saturating_sub(columns(&notice) + columns(&keys));
+    let line = Line::from(vec![
+        Span::raw(" "),
+        Span::styled(notice, style::notice(level)),
+        Span::raw(" ".repeat(gap)),
+        Span::styled(keys, style::dim()),
+    ]);
+    frame.render_widget(line, area);
+}
+
+/// What the keys do now, the most useful first and help last.
+fn hints(app: &App) -> Vec<String> {
+    let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
+    let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
+    let mut hints: Vec<Option<String>> = Vec::new();
+    match &app.dialog {
+        Dialog::Quit => return vec!["y quit".into(), "n stay".into()],
+        Dialog::Workdir(_) => {
+            hints.push(hint(Action::Submit, "set"));
+            hints.push(hint(Action::Cancel, "leave it"));
+        }
+        Dialog::None => {
+            let composer = app.composer();
+            let waits = app.conversation().is_some_and(Conversation::is_waiting);
+            if app.pager.is_some() {
+                hints.push(hint(Action::Cancel, "close"));
+            }
+            if waits {
+                hints.push(hint(Action::Submit, composer.kind.verb()));
+                hints.push(hint(Action::NextKind, "kind"));
+            }
+            let others = app.inbox.waiting() > usize::from(waits);
+            if others {
+                hints.push(hint(Action::NextWaiting, "next waiting"));
+            }
+            if waits {
+                if composer.kind == ReplyKind::Command {
+                    hints.push(hint(Action::Workdir, "directory"));
+                }
+                hints.push(hint(Action::Newline, "newline"));
+            }
+            if app.conversation().is_some() {
+                hints.push(hint(Action::Fold, "fold"));
+                hints.push(hint(Action::ShowTools, "tools"));
+                hints.push(hint(Action::ShowRaw, "raw"));
+            }
+            if app.inbox.conversations().len() > 1 {
+                hints.push(hint(Action::NextConversation, "inbox"));
+            }
+            hints.push(hint(Action::Editor, "editor"));
+            hints.push(hint(Action::Quit, "quit"));
+        }
+    }
+    hints.push(hint(Action::Help, "help"));
+    hints.into_iter().flatten().collect()
+}
+
+/// As many hints as fit, the last one always.
+fn fit(hints: &[String], width: usize) -> String {
+    const BETWEEN: &str = " · ";
+    let Some((last, rest)) = hints.split_last() else {
+        return String::new();
+    };
+    let mut line = String::new();
+    let mut left = width.saturating_sub(columns(last));
+    for hint in rest {
+        let needed = columns(hint) + columns(BETWEEN);
+        if needed > left {
+            break;
+        }
+        left -= needed;
+        line.push_str(hint);
+        line.push_str(BETWEEN);
+    }
+    line + last
+}
+
+/// Draws the name of what is in the middle pane, and what it is doing.
+pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
+    let width = area.width.saturating_sub(2);
+    let (name, state) = match (&app.pager, app.conversation()) {
+        (Some(pager), _) => (pager.title().to_owned(), String::new()),
+        (None, None) => ("humanllm".to_owned(), String::new()),
+        (None, Some(conversation)) => {
+            let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
+            let count = app.inbox.conversations().len();
+            let mut state = state(conversation, app);
+            if count > 1 {
+                state = format!("{state} · {place}/{count}");
+            }
+            (conversation.title().to_owned(), state)
+        }
+    };
+    let state_width = u16::try_from(columns(&state)).unwrap_or(u16::MAX);
+    let name = one_line(&name, width.saturating_sub(state_width + 1));
+    let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
+    let line = format!(" {name}{}{state} ", " ".repeat(gap));
+    frame.render_widget(Line::styled(line, style::bar()), area);
+}
+
+/// What a conversation is doing, in words.
+pub(super) fn state(conversation: &Conversation, app: &App) -> String {
+    match conversation.status() {
+        Status::Waiting { since } => {
+            let behind = match conversation.waiting() {
+                0 | 1 => String::new(),
+                n => format!(" (+{} behind)", n - 1),
+            };
+            format!("waiting {}{behind}", waited(since, app.now))
+        }
+        Status::Answered => match conversation.automatic {
+            Some(purpose) => format!("{purpose}, automatic"),
+            None => "answered".into(),
+        },
+        Status::ClientGone => "client gone".into(),
+    }
+}

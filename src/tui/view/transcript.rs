@@ -1,0 +1,196 @@
+//! The transcript: what is visible of it, row by row.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line as Row, Span};
+
+use super::style;
+use crate::tui::app::App;
+use crate::tui::block::{Block, Kind};
+use crate::tui::format::{size, time_of_day};
+use crate::tui::pager::Pager;
+use crate::tui::scroll::Position;
+use crate::tui::text::{Text, columns, one_line, rows, shown};
+use crate::tui::transcript::{GUTTER, Line, text_width};
+
+/// Draws the transcript of the open conversation.
+pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
+    if let Some(transcript) = app.transcript_mut() {
+        transcript.layout(area.width, area.height);
+    }
+    let Some(transcript) = app.transcript() else {
+        return;
+    };
+    let width = text_width(area.width);
+    let mut wrapped = Wrapped::default();
+    for (position, row) in transcript.visible().zip(area.rows()) {
+        let Some(block) = transcript.blocks().get(position.block) else {
+            continue;
+        };
+        let line = transcript.line(position.block, position.line);
+        let (marks, content) = match line {
+            Line::Gap => continue,
+            Line::Divider(words) => {
+                frame.render_widget(divider(words, area.width), row);
+                continue;
+            }
+            Line::Header => {
+                let fold = if block.folded {
+                    "▸"
+                } else {
+                    fold_mark(block)
+                };
+                let content = header(block, app, width);
+                (fold, content)
+            }
+            Line::Text(number) => {
+                let text = wrapped.row(block.text(), number, position, width);
+                let style = match block.failed && block.kind != Kind::Output {
+                    true => style::bad(),
+                    false => style::text(block.kind),
+                };
+                (" ", vec![Span::styled(text, style)])
+            }
+        };
+        let is_selected = transcript.selected() == Some(position.block);
+        let side = match (is_selected, block.is_new) {
+            (true, _) => Span::styled("┃", style::strong()),
+            (false, true) => Span::styled("▎", style::new()),
+            (false, false) => Span::raw(" "),
+        };
+        let mut spans = vec![side, Span::styled(marks, style::dim())];
+        spans.extend(content);
+        frame.render_widget(Row::from(spans), row);
+    }
+    if !transcript.is_at_bottom() {
+        let words = " ↓ more ";
+        let width = u16::try_from(columns(words)).unwrap_or(0).min(area.width);
+        let corner = Rect {
+            x: area.right() - width,
+            y: area.bottom().saturating_sub(1),
+            width,
+            height: 1,
+        };
+        frame.render_widget(Row::styled(words, style::bar()), corner);
+    }
+}
+
+/// Only what agents put in is marked when it is open: there it tells that it can be folded again.
+fn fold_mark(block: &Block) -> &'static str {
+    match block.kind {
+        Kind::Boilerplate => "▾",
+        _ => " ",
+    }
+}
+
+fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
+    let mut right = size(block.size);
+    if let (Some(at), false) = (block.at, block.folded) {
+        right = format!("{} · {right}", time_of_day(at, &app.settings.zone));
+    }
+    let width = usize::from(width).saturating_sub(1);
+    let mut left = width.saturating_sub(columns(&right) + 1);
+    let mut spans = Vec::new();
+    let mut push = |text: &str, style: Style| {
+        let text = one_line(text, u16::try_from(left).unwrap_or(u16::MAX));
+        left = left.saturating_sub(columns(&text) + 1);
+        if !text.is_empty() {
+            spans.push(Span::styled(text, style));
+            spans.push(Span::raw(" "));
+        }
+    };
+    push(&block.label, style::label(block.kind));
+    let detail = if block.failed {
+        style::bad()
+    } else {
+        style::dim()
+    };
+    push(&block.detail, detail);
+    if block.folded {
+        push(block.beginning(), style::dim());
+    }
+    let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
+    spans.push(Span::raw(
+        " ".repeat(width.saturating_sub(taken + columns(&right))),
+    ));
+    spans.push(Span::styled(right, style::dim()));
+    spans
+}
+
+fn divider(words: &str, width: u16) -> Row<'static> {
+    let width = usize::from(width);
+    let before = "─".repeat(usize::from(GUTTER));
+    let after = width.saturating_sub(columns(words) + usize::from(GUTTER) + 2);
+    Row::styled(
+        format!("{before} {words} {}", "─".repeat(after)),
+        style::new(),
+    )
+}
+
+/// Draws a text in the place of the transcript.
+pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
+    let area = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    pager.layout(area.width, area.height);
+    let mut wrapped = Wrapped::default();
+    for (position, row) in pager.visible().zip(area.rows()) {
+        let text = wrapped.row(&pager.text, position.line, position, area.width);
+        frame.render_widget(Row::raw(text), row);
+    }
+}
+
+/// Draws what to do first.
+pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
+    let text = Text::new(format!(
+        "You are the model. Nobody has asked anything yet.\n\n\
+         Listening on {}\n\n\
+         To let Codex ask, run in another pane:\n\n  \
+         humanllm setup codex\n  \
+         codex --profile humanllm\n\n\
+         A request opens here by itself.",
+        app.settings.base_url
+    ));
+    let area = Rect {
+        x: area.x + 1,
+        y: area.y + u16::from(area.height > 12),
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(u16::from(area.height > 12)),
+    };
+    let lines = (0..text.len()).flat_map(|number| {
+        let line = text.line(number);
+        rows(line, area.width).map(move |range| shown(&line[range], area.width).into_owned())
+    });
+    for (line, row) in lines.zip(area.rows()) {
+        frame.render_widget(Row::raw(line), row);
+    }
+}
+
+/// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
+#[derive(Default)]
+struct Wrapped {
+    at: Option<(usize, usize)>,
+    ranges: Vec<std::ops::Range<usize>>,
+}
+
+impl Wrapped {
+    /// The row at `position`, which is in line `number` of `text`.
+    fn row<'t>(
+        &mut self,
+        text: &'t Text,
+        number: usize,
+        position: Position,
+        width: u16,
+    ) -> std::borrow::Cow<'t, str> {
+        let line = text.line(number);
+        if self.at != Some((position.block, position.line)) {
+            self.at = Some((position.block, position.line));
+            self.ranges = rows(line, width).collect();
+        }
+        let range = self.ranges.get(position.row).cloned().unwrap_or_default();
+        shown(line.get(range).unwrap_or_default(), width)
+    }
+}
