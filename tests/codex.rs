@@ -58,8 +58,8 @@ fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
     let mut run = codex.exec(&[], "Pythonで「Hello, world!」と表示して");
     person.wait_request("と表示して");
     person.choose("Progress");
-    person.reply("少々お待ちください…👩‍💻");
-    run.wait_stderr("少々お待ちください…👩‍💻");
+    person.reply("少々お待ちください…🙏");
+    run.wait_stderr("少々お待ちください…🙏");
     assert!(run.is_running(), "the note ended the turn");
     assert_eq!(run.stdout(), "", "the note went where the answer goes");
 

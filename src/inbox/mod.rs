@@ -213,6 +213,8 @@ impl Inbox {
                 if let Some(request) = queued.take().filter(|_| conversation.open.is_empty()) {
                     conversation.adopt(request, now);
                 }
+                // What the agent asked for is not what anybody would look for in the list.
+                conversation.title = housekeeping.purpose.into();
                 conversation.automatic = Some(housekeeping.purpose);
                 conversation.said.push(Said {
                     words: Words::Item(OutputItem::Message {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::{self, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,7 +51,6 @@ pub async fn run(
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter()?;
     let mut keys = EventStream::new();
-    let mut typed = Vec::new();
     loop {
         app.now = Timestamp::now();
         let title = options.title.then(|| app.title());
@@ -60,7 +59,13 @@ pub async fn run(
         }
         tokio::select! {
             key = keys.next() => match key {
-                Some(Ok(key)) => typed.push(key),
+                Some(Ok(key)) => match all_typed(key) {
+                    Ok(typed) => {
+                        app.now = Timestamp::now();
+                        app.on_input(typed);
+                    }
+                    Err(_) => return Ok(Exit::TerminalGone),
+                },
                 Some(Err(_)) | None => return Ok(Exit::TerminalGone),
             },
             Some(event) = events.recv() => {
@@ -70,12 +75,7 @@ pub async fn run(
             number = signals.next() => return Ok(Exit::Signal(number)),
             () = next_tick(app) => {}
         }
-        // All that is there already is one step, and drawn once.
-        app.now = Timestamp::now();
-        while let Some(Some(Ok(key))) = keys.next().now_or_never() {
-            typed.push(key);
-        }
-        app.on_input(std::mem::take(&mut typed));
+        // All that is there already is drawn once.
         while let Ok(event) = events.try_recv() {
             app.on_event(event);
         }
@@ -107,6 +107,16 @@ pub async fn run(
             }
         }
     }
+}
+
+/// The key and all that were typed with it.
+fn all_typed(first: event::Event) -> io::Result<Vec<event::Event>> {
+    let mut typed = vec![first];
+    // Not from the stream: it would remember who asked last, and nobody would be woken later.
+    while event::poll(Duration::ZERO)? {
+        typed.push(event::read()?);
+    }
+    Ok(typed)
 }
 
 fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result<()> {

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use tui_textarea::TextArea;
+use tui_textarea::{DataCursor, TextArea};
 
 use super::style;
 use crate::inbox::Conversation;
@@ -153,7 +153,17 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect, has_curso
         start.saturating_add(at).min(end.saturating_sub(1))
     };
     frame.set_cursor_position(Position {
-        x: place(cursor.col, left, area.x, area.right()),
+        x: place(cursor_column(field, cursor.row), left, area.x, area.right()),
         y: place(cursor.row, top, area.y, area.bottom()),
     });
+}
+
+/// The column of the cursor in its row. The text area counts the characters of an emoji that is
+/// joined from several; the screen shows one.
+fn cursor_column(field: &TextArea<'static>, row: usize) -> usize {
+    let DataCursor(line, at) = field.cursor();
+    let DataCursor(_, start) = field.screen_to_data(row, 0);
+    let line = field.lines().get(line).map(String::as_str).unwrap_or_default();
+    let before: String = line.chars().take(at).skip(start).collect();
+    columns(&before)
 }

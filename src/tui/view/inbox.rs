@@ -6,7 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{status, style};
-use crate::inbox::{Conversation, Status};
+use crate::api::OutputItem;
+use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::block::Block;
 use crate::tui::text::{columns, one_line};
@@ -76,6 +77,11 @@ fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; 
 /// What came last, and from whom.
 fn about(conversation: &Conversation) -> String {
     let agent = conversation.agent.split('/').next().unwrap_or_default();
+    if let (Some(_), Some(Said { words: Words::Item(OutputItem::Message { text, .. }), .. })) =
+        (conversation.automatic, conversation.said().last())
+    {
+        return one_line(text, 60);
+    }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
             let block = Block::of_item(item, None);

@@ -153,7 +153,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             format!("waiting {}{behind}", waited(since, app.now))
         }
         Status::Answered => match conversation.automatic {
-            Some(purpose) => format!("{purpose}, automatic"),
+            Some(_) => "answered by itself".into(),
             None => "answered".into(),
         },
         Status::ClientGone => "client gone".into(),
