@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::channel::{RequestId, Responder};
-use crate::api::{Item, OutputItem, Request, ShellTool, Tool};
+use crate::api::{Item, OutputItem, Phase, Request, ShellTool, Tool};
 
 /// Identifies a conversation for as long as the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +71,8 @@ impl Said {
 pub enum Words {
     /// An output item of the response.
     Item(OutputItem),
+    /// A message that was typed live.
+    Live(String, Phase),
     /// Why the request will not be answered.
     Rejection(String),
 }
@@ -218,6 +220,37 @@ impl Conversation {
                 format!("{:016x}", first.map_or(0, |item| item.fingerprint))
             }
         }
+    }
+
+    /// Adds to the message that is typed live, which is the last thing said if there is one.
+    pub(super) fn say_live(
+        &mut self,
+        delta: &str,
+        phase: Phase,
+        now: Timestamp,
+        request: RequestId,
+        new_ticket: u64,
+    ) {
+        if let Some(Said {
+            words: Words::Live(text, _),
+            ticket,
+            state,
+            ..
+        }) = self.said.last_mut().filter(|said| said.request == request)
+        {
+            text.push_str(delta);
+            *ticket = new_ticket;
+            *state = Delivery::Sent;
+            return;
+        }
+        self.said.push(Said {
+            words: Words::Live(delta.to_owned(), phase),
+            typed: String::new(),
+            at: now,
+            state: Delivery::Sent,
+            request,
+            ticket: new_ticket,
+        });
     }
 
     /// Makes `request` the conversation and finds out what is new in it.

@@ -365,7 +365,7 @@ impl App {
         let end = |items, ending| Reply::End { items, ending };
         let reply = match kind {
             ReplyKind::Send => end(vec![message(Phase::FinalAnswer)], Ending::Completed),
-            ReplyKind::Progress => Reply::Item(message(Phase::Commentary)),
+            ReplyKind::Progress => Reply::Items(vec![message(Phase::Commentary)]),
             ReplyKind::Command => {
                 let workdir = Some(composer.workdir.as_str()).filter(|workdir| !workdir.is_empty());
                 let shell = self.conversation().and_then(Conversation::shell);
