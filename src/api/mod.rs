@@ -5,6 +5,7 @@
 //! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
 //! hands those in, so that every byte can be tested without a socket.
 
+mod constraints;
 mod error;
 mod housekeeping;
 mod item;

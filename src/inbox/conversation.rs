@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::changes::changes;
 use super::channel::{RequestId, Responder};
 use crate::api::{Item, OutputItem, Phase, Request, ShellTool, Tool};
 
@@ -29,6 +30,7 @@ pub struct Conversation {
     pub(super) seen: Vec<Timestamp>,
     pub(super) new_from: usize,
     pub(super) continued: bool,
+    pub(super) changes: Vec<String>,
     pub(super) open: VecDeque<OpenRequest>,
     pub(super) said: Vec<Said>,
     pub(super) closed: Closed,
@@ -122,6 +124,7 @@ impl Conversation {
             seen: vec![now; request.items.len()],
             new_from,
             continued: new_from > 0,
+            changes: Vec::new(),
             request,
             open: VecDeque::new(),
             said: Vec::new(),
@@ -159,6 +162,11 @@ impl Conversation {
     /// Whether there was something before what is new.
     pub fn is_continued(&self) -> bool {
         self.continued
+    }
+
+    /// What the newest request changed besides going on: instructions, tools, parameters.
+    pub fn changes(&self) -> &[String] {
+        &self.changes
     }
 
     /// What was said to the newest request, oldest first.
@@ -255,6 +263,7 @@ impl Conversation {
 
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, mut request: Request, now: Timestamp) {
+        self.changes = changes(&self.request, &request);
         let old = std::mem::take(&mut self.request.items);
         let pairs = old.iter().zip(&mut request.items);
         let mut common = 0;

@@ -3,6 +3,7 @@
 //! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
 //! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
 
+mod changes;
 mod channel;
 mod conversation;
 mod statistics;
