@@ -294,6 +294,17 @@ impl Pty {
             && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
     }
 
+    /// Whether the first character of the first row that shows `text` is drawn in reverse.
+    pub fn is_reversed(&self, text: &str) -> bool {
+        let state = self.lock();
+        let screen = state.parser.screen();
+        let row = screen.rows(0, screen.size().1);
+        let row = row.into_iter().position(|row| row.contains(text));
+        let row = row.and_then(|row| u16::try_from(row).ok());
+        let cell = row.and_then(|row| screen.cell(row, 0));
+        cell.is_some_and(vt100::Cell::inverse)
+    }
+
     /// The row and column of the cursor, from 0.
     pub fn cursor(&self) -> (u16, u16) {
         self.lock().parser.screen().cursor_position()
