@@ -294,14 +294,10 @@ impl Pty {
             && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
     }
 
-    /// Whether the first character of the first row that shows `text` is drawn in reverse.
-    pub fn is_reversed(&self, text: &str) -> bool {
+    /// Whether the cell at a row and column is drawn in reverse.
+    pub fn is_reversed(&self, row: u16, column: u16) -> bool {
         let state = self.lock();
-        let screen = state.parser.screen();
-        let row = screen.rows(0, screen.size().1);
-        let row = row.into_iter().position(|row| row.contains(text));
-        let row = row.and_then(|row| u16::try_from(row).ok());
-        let cell = row.and_then(|row| screen.cell(row, 0));
+        let cell = state.parser.screen().cell(row, column);
         cell.is_some_and(vt100::Cell::inverse)
     }
 
