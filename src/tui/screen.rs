@@ -6,13 +6,14 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::style::Print;
+use crossterm::style::{Colored, Print};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::backend::CrosstermBackend;
+use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
 
 /// The thread that has taken the terminal over, if one has.
@@ -57,7 +58,13 @@ impl Screen {
     /// If the terminal is gone.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(render)?;
+        let is_colourless = Colored::ansi_color_disabled_memoized();
+        self.terminal.draw(|frame| {
+            render(frame);
+            if is_colourless {
+                remove_colours(frame);
+            }
+        })?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
 
@@ -67,7 +74,9 @@ impl Screen {
     ///
     /// If the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` asks where the cursor is, and fails where nobody answers.
+        let area = self.terminal.size()?.into();
+        self.terminal.resize(area)
     }
 
     /// Sets the title of the window.
@@ -110,7 +119,7 @@ impl Screen {
     pub fn come_back(&mut self) -> io::Result<()> {
         take_over()?;
         self.title = None;
-        self.terminal.clear()
+        self.clear()
     }
 }
 
@@ -119,6 +128,14 @@ impl Drop for Screen {
         // What is still buffered must not be written after the screen was left.
         let _ = self.terminal.backend_mut().flush();
         give_back();
+    }
+}
+
+/// With `NO_COLOR` a change of colour would be written as a sequence that also ends bold and
+/// reversed, so there must be none.
+fn remove_colours(frame: &mut Frame) {
+    for cell in &mut frame.buffer_mut().content {
+        (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
     }
 }
 

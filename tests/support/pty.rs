@@ -294,6 +294,13 @@ impl Pty {
             && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
     }
 
+    /// Whether the cell at a row and column is drawn in reverse.
+    pub fn is_reversed(&self, row: u16, column: u16) -> bool {
+        let state = self.lock();
+        let cell = state.parser.screen().cell(row, column);
+        cell.is_some_and(vt100::Cell::inverse)
+    }
+
     /// The row and column of the cursor, from 0.
     pub fn cursor(&self) -> (u16, u16) {
         self.lock().parser.screen().cursor_position()

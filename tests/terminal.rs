@@ -1,0 +1,553 @@
+//! The real binary in a pseudo-terminal, with keys on one side and HTTP clients on the other.
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use humanllm::tui::screen::Screen;
+use portable_pty::CommandBuilder;
+use serde_json::{Value, json};
+use support::{Builder, Client, EventStream, Key, Person, Place, Pty, Signal};
+use support::{any_file_contains, contains, poll};
+
+/// A request of a thread, with a tool for commands.
+fn ask(client: &Client, thread: &str, input: Value) -> EventStream {
+    let tool = json!({"type": "function", "name": "exec_command", "parameters": {
+        "type": "object", "properties": {"cmd": {"type": "string"}}}});
+    let body = json!({"model": "m", "stream": true, "input": input, "tools": [tool],
+        "prompt_cache_key": thread});
+    client.post_sse("/v1/responses", &[], &body)
+}
+
+/// The text of the last item of a response that ends as it should.
+fn answer(stream: &mut EventStream) -> String {
+    let done = stream.until("response.completed");
+    let output = done["response"]["output"].as_array().expect("the output");
+    let item = output.last().expect("an item");
+    let text = item["content"][0]["text"].as_str();
+    text.or(item["arguments"].as_str())
+        .expect("a text")
+        .to_owned()
+}
+
+/// Makes a script in the place's folder and returns its path.
+fn script(place: &Place, name: &str, body: &str) -> String {
+    let path = place.path(name);
+    fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_request_rings_and_its_answer_streams_back() {
+    let mut person = Person::start();
+    let client = person.client();
+    assert_eq!((person.bells(), person.title().as_str()), (0, "humanllm"));
+    let mut stream = ask(&client, "a", json!("What is the answer?"));
+    person.wait_request("What is the answer?");
+    assert_eq!(
+        (person.bells(), person.title().as_str()),
+        (1, "(1) humanllm")
+    );
+
+    person.choose("Progress");
+    person.reply("let me think");
+    assert_eq!(
+        stream.until("response.output_text.delta")["delta"],
+        "let me think"
+    );
+    person.wait_for("commentary delivered");
+    person.choose("Send");
+    person.reply("four, へえ");
+    assert_eq!(answer(&mut stream), "four, へえ");
+    person.wait_for("final answer delivered");
+    assert_eq!((person.bells(), person.title().as_str()), (1, "humanllm"));
+
+    let mut stream = ask(&client, "a", json!("And the files?"));
+    person.wait_request("And the files?");
+    assert_eq!(person.bells(), 2);
+    person.key(Key::BackTab);
+    person.wait_for("[Reject]");
+    person.key(Key::BackTab);
+    person.wait_for("[Run command]");
+    person.reply("ls -l");
+    assert_eq!(answer(&mut stream), r#"{"cmd":"ls -l"}"#);
+}
+
+#[test]
+fn drafts_belong_to_their_conversation_and_outlive_the_program() {
+    let mut person = Person::start();
+    let client = person.client();
+    let _a = ask(&client, "a", json!("first question"));
+    person.wait_request("first question");
+    person.type_text("to the first");
+    let _b = ask(&client, "b", json!("second question"));
+    person.wait_for("new request · Alt+N opens it");
+    person.key(Key::Alt('n'));
+    person.wait_gone("> to the first");
+    person.type_text("to the second,");
+    person.key(Key::AltEnter);
+    person.type_text("in two lines");
+    person.wait_for("in two lines");
+    person.key(Key::AltDown);
+    person.wait_for("> to the first");
+    person.wait_saved("in two lines");
+    person.wait_saved("to the first");
+
+    person.signal(Signal::KILL);
+    let mut person = person.restart();
+    let mut b = ask(&client, "b", json!("second question"));
+    let screen = person.wait_for("> to the second,");
+    assert!(screen.contains("in two lines"), "{screen}");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut b), "to the second,\nin two lines");
+    let _a = ask(&client, "a", json!("first question"));
+    person.wait_for("> to the first");
+}
+
+#[test]
+fn a_client_that_hangs_up_is_shown_and_words_are_kept() {
+    let mut person = Person::start();
+    let stream = ask(&person.client(), "a", json!("Anybody there?"));
+    person.wait_request("Anybody there?");
+    person.type_text("I am her");
+    drop(stream);
+    person.wait_for("client gone");
+    assert_eq!(person.title(), "humanllm");
+    person.type_text("e");
+    person.key(Key::Enter);
+    let screen = person.wait_for("the text is kept");
+    assert!(screen.contains("> I am here"), "{screen}");
+    // The client comes back, as agents do.
+    let mut stream = ask(&person.client(), "a", json!("Anybody there?"));
+    person.wait_for("waiting");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "I am here");
+}
+
+#[test]
+fn every_way_out_restores_the_terminal_and_tells_the_clients() {
+    let ways: [(&str, fn(&mut Person), u32); 4] = [
+        ("SIGTERM", |person| person.signal(Signal::TERM), 143),
+        ("SIGHUP", |person| person.signal(Signal::HUP), 129),
+        ("SIGINT", |person| person.signal(Signal::INT), 130),
+        (
+            "Ctrl+Q",
+            |person| {
+                person.key(Key::Ctrl('q'));
+                person.wait_for("Quit? 1 is waiting");
+                person.key(Key::Esc);
+                person.wait_gone("Quit?");
+                person.key(Key::Ctrl('c'));
+                person.wait_for("again quits");
+                person.key(Key::Ctrl('c'));
+                person.wait_for("Quit? 1 is waiting");
+                person.type_text("y");
+            },
+            0,
+        ),
+    ];
+    for (name, leave, code) in ways {
+        let mut person = Person::start();
+        let mut stream = ask(&person.client(), "a", json!("Stay!"));
+        person.wait_request("Stay!");
+        leave(&mut person);
+        let failed = stream.until("response.failed");
+        assert_eq!(
+            failed["response"]["error"]["code"], "server_error",
+            "{name}"
+        );
+        assert_eq!(person.wait_exit().exit_code(), code, "{name}");
+        assert!(person.is_restored(), "{name}:\n{}", person.screen());
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_program() {
+    let mut person = Person::start();
+    let mut stream = ask(&person.client(), "a", json!("Stay!"));
+    person.wait_request("Stay!");
+    person.type_text("a last word");
+    person.wait_for("a last word");
+    person.hang_up();
+    stream.until("response.failed");
+    assert!(!person.wait_exit().success());
+    // Even what was typed a moment ago is kept.
+    assert!(any_file_contains(
+        &person.place().state_dir(),
+        "a last word"
+    ));
+}
+
+#[test]
+fn the_line_discipline_is_as_it_was() {
+    let place = Place::new();
+    let mut command = CommandBuilder::new("sh");
+    let program = format!(
+        "'{}' --listen {} --state-dir '{}'; echo code $?; stty -a",
+        support::person::PROGRAM,
+        place.address,
+        place.state_dir().display()
+    );
+    command.args(["-c", &program]);
+    command.env_clear();
+    for (name, value) in place.environment() {
+        command.env(name, value);
+    }
+    let mut pty = Pty::spawn(command, (80, 24));
+    pty.wait_for("F1 help");
+    pty.key(Key::Ctrl('q'));
+    pty.wait_exit();
+    assert_is_cooked(&pty);
+    assert!(pty.screen().contains("code 0"), "{}", pty.screen());
+}
+
+/// Checks what `stty -a` has printed.
+fn assert_is_cooked(pty: &Pty) {
+    let screen = pty.screen();
+    for mode in ["icanon", "echo", "isig", "opost", "icrnl"] {
+        let mut words = screen.split_whitespace();
+        assert!(words.any(|word| word == mode), "no {mode} in\n{screen}");
+    }
+}
+
+#[test]
+fn ctrl_z_suspends_and_fg_comes_back() {
+    let mut person = Person::builder().in_shell().start();
+    let mut stream = ask(&person.client(), "a", json!("Take your time."));
+    person.wait_request("Take your time.");
+    person.type_text("half");
+    person.wait_for("> half");
+    for more in [" an", " answer"] {
+        let mark = person.mark();
+        person.key(Key::Ctrl('z'));
+        person.wait_for("Stopped");
+        for restored in ["\x1b[?1049l", "\x1b[?2004l", "\x1b[?25h"] {
+            assert!(contains(&person.raw_since(mark), restored.as_bytes()));
+        }
+        person.type_text("echo $((6 * 7)) at the shell\r");
+        person.wait_for("42 at the shell");
+        person.type_text("fg\r");
+        person.wait_request("Take your time.");
+        person.wait_gone("at the shell");
+        person.type_text(more);
+        person.wait_for(more);
+    }
+    person.wait_for("> half an answer");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "half an answer");
+    person.wait_for("delivered");
+    person.key(Key::Ctrl('q'));
+    person.wait_for("shell>");
+    // Not every terminal says where its cursor is.
+    assert!(!contains(&person.raw_since(0), b"\x1b[6n"));
+}
+
+#[test]
+fn the_draft_can_be_written_in_an_editor() {
+    let place = Place::new();
+    // Announces itself past the screen, so that the test can type the moment it is gone.
+    let good = script(
+        &place,
+        "good-editor",
+        "[ \"$1\" = --wait ] && grep -q half \"$2\" && printf 'half\\nand more 日本' > \"$2\"\n\
+         printf '\\033]0;edited\\007'",
+    );
+    let mut person = Person::at(place)
+        .env("VISUAL", &format!("{good} --wait"))
+        .start();
+    let mut stream = ask(&person.client(), "a", json!("Write a lot."));
+    person.wait_request("Write a lot.");
+    person.type_text("half");
+    person.wait_for("> half");
+    let mut expected = "half\nand more 日本".to_owned();
+    for round in 0..5 {
+        let mark = person.mark();
+        person.key(Key::Ctrl('g'));
+        poll(
+            "the editor",
+            || contains(&person.raw_since(mark), b"edited\x07").then_some(()),
+            || person.screen(),
+        );
+        let typed = format!(", round {round}");
+        person.type_text(&typed);
+        person.wait_for(&format!("and more 日本{typed}"));
+        poll(
+            "the title",
+            || (person.title() == "(1) humanllm").then_some(()),
+            || person.title(),
+        );
+        expected = format!("half\nand more 日本{typed}");
+    }
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), expected);
+}
+
+#[test]
+fn an_editor_that_fails_changes_nothing() {
+    let place = Place::new();
+    let bad = script(&place, "bad-editor", "echo rubbish > \"$1\"\nexit 3");
+    let mut person = Person::at(place).env("EDITOR", &bad).start();
+    let _stream = ask(&person.client(), "a", json!("Write a lot."));
+    person.wait_request("Write a lot.");
+    person.type_text("half");
+    person.wait_for("> half");
+    person.key(Key::Ctrl('g'));
+    let screen = person.wait_for("bad-editor ended with exit");
+    assert!(screen.contains("> half"), "{screen}");
+    person.type_text(" more");
+    person.wait_for("> half more");
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said_in_one_line() {
+    let first = Person::start();
+    let mut place = Place::new();
+    place.address = first.place().address;
+    let mut second = Person::at(place).start_unchecked();
+    assert_eq!(second.wait_exit().exit_code(), 2);
+    let screen = second.screen();
+    assert!(screen.contains("is in use"), "{screen}");
+    assert!(!contains(&second.raw_since(0), b"\x1b"), "nothing is drawn");
+    let lines = String::from_utf8(second.raw_since(0)).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+
+    let place = Place::new();
+    let address = place.address.to_string();
+    let state = place.state_dir().display().to_string();
+    let mut command = place.command(&["--listen", &address, "--state-dir", &state]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(words.lines().count(), 1, "{words}");
+    assert!(words.contains("terminal"), "{words}");
+}
+
+#[test]
+fn the_screen_follows_the_window() {
+    let mut person = Person::builder().size(200, 60).start();
+    let stream = ask(
+        &person.client(),
+        "a",
+        json!("Where does this wrap? ".repeat(20)),
+    );
+    person.wait_request("Where does this wrap?");
+    person.type_text("here");
+    for (columns, rows) in [(40, 12), (80, 24), (19, 5), (200, 60), (80, 24)] {
+        person.resize(columns, rows);
+        if columns < 20 {
+            person.wait_for("too small");
+            continue;
+        }
+        person.wait_until("the new size", |screen| {
+            let last = screen.trim_end().lines().last().unwrap_or("");
+            let rows = usize::from(rows);
+            screen.trim_end().lines().count() == rows && last.ends_with("F1 help")
+        });
+        let screen = person.wait_for("> here");
+        assert!(screen.contains("Where does this wrap?"), "{screen}");
+    }
+    drop(stream);
+    person.wait_for("client gone");
+}
+
+#[test]
+fn five_megabytes_open_scroll_and_resize() {
+    let size = 5_000_000;
+    let one_line = "word ".repeat(size / 5);
+    let many_lines: String = (0..size / 20)
+        .map(|n| format!("line number {n:07}\n"))
+        .collect();
+    for (name, text) in [("one line", one_line), ("many lines", many_lines)] {
+        let mut person = Person::builder().size(80, 24).start();
+        let prompt = format!("BEGIN\n{text}\nEND");
+        let mut stream = ask(&person.client(), name, json!(prompt));
+        person.wait_request("BEGIN");
+        person.wait_for("↓ more");
+        person.send(b"\x1b[1;5F");
+        person.wait_for("END");
+        person.key(Key::PageUp);
+        person.wait_gone("END");
+        person.resize(40, 12);
+        person.wait_for("↓ more");
+        person.resize(200, 60);
+        person.wait_for("inbox");
+        person.send(b"\x1b[1;5H");
+        person.wait_for("  BEGIN");
+        person.key(Key::F(4));
+        person.wait_for("raw request");
+        person.key(Key::F(4));
+        person.reply("long");
+        assert_eq!(answer(&mut stream), "long");
+    }
+}
+
+#[test]
+fn an_idle_program_writes_nothing_and_a_waiting_one_little_more_than_the_time() {
+    let mut idle = Person::start();
+    let mut stream = ask(&idle.client(), "a", json!("A last question"));
+    idle.wait_request("A last question");
+    idle.reply("and the answer");
+    answer(&mut stream);
+    idle.wait_for("delivered");
+
+    // Another one is the clock: while somebody waits there, the seconds are counted.
+    let clock = Person::start();
+    let _waits = ask(&clock.client(), "a", json!("How late is it?"));
+    clock.wait_for("waiting 1 s");
+    let (mark, before, spent) = (clock.mark(), idle.mark(), cpu(&idle));
+    clock.wait_for("waiting 3 s");
+    assert_eq!(
+        idle.raw_since(before),
+        b"",
+        "nothing changes, nothing is drawn"
+    );
+    assert!(cpu(&idle) <= spent + 1, "nothing to do, nothing done");
+    let written = clock.raw_since(mark);
+    let per_second = written.len() / 2;
+    assert!(
+        per_second < 200,
+        "{}",
+        String::from_utf8_lossy(&written).escape_debug()
+    );
+}
+
+/// Hundredths of a second that a program has worked, where the system tells.
+fn cpu(person: &Person) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", person.pid().as_raw_nonzero()));
+    let stat = stat.unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split(' ').collect();
+    let time = |at: usize| fields.get(at).and_then(|n| n.parse::<u64>().ok());
+    time(12).unwrap_or(0) + time(13).unwrap_or(0)
+}
+
+#[test]
+fn a_paste_of_many_lines_waits_for_enter() {
+    let mut person = Person::start();
+    let mut stream = ask(&person.client(), "a", json!("Paste it here."));
+    person.wait_request("Paste it here.");
+    person.paste("first\nsecond\n\tthird");
+    person.wait_for("third");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "first\nsecond\n\tthird");
+}
+
+#[test]
+fn a_hundred_requests_at_once_are_answered_in_turn() {
+    const COUNT: usize = 100;
+    let mut person = Person::start();
+    let client = person.client();
+    let mut streams: Vec<EventStream> = (0..COUNT)
+        .map(|n| {
+            ask(
+                &client,
+                &format!("thread {n}"),
+                json!(format!("question {n:03}")),
+            )
+        })
+        .collect();
+    person.wait_for(&format!("{COUNT} waiting"));
+    poll(
+        "every bell",
+        || (person.bells() == COUNT).then_some(()),
+        || person.screen(),
+    );
+    for n in 0..COUNT {
+        // The title of the open conversation is in the first row, right of the inbox.
+        let title = format!("│ question {n:03}");
+        person.wait_until(&title, |screen| {
+            let row = screen.lines().next().unwrap_or("");
+            row.contains(&title) && row.contains("waiting")
+        });
+        person.type_text(&format!("answer {n:03}\r"));
+        person.wait_for("final answer");
+        person.key(Key::Alt('n'));
+    }
+    for (n, stream) in streams.iter_mut().enumerate() {
+        assert_eq!(answer(stream), format!("answer {n:03}"));
+    }
+    poll(
+        "the title",
+        || (person.title() == "humanllm").then_some(()),
+        || person.title(),
+    );
+}
+
+#[test]
+fn colour_can_be_refused() {
+    let colours = |builder: Builder| {
+        let mut person = builder.start();
+        let stream = ask(&person.client(), "a", json!("Which colour?"));
+        person.wait_request("Which colour?");
+        person.wait_for("▌● Which colour?");
+        assert!(person.is_reversed(1, 3), "the open one stands out");
+        person.reply("none");
+        person.wait_for("delivered");
+        drop(stream);
+        let raw = person.raw_since(0);
+        let raw = String::from_utf8_lossy(&raw).into_owned();
+        let is_sgr = |c: char| c.is_ascii_digit() || c == ';';
+        let mut sequences = raw.split("\x1b[").map(|rest| {
+            let end = rest.find(|c| !is_sgr(c)).unwrap_or(rest.len());
+            (&rest[..end], rest[end..].starts_with('m'))
+        });
+        sequences.any(|(codes, is_sgr)| {
+            is_sgr
+                && codes
+                    .split(';')
+                    .any(|code| code.len() == 2 && code.starts_with(['3', '4']))
+                && !["39", "49", "39;49"].contains(&codes)
+        })
+    };
+    assert!(colours(Person::builder()));
+    assert!(!colours(Person::builder().env("NO_COLOR", "1")));
+}
+
+/// What the panic says in [`a_panic_restores_the_terminal_and_can_be_read`].
+const LAST_WORDS: &str = "the roof is on fire";
+
+#[test]
+fn a_panic_restores_the_terminal_and_can_be_read() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = CommandBuilder::new("sh");
+    let program = std::env::current_exe().unwrap();
+    let line = "\"$0\" --exact a_program_that_panics --ignored --nocapture; stty -a";
+    command.args(["-c", line]);
+    command.arg(program);
+    command.env("STATE_DIR", state.path());
+    command.env("RUST_BACKTRACE", "0");
+    let mut pty = Pty::spawn(command, (100, 40));
+    let screen = pty.wait_for("drawn after a panic elsewhere");
+    assert!(!screen.contains("trouble"), "{screen}");
+    assert!(!pty.is_restored());
+    pty.key(Key::Enter);
+    pty.wait_exit();
+    assert!(pty.is_restored());
+    assert_is_cooked(&pty);
+    let screen = pty.screen();
+    assert!(screen.contains(LAST_WORDS), "{screen}");
+    assert!(screen.contains("tests/terminal.rs"), "where: {screen}");
+    for words in [LAST_WORDS, "trouble in the background"] {
+        assert!(any_file_contains(state.path(), words), "{words} in the log");
+    }
+}
+
+#[test]
+#[ignore = "run in a terminal by a_panic_restores_the_terminal_and_can_be_read"]
+fn a_program_that_panics() {
+    let state = std::env::var_os("STATE_DIR").expect("a state folder");
+    humanllm::logging::init(state.as_ref(), None).unwrap();
+    let mut screen = Screen::enter().unwrap();
+    let elsewhere = std::thread::spawn(|| panic!("trouble in the background"));
+    assert!(elsewhere.join().is_err());
+    let words = "drawn after a panic elsewhere";
+    screen
+        .draw(|frame| frame.render_widget(words, frame.area()))
+        .unwrap();
+    std::io::stdin().read_exact(&mut [0]).unwrap();
+    panic!("{LAST_WORDS}");
+}
