@@ -43,7 +43,7 @@ pub struct Request {
     pub parallel_tool_calls: bool,
     /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
     pub purpose: Option<String>,
-    /// The request's own name for itself as it came: every field but the items.
+    /// Every field but the items, as it came.
     pub params: Map<String, Value>,
 }
 

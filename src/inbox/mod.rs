@@ -29,7 +29,9 @@ const MOST_CONVERSATIONS: usize = 500;
 #[derive(Debug, Default)]
 pub struct Inbox {
     conversations: Vec<Conversation>,
-    threads: HashMap<String, ConversationId>,
+    /// By the client's name for the thread, and whether the program answers in it: what an agent
+    /// asks for itself must not end up among what the person talks about.
+    threads: HashMap<(String, bool), ConversationId>,
     requests: HashMap<RequestId, ConversationId>,
     next_id: u64,
     statistics: Statistics,
@@ -198,10 +200,12 @@ impl Inbox {
             agent,
             answerer,
         } = arrival;
+        let automatic = matches!(answerer, Answerer::Program(_));
         let found = match &request.thread {
-            Some(thread) => self.threads.get(thread).copied(),
+            Some(thread) => self.threads.get(&(thread.clone(), automatic)).copied(),
             None => {
-                let mut all = self.conversations.iter();
+                let all = self.conversations.iter();
+                let mut all = all.filter(|c| c.automatic.is_some() == automatic);
                 all.find(|c| c.is_continued_by(&request)).map(|c| c.id)
             }
         };
@@ -209,13 +213,13 @@ impl Inbox {
         // have to queue.
         let (index, mut queued) = match found.and_then(|id| self.position(id)) {
             Some(index) => (index, Some(request)),
-            None => (self.begin(request, agent, now), None),
+            None => (self.begin(request, agent, automatic, now), None),
         };
         let conversation = &mut self.conversations[index];
         self.requests.insert(id, conversation.id);
         conversation.last_activity = now;
         let mut current = true;
-        let automatic = match answerer {
+        match answerer {
             Answerer::Person(responder) => {
                 current = conversation.open.is_empty();
                 if let Some(request) = queued.take_if(|_| current) {
@@ -228,12 +232,10 @@ impl Inbox {
                     queued,
                 };
                 conversation.open.push_back(open);
-                conversation.automatic = None;
                 self.statistics.requests += 1;
-                false
             }
             Answerer::Program(housekeeping) => {
-                if let Some(request) = queued.take().filter(|_| conversation.open.is_empty()) {
+                if let Some(request) = queued {
                     conversation.adopt(request, now);
                 }
                 // What the agent asked for is not what anybody would look for in the list.
@@ -251,9 +253,8 @@ impl Inbox {
                     ticket: 0,
                 });
                 self.statistics.automatic += 1;
-                true
             }
-        };
+        }
         Change::Arrived {
             conversation: conversation.id,
             automatic,
@@ -262,11 +263,11 @@ impl Inbox {
     }
 
     /// Begins a conversation and returns its place.
-    fn begin(&mut self, request: Request, agent: String, now: Timestamp) -> usize {
+    fn begin(&mut self, request: Request, agent: String, automatic: bool, now: Timestamp) -> usize {
         let id = ConversationId(self.next_id);
         self.next_id += 1;
         if let Some(thread) = &request.thread {
-            self.threads.insert(thread.clone(), id);
+            self.threads.insert((thread.clone(), automatic), id);
         }
         self.conversations
             .push(Conversation::new(id, request, agent, now));

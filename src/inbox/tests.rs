@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{FailureCode, responses};
+use crate::api::{FailureCode, Housekeeping, responses};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -131,6 +131,50 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     let (_other, other) = desk.ask(Some("u"), json!([user("hello")]));
     assert_ne!(other, id);
     assert_eq!(desk.inbox.conversations()[0].id, other, "newest first");
+}
+
+#[test]
+fn what_the_program_answers_stays_out_of_the_conversation() {
+    let mut desk = Desk::new();
+    for thread in [Some("t"), None] {
+        let (_open, id) = desk.ask(thread, json!([user("hello")]));
+        for _ in 0..2 {
+            let housekeeping = Housekeeping {
+                purpose: "thread title",
+                answer: "Hello".into(),
+            };
+            let asked = request(thread, json!([user("hello"), user("name it")]));
+            let asked = desk
+                .intake
+                .open(asked, "test".into(), Some(housekeeping))
+                .unwrap();
+            drop(asked);
+            let changes = desk.take();
+            let Change::Arrived {
+                conversation,
+                automatic: true,
+                ..
+            } = changes[0]
+            else {
+                panic!("{changes:?}");
+            };
+            assert_ne!(conversation, id);
+            let title = desk.inbox.get(conversation).unwrap();
+            assert_eq!(
+                (title.title(), title.automatic),
+                ("thread title", Some("thread title"))
+            );
+        }
+        let conversation = desk.inbox.get(id).unwrap();
+        assert_eq!(conversation.title(), "hello");
+        assert_eq!(
+            (conversation.items().len(), conversation.automatic),
+            (1, None)
+        );
+        assert!(conversation.is_waiting());
+        let (_more, again) = desk.ask(Some("t"), json!([user("hello"), assistant("hi")]));
+        assert_eq!(again == id, thread.is_some());
+    }
 }
 
 #[test]

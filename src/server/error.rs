@@ -16,7 +16,9 @@ impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        tracing::info!(status = status.as_u16(), param = ?self.0.param, "refused: {}", self.0);
+        // The message may hold the client's words, which must not write lines of their own.
+        let (param, reason) = (&self.0.param, &self.0.message);
+        tracing::info!(status = status.as_u16(), ?param, ?reason, "refused");
         let mut response = (status, Json(self.0.to_json())).into_response();
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2: it must say how to do better.

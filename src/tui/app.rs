@@ -439,10 +439,7 @@ impl App {
     fn ask_workdir(&mut self) {
         let shell = self.conversation().and_then(Conversation::shell);
         match shell {
-            None => self.say(
-                Level::Bad,
-                "this request offers no shell",
-            ),
+            None => self.say(Level::Bad, "this request offers no shell"),
             Some(shell) if !shell.takes_workdir() => {
                 self.say(
                     Level::Bad,

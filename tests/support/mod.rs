@@ -3,6 +3,7 @@
 //! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
 //! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
+//! - [`desk`]: the server as a library, with a scripted person behind it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
@@ -11,6 +12,7 @@
 
 pub mod client;
 pub mod codex;
+pub mod desk;
 pub mod person;
 pub mod pty;
 
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use client::{Client, Event, EventStream, Tap};
 pub use codex::{CodexHome, Run};
+pub use desk::{Desk, answer, fail, note};
 pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
 

@@ -30,7 +30,7 @@ pub(super) fn echo(params: &Map<String, Value>) -> Map<String, Value> {
         "store": false,
         "background": false,
         "service_tier": "default",
-        "metadata": or("metadata", json!({})),
+        "metadata": metadata(params.get("metadata")),
         "safety_identifier": or("safety_identifier", Value::Null),
         "prompt_cache_key": or("prompt_cache_key", Value::Null),
     });
@@ -57,6 +57,17 @@ fn tools(tools: Option<&Value>) -> Value {
             }))
         })
         .collect()
+}
+
+/// Metadata is text by text, 16 entries at most; typed clients expect no other.
+fn metadata(metadata: Option<&Value>) -> Value {
+    let entries = metadata.and_then(Value::as_object).into_iter().flatten();
+    let texts = entries.filter(|(_, value)| {
+        let text = value.as_str();
+        text.is_some_and(|text| text.chars().count() <= 512)
+    });
+    let texts = texts.take(16);
+    Value::Object(texts.map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
 fn tool_choice(choice: Option<&Value>) -> Value {

@@ -117,6 +117,16 @@ fn check_known_fields(params: &Map<String, Value>) -> Result<(), ApiError> {
         .code("unsupported_parameter")
         .param("background"));
     }
+    for key in ["conversation", "prompt"] {
+        if params.get(key).is_some_and(|value| !value.is_null()) {
+            return Err(ApiError::invalid(format!(
+                "'{key}' refers to something that is stored elsewhere, and this server stores \
+                 nothing: send the whole conversation in 'input'."
+            ))
+            .code("unsupported_parameter")
+            .param(key));
+        }
+    }
     if let Some(id) = string(params, "previous_response_id")? {
         return Err(ApiError::invalid(format!(
             "Previous response with id '{id}' not found: this server does not store responses. \
@@ -302,6 +312,14 @@ mod tests {
             (
                 json!({"model": "m", "input": "x", "background": true}),
                 "background",
+            ),
+            (
+                json!({"model": "m", "input": "x", "conversation": {"id": "conv_1"}}),
+                "conversation",
+            ),
+            (
+                json!({"model": "m", "input": "x", "prompt": {"id": "pmpt_1"}}),
+                "prompt",
             ),
             (
                 json!({"model": "m", "input": "x", "previous_response_id": "resp_1"}),

@@ -371,3 +371,7 @@ impl Writer {
         self.response.insert(key.into(), value);
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

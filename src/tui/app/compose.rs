@@ -1,0 +1,503 @@
+//! From what was composed to what is sent.
+
+use serde_json::Value;
+
+use super::{App, Dialog, Level, Purpose};
+use crate::api::{
+    Ending, FailureCode, ItemBody, OutputFormat, OutputItem, Phase, Reply, check_answer, skeleton,
+};
+use crate::inbox::Conversation;
+use crate::tui::action::Action;
+use crate::tui::composer::{Call, Part, ReplyKind};
+use crate::tui::form::Form;
+use crate::tui::picker::{Choice, Picker};
+use crate::tui::transcript::Transcript;
+
+/// How many earlier replies can be recalled.
+const MOST_RECALLED: usize = 200;
+
+/// Why something is not sent.
+pub(super) struct Problem {
+    message: String,
+    /// Whether the person may send it all the same by saying so twice.
+    soft: bool,
+}
+
+impl Problem {
+    fn hard(message: impl Into<String>) -> Self {
+        Self { message: message.into(), soft: false }
+    }
+
+    fn soft(message: impl Into<String>) -> Self {
+        Self { message: message.into(), soft: true }
+    }
+}
+
+impl App {
+    /// Sends what was composed, with all the parts collected before.
+    pub(super) fn submit(&mut self) {
+        let insists = std::mem::take(&mut self.insists);
+        if let Err(problem) = self.try_submit(insists) {
+            let mut message = problem.message;
+            if problem.soft {
+                self.insists = true;
+                let key = self.key_of(Action::Submit);
+                message = format!("{message} · {key} again sends it anyway");
+            }
+            self.say(Level::Bad, message);
+        }
+    }
+
+    fn try_submit(&mut self, insists: bool) -> Result<(), Problem> {
+        let Some(id) = self.open else {
+            return Err(Problem::hard("nobody waits yet; the text is kept"));
+        };
+        let kind = self.composer().kind;
+        if kind == ReplyKind::Tool && self.composer().call.is_none() && self.composer().parts.is_empty()
+        {
+            self.pick_tool("");
+            return Ok(());
+        }
+        let reply = match kind {
+            ReplyKind::Reject => self.rejection()?,
+            _ if self.composer().live => self.end_of_live(kind, insists)?,
+            _ => self.collected(kind, insists)?,
+        };
+        let typed = self.typed();
+        let ends = reply.ends();
+        self.inbox
+            .reply(id, reply, &typed, self.now)
+            .map_err(|error| Problem::hard(error.to_string()))
+            .inspect_err(|_| self.sync(id))?;
+        self.remember(typed);
+        let composer = self.composer_mut();
+        composer.clear_current();
+        composer.parts.clear();
+        if ends {
+            composer.kind = ReplyKind::Send;
+        }
+        self.keep_draft();
+        self.say(Level::Good, match kind {
+            ReplyKind::Send => "sent",
+            ReplyKind::Progress => "note sent",
+            ReplyKind::Command => "command sent",
+            ReplyKind::Tool => "call sent",
+            ReplyKind::Think => "thought sent",
+            ReplyKind::Reject => "rejected",
+        });
+        self.sync(id);
+        self.with_transcript(Transcript::show_bottom);
+        Ok(())
+    }
+
+    fn rejection(&self) -> Result<Reply, Problem> {
+        if !self.composer().parts.is_empty() {
+            return Err(Problem::hard("a rejection stands alone: send or remove the parts first"));
+        }
+        let message = self.composer().text().trim_end_matches('\n').to_owned();
+        if message.trim().is_empty() {
+            return Err(Problem::hard("say why: type something first"));
+        }
+        let ending = Ending::Failed { code: FailureCode::InvalidPrompt, message };
+        Ok(Reply::End { items: Vec::new(), ending })
+    }
+
+    /// The parts and what is in the composer, as one reply.
+    fn collected(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
+        let parts = self.composer().parts.iter();
+        let mut items: Vec<OutputItem> = parts.map(|part| part.item.clone()).collect();
+        match self.current_item(insists) {
+            Ok(Some(item)) => items.push(item),
+            Ok(None) if items.is_empty() => {
+                return Err(Problem::hard("nothing to send: type something first"));
+            }
+            Ok(None) => {}
+            Err(problem) => return Err(problem),
+        }
+        let ends = kind == ReplyKind::Send || items.iter().any(OutputItem::is_call);
+        if let (false, Some(broken)) = (insists, self.broken(&items, ends)) {
+            return Err(Problem::soft(broken));
+        }
+        Ok(match ends {
+            true => Reply::End { items, ending: Ending::Completed },
+            false => Reply::Items(items),
+        })
+    }
+
+    /// The end of a message that was typed live: what is left of it leaves, and it is closed.
+    fn end_of_live(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
+        if !matches!(kind, ReplyKind::Send | ReplyKind::Progress) || !self.composer().parts.is_empty() {
+            return self.collected(kind, insists);
+        }
+        let text = self.composer().text().trim_end_matches('\n').to_owned();
+        let began = self.conversation().is_some_and(Conversation::is_live);
+        if text.is_empty() && !began {
+            return Err(Problem::hard("nothing to send: type something first"));
+        }
+        if !began {
+            return self.collected(kind, insists);
+        }
+        if !text.is_empty() {
+            self.send_live(&text)?;
+        }
+        Ok(match kind {
+            ReplyKind::Send => Reply::End { items: Vec::new(), ending: Ending::Completed },
+            _ => Reply::Items(Vec::new()),
+        })
+    }
+
+    /// Sends more of a message that is typed live.
+    fn send_live(&mut self, text: &str) -> Result<(), Problem> {
+        let Some(id) = self.open else {
+            return Err(Problem::hard("nobody waits yet; the text is kept"));
+        };
+        let phase = match self.composer().kind {
+            ReplyKind::Progress => Phase::Commentary,
+            _ => Phase::FinalAnswer,
+        };
+        let reply = Reply::Live { delta: text.to_owned(), phase };
+        let sent = self.inbox.reply(id, reply, text, self.now);
+        sent.map_err(|error| Problem::hard(error.to_string()))?;
+        self.composer_mut().clear();
+        self.keep_draft();
+        self.sync(id);
+        self.with_transcript(Transcript::show_bottom);
+        Ok(())
+    }
+
+    /// Inserts a line break; where the message is typed live, the line leaves.
+    pub(super) fn newline(&mut self) {
+        self.composer_mut().insert("\n");
+        let composer = self.composer();
+        let is_live = composer.live && matches!(composer.kind, ReplyKind::Send | ReplyKind::Progress);
+        let waits = self.conversation().is_some_and(Conversation::is_waiting);
+        if is_live && waits {
+            let text = self.composer().text();
+            if let Err(problem) = self.send_live(&text) {
+                self.say(Level::Bad, problem.message);
+            }
+            return;
+        }
+        self.keep_draft();
+    }
+
+    /// Switches typing live on or off.
+    pub(super) fn toggle_live(&mut self) {
+        let composer = self.composer_mut();
+        composer.live = !composer.live;
+        let words = match composer.live {
+            true => "live: every line leaves when it is complete",
+            false => "not live: the text leaves when it is sent",
+        };
+        self.say(Level::Info, words);
+    }
+
+    /// What is in the composer, as an item; `None` if there is nothing.
+    fn current_item(&mut self, insists: bool) -> Result<Option<OutputItem>, Problem> {
+        let kind = self.composer().kind;
+        if let Some(why) = self.unavailable(kind) {
+            return Err(Problem::hard(why));
+        }
+        if kind == ReplyKind::Tool {
+            let Some(call) = &mut self.composer_mut().call else {
+                return Ok(None);
+            };
+            if let (false, Some(problem)) = (insists, call.problem()) {
+                return Err(Problem::soft(problem));
+            }
+            return Ok(Some(call.item()));
+        }
+        let text = self.composer().text();
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let text = text.trim_end_matches('\n').to_owned();
+        let message = |text, phase| Ok(Some(OutputItem::Message { text, phase }));
+        match kind {
+            ReplyKind::Progress => message(text, Phase::Commentary),
+            ReplyKind::Think => Ok(Some(OutputItem::Reasoning { summary: text })),
+            ReplyKind::Command => {
+                let shell = self.conversation().and_then(Conversation::shell);
+                let options = &self.composer().options;
+                Ok(shell.map(|shell| shell.call(&text, options)))
+            }
+            ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
+                let format = self.conversation().map(|c| &c.request().output_format);
+                let checked = format.map_or(Ok(()), |format| check_answer(format, &text));
+                match checked {
+                    Err(problem) if !insists => Err(Problem::soft(problem)),
+                    _ => message(text, Phase::FinalAnswer),
+                }
+            }
+        }
+    }
+
+    /// What the request asks that these items do not give.
+    fn broken(&self, items: &[OutputItem], ends: bool) -> Option<String> {
+        let request = self.conversation()?.request();
+        let choice = &request.tool_choice;
+        let calls = items.iter().filter_map(OutputItem::tool_name);
+        let mut count = 0;
+        for name in calls {
+            count += 1;
+            if !choice.allows(name) {
+                return Some(format!("the request does not allow a call of {name} (tool_choice)"));
+            }
+        }
+        if count > 1 && !request.parallel_tool_calls {
+            return Some("the request allows one call at a time (parallel_tool_calls)".into());
+        }
+        if ends && count == 0 && choice.requires_call() {
+            return Some("the request asks for a call (tool_choice)".into());
+        }
+        None
+    }
+
+    /// All that was typed for the reply, as one text.
+    fn typed(&self) -> String {
+        let composer = self.composer();
+        let parts = composer.parts.iter().map(|part| part.typed.clone());
+        let current = match (&composer.call, composer.kind) {
+            (Some(call), ReplyKind::Tool) => call.text(),
+            _ => composer.text(),
+        };
+        let texts: Vec<String> = parts.chain([current]).filter(|text| !text.is_empty()).collect();
+        texts.join("\n")
+    }
+
+    /// Puts what is in the composer behind the parts collected so far.
+    pub(super) fn add_part(&mut self) {
+        let insists = std::mem::take(&mut self.insists);
+        let composer = self.composer();
+        if composer.kind == ReplyKind::Reject {
+            return self.say(Level::Bad, "a rejection stands alone");
+        }
+        match self.current_item(insists) {
+            Ok(Some(item)) => {
+                let composer = self.composer_mut();
+                let part = Part {
+                    item,
+                    kind: composer.kind,
+                    typed: composer.text(),
+                    options: std::mem::take(&mut composer.options),
+                    call: match composer.kind {
+                        ReplyKind::Tool => composer.call.take(),
+                        _ => None,
+                    },
+                };
+                composer.clear_current();
+                composer.parts.push(part);
+                let count = composer.parts.len();
+                self.keep_draft();
+                self.say(Level::Info, format!("part {count} added; Enter sends all of them"));
+            }
+            Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
+            Err(problem) => {
+                self.insists = problem.soft;
+                self.say(Level::Bad, problem.message);
+            }
+        }
+    }
+
+    /// Lets the person choose a tool, by a part of its name.
+    pub(super) fn pick_tool(&mut self, query: &str) {
+        if let Some(why) = self.unavailable(ReplyKind::Tool) {
+            return self.say(Level::Bad, why);
+        }
+        let Some(conversation) = self.conversation() else {
+            return self.say(Level::Info, "no request has come in yet");
+        };
+        let mut choices: Vec<Choice> = conversation
+            .callable()
+            .iter()
+            .map(|tool| Choice {
+                label: tool.title(),
+                detail: tool.description.lines().next().unwrap_or_default().to_owned(),
+            })
+            .collect();
+        if conversation.patches_by_shell() {
+            choices.push(Choice {
+                label: "apply_patch".into(),
+                detail: "A patch that the shell applies".into(),
+            });
+        }
+        let mut picker = Picker::new("call tool", choices);
+        picker.paste(query);
+        self.dialog = Dialog::Picker(Purpose::Tool, Box::new(picker));
+    }
+
+    /// Begins a call of the tool at an index of the list that was picked from.
+    pub(super) fn begin_call(&mut self, index: usize) {
+        let Some(conversation) = self.conversation() else {
+            return;
+        };
+        let call = match conversation.callable().get(index) {
+            Some(tool) => Call::new(tool),
+            None => match conversation.shell() {
+                Some(shell) => Call::patch_by_shell(shell),
+                None => return,
+            },
+        };
+        self.set_call(call);
+    }
+
+    /// Goes on with the process that the last output left running.
+    pub(super) fn continue_process(&mut self) {
+        let Some(conversation) = self.conversation() else {
+            return self.say(Level::Info, "no request has come in yet");
+        };
+        let tool = conversation.tools().iter().find(|tool| tool.name == "write_stdin");
+        let session = conversation.running_session();
+        match (tool, session) {
+            (None, _) => self.say(Level::Bad, "this request offers no write_stdin"),
+            (_, None) => self.say(Level::Info, "no output tells of a running process"),
+            (Some(tool), Some(session)) => {
+                let session = session.parse::<u64>().map_or(Value::from(session), Value::from);
+                let arguments = serde_json::json!({"session_id": session, "chars": ""});
+                let call = Call::with_arguments(tool, &arguments);
+                self.set_call(call);
+            }
+        }
+    }
+
+    fn set_call(&mut self, call: Call) {
+        let composer = self.composer_mut();
+        let old = composer.call.replace(call);
+        composer.kind = ReplyKind::Tool;
+        if let Some(old) = old {
+            // Nothing typed is lost: what was begun can be recalled.
+            self.remember(old.text());
+        }
+        self.notice = None;
+    }
+
+    /// Switches a call between its form and raw JSON.
+    pub(super) fn toggle_form(&mut self) {
+        let toggled = match self.composer_mut().open_call() {
+            Some(call) => call.toggle(),
+            None => Err("no call is being made".into()),
+        };
+        if let Err(why) = toggled {
+            self.say(Level::Bad, why);
+        }
+    }
+
+    /// Opens the form of what a command can be given besides the command line.
+    pub(super) fn ask_options(&mut self) {
+        let shell = self.conversation().and_then(Conversation::shell);
+        match shell.as_ref().map(|shell| (shell, shell.options())) {
+            None => self.say(Level::Bad, super::NO_SHELL),
+            Some((shell, None)) => {
+                self.say(Level::Bad, format!("{} takes a command and nothing else", shell.name()));
+            }
+            Some((_, Some(schema))) => {
+                let composer = self.composer_mut();
+                composer.kind = ReplyKind::Command;
+                let options = Value::Object(composer.options.clone());
+                self.dialog = Dialog::Options(Box::new(Form::with_value(schema, &options)));
+            }
+        }
+    }
+
+    /// Inserts what the answer may be made from: a skeleton of the JSON that is asked for.
+    pub(super) fn insert_skeleton(&mut self) {
+        let Some(conversation) = self.conversation() else {
+            return self.say(Level::Info, "no request has come in yet");
+        };
+        let text = match &conversation.request().output_format {
+            OutputFormat::Text => return self.say(Level::Info, "the request asks for free text"),
+            OutputFormat::JsonObject => "{}".to_owned(),
+            OutputFormat::JsonSchema { schema, .. } => {
+                let skeleton = skeleton(schema);
+                serde_json::to_string_pretty(&skeleton).unwrap_or_else(|_| skeleton.to_string())
+            }
+        };
+        let composer = self.composer_mut();
+        composer.kind = ReplyKind::Send;
+        composer.replace(&text);
+        self.keep_draft();
+        self.say(Level::Info, "what was there before comes back with undo");
+    }
+
+    /// Lets the person choose a snippet or something they said before.
+    pub(super) fn recall(&mut self) {
+        let texts = self.recallable();
+        if texts.is_empty() {
+            return self.say(Level::Info, "nothing was said yet, and there are no snippets");
+        }
+        let choices = texts.into_iter().map(|(label, detail)| Choice { label, detail }).collect();
+        let picker = Picker::new("recall", choices);
+        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
+    }
+
+    /// Puts the text at an index of the list that was picked from into the composer.
+    pub(super) fn insert_recalled(&mut self, index: usize) {
+        let snippets = self.settings.snippets.iter().map(|(_, text)| text);
+        let said = self.said_before.iter().rev();
+        if let Some(text) = snippets.chain(said).nth(index).cloned() {
+            self.composer_mut().insert(&text);
+            self.keep_draft();
+        }
+    }
+
+    /// Snippets first, then what was said, newest first: one line and what it is.
+    fn recallable(&self) -> Vec<(String, String)> {
+        let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let snippets = self.settings.snippets.iter();
+        let snippets = snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
+        let said = self.said_before.iter().rev().map(|text| (one_line(text), "said before"));
+        snippets.chain(said).map(|(label, detail)| (label, detail.to_owned())).collect()
+    }
+
+    fn remember(&mut self, text: String) {
+        if text.trim().is_empty() {
+            return;
+        }
+        self.said_before.retain(|before| *before != text);
+        self.said_before.push(text);
+        if self.said_before.len() > MOST_RECALLED {
+            self.said_before.remove(0);
+        }
+    }
+
+    /// Why a kind of reply cannot be sent now, if it cannot.
+    pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
+        let conversation = self.conversation()?;
+        match kind {
+            ReplyKind::Command if conversation.shell().is_none() => Some(super::NO_SHELL),
+            ReplyKind::Tool
+                if conversation.callable().is_empty() && !conversation.patches_by_shell() =>
+            {
+                Some("this request offers no tool that can be called")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the composer needs to know of a conversation.
+impl Conversation {
+    /// The tools that can be called by name.
+    fn callable(&self) -> Vec<&crate::api::Tool> {
+        let tools = self.tools().iter();
+        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom")).collect()
+    }
+
+    /// Whether a patch has to go through the shell, because no tool takes it.
+    fn patches_by_shell(&self) -> bool {
+        let named = |name: &str| self.tools().iter().any(|tool| tool.name == name);
+        // Codex looks for patches in the commands of its own shells only.
+        named("exec_command") && !named("apply_patch")
+    }
+
+    /// The session of the process that the newest output left running.
+    fn running_session(&self) -> Option<String> {
+        let outputs = self.items().iter().rev();
+        let mut outputs = outputs.filter(|item| matches!(item.body, ItemBody::ToolOutput { .. }));
+        let newest = outputs.next()?.text();
+        let line = newest.lines().take(8).find_map(|line| {
+            line.strip_prefix("Process running with session ID ")
+        })?;
+        Some(line.trim().to_owned())
+    }
+}

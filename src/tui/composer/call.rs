@@ -1,0 +1,232 @@
+//! A call in the making: which tool, and what it is to be given.
+
+use serde_json::{Map, Value};
+use tui_textarea::TextArea;
+
+use super::area;
+use crate::api::{OutputItem, ShellTool, Tool, patch};
+use crate::tui::form::Form;
+
+/// A call of a tool that the person is putting together.
+#[derive(Debug)]
+pub struct Call {
+    target: Target,
+    /// Where its arguments are typed.
+    pub editor: Editor,
+}
+
+/// What is called.
+#[derive(Debug, Clone)]
+enum Target {
+    /// A function, by its arguments.
+    Function {
+        namespace: Option<String>,
+        name: String,
+        schema: Value,
+    },
+    /// A free-form tool, by a text.
+    Custom { name: String },
+    /// The shell, to apply a patch.
+    PatchByShell(ShellTool),
+}
+
+/// Where the arguments of a call are typed.
+#[derive(Debug)]
+pub enum Editor {
+    /// A field for each argument.
+    Form(Box<Form>),
+    /// A text: raw JSON, or what a free-form tool takes.
+    Text(Box<TextArea<'static>>),
+}
+
+/// The name of the tool that takes patches.
+pub const APPLY_PATCH: &str = "apply_patch";
+
+impl Call {
+    /// A call of a tool, with nothing filled in.
+    pub fn new(tool: &Tool) -> Self {
+        if tool.kind == "custom" {
+            let text = match tool.name.as_str() {
+                APPLY_PATCH => patch::template(patch::Kind::Update, ""),
+                _ => String::new(),
+            };
+            return Self {
+                target: Target::Custom { name: tool.name.clone() },
+                editor: Editor::text(&text),
+            };
+        }
+        let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
+        Self {
+            editor: Editor::Form(Box::new(Form::new(&schema))),
+            target: Target::Function {
+                namespace: tool.namespace.clone(),
+                name: tool.name.clone(),
+                schema,
+            },
+        }
+    }
+
+    /// A call of a function with some arguments filled in.
+    pub fn with_arguments(tool: &Tool, arguments: &Value) -> Self {
+        let mut call = Self::new(tool);
+        if let Target::Function { schema, .. } = &call.target {
+            call.editor = Editor::Form(Box::new(Form::with_value(schema, arguments)));
+        }
+        call
+    }
+
+    /// A patch that the shell applies.
+    pub fn patch_by_shell(shell: ShellTool) -> Self {
+        Self {
+            target: Target::PatchByShell(shell),
+            editor: Editor::text(&patch::template(patch::Kind::Update, "")),
+        }
+    }
+
+    /// What is called, for a person to read.
+    pub fn title(&self) -> String {
+        match &self.target {
+            Target::Function { namespace: Some(namespace), name, .. } => {
+                format!("{namespace}.{name}")
+            }
+            Target::Function { name, .. } | Target::Custom { name } => name.clone(),
+            Target::PatchByShell(shell) => format!("{APPLY_PATCH} through {}", shell.name()),
+        }
+    }
+
+    /// The name by which the client allows or forbids it.
+    pub fn tool_name(&self) -> &str {
+        match &self.target {
+            Target::Function { name, .. } | Target::Custom { name } => name,
+            Target::PatchByShell(shell) => shell.name(),
+        }
+    }
+
+    /// Whether it takes a patch.
+    pub fn is_patch(&self) -> bool {
+        match &self.target {
+            Target::Custom { name } => name == APPLY_PATCH,
+            Target::PatchByShell(_) => true,
+            Target::Function { .. } => false,
+        }
+    }
+
+    /// The ending of a file that holds the text of its editor.
+    pub fn suffix(&self) -> &'static str {
+        match &self.target {
+            Target::Function { .. } => ".json",
+            _ if self.is_patch() => ".patch",
+            _ => ".txt",
+        }
+    }
+
+    /// What the editor holds, as text.
+    pub fn text(&self) -> String {
+        match &self.editor {
+            Editor::Form(form) => pretty(&form.to_json()),
+            Editor::Text(area) => area.lines().join("\n"),
+        }
+    }
+
+    /// Replaces what the editor holds; arguments that are not JSON are shown as the text they are.
+    pub fn set_text(&mut self, text: &str) {
+        if let (Editor::Form(form), Ok(value)) = (&mut self.editor, serde_json::from_str(text)) {
+            form.set_value(&value);
+        } else {
+            self.editor = Editor::text(text);
+        }
+    }
+
+    /// Switches between the form and raw JSON, losing nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub fn toggle(&mut self) -> Result<(), String> {
+        let Target::Function { schema, .. } = &self.target else {
+            return Err(format!("{} takes plain text", self.title()));
+        };
+        self.editor = match &self.editor {
+            Editor::Form(form) => Editor::text(&pretty(&form.to_json())),
+            Editor::Text(_) => {
+                let value: Value = serde_json::from_str(&self.text())
+                    .map_err(|error| format!("not JSON yet: {error}"))?;
+                Editor::Form(Box::new(Form::with_value(schema, &value)))
+            }
+        };
+        Ok(())
+    }
+
+    /// What is wrong with it, if something is. A person may send it all the same.
+    pub fn problem(&mut self) -> Option<String> {
+        if self.is_patch() {
+            return patch::check(&self.text()).err().map(|error| error.to_string());
+        }
+        match (&mut self.editor, &self.target) {
+            (Editor::Form(form), _) => {
+                let errors = form.validate();
+                errors.first().map(ToString::to_string)
+            }
+            (Editor::Text(area), Target::Function { schema, .. }) => {
+                let text = area.lines().join("\n");
+                let value: Value = match serde_json::from_str(&text) {
+                    Ok(value) => value,
+                    Err(error) => return Some(format!("not JSON: {error}")),
+                };
+                let error = jsonschema::validate(schema, &value).err()?;
+                let path = error.instance_path().to_string();
+                Some(format!("{path} {error}").trim_start().to_owned())
+            }
+            (Editor::Text(_), _) => None,
+        }
+    }
+
+    /// What can be said of it while it is being typed.
+    pub fn summary(&self) -> String {
+        if !self.is_patch() {
+            return self.title();
+        }
+        match patch::check(&self.text()) {
+            Ok(summary) => format!("{} · {summary}", self.title()),
+            Err(error) => format!("{} · {error}", self.title()),
+        }
+    }
+
+    /// The call as it is sent.
+    pub fn item(&self) -> OutputItem {
+        match &self.target {
+            Target::Function { namespace, name, .. } => OutputItem::FunctionCall {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                arguments: match &self.editor {
+                    Editor::Form(form) => form.to_json().to_string(),
+                    Editor::Text(_) => compact(&self.text()),
+                },
+            },
+            Target::Custom { name } => OutputItem::CustomToolCall {
+                name: name.clone(),
+                input: self.text(),
+            },
+            Target::PatchByShell(shell) => {
+                shell.call(&patch::shell_command(&self.text()), &Map::new())
+            }
+        }
+    }
+}
+
+impl Editor {
+    fn text(text: &str) -> Self {
+        Self::Text(Box::new(area(text)))
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    // Writing a value that was built here cannot fail; the short form is there all the same.
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// The same JSON without its line breaks; what is no JSON stays as it is.
+fn compact(text: &str) -> String {
+    let value: Result<Value, _> = serde_json::from_str(text);
+    value.map_or_else(|_| text.to_owned(), |value| value.to_string())
+}

@@ -1,0 +1,82 @@
+//! The kinds of reply.
+
+/// The kinds of reply, in the order in which they are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyKind {
+    /// The final answer, which ends the response.
+    #[default]
+    Send,
+    /// A note; the response stays open.
+    Progress,
+    /// A shell command for the agent to run.
+    Command,
+    /// A call of any tool that the request offers.
+    Tool,
+    /// A summary of what the person thinks; the response stays open.
+    Think,
+    /// An error in the person's words, which ends the turn.
+    Reject,
+}
+
+impl ReplyKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Send,
+        Self::Progress,
+        Self::Command,
+        Self::Tool,
+        Self::Think,
+        Self::Reject,
+    ];
+
+    /// The name on the screen.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Send => "Send",
+            Self::Progress => "Progress",
+            Self::Command => "Run command",
+            Self::Tool => "Call tool",
+            Self::Think => "Think",
+            Self::Reject => "Reject",
+        }
+    }
+
+    /// What Enter does with this kind, in a word or two.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Progress => "send note",
+            Self::Command => "run",
+            Self::Tool => "call",
+            Self::Think => "send thought",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// What to type.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Send => "The final answer",
+            Self::Progress => "A note on what you are doing",
+            Self::Command => "A shell command for the agent to run",
+            Self::Tool => "Part of the name of a tool",
+            Self::Think => "A summary of what you think",
+            Self::Reject => "Why you will not do this",
+        }
+    }
+
+    /// The ending of a file that holds such a text.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Command => ".sh",
+            _ => ".md",
+        }
+    }
+
+    /// The next kind, or the previous one.
+    pub fn step(self, forward: bool) -> Self {
+        let count = Self::ALL.len();
+        let at = Self::ALL.iter().position(|kind| *kind == self).unwrap_or(0);
+        Self::ALL[(at + if forward { 1 } else { count - 1 }) % count]
+    }
+}
