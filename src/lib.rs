@@ -11,4 +11,5 @@ pub mod logging;
 mod nearest;
 pub mod server;
 pub mod setup;
+pub mod tokens;
 pub mod tui;

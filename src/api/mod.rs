@@ -5,6 +5,7 @@
 //! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
 //! hands those in, so that every byte can be tested without a socket.
 
+mod constraints;
 mod error;
 mod housekeeping;
 mod item;
@@ -36,6 +37,10 @@ pub struct Request {
     pub thread: Option<String>,
     /// The form the client wants the answer in.
     pub output_format: OutputFormat,
+    /// What the client allows to be called.
+    pub tool_choice: ToolChoice,
+    /// Whether one response may hold several calls.
+    pub parallel_tool_calls: bool,
     /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
     pub purpose: Option<String>,
     /// The request's own name for itself as it came: every field but the items.
@@ -67,6 +72,41 @@ pub enum OutputFormat {
         /// The JSON Schema.
         schema: Value,
     },
+}
+
+/// What a client allows to be called (`tool_choice`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// Anything or nothing.
+    #[default]
+    Auto,
+    /// Nothing.
+    None,
+    /// At least one call, of any tool.
+    Required,
+    /// Only these tools, by name; at least one call of them if `required`.
+    Only {
+        /// The names.
+        names: Vec<String>,
+        /// Whether there must be a call.
+        required: bool,
+    },
+}
+
+impl ToolChoice {
+    /// Whether a tool of this name may be called.
+    pub fn allows(&self, name: &str) -> bool {
+        match self {
+            Self::Auto | Self::Required => true,
+            Self::None => false,
+            Self::Only { names, .. } => names.iter().any(|known| known == name),
+        }
+    }
+
+    /// Whether a response without a call breaks it.
+    pub fn requires_call(&self) -> bool {
+        matches!(self, Self::Required | Self::Only { required: true, .. })
+    }
 }
 
 /// A tool that a request offers.
@@ -144,6 +184,18 @@ pub enum OutputItem {
         /// The arguments, a JSON object as text.
         arguments: String,
     },
+    /// A call of a free-form tool.
+    CustomToolCall {
+        /// The name of the tool.
+        name: String,
+        /// The text handed to it.
+        input: String,
+    },
+    /// A summary of what the person thinks.
+    Reasoning {
+        /// The summary.
+        summary: String,
+    },
     /// A call of the built-in `local_shell` tool of older Codex versions.
     LocalShellCall {
         /// The program and its arguments.
@@ -151,6 +203,42 @@ pub enum OutputItem {
         /// Where to run it; the client's own choice if absent.
         working_directory: Option<String>,
     },
+}
+
+impl OutputItem {
+    /// Whether the client has to run something and come back.
+    pub fn is_call(&self) -> bool {
+        match self {
+            Self::FunctionCall { .. }
+            | Self::CustomToolCall { .. }
+            | Self::LocalShellCall { .. } => true,
+            Self::Message { .. } | Self::Reasoning { .. } => false,
+        }
+    }
+
+    /// The text that a model would have had to write.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Message { text, .. } => text.clone(),
+            Self::FunctionCall {
+                name, arguments, ..
+            } => format!("{name}{arguments}"),
+            Self::CustomToolCall { name, input } => format!("{name}{input}"),
+            Self::Reasoning { summary } => summary.clone(),
+            Self::LocalShellCall { command, .. } => command.join(" "),
+        }
+    }
+}
+
+/// Tokens of a response, as counted with the o200k vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the request.
+    pub input: u64,
+    /// Tokens of the response, those of `reasoning` included.
+    pub output: u64,
+    /// Tokens of reasoning items.
+    pub reasoning: u64,
 }
 
 /// How a response ends.
@@ -189,8 +277,15 @@ impl FailureCode {
 /// What the person says to one request. An `End` closes the response, so nothing can follow it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// An item that leaves at once, while the response stays open.
-    Item(OutputItem),
+    /// Items that leave at once, while the response stays open.
+    Items(Vec<OutputItem>),
+    /// More text of a message that is sent while it is typed.
+    Live {
+        /// The text to add.
+        delta: String,
+        /// What the message is, told with its first text.
+        phase: Phase,
+    },
     /// The last items, and how the response ends.
     End {
         /// What to say before the end, in order.
@@ -204,8 +299,8 @@ impl Reply {
     /// The items it carries.
     pub fn items(&self) -> &[OutputItem] {
         match self {
-            Reply::Item(item) => std::slice::from_ref(item),
-            Reply::End { items, .. } => items,
+            Reply::Items(items) | Reply::End { items, .. } => items,
+            Reply::Live { .. } => &[],
         }
     }
 

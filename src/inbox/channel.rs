@@ -22,6 +22,8 @@ pub enum Event {
         id: RequestId,
         /// The reply, as numbered by [`Responder::send`].
         ticket: u64,
+        /// Its tokens.
+        tokens: u64,
     },
     /// The client went away before the response had ended.
     Gone {
@@ -189,13 +191,15 @@ impl Pending {
         self.replies.recv().await
     }
 
-    /// Tells the person that a reply was handed to the connection; `end` if it was the last.
-    pub fn delivered(&mut self, ticket: u64, end: bool) {
+    /// Tells the person that a reply of so many tokens was handed to the connection; `end` if it
+    /// was the last.
+    pub fn delivered(&mut self, ticket: u64, tokens: u64, end: bool) {
         self.ended |= end;
         // Nobody to tell is no error: the program is going away.
         let _ = self.events.send(Event::Delivered {
             id: self.id,
             ticket,
+            tokens,
         });
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::changes::changes;
 use super::channel::{RequestId, Responder};
-use crate::api::{Item, OutputItem, Request, ShellTool, Tool};
+use crate::api::{Item, OutputItem, Phase, Request, ShellTool, Tool};
 
 /// Identifies a conversation for as long as the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +30,7 @@ pub struct Conversation {
     pub(super) seen: Vec<Timestamp>,
     pub(super) new_from: usize,
     pub(super) continued: bool,
+    pub(super) changes: Vec<String>,
     pub(super) open: VecDeque<OpenRequest>,
     pub(super) said: Vec<Said>,
     pub(super) closed: Closed,
@@ -71,6 +73,8 @@ impl Said {
 pub enum Words {
     /// An output item of the response.
     Item(OutputItem),
+    /// A message that was typed live.
+    Live(String, Phase),
     /// Why the request will not be answered.
     Rejection(String),
 }
@@ -120,6 +124,7 @@ impl Conversation {
             seen: vec![now; request.items.len()],
             new_from,
             continued: new_from > 0,
+            changes: Vec::new(),
             request,
             open: VecDeque::new(),
             said: Vec::new(),
@@ -157,6 +162,11 @@ impl Conversation {
     /// Whether there was something before what is new.
     pub fn is_continued(&self) -> bool {
         self.continued
+    }
+
+    /// What the newest request changed besides going on: instructions, tools, parameters.
+    pub fn changes(&self) -> &[String] {
+        &self.changes
     }
 
     /// What was said to the newest request, oldest first.
@@ -220,8 +230,40 @@ impl Conversation {
         }
     }
 
+    /// Adds to the message that is typed live, which is the last thing said if there is one.
+    pub(super) fn say_live(
+        &mut self,
+        delta: &str,
+        phase: Phase,
+        now: Timestamp,
+        request: RequestId,
+        new_ticket: u64,
+    ) {
+        if let Some(Said {
+            words: Words::Live(text, _),
+            ticket,
+            state,
+            ..
+        }) = self.said.last_mut().filter(|said| said.request == request)
+        {
+            text.push_str(delta);
+            *ticket = new_ticket;
+            *state = Delivery::Sent;
+            return;
+        }
+        self.said.push(Said {
+            words: Words::Live(delta.to_owned(), phase),
+            typed: String::new(),
+            at: now,
+            state: Delivery::Sent,
+            request,
+            ticket: new_ticket,
+        });
+    }
+
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, mut request: Request, now: Timestamp) {
+        self.changes = changes(&self.request, &request);
         let old = std::mem::take(&mut self.request.items);
         let pairs = old.iter().zip(&mut request.items);
         let mut common = 0;

@@ -3,8 +3,10 @@
 //! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
 //! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
 
+mod changes;
 mod channel;
 mod conversation;
+mod statistics;
 
 use std::collections::HashMap;
 
@@ -15,6 +17,8 @@ pub use channel::{
 };
 use conversation::{Closed, OpenRequest};
 pub use conversation::{Conversation, ConversationId, Delivery, Said, Status, Words};
+
+pub use statistics::{Spread, Statistics};
 
 use crate::api::{Ending, OutputItem, Phase, Reply, Request};
 
@@ -28,6 +32,7 @@ pub struct Inbox {
     threads: HashMap<String, ConversationId>,
     requests: HashMap<RequestId, ConversationId>,
     next_id: u64,
+    statistics: Statistics,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -101,11 +106,16 @@ impl Inbox {
         })
     }
 
+    /// Numbers since the program was started.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// Takes an event in. `None` if it changed nothing that can be seen.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
         let change = match event {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
-            Event::Delivered { id, ticket } => self.delivered(id, ticket),
+            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
         };
         self.tidy();
@@ -130,16 +140,21 @@ impl Inbox {
             .open
             .front_mut()
             .ok_or(ReplyError::NobodyWaits)?;
-        let request = open.id;
+        let (request, arrived) = (open.id, open.arrived);
         let Some(ticket) = open.responder.send(reply.clone()) else {
             // The news of it is on its way; the text must not be.
             self.gone(request, now);
             self.tidy();
             return Err(ReplyError::ClientGone);
         };
+        let is_first = !conversation.has_said();
         let ends = reply.ends();
         let words: Vec<Words> = match reply {
-            Reply::Item(item) => vec![Words::Item(item)],
+            Reply::Items(items) => items.into_iter().map(Words::Item).collect(),
+            Reply::Live { delta, phase } => {
+                conversation.say_live(&delta, phase, now, request, ticket);
+                Vec::new()
+            }
             Reply::End { items, ending } => {
                 let items = items.into_iter().map(Words::Item);
                 let rejection = match ending {
@@ -164,6 +179,13 @@ impl Inbox {
             conversation.closed = Closed::Answered;
             conversation.open.pop_front();
             Self::next_in_line(conversation, now);
+        }
+        if is_first {
+            self.statistics.first.add(arrived, now);
+        }
+        if ends {
+            self.statistics.answered += 1;
+            self.statistics.whole.add(arrived, now);
         }
         self.tidy();
         Ok(())
@@ -207,6 +229,7 @@ impl Inbox {
                 };
                 conversation.open.push_back(open);
                 conversation.automatic = None;
+                self.statistics.requests += 1;
                 false
             }
             Answerer::Program(housekeeping) => {
@@ -227,6 +250,7 @@ impl Inbox {
                     request: id,
                     ticket: 0,
                 });
+                self.statistics.automatic += 1;
                 true
             }
         };
@@ -249,8 +273,9 @@ impl Inbox {
         self.conversations.len() - 1
     }
 
-    fn delivered(&mut self, id: RequestId, ticket: u64) -> Option<Change> {
+    fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
         let conversation = self.of_request(id)?;
+        let is_own = conversation.automatic.is_none();
         let said = conversation.said.iter_mut();
         for said in said.filter(|said| said.request == id && said.ticket == ticket) {
             said.state = Delivery::Delivered;
@@ -261,6 +286,9 @@ impl Inbox {
         let conversation = conversation.id;
         if is_done {
             self.requests.remove(&id);
+        }
+        if is_own {
+            self.statistics.output_tokens += tokens;
         }
         Some(Change::Delivered { conversation })
     }
@@ -289,6 +317,7 @@ impl Inbox {
         }
         let conversation = conversation.id;
         self.requests.remove(&id);
+        self.statistics.gone += 1;
         Some(Change::ClientGone {
             conversation,
             returned,

@@ -22,10 +22,10 @@ fn request(thread: Option<&str>, input: Value) -> Request {
 }
 
 fn note(text: &str) -> Reply {
-    Reply::Item(OutputItem::Message {
+    Reply::Items(vec![OutputItem::Message {
         text: text.into(),
         phase: Phase::Commentary,
-    })
+    }])
 }
 
 fn answer(text: &str) -> Reply {
@@ -111,7 +111,7 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     desk.say(id, answer("hi")).unwrap();
     let (ticket, reply) = next(&mut first).unwrap();
     assert_eq!(reply, answer("hi"));
-    first.delivered(ticket, true);
+    first.delivered(ticket, 1, true);
     drop(first);
     assert_eq!(desk.take(), [Change::Delivered { conversation: id }]);
     assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
@@ -155,7 +155,7 @@ fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
         let (mut lost, id) = desk.ask(thread, json!([user("slow")]));
         desk.say(id, note("one moment")).unwrap();
         let (ticket, _) = next(&mut lost).unwrap();
-        lost.delivered(ticket, false);
+        lost.delivered(ticket, 1, false);
         drop(lost);
         desk.take();
         assert_eq!(desk.inbox.get(id).unwrap().status(), Status::ClientGone);

@@ -3,6 +3,7 @@
 
 mod error;
 mod guard;
+mod meter;
 mod models;
 mod responses;
 
@@ -20,6 +21,7 @@ use self::error::ErrorResponse;
 use self::guard::Guard;
 use crate::api::ApiError;
 use crate::inbox::Intake;
+use crate::tokens::Counter;
 
 /// What the server needs to know.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub struct Settings {
 struct State {
     intake: Intake,
     settings: Arc<Settings>,
+    counter: Counter,
 }
 
 /// All routes, behind the guard.
@@ -56,6 +59,7 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
     let state = State {
         intake,
         settings: Arc::new(settings),
+        counter: Counter::default(),
     };
     let open = Router::new().route("/healthz", get(healthz));
     let guarded = Router::new()

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::State;
 use super::error::ErrorResponse;
+use super::meter::Meter;
 use crate::api::responses::{Event, Writer, parse};
 use crate::api::{ApiError, Ending, FailureCode, Housekeeping, Reply, Request};
 use crate::inbox::{Pending, Refusal};
@@ -47,11 +48,12 @@ pub(super) async fn create(
         housekeeping = housekeeping.is_some(),
         "request"
     );
+    let meter = Meter::start(&state.counter, &request);
     let pending = state.intake.open(request, agent(&headers), housekeeping)?;
     if wants_stream {
-        Ok(stream(writer, pending, state.settings.heartbeat))
+        Ok(stream(writer, pending, meter, state.settings.heartbeat))
     } else {
-        plain(writer, pending).await
+        plain(writer, pending, meter).await
     }
 }
 
@@ -104,25 +106,31 @@ fn agent(headers: &HeaderMap) -> String {
 }
 
 /// Answers with one JSON document when the response has ended.
-async fn plain(mut writer: Writer, mut pending: Pending) -> Result<Response, ErrorResponse> {
+async fn plain(
+    mut writer: Writer,
+    mut pending: Pending,
+    mut meter: Meter,
+) -> Result<Response, ErrorResponse> {
     while let Some((ticket, reply)) = pending.next().await {
-        writer.reply(&reply, unix_now());
+        let (tokens, usage) = meter.add(&reply).await;
+        writer.reply(&reply, unix_now(), usage);
         // A note reaches this client together with the answer.
         if reply.ends() {
-            pending.delivered(ticket, true);
+            pending.delivered(ticket, tokens, true);
             return Ok(Json(writer.response()).into_response());
         }
     }
     Err(Refusal::Closed.into())
 }
 
-fn stream(mut writer: Writer, pending: Pending, heartbeat: Duration) -> Response {
+fn stream(mut writer: Writer, pending: Pending, meter: Meter, heartbeat: Duration) -> Response {
     let mut heartbeats = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let state = Stream {
         queue: writer.start().iter().map(sse).collect(),
         writer,
         pending,
+        meter,
         heartbeats,
         unconfirmed: None,
         ended: false,
@@ -143,11 +151,12 @@ fn stream(mut writer: Writer, pending: Pending, heartbeat: Duration) -> Response
 struct Stream {
     writer: Writer,
     pending: Pending,
+    meter: Meter,
     heartbeats: Interval,
     /// Events that wait for the connection to take them.
     queue: VecDeque<SseEvent>,
-    /// The reply whose events are in the queue or were just taken.
-    unconfirmed: Option<u64>,
+    /// The reply whose events are in the queue or were just taken, with its tokens.
+    unconfirmed: Option<(u64, u64)>,
     ended: bool,
 }
 
@@ -159,15 +168,15 @@ impl Stream {
             if let Some(event) = self.queue.pop_front() {
                 return Some(event);
             }
-            if let Some(ticket) = self.unconfirmed.take() {
-                self.pending.delivered(ticket, self.ended);
+            if let Some((ticket, tokens)) = self.unconfirmed.take() {
+                self.pending.delivered(ticket, tokens, self.ended);
             }
             if self.ended {
                 return None;
             }
             tokio::select! {
                 biased;
-                said = self.pending.next() => self.say(said),
+                said = self.pending.next() => self.say(said).await,
                 _ = self.heartbeats.tick() => {
                     let event = self.writer.heartbeat();
                     self.queue.push_back(sse(&event));
@@ -176,16 +185,15 @@ impl Stream {
         }
     }
 
-    fn say(&mut self, said: Option<(u64, Reply)>) {
-        let reply = match said {
-            Some((ticket, reply)) => {
-                self.unconfirmed = Some(ticket);
-                reply
-            }
-            None => going_away(),
+    async fn say(&mut self, said: Option<(u64, Reply)>) {
+        let (ticket, reply) = match said {
+            Some((ticket, reply)) => (Some(ticket), reply),
+            None => (None, going_away()),
         };
+        let (tokens, usage) = self.meter.add(&reply).await;
+        self.unconfirmed = ticket.map(|ticket| (ticket, tokens));
         self.ended = reply.ends();
-        let events = self.writer.reply(&reply, unix_now());
+        let events = self.writer.reply(&reply, unix_now(), usage);
         self.queue.extend(events.iter().map(sse));
         if self.ended {
             self.queue.push_back(SseEvent::default().data("[DONE]"));

@@ -218,6 +218,10 @@ impl App {
         }
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
+        if again && action != Some(Action::Interrupt) {
+            // What it said does not hold any more.
+            self.notice = None;
+        }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
@@ -326,12 +330,14 @@ impl App {
         let composer = self.composer();
         if composer.is_empty() {
             match key.code {
-                KeyCode::Char('!')
-                    if composer.kind != ReplyKind::Command
-                        && self.unavailable(ReplyKind::Command).is_none() =>
-                {
-                    self.composer_mut().kind = ReplyKind::Command;
-                    return;
+                KeyCode::Char('!') if composer.kind != ReplyKind::Command => {
+                    match self.unavailable(ReplyKind::Command) {
+                        Some(why) => self.say(Level::Info, why),
+                        None => {
+                            self.composer_mut().kind = ReplyKind::Command;
+                            return;
+                        }
+                    }
                 }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
@@ -365,7 +371,7 @@ impl App {
         let end = |items, ending| Reply::End { items, ending };
         let reply = match kind {
             ReplyKind::Send => end(vec![message(Phase::FinalAnswer)], Ending::Completed),
-            ReplyKind::Progress => Reply::Item(message(Phase::Commentary)),
+            ReplyKind::Progress => Reply::Items(vec![message(Phase::Commentary)]),
             ReplyKind::Command => {
                 let workdir = Some(composer.workdir.as_str()).filter(|workdir| !workdir.is_empty());
                 let shell = self.conversation().and_then(Conversation::shell);
@@ -414,7 +420,7 @@ impl App {
         let conversation = self.conversation()?;
         match kind {
             ReplyKind::Command if conversation.shell().is_none() => {
-                Some("this request offers no tool that runs a command")
+                Some("this request offers no shell")
             }
             _ => None,
         }
@@ -422,11 +428,12 @@ impl App {
 
     fn step_kind(&mut self, forward: bool) {
         let mut kind = self.composer().kind.step(forward);
-        if self.unavailable(kind).is_some() {
+        self.notice = None;
+        if let Some(why) = self.unavailable(kind) {
+            self.say(Level::Info, why);
             kind = kind.step(forward);
         }
         self.composer_mut().kind = kind;
-        self.notice = None;
     }
 
     fn ask_workdir(&mut self) {
@@ -434,7 +441,7 @@ impl App {
         match shell {
             None => self.say(
                 Level::Bad,
-                "this request offers no tool that runs a command",
+                "this request offers no shell",
             ),
             Some(shell) if !shell.takes_workdir() => {
                 self.say(
@@ -554,9 +561,20 @@ impl App {
     }
 
     fn arrived(&mut self, id: ConversationId, automatic: bool, current: bool) {
+        let transcript = self.transcripts.get(&id);
+        let was_at_bottom = transcript.is_none_or(Transcript::is_at_bottom);
         self.sync(id);
         if automatic {
             return;
+        }
+        // Somebody who types and has scrolled up is reading what the words are about.
+        let is_reading = self.open == Some(id) && !self.composer().is_empty() && !was_at_bottom;
+        if let Some(transcript) = self
+            .transcripts
+            .get_mut(&id)
+            .filter(|_| current && !is_reading)
+        {
+            transcript.show_new();
         }
         if self.settings.bell {
             self.effects.push(Effect::Bell);
@@ -564,12 +582,6 @@ impl App {
         let is_idle = self.is_idle();
         if self.open == Some(id) {
             if current {
-                let was_reading = !self.composer().is_empty();
-                self.with_transcript(|transcript| {
-                    if !was_reading || transcript.is_at_bottom() {
-                        transcript.show_new();
-                    }
-                });
                 self.notice = None;
             } else {
                 self.say(
@@ -602,7 +614,7 @@ impl App {
         if self.open == Some(id) {
             let what = match returned.is_empty() {
                 true => "the client is gone",
-                false => "the client is gone before it was delivered; the text is back",
+                false => "client gone; the text is back",
             };
             self.say(Level::Bad, what);
         }

@@ -116,6 +116,12 @@ impl Block {
                 (Kind::Call, namespace.chain([name.clone()]).collect())
             }
             Words::Item(OutputItem::LocalShellCall { .. }) => (Kind::Call, "local_shell".into()),
+            Words::Item(OutputItem::CustomToolCall { name, .. }) => (Kind::Call, name.clone()),
+            Words::Item(OutputItem::Reasoning { .. }) => (Kind::Assistant, "reasoning".into()),
+            Words::Live(_, phase) => (
+                Kind::Assistant,
+                with_phase("assistant", Some(phase.as_str())),
+            ),
             Words::Rejection(_) => (Kind::Assistant, "rejected".into()),
         };
         let mut block = Self::new(kind, label, Origin::Said(said.clone()));
@@ -184,9 +190,11 @@ impl Block {
         match &self.origin {
             Origin::Item(item) => item_body(item),
             Origin::Said(said) => match &said.words {
-                Words::Item(OutputItem::Message { text, .. }) | Words::Rejection(text) => {
-                    text.clone()
-                }
+                Words::Item(OutputItem::Message { text, .. })
+                | Words::Live(text, _)
+                | Words::Rejection(text)
+                | Words::Item(OutputItem::CustomToolCall { input: text, .. })
+                | Words::Item(OutputItem::Reasoning { summary: text }) => text.clone(),
                 Words::Item(OutputItem::FunctionCall { arguments, .. }) => call_body(arguments),
                 Words::Item(OutputItem::LocalShellCall { command, .. }) => words_body(command),
             },

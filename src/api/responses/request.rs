@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{ApiError, Item, OutputFormat, Request, Tool};
+use crate::api::{ApiError, Item, OutputFormat, Request, Tool, ToolChoice};
 
 /// Reads a request.
 ///
@@ -42,6 +42,8 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
         tools,
         thread: thread(&params),
         output_format: output_format(&params)?,
+        tool_choice: tool_choice(params.get("tool_choice")),
+        parallel_tool_calls: flag(&params, "parallel_tool_calls")?.unwrap_or(true),
         purpose: turn_metadata(&params, "thread_source"),
         params,
     })
@@ -192,6 +194,31 @@ fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> 
     })
 }
 
+/// Reads `tool_choice`; a form that is not known forbids nothing.
+fn tool_choice(choice: Option<&Value>) -> ToolChoice {
+    let name = |tool: &Value| {
+        let name = tool.get("name").or_else(|| tool.get("type"))?.as_str()?;
+        Some(name.to_owned())
+    };
+    let text = |key: &str| choice.and_then(|choice| choice.get(key)?.as_str());
+    match (choice.and_then(Value::as_str), text("type")) {
+        (Some("none"), _) => ToolChoice::None,
+        (Some("required"), _) => ToolChoice::Required,
+        (None, Some("allowed_tools")) => {
+            let tools = choice.and_then(|choice| choice.get("tools")?.as_array());
+            ToolChoice::Only {
+                names: tools.into_iter().flatten().filter_map(name).collect(),
+                required: text("mode") == Some("required"),
+            }
+        }
+        (None, Some(_)) => ToolChoice::Only {
+            names: choice.and_then(name).into_iter().collect(),
+            required: true,
+        },
+        _ => ToolChoice::Auto,
+    }
+}
+
 /// What names the thread in the body. Codex 0.169 sends its thread id in several places, the
 /// first of which is the most particular; `prompt_cache_key` is what other agents set.
 fn thread(params: &Map<String, Value>) -> Option<String> {
@@ -333,6 +360,31 @@ mod tests {
         let request = parse(body.to_string().as_bytes()).unwrap();
         let titles: Vec<_> = request.tools.iter().map(Tool::title).collect();
         assert_eq!(titles, ["mcp__x.go", "exec_command"]);
+    }
+
+    #[test]
+    fn the_tool_choice_is_understood() {
+        let only = |names: &[&str], required| ToolChoice::Only {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            required,
+        };
+        let function = json!({"type": "function", "name": "f"});
+        let table = [
+            (json!("auto"), ToolChoice::Auto),
+            (json!("none"), ToolChoice::None),
+            (json!("required"), ToolChoice::Required),
+            (function.clone(), only(&["f"], true)),
+            (json!({"type": "web_search"}), only(&["web_search"], true)),
+            (
+                json!({"type": "allowed_tools", "mode": "auto", "tools": [function]}),
+                only(&["f"], false),
+            ),
+            (json!("whatever"), ToolChoice::Auto),
+        ];
+        for (choice, expected) in table {
+            assert_eq!(tool_choice(Some(&choice)), expected, "{choice}");
+        }
+        assert_eq!(tool_choice(None), ToolChoice::Auto);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::object;
-use crate::api::{Ending, OutputItem, Phase, Reply, Request};
+use crate::api::{Ending, OutputItem, Phase, Reply, Request, Usage};
 
 /// One server-sent event of a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,40 @@ pub struct Writer {
     sequence_number: u64,
     response: Map<String, Value>,
     output: Vec<Value>,
+    /// The message that is being typed live, which becomes the next output item.
+    live: Option<OpenMessage>,
+}
+
+/// A message that has begun and not ended.
+struct OpenMessage {
+    index: usize,
+    id: String,
+    item: Value,
+    text: String,
+}
+
+impl OpenMessage {
+    /// The fields of an event about its only part.
+    fn at(&self, mut fields: Value) -> Value {
+        fields["item_id"] = json!(self.id);
+        fields["output_index"] = json!(self.index);
+        fields["content_index"] = json!(0);
+        fields
+    }
+}
+
+fn text_part(text: &str) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": []})
+}
+
+fn usage_object(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.input + usage.output,
+    })
 }
 
 impl Writer {
@@ -44,6 +78,7 @@ impl Writer {
             sequence_number: 0,
             response,
             output: Vec::new(),
+            live: None,
         }
     }
 
@@ -71,13 +106,23 @@ impl Writer {
         events.remove(0)
     }
 
-    /// The events of a reply. `now` is the time in Unix seconds.
-    pub fn reply(&mut self, reply: &Reply, now: u64) -> Vec<Event> {
+    /// The events of a reply. `now` is the time in Unix seconds; `usage` is told at the end.
+    pub fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Event> {
         let mut events = Vec::new();
-        for item in reply.items() {
-            self.item(item, &mut events);
+        match reply {
+            Reply::Live { delta, phase } => self.live(delta, *phase, &mut events),
+            Reply::Items(items) | Reply::End { items, .. } => {
+                // What was typed live is a message of its own, and is complete now.
+                self.close_live(&mut events);
+                for item in items {
+                    self.item(item, &mut events);
+                }
+            }
         }
         if let Reply::End { ending, .. } = reply {
+            if let Some(usage) = usage {
+                self.set("usage", usage_object(usage));
+            }
             self.end(ending, now, &mut events);
         }
         events
@@ -122,6 +167,10 @@ impl Writer {
                 name,
                 arguments,
             } => self.function_call(index, namespace.as_deref(), name, arguments, events),
+            OutputItem::Reasoning { summary } => self.reasoning(index, summary, events),
+            OutputItem::CustomToolCall { name, input } => {
+                self.custom_tool_call(index, name, input, events)
+            }
             OutputItem::LocalShellCall {
                 command,
                 working_directory,
@@ -139,12 +188,13 @@ impl Writer {
                 item
             }
         };
-        self.event(
-            "response.output_item.done",
-            json!({"output_index": index, "item": done}),
-            events,
-        );
-        self.output.push(done);
+        self.done(index, done, events);
+    }
+
+    fn done(&mut self, index: usize, item: Value, events: &mut Vec<Event>) {
+        let fields = json!({"output_index": index, "item": item});
+        self.event("response.output_item.done", fields, events);
+        self.output.push(item);
     }
 
     fn message(
@@ -154,38 +204,114 @@ impl Writer {
         phase: Phase,
         events: &mut Vec<Event>,
     ) -> Value {
+        let mut message = self.open_message(index, phase, events);
+        self.grow_message(&mut message, text, events);
+        self.close_message(message, events)
+    }
+
+    fn live(&mut self, delta: &str, phase: Phase, events: &mut Vec<Event>) {
+        let mut message = match self.live.take() {
+            Some(message) => message,
+            None => self.open_message(self.output.len(), phase, events),
+        };
+        self.grow_message(&mut message, delta, events);
+        self.live = Some(message);
+    }
+
+    fn close_live(&mut self, events: &mut Vec<Event>) {
+        if let Some(message) = self.live.take() {
+            let index = message.index;
+            let item = self.close_message(message, events);
+            self.done(index, item, events);
+        }
+    }
+
+    fn open_message(&mut self, index: usize, phase: Phase, events: &mut Vec<Event>) -> OpenMessage {
         let id = (self.ids)("msg");
-        let mut item = json!({
+        let item = json!({
             "type": "message", "id": id, "status": "in_progress", "role": "assistant",
             "content": [], "phase": phase.as_str(),
         });
         self.added(index, &item, events);
+        let message = OpenMessage {
+            index,
+            id,
+            item,
+            text: String::new(),
+        };
+        let part = message.at(json!({"part": text_part("")}));
+        self.event("response.content_part.added", part, events);
+        message
+    }
+
+    fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Event>) {
+        // Codex shows a line when its end arrives, so lines are what the text is sent by.
+        for line in text.split_inclusive('\n') {
+            let delta = message.at(json!({"delta": line, "logprobs": []}));
+            self.event("response.output_text.delta", delta, events);
+        }
+        message.text.push_str(text);
+    }
+
+    fn close_message(&mut self, message: OpenMessage, events: &mut Vec<Event>) -> Value {
+        let text = message.text.as_str();
+        let done = message.at(json!({"text": text, "logprobs": []}));
+        self.event("response.output_text.done", done, events);
+        let part = message.at(json!({"part": text_part(text)}));
+        self.event("response.content_part.done", part, events);
+        let mut item = message.item.clone();
+        item["status"] = json!("completed");
+        item["content"] = json!([text_part(text)]);
+        item
+    }
+
+    /// A reasoning item with its summary as one part, which Codex shows as thinking.
+    fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Event>) -> Value {
+        let id = (self.ids)("rs");
+        let mut item = json!({"type": "reasoning", "id": id, "summary": []});
+        self.added(index, &item, events);
         let at = |mut fields: Value| {
             fields["item_id"] = json!(id);
             fields["output_index"] = json!(index);
-            fields["content_index"] = json!(0);
+            fields["summary_index"] = json!(0);
             fields
         };
-        let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
-        self.event(
-            "response.content_part.added",
-            at(json!({"part": part("")})),
-            events,
-        );
-        // Codex shows a line when its end arrives, so lines are what the text is sent by.
-        for line in text.split_inclusive('\n') {
-            let delta = at(json!({"delta": line, "logprobs": []}));
-            self.event("response.output_text.delta", delta, events);
+        let part = |text: &str| json!({"type": "summary_text", "text": text});
+        let name = "response.reasoning_summary_part.added";
+        self.event(name, at(json!({"part": part("")})), events);
+        for line in summary.split_inclusive('\n') {
+            let name = "response.reasoning_summary_text.delta";
+            self.event(name, at(json!({"delta": line})), events);
         }
-        let done = at(json!({"text": text, "logprobs": []}));
-        self.event("response.output_text.done", done, events);
-        self.event(
-            "response.content_part.done",
-            at(json!({"part": part(text)})),
-            events,
-        );
+        let name = "response.reasoning_summary_text.done";
+        self.event(name, at(json!({"text": summary})), events);
+        let name = "response.reasoning_summary_part.done";
+        self.event(name, at(json!({"part": part(summary)})), events);
+        item["summary"] = json!([part(summary)]);
+        item
+    }
+
+    /// A call of a free-form tool. The public schema does not know it; it is sent only to a client
+    /// that offered such a tool.
+    fn custom_tool_call(
+        &mut self,
+        index: usize,
+        name: &str,
+        input: &str,
+        events: &mut Vec<Event>,
+    ) -> Value {
+        let id = (self.ids)("ctc");
+        let mut item = json!({
+            "type": "custom_tool_call", "id": id, "call_id": (self.ids)("call"), "name": name,
+            "input": "", "status": "in_progress",
+        });
+        self.added(index, &item, events);
+        let delta = json!({"item_id": id, "output_index": index, "delta": input});
+        self.event("response.custom_tool_call_input.delta", delta, events);
+        let done = json!({"item_id": id, "output_index": index, "input": input});
+        self.event("response.custom_tool_call_input.done", done, events);
         item["status"] = json!("completed");
-        item["content"] = json!([part(text)]);
+        item["input"] = json!(input);
         item
     }
 

@@ -7,34 +7,38 @@ use ratatui::text::{Line, Span};
 use super::style;
 use crate::inbox::{Conversation, Status};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Dialog, Level};
+use crate::tui::app::{App, Dialog, Level, Pane};
 use crate::tui::composer::ReplyKind;
 use crate::tui::format::waited;
 use crate::tui::text::{columns, one_line};
+
+/// Stands between two hints.
+const BETWEEN: &str = " · ";
 
 /// Draws what just happened and what the keys do now.
 pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     let width = usize::from(area.width).saturating_sub(2);
     let (notice, level) = match &app.notice {
         _ if matches!(app.dialog, Dialog::Quit) => {
-            let waiting = app.inbox.waiting();
-            let what = match waiting {
-                1 => "1 request waits".to_owned(),
-                n => format!("{n} requests wait"),
+            let words = match app.inbox.waiting() {
+                // Whoever waited when it was asked has given up.
+                0 => "Quit?".to_owned(),
+                1 => "Quit? 1 is waiting".to_owned(),
+                n => format!("Quit? {n} are waiting"),
             };
-            (format!("{what}: quit?"), Level::Bad)
+            (words, Level::Bad)
         }
         Some(notice) => (notice.text.clone(), notice.level),
         None => (String::new(), Level::Info),
     };
-    let hints = hints(app);
-    // Keys first: help is always there, and the rest gives way to what just happened.
-    let least = hints
-        .iter()
-        .rev()
-        .take(1)
-        .map(|hint| columns(hint))
-        .sum::<usize>();
+    let lists = app.pane == Pane::Inbox && area.width < super::TWO_COLUMNS;
+    let hints = hints(app, lists);
+    // Keys first: help and the answers to a question are always there, and the rest gives way to
+    // what just happened.
+    let least = match (&app.dialog, hints.last()) {
+        (Dialog::Quit, _) => columns(&hints.join(BETWEEN)),
+        (_, last) => last.map_or(0, |hint| columns(hint)),
+    };
     let room = u16::try_from(width.saturating_sub(least + 3)).unwrap_or(u16::MAX);
     let notice = one_line(&notice, room);
     let taken = match columns(&notice) {
@@ -52,8 +56,9 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     frame.render_widget(line, area);
 }
 
-/// What the keys do now, the most useful first and help last.
-fn hints(app: &App) -> Vec<String> {
+/// What the keys do now, the most useful first and help last; `lists` if the inbox is all there is
+/// to see.
+fn hints(app: &App, lists: bool) -> Vec<String> {
     let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
     let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
     let mut hints: Vec<Option<String>> = Vec::new();
@@ -66,7 +71,11 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::None => {
             let composer = app.composer();
             let waits = app.conversation().is_some_and(Conversation::is_waiting);
-            if app.pager.is_some() {
+            if lists {
+                hints.push(hint(Action::NextConversation, "next"));
+                hints.push(hint(Action::PreviousConversation, "previous"));
+            }
+            if lists || app.pager.is_some() {
                 hints.push(hint(Action::Cancel, "close"));
             }
             if waits {
@@ -83,12 +92,12 @@ fn hints(app: &App) -> Vec<String> {
                 }
                 hints.push(hint(Action::Newline, "newline"));
             }
-            if app.conversation().is_some() {
+            if app.conversation().is_some() && !lists {
                 hints.push(hint(Action::Fold, "fold"));
                 hints.push(hint(Action::ShowTools, "tools"));
                 hints.push(hint(Action::ShowRaw, "raw"));
             }
-            if app.inbox.conversations().len() > 1 {
+            if app.inbox.conversations().len() > 1 && !lists {
                 hints.push(hint(Action::NextConversation, "inbox"));
             }
             hints.push(hint(Action::Editor, "editor"));
@@ -101,7 +110,6 @@ fn hints(app: &App) -> Vec<String> {
 
 /// As many hints as fit, the last one always.
 fn fit(hints: &[String], width: usize) -> String {
-    const BETWEEN: &str = " · ";
     let Some((last, rest)) = hints.split_last() else {
         return String::new();
     };

@@ -85,11 +85,18 @@ fn fold_mark(block: &Block) -> &'static str {
 }
 
 fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
-    let mut right = size(block.size);
-    if let (Some(at), false) = (block.at, block.folded) {
-        right = format!("{} · {right}", time_of_day(at, &app.settings.zone));
-    }
+    let full = |text: &str| columns(&one_line(text, width));
     let width = usize::from(width).saturating_sub(1);
+    let size = size(block.size);
+    let time = block.at.filter(|_| !block.folded);
+    let time = time.map(|at| format!("{} · {size}", time_of_day(at, &app.settings.zone)));
+    // Where it is narrow, whose it is and what became of it matter more than when and how long.
+    let needed = full(&block.label) + 1 + full(&block.detail) + 1;
+    let right = [time, Some(size)].into_iter().flatten();
+    let right = right
+        .into_iter()
+        .find(|right| needed + columns(right) <= width);
+    let right = right.unwrap_or_default();
     let mut left = width.saturating_sub(columns(&right) + 1);
     let mut spans = Vec::new();
     let mut push = |text: &str, style: Style| {
@@ -154,13 +161,15 @@ pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
          A request opens here by itself.",
         app.settings.base_url
     ));
+    let is_roomy = area.height > 12;
     let area = Rect {
         x: area.x + 1,
-        y: area.y + u16::from(area.height > 12),
+        y: area.y + u16::from(is_roomy),
         width: area.width.saturating_sub(2),
-        height: area.height.saturating_sub(u16::from(area.height > 12)),
+        height: area.height.saturating_sub(u16::from(is_roomy)),
     };
-    let lines = (0..text.len()).flat_map(|number| {
+    let worth = |number: &usize| is_roomy || !text.line(*number).is_empty();
+    let lines = (0..text.len()).filter(worth).flat_map(|number| {
         let line = text.line(number);
         rows(line, area.width).map(move |range| shown(&line[range], area.width).into_owned())
     });

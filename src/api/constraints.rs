@@ -1,0 +1,88 @@
+//! What a request asks of the answer, in words: nothing of it may be silently ignored.
+
+use serde_json::Value;
+
+use super::{OutputFormat, Request, ToolChoice};
+
+impl Request {
+    /// What the client asks of the answer beyond free text and free choice, each in a few words.
+    pub fn constraints(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        match &self.output_format {
+            OutputFormat::Text => {}
+            OutputFormat::JsonObject => found.push("answer: a JSON object".into()),
+            OutputFormat::JsonSchema { name, .. } => {
+                found.push(format!("answer: JSON of schema {name}"));
+            }
+        }
+        match &self.tool_choice {
+            ToolChoice::Auto => {}
+            ToolChoice::None => found.push("no calls (tool_choice none)".into()),
+            ToolChoice::Required => found.push("a call (tool_choice required)".into()),
+            ToolChoice::Only { names, required } => {
+                let how = if *required {
+                    "a call of"
+                } else {
+                    "calls only of"
+                };
+                found.push(format!("{how} {}", names.join(", ")));
+            }
+        }
+        if !self.parallel_tool_calls && !self.tools.is_empty() {
+            found.push("one call at a time".into());
+        }
+        let number = |key: &str| self.params.get(key).and_then(Value::as_u64);
+        for key in [
+            "max_output_tokens",
+            "max_tokens",
+            "max_completion_tokens",
+            "max_tool_calls",
+        ] {
+            if let Some(most) = number(key) {
+                found.push(format!("{key} {most}"));
+            }
+        }
+        if let Some(stop) = self.params.get("stop").filter(|stop| !stop.is_null()) {
+            found.push(format!("stop {stop}"));
+        }
+        let verbosity = self
+            .params
+            .get("text")
+            .and_then(|text| text.get("verbosity")?.as_str());
+        if let Some(verbosity) = verbosity {
+            found.push(format!("verbosity {verbosity}"));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::responses::parse;
+
+    #[test]
+    fn everything_that_is_asked_is_named() {
+        let asks = |body: Value| parse(body.to_string().as_bytes()).unwrap().constraints();
+        assert!(asks(json!({"model": "m", "input": "x", "tools": []})).is_empty());
+        assert_eq!(
+            asks(
+                json!({"model": "m", "input": "x", "max_output_tokens": 50, "stop": ["\n"],
+                "parallel_tool_calls": false, "tool_choice": "required",
+                "tools": [{"type": "function", "name": "f"}],
+                "text": {"verbosity": "low",
+                    "format": {"type": "json_schema", "name": "n", "schema": {}}}})
+            ),
+            [
+                "answer: JSON of schema n",
+                "a call (tool_choice required)",
+                "one call at a time",
+                "max_output_tokens 50",
+                "stop [\"\\n\"]",
+                "verbosity low"
+            ]
+        );
+    }
+}

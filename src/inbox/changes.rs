@@ -1,0 +1,153 @@
+//! What an agent changed from one request of a conversation to the next, besides going on.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::api::{Request, Tool};
+
+/// Parameters that differ with every request and mean nothing to a reader.
+const NOISE: [&str; 5] = ["tools", "input", "client_metadata", "metadata", "stream"];
+
+/// Characters of a value that are worth showing.
+const LONGEST_VALUE: usize = 40;
+
+/// The differences, each in a few words: instructions, tools, and any other parameter.
+pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
+    let mut found = Vec::new();
+    found.extend(instructions(old, new));
+    found.extend(tools(&old.tools, &new.tools));
+    found.extend(params(&old.params, &new.params));
+    found
+}
+
+/// Instructions are compared by what they say, wherever they stand: agents put new ones behind
+/// the old, and leave those that hold no longer out.
+fn instructions(old: &Request, new: &Request) -> Option<String> {
+    let prints = |request: &Request| -> BTreeSet<u64> {
+        let items = request.items.iter().filter(|item| item.is_boilerplate());
+        items.map(|item| item.fingerprint).collect()
+    };
+    let (old, new) = (prints(old), prints(new));
+    let (gone, come) = (old.difference(&new).count(), new.difference(&old).count());
+    match (gone, come) {
+        (0, 0) => None,
+        (0, n) => Some(format!("instructions: {n} added")),
+        (n, 0) => Some(format!("instructions: {n} removed")),
+        (gone, come) => Some(format!("instructions: {gone} replaced by {come}")),
+    }
+}
+
+fn tools(old: &[Tool], new: &[Tool]) -> Option<String> {
+    let find = |tools: &[Tool], title: &str| tools.iter().find(|t| t.title() == title).cloned();
+    let mut parts = Vec::new();
+    for tool in new {
+        match find(old, &tool.title()) {
+            None => parts.push(format!("+{}", tool.title())),
+            Some(before) if before.raw != tool.raw => parts.push(format!("~{}", tool.title())),
+            Some(_) => {}
+        }
+    }
+    let gone = old
+        .iter()
+        .map(Tool::title)
+        .filter(|title| find(new, title).is_none());
+    parts.extend(gone.map(|title| format!("-{title}")));
+    (!parts.is_empty()).then(|| format!("tools: {}", parts.join(" ")))
+}
+
+fn params(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differ = names
+        .into_iter()
+        .filter(|name| !NOISE.contains(&name.as_str()) && old.get(*name) != new.get(*name));
+    differ
+        .map(|name| {
+            format!(
+                "{name}: {} → {}",
+                short(old.get(name)),
+                short(new.get(name))
+            )
+        })
+        .collect()
+}
+
+fn short(value: Option<&Value>) -> String {
+    let Some(value) = value else {
+        return "absent".into();
+    };
+    let text = value.to_string();
+    let mut cut: String = text.chars().take(LONGEST_VALUE).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::responses::parse;
+
+    fn request(extra: Value, items: &[(&str, &str)]) -> Request {
+        let items: Vec<Value> = items
+            .iter()
+            .map(|(role, text)| json!({"role": role, "content": text}))
+            .collect();
+        let mut body = json!({"model": "m", "input": items});
+        body.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn tool(name: &str, about: &str) -> Value {
+        json!({"type": "function", "name": name, "description": about})
+    }
+
+    #[test]
+    fn what_changed_is_pointed_out() {
+        let old = request(
+            json!({"tools": [tool("a", "1"), tool("b", "1")], "temperature": 1,
+                "client_metadata": {"turn_id": "1"}}),
+            &[("developer", "be kind"), ("user", "hi")],
+        );
+        let new = request(
+            json!({"tools": [tool("b", "2"), tool("c", "1")], "model": "n",
+                "client_metadata": {"turn_id": "2"}}),
+            &[
+                ("developer", "be brief"),
+                ("user", "hi"),
+                ("assistant", "x"),
+                ("user", "more"),
+            ],
+        );
+        assert_eq!(
+            changes(&old, &new),
+            [
+                "instructions: 1 replaced by 1",
+                "tools: ~b +c -a",
+                "model: \"m\" → \"n\"",
+                "temperature: 1 → absent"
+            ]
+        );
+        assert!(changes(&old, &old).is_empty());
+    }
+
+    #[test]
+    fn going_on_is_no_change() {
+        let old = request(json!({}), &[("developer", "be kind"), ("user", "hi")]);
+        let new = request(
+            json!({}),
+            &[
+                ("developer", "be kind"),
+                ("user", "hi"),
+                ("assistant", "x"),
+                ("user", "more"),
+            ],
+        );
+        assert!(changes(&old, &new).is_empty());
+    }
+}

@@ -1,0 +1,898 @@
+//! What the person sees and what the keys do, without a terminal, a clock or a server.
+//!
+//! A scene is played anew at each size, drawn after every step as the real loop does, and its last
+//! screen is a snapshot in `tests/snapshots`. `INSTA_UPDATE=always cargo test` writes them again.
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use futures_util::FutureExt;
+use humanllm::api::{Ending, Housekeeping, OutputItem, Reply, responses};
+use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::tui::app::{App, Effect, Settings};
+use humanllm::tui::key_chord::KeyChord;
+use humanllm::tui::keymap::Keymap;
+use humanllm::tui::view;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::{Backend, TestBackend};
+use ratatui::layout::Position;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use unicode_width::UnicodeWidthStr;
+
+const NORMAL: (u16, u16) = (80, 24);
+const SMALL: (u16, u16) = (40, 12);
+const WIDE: (u16, u16) = (200, 60);
+
+/// A person at a screen, and a door for clients.
+struct Desk {
+    app: App,
+    intake: Intake,
+    events: UnboundedReceiver<Event>,
+    terminal: Terminal<TestBackend>,
+    effects: Vec<Effect>,
+}
+
+impl Desk {
+    fn new((columns, rows): (u16, u16)) -> Self {
+        let settings = Settings {
+            keymap: Keymap::default(),
+            zone: TimeZone::UTC,
+            bell: true,
+            base_url: "http://127.0.0.1:3000/v1".into(),
+        };
+        let now = Timestamp::from_second(1_753_170_000).unwrap();
+        let (intake, events) = inbox::channel(1_000);
+        let mut desk = Self {
+            app: App::new(settings, None, now),
+            intake,
+            events,
+            terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),
+            effects: Vec::new(),
+        };
+        desk.draw();
+        desk
+    }
+
+    /// A client asks and goes on listening.
+    fn ask(&mut self, body: &Value) -> Client {
+        self.ask_as(body, None)
+    }
+
+    fn ask_as(&mut self, body: &Value, housekeeping: Option<Housekeeping>) -> Client {
+        let request = responses::parse(body.to_string().as_bytes()).unwrap();
+        let agent = "codex_exec/0.169.0 (Linux)".to_owned();
+        let pending = self.intake.open(request, agent, housekeeping).unwrap();
+        self.step();
+        Client(pending)
+    }
+
+    /// A client takes what was sent to it.
+    fn hear(&mut self, client: &mut Client) -> Vec<Reply> {
+        let mut heard = Vec::new();
+        while let Some(Some((ticket, reply))) = client.0.next().now_or_never() {
+            client.0.delivered(ticket, reply.ends());
+            heard.push(reply);
+        }
+        self.step();
+        heard
+    }
+
+    /// A client goes away.
+    fn hang_up(&mut self, client: Client) {
+        drop(client);
+        self.step();
+    }
+
+    /// Presses keys by the names that the config file has for them, or types a character.
+    fn press(&mut self, keys: &str) {
+        for key in keys.split(' ') {
+            let event = key_named(key);
+            self.app.on_key(event);
+            self.step();
+        }
+    }
+
+    /// Types text, one key at a time; a line break is Alt+Enter.
+    fn write(&mut self, text: &str) {
+        for c in text.chars() {
+            let key = match c {
+                '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT),
+                c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+            };
+            self.app.on_input(vec![Input::Key(key)]);
+        }
+        self.step();
+    }
+
+    /// Types text as a terminal without bracketed paste hands over what was pasted.
+    fn burst(&mut self, text: &str) {
+        let key = |c| match c {
+            '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
+            c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+        };
+        let keys = text.chars().map(|c| Input::Key(key(c)));
+        self.app.on_input(keys.collect());
+        self.step();
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        let now = self.app.now.as_second() + seconds;
+        self.app.now = Timestamp::from_second(now).unwrap();
+        self.step();
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.terminal.backend_mut().resize(columns, rows);
+        self.step();
+    }
+
+    fn step(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.app.on_event(event);
+        }
+        self.effects.extend(self.app.take_effects());
+        self.draw();
+    }
+
+    fn draw(&mut self) {
+        let app = &mut self.app;
+        self.terminal.draw(|frame| view::draw(frame, app)).unwrap();
+    }
+
+    fn bells(&self) -> usize {
+        let bells = self.effects.iter().filter(|e| **e == Effect::Bell);
+        bells.count()
+    }
+
+    fn quits(&self) -> bool {
+        self.effects.contains(&Effect::Quit)
+    }
+
+    fn text(&self) -> String {
+        self.app.composer().text()
+    }
+
+    fn title(&self) -> &str {
+        self.app.conversation().map_or("", |c| c.title())
+    }
+
+    /// The rows as a person sees them: wide characters once, no trailing blanks.
+    fn screen(&self) -> String {
+        let buffer = self.terminal.backend().buffer();
+        let mut screen = String::new();
+        for y in 0..buffer.area.height {
+            let (mut row, mut x) = (String::new(), 0);
+            while x < buffer.area.width {
+                let symbol = buffer[(x, y)].symbol();
+                row.push_str(symbol);
+                x += u16::try_from(symbol.width().max(1)).unwrap();
+            }
+            screen.push_str(row.trim_end());
+            screen.push('\n');
+        }
+        screen
+    }
+
+    fn sees(&self, text: &str) {
+        let screen = self.screen();
+        assert!(screen.contains(text), "no {text:?} on\n{screen}");
+    }
+
+    fn misses(&self, text: &str) {
+        let screen = self.screen();
+        assert!(!screen.contains(text), "{text:?} is on\n{screen}");
+    }
+
+    fn cursor(&mut self) -> Position {
+        self.terminal.backend_mut().get_cursor_position().unwrap()
+    }
+}
+
+/// A client that waits for its response.
+struct Client(Pending);
+
+fn key_named(name: &str) -> KeyEvent {
+    if let [c] = name.chars().collect::<Vec<_>>()[..] {
+        return KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+    }
+    if name == "Backspace" {
+        return KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
+    }
+    let chord: KeyChord = name.parse().unwrap();
+    let (mut code, mut modifiers) = (None, KeyModifiers::NONE);
+    for part in name.split('+') {
+        match part {
+            "Ctrl" => modifiers |= KeyModifiers::CONTROL,
+            "Alt" => modifiers |= KeyModifiers::ALT,
+            "Shift" => modifiers |= KeyModifiers::SHIFT,
+            "Enter" => code = Some(KeyCode::Enter),
+            "Tab" if modifiers == KeyModifiers::SHIFT => code = Some(KeyCode::BackTab),
+            "Tab" => code = Some(KeyCode::Tab),
+            "Esc" => code = Some(KeyCode::Esc),
+            "Up" => code = Some(KeyCode::Up),
+            "Down" => code = Some(KeyCode::Down),
+            "Home" => code = Some(KeyCode::Home),
+            "End" => code = Some(KeyCode::End),
+            "PageUp" => code = Some(KeyCode::PageUp),
+            "PageDown" => code = Some(KeyCode::PageDown),
+            part if part.len() > 1 => code = Some(KeyCode::F(part[1..].parse().unwrap())),
+            part => code = part.to_lowercase().chars().next().map(KeyCode::Char),
+        }
+    }
+    let event = KeyEvent::new(code.unwrap(), modifiers);
+    assert_eq!(KeyChord::from_event(&event), Some(chord));
+    event
+}
+
+/// Plays a scene at each size and compares the last screens with the snapshot of that name.
+fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut Desk)) {
+    let mut screens = String::new();
+    for &(columns, rows) in sizes {
+        let mut desk = Desk::new((columns, rows));
+        play(&mut desk);
+        screens += &format!(
+            "{:=^1$}\n",
+            format!(" {columns}x{rows} "),
+            usize::from(columns)
+        );
+        screens += &desk.screen();
+    }
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, screens);
+    });
+}
+
+fn message(role: &str, text: &str) -> Value {
+    let kind = if role == "assistant" {
+        "output_text"
+    } else {
+        "input_text"
+    };
+    json!({"type": "message", "role": role, "content": [{"type": kind, "text": text}]})
+}
+
+fn exec_command() -> Value {
+    let parameters = json!({"type": "object", "required": ["cmd"], "properties": {
+        "cmd": {"type": "string", "description": "Shell command to execute."},
+        "workdir": {"type": "string", "description": "Working directory."}}});
+    json!({"type": "function", "name": "exec_command",
+        "description": "Runs a command in a PTY.", "parameters": parameters})
+}
+
+/// The way Codex asks: what nobody wants to read, then the prompt and what came after it.
+fn codex(thread: &str, prompt: &str, more: &[Value]) -> Value {
+    let mut input = vec![
+        message("developer", &"You are a coding agent.\n".repeat(800)),
+        message(
+            "developer",
+            "<skills_instructions>\nnone\n</skills_instructions>",
+        ),
+        message(
+            "user",
+            "<environment_context>\n  <cwd>/tmp</cwd>\n</environment_context>",
+        ),
+        message("user", prompt),
+    ];
+    input.extend(more.iter().cloned());
+    json!({"model": "human", "stream": true, "prompt_cache_key": thread, "input": input,
+        "tools": [exec_command(), {"type": "web_search"}]})
+}
+
+/// A bare request without tools.
+fn plain(prompt: &str) -> Value {
+    json!({"model": "human", "input": prompt})
+}
+
+fn call(command: &str) -> Value {
+    json!({"type": "function_call", "name": "exec_command", "call_id": "call_1",
+        "arguments": json!({"cmd": command}).to_string()})
+}
+
+fn output(text: &str, code: i32) -> Value {
+    let head = "Chunk ID: 82b5f8\nWall time: 0.0412 seconds\nProcess exited with code";
+    json!({"type": "function_call_output", "call_id": "call_1",
+        "output": format!("{head} {code}\nOriginal token count: 3\nOutput:\n{text}")})
+}
+
+/// What a reply says, with how it is said.
+fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
+    let item = |item: &OutputItem| match item {
+        OutputItem::Message { text, phase } => (text.clone(), phase.as_str()),
+        OutputItem::FunctionCall { arguments, .. } => (arguments.clone(), "call"),
+        OutputItem::LocalShellCall { command, .. } => (command.join(" "), "local shell"),
+    };
+    let mut all = Vec::new();
+    for reply in replies {
+        all.extend(reply.items().iter().map(item));
+        if let Reply::End {
+            ending: Ending::Failed { message, code },
+            ..
+        } = reply
+        {
+            all.push((message.clone(), code.as_str()));
+        }
+    }
+    all
+}
+
+fn one(text: &str, how: &'static str) -> Vec<(String, &'static str)> {
+    vec![(text.to_owned(), how)]
+}
+
+#[test]
+fn somebody_who_starts_the_program_is_told_what_to_do() {
+    scene("welcome", &[NORMAL, SMALL], |_| {});
+}
+
+#[test]
+fn the_first_request_opens_at_its_prompt() {
+    scene("first_request", &[NORMAL, SMALL, WIDE], |desk| {
+        let client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.wait(252);
+        desk.sees("Say hello in Python.");
+        assert_eq!(
+            (desk.bells(), desk.app.title().as_str()),
+            (1, "(1) humanllm")
+        );
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn a_note_shows_how_far_it_got_and_its_kind_stays() {
+    scene("note", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.press("Tab");
+        desk.write("One moment, I am thinking");
+        desk.press("Enter");
+        desk.sees("note sent");
+        assert_eq!(
+            said(&desk.hear(&mut client)),
+            one("One moment, I am thinking", "commentary")
+        );
+        desk.sees("[Progress]");
+        desk.write("Still at it");
+        desk.press("Enter");
+        assert_eq!(desk.text(), "");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn the_next_request_shows_what_is_new() {
+    scene("output", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "List the files.", &[]));
+        desk.write("!ls");
+        desk.sees("[Run command]");
+        desk.press("Enter");
+        let heard = said(&desk.hear(&mut client));
+        assert_eq!(heard, one(r#"{"cmd":"ls"}"#, "call"));
+        let more = [call("ls"), output("hello.py\nREADME.md\n", 0)];
+        let client = desk.ask(&codex("a", "List the files.", &more));
+        desk.sees("─ new ─");
+        desk.sees("exit 0");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn a_command_that_nobody_would_run_cannot_be_sent() {
+    scene("no_shell", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&plain("Just talk to me."));
+        desk.press("Tab Tab");
+        desk.sees("(Run command)");
+        desk.sees("[Reject]");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn the_inbox_tells_who_waits() {
+    let play = |desk: &mut Desk| {
+        let mut first = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.wait(60);
+        let second = desk.ask(&codex(
+            "b",
+            "日本語で挨拶してください、できるだけ丁寧に。",
+            &[],
+        ));
+        desk.wait(60);
+        let more = [call("ls"), output("no such file\n", 2)];
+        let third = desk.ask(&codex("c", "Why does this fail?", &more));
+        desk.wait(5);
+        let title = Housekeeping {
+            purpose: "title",
+            answer: r#"{"title":"Greeting"}"#.into(),
+        };
+        let fourth = desk.ask_as(&codex("d", "Make a title", &[]), Some(title));
+        desk.write("hello");
+        desk.press("Enter");
+        desk.hear(&mut first);
+        desk.hang_up(second);
+        desk.press("F2");
+        std::mem::forget((first, third, fourth));
+    };
+    scene("inbox", &[NORMAL, SMALL, WIDE], play);
+    let mut desk = Desk::new(NORMAL);
+    play(&mut desk);
+    assert_eq!(desk.bells(), 3, "what answers itself does not ring");
+    assert_eq!(desk.app.title(), "(1) humanllm");
+    desk.press("F2");
+    desk.misses("1 waiting");
+}
+
+#[test]
+fn help_tools_and_the_raw_request_are_one_key_away() {
+    scene("help", &[NORMAL, SMALL], |desk| desk.press("F1"));
+    scene("tools", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "hi", &[]));
+        desk.press("F3");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&plain("hi"));
+    desk.press("F4");
+    desk.sees(r#""model": "human""#);
+    desk.press("F3");
+    desk.sees("offers no tools");
+    desk.press("F3");
+    desk.sees("waiting 0 s");
+    desk.press("F1 Esc");
+    desk.sees("waiting 0 s");
+    desk.press("F1");
+    desk.write("typing still types");
+    desk.sees("> typing still types");
+}
+
+#[test]
+fn leaving_asks_first_when_somebody_waits() {
+    scene("quit", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.write("half an answer");
+        desk.press("Ctrl+Q");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let client = desk.ask(&plain("hi"));
+    desk.write("half");
+    desk.press("Ctrl+Q x PageUp n");
+    assert!(!desk.quits());
+    desk.press("!");
+    assert_eq!(desk.text(), "half!");
+    desk.press("Ctrl+C");
+    desk.sees("Ctrl+C again");
+    desk.press("x Ctrl+C");
+    desk.misses("quit?");
+    desk.press("Ctrl+C");
+    desk.sees("Quit? 1 is waiting");
+    assert!(!desk.quits());
+    desk.press("y");
+    assert!(desk.quits());
+
+    let mut desk_alone = Desk::new(NORMAL);
+    desk_alone.press("Ctrl+C");
+    assert!(!desk_alone.quits());
+    desk_alone.press("Ctrl+C");
+    assert!(desk_alone.quits());
+
+    // Who gives up waiting while the question stands leaves nothing to ask about.
+    let mut desk_late = Desk::new(NORMAL);
+    let late = desk_late.ask(&plain("hi"));
+    desk_late.press("Ctrl+Q");
+    desk_late.hang_up(late);
+    desk_late.misses("waiting");
+    std::mem::forget(client);
+}
+
+#[test]
+fn a_command_can_have_a_working_directory() {
+    scene("workdir", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "List the files.", &[]));
+        desk.write("!ls -l");
+        desk.press("Alt+W");
+        desk.write("/srv/data");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "List the files.", &[]));
+    desk.write("!ls");
+    desk.press("Alt+W");
+    desk.app.on_paste("/srv\n");
+    desk.press("Enter");
+    desk.sees("exec_command in /srv");
+    desk.press("Alt+W x Esc Enter");
+    let heard = said(&desk.hear(&mut client));
+    assert_eq!(heard, one(r#"{"cmd":"ls","workdir":"/srv"}"#, "call"));
+}
+
+#[test]
+fn words_that_did_not_arrive_come_back() {
+    scene("client_gone", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.write("print(\"Hello\")");
+        desk.press("Enter");
+        desk.sees("sent");
+        desk.hang_up(client);
+        assert_eq!(desk.text(), "print(\"Hello\")");
+    });
+    let mut desk = Desk::new(NORMAL);
+    let client = desk.ask(&codex("a", "hi", &[]));
+    desk.write("first");
+    desk.press("Enter");
+    desk.write("second");
+    desk.hang_up(client);
+    assert_eq!(desk.text(), "first\nsecond");
+    desk.press("Enter");
+    desk.sees("the text is kept");
+    assert_eq!(desk.text(), "first\nsecond");
+}
+
+#[test]
+fn every_script_and_no_control_character_reaches_the_screen() {
+    let prompt = "吾輩は猫である。名前はまだ無い。どこで生れたか頓と見当がつかぬ。何でも薄暗いじめじめした所で\n\
+        e\u{301}a\u{308}o\u{323} naïve Zürich\n👩‍👩‍👧 🇯🇵 👍🏽 ❤️ end\n한국어 العربية ไทย\n";
+    scene("scripts", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&plain(prompt));
+        desk.write("はい、猫です。e\u{301}👍🏽!");
+        std::mem::forget(client);
+    });
+    let nasty = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m\tTab\x08\x7f\u{9b}5m \u{202e}flip\u{200b}\r\nnext\rline";
+    scene("controls", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&plain(nasty));
+        desk.app.on_paste("pasted \x1b[2J\tand\x07 typed");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let mut tool = exec_command();
+    tool["name"] = json!(nasty);
+    tool["description"] = json!(nasty);
+    let _client = desk.ask(&json!({"model": nasty, "input": [message("user", nasty),
+        {"type": nasty}, {"type": "function_call", "name": nasty, "arguments": nasty,
+        "call_id": nasty}], "tools": [tool], "prompt_cache_key": nasty}));
+    for keys in ["Ctrl+O", "F2", "F2", "F3", "F4", "Esc", "Tab", "Tab"] {
+        desk.press(keys);
+        let is_bad = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{200b}".contains(c);
+        assert!(!desk.screen().contains(is_bad), "{:?}", desk.screen());
+    }
+    assert!(!desk.app.title().contains(char::is_control));
+}
+
+#[test]
+fn the_cursor_is_where_the_next_character_goes() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&plain("hi"));
+    let bottom = 24 - 2;
+    assert_eq!(desk.cursor(), Position::new(2, bottom));
+    for (text, column) in [("ab", 4), ("日本", 8), ("👩‍👩‍👧", 10), ("e\u{301}", 11)] {
+        desk.app.on_paste(text);
+        desk.step();
+        assert_eq!(desk.cursor(), Position::new(column, bottom), "after {text}");
+    }
+    desk.press("Ctrl+J");
+    desk.write("x");
+    assert_eq!(desk.cursor(), Position::new(3, bottom));
+    desk.press("Ctrl+A Ctrl+U");
+    desk.app.on_paste("a\tb");
+    desk.step();
+    let at = desk.cursor();
+    let before = &desk.terminal.backend().buffer()[(at.x - 1, at.y)];
+    assert_eq!(before.symbol(), "b", "{at}\n{}", desk.screen());
+}
+
+#[test]
+fn blocks_fold_and_unfold() {
+    scene("folding", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+        desk.press("Alt+K Alt+K Ctrl+O");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "Say hello in Python.", &[]));
+    desk.press("Ctrl+O Ctrl+Home");
+    desk.sees("You are a coding agent.\n");
+    desk.misses("▸");
+    desk.press("Ctrl+End");
+    desk.sees("    <cwd>/tmp</cwd>\n");
+    desk.press("Ctrl+O");
+    desk.sees("▸developer");
+    desk.sees("▸user");
+    desk.press("Alt+K Ctrl+O Alt+J Esc");
+    desk.misses("┃");
+}
+
+#[test]
+fn more_below_is_said() {
+    let long: Vec<String> = (1..=300)
+        .map(|n| format!("line {n} of the output"))
+        .collect();
+    let more = [call("seq 300"), output(&long.join("\n"), 0)];
+    scene("more", &[NORMAL, SMALL], |desk| {
+        let client = desk.ask(&codex("a", "Count.", &more));
+        desk.sees("line 1 of");
+        desk.press("PageDown PageDown Ctrl+Up");
+        desk.sees("↓ more");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "Count.", &more));
+    desk.press("Ctrl+End");
+    desk.sees("line 300 of");
+    desk.misses("↓ more");
+    desk.press("Ctrl+Home");
+    desk.sees("developer");
+    for (columns, rows) in [(200, 60), (40, 12), (20, 6), (5, 2), (1, 1), (80, 24)] {
+        desk.resize(columns, rows);
+    }
+    desk.sees("developer");
+}
+
+#[test]
+fn what_is_new_is_scrolled_to_wherever_the_person_was() {
+    let long: Vec<String> = (1..=300)
+        .map(|n| format!("line {n} of the output"))
+        .collect();
+    let more = [call("seq 300"), output(&long.join("\n"), 0)];
+
+    // In the open conversation, with an empty composer or not.
+    for typed in ["", "already typing"] {
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&codex("a", "Count.", &[]));
+        desk.write("!seq 300");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        desk.write(typed);
+        let _next = desk.ask(&codex("a", "Count.", &more));
+        desk.sees("─ new ─");
+        desk.sees("line 1 of");
+    }
+
+    // In one that was answered and left.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Count.", &[]));
+    desk.write("!seq 300");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    let _other = desk.ask(&codex("b", "Something else", &[]));
+    assert_eq!(desk.title(), "Something else");
+    let _next = desk.ask(&codex("a", "Count.", &more));
+    desk.press("Alt+N");
+    desk.sees("─ new ─");
+    desk.sees("line 1 of");
+
+    // But never while somebody who types has scrolled up to read.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Count.", &more));
+    desk.write("well");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.write("hm");
+    desk.press("Ctrl+Home");
+    let longer = [
+        more.as_slice(),
+        &[message("assistant", "well"), message("user", "And?")],
+    ]
+    .concat();
+    let _next = desk.ask(&codex("a", "Count.", &longer));
+    desk.sees("developer");
+    desk.misses("And?");
+}
+
+#[test]
+fn each_conversation_keeps_its_own_draft_and_kind() {
+    let mut desk = Desk::new(NORMAL);
+    let _a = desk.ask(&codex("a", "first", &[]));
+    desk.wait(1);
+    let _b = desk.ask(&codex("b", "second", &[]));
+    assert_eq!(desk.title(), "first", "somebody waits here");
+    desk.write("to the first");
+    desk.press("Tab Alt+N");
+    assert_eq!((desk.title(), desk.text().as_str()), ("second", ""));
+    desk.sees("[Send]");
+    desk.write("to the second");
+    desk.press("Alt+Down");
+    assert_eq!(
+        (desk.title(), desk.text().as_str()),
+        ("first", "to the first")
+    );
+    desk.sees("[Progress]");
+    desk.press("Alt+Up");
+    assert_eq!(desk.text(), "to the second");
+    desk.press("Alt+Up");
+    desk.sees("no further conversation");
+}
+
+#[test]
+fn a_request_opens_by_itself_only_when_nothing_is_being_done() {
+    // Nobody does anything.
+    let mut desk = Desk::new(NORMAL);
+    let mut a = desk.ask(&codex("a", "first", &[]));
+    assert_eq!(desk.title(), "first");
+    // Somebody waits on the screen.
+    let _b = desk.ask(&codex("b", "second", &[]));
+    assert_eq!(desk.title(), "first");
+    desk.sees("new request · Alt+N opens it · second");
+    // Answered, so the next one may come.
+    desk.write("done");
+    desk.press("Enter");
+    desk.hear(&mut a);
+    let _c = desk.ask(&codex("c", "third", &[]));
+    assert_eq!(desk.title(), "third");
+
+    // Somebody is typing, reads help, or is asked something.
+    for keys in ["x", "F1", "x Ctrl+Q"] {
+        let mut desk = Desk::new(NORMAL);
+        let mut a = desk.ask(&codex("a", "first", &[]));
+        desk.write("done");
+        desk.press("Enter");
+        desk.hear(&mut a);
+        desk.press(keys);
+        let _b = desk.ask(&codex("b", "second", &[]));
+        assert_eq!(desk.title(), "first", "with {keys}");
+        assert_eq!(desk.bells(), 2);
+    }
+
+    // What was typed before anybody asked is not lost, and goes to whoever is opened first.
+    let mut desk = Desk::new(NORMAL);
+    desk.write("early words");
+    desk.press("Enter");
+    desk.sees("nobody waits yet; the text is kept");
+    let mut a = desk.ask(&codex("a", "first", &[]));
+    assert_eq!(desk.text(), "early words");
+    desk.press("Alt+N Enter");
+    assert_eq!(said(&desk.hear(&mut a)), one("early words", "final_answer"));
+}
+
+#[test]
+fn kinds_are_chosen_by_tab_and_by_an_exclamation_mark() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "hi", &[]));
+    for kind in [
+        "[Send]",
+        "[Progress]",
+        "[Run command]",
+        "[Reject]",
+        "[Send]",
+    ] {
+        desk.sees(kind);
+        desk.press("Tab");
+    }
+    for kind in ["[Progress]", "[Send]", "[Reject]", "[Run command]"] {
+        desk.sees(kind);
+        desk.press("Shift+Tab");
+    }
+    desk.press("Shift+Tab");
+    desk.sees("[Send]");
+    desk.press("!");
+    desk.sees("[Run command]");
+    assert_eq!(desk.text(), "");
+    desk.press("Backspace");
+    desk.sees("[Send]");
+    desk.write("wow! really!");
+    desk.sees("[Send]");
+    assert_eq!(desk.text(), "wow! really!");
+    desk.press("Enter");
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one("wow! really!", "final_answer")
+    );
+
+    // Progress stays until the response ends, then the answer is what comes first again.
+    let mut client = desk.ask(&codex("a", "hi", &[message("user", "more")]));
+    desk.press("Tab");
+    for note in ["one", "two"] {
+        desk.write(note);
+        desk.press("Enter");
+        assert_eq!(said(&desk.hear(&mut client)), one(note, "commentary"));
+        desk.sees("[Progress]");
+    }
+    desk.press("Tab Tab");
+    desk.write("I will not");
+    desk.press("Enter");
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one("I will not", "invalid_prompt")
+    );
+    desk.sees("[Send]");
+    desk.sees("rejected");
+
+    // Without a tool for it, a mark is a mark, and the person learns why.
+    let _plain = desk.ask(&plain("talk"));
+    desk.press("!");
+    assert_eq!(desk.text(), "!");
+    desk.sees("[Send]");
+    desk.sees("offers no shell");
+}
+
+#[test]
+fn what_cannot_be_sent_is_kept() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "hi", &[]));
+    desk.press("Enter");
+    desk.sees("nothing to send");
+    desk.write(" \n ");
+    desk.press("Enter");
+    desk.sees("nothing to send");
+    assert!(desk.hear(&mut client).is_empty());
+    desk.press("Ctrl+U Backspace Ctrl+U");
+    desk.write("bye");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.write("one more thing");
+    desk.press("Enter");
+    desk.sees("nobody waits here; the text is kept");
+    assert_eq!(desk.text(), "one more thing");
+
+    // The client went away, and the news of it is still on its way.
+    let client = desk.ask(&codex("a", "hi", &[message("user", "again")]));
+    drop(client);
+    desk.app
+        .on_key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    desk.draw();
+    desk.sees("client is gone; the text is kept");
+    assert_eq!(desk.text(), "one more thing");
+    desk.step();
+    assert_eq!(desk.text(), "one more thing");
+}
+
+#[test]
+fn pasted_text_never_submits() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "hi", &[]));
+    desk.app
+        .on_input(vec![Input::Paste("one\r\ntwo\rthree\n".into())]);
+    desk.step();
+    assert_eq!(desk.text(), "one\ntwo\nthree\n");
+    assert!(desk.hear(&mut client).is_empty());
+    // An exclamation mark in it is text too.
+    desk.press("Ctrl+U Backspace Ctrl+U Backspace Ctrl+U Backspace Ctrl+U");
+    desk.app.on_paste("!ls");
+    assert_eq!(desk.text(), "!ls");
+    desk.press("Ctrl+U");
+    // Terminals that know no bracketed paste.
+    desk.burst("one\ntwo\nthree");
+    assert_eq!(desk.text(), "one\ntwo\nthree");
+    desk.burst("\nfour\n");
+    assert_eq!(desk.text(), "one\ntwo\nthree\nfour\n");
+    assert!(desk.hear(&mut client).is_empty());
+    // A fast typist's line with its Enter is still sent.
+    desk.burst("five\n");
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one("one\ntwo\nthree\nfour\nfive", "final_answer")
+    );
+}
+
+#[test]
+fn undo_brings_sent_words_back() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "hi", &[]));
+    desk.write("sent too early");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    assert_eq!(desk.text(), "");
+    desk.press("Alt+U");
+    assert_eq!(desk.text(), "sent too early");
+    desk.press("Alt+R");
+    assert_eq!(desk.text(), "");
+    desk.app.on_edited("from the editor\n");
+    assert_eq!(desk.text(), "from the editor");
+    desk.press("Ctrl+_");
+    assert_eq!(desk.text(), "");
+}
+
+#[test]
+fn requests_of_one_conversation_are_answered_one_after_the_other() {
+    let mut desk = Desk::new(NORMAL);
+    let mut first = desk.ask(&codex("a", "first", &[]));
+    let mut second = desk.ask(&codex("a", "first", &[message("user", "second")]));
+    desk.sees("waits behind");
+    desk.sees("(+1 behind)");
+    desk.write("1");
+    desk.press("Enter");
+    assert_eq!(said(&desk.hear(&mut first)), one("1", "final_answer"));
+    desk.sees("second");
+    desk.write("2");
+    desk.press("Enter");
+    assert_eq!(said(&desk.hear(&mut second)), one("2", "final_answer"));
+}
