@@ -71,7 +71,7 @@ impl Desk {
     fn hear(&mut self, client: &mut Client) -> Vec<Reply> {
         let mut heard = Vec::new();
         while let Some(Some((ticket, reply))) = client.0.next().now_or_never() {
-            client.0.delivered(ticket, reply.ends());
+            client.0.delivered(ticket, 1, reply.ends());
             heard.push(reply);
         }
         self.step();
@@ -300,6 +300,8 @@ fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
     let item = |item: &OutputItem| match item {
         OutputItem::Message { text, phase } => (text.clone(), phase.as_str()),
         OutputItem::FunctionCall { arguments, .. } => (arguments.clone(), "call"),
+        OutputItem::CustomToolCall { input, .. } => (input.clone(), "custom call"),
+        OutputItem::Reasoning { summary } => (summary.clone(), "thought"),
         OutputItem::LocalShellCall { command, .. } => (command.join(" "), "local shell"),
     };
     let mut all = Vec::new();

@@ -54,7 +54,9 @@ fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
         answer.insert(name.clone(), title(prompt, most).into());
     }
     let answer = Value::Object(answer);
-    jsonschema::is_valid(schema, &answer).then(|| answer.to_string())
+    // The schema is the client's and may be no schema at all.
+    let validator = jsonschema::validator_for(schema).ok()?;
+    validator.is_valid(&answer).then(|| answer.to_string())
 }
 
 /// Characters of a title where nothing else is asked for.
@@ -122,6 +124,30 @@ mod tests {
             None
         );
         assert_eq!(Housekeeping::of(&request("user", "hi", schema(36))), None);
+        for broken in [
+            json!({"type": "no type", "properties": {"title": {}}}),
+            json!({"properties": {"title": {"pattern": "("}}}),
+            json!({"properties": {"title": {"$ref": "#/nowhere"}}}),
+            json!({"properties": {"title": {"$ref": "http://127.0.0.1:1/schema"}}}),
+            json!({"properties": {"title": {"maxLength": 0}}}),
+            json!({"properties": []}),
+            json!(7),
+        ] {
+            let format = json!({"type": "json_schema", "name": "n", "schema": broken});
+            assert_eq!(
+                Housekeeping::of(&request("thread_title", "hi", format)),
+                None,
+                "{broken}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_is_answered_once() {
+        let endless = json!({"$ref": "#", "properties": {"title": {"type": "string"}}});
+        let format = json!({"type": "json_schema", "name": "n", "schema": endless});
+        let found = Housekeeping::of(&request("thread_title", "hi", format)).unwrap();
+        assert_eq!(found.answer, r#"{"title":"hi"}"#);
     }
 
     #[test]

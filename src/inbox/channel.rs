@@ -16,7 +16,7 @@ pub struct RequestId(u64);
 pub enum Event {
     /// A client asks.
     Arrived(Box<Arrival>),
-    /// A reply was handed to the client's connection.
+    /// A reply, and all before it, was handed to the client's connection.
     Delivered {
         /// The request.
         id: RequestId,
@@ -191,8 +191,8 @@ impl Pending {
         self.replies.recv().await
     }
 
-    /// Tells the person that a reply of so many tokens was handed to the connection; `end` if it
-    /// was the last.
+    /// Tells the person that a reply, and with it all before it, was handed to the connection:
+    /// so many tokens since this was last told; `end` if it was the last reply.
     pub fn delivered(&mut self, ticket: u64, tokens: u64, end: bool) {
         self.ended |= end;
         // Nobody to tell is no error: the program is going away.

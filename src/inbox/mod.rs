@@ -277,7 +277,9 @@ impl Inbox {
         let conversation = self.of_request(id)?;
         let is_own = conversation.automatic.is_none();
         let said = conversation.said.iter_mut();
-        for said in said.filter(|said| said.request == id && said.ticket == ticket) {
+        // Replies leave in order, so those before it are delivered too: a client that does not
+        // stream gets all of them at once.
+        for said in said.filter(|said| said.request == id && said.ticket <= ticket) {
             said.state = Delivery::Delivered;
         }
         let is_open = conversation.open.iter().any(|open| open.id == id);

@@ -170,6 +170,22 @@ fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
 }
 
 #[test]
+fn notes_that_leave_with_the_answer_are_delivered_with_it() {
+    let mut desk = Desk::new();
+    let (mut pending, id) = desk.ask(Some("t"), json!([user("hello")]));
+    desk.say(id, note("one moment")).unwrap();
+    desk.say(id, answer("done")).unwrap();
+    next(&mut pending).unwrap();
+    let (ticket, _) = next(&mut pending).unwrap();
+    pending.delivered(ticket, 1, true);
+    drop(pending);
+    assert_eq!(desk.take(), [Change::Delivered { conversation: id }]);
+    let said = desk.inbox.get(id).unwrap().said();
+    assert!(said.iter().all(|said| said.state == Delivery::Delivered));
+    assert!(desk.inbox.requests.is_empty());
+}
+
+#[test]
 fn what_did_not_reach_the_client_comes_back() {
     let mut desk = Desk::new();
     let (pending, id) = desk.ask(Some("t"), json!([user("hello")]));

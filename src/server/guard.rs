@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use super::Settings;
 use super::error::ErrorResponse;
+use super::{Settings, body};
 use crate::api::ApiError;
 
 /// What is asked of every request before it reaches a route.
@@ -38,13 +38,15 @@ impl Guard {
     /// machine (DNS rebinding) still sends its own name. Off loopback the key protects instead,
     /// because the names of the machine are not known.
     fn knows_host(&self, host: &str) -> bool {
-        let name = host_name(host);
-        let is = |known: &str| name.eq_ignore_ascii_case(host_name(known));
-        !self.loopback
-            || ["localhost", "127.0.0.1", "::1", &self.address]
-                .iter()
-                .any(|known| is(known))
-            || self.allowed_hosts.iter().any(|known| is(known))
+        let Some(name) = host_name(host).filter(|_| self.loopback) else {
+            return !self.loopback;
+        };
+        let own = ["localhost", "127.0.0.1", "::1", &self.address];
+        let mut known = own
+            .into_iter()
+            .chain(self.allowed_hosts.iter().map(String::as_str))
+            .filter_map(host_name);
+        known.any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// Browsers send an `Origin` with every request that a page could not make by itself; agents
@@ -55,6 +57,7 @@ impl Guard {
             .any(|known| known.eq_ignore_ascii_case(origin))
     }
 
+    /// Takes as long for every wrong key of the right length (the length itself is no secret).
     fn has_key(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.api_key else {
             return true;
@@ -70,18 +73,23 @@ impl Guard {
     }
 }
 
-/// The name in `name:port`, `[v6]:port` or a bare name or address.
-fn host_name(host: &str) -> &str {
+/// The name in `name:port`, `[v6]:port` or a bare name or address; `None` if it is none of these.
+fn host_name(host: &str) -> Option<&str> {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     if let Some(v6) = host.strip_prefix('[') {
-        return v6.split(']').next().unwrap_or(v6);
+        let (name, rest) = v6.split_once(']')?;
+        let is_whole = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return is_whole.then_some(name);
     }
-    match host.rsplit_once(':') {
-        Some((name, _)) if !name.contains(':') => name,
-        _ => host,
+    match host.split_once(':') {
+        None => Some(host),
+        Some((_, v6)) if v6.contains(':') => Some(host),
+        Some((name, port)) => is_port(port).then_some(name),
     }
 }
 
-/// Refuses what a web page could have caused.
+/// Refuses what a web page could have caused. Nothing here permits anything to a page, and the
+/// server never sends CORS headers: a browser that asks first (`OPTIONS`) gets no permission.
 pub(super) async fn same_site(
     State(guard): State<Arc<Guard>>,
     uri: Uri,
@@ -89,21 +97,25 @@ pub(super) async fn same_site(
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    let text = |value: Option<&axum::http::HeaderValue>| {
-        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let texts = |name| {
+        let values = headers.get_all(name).into_iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    let host = text(headers.get(HOST)).or_else(|| uri.host().map(str::to_owned));
-    if let Some(host) = host.filter(|host| !guard.knows_host(host)) {
-        return forbidden(format!(
+    // A name in the request line counts more than the header (RFC 9112, section 3.2.2).
+    let mut hosts = texts(HOST).chain(uri.authority().map(ToString::to_string));
+    if let Some(host) = hosts.find(|host| !guard.knows_host(host)) {
+        let message = format!(
             "The Host header '{host}' is not a name of this server. If it should be, add it to \
              'allowed_hosts' in the configuration."
-        ));
+        );
+        return forbidden(message, request).await;
     }
-    if let Some(origin) = text(headers.get(ORIGIN)).filter(|origin| !guard.knows_origin(origin)) {
-        return forbidden(format!(
+    if let Some(origin) = texts(ORIGIN).find(|origin| !guard.knows_origin(origin)) {
+        let message = format!(
             "Requests from the web page '{origin}' are refused. If it may ask, add it to \
              'allowed_origins' in the configuration."
-        ));
+        );
+        return forbidden(message, request).await;
     }
     next.run(request).await
 }
@@ -122,16 +134,19 @@ pub(super) async fn authorize(
     } else {
         "You didn't provide an API key. Send the key of this server as 'Authorization: Bearer KEY'."
     };
-    ErrorResponse(
-        ApiError::invalid(message)
-            .status(401)
-            .code("invalid_api_key"),
-    )
-    .into_response()
+    let error = ApiError::invalid(message)
+        .status(401)
+        .code("invalid_api_key");
+    refuse(error, request).await
 }
 
-fn forbidden(message: String) -> Response {
+async fn forbidden(message: String, request: Request) -> Response {
     let error = ApiError::invalid(message).status(403).code("forbidden");
+    refuse(error, request).await
+}
+
+async fn refuse(error: ApiError, request: Request) -> Response {
+    body::discard(request.into_body()).await;
     ErrorResponse(error).into_response()
 }
 
@@ -142,13 +157,72 @@ mod tests {
     #[test]
     fn names_are_found_with_and_without_a_port() {
         for (host, name) in [
-            ("localhost:3000", "localhost"),
-            ("localhost", "localhost"),
-            ("[::1]:3000", "::1"),
-            ("::1", "::1"),
-            ("127.0.0.1:80", "127.0.0.1"),
+            ("localhost:3000", Some("localhost")),
+            ("localhost:", Some("localhost")),
+            ("localhost", Some("localhost")),
+            ("[::1]:3000", Some("::1")),
+            ("[::1]", Some("::1")),
+            ("::1", Some("::1")),
+            ("127.0.0.1:80", Some("127.0.0.1")),
+            ("127.0.0.1:80@evil.example", None),
+            ("127.0.0.1:evil", None),
+            ("[::1].evil.example", None),
+            ("[::1", None),
         ] {
-            assert_eq!(host_name(host), name);
+            assert_eq!(host_name(host), name, "{host}");
         }
+    }
+
+    #[test]
+    fn on_loopback_only_own_and_configured_names_are_known() {
+        let guard = |loopback| Guard {
+            api_key: None,
+            loopback,
+            address: "127.0.0.7".into(),
+            allowed_hosts: vec!["My-Laptop.lan".into(), "[fd00::1]".into()],
+            allowed_origins: Vec::new(),
+        };
+        for (host, known) in [
+            ("LOCALHOST:1", true),
+            ("127.0.0.7:3000", true),
+            ("my-laptop.lan:3000", true),
+            ("[fd00::1]:3000", true),
+            ("127.0.0.8", false),
+            ("localhost.evil.example", false),
+            ("evil.example", false),
+            ("user@localhost", false),
+            ("", false),
+        ] {
+            assert_eq!(guard(true).knows_host(host), known, "{host}");
+            assert!(guard(false).knows_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_read_from_a_bearer_token() {
+        let settings = |key: &[u8]| Guard {
+            api_key: Some(key.into()),
+            loopback: true,
+            address: String::new(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        };
+        for (header, good) in [
+            ("Bearer secret", true),
+            ("bearer secret", true),
+            ("BEARER  secret ", true),
+            ("Bearer secret2", false),
+            ("Bearer secre", false),
+            ("Bearer SECRET", false),
+            ("Bearer ", false),
+            ("Bearer", false),
+            ("secret", false),
+            ("Basic secret", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, header.parse().unwrap());
+            assert_eq!(settings(b"secret").has_key(&headers), good, "{header}");
+        }
+        assert!(!settings(b"secret").has_key(&HeaderMap::new()));
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP server: routes, who may use them, and how bytes travel. What they mean is in
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
+mod body;
 mod error;
 mod guard;
 mod meter;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
 use tokio::sync::{oneshot, watch};
@@ -55,7 +56,6 @@ struct State {
 /// All routes, behind the guard.
 pub fn router(intake: Intake, settings: Settings) -> Router {
     let guard = Arc::new(Guard::new(&settings));
-    let max_body = settings.max_body;
     let state = State {
         intake,
         settings: Arc::new(settings),
@@ -65,8 +65,7 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
     let guarded = Router::new()
         .route("/v1/responses", post(responses::create))
         .route("/v1/models", get(models::list))
-        .route("/v1/models/{id}", get(models::retrieve))
-        .layer(DefaultBodyLimit::max(max_body))
+        .route("/v1/models/{*id}", get(models::retrieve))
         .route_layer(axum::middleware::from_fn_with_state(
             Arc::clone(&guard),
             guard::authorize,
@@ -162,7 +161,8 @@ async fn healthz() -> axum::Json<serde_json::Value> {
 /// The routes, for whoever missed them.
 const ROUTES: &str = "POST /v1/responses, GET /v1/models, GET /v1/models/{id}, GET /healthz";
 
-async fn not_found(method: Method, uri: Uri) -> ErrorResponse {
+async fn not_found(method: Method, uri: Uri, body: Body) -> ErrorResponse {
+    body::discard(body).await;
     let path = uri.path();
     let message = format!("Unknown request URL: {method} {path}. This server has: {ROUTES}.");
     ErrorResponse(
@@ -172,7 +172,8 @@ async fn not_found(method: Method, uri: Uri) -> ErrorResponse {
     )
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> ErrorResponse {
+async fn method_not_allowed(method: Method, uri: Uri, body: Body) -> ErrorResponse {
+    body::discard(body).await;
     let path = uri.path();
     let message = format!("Not allowed: {method} on {path}. This server has: {ROUTES}.");
     ErrorResponse(

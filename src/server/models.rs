@@ -1,6 +1,7 @@
 //! `GET /v1/models`: the person, under the names that were configured.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Shared};
 use serde_json::{Value, json};
 
@@ -15,8 +16,10 @@ pub(super) async fn list(Shared(state): Shared<State>) -> Json<Value> {
 
 pub(super) async fn retrieve(
     Shared(state): Shared<State>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ErrorResponse> {
+    // A name that is no text is one that nobody has.
+    let id = id.map_or_else(|_| "\u{fffd}".to_owned(), |Path(id)| id);
     if state.settings.models.contains(&id) {
         return Ok(Json(model(&id)));
     }

@@ -5,18 +5,17 @@ use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State as Shared;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event as SseEvent, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::State;
 use super::error::ErrorResponse;
 use super::meter::Meter;
+use super::{State, body};
 use crate::api::responses::{Event, Writer, parse};
 use crate::api::{ApiError, Ending, FailureCode, Housekeeping, Reply, Request};
 use crate::inbox::{Pending, Refusal};
@@ -27,11 +26,14 @@ const LARGE_BODY: usize = 256 * 1024;
 pub(super) async fn create(
     Shared(state): Shared<State>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, ErrorResponse> {
-    state.intake.check()?;
-    let body = body.map_err(|rejection| unreadable(&rejection, state.settings.max_body))?;
-    let mut request = read(&headers, body).await?;
+    if let Err(error) = acceptable(&state, &headers) {
+        body::discard(body).await;
+        return Err(error);
+    }
+    let body = body::read(body, state.settings.max_body).await?;
+    let mut request = read(body).await?;
     if request.thread.is_none() {
         request.thread = thread_header(&headers);
     }
@@ -57,15 +59,21 @@ pub(super) async fn create(
     }
 }
 
-/// Parses a body; one that takes long does not hold up the other connections.
-async fn read(headers: &HeaderMap, body: Bytes) -> Result<Request, ErrorResponse> {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
-        let message = format!(
+/// What can be said of a request before its body is read.
+fn acceptable(state: &State, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    state.intake.check()?;
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => Err(ApiError::invalid(format!(
             "The content encoding {encoding:?} is not supported: send the body uncompressed."
-        );
-        return Err(ApiError::invalid(message).status(415).into());
+        ))
+        .status(415)
+        .into()),
+        _ => Ok(()),
     }
+}
+
+/// Parses a body; one that takes long does not hold up the other connections.
+async fn read(body: Vec<u8>) -> Result<Request, ErrorResponse> {
     if body.len() <= LARGE_BODY {
         return Ok(parse(&body)?);
     }
@@ -73,24 +81,12 @@ async fn read(headers: &HeaderMap, body: Bytes) -> Result<Request, ErrorResponse
     Ok(parsed.map_err(|_| ApiError::invalid("The body could not be read.").status(500))??)
 }
 
-fn unreadable(rejection: &BytesRejection, max_body: usize) -> ErrorResponse {
-    let status = rejection.status().as_u16();
-    let message = match status {
-        413 => format!(
-            "The request body is larger than {max_body} bytes. Shorten the conversation, or \
-             raise 'max_body_mib' in the configuration of this server."
-        ),
-        _ => rejection.body_text(),
-    };
-    ApiError::invalid(message).status(status).into()
-}
-
 /// The headers in which agents name a thread; the first is what Codex 0.169 sends.
 fn thread_header(headers: &HeaderMap) -> Option<String> {
     ["thread-id", "session-id", "session_id", "conversation_id"]
         .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok())
-        .filter(|id| !id.is_empty())
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .find(|id| !id.is_empty())
         .map(str::to_owned)
 }
 
@@ -111,8 +107,10 @@ async fn plain(
     mut pending: Pending,
     mut meter: Meter,
 ) -> Result<Response, ErrorResponse> {
+    let mut tokens = 0;
     while let Some((ticket, reply)) = pending.next().await {
-        let (tokens, usage) = meter.add(&reply).await;
+        let (added, usage) = meter.add(&reply).await;
+        tokens += added;
         writer.reply(&reply, unix_now(), usage);
         // A note reaches this client together with the answer.
         if reply.ends() {

@@ -135,13 +135,6 @@ impl Writer {
         Value::Object(response)
     }
 
-    /// The ids of the items sent so far, by which the client's echo of them is known again.
-    pub fn item_ids(&self) -> impl Iterator<Item = &str> {
-        self.output
-            .iter()
-            .filter_map(|item| item.get("id")?.as_str())
-    }
-
     fn end(&mut self, ending: &Ending, now: u64, events: &mut Vec<Event>) {
         let name = match ending {
             Ending::Completed => {
