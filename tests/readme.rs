@@ -1,0 +1,187 @@
+//! The README tells the truth: keys, kinds of reply, routes, variables and configuration keys are
+//! those of the program.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use humanllm::cli::Cli;
+use humanllm::config::{self, ConfigError, Flags, Problem};
+use humanllm::environment::Environment;
+use humanllm::inbox;
+use humanllm::server::{Server, Settings, router};
+use humanllm::tui::action::Action;
+use humanllm::tui::composer::ReplyKind;
+use tokio::sync::watch;
+
+const README: &str = include_str!("../README.md");
+const EXAMPLE: &str = include_str!("../config.example.toml");
+
+/// The rows of the table below this heading, without its head, as their cells.
+fn table(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = README
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("no heading {heading:?} in the README"));
+    let lines = section.lines().skip_while(|line| !line.starts_with('|'));
+    let table = lines.take_while(|line| line.starts_with('|')).skip(2);
+    let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect();
+    table.map(cells).collect()
+}
+
+/// The words of a cell that stand in backticks.
+fn code(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_action_stands_in_the_table_of_keys() {
+    let documented: Vec<(Vec<&str>, &str)> = table("## Keys")
+        .into_iter()
+        .map(|row| (code(row[0]), code(row[2])[0]))
+        .collect();
+    let bound: Vec<(Vec<&str>, &str)> = Action::ALL
+        .iter()
+        .map(|action| (action.default_keys().to_vec(), action.name()))
+        .collect();
+    assert_eq!(documented, bound);
+}
+
+#[test]
+fn every_kind_of_reply_stands_in_its_table() {
+    let documented: Vec<String> = table("## The four kinds of reply")
+        .into_iter()
+        .map(|row| row[0].replace("**", ""))
+        .collect();
+    assert_eq!(documented, ReplyKind::ALL.map(ReplyKind::label));
+}
+
+/// The names of variables in a text, except those of the tests.
+fn variables(text: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = text
+        .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))
+        .filter(|word| word.starts_with("HUMANLLM_") && !word.starts_with("HUMANLLM_TEST_"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn every_variable_of_the_help_stands_in_the_readme() {
+    let help = Cli::command().render_long_help().to_string();
+    let help = variables(&help);
+    assert!(help.len() >= 4, "{help:?}");
+    assert_eq!(variables(README), help);
+}
+
+#[test]
+fn every_configuration_key_is_explained_in_the_example() {
+    for table in ["", "server", "inbox", "tui"] {
+        let keys = known_keys(table);
+        let (_, section) = match table {
+            "" => ("", EXAMPLE),
+            _ => EXAMPLE.split_once(&format!("\n[{table}]\n")).expect(table),
+        };
+        let section = section.split("\n[").next().expect("a part");
+        for key in keys.iter().filter(|key| !is_table(key)) {
+            let line = section.lines().position(|line| {
+                let line = line.strip_prefix("# ").unwrap_or(line);
+                line.starts_with(&format!("{key} = "))
+            });
+            let line = line.unwrap_or_else(|| panic!("{table}.{key} is not in the example"));
+            let above = section.lines().take(line).last();
+            assert!(
+                above.is_some_and(|above| above.starts_with("# ")),
+                "{table}.{key} has no comment above it"
+            );
+        }
+    }
+    for action in Action::ALL {
+        let entry = format!("\n{action} = ");
+        assert!(EXAMPLE.contains(&entry), "{action} is not in the example");
+    }
+}
+
+fn is_table(key: &str) -> bool {
+    EXAMPLE.contains(&format!("\n[{key}]\n"))
+}
+
+/// The keys of a table of the configuration, as the program lists them to somebody who errs.
+fn known_keys(table: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    let head = match table {
+        "" => String::new(),
+        table => format!("[{table}]\n"),
+    };
+    fs::write(&file, format!("{head}zzzzzzzzzzzzzzzz = 1\n")).expect("written");
+    let flags = Flags {
+        config: Some(file),
+        ..Flags::default()
+    };
+    match config::load(&flags, &Environment::with_home(folder.path())) {
+        Err(ConfigError::File {
+            problem: Problem::UnknownKey { known, .. },
+            ..
+        }) => known,
+        other => panic!("expected an unknown key, got {other:?}"),
+    }
+}
+
+#[test]
+fn the_table_of_routes_is_what_the_server_has() {
+    let documented: Vec<&str> = table("## The API")
+        .into_iter()
+        .map(|row| code(row[0])[0])
+        .collect();
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let (intake, _events) = inbox::channel(1);
+    let settings = Settings {
+        address,
+        api_key: None,
+        models: vec!["human".into()],
+        max_body: 1_000,
+        heartbeat: Duration::from_secs(10),
+        allowed_hosts: Vec::new(),
+        allowed_origins: Vec::new(),
+        answer_housekeeping: true,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let (server, _closed) = Server::new(listener, router(intake, settings), stopped);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.spawn(server.serve());
+
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_idle_connections(0)
+        .proxy(None)
+        .build();
+    let agent = config.new_agent();
+    let mut lost = agent
+        .get(format!("http://{address}/nowhere"))
+        .call()
+        .expect("an answer");
+    assert_eq!(lost.status(), 404);
+    let lost = lost.body_mut().read_to_string().expect("text");
+    let routes = format!("This server has: {}.", documented.join(", "));
+    assert!(lost.contains(&routes), "{lost}");
+
+    for route in documented {
+        let (method, path) = route.split_once(' ').expect("method and path");
+        let url = format!("http://{address}{}", path.replace("{id}", "human"));
+        let status = match method {
+            "POST" => agent.post(url).send("{}").expect("an answer").status(),
+            _ => agent.get(url).call().expect("an answer").status(),
+        };
+        // What is there complains about the request, not about the address.
+        assert_eq!(status, if method == "POST" { 400 } else { 200 }, "{route}");
+    }
+    stop.send_replace(true);
+    runtime
+        .block_on(server)
+        .expect("no panic")
+        .expect("no error");
+}
