@@ -92,9 +92,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         zone: TimeZone::system(),
         bell: config.tui.bell,
         base_url: format!("http://{address}/v1"),
+        snippets: config.snippets.into_iter().collect(),
     };
     let options = Options {
         title: config.tui.title,
+        mouse: config.tui.mouse,
         state_dir: config.state_dir,
     };
     let mut app = App::new(settings, Some(drafts), Timestamp::now());

@@ -144,6 +144,24 @@ impl Item {
         texts.join("\n")
     }
 
+    /// What joins a call with its output, for a call.
+    pub fn call_id(&self) -> Option<&str> {
+        match &self.body {
+            ItemBody::FunctionCall { call_id, .. }
+            | ItemBody::CustomToolCall { call_id, .. }
+            | ItemBody::LocalShellCall { call_id, .. } => Some(call_id),
+            _ => None,
+        }
+    }
+
+    /// The call that an output answers.
+    pub fn output_of(&self) -> Option<&str> {
+        match &self.body {
+            ItemBody::ToolOutput { call_id, .. } => Some(call_id),
+            _ => None,
+        }
+    }
+
     /// Whether an agent put this into the conversation by itself: instructions of the system or
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or its `AGENTS.md` preamble.

@@ -9,14 +9,18 @@ mod constraints;
 mod error;
 mod housekeeping;
 mod item;
+pub mod patch;
+mod patch_reader;
 pub mod responses;
 mod shell;
+mod skeleton;
 
 pub use error::ApiError;
 pub use housekeeping::Housekeeping;
 pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
+pub use skeleton::{check_answer, skeleton};
 
 use std::sync::Arc;
 
@@ -208,11 +212,15 @@ pub enum OutputItem {
 impl OutputItem {
     /// Whether the client has to run something and come back.
     pub fn is_call(&self) -> bool {
+        self.tool_name().is_some()
+    }
+
+    /// The name of the tool that it calls.
+    pub fn tool_name(&self) -> Option<&str> {
         match self {
-            Self::FunctionCall { .. }
-            | Self::CustomToolCall { .. }
-            | Self::LocalShellCall { .. } => true,
-            Self::Message { .. } | Self::Reasoning { .. } => false,
+            Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
+            Self::LocalShellCall { .. } => Some("local_shell"),
+            Self::Message { .. } | Self::Reasoning { .. } => None,
         }
     }
 

@@ -10,8 +10,8 @@ pub struct ShellTool {
     name: String,
     namespace: Option<String>,
     shape: Shape,
-    /// The parameter that takes the working directory, where there is one.
-    workdir: Option<&'static str>,
+    /// The schema of what else a call can say.
+    options: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,8 @@ impl ShellTool {
                     name: local.kind.clone(),
                     namespace: None,
                     shape: Shape::LocalShell,
-                    workdir: Some("working_directory"),
+                    options: Some(json!({"type": "object", "properties": {
+                        "working_directory": {"type": "string"}}})),
                 })
             })
             .or_else(|| functions().find_map(Self::from_function))
@@ -83,7 +84,7 @@ impl ShellTool {
             } else {
                 Shape::Line(parameter)
             },
-            workdir: takes(&["workdir", "cwd", "working_directory"]),
+            options: options(tool, parameter),
         })
     }
 
@@ -92,17 +93,19 @@ impl ShellTool {
         &self.name
     }
 
-    /// Whether a call can say where the command runs.
-    pub fn takes_workdir(&self) -> bool {
-        self.workdir.is_some()
+    /// The JSON Schema of what a call can say besides the command: working directory, escalation,
+    /// timeouts; `None` if there is nothing.
+    pub fn options(&self) -> Option<&Value> {
+        self.options.as_ref()
     }
 
-    /// The call that runs `command`, in `workdir` if that is given and the tool can.
-    pub fn call(&self, command: &str, workdir: Option<&str>) -> OutputItem {
+    /// The call that runs `command`, with `options` as [`Self::options`] describes them.
+    pub fn call(&self, command: &str, options: &Map<String, Value>) -> OutputItem {
         let words = || vec!["bash".to_owned(), "-lc".to_owned(), command.to_owned()];
         let mut arguments = Map::new();
         match self.shape {
             Shape::LocalShell => {
+                let workdir = options.get("working_directory").and_then(Value::as_str);
                 return OutputItem::LocalShellCall {
                     command: words(),
                     working_directory: workdir.map(str::to_owned),
@@ -111,9 +114,7 @@ impl ShellTool {
             Shape::Line(parameter) => arguments.insert(parameter.into(), command.into()),
             Shape::Words(parameter) => arguments.insert(parameter.into(), words().into()),
         };
-        if let (Some(parameter), Some(workdir)) = (self.workdir, workdir) {
-            arguments.insert(parameter.into(), workdir.into());
-        }
+        arguments.extend(options.clone());
         OutputItem::FunctionCall {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
@@ -122,11 +123,27 @@ impl ShellTool {
     }
 }
 
-/// The command line that a call of any known shell would run, for showing it as a command.
-/// `arguments` is the text of the call.
-pub(crate) fn command_of(arguments: &str) -> Option<(String, Option<String>)> {
+/// The schema of a shell function without the command itself.
+fn options(tool: &Tool, command: &str) -> Option<Value> {
+    let mut schema = tool.parameters()?.clone();
+    let properties = schema.get_mut("properties")?.as_object_mut()?;
+    properties.shift_remove(command);
+    if properties.is_empty() {
+        return None;
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != command);
+    }
+    Some(schema)
+}
+
+/// The command line that a call of any known shell would run, for showing it as a command, and
+/// what else it is given. `arguments` is the text of the call.
+pub(crate) fn command_of(arguments: &str) -> Option<(String, Vec<String>)> {
     let arguments: Value = serde_json::from_str(arguments).ok()?;
-    let command = match arguments.get("cmd").or_else(|| arguments.get("command"))? {
+    let arguments = arguments.as_object()?;
+    let key = ["cmd", "command"].into_iter().find(|key| arguments.contains_key(*key))?;
+    let command = match arguments.get(key)? {
         Value::String(line) => line.clone(),
         Value::Array(words) => {
             let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
@@ -134,11 +151,12 @@ pub(crate) fn command_of(arguments: &str) -> Option<(String, Option<String>)> {
         }
         _ => return None,
     };
-    let workdir = ["workdir", "cwd", "working_directory"]
-        .iter()
-        .find_map(|name| arguments.get(*name)?.as_str())
-        .map(str::to_owned);
-    Some((command, workdir))
+    let others = arguments.iter().filter(|(name, _)| *name != key);
+    let others = others.map(|(name, value)| match value {
+        Value::String(text) => format!("{name} {text}"),
+        value => format!("{name} {value}"),
+    });
+    Some((command, others.collect()))
 }
 
 /// One line for an argument vector: the script itself where a shell is asked to run one.
@@ -158,7 +176,11 @@ mod tests {
 
     fn call(tools: Value, workdir: Option<&str>) -> Result<OutputItem, NoShellTool> {
         let tools = read_tools(Some(&tools)).unwrap();
-        Ok(ShellTool::find(&tools)?.call("ls 'a b'", workdir))
+        let shell = ShellTool::find(&tools)?;
+        let names = shell.options().and_then(|schema| schema.get("properties")?.as_object());
+        let name = names.and_then(|names| names.keys().next()).cloned();
+        let options = name.zip(workdir).map(|(name, workdir)| (name, json!(workdir)));
+        Ok(shell.call("ls 'a b'", &options.into_iter().collect()))
     }
 
     fn function(name: &str, properties: Value) -> Value {
@@ -249,11 +271,11 @@ mod tests {
         assert_eq!(read(json!({"cmd": "ls"})), Some(("ls".into(), None)));
         assert_eq!(
             read(json!({"command": ["bash", "-lc", "a | b"], "workdir": "/x"})),
-            Some(("a | b".into(), Some("/x".into())))
+            Some(("a | b".into(), vec!["workdir /x".into()]))
         );
         assert_eq!(
             read(json!({"command": ["ls", "-l"]})),
-            Some(("ls -l".into(), None))
+            Some(("ls -l".into(), vec![]))
         );
         assert_eq!(read(json!({"x": 1})), None);
     }

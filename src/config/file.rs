@@ -23,6 +23,7 @@ pub(super) struct FileConfig {
     pub inbox: InboxConfig,
     pub tui: TuiConfig,
     pub keys: BTreeMap<String, OneOrMany>,
+    pub snippets: BTreeMap<String, String>,
 }
 
 /// A mistake and where it is.

@@ -73,6 +73,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         server: values.server,
         inbox: values.inbox,
         tui: values.tui,
+        snippets: values.snippets,
         keys,
     };
     let loopback = config.listen.ip().to_canonical().is_loopback();

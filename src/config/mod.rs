@@ -7,6 +7,7 @@ mod file;
 mod load;
 
 use std::fmt;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Config {
     pub tui: TuiConfig,
     /// Which key does what.
     pub keys: Keymap,
+    /// Texts to insert into a reply, by name.
+    pub snippets: BTreeMap<String, String>,
 }
 
 /// The `[server]` table.
@@ -108,6 +111,25 @@ pub struct TuiConfig {
     pub bell: bool,
     /// Whether the terminal title tells how many wait.
     pub title: bool,
+    /// Whether the mouse scrolls and selects; the terminal's own selection needs Shift then.
+    pub mouse: bool,
+    /// The colours.
+    pub theme: ThemeName,
+}
+
+/// The name of a set of colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase", expecting = "auto, dark, light or none")]
+pub enum ThemeName {
+    /// Dark, or none where `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+    /// No colours at all.
+    None,
 }
 
 impl Default for TuiConfig {
@@ -115,6 +137,8 @@ impl Default for TuiConfig {
         Self {
             bell: true,
             title: true,
+            mouse: false,
+            theme: ThemeName::Auto,
         }
     }
 }

@@ -218,6 +218,14 @@ impl Conversation {
         new.iter().rev().find(worth).or(self.items().last())
     }
 
+    /// Whether a message is being typed live to the request that waits.
+    pub fn is_live(&self) -> bool {
+        let current = self.open.front().map(|open| open.id);
+        self.said.last().is_some_and(|said| {
+            Some(said.request) == current && matches!(said.words, Words::Live(..))
+        })
+    }
+
     /// The thread that a draft belongs to, the same after a restart of the program: the client's
     /// own name for it, else the fingerprint of how it began.
     pub fn draft_key(&self) -> String {
@@ -241,19 +249,21 @@ impl Conversation {
     ) {
         if let Some(Said {
             words: Words::Live(text, _),
+            typed,
             ticket,
             state,
             ..
         }) = self.said.last_mut().filter(|said| said.request == request)
         {
             text.push_str(delta);
+            typed.push_str(delta);
             *ticket = new_ticket;
             *state = Delivery::Sent;
             return;
         }
         self.said.push(Said {
             words: Words::Live(delta.to_owned(), phase),
-            typed: String::new(),
+            typed: delta.to_owned(),
             at: now,
             state: Delivery::Sent,
             request,

@@ -53,6 +53,8 @@ pub enum Change {
     Delivered {
         /// Where.
         conversation: ConversationId,
+        /// Its tokens.
+        tokens: u64,
     },
     /// A client went away.
     ClientGone {
@@ -293,7 +295,10 @@ impl Inbox {
         if is_own {
             self.statistics.output_tokens += tokens;
         }
-        Some(Change::Delivered { conversation })
+        Some(Change::Delivered {
+            conversation,
+            tokens,
+        })
     }
 
     fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {

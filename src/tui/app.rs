@@ -2,23 +2,35 @@
 //! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tui_textarea::TextArea;
 
+pub use self::find::Finder;
+pub use self::mouse::Hits;
 use super::action::Action;
-use super::composer::{self, Composer, ReplyKind};
+use super::composer::{Composer, Editor, ReplyKind};
+use super::form::{self, Form};
 use super::keymap::Keymap;
-use super::pager::{self, Pager, Topic};
+use super::pager::{Pager, Topic};
+use super::picker::Picker;
 use super::transcript::Transcript;
-use crate::api::{Ending, FailureCode, OutputItem, Phase, Reply};
 use crate::drafts::Drafts;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 
+mod compose;
+mod dialogs;
+mod find;
+mod mouse;
+mod navigate;
+
+/// Why no command can be sent.
+const NO_SHELL: &str = "this request offers no shell";
+
 /// Something that must happen outside of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Leave the program.
     Quit,
@@ -30,6 +42,8 @@ pub enum Effect {
     Bell,
     /// Draw everything anew.
     Redraw,
+    /// Hand a text to the terminal's clipboard.
+    Copy(String),
 }
 
 /// How much a notice matters.
@@ -60,8 +74,23 @@ pub enum Dialog {
     None,
     /// The question whether to leave although somebody waits.
     Quit,
-    /// The field for the working directory.
-    Workdir(Box<TextArea<'static>>),
+    /// A list to choose from.
+    Picker(Purpose, Box<Picker>),
+    /// What a command is given besides the command line.
+    Options(Box<Form>),
+    /// The parts collected so far, and which of them is selected.
+    Parts(usize),
+    /// The search in the transcript.
+    Find(Box<Finder>),
+}
+
+/// What a picker is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A tool to call.
+    Tool,
+    /// A text to insert.
+    Recall,
 }
 
 /// Which pane shows where there is room for one only.
@@ -85,6 +114,8 @@ pub struct Settings {
     pub bell: bool,
     /// Where agents reach the server, for the empty screen.
     pub base_url: String,
+    /// Texts to insert, with their names.
+    pub snippets: Vec<(String, String)>,
 }
 
 /// The state of the terminal interface.
@@ -108,6 +139,12 @@ pub struct App {
     effects: Vec<Effect>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
+    /// Whether the last key tried to send something that has a fault.
+    insists: bool,
+    /// What was said, oldest first, to be said again.
+    said_before: Vec<String>,
+    /// What is where on the screen.
+    pub(super) hits: Hits,
 }
 
 impl App {
@@ -128,6 +165,9 @@ impl App {
             drafts,
             effects: Vec::new(),
             interrupted: false,
+            insists: false,
+            said_before: Vec::new(),
+            hits: Hits::default(),
         }
     }
 
@@ -160,9 +200,20 @@ impl App {
         }
     }
 
-    /// Seconds until the screen tells another time than now; `None` if it tells none.
-    pub fn seconds_to_tick(&self) -> Option<u64> {
-        (self.inbox.waiting() > 0).then_some(1)
+    /// How long until the screen tells something else by itself; `None` if it does not.
+    pub fn next_tick(&self) -> Option<Duration> {
+        if let Dialog::Find(finder) = &self.dialog
+            && finder.is_searching()
+        {
+            return Some(Duration::ZERO);
+        }
+        let past = Duration::from_nanos(self.now.subsec_nanosecond().unsigned_abs().into());
+        (self.inbox.waiting() > 0).then(|| Duration::from_secs(1).saturating_sub(past))
+    }
+
+    /// Goes on with what takes longer than a frame.
+    pub fn on_tick(&mut self) {
+        self.go_on_finding();
     }
 
     /// Takes in what happened to a request.
@@ -175,10 +226,13 @@ impl App {
             }) => {
                 self.arrived(conversation, automatic, current);
             }
-            Some(Change::Delivered { conversation }) => {
+            Some(Change::Delivered {
+                conversation,
+                tokens,
+            }) => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
-                    self.say(Level::Good, "delivered");
+                    self.say(Level::Good, self.delivered(tokens));
                 }
             }
             Some(Change::ClientGone {
@@ -191,6 +245,14 @@ impl App {
             None => {}
         }
         self.forget_dropped();
+    }
+
+    /// What to say of something that was delivered: how the person does as a model.
+    fn delivered(&self, tokens: u64) -> String {
+        let unit = if tokens == 1 { "token" } else { "tokens" };
+        let speed = self.inbox.statistics().tokens_per_second();
+        let speed = speed.map(|speed| format!(" · {speed:.1}/s")).unwrap_or_default();
+        format!("delivered · {tokens} {unit}{speed}")
     }
 
     /// Takes everything that was typed by now.
@@ -206,6 +268,7 @@ impl App {
                 event::Event::Key(key) if is_pasted && self.submits(&key) => self.on_paste("\n"),
                 event::Event::Key(key) => self.on_key(key),
                 event::Event::Paste(text) => self.on_paste(&text),
+                event::Event::Mouse(event) => self.on_mouse(event),
                 _ => {}
             }
         }
@@ -222,7 +285,13 @@ impl App {
             // What it said does not hold any more.
             self.notice = None;
         }
+        if !matches!(action, Some(Action::Submit | Action::AddPart)) {
+            self.insists = false;
+        }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
+            return;
+        }
+        if self.key_in_call(key, action) {
             return;
         }
         match action {
@@ -233,14 +302,22 @@ impl App {
 
     /// Takes pasted text, which is text and never a command.
     pub fn on_paste(&mut self, text: &str) {
+        self.insists = false;
         match &mut self.dialog {
-            Dialog::Workdir(field) => {
-                let line: String = text.chars().filter(|c| !c.is_control()).collect();
-                field.insert_str(line);
+            Dialog::Quit | Dialog::Parts(_) => {}
+            Dialog::Picker(_, picker) => picker.paste(text),
+            Dialog::Options(form) => {
+                form.paste(text);
             }
-            Dialog::Quit => {}
+            Dialog::Find(finder) => {
+                finder.paste(text);
+                self.find_from_here();
+            }
             Dialog::None => {
-                self.composer_mut().insert(text);
+                match self.composer_mut().open_call() {
+                    Some(call) => call.paste(text),
+                    None => self.composer_mut().insert(text),
+                }
                 self.keep_draft();
             }
         }
@@ -249,8 +326,11 @@ impl App {
     /// Takes what the person wrote in their editor.
     pub fn on_edited(&mut self, text: &str) {
         // Editors end the last line; a draft does not.
-        self.composer_mut()
-            .replace(text.strip_suffix('\n').unwrap_or(text));
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        match self.composer_mut().open_call() {
+            Some(call) => call.set_text(text),
+            None => self.composer_mut().replace(text),
+        }
         self.keep_draft();
     }
 
@@ -269,19 +349,26 @@ impl App {
     fn act(&mut self, action: Action, again: bool) {
         match action {
             Action::Submit => self.submit(),
-            Action::Newline => {
-                self.composer_mut().insert("\n");
-                self.keep_draft();
-            }
+            Action::Newline => self.newline(),
             Action::NextKind => self.step_kind(true),
             Action::PreviousKind => self.step_kind(false),
-            Action::Workdir => self.ask_workdir(),
+            Action::CallTool => self.pick_tool(""),
+            Action::ToggleForm => self.toggle_form(),
+            Action::Options => self.ask_options(),
+            Action::ContinueProcess => self.continue_process(),
+            Action::AddPart => self.add_part(),
+            Action::Parts => self.change_parts(),
+            Action::Skeleton => self.insert_skeleton(),
+            Action::Live => self.toggle_live(),
+            Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::Undo | Action::Redo => {
+                let redo = action == Action::Redo;
                 let composer = self.composer_mut();
-                let changed = match action {
-                    Action::Undo => composer.undo(),
-                    _ => composer.redo(),
+                let changed = match composer.open_call() {
+                    Some(call) => call.undo(redo),
+                    None if redo => composer.redo(),
+                    None => composer.undo(),
                 };
                 if changed {
                     self.keep_draft();
@@ -306,11 +393,19 @@ impl App {
             Action::ScrollLineDown => self.scroll(1),
             Action::ScrollTop => self.scroll(i64::MIN),
             Action::ScrollBottom => self.scroll(i64::MAX),
+            Action::Search => self.find(),
+            Action::NextPrompt => self.with_transcript(|transcript| transcript.go_to_prompt(true)),
+            Action::PreviousPrompt => {
+                self.with_transcript(|transcript| transcript.go_to_prompt(false));
+            }
+            Action::Copy => self.copy(),
+            Action::CopyCode => self.copy_code(),
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
             Action::ShowTools => self.toggle_pager(Topic::Tools),
             Action::ShowRaw => self.toggle_pager(Topic::Raw),
+            Action::ShowStatistics => self.toggle_pager(Topic::Statistics),
             Action::Help => self.toggle_pager(Topic::Help),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
@@ -318,16 +413,69 @@ impl App {
             Action::Interrupt if again => self.quit(),
             Action::Interrupt => {
                 self.interrupted = true;
-                let key = self.settings.keymap.chord(Action::Interrupt);
-                let key = key.map(ToString::to_string).unwrap_or_default();
+                let key = self.key_of(Action::Interrupt);
                 self.say(Level::Info, format!("{key} again quits; the draft is kept"));
             }
             Action::Quit => self.quit(),
         }
     }
 
+    /// The key of an action, for a sentence about it.
+    fn key_of(&self, action: Action) -> String {
+        let key = self.settings.keymap.chord(action);
+        key.map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Takes a key that is for the call that is being put together; says whether it was.
+    fn key_in_call(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        // The form moves between its fields with the keys that send and choose elsewhere.
+        let for_fields = matches!(
+            action,
+            None | Some(
+                Action::Submit | Action::Newline | Action::NextKind | Action::PreviousKind
+            )
+        );
+        let pager_is_open = self.pager.is_some();
+        let Some(call) = self.composer_mut().open_call() else {
+            return false;
+        };
+        if action == Some(Action::Cancel) && !pager_is_open {
+            // The call is still there when the kind is chosen again.
+            self.composer_mut().kind = ReplyKind::Send;
+            return true;
+        }
+        match &mut call.editor {
+            Editor::Form(form) if for_fields => {
+                match form.on_key(key) {
+                    form::Outcome::Submit => self.submit(),
+                    form::Outcome::Consumed => self.keep_draft(),
+                    form::Outcome::Ignored => return false,
+                }
+                true
+            }
+            Editor::Text(area) if action.is_none() => {
+                if area.input(key) {
+                    self.keep_draft();
+                }
+                true
+            }
+            Editor::Text(area) if action == Some(Action::Newline) => {
+                area.insert_newline();
+                self.keep_draft();
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn type_key(&mut self, key: KeyEvent) {
         let composer = self.composer();
+        if composer.kind == ReplyKind::Tool && types(&key) {
+            // There is no call yet: what is typed is the name of a tool.
+            if let KeyCode::Char(first) = key.code {
+                return self.pick_tool(&first.to_string());
+            }
+        }
         if composer.is_empty() {
             match key.code {
                 KeyCode::Char('!') if composer.kind != ReplyKind::Command => {
@@ -351,81 +499,6 @@ impl App {
         }
     }
 
-    fn submit(&mut self) {
-        let Some(id) = self.open else {
-            return self.say(Level::Bad, "nobody waits yet; the text is kept");
-        };
-        let composer = self.composer();
-        let (kind, typed) = (composer.kind, composer.text());
-        if let Some(why) = self.unavailable(kind) {
-            return self.say(Level::Bad, why);
-        }
-        if typed.trim().is_empty() {
-            return self.say(Level::Bad, "nothing to send: type something first");
-        }
-        let text = typed.trim_end_matches('\n').to_owned();
-        let message = |phase| OutputItem::Message {
-            text: text.clone(),
-            phase,
-        };
-        let end = |items, ending| Reply::End { items, ending };
-        let reply = match kind {
-            ReplyKind::Send => end(vec![message(Phase::FinalAnswer)], Ending::Completed),
-            ReplyKind::Progress => Reply::Items(vec![message(Phase::Commentary)]),
-            ReplyKind::Command => {
-                let workdir = Some(composer.workdir.as_str()).filter(|workdir| !workdir.is_empty());
-                let shell = self.conversation().and_then(Conversation::shell);
-                let Some(shell) = shell else { return };
-                end(vec![shell.call(&text, workdir)], Ending::Completed)
-            }
-            ReplyKind::Reject => {
-                let code = FailureCode::InvalidPrompt;
-                end(
-                    Vec::new(),
-                    Ending::Failed {
-                        code,
-                        message: text.clone(),
-                    },
-                )
-            }
-        };
-        let ends = reply.ends();
-        match self.inbox.reply(id, reply, &typed, self.now) {
-            Ok(()) => {
-                let composer = self.composer_mut();
-                composer.clear();
-                if ends {
-                    composer.kind = ReplyKind::Send;
-                    composer.workdir.clear();
-                }
-                self.keep_draft();
-                self.say(
-                    Level::Good,
-                    match kind {
-                        ReplyKind::Send => "sent",
-                        ReplyKind::Progress => "note sent",
-                        ReplyKind::Command => "command sent",
-                        ReplyKind::Reject => "rejected",
-                    },
-                );
-            }
-            Err(error) => self.say(Level::Bad, error.to_string()),
-        }
-        self.sync(id);
-        self.with_transcript(Transcript::show_bottom);
-    }
-
-    /// Why a kind of reply cannot be sent now, if it cannot.
-    pub(super) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
-        let conversation = self.conversation()?;
-        match kind {
-            ReplyKind::Command if conversation.shell().is_none() => {
-                Some("this request offers no shell")
-            }
-            _ => None,
-        }
-    }
-
     fn step_kind(&mut self, forward: bool) {
         let mut kind = self.composer().kind.step(forward);
         self.notice = None;
@@ -434,263 +507,6 @@ impl App {
             kind = kind.step(forward);
         }
         self.composer_mut().kind = kind;
-    }
-
-    fn ask_workdir(&mut self) {
-        let shell = self.conversation().and_then(Conversation::shell);
-        match shell {
-            None => self.say(Level::Bad, "this request offers no shell"),
-            Some(shell) if !shell.takes_workdir() => {
-                self.say(
-                    Level::Bad,
-                    format!("{} takes no working directory", shell.name()),
-                );
-            }
-            Some(_) => {
-                let composer = self.composer_mut();
-                composer.kind = ReplyKind::Command;
-                let field = Composer::new(&composer.workdir);
-                self.dialog = Dialog::Workdir(Box::new(field.into_area()));
-            }
-        }
-    }
-
-    /// Takes a key that is for the dialog; says whether it was.
-    fn key_in_dialog(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
-        match &mut self.dialog {
-            Dialog::None => false,
-            Dialog::Quit => {
-                match (key.code, action) {
-                    (KeyCode::Char('y' | 'Y') | KeyCode::Enter, _)
-                    | (_, Some(Action::Quit | Action::Interrupt)) => {
-                        self.effects.push(Effect::Quit);
-                    }
-                    (KeyCode::Char('n' | 'N') | KeyCode::Esc, _) => {
-                        self.dialog = Dialog::None;
-                        self.notice = None;
-                    }
-                    _ => {}
-                }
-                true
-            }
-            Dialog::Workdir(field) => match action {
-                Some(Action::Submit) => {
-                    let workdir = field.lines().join("").trim().to_owned();
-                    self.dialog = Dialog::None;
-                    self.composer_mut().workdir = workdir;
-                    true
-                }
-                Some(Action::Cancel) => {
-                    self.dialog = Dialog::None;
-                    true
-                }
-                Some(Action::Newline | Action::NextKind | Action::PreviousKind) => true,
-                Some(_) => false,
-                None => {
-                    field.input(key);
-                    true
-                }
-            },
-        }
-    }
-
-    fn quit(&mut self) {
-        if self.inbox.waiting() > 0 {
-            self.dialog = Dialog::Quit;
-        } else {
-            self.effects.push(Effect::Quit);
-        }
-    }
-
-    fn cancel(&mut self) {
-        self.notice = None;
-        if self.pager.take().is_some() {
-            return;
-        }
-        if self.pane == Pane::Inbox {
-            self.pane = Pane::Transcript;
-            return;
-        }
-        self.with_transcript(|transcript| {
-            transcript.clear_selection();
-        });
-    }
-
-    fn toggle_pager(&mut self, topic: Topic) {
-        if self.pager.take().is_some_and(|pager| pager.topic == topic) {
-            return;
-        }
-        let text = match (topic, self.conversation()) {
-            (Topic::Help, _) => pager::help(&self.settings.keymap),
-            (_, None) => return self.say(Level::Info, "no request has come in yet"),
-            (Topic::Tools, Some(conversation)) => pager::tools(conversation.tools()),
-            (Topic::Raw, Some(conversation)) => {
-                let raw = conversation.request().to_json();
-                serde_json::to_string_pretty(&raw).unwrap_or_else(|_| raw.to_string())
-            }
-        };
-        self.pager = Some(Pager::new(topic, text));
-    }
-
-    fn scroll(&mut self, rows: i64) {
-        match &mut self.pager {
-            Some(pager) => pager.scroll(rows),
-            None => self.with_transcript(|transcript| transcript.scroll(rows)),
-        }
-    }
-
-    fn scroll_pages(&mut self, pages: i64) {
-        match &mut self.pager {
-            Some(pager) => pager.scroll_pages(pages),
-            None => self.with_transcript(|transcript| transcript.scroll_pages(pages)),
-        }
-    }
-
-    fn with_transcript(&mut self, change: impl FnOnce(&mut Transcript)) {
-        let open = self.open.and_then(|id| self.transcripts.get_mut(&id));
-        if let Some(transcript) = open {
-            change(transcript);
-        }
-    }
-
-    pub(super) fn transcript_mut(&mut self) -> Option<&mut Transcript> {
-        self.transcripts.get_mut(&self.open?)
-    }
-
-    fn arrived(&mut self, id: ConversationId, automatic: bool, current: bool) {
-        let transcript = self.transcripts.get(&id);
-        let was_at_bottom = transcript.is_none_or(Transcript::is_at_bottom);
-        self.sync(id);
-        if automatic {
-            return;
-        }
-        // Somebody who types and has scrolled up is reading what the words are about.
-        let is_reading = self.open == Some(id) && !self.composer().is_empty() && !was_at_bottom;
-        if let Some(transcript) = self
-            .transcripts
-            .get_mut(&id)
-            .filter(|_| current && !is_reading)
-        {
-            transcript.show_new();
-        }
-        if self.settings.bell {
-            self.effects.push(Effect::Bell);
-        }
-        let is_idle = self.is_idle();
-        if self.open == Some(id) {
-            if current {
-                self.notice = None;
-            } else {
-                self.say(
-                    Level::Info,
-                    "another request of this conversation waits behind",
-                );
-            }
-        } else if is_idle {
-            self.show(id);
-        } else if let Some(conversation) = self.inbox.get(id) {
-            let title = conversation.title().to_owned();
-            let key = self.settings.keymap.chord(Action::NextWaiting);
-            let key = key
-                .map(|key| format!("{key} opens it · "))
-                .unwrap_or_default();
-            self.say(Level::Info, format!("new request · {key}{title}"));
-        }
-    }
-
-    fn client_gone(&mut self, id: ConversationId, returned: &[String]) {
-        if !returned.is_empty() {
-            let composer = self.composer_of(id);
-            let mut text = returned.join("\n");
-            if !composer.is_empty() {
-                text = format!("{text}\n{}", composer.text());
-            }
-            composer.replace(&text);
-            self.keep_draft_of(id);
-        }
-        if self.open == Some(id) {
-            let what = match returned.is_empty() {
-                true => "the client is gone",
-                false => "client gone; the text is back",
-            };
-            self.say(Level::Bad, what);
-        }
-    }
-
-    /// Whether a new request may take the screen: nothing is being typed, read or asked, and the
-    /// open conversation waits for nothing.
-    fn is_idle(&self) -> bool {
-        self.composer().is_empty()
-            && self.pager.is_none()
-            && matches!(self.dialog, Dialog::None)
-            && !self.conversation().is_some_and(Conversation::is_waiting)
-    }
-
-    fn next_waiting(&self) -> Option<ConversationId> {
-        let others = |id: &ConversationId| Some(*id) != self.open;
-        let longest = self
-            .inbox
-            .longest_waiting()
-            .map(|conversation| conversation.id);
-        longest.filter(others).or_else(|| {
-            let mut waiting = self.inbox.conversations().iter().filter(|c| c.is_waiting());
-            waiting.find(|c| others(&c.id)).map(|c| c.id)
-        })
-    }
-
-    fn step_conversation(&mut self, forward: bool) {
-        let all = self.inbox.conversations();
-        let at = self.open.and_then(|id| self.inbox.position(id));
-        let next = match (at, forward) {
-            (None, _) => 0,
-            (Some(at), true) => (at + 1).min(all.len().saturating_sub(1)),
-            (Some(at), false) => at.saturating_sub(1),
-        };
-        let pane = self.pane;
-        match all.get(next).map(|conversation| conversation.id) {
-            Some(id) if Some(id) != self.open => {
-                self.show(id);
-                // Somebody who walks through the list wants to see it.
-                self.pane = pane;
-            }
-            Some(_) => self.say(Level::Info, "no further conversation"),
-            None => self.say(Level::Info, "no request has come in yet"),
-        }
-    }
-
-    /// Puts a conversation on the screen.
-    fn show(&mut self, id: ConversationId) {
-        if self.open == Some(id) {
-            self.pane = Pane::Transcript;
-            return;
-        }
-        let first_look = !self.transcripts.contains_key(&id);
-        self.open = Some(id);
-        self.pane = Pane::Transcript;
-        self.pager = None;
-        self.dialog = Dialog::None;
-        self.notice = None;
-        self.sync(id);
-        if first_look {
-            self.with_transcript(Transcript::show_new);
-        }
-        self.composer_of(id);
-        if !self.scratch.is_empty() && self.composer().is_empty() {
-            // What was typed before anybody asked is for whoever is answered first.
-            let scratch = std::mem::take(&mut self.scratch);
-            self.composers.insert(id, scratch);
-            self.keep_draft();
-        }
-    }
-
-    /// Brings the transcript of a conversation up to date, if it has been looked at.
-    fn sync(&mut self, id: ConversationId) {
-        let Some(conversation) = self.inbox.get(id) else {
-            return;
-        };
-        if self.open == Some(id) || self.transcripts.contains_key(&id) {
-            self.transcripts.entry(id).or_default().sync(conversation);
-        }
     }
 
     fn composer_mut(&mut self) -> &mut Composer {
@@ -721,7 +537,7 @@ impl App {
         if let (Some(drafts), Some(conversation), Some(composer)) =
             (&self.drafts, self.inbox.get(id), composer)
         {
-            drafts.save(&conversation.draft_key(), composer.text());
+            drafts.save(&conversation.draft_key(), composer.typed());
         }
     }
 
@@ -742,14 +558,4 @@ impl App {
 fn types(key: &KeyEvent) -> bool {
     let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
     matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(chords)
-}
-
-/// A one-line field that looks like the composer.
-impl Composer {
-    fn into_area(self) -> TextArea<'static> {
-        let mut field = composer::area(&self.text());
-        field.set_wrap_mode(tui_textarea::WrapMode::None);
-        field.move_cursor(tui_textarea::CursorMove::End);
-        field
-    }
 }

@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format;
-use super::text::Text;
+use super::text::{Text, one_line};
 use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
 use crate::inbox::{Delivery, Said, Words};
+
+/// Columns for the call that an output answers, where it has to be named.
+const CALL_WIDTH: u16 = 40;
 
 /// What a block is, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub struct Block {
 enum Origin {
     Item(Arc<Item>),
     Said(Said),
+    Note(String),
 }
 
 impl Block {
@@ -93,8 +97,8 @@ impl Block {
                 }
             }
             ItemBody::FunctionCall { arguments, .. } => {
-                if let Some((_, Some(workdir))) = command_of(arguments) {
-                    block.detail = format!("in {workdir}");
+                if let Some((_, others)) = command_of(arguments) {
+                    block.detail = others.join(" · ");
                 }
             }
             _ => {}
@@ -102,26 +106,24 @@ impl Block {
         block
     }
 
+    /// The same block, which names the call that it is the output of.
+    pub fn of_call(mut self, call: Option<&Item>) -> Self {
+        if let Some(call) = call {
+            let text = item_body(call);
+            let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
+            let between = if self.detail.is_empty() { "" } else { " · " };
+            self.detail = format!("{}{between}{call}", self.detail);
+        }
+        self
+    }
+
     /// The block of something that was said.
     pub fn of_said(said: &Said) -> Self {
         let (kind, label) = match &said.words {
-            Words::Item(OutputItem::Message { phase, .. }) => (
-                Kind::Assistant,
-                with_phase("assistant", Some(phase.as_str())),
-            ),
-            Words::Item(OutputItem::FunctionCall {
-                namespace, name, ..
-            }) => {
-                let namespace = namespace.iter().map(|space| format!("{space}."));
-                (Kind::Call, namespace.chain([name.clone()]).collect())
+            Words::Item(item) => kind_of(item),
+            Words::Live(_, phase) => {
+                (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
             }
-            Words::Item(OutputItem::LocalShellCall { .. }) => (Kind::Call, "local_shell".into()),
-            Words::Item(OutputItem::CustomToolCall { name, .. }) => (Kind::Call, name.clone()),
-            Words::Item(OutputItem::Reasoning { .. }) => (Kind::Assistant, "reasoning".into()),
-            Words::Live(_, phase) => (
-                Kind::Assistant,
-                with_phase("assistant", Some(phase.as_str())),
-            ),
             Words::Rejection(_) => (Kind::Assistant, "rejected".into()),
         };
         let mut block = Self::new(kind, label, Origin::Said(said.clone()));
@@ -133,6 +135,19 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
+        block.size = block.body().len();
+        block
+    }
+
+    /// The block of something that is going to be said.
+    pub fn of_output(item: &OutputItem) -> Self {
+        let (kind, label) = kind_of(item);
+        Self::new(kind, label, Origin::Note(output_body(item)))
+    }
+
+    /// A block of the program's own words.
+    pub fn of_note(label: &str, text: String) -> Self {
+        let mut block = Self::new(Kind::Other, label.into(), Origin::Note(text));
         block.size = block.body().len();
         block
     }
@@ -153,6 +168,11 @@ impl Block {
         }
     }
 
+    /// Whether it is the program's own words.
+    pub fn is_note(&self) -> bool {
+        matches!(self.origin, Origin::Note(_))
+    }
+
     /// Whether it is the block of this very item.
     pub fn is_of_item(&self, item: &Arc<Item>) -> bool {
         matches!(&self.origin, Origin::Item(own) if Arc::ptr_eq(own, item))
@@ -162,7 +182,15 @@ impl Block {
     pub fn is_of_said(&self, said: &Said) -> bool {
         match &self.origin {
             Origin::Said(own) => own.is_same(said) && own.state == said.state,
-            Origin::Item(_) => false,
+            Origin::Item(_) | Origin::Note(_) => false,
+        }
+    }
+
+    /// The item as it came, if it is one that came.
+    pub fn raw(&self) -> Option<&Value> {
+        match &self.origin {
+            Origin::Item(item) => Some(&item.raw),
+            Origin::Said(_) | Origin::Note(_) => None,
         }
     }
 
@@ -182,7 +210,7 @@ impl Block {
                     _ => None,
                 })
                 .unwrap_or_else(|| self.text().line(0)),
-            Origin::Said(_) => self.text().line(0),
+            Origin::Said(_) | Origin::Note(_) => self.text().line(0),
         }
     }
 
@@ -190,15 +218,36 @@ impl Block {
         match &self.origin {
             Origin::Item(item) => item_body(item),
             Origin::Said(said) => match &said.words {
-                Words::Item(OutputItem::Message { text, .. })
-                | Words::Live(text, _)
-                | Words::Rejection(text)
-                | Words::Item(OutputItem::CustomToolCall { input: text, .. })
-                | Words::Item(OutputItem::Reasoning { summary: text }) => text.clone(),
-                Words::Item(OutputItem::FunctionCall { arguments, .. }) => call_body(arguments),
-                Words::Item(OutputItem::LocalShellCall { command, .. }) => words_body(command),
+                Words::Item(item) => output_body(item),
+                Words::Live(text, _) | Words::Rejection(text) => text.clone(),
             },
+            Origin::Note(text) => text.clone(),
         }
+    }
+}
+
+fn kind_of(item: &OutputItem) -> (Kind, String) {
+    match item {
+        OutputItem::Message { phase, .. } => {
+            (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
+        }
+        OutputItem::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
+        OutputItem::FunctionCall { namespace, name, .. } => {
+            let namespace = namespace.iter().map(|space| format!("{space}."));
+            (Kind::Call, namespace.chain([name.clone()]).collect())
+        }
+        OutputItem::CustomToolCall { name, .. } => (Kind::Call, name.clone()),
+        OutputItem::LocalShellCall { .. } => (Kind::Call, "local_shell".into()),
+    }
+}
+
+fn output_body(item: &OutputItem) -> String {
+    match item {
+        OutputItem::Message { text, .. }
+        | OutputItem::CustomToolCall { input: text, .. }
+        | OutputItem::Reasoning { summary: text } => text.clone(),
+        OutputItem::FunctionCall { arguments, .. } => call_body(arguments),
+        OutputItem::LocalShellCall { command, .. } => words_body(command),
     }
 }
 
@@ -412,7 +461,7 @@ mod tests {
         let found = call(json!({"cmd": "ls -l", "workdir": "/tmp"}));
         assert_eq!(
             (found.text().as_str(), found.detail.as_str()),
-            ("$ ls -l", "in /tmp")
+            ("$ ls -l", "workdir /tmp")
         );
         assert_eq!(call(json!({"a": 1})).text().as_str(), "{\n  \"a\": 1\n}");
         let found = block(json!({"type": "function_call", "name": "f", "arguments": "{oops"}));

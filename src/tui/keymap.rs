@@ -231,14 +231,14 @@ mod tests {
 
     #[test]
     fn a_binding_replaces_the_defaults_of_its_action() {
-        let keymap = keymap(&[("newline", &["Alt+Shift+N"]), ("workdir", &[])]).expect("valid");
+        let keymap = keymap(&[("newline", &["Alt+Shift+N"]), ("options", &[])]).expect("valid");
         let key = |c| press(&keymap, KeyCode::Char(c), KeyModifiers::ALT);
         assert_eq!(key('N'), Some(Action::Newline));
         assert_eq!(key('n'), Some(Action::NextWaiting));
         assert_eq!(key('w'), None);
         let enter = press(&keymap, KeyCode::Enter, KeyModifiers::ALT);
         assert_eq!(enter, None);
-        assert_eq!(keymap.chord(Action::Workdir), None);
+        assert_eq!(keymap.chord(Action::Options), None);
     }
 
     #[test]

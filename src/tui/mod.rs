@@ -3,6 +3,8 @@
 //! - [`run`] is the loop, and the only place that waits
 //! - [`app`] is the state and what changes it; [`composer`], [`transcript`] and [`pager`] are the
 //!   parts of it that have a pane
+//! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list, [`search`] finds
+//!   in texts, [`clipboard`] copies
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
@@ -11,15 +13,20 @@
 pub mod action;
 pub mod app;
 pub mod block;
+pub mod clipboard;
 pub mod composer;
 pub mod editor;
+pub mod form;
 pub mod format;
 pub mod key_chord;
 pub mod keymap;
 pub mod pager;
+pub mod picker;
+mod picker_query;
 pub mod run;
 pub mod screen;
 pub mod scroll;
+pub mod search;
 pub mod text;
 pub mod transcript;
 pub mod view;

@@ -6,6 +6,7 @@ use super::keymap::Keymap;
 use super::scroll::{Position, Viewport};
 use super::text::Text;
 use crate::api::Tool;
+use crate::inbox::{Spread, Statistics};
 
 /// Which text a pager shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,10 @@ pub enum Topic {
     Help,
     /// The tools that the request offers.
     Tools,
-    /// The request as JSON.
+    /// The request, or the selected item, as JSON.
     Raw,
+    /// How the person does.
+    Statistics,
 }
 
 /// A text with a place in it.
@@ -47,7 +50,8 @@ impl Pager {
         match self.topic {
             Topic::Help => "help",
             Topic::Tools => "tools of this request",
-            Topic::Raw => "raw request",
+            Topic::Raw => "raw JSON",
+            Topic::Statistics => "statistics",
         }
     }
 
@@ -81,6 +85,8 @@ pub fn help(keymap: &Keymap) -> String {
          Send         the final answer; ends the response\n\
          Progress     a note that shows at once; the response stays open\n\
          Run command  a shell command for the agent to run (type ! first)\n\
+         Call tool    any tool that the request offers\n\
+         Think        a summary of your thoughts; the response stays open\n\
          Reject       ends the turn with an error in your words\n\n",
     );
     for (action, chords) in keymap.bindings() {
@@ -94,6 +100,30 @@ pub fn help(keymap: &Keymap) -> String {
     text.push_str("\nThe text area also knows the usual keys of readline: Ctrl+A, Ctrl+E, ");
     text.push_str("Ctrl+K, Ctrl+U, Ctrl+W, Ctrl+Y, Alt+B, Alt+F.");
     text
+}
+
+/// Numbers since the program was started.
+pub fn statistics(numbers: &Statistics) -> String {
+    let seconds = |spread: &Spread| match spread.mean() {
+        Some(mean) => format!("{mean:.1} s on average, {:.1} s at most", spread.longest),
+        None => "none yet".into(),
+    };
+    let speed = numbers.tokens_per_second();
+    let speed = speed.map_or("none yet".into(), |speed| format!("{speed:.2}"));
+    let (requests, answered) = (numbers.requests, numbers.answered);
+    let (gone, automatic) = (numbers.gone, numbers.automatic);
+    let (first, whole) = (seconds(&numbers.first), seconds(&numbers.whole));
+    let tokens = numbers.output_tokens;
+    format!(
+        "Requests               {requests}\n\
+         Answered by you        {answered}\n\
+         Client gone            {gone}\n\
+         Answered by themselves {automatic}\n\n\
+         Time to first token    {first}\n\
+         Time to the end        {whole}\n\n\
+         Tokens said            {tokens}\n\
+         Tokens per second      {speed}"
+    )
 }
 
 /// The tools with their parameters.

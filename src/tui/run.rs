@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::app::{App, Effect, Level};
-use super::composer::ReplyKind;
+use super::clipboard::osc52;
 use super::screen::Screen;
 use super::{editor, view};
 use crate::inbox::Event;
@@ -33,6 +33,8 @@ pub enum Exit {
 pub struct Options {
     /// Whether the title of the terminal tells how many wait.
     pub title: bool,
+    /// Whether the mouse does anything.
+    pub mouse: bool,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
 }
@@ -49,7 +51,7 @@ pub async fn run(
     options: &Options,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
-    let mut screen = Screen::enter()?;
+    let mut screen = Screen::enter(options.mouse)?;
     let mut keys = EventStream::new();
     loop {
         app.now = Timestamp::now();
@@ -73,7 +75,7 @@ pub async fn run(
                 app.on_event(event);
             }
             number = signals.next() => return Ok(Exit::Signal(number)),
-            () = next_tick(app) => {}
+            () = next_tick(app) => app.on_tick(),
         }
         // All that is there already is drawn once.
         while let Ok(event) = events.try_recv() {
@@ -86,6 +88,14 @@ pub async fn run(
                     if screen.bell().is_err() {
                         return Ok(Exit::TerminalGone);
                     }
+                }
+                Effect::Copy(text) => {
+                    let set = |name: &str| std::env::var_os(name).is_some();
+                    let copied = osc52(&text, set("TMUX"), set("STY"));
+                    if screen.write(&copied.sequence).is_err() {
+                        return Ok(Exit::TerminalGone);
+                    }
+                    app.say(Level::Info, copied.notice());
                 }
                 Effect::Redraw => screen.clear()?,
                 Effect::Suspend => {
@@ -139,12 +149,7 @@ fn released(keys: EventStream, screen: &mut Screen) -> EventStream {
 
 /// Lets the person edit the draft; returns the number of a signal that ends the program meanwhile.
 async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<u8> {
-    let composer = app.composer();
-    let suffix = match composer.kind {
-        ReplyKind::Command => ".sh",
-        _ => ".md",
-    };
-    let text = composer.text();
+    let (text, suffix) = app.composer().edited_text();
     let mut editing = std::pin::pin!(editor::edit(&text, suffix, &options.state_dir));
     let edited = loop {
         tokio::select! {
@@ -164,13 +169,10 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
     None
 }
 
-/// Waits until the screen tells another time than now.
+/// Waits until the screen tells something else by itself.
 async fn next_tick(app: &App) {
-    match app.seconds_to_tick() {
-        Some(seconds) => {
-            let past = Duration::from_nanos(app.now.subsec_nanosecond().unsigned_abs().into());
-            tokio::time::sleep(Duration::from_secs(seconds).saturating_sub(past)).await;
-        }
+    match app.next_tick() {
+        Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,
     }
 }

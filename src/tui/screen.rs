@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::style::{Colored, Print};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -31,23 +33,25 @@ const TITLE_LENGTH: usize = 80;
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     title: Option<String>,
+    mouse: bool,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes the terminal over, with the mouse if that is wanted.
     ///
     /// # Errors
     ///
     /// If there is no terminal or it cannot be set up; it is given back then.
-    pub fn enter() -> io::Result<Self> {
+    pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
-        take_over().inspect_err(|_| give_back())?;
+        take_over(mouse).inspect_err(|_| give_back())?;
         // A frame leaves in one piece, so that SSH does not show half of it.
         let out = BufWriter::with_capacity(64 * 1024, io::stdout());
         let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
         Ok(Self {
             terminal,
             title: None,
+            mouse,
         })
     }
 
@@ -106,6 +110,15 @@ impl Screen {
         execute!(self.terminal.backend_mut(), Print('\x07'))
     }
 
+    /// Writes a sequence that draws nothing, such as one for the clipboard.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn write(&mut self, sequence: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Print(sequence))
+    }
+
     /// Gives the terminal to somebody else for a while.
     pub fn leave(&mut self) {
         give_back();
@@ -117,7 +130,7 @@ impl Screen {
     ///
     /// If it cannot be set up any more.
     pub fn come_back(&mut self) -> io::Result<()> {
-        take_over()?;
+        take_over(self.mouse)?;
         self.title = None;
         self.clear()
     }
@@ -139,7 +152,7 @@ fn remove_colours(frame: &mut Frame) {
     }
 }
 
-fn take_over() -> io::Result<()> {
+fn take_over(mouse: bool) -> io::Result<()> {
     *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
     enable_raw_mode()?;
     execute!(
@@ -147,7 +160,11 @@ fn take_over() -> io::Result<()> {
         Print(SAVE_TITLE),
         EnterAlternateScreen,
         EnableBracketedPaste
-    )
+    )?;
+    if mouse {
+        execute!(io::stdout(), EnableMouseCapture)?;
+    }
+    Ok(())
 }
 
 /// Puts the terminal back as it was. Errors have nobody left to hear them; doing it twice does
@@ -161,6 +178,7 @@ fn give_back() {
         let _ = execute!(
             io::stdout(),
             EndSynchronizedUpdate,
+            DisableMouseCapture,
             DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show,

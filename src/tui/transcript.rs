@@ -1,9 +1,13 @@
 //! The transcript of a conversation: its blocks, which of them are folded, and which part of them
 //! is on the screen.
 
+use std::sync::Arc;
+
 use super::block::Block;
 use super::scroll::{Position, Source, Viewport};
-use super::text::row_count;
+use super::search::Place;
+use super::text::{Text, row_count};
+use crate::api::Item;
 use crate::inbox::Conversation;
 
 /// Columns left of the text, for the marks of what is new, selected or folded.
@@ -30,6 +34,10 @@ enum Goal {
     Bottom,
     /// The header of a block.
     Block(usize),
+    /// A block at the top of the screen.
+    Top(usize),
+    /// A line of a block.
+    Line(usize, usize),
 }
 
 /// A line of a block, as the transcript counts them.
@@ -54,10 +62,20 @@ impl Transcript {
         let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
         let new_from = conversation.new_from();
         for (index, item) in conversation.items().iter().enumerate() {
+            if index == new_from && conversation.is_continued() && !conversation.changes().is_empty() {
+                let mut note = Block::of_note("changed", conversation.changes().join("\n"));
+                (note.is_new, note.divider) = (true, Some("new"));
+                self.blocks.push(note);
+            }
+            while old.next_if(Block::is_note).is_some() {}
             let same = old.next_if(|block| block.is_of_item(item));
-            let mut block = same.unwrap_or_else(|| Block::of_item(item, conversation.seen(index)));
+            let mut block = same.unwrap_or_else(|| {
+                let call = call_of(conversation.items(), index);
+                Block::of_item(item, conversation.seen(index)).of_call(call)
+            });
             block.is_new = conversation.is_continued() && index >= new_from;
-            block.divider = (block.is_new && index == new_from).then_some("new");
+            let is_first = block.is_new && index == new_from;
+            block.divider = (is_first && conversation.changes().is_empty()).then_some("new");
             self.blocks.push(block);
         }
         for said in conversation.said() {
@@ -79,6 +97,58 @@ impl Transcript {
     /// The block that is selected.
     pub fn selected(&self) -> Option<usize> {
         self.selected
+    }
+
+    /// The block that is selected.
+    pub fn selected_block(&self) -> Option<&Block> {
+        self.blocks.get(self.selected?)
+    }
+
+    /// The block that a command without a name for one means: the selected one, else the last.
+    pub fn block_at_hand(&self) -> Option<&Block> {
+        self.selected_block().or(self.blocks.last())
+    }
+
+    /// The last fenced code block of the selected block; without one, the last of all.
+    pub fn code_at_hand(&self) -> Option<String> {
+        match self.selected_block() {
+            Some(block) => last_code(block.text()),
+            None => self.blocks.iter().rev().find_map(|block| last_code(block.text())),
+        }
+    }
+
+    /// Where the text on the screen begins.
+    pub fn place_at_top(&self) -> Place {
+        let top = self.viewport.top;
+        let byte = match (self.blocks.get(top.block), self.line(top.block, top.line)) {
+            (Some(block), Line::Text(line)) => block.text().start(line),
+            _ => 0,
+        };
+        Place { block: top.block, byte }
+    }
+
+    /// Shows the line of a block in which a byte of its text is, and selects the block.
+    pub fn show_match(&mut self, index: usize, byte: usize) {
+        let lead = self.lead(index);
+        if let Some(block) = self.blocks.get_mut(index) {
+            block.folded = false;
+            self.selected = Some(index);
+            self.goal = Some(Goal::Line(index, lead + 1 + block.text().line_at(byte)));
+        }
+    }
+
+    /// Goes to the next prompt below the top of the screen, or the previous one above it.
+    pub fn go_to_prompt(&mut self, forward: bool) {
+        let at = self.selected.unwrap_or(self.viewport.top.block);
+        let is_prompt = |index: &usize| self.blocks[*index].kind == super::block::Kind::Prompt;
+        let found = match forward {
+            true => (at + 1..self.blocks.len()).find(is_prompt),
+            false => (0..at.min(self.blocks.len())).rev().find(is_prompt),
+        };
+        if let Some(index) = found {
+            self.selected = Some(index);
+            self.goal = Some(Goal::Top(index));
+        }
     }
 
     /// Shows what is new from its beginning, at the next layout.
@@ -110,6 +180,14 @@ impl Transcript {
             Some(Goal::New) => {
                 let at = Position::new(self.first_new(), 0);
                 viewport.show(at, &*self, text_width, height);
+            }
+            Some(Goal::Top(index)) => {
+                viewport.show(Position::new(index, self.lead(index)), &*self, text_width, height);
+            }
+            Some(Goal::Line(index, line)) => {
+                viewport.show(Position::new(index, line), &*self, text_width, height);
+                // With some of what is above it, but not where that is nowhere near.
+                viewport.scroll(&*self, text_width, height, -i64::from(height / 3));
             }
             Some(Goal::Block(index)) => self.reveal(&mut viewport, index, text_width),
         }
@@ -167,6 +245,14 @@ impl Transcript {
         };
         self.selected = Some(next);
         self.goal = Some(Goal::Block(next));
+    }
+
+    /// Selects a block that was clicked; its header folds it when it is selected already.
+    pub fn click(&mut self, index: usize, is_header: bool) {
+        if is_header && self.selected == Some(index) {
+            self.toggle_fold();
+        }
+        self.selected = Some(index);
     }
 
     /// Selects nothing; says whether something was selected.
@@ -247,6 +333,29 @@ impl Source for Transcript {
             _ => 1,
         }
     }
+}
+
+/// The call that an output answers, if it is not right above it, where anybody would look.
+fn call_of(items: &[Arc<Item>], output: usize) -> Option<&Item> {
+    /// Parallel calls come together; nobody looks further.
+    const NEAR: usize = 64;
+    let id = items.get(output)?.output_of()?;
+    let start = output.saturating_sub(NEAR);
+    let near = &items[start..output];
+    let at = near.iter().rposition(|item| item.call_id() == Some(id))?;
+    (at + 1 < near.len()).then(|| near[at].as_ref())
+}
+
+/// The inside of the last fenced code block of a text.
+fn last_code(text: &Text) -> Option<String> {
+    let is_fence = |line: &usize| {
+        let line = text.line(*line).trim_start();
+        line.starts_with("```") || line.starts_with("~~~")
+    };
+    let mut fences = (0..text.len()).rev().filter(is_fence);
+    let (end, start) = (fences.next()?, fences.next()?);
+    let lines: Vec<&str> = (start + 1..end).map(|line| text.line(line)).collect();
+    Some(lines.join("\n"))
 }
 
 /// Columns for text in a pane of this width.

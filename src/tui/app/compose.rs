@@ -61,9 +61,9 @@ impl App {
         let reply = match kind {
             ReplyKind::Reject => self.rejection()?,
             _ if self.composer().live => self.end_of_live(kind, insists)?,
-            _ => self.collected(kind, insists)?,
+            _ => self.collected(insists)?,
         };
-        let typed = self.typed();
+        let typed = self.composer().typed();
         let ends = reply.ends();
         self.inbox
             .reply(id, reply, &typed, self.now)
@@ -103,7 +103,7 @@ impl App {
     }
 
     /// The parts and what is in the composer, as one reply.
-    fn collected(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
+    fn collected(&mut self, insists: bool) -> Result<Reply, Problem> {
         let parts = self.composer().parts.iter();
         let mut items: Vec<OutputItem> = parts.map(|part| part.item.clone()).collect();
         match self.current_item(insists) {
@@ -114,7 +114,11 @@ impl App {
             Ok(None) => {}
             Err(problem) => return Err(problem),
         }
-        let ends = kind == ReplyKind::Send || items.iter().any(OutputItem::is_call);
+        let is_answer = |item: &OutputItem| match item {
+            OutputItem::Message { phase, .. } => *phase == Phase::FinalAnswer,
+            item => item.is_call(),
+        };
+        let ends = items.iter().any(is_answer);
         if let (false, Some(broken)) = (insists, self.broken(&items, ends)) {
             return Err(Problem::soft(broken));
         }
@@ -127,7 +131,7 @@ impl App {
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
     fn end_of_live(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
         if !matches!(kind, ReplyKind::Send | ReplyKind::Progress) || !self.composer().parts.is_empty() {
-            return self.collected(kind, insists);
+            return self.collected(insists);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
         let began = self.conversation().is_some_and(Conversation::is_live);
@@ -135,7 +139,7 @@ impl App {
             return Err(Problem::hard("nothing to send: type something first"));
         }
         if !began {
-            return self.collected(kind, insists);
+            return self.collected(insists);
         }
         if !text.is_empty() {
             self.send_live(&text)?;
@@ -253,18 +257,6 @@ impl App {
         None
     }
 
-    /// All that was typed for the reply, as one text.
-    fn typed(&self) -> String {
-        let composer = self.composer();
-        let parts = composer.parts.iter().map(|part| part.typed.clone());
-        let current = match (&composer.call, composer.kind) {
-            (Some(call), ReplyKind::Tool) => call.text(),
-            _ => composer.text(),
-        };
-        let texts: Vec<String> = parts.chain([current]).filter(|text| !text.is_empty()).collect();
-        texts.join("\n")
-    }
-
     /// Puts what is in the composer behind the parts collected so far.
     pub(super) fn add_part(&mut self) {
         let insists = std::mem::take(&mut self.insists);
@@ -286,6 +278,8 @@ impl App {
                     },
                 };
                 composer.clear_current();
+                // The next part is of any kind, and `!` means a command again.
+                composer.kind = ReplyKind::Send;
                 composer.parts.push(part);
                 let count = composer.parts.len();
                 self.keep_draft();

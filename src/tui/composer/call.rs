@@ -123,17 +123,40 @@ impl Call {
     /// What the editor holds, as text.
     pub fn text(&self) -> String {
         match &self.editor {
-            Editor::Form(form) => pretty(&form.to_json()),
+            Editor::Form(form) => form.to_pretty_json(),
             Editor::Text(area) => area.lines().join("\n"),
         }
     }
 
     /// Replaces what the editor holds; arguments that are not JSON are shown as the text they are.
     pub fn set_text(&mut self, text: &str) {
-        if let (Editor::Form(form), Ok(value)) = (&mut self.editor, serde_json::from_str(text)) {
-            form.set_value(&value);
-        } else {
-            self.editor = Editor::text(text);
+        if let Editor::Form(form) = &mut self.editor
+            && form.set_json(text).is_ok()
+        {
+            return;
+        }
+        self.editor = Editor::text(text);
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.editor {
+            Editor::Form(form) => {
+                form.paste(text);
+            }
+            Editor::Text(area) => {
+                area.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
+            }
+        }
+    }
+
+    /// Takes the last change back, or does it again; says whether there was one.
+    pub fn undo(&mut self, redo: bool) -> bool {
+        match (&mut self.editor, redo) {
+            (Editor::Form(form), false) => form.undo(),
+            (Editor::Form(form), true) => form.redo(),
+            (Editor::Text(area), false) => area.undo(),
+            (Editor::Text(area), true) => area.redo(),
         }
     }
 
@@ -147,11 +170,11 @@ impl Call {
             return Err(format!("{} takes plain text", self.title()));
         };
         self.editor = match &self.editor {
-            Editor::Form(form) => Editor::text(&pretty(&form.to_json())),
+            Editor::Form(form) => Editor::text(&form.to_pretty_json()),
             Editor::Text(_) => {
-                let value: Value = serde_json::from_str(&self.text())
-                    .map_err(|error| format!("not JSON yet: {error}"))?;
-                Editor::Form(Box::new(Form::with_value(schema, &value)))
+                let mut form = Form::new(schema);
+                form.set_json(&self.text()).map_err(|error| error.to_string())?;
+                Editor::Form(Box::new(form))
             }
         };
         Ok(())
@@ -164,8 +187,10 @@ impl Call {
         }
         match (&mut self.editor, &self.target) {
             (Editor::Form(form), _) => {
-                let errors = form.validate();
-                errors.first().map(ToString::to_string)
+                if form.check() {
+                    return None;
+                }
+                form.validate().first().map(ToString::to_string)
             }
             (Editor::Text(area), Target::Function { schema, .. }) => {
                 let text = area.lines().join("\n");
@@ -199,7 +224,7 @@ impl Call {
                 namespace: namespace.clone(),
                 name: name.clone(),
                 arguments: match &self.editor {
-                    Editor::Form(form) => form.to_json().to_string(),
+                    Editor::Form(form) => form.to_json(),
                     Editor::Text(_) => compact(&self.text()),
                 },
             },
@@ -218,11 +243,6 @@ impl Editor {
     fn text(text: &str) -> Self {
         Self::Text(Box::new(area(text)))
     }
-}
-
-fn pretty(value: &Value) -> String {
-    // Writing a value that was built here cannot fail; the short form is there all the same.
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// The same JSON without its line breaks; what is no JSON stays as it is.

@@ -1,4 +1,5 @@
-//! The composer: the kinds of reply, and the text area under them.
+//! The composer: the parts collected, the kinds of reply, and under them the text area, or what
+//! stands in its place: a form, a list, a search.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -9,7 +10,8 @@ use tui_textarea::{DataCursor, TextArea};
 use super::style;
 use crate::inbox::Conversation;
 use crate::tui::app::{App, Dialog};
-use crate::tui::composer::ReplyKind;
+use crate::tui::block::Block;
+use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
 use crate::tui::text::{columns, one_line};
 
 /// Where the composer is.
@@ -21,48 +23,137 @@ pub(super) enum Place {
     Beside,
 }
 
-/// Rows that the composer takes under the transcript: the kinds, and the text up to a third of
-/// the pane.
+/// Rows for the parts that are collected; more of them scroll.
+const MOST_PARTS: usize = 5;
+
+/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
+/// a list up to half of it.
 pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
-    let rows = app.composer().rows(width.saturating_sub(2));
-    let most = (height / 3).max(1);
-    1 + u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, most)
+    let composer = app.composer();
+    let (rows, most) = match (&app.dialog, &composer.call) {
+        (Dialog::Picker(_, picker), _) => (picker.counts().1 + 1, height / 2),
+        (Dialog::Options(form), _) => (form.lines(), height / 2),
+        (Dialog::Find(_), _) => (1, 1),
+        (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
+            Editor::Form(form) => (form.lines(), height / 2),
+            Editor::Text(area) => (area.lines().len() + 1, height / 2),
+        },
+        _ => (composer.rows(width.saturating_sub(2)), height / 3),
+    };
+    let rows = u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, most.max(1));
+    rows + 1 + extra(app)
+}
+
+/// Rows above the kinds of reply.
+fn extra(app: &App) -> u16 {
+    let parts = app.composer().parts.len().min(MOST_PARTS);
+    u16::try_from(parts).unwrap_or(0) + u16::from(!asks(app).is_empty())
+}
+
+/// What the request asks of the answer, in one line; empty if it leaves everything free.
+fn asks(app: &App) -> String {
+    let waiting = app.conversation().filter(|conversation| conversation.is_waiting());
+    let asked = waiting.map(|conversation| conversation.request().constraints());
+    asked.unwrap_or_default().join(" · ")
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
 pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
-    let [kinds, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    if let Dialog::Workdir(field) = &app.dialog {
-        draw_workdir(frame, field, kinds);
-        draw_text(frame, app, rest, false);
-        return;
-    }
+    let above = extra(app).min(area.height.saturating_sub(2));
+    let [above, kinds, rest] = Layout::vertical([
+        Constraint::Length(above),
+        Constraint::Length(1),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    draw_above(frame, app, above);
     draw_kinds(frame, app, kinds);
-    let mut text = rest;
+    let mut body = rest;
     if place == Place::Beside {
         // Words that help are worth a line where there is room.
         let [about, below] =
             Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
         let words = one_line(&target(app), about.width.saturating_sub(2));
-        let words = Line::styled(format!(" {words}"), style::dim());
-        frame.render_widget(words, about);
-        text = below;
+        frame.render_widget(Line::styled(format!(" {words}"), style::dim()), about);
+        body = below;
     }
-    draw_text(frame, app, text, !matches!(app.dialog, Dialog::Quit));
+    let composer = app.composer();
+    let cursor = match (&app.dialog, &composer.call) {
+        (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), body),
+        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), body, true),
+        (Dialog::Find(finder), _) => {
+            let words = "find: ";
+            let width = u16::try_from(columns(words)).unwrap_or(0);
+            let [label, rest] =
+                Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(body);
+            frame.render_widget(Line::styled(words, style::strong()), label);
+            draw_area(frame, &finder.field, rest)
+        }
+        (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
+            Editor::Form(form) => form.draw(frame.buffer_mut(), body, true),
+            Editor::Text(area) => draw_area(frame, area, body),
+        },
+        _ => draw_text(frame, app, body),
+    };
+    let has_cursor = !matches!(app.dialog, Dialog::Quit | Dialog::Parts(_));
+    if let Some(cursor) = cursor.filter(|_| has_cursor) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Draws what the request asks, and the parts collected so far.
+fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
+    let mut rows = area.rows();
+    let asks = asks(app);
+    if !asks.is_empty()
+        && let Some(row) = rows.next()
+    {
+        let words = one_line(&format!("asked for: {asks}"), area.width.saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {words}"), style::waiting()), row);
+    }
+    let selected = match app.dialog {
+        Dialog::Parts(selected) => Some(selected),
+        _ => None,
+    };
+    let parts = &app.composer().parts;
+    let first = selected.unwrap_or(parts.len()).saturating_sub(MOST_PARTS - 1);
+    let first = first.min(parts.len().saturating_sub(MOST_PARTS));
+    for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
+        let mark = if selected == Some(index) { "┃" } else { " " };
+        let words = part_line(part, index, area.width.saturating_sub(2));
+        let style = match selected == Some(index) {
+            true => style::bar(),
+            false => style::dim(),
+        };
+        let line = Line::from(vec![
+            Span::styled(mark, style::strong()),
+            Span::styled(words, style),
+        ]);
+        frame.render_widget(line, row);
+    }
+}
+
+/// A part in one line: its number, what it is, and how it begins.
+fn part_line(part: &Part, index: usize, width: u16) -> String {
+    let block = Block::of_output(&part.item);
+    let text = block.text().line(0);
+    one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
 fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
-    let chosen = app.composer().kind;
-    let mut spans = vec![Span::styled("─", style::rule())];
-    for kind in ReplyKind::ALL {
-        let label = kind.label();
-        spans.push(match (kind == chosen, app.unavailable(kind)) {
+    let composer = app.composer();
+    let labels = ReplyKind::ALL.map(|kind| {
+        let live = composer.live && matches!(kind, ReplyKind::Send | ReplyKind::Progress);
+        let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
+        match (kind == composer.kind, app.unavailable(kind)) {
             (true, None) => Span::styled(format!("[{label}]"), style::bar()),
             (true, Some(_)) => Span::styled(format!("[{label}]"), style::bad()),
             (false, None) => Span::raw(format!(" {label} ")),
             (false, Some(_)) => Span::styled(format!("({label})"), style::dim()),
-        });
-    }
+        }
+    });
+    let mut spans = vec![Span::styled("─", style::rule())];
+    spans.extend(around(labels, composer.kind, usize::from(area.width).saturating_sub(2)));
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
     let target = match left {
@@ -81,6 +172,35 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
+/// As many kinds as fit, the chosen one among them, and marks where there are more.
+fn around(
+    labels: [Span<'static>; ReplyKind::ALL.len()],
+    chosen: ReplyKind,
+    width: usize,
+) -> Vec<Span<'static>> {
+    let widths = labels.each_ref().map(|label| columns(&label.content));
+    let at = ReplyKind::ALL.iter().position(|kind| *kind == chosen).unwrap_or(0);
+    let (mut first, mut last) = (0, labels.len() - 1);
+    // From both ends, the one that is further from what is chosen first.
+    while first < last && widths[first..=last].iter().sum::<usize>() + 2 > width {
+        if last - at >= at - first {
+            last -= 1;
+        } else {
+            first += 1;
+        }
+    }
+    let is_whole = last - first + 1 == labels.len();
+    let mut spans = Vec::new();
+    if first > 0 {
+        spans.push(Span::styled("‹", style::dim()));
+    }
+    spans.extend(labels.iter().take(last + 1).skip(first).cloned());
+    if !is_whole && last + 1 < labels.len() {
+        spans.push(Span::styled("›", style::dim()));
+    }
+    spans
+}
+
 /// What the reply becomes, or why it cannot be sent.
 fn target(app: &App) -> String {
     let composer = app.composer();
@@ -92,21 +212,29 @@ fn target(app: &App) -> String {
     }
     match composer.kind {
         ReplyKind::Send | ReplyKind::Reject => "ends the response".into(),
-        ReplyKind::Progress => "the response stays open".into(),
+        ReplyKind::Progress | ReplyKind::Think => "the response stays open".into(),
+        ReplyKind::Tool => match &composer.call {
+            Some(call) => call.summary(),
+            None => "type part of its name".into(),
+        },
         ReplyKind::Command => {
             let shell = conversation.shell();
-            let name = shell
-                .map(|shell| shell.name().to_owned())
-                .unwrap_or_default();
-            match composer.workdir.as_str() {
-                "" => name,
-                workdir => format!("{name} in {workdir}"),
-            }
+            let name = shell.map(|shell| shell.name().to_owned()).unwrap_or_default();
+            name + &options(composer)
         }
     }
 }
 
-fn draw_text(frame: &mut Frame, app: &App, area: Rect, has_cursor: bool) {
+/// The options of a command, as far as they are set.
+fn options(composer: &Composer) -> String {
+    let options = composer.options.iter().map(|(name, value)| match value {
+        serde_json::Value::String(text) => format!(" · {name} {text}"),
+        value => format!(" · {name} {value}"),
+    });
+    options.collect()
+}
+
+fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
     let composer = app.composer();
     let [prompt, rest] =
         Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(area);
@@ -115,36 +243,24 @@ fn draw_text(frame: &mut Frame, app: &App, area: Rect, has_cursor: bool) {
         _ => "> ",
     };
     frame.render_widget(Line::styled(mark, style::strong()), prompt);
-    if composer.is_empty() {
-        let waits = app.conversation().is_some_and(Conversation::is_waiting);
-        let words = match waits {
-            true => composer.kind.placeholder(),
-            false => "Nobody waits; what you type is kept",
-        };
-        let words = one_line(words, rest.width);
-        frame.render_widget(Paragraph::new(words).style(style::dim()), rest);
-        if has_cursor {
-            frame.set_cursor_position(rest.as_position());
-        }
-        return;
+    if !composer.is_empty() {
+        return draw_area(frame, composer.area(), rest);
     }
-    draw_area(frame, composer.area(), rest, has_cursor);
+    let waits = app.conversation().is_some_and(Conversation::is_waiting);
+    let words = match waits {
+        true => composer.kind.placeholder(),
+        false => "Nobody waits; what you type is kept",
+    };
+    let words = one_line(words, rest.width);
+    frame.render_widget(Paragraph::new(words).style(style::dim()), rest);
+    (!rest.is_empty()).then(|| rest.as_position())
 }
 
-fn draw_workdir(frame: &mut Frame, field: &TextArea<'static>, area: Rect) {
-    let words = "─ working directory: ";
-    let width = u16::try_from(columns(words)).unwrap_or(0);
-    let [label, rest] =
-        Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Line::styled(words, style::strong()), label);
-    draw_area(frame, field, rest, true);
-}
-
-/// Draws a text area and puts the terminal's cursor where its own is.
-fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect, has_cursor: bool) {
+/// Draws a text area; returns where its cursor is.
+fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option<Position> {
     frame.render_widget(field, area);
-    if !has_cursor || area.is_empty() {
-        return;
+    if area.is_empty() {
+        return None;
     }
     let cursor = field.screen_cursor();
     let (top, left) = field.scroll_offset();
@@ -152,10 +268,10 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect, has_curso
         let at = u16::try_from(at).unwrap_or(u16::MAX).saturating_sub(first);
         start.saturating_add(at).min(end.saturating_sub(1))
     };
-    frame.set_cursor_position(Position {
+    Some(Position {
         x: place(cursor_column(field, cursor.row), left, area.x, area.right()),
         y: place(cursor.row, top, area.y, area.bottom()),
-    });
+    })
 }
 
 /// The column of the cursor in its row. The text area counts the characters of an emoji that is

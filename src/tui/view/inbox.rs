@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::{status, style};
 use crate::api::OutputItem;
-use crate::inbox::{Conversation, Said, Status, Words};
+use crate::inbox::{Conversation, ConversationId, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::block::Block;
 use crate::tui::text::{columns, one_line};
@@ -15,8 +15,8 @@ use crate::tui::text::{columns, one_line};
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
 
-/// Draws the part of the list around the open conversation.
-pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
+/// Draws the part of the list around the open conversation; returns whose rows are where.
+pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, ConversationId)> {
     let waiting = match app.inbox.waiting() {
         0 => String::new(),
         waiting => format!("{waiting} waiting"),
@@ -30,8 +30,14 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
     let open = app.open.and_then(|id| app.inbox.position(id)).unwrap_or(0);
     let first = open.saturating_sub(fits.saturating_sub(1));
+    let mut hits = Vec::new();
+    let rows = u16::try_from(ROWS).unwrap_or(1);
+    let mut y = area.y.saturating_add(1);
     for conversation in all.iter().skip(first).take(fits) {
         lines.extend(entry(conversation, app, area.width));
+        let place = Rect { y, height: rows, ..area };
+        hits.push((place, conversation.id));
+        y = y.saturating_add(rows);
     }
     if all.is_empty() {
         lines.push(Line::styled(" nothing yet", style::dim()));
@@ -39,6 +45,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }
+    hits
 }
 
 fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; ROWS] {

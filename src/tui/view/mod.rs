@@ -5,8 +5,9 @@
 
 mod composer;
 mod inbox;
+mod picker;
 mod status;
-mod style;
+pub(super) mod style;
 mod transcript;
 
 use ratatui::Frame;
@@ -14,7 +15,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders};
 
-use super::app::{App, Pane};
+use super::app::{App, Hits, Pane};
 
 /// Columns from which the inbox has a place of its own.
 const TWO_COLUMNS: u16 = 96;
@@ -32,6 +33,7 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
         frame.render_widget(Line::raw(words), area);
         return;
     }
+    app.hits = Hits::default();
     let [body, status] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
     status::draw(frame, app, status);
     let body = match body.width {
@@ -41,7 +43,7 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
             let [list, rest] =
                 Layout::horizontal([Constraint::Length(column), Constraint::Min(0)]).areas(body);
             let inner = border(frame, list);
-            inbox::draw(frame, app, inner);
+            app.hits.inbox = inbox::draw(frame, app, inner);
             rest
         }
     };
@@ -57,7 +59,7 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
     let [top, bottom] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
     if area.width < TWO_COLUMNS && app.pane == Pane::Inbox {
-        inbox::draw(frame, app, top);
+        app.hits.inbox = inbox::draw(frame, app, top);
     } else {
         main_pane(frame, app, top);
     }

@@ -64,9 +64,25 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
     let mut hints: Vec<Option<String>> = Vec::new();
     match &app.dialog {
         Dialog::Quit => return vec!["y quit".into(), "n stay".into()],
-        Dialog::Workdir(_) => {
-            hints.push(hint(Action::Submit, "set"));
+        Dialog::Picker(..) => {
+            hints.push(Some("Enter choose".into()));
+            hints.push(Some("Esc leave it".into()));
+        }
+        Dialog::Options(_) => {
+            hints.push(hint(Action::Options, "set"));
             hints.push(hint(Action::Cancel, "leave it"));
+            hints.push(Some("Down next field".into()));
+        }
+        Dialog::Parts(_) => {
+            hints.push(Some("Enter edit".into()));
+            hints.push(Some("d remove".into()));
+            hints.push(Some("K J move".into()));
+            hints.push(hint(Action::Cancel, "back"));
+        }
+        Dialog::Find(_) => {
+            hints.push(hint(Action::Submit, "next"));
+            hints.push(Some("Up previous".into()));
+            hints.push(hint(Action::Cancel, "close"));
         }
         Dialog::None => {
             let composer = app.composer();
@@ -82,13 +98,17 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
                 hints.push(hint(Action::Submit, composer.kind.verb()));
                 hints.push(hint(Action::NextKind, "kind"));
             }
+            if waits && composer.kind == ReplyKind::Tool && composer.call.is_some() {
+                hints.push(hint(Action::ToggleForm, "form/JSON"));
+                hints.push(hint(Action::Cancel, "leave it"));
+            }
             let others = app.inbox.waiting() > usize::from(waits);
             if others {
                 hints.push(hint(Action::NextWaiting, "next waiting"));
             }
             if waits {
                 if composer.kind == ReplyKind::Command {
-                    hints.push(hint(Action::Workdir, "directory"));
+                    hints.push(hint(Action::Options, "options"));
                 }
                 hints.push(hint(Action::Newline, "newline"));
             }

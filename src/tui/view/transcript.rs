@@ -24,6 +24,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     };
     let width = text_width(area.width);
     let mut wrapped = Wrapped::default();
+    let mut hits = Vec::new();
     for (position, row) in transcript.visible().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
             continue;
@@ -53,6 +54,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 (" ", vec![Span::styled(text, style)])
             }
         };
+        hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
             (true, _) => Span::styled("┃", style::strong()),
@@ -74,6 +76,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         };
         frame.render_widget(Row::styled(words, style::bar()), corner);
     }
+    app.hits.transcript = hits;
 }
 
 /// Only what agents put in is marked when it is open: there it tells that it can be folded again.

@@ -2,74 +2,47 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
+use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::text::row_count;
+use crate::api::OutputItem;
 
-/// The kinds of reply, in the order in which they are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ReplyKind {
-    /// The final answer, which ends the response.
-    #[default]
-    Send,
-    /// A note; the response stays open.
-    Progress,
-    /// A shell command for the agent to run.
-    Command,
-    /// An error in the person's words, which ends the turn.
-    Reject,
-}
+mod call;
+mod kind;
 
-impl ReplyKind {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Send, Self::Progress, Self::Command, Self::Reject];
-
-    /// The name on the screen.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Send => "Send",
-            Self::Progress => "Progress",
-            Self::Command => "Run command",
-            Self::Reject => "Reject",
-        }
-    }
-
-    /// What Enter does with this kind, in a word or two.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Progress => "send note",
-            Self::Command => "run",
-            Self::Reject => "reject",
-        }
-    }
-
-    /// What to type.
-    pub fn placeholder(self) -> &'static str {
-        match self {
-            Self::Send => "The final answer",
-            Self::Progress => "A note on what you are doing",
-            Self::Command => "A shell command for the agent to run",
-            Self::Reject => "Why you will not do this",
-        }
-    }
-
-    /// The next kind, or the previous one.
-    pub fn step(self, forward: bool) -> Self {
-        let count = Self::ALL.len();
-        let at = Self::ALL.iter().position(|kind| *kind == self).unwrap_or(0);
-        Self::ALL[(at + if forward { 1 } else { count - 1 }) % count]
-    }
-}
+pub use call::{Call, Editor};
+pub use kind::ReplyKind;
 
 /// A draft with its kind. Every conversation has its own.
 #[derive(Debug)]
 pub struct Composer {
     /// The chosen kind of reply.
     pub kind: ReplyKind,
-    /// Where the next command is to run; where the agent likes if empty.
-    pub workdir: String,
+    /// What the next command is given besides the command line: directory, escalation, timeouts.
+    pub options: Map<String, Value>,
+    /// The call that is being put together.
+    pub call: Option<Call>,
+    /// What is collected already, to be sent together.
+    pub parts: Vec<Part>,
+    /// Whether lines leave as soon as they are complete.
+    pub live: bool,
     area: TextArea<'static>,
+}
+
+/// One part of a reply of several.
+#[derive(Debug)]
+pub struct Part {
+    /// What it becomes.
+    pub item: OutputItem,
+    /// How it was composed, to change it again.
+    pub kind: ReplyKind,
+    /// As it was typed.
+    pub typed: String,
+    /// The options of a command.
+    pub options: Map<String, Value>,
+    /// The call, if it is one.
+    pub call: Option<Call>,
 }
 
 impl Default for Composer {
@@ -83,7 +56,10 @@ impl Composer {
     pub fn new(text: &str) -> Self {
         let mut composer = Self {
             kind: ReplyKind::default(),
-            workdir: String::new(),
+            options: Map::new(),
+            call: None,
+            parts: Vec::new(),
+            live: false,
             area: area(text),
         };
         composer.area.move_cursor(CursorMove::Bottom);
@@ -99,6 +75,60 @@ impl Composer {
     /// Whether there is no text at all.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
+    }
+
+    /// Whether the person has begun nothing here: no text, no call, no parts.
+    pub fn is_idle(&self) -> bool {
+        self.is_empty() && self.call.is_none() && self.parts.is_empty()
+    }
+
+    /// The call that has the keys, if that is what is being composed.
+    pub fn open_call(&mut self) -> Option<&mut Call> {
+        self.call.as_mut().filter(|_| self.kind == ReplyKind::Tool)
+    }
+
+    /// What the editor of the person gets: the call's text, or the draft.
+    pub fn edited_text(&self) -> (String, &'static str) {
+        match &self.call {
+            Some(call) if self.kind == ReplyKind::Tool => (call.text(), call.suffix()),
+            _ => (self.text(), self.kind.suffix()),
+        }
+    }
+
+    /// All that was typed for the reply, as one text: the parts, the draft and the call.
+    pub fn typed(&self) -> String {
+        let parts = self.parts.iter().map(|part| match &part.call {
+            Some(call) => call.text(),
+            None => part.typed.clone(),
+        });
+        let call = self.call.as_ref().map(Call::text);
+        let texts = parts.chain([self.text()]).chain(call);
+        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        texts.join("\n")
+    }
+
+    /// Forgets what was composed, because it became a part or was sent.
+    pub fn clear_current(&mut self) {
+        if self.kind == ReplyKind::Tool {
+            self.call = None;
+        } else {
+            self.clear();
+        }
+        self.options.clear();
+    }
+
+    /// Takes a part out of the collection to change it.
+    pub fn take_back(&mut self, index: usize) {
+        if index >= self.parts.len() {
+            return;
+        }
+        let part = self.parts.remove(index);
+        self.kind = part.kind;
+        self.options = part.options;
+        match part.call {
+            Some(call) => self.call = Some(call),
+            None => self.replace(&part.typed),
+        }
     }
 
     /// The text area, to draw it.
@@ -138,6 +168,13 @@ impl Composer {
         self.replace("");
     }
 
+    /// The text that is selected, which is selected no longer.
+    pub fn take_selection(&mut self) -> Option<String> {
+        self.area.selection_range().filter(|(start, end)| start != end)?;
+        self.area.copy();
+        Some(self.area.yank_text())
+    }
+
     /// Takes the last change back.
     pub fn undo(&mut self) -> bool {
         self.area.undo()
@@ -170,4 +207,12 @@ pub fn area(text: &str) -> TextArea<'static> {
     area.set_wrap_mode(WrapMode::WordOrGlyph);
     area.set_max_histories(500);
     area
+}
+
+/// A field of one line that looks like the composer.
+pub fn field(text: &str) -> TextArea<'static> {
+    let mut field = area(text);
+    field.set_wrap_mode(WrapMode::None);
+    field.move_cursor(CursorMove::End);
+    field
 }

@@ -1,0 +1,146 @@
+//! What has the keys besides the composer: questions, lists, forms.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use serde_json::Value;
+
+use super::{App, Dialog, Effect, Level, Purpose};
+use crate::tui::action::Action;
+use crate::tui::{form, picker};
+
+impl App {
+    /// Takes a key that is for the dialog; says whether it was.
+    pub(super) fn key_in_dialog(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        match &mut self.dialog {
+            Dialog::None => false,
+            Dialog::Quit => {
+                self.key_in_quit(key, action);
+                true
+            }
+            Dialog::Picker(purpose, picker) => {
+                let purpose = *purpose;
+                // A tool that is not wanted after all: the kinds are still at hand.
+                if purpose == Purpose::Tool
+                    && matches!(action, Some(Action::NextKind | Action::PreviousKind))
+                {
+                    self.dialog = Dialog::None;
+                    return false;
+                }
+                match picker.on_key(key) {
+                    picker::Outcome::Consumed => {}
+                    picker::Outcome::Cancelled => self.dialog = Dialog::None,
+                    picker::Outcome::Picked(index) => {
+                        self.dialog = Dialog::None;
+                        match purpose {
+                            Purpose::Tool => self.begin_call(index),
+                            Purpose::Recall => self.insert_recalled(index),
+                        }
+                    }
+                }
+                true
+            }
+            Dialog::Options(form) => {
+                if action == Some(Action::Cancel) {
+                    self.dialog = Dialog::None;
+                    return true;
+                }
+                // The chord that opened it closes it too, and keeps what was filled in.
+                let done = action == Some(Action::Options)
+                    || form.on_key(key) == form::Outcome::Submit;
+                if done {
+                    self.take_options();
+                }
+                true
+            }
+            Dialog::Parts(_) => {
+                self.key_in_parts(key, action);
+                true
+            }
+            Dialog::Find(_) => self.key_in_find(key, action),
+        }
+    }
+
+    fn key_in_quit(&mut self, key: KeyEvent, action: Option<Action>) {
+        match (key.code, action) {
+            (KeyCode::Char('y' | 'Y') | KeyCode::Enter, _)
+            | (_, Some(Action::Quit | Action::Interrupt)) => self.effects.push(Effect::Quit),
+            (KeyCode::Char('n' | 'N') | KeyCode::Esc, _) => {
+                self.dialog = Dialog::None;
+                self.notice = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn take_options(&mut self) {
+        let Dialog::Options(form) = std::mem::take(&mut self.dialog) else {
+            return;
+        };
+        let problem = form.validate().first().map(ToString::to_string);
+        if let Value::Object(options) = form.value() {
+            self.composer_mut().options = options;
+        }
+        match problem {
+            Some(problem) => self.say(Level::Bad, problem),
+            None => self.notice = None,
+        }
+    }
+
+    /// Opens the list of parts.
+    pub(super) fn change_parts(&mut self) {
+        match self.composer().parts.len().checked_sub(1) {
+            Some(last) => self.dialog = Dialog::Parts(last),
+            None => {
+                let key = self.key_of(Action::AddPart);
+                self.say(Level::Info, format!("no parts yet: {key} adds what you typed"));
+            }
+        }
+    }
+
+    fn key_in_parts(&mut self, key: KeyEvent, action: Option<Action>) {
+        let Dialog::Parts(selected) = self.dialog else {
+            return;
+        };
+        let composer = self.composer_mut();
+        let last = composer.parts.len().saturating_sub(1);
+        let mut next = Dialog::Parts(selected);
+        match (key.code, action) {
+            (_, Some(Action::Cancel | Action::Parts)) => next = Dialog::None,
+            (KeyCode::Up, None) => next = Dialog::Parts(selected.saturating_sub(1)),
+            (KeyCode::Down, None) => next = Dialog::Parts((selected + 1).min(last)),
+            (KeyCode::Char('K'), _) | (_, Some(Action::PreviousConversation)) if selected > 0 => {
+                composer.parts.swap(selected, selected - 1);
+                next = Dialog::Parts(selected - 1);
+            }
+            (KeyCode::Char('J'), _) | (_, Some(Action::NextConversation)) if selected < last => {
+                composer.parts.swap(selected, selected + 1);
+                next = Dialog::Parts(selected + 1);
+            }
+            (KeyCode::Delete | KeyCode::Backspace | KeyCode::Char('d'), _) => {
+                composer.parts.remove(selected);
+                next = match composer.parts.len().checked_sub(1) {
+                    Some(last) => Dialog::Parts(selected.min(last)),
+                    None => Dialog::None,
+                };
+            }
+            (KeyCode::Enter, _) if !composer.is_empty() || composer.call.is_some() => {
+                self.say(Level::Bad, "the composer holds something: add or send it first");
+                return;
+            }
+            (KeyCode::Enter, _) => {
+                composer.take_back(selected);
+                next = Dialog::None;
+            }
+            _ => {}
+        }
+        self.dialog = next;
+        self.keep_draft();
+    }
+
+    pub(super) fn quit(&mut self) {
+        if self.inbox.waiting() > 0 {
+            self.dialog = Dialog::Quit;
+        } else {
+            self.effects.push(Effect::Quit);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Going from one conversation to another, and around in the one that is open.
+
+use super::{App, Dialog, Effect, Level, Pane};
+use crate::inbox::{Conversation, ConversationId};
+use crate::tui::action::Action;
+use crate::tui::block::Block;
+use crate::tui::pager::{self, Pager, Topic};
+use crate::tui::transcript::Transcript;
+
+impl App {
+    pub(super) fn cancel(&mut self) {
+        self.notice = None;
+        if self.pager.take().is_some() {
+            return;
+        }
+        if self.pane == Pane::Inbox {
+            self.pane = Pane::Transcript;
+            return;
+        }
+        self.with_transcript(|transcript| {
+            transcript.clear_selection();
+        });
+    }
+
+    pub(super) fn toggle_pager(&mut self, topic: Topic) {
+        if self.pager.take().is_some_and(|pager| pager.topic == topic) {
+            return;
+        }
+        let text = match (topic, self.conversation()) {
+            (Topic::Help, _) => pager::help(&self.settings.keymap),
+            (Topic::Statistics, _) => pager::statistics(self.inbox.statistics()),
+            (_, None) => return self.say(Level::Info, "no request has come in yet"),
+            (Topic::Tools, Some(conversation)) => pager::tools(conversation.tools()),
+            (Topic::Raw, Some(conversation)) => {
+                let block = self.transcript().and_then(Transcript::selected_block);
+                let raw = block.and_then(Block::raw).cloned();
+                let raw = raw.unwrap_or_else(|| conversation.request().to_json());
+                serde_json::to_string_pretty(&raw).unwrap_or_else(|_| raw.to_string())
+            }
+        };
+        self.pager = Some(Pager::new(topic, text));
+    }
+
+    pub(super) fn scroll(&mut self, rows: i64) {
+        match &mut self.pager {
+            Some(pager) => pager.scroll(rows),
+            None => self.with_transcript(|transcript| transcript.scroll(rows)),
+        }
+    }
+
+    pub(super) fn scroll_pages(&mut self, pages: i64) {
+        match &mut self.pager {
+            Some(pager) => pager.scroll_pages(pages),
+            None => self.with_transcript(|transcript| transcript.scroll_pages(pages)),
+        }
+    }
+
+    pub(super) fn with_transcript(&mut self, change: impl FnOnce(&mut Transcript)) {
+        let open = self.open.and_then(|id| self.transcripts.get_mut(&id));
+        if let Some(transcript) = open {
+            change(transcript);
+        }
+    }
+
+    pub(in crate::tui) fn transcript_mut(&mut self) -> Option<&mut Transcript> {
+        self.transcripts.get_mut(&self.open?)
+    }
+
+    pub(super) fn arrived(&mut self, id: ConversationId, automatic: bool, current: bool) {
+        let transcript = self.transcripts.get(&id);
+        let was_at_bottom = transcript.is_none_or(Transcript::is_at_bottom);
+        self.sync(id);
+        if automatic {
+            return;
+        }
+        // Somebody who types and has scrolled up is reading what the words are about.
+        let is_reading = self.open == Some(id) && !self.composer().is_empty() && !was_at_bottom;
+        if let Some(transcript) = self
+            .transcripts
+            .get_mut(&id)
+            .filter(|_| current && !is_reading)
+        {
+            transcript.show_new();
+        }
+        if self.settings.bell {
+            self.effects.push(Effect::Bell);
+        }
+        let is_idle = self.is_idle();
+        if self.open == Some(id) {
+            if current {
+                self.notice = None;
+            } else {
+                self.say(
+                    Level::Info,
+                    "another request of this conversation waits behind",
+                );
+            }
+        } else if is_idle {
+            self.show(id);
+        } else if let Some(conversation) = self.inbox.get(id) {
+            let title = conversation.title().to_owned();
+            let key = self.key_of(Action::NextWaiting);
+            self.say(Level::Info, format!("new request · {key} opens it · {title}"));
+        }
+    }
+
+    pub(super) fn client_gone(&mut self, id: ConversationId, returned: &[String]) {
+        if !returned.is_empty() {
+            let composer = self.composer_of(id);
+            let mut text = returned.join("\n");
+            if !composer.is_empty() {
+                text = format!("{text}\n{}", composer.text());
+            }
+            composer.replace(&text);
+            self.keep_draft_of(id);
+        }
+        if self.open == Some(id) {
+            let what = match returned.is_empty() {
+                true => "the client is gone",
+                false => "client gone; the text is back",
+            };
+            self.say(Level::Bad, what);
+        }
+    }
+
+    /// Whether a new request may take the screen: nothing is being typed, read or asked, and the
+    /// open conversation waits for nothing.
+    fn is_idle(&self) -> bool {
+        self.composer().is_idle()
+            && self.pager.is_none()
+            && matches!(self.dialog, Dialog::None)
+            && !self.conversation().is_some_and(Conversation::is_waiting)
+    }
+
+    pub(super) fn next_waiting(&self) -> Option<ConversationId> {
+        let others = |id: &ConversationId| Some(*id) != self.open;
+        let longest = self
+            .inbox
+            .longest_waiting()
+            .map(|conversation| conversation.id);
+        longest.filter(others).or_else(|| {
+            let mut waiting = self.inbox.conversations().iter().filter(|c| c.is_waiting());
+            waiting.find(|c| others(&c.id)).map(|c| c.id)
+        })
+    }
+
+    pub(super) fn step_conversation(&mut self, forward: bool) {
+        let all = self.inbox.conversations();
+        let at = self.open.and_then(|id| self.inbox.position(id));
+        let next = match (at, forward) {
+            (None, _) => 0,
+            (Some(at), true) => (at + 1).min(all.len().saturating_sub(1)),
+            (Some(at), false) => at.saturating_sub(1),
+        };
+        let pane = self.pane;
+        match all.get(next).map(|conversation| conversation.id) {
+            Some(id) if Some(id) != self.open => {
+                self.show(id);
+                // Somebody who walks through the list wants to see it.
+                self.pane = pane;
+            }
+            Some(_) => self.say(Level::Info, "no further conversation"),
+            None => self.say(Level::Info, "no request has come in yet"),
+        }
+    }
+
+    /// Puts a conversation on the screen.
+    pub(super) fn show(&mut self, id: ConversationId) {
+        if self.open == Some(id) {
+            self.pane = Pane::Transcript;
+            return;
+        }
+        let first_look = !self.transcripts.contains_key(&id);
+        self.open = Some(id);
+        self.pane = Pane::Transcript;
+        self.pager = None;
+        self.dialog = Dialog::None;
+        self.notice = None;
+        self.sync(id);
+        if first_look {
+            self.with_transcript(Transcript::show_new);
+        }
+        self.composer_of(id);
+        if !self.scratch.is_empty() && self.composer().is_empty() {
+            // What was typed before anybody asked is for whoever is answered first.
+            let scratch = std::mem::take(&mut self.scratch);
+            self.composers.insert(id, scratch);
+            self.keep_draft();
+        }
+    }
+
+    /// Brings the transcript of a conversation up to date, if it has been looked at.
+    pub(super) fn sync(&mut self, id: ConversationId) {
+        let Some(conversation) = self.inbox.get(id) else {
+            return;
+        };
+        if self.open == Some(id) || self.transcripts.contains_key(&id) {
+            self.transcripts.entry(id).or_default().sync(conversation);
+        }
+    }
+
+    /// Copies what is selected in the composer, else the selected block, else the last one.
+    pub(super) fn copy(&mut self) {
+        if let Some(text) = self.composer_mut().take_selection() {
+            self.effects.push(Effect::Copy(text));
+            return;
+        }
+        let block = self.transcript().and_then(Transcript::block_at_hand);
+        match block.map(|block| block.text().as_str().to_owned()) {
+            Some(text) => self.effects.push(Effect::Copy(text)),
+            None => self.say(Level::Info, "there is nothing to copy"),
+        }
+    }
+
+    /// Copies the last code block of the selected block, or the last one of the conversation.
+    pub(super) fn copy_code(&mut self) {
+        let code = self.transcript().and_then(Transcript::code_at_hand);
+        match code {
+            Some(code) => self.effects.push(Effect::Copy(code)),
+            None => self.say(Level::Info, "there is no code block here"),
+        }
+    }
+}
