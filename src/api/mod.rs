@@ -8,6 +8,8 @@
 mod error;
 mod housekeeping;
 mod item;
+pub mod patch;
+mod patch_reader;
 pub mod responses;
 mod shell;
 
