@@ -12,6 +12,7 @@ pub mod patch;
 mod patch_reader;
 pub mod responses;
 mod shell;
+pub mod skeleton;
 
 pub use error::ApiError;
 pub use housekeeping::Housekeeping;
