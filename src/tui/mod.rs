@@ -6,11 +6,13 @@
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
+//! - [`clipboard`] copies
 //! - [`screen`] owns the terminal and gives it back
 
 pub mod action;
 pub mod app;
 pub mod block;
+pub mod clipboard;
 pub mod composer;
 pub mod editor;
 pub mod format;
