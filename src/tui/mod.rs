@@ -6,7 +6,7 @@
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
-//! - [`clipboard`] copies
+//! - [`search`] finds in texts, [`clipboard`] copies
 //! - [`screen`] owns the terminal and gives it back
 
 pub mod action;
@@ -22,6 +22,7 @@ pub mod pager;
 pub mod run;
 pub mod screen;
 pub mod scroll;
+pub mod search;
 pub mod text;
 pub mod transcript;
 pub mod view;
