@@ -1,0 +1,318 @@
+//! Finding a text in a conversation that may be tens of megabytes long.
+//!
+//! What is searched is off the screen, so it is searched as it is, without laying anything out, and
+//! in steps ([`Scan::step`]) short enough to stand between two frames. What is on the screen is
+//! highlighted line by line with [`Search::matches_in`].
+//!
+//! Upper case in the query means that case matters, as in most pagers.
+
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+
+/// Bytes to search in one step. At worst this is some milliseconds.
+pub const STEP: usize = 2 << 20;
+
+/// Bytes searched at once when going backwards, where all matches have to be found to know the last.
+const WINDOW: usize = 64 << 10;
+
+/// What looking at a block costs at least, so that many small ones end a step too.
+const BLOCK_COST: usize = 64;
+
+/// Characters of a query; more is a paste gone wrong.
+const LONGEST: usize = 500;
+
+/// The texts to search, in order.
+pub trait Blocks {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// One of them; past the end, an empty one.
+    fn text(&self, index: usize) -> &str;
+}
+
+impl<T: AsRef<str>> Blocks for [T] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn text(&self, index: usize) -> &str {
+        self.get(index).map_or("", AsRef::as_ref)
+    }
+}
+
+/// Something to search for.
+#[derive(Debug, Clone)]
+pub struct Search {
+    query: String,
+    pattern: Regex,
+    /// The most bytes that a match can have: upper and lower case may differ in size.
+    longest: usize,
+}
+
+/// Where to search from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The block.
+    pub block: usize,
+    /// The byte in it. Between two characters; elsewhere, the nearest such place is meant.
+    pub byte: usize,
+}
+
+/// Which way to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards the end: matches that start at the place or after it.
+    Next,
+    /// Towards the beginning: matches that end at the place or before it.
+    Previous,
+}
+
+/// A match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The block it is in.
+    pub block: usize,
+    /// The bytes of the block it takes.
+    pub range: Range<usize>,
+    /// Whether the search went over the end, or the beginning, to find it.
+    pub wrapped: bool,
+}
+
+impl Hit {
+    /// Where to go on from in this direction.
+    pub fn place(&self, direction: Direction) -> Place {
+        let byte = match direction {
+            Direction::Next => self.range.end,
+            Direction::Previous => self.range.start,
+        };
+        Place {
+            block: self.block,
+            byte,
+        }
+    }
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The nearest match.
+    Found(Hit),
+    /// Nothing yet: step again on the next tick.
+    Pending,
+    /// There is no match in any block.
+    NotFound,
+}
+
+impl Search {
+    /// A search for `query`; `None` if it is empty, or too long to be meant.
+    pub fn new(query: &str) -> Option<Self> {
+        let chars = query.chars().count();
+        if chars == 0 || chars > LONGEST {
+            return None;
+        }
+        let exact = query.chars().any(char::is_uppercase);
+        let pattern = RegexBuilder::new(&regex::escape(query))
+            .case_insensitive(!exact)
+            .build()
+            .ok()?;
+        Some(Self {
+            query: query.to_owned(),
+            pattern,
+            longest: chars * '\u{10FFFF}'.len_utf8(),
+        })
+    }
+
+    /// What is searched for.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The matches within a line, for highlighting. Matches do not overlap. An endless line is for
+    /// the caller to cut, as [`Text`](super::text::Text) does.
+    pub fn matches_in(&self, line: &str) -> Vec<Range<usize>> {
+        let matches = self.pattern.find_iter(line);
+        matches.map(|found| found.range()).collect()
+    }
+
+    /// Starts to look for the nearest match in a direction.
+    pub fn scan(&self, from: Place, direction: Direction) -> Scan {
+        Scan {
+            search: self.clone(),
+            direction,
+            from,
+            at: Some(from),
+            wrapped: false,
+        }
+    }
+
+    /// The first match that starts in `range` of `text`; it may reach beyond it.
+    fn first(&self, text: &str, range: Range<usize>) -> Option<Range<usize>> {
+        let until = floor(text, range.end.saturating_add(self.longest));
+        let found = self.pattern.find_at(&text[..until], range.start)?;
+        (found.start() < range.end).then(|| found.range())
+    }
+
+    /// The last match that starts in `range` of `text` and ends at `end` or before it.
+    fn last(&self, text: &str, range: Range<usize>, end: usize) -> Option<Range<usize>> {
+        let until = floor(text, range.end.saturating_add(self.longest).min(end));
+        let part = text.get(range.start..until)?;
+        let matches = self.pattern.find_iter(part).map(|found| found.range());
+        let found = matches
+            .take_while(|found| range.start + found.start < range.end)
+            .last()?;
+        Some(range.start + found.start..range.start + found.end)
+    }
+}
+
+/// A search under way. It holds no text, so that the texts may change between steps.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    search: Search,
+    direction: Direction,
+    /// Where it began, and where it ends when it has been all around.
+    from: Place,
+    /// Where it goes on; `None` for the far end of the texts.
+    at: Option<Place>,
+    wrapped: bool,
+}
+
+impl Scan {
+    /// Searches about `budget` bytes further; [`STEP`] is a good budget.
+    pub fn step(&mut self, blocks: &(impl Blocks + ?Sized), budget: usize) -> Step {
+        let count = blocks.count();
+        let mut left = budget.max(1);
+        while left > 0 {
+            // The end of the texts: go on at the other one, once.
+            let Some(at) = self.at.filter(|at| at.block < count) else {
+                if self.direction == Direction::Previous && self.at.is_some() && !self.wrapped {
+                    // It began past the last block, which is where wrapping leads as well.
+                    self.at = last_place(blocks);
+                    self.from = self.at.unwrap_or_default();
+                    if self.at.is_some() {
+                        continue;
+                    }
+                }
+                if self.wrapped || count == 0 {
+                    return Step::NotFound;
+                }
+                self.wrapped = true;
+                self.at = match self.direction {
+                    Direction::Next => Some(Place::default()),
+                    Direction::Previous => last_place(blocks),
+                };
+                continue;
+            };
+            let text = blocks.text(at.block);
+            let (hit, looked_at, next) = match self.direction {
+                Direction::Next => self.forward(text, at, left),
+                Direction::Previous => self.backward(text, at),
+            };
+            if let Some(range) = hit {
+                return Step::Found(Hit {
+                    block: at.block,
+                    range,
+                    wrapped: self.wrapped,
+                });
+            }
+            if self.wrapped && self.is_around(at.block, next) {
+                return Step::NotFound;
+            }
+            self.at = next.or_else(|| match self.direction {
+                Direction::Next => Some(Place {
+                    block: at.block + 1,
+                    byte: 0,
+                }),
+                Direction::Previous => {
+                    let block = at.block.checked_sub(1)?;
+                    let byte = blocks.text(block).len();
+                    Some(Place { block, byte })
+                }
+            });
+            left = left.saturating_sub(looked_at + BLOCK_COST);
+        }
+        Step::Pending
+    }
+
+    /// Looks in `text` from `at` on. Gives a match, how much was looked at, and where in the same
+    /// text to go on.
+    fn forward(&self, text: &str, at: Place, left: usize) -> Looked {
+        let start = ceil(text, at.byte);
+        let end = floor(
+            text,
+            start.saturating_add(left.max('\u{10FFFF}'.len_utf8())),
+        );
+        let hit = self.search.first(text, start..end);
+        let next = (end < text.len()).then_some(Place {
+            block: at.block,
+            byte: end,
+        });
+        (hit, end - start, next)
+    }
+
+    /// Looks in `text` back from `at`.
+    fn backward(&self, text: &str, at: Place) -> Looked {
+        let end = floor(text, at.byte);
+        let start = floor(text, end.saturating_sub(WINDOW));
+        // Windows after the first one overlap the next by a match, whose end may be at most where it all began.
+        let most = if at.block == self.from.block && !self.wrapped {
+            self.from.byte
+        } else {
+            text.len()
+        };
+        let hit = self.search.last(text, start..end, most);
+        let next = (start > 0).then_some(Place {
+            block: at.block,
+            byte: start,
+        });
+        (hit, end - start, next)
+    }
+
+    /// Whether a search that has wrapped is back where it began.
+    fn is_around(&self, block: usize, next: Option<Place>) -> bool {
+        match self.direction {
+            Direction::Next => {
+                block > self.from.block
+                    || (block == self.from.block
+                        && next.is_none_or(|next| next.byte >= self.from.byte))
+            }
+            Direction::Previous => {
+                block < self.from.block
+                    || (block == self.from.block
+                        && next
+                            .is_none_or(|next| next.byte + self.search.longest <= self.from.byte))
+            }
+        }
+    }
+}
+
+/// A match, bytes looked at, and where to go on in the same text.
+type Looked = (Option<Range<usize>>, usize, Option<Place>);
+
+/// The end of the last block.
+fn last_place(blocks: &(impl Blocks + ?Sized)) -> Option<Place> {
+    let block = blocks.count().checked_sub(1)?;
+    let byte = blocks.text(block).len();
+    Some(Place { block, byte })
+}
+
+/// The last character boundary at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The first character boundary at or after `at`.
+fn ceil(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;
