@@ -163,7 +163,11 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect, has_curso
 fn cursor_column(field: &TextArea<'static>, row: usize) -> usize {
     let DataCursor(line, at) = field.cursor();
     let DataCursor(_, start) = field.screen_to_data(row, 0);
-    let line = field.lines().get(line).map(String::as_str).unwrap_or_default();
+    let line = field
+        .lines()
+        .get(line)
+        .map(String::as_str)
+        .unwrap_or_default();
     let before: String = line.chars().take(at).skip(start).collect();
     columns(&before)
 }

@@ -77,8 +77,13 @@ fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; 
 /// What came last, and from whom.
 fn about(conversation: &Conversation) -> String {
     let agent = conversation.agent.split('/').next().unwrap_or_default();
-    if let (Some(_), Some(Said { words: Words::Item(OutputItem::Message { text, .. }), .. })) =
-        (conversation.automatic, conversation.said().last())
+    if let (
+        Some(_),
+        Some(Said {
+            words: Words::Item(OutputItem::Message { text, .. }),
+            ..
+        }),
+    ) = (conversation.automatic, conversation.said().last())
     {
         return one_line(text, 60);
     }
