@@ -36,6 +36,7 @@ impl Desk {
             zone: TimeZone::UTC,
             bell: true,
             base_url: "http://127.0.0.1:3000/v1".into(),
+            snippets: Vec::new(),
         };
         let (intake, events) = inbox::channel(1_000);
         let now = Timestamp::from_second(1_753_170_000).expect("a time");

@@ -142,7 +142,9 @@ fn options(tool: &Tool, command: &str) -> Option<Value> {
 pub(crate) fn command_of(arguments: &str) -> Option<(String, Vec<String>)> {
     let arguments: Value = serde_json::from_str(arguments).ok()?;
     let arguments = arguments.as_object()?;
-    let key = ["cmd", "command"].into_iter().find(|key| arguments.contains_key(*key))?;
+    let key = ["cmd", "command"]
+        .into_iter()
+        .find(|key| arguments.contains_key(*key))?;
     let command = match arguments.get(key)? {
         Value::String(line) => line.clone(),
         Value::Array(words) => {
@@ -177,9 +179,13 @@ mod tests {
     fn call(tools: Value, workdir: Option<&str>) -> Result<OutputItem, NoShellTool> {
         let tools = read_tools(Some(&tools)).unwrap();
         let shell = ShellTool::find(&tools)?;
-        let names = shell.options().and_then(|schema| schema.get("properties")?.as_object());
+        let names = shell
+            .options()
+            .and_then(|schema| schema.get("properties")?.as_object());
         let name = names.and_then(|names| names.keys().next()).cloned();
-        let options = name.zip(workdir).map(|(name, workdir)| (name, json!(workdir)));
+        let options = name
+            .zip(workdir)
+            .map(|(name, workdir)| (name, json!(workdir)));
         Ok(shell.call("ls 'a b'", &options.into_iter().collect()))
     }
 
@@ -268,7 +274,7 @@ mod tests {
     #[test]
     fn commands_are_read_back_as_they_were_typed() {
         let read = |arguments: Value| command_of(&arguments.to_string());
-        assert_eq!(read(json!({"cmd": "ls"})), Some(("ls".into(), None)));
+        assert_eq!(read(json!({"cmd": "ls"})), Some(("ls".into(), vec![])));
         assert_eq!(
             read(json!({"command": ["bash", "-lc", "a | b"], "workdir": "/x"})),
             Some(("a | b".into(), vec!["workdir /x".into()]))

@@ -6,8 +6,8 @@ mod error;
 mod file;
 mod load;
 
-use std::fmt;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

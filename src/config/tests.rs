@@ -160,7 +160,7 @@ fn a_partial_table_keeps_the_other_defaults() {
         config.tui,
         TuiConfig {
             bell: false,
-            title: true
+            ..TuiConfig::default()
         }
     );
 }

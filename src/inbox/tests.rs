@@ -113,7 +113,13 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     assert_eq!(reply, answer("hi"));
     first.delivered(ticket, 1, true);
     drop(first);
-    assert_eq!(desk.take(), [Change::Delivered { conversation: id, tokens: 1 }]);
+    assert_eq!(
+        desk.take(),
+        [Change::Delivered {
+            conversation: id,
+            tokens: 1
+        }]
+    );
     assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
     assert!(desk.inbox.requests.is_empty());
 
@@ -223,7 +229,13 @@ fn notes_that_leave_with_the_answer_are_delivered_with_it() {
     let (ticket, _) = next(&mut pending).unwrap();
     pending.delivered(ticket, 1, true);
     drop(pending);
-    assert_eq!(desk.take(), [Change::Delivered { conversation: id, tokens: 1 }]);
+    assert_eq!(
+        desk.take(),
+        [Change::Delivered {
+            conversation: id,
+            tokens: 1
+        }]
+    );
     let said = desk.inbox.get(id).unwrap().said();
     assert!(said.iter().all(|said| said.state == Delivery::Delivered));
     assert!(desk.inbox.requests.is_empty());

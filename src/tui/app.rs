@@ -251,7 +251,9 @@ impl App {
     fn delivered(&self, tokens: u64) -> String {
         let unit = if tokens == 1 { "token" } else { "tokens" };
         let speed = self.inbox.statistics().tokens_per_second();
-        let speed = speed.map(|speed| format!(" · {speed:.1}/s")).unwrap_or_default();
+        let speed = speed
+            .map(|speed| format!(" · {speed:.1}/s"))
+            .unwrap_or_default();
         format!("delivered · {tokens} {unit}{speed}")
     }
 
@@ -431,9 +433,7 @@ impl App {
         // The form moves between its fields with the keys that send and choose elsewhere.
         let for_fields = matches!(
             action,
-            None | Some(
-                Action::Submit | Action::Newline | Action::NextKind | Action::PreviousKind
-            )
+            None | Some(Action::Submit | Action::Newline | Action::NextKind | Action::PreviousKind)
         );
         let pager_is_open = self.pager.is_some();
         let Some(call) = self.composer_mut().open_call() else {

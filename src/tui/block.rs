@@ -121,9 +121,10 @@ impl Block {
     pub fn of_said(said: &Said) -> Self {
         let (kind, label) = match &said.words {
             Words::Item(item) => kind_of(item),
-            Words::Live(_, phase) => {
-                (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
-            }
+            Words::Live(_, phase) => (
+                Kind::Assistant,
+                with_phase("assistant", Some(phase.as_str())),
+            ),
             Words::Rejection(_) => (Kind::Assistant, "rejected".into()),
         };
         let mut block = Self::new(kind, label, Origin::Said(said.clone()));
@@ -228,11 +229,14 @@ impl Block {
 
 fn kind_of(item: &OutputItem) -> (Kind, String) {
     match item {
-        OutputItem::Message { phase, .. } => {
-            (Kind::Assistant, with_phase("assistant", Some(phase.as_str())))
-        }
+        OutputItem::Message { phase, .. } => (
+            Kind::Assistant,
+            with_phase("assistant", Some(phase.as_str())),
+        ),
         OutputItem::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
-        OutputItem::FunctionCall { namespace, name, .. } => {
+        OutputItem::FunctionCall {
+            namespace, name, ..
+        } => {
             let namespace = namespace.iter().map(|space| format!("{space}."));
             (Kind::Call, namespace.chain([name.clone()]).collect())
         }

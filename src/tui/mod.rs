@@ -8,7 +8,6 @@
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
-//! - [`picker`] chooses from a list, [`search`] finds in texts, [`clipboard`] copies
 //! - [`screen`] owns the terminal and gives it back
 
 pub mod action;

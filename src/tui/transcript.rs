@@ -62,7 +62,10 @@ impl Transcript {
         let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
         let new_from = conversation.new_from();
         for (index, item) in conversation.items().iter().enumerate() {
-            if index == new_from && conversation.is_continued() && !conversation.changes().is_empty() {
+            if index == new_from
+                && conversation.is_continued()
+                && !conversation.changes().is_empty()
+            {
                 let mut note = Block::of_note("changed", conversation.changes().join("\n"));
                 (note.is_new, note.divider) = (true, Some("new"));
                 self.blocks.push(note);
@@ -113,7 +116,11 @@ impl Transcript {
     pub fn code_at_hand(&self) -> Option<String> {
         match self.selected_block() {
             Some(block) => last_code(block.text()),
-            None => self.blocks.iter().rev().find_map(|block| last_code(block.text())),
+            None => self
+                .blocks
+                .iter()
+                .rev()
+                .find_map(|block| last_code(block.text())),
         }
     }
 
@@ -124,7 +131,10 @@ impl Transcript {
             (Some(block), Line::Text(line)) => block.text().start(line),
             _ => 0,
         };
-        Place { block: top.block, byte }
+        Place {
+            block: top.block,
+            byte,
+        }
     }
 
     /// Shows the line of a block in which a byte of its text is, and selects the block.
@@ -182,7 +192,12 @@ impl Transcript {
                 viewport.show(at, &*self, text_width, height);
             }
             Some(Goal::Top(index)) => {
-                viewport.show(Position::new(index, self.lead(index)), &*self, text_width, height);
+                viewport.show(
+                    Position::new(index, self.lead(index)),
+                    &*self,
+                    text_width,
+                    height,
+                );
             }
             Some(Goal::Line(index, line)) => {
                 viewport.show(Position::new(index, line), &*self, text_width, height);

@@ -25,11 +25,17 @@ pub(super) struct Problem {
 
 impl Problem {
     fn hard(message: impl Into<String>) -> Self {
-        Self { message: message.into(), soft: false }
+        Self {
+            message: message.into(),
+            soft: false,
+        }
     }
 
     fn soft(message: impl Into<String>) -> Self {
-        Self { message: message.into(), soft: true }
+        Self {
+            message: message.into(),
+            soft: true,
+        }
     }
 }
 
@@ -53,7 +59,9 @@ impl App {
             return Err(Problem::hard("nobody waits yet; the text is kept"));
         };
         let kind = self.composer().kind;
-        if kind == ReplyKind::Tool && self.composer().call.is_none() && self.composer().parts.is_empty()
+        if kind == ReplyKind::Tool
+            && self.composer().call.is_none()
+            && self.composer().parts.is_empty()
         {
             self.pick_tool("");
             return Ok(());
@@ -77,14 +85,17 @@ impl App {
             composer.kind = ReplyKind::Send;
         }
         self.keep_draft();
-        self.say(Level::Good, match kind {
-            ReplyKind::Send => "sent",
-            ReplyKind::Progress => "note sent",
-            ReplyKind::Command => "command sent",
-            ReplyKind::Tool => "call sent",
-            ReplyKind::Think => "thought sent",
-            ReplyKind::Reject => "rejected",
-        });
+        self.say(
+            Level::Good,
+            match kind {
+                ReplyKind::Send => "sent",
+                ReplyKind::Progress => "note sent",
+                ReplyKind::Command => "command sent",
+                ReplyKind::Tool => "call sent",
+                ReplyKind::Think => "thought sent",
+                ReplyKind::Reject => "rejected",
+            },
+        );
         self.sync(id);
         self.with_transcript(Transcript::show_bottom);
         Ok(())
@@ -92,14 +103,22 @@ impl App {
 
     fn rejection(&self) -> Result<Reply, Problem> {
         if !self.composer().parts.is_empty() {
-            return Err(Problem::hard("a rejection stands alone: send or remove the parts first"));
+            return Err(Problem::hard(
+                "a rejection stands alone: send or remove the parts first",
+            ));
         }
         let message = self.composer().text().trim_end_matches('\n').to_owned();
         if message.trim().is_empty() {
             return Err(Problem::hard("say why: type something first"));
         }
-        let ending = Ending::Failed { code: FailureCode::InvalidPrompt, message };
-        Ok(Reply::End { items: Vec::new(), ending })
+        let ending = Ending::Failed {
+            code: FailureCode::InvalidPrompt,
+            message,
+        };
+        Ok(Reply::End {
+            items: Vec::new(),
+            ending,
+        })
     }
 
     /// The parts and what is in the composer, as one reply.
@@ -123,14 +142,19 @@ impl App {
             return Err(Problem::soft(broken));
         }
         Ok(match ends {
-            true => Reply::End { items, ending: Ending::Completed },
+            true => Reply::End {
+                items,
+                ending: Ending::Completed,
+            },
             false => Reply::Items(items),
         })
     }
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
     fn end_of_live(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
-        if !matches!(kind, ReplyKind::Send | ReplyKind::Progress) || !self.composer().parts.is_empty() {
+        if !matches!(kind, ReplyKind::Send | ReplyKind::Progress)
+            || !self.composer().parts.is_empty()
+        {
             return self.collected(insists);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
@@ -145,7 +169,10 @@ impl App {
             self.send_live(&text)?;
         }
         Ok(match kind {
-            ReplyKind::Send => Reply::End { items: Vec::new(), ending: Ending::Completed },
+            ReplyKind::Send => Reply::End {
+                items: Vec::new(),
+                ending: Ending::Completed,
+            },
             _ => Reply::Items(Vec::new()),
         })
     }
@@ -159,7 +186,10 @@ impl App {
             ReplyKind::Progress => Phase::Commentary,
             _ => Phase::FinalAnswer,
         };
-        let reply = Reply::Live { delta: text.to_owned(), phase };
+        let reply = Reply::Live {
+            delta: text.to_owned(),
+            phase,
+        };
         let sent = self.inbox.reply(id, reply, text, self.now);
         sent.map_err(|error| Problem::hard(error.to_string()))?;
         self.composer_mut().clear();
@@ -173,7 +203,8 @@ impl App {
     pub(super) fn newline(&mut self) {
         self.composer_mut().insert("\n");
         let composer = self.composer();
-        let is_live = composer.live && matches!(composer.kind, ReplyKind::Send | ReplyKind::Progress);
+        let is_live =
+            composer.live && matches!(composer.kind, ReplyKind::Send | ReplyKind::Progress);
         let waits = self.conversation().is_some_and(Conversation::is_waiting);
         if is_live && waits {
             let text = self.composer().text();
@@ -245,7 +276,9 @@ impl App {
         for name in calls {
             count += 1;
             if !choice.allows(name) {
-                return Some(format!("the request does not allow a call of {name} (tool_choice)"));
+                return Some(format!(
+                    "the request does not allow a call of {name} (tool_choice)"
+                ));
             }
         }
         if count > 1 && !request.parallel_tool_calls {
@@ -283,7 +316,10 @@ impl App {
                 composer.parts.push(part);
                 let count = composer.parts.len();
                 self.keep_draft();
-                self.say(Level::Info, format!("part {count} added; Enter sends all of them"));
+                self.say(
+                    Level::Info,
+                    format!("part {count} added; Enter sends all of them"),
+                );
             }
             Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
             Err(problem) => {
@@ -306,7 +342,12 @@ impl App {
             .iter()
             .map(|tool| Choice {
                 label: tool.title(),
-                detail: tool.description.lines().next().unwrap_or_default().to_owned(),
+                detail: tool
+                    .description
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
             })
             .collect();
         if conversation.patches_by_shell() {
@@ -340,13 +381,18 @@ impl App {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request has come in yet");
         };
-        let tool = conversation.tools().iter().find(|tool| tool.name == "write_stdin");
+        let tool = conversation
+            .tools()
+            .iter()
+            .find(|tool| tool.name == "write_stdin");
         let session = conversation.running_session();
         match (tool, session) {
             (None, _) => self.say(Level::Bad, "this request offers no write_stdin"),
             (_, None) => self.say(Level::Info, "no output tells of a running process"),
             (Some(tool), Some(session)) => {
-                let session = session.parse::<u64>().map_or(Value::from(session), Value::from);
+                let session = session
+                    .parse::<u64>()
+                    .map_or(Value::from(session), Value::from);
                 let arguments = serde_json::json!({"session_id": session, "chars": ""});
                 let call = Call::with_arguments(tool, &arguments);
                 self.set_call(call);
@@ -382,7 +428,10 @@ impl App {
         match shell.as_ref().map(|shell| (shell, shell.options())) {
             None => self.say(Level::Bad, super::NO_SHELL),
             Some((shell, None)) => {
-                self.say(Level::Bad, format!("{} takes a command and nothing else", shell.name()));
+                self.say(
+                    Level::Bad,
+                    format!("{} takes a command and nothing else", shell.name()),
+                );
             }
             Some((_, Some(schema))) => {
                 let composer = self.composer_mut();
@@ -417,9 +466,15 @@ impl App {
     pub(super) fn recall(&mut self) {
         let texts = self.recallable();
         if texts.is_empty() {
-            return self.say(Level::Info, "nothing was said yet, and there are no snippets");
+            return self.say(
+                Level::Info,
+                "nothing was said yet, and there are no snippets",
+            );
         }
-        let choices = texts.into_iter().map(|(label, detail)| Choice { label, detail }).collect();
+        let choices = texts
+            .into_iter()
+            .map(|(label, detail)| Choice { label, detail })
+            .collect();
         let picker = Picker::new("recall", choices);
         self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
     }
@@ -438,9 +493,17 @@ impl App {
     fn recallable(&self) -> Vec<(String, String)> {
         let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let snippets = self.settings.snippets.iter();
-        let snippets = snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
-        let said = self.said_before.iter().rev().map(|text| (one_line(text), "said before"));
-        snippets.chain(said).map(|(label, detail)| (label, detail.to_owned())).collect()
+        let snippets =
+            snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
+        let said = self
+            .said_before
+            .iter()
+            .rev()
+            .map(|text| (one_line(text), "said before"));
+        snippets
+            .chain(said)
+            .map(|(label, detail)| (label, detail.to_owned()))
+            .collect()
     }
 
     fn remember(&mut self, text: String) {
@@ -474,7 +537,9 @@ impl Conversation {
     /// The tools that can be called by name.
     fn callable(&self) -> Vec<&crate::api::Tool> {
         let tools = self.tools().iter();
-        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom")).collect()
+        tools
+            .filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
+            .collect()
     }
 
     /// Whether a patch has to go through the shell, because no tool takes it.
@@ -489,9 +554,10 @@ impl Conversation {
         let outputs = self.items().iter().rev();
         let mut outputs = outputs.filter(|item| matches!(item.body, ItemBody::ToolOutput { .. }));
         let newest = outputs.next()?.text();
-        let line = newest.lines().take(8).find_map(|line| {
-            line.strip_prefix("Process running with session ID ")
-        })?;
+        let line = newest
+            .lines()
+            .take(8)
+            .find_map(|line| line.strip_prefix("Process running with session ID "))?;
         Some(line.trim().to_owned())
     }
 }

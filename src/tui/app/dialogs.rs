@@ -44,8 +44,8 @@ impl App {
                     return true;
                 }
                 // The chord that opened it closes it too, and keeps what was filled in.
-                let done = action == Some(Action::Options)
-                    || form.on_key(key) == form::Outcome::Submit;
+                let done =
+                    action == Some(Action::Options) || form.on_key(key) == form::Outcome::Submit;
                 if done {
                     self.take_options();
                 }
@@ -91,7 +91,10 @@ impl App {
             Some(last) => self.dialog = Dialog::Parts(last),
             None => {
                 let key = self.key_of(Action::AddPart);
-                self.say(Level::Info, format!("no parts yet: {key} adds what you typed"));
+                self.say(
+                    Level::Info,
+                    format!("no parts yet: {key} adds what you typed"),
+                );
             }
         }
     }
@@ -123,7 +126,10 @@ impl App {
                 };
             }
             (KeyCode::Enter, _) if !composer.is_empty() || composer.call.is_some() => {
-                self.say(Level::Bad, "the composer holds something: add or send it first");
+                self.say(
+                    Level::Bad,
+                    "the composer holds something: add or send it first",
+                );
                 return;
             }
             (KeyCode::Enter, _) => {

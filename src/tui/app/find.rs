@@ -23,7 +23,13 @@ pub struct Finder {
 
 impl Finder {
     fn new(from: Place) -> Self {
-        Self { field: field(""), search: None, scan: None, from, hit: None }
+        Self {
+            field: field(""),
+            search: None,
+            scan: None,
+            from,
+            hit: None,
+        }
     }
 
     /// What is searched for, to highlight it.
@@ -91,7 +97,10 @@ impl App {
             finder.search = Search::new(&finder.field.lines().join(" "));
             finder.hit = None;
             let from = finder.from;
-            finder.scan = finder.search.as_ref().map(|search| search.scan(from, Direction::Next));
+            finder.scan = finder
+                .search
+                .as_ref()
+                .map(|search| search.scan(from, Direction::Next));
             self.notice = None;
             self.go_on_finding();
         }
@@ -99,8 +108,14 @@ impl App {
 
     fn find_next(&mut self, direction: Direction) {
         if let Dialog::Find(finder) = &mut self.dialog {
-            let from = finder.hit.as_ref().map_or(finder.from, |hit| hit.place(direction));
-            finder.scan = finder.search.as_ref().map(|search| search.scan(from, direction));
+            let from = finder
+                .hit
+                .as_ref()
+                .map_or(finder.from, |hit| hit.place(direction));
+            finder.scan = finder
+                .search
+                .as_ref()
+                .map(|search| search.scan(from, direction));
             self.go_on_finding();
         }
     }
@@ -140,6 +155,8 @@ impl search::Blocks for Transcript {
     }
 
     fn text(&self, index: usize) -> &str {
-        self.blocks().get(index).map_or("", |block| block.text().as_str())
+        self.blocks()
+            .get(index)
+            .map_or("", |block| block.text().as_str())
     }
 }

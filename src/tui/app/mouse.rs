@@ -34,7 +34,10 @@ impl App {
     /// Opens the conversation, or selects the block; a click on a header that is selected folds.
     fn click(&mut self, at: Position) {
         let inbox = self.hits.inbox.iter();
-        let conversation = inbox.clone().find(|(area, _)| area.contains(at)).map(|(_, id)| *id);
+        let conversation = inbox
+            .clone()
+            .find(|(area, _)| area.contains(at))
+            .map(|(_, id)| *id);
         if let Some(id) = conversation {
             return self.show(id);
         }

@@ -100,7 +100,10 @@ impl App {
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             let key = self.key_of(Action::NextWaiting);
-            self.say(Level::Info, format!("new request · {key} opens it · {title}"));
+            self.say(
+                Level::Info,
+                format!("new request · {key} opens it · {title}"),
+            );
         }
     }
 

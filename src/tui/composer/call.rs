@@ -51,7 +51,9 @@ impl Call {
                 _ => String::new(),
             };
             return Self {
-                target: Target::Custom { name: tool.name.clone() },
+                target: Target::Custom {
+                    name: tool.name.clone(),
+                },
                 editor: Editor::text(&text),
             };
         }
@@ -86,7 +88,11 @@ impl Call {
     /// What is called, for a person to read.
     pub fn title(&self) -> String {
         match &self.target {
-            Target::Function { namespace: Some(namespace), name, .. } => {
+            Target::Function {
+                namespace: Some(namespace),
+                name,
+                ..
+            } => {
                 format!("{namespace}.{name}")
             }
             Target::Function { name, .. } | Target::Custom { name } => name.clone(),
@@ -173,7 +179,8 @@ impl Call {
             Editor::Form(form) => Editor::text(&form.to_pretty_json()),
             Editor::Text(_) => {
                 let mut form = Form::new(schema);
-                form.set_json(&self.text()).map_err(|error| error.to_string())?;
+                form.set_json(&self.text())
+                    .map_err(|error| error.to_string())?;
                 Editor::Form(Box::new(form))
             }
         };
@@ -183,7 +190,9 @@ impl Call {
     /// What is wrong with it, if something is. A person may send it all the same.
     pub fn problem(&mut self) -> Option<String> {
         if self.is_patch() {
-            return patch::check(&self.text()).err().map(|error| error.to_string());
+            return patch::check(&self.text())
+                .err()
+                .map(|error| error.to_string());
         }
         match (&mut self.editor, &self.target) {
             (Editor::Form(form), _) => {
@@ -220,7 +229,9 @@ impl Call {
     /// The call as it is sent.
     pub fn item(&self) -> OutputItem {
         match &self.target {
-            Target::Function { namespace, name, .. } => OutputItem::FunctionCall {
+            Target::Function {
+                namespace, name, ..
+            } => OutputItem::FunctionCall {
                 namespace: namespace.clone(),
                 name: name.clone(),
                 arguments: match &self.editor {

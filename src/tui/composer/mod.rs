@@ -170,7 +170,9 @@ impl Composer {
 
     /// The text that is selected, which is selected no longer.
     pub fn take_selection(&mut self) -> Option<String> {
-        self.area.selection_range().filter(|(start, end)| start != end)?;
+        self.area
+            .selection_range()
+            .filter(|(start, end)| start != end)?;
         self.area.copy();
         Some(self.area.yank_text())
     }

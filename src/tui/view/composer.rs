@@ -40,7 +40,9 @@ pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
         },
         _ => (composer.rows(width.saturating_sub(2)), height / 3),
     };
-    let rows = u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, most.max(1));
+    let rows = u16::try_from(rows)
+        .unwrap_or(u16::MAX)
+        .clamp(1, most.max(1));
     rows + 1 + extra(app)
 }
 
@@ -52,7 +54,9 @@ fn extra(app: &App) -> u16 {
 
 /// What the request asks of the answer, in one line; empty if it leaves everything free.
 fn asks(app: &App) -> String {
-    let waiting = app.conversation().filter(|conversation| conversation.is_waiting());
+    let waiting = app
+        .conversation()
+        .filter(|conversation| conversation.is_waiting());
     let asked = waiting.map(|conversation| conversation.request().constraints());
     asked.unwrap_or_default().join(" · ")
 }
@@ -116,7 +120,9 @@ fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
         _ => None,
     };
     let parts = &app.composer().parts;
-    let first = selected.unwrap_or(parts.len()).saturating_sub(MOST_PARTS - 1);
+    let first = selected
+        .unwrap_or(parts.len())
+        .saturating_sub(MOST_PARTS - 1);
     let first = first.min(parts.len().saturating_sub(MOST_PARTS));
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
@@ -153,7 +159,11 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
         }
     });
     let mut spans = vec![Span::styled("─", style::rule())];
-    spans.extend(around(labels, composer.kind, usize::from(area.width).saturating_sub(2)));
+    spans.extend(around(
+        labels,
+        composer.kind,
+        usize::from(area.width).saturating_sub(2),
+    ));
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
     let target = match left {
@@ -179,7 +189,10 @@ fn around(
     width: usize,
 ) -> Vec<Span<'static>> {
     let widths = labels.each_ref().map(|label| columns(&label.content));
-    let at = ReplyKind::ALL.iter().position(|kind| *kind == chosen).unwrap_or(0);
+    let at = ReplyKind::ALL
+        .iter()
+        .position(|kind| *kind == chosen)
+        .unwrap_or(0);
     let (mut first, mut last) = (0, labels.len() - 1);
     // From both ends, the one that is further from what is chosen first.
     while first < last && widths[first..=last].iter().sum::<usize>() + 2 > width {
@@ -219,7 +232,9 @@ fn target(app: &App) -> String {
         },
         ReplyKind::Command => {
             let shell = conversation.shell();
-            let name = shell.map(|shell| shell.name().to_owned()).unwrap_or_default();
+            let name = shell
+                .map(|shell| shell.name().to_owned())
+                .unwrap_or_default();
             name + &options(composer)
         }
     }

@@ -35,7 +35,11 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, Conve
     let mut y = area.y.saturating_add(1);
     for conversation in all.iter().skip(first).take(fits) {
         lines.extend(entry(conversation, app, area.width));
-        let place = Rect { y, height: rows, ..area };
+        let place = Rect {
+            y,
+            height: rows,
+            ..area
+        };
         hits.push((place, conversation.id));
         y = y.saturating_add(rows);
     }
