@@ -3,6 +3,7 @@
 //! - [`run`] is the loop, and the only place that waits
 //! - [`app`] is the state and what changes it; [`composer`], [`transcript`] and [`pager`] are the
 //!   parts of it that have a pane
+//! - [`form`] is a form made from a JSON Schema, with its own keys and view
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
@@ -13,6 +14,7 @@ pub mod app;
 pub mod block;
 pub mod composer;
 pub mod editor;
+pub mod form;
 pub mod format;
 pub mod key_chord;
 pub mod keymap;

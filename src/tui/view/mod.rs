@@ -6,7 +6,7 @@
 mod composer;
 mod inbox;
 mod status;
-mod style;
+pub(super) mod style;
 mod transcript;
 
 use ratatui::Frame;

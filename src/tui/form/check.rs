@@ -1,0 +1,263 @@
+//! What is wrong, in words, at the row where it can be put right.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::paths::LocationSegment;
+use jsonschema::{PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+
+use super::node::{Content, Node};
+use super::row::{Place, Which, rows};
+
+/// Steps that a pattern of a schema may go back before it counts as not matched. Schemas come from
+/// elsewhere, and some patterns take for ever.
+const BACKTRACKS: usize = 50_000;
+
+/// Errors that are listed; nobody reads more.
+const MOST: usize = 200;
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The path to the field, such as `env.PATH` or `paths[0]`; empty for the value as a whole.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.message),
+            field => write!(f, "{field} {}", self.message),
+        }
+    }
+}
+
+/// An error, and its row.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) error: FieldError,
+}
+
+/// A schema that is ready to validate.
+#[derive(Clone)]
+pub(super) struct Checker(Result<Arc<Validator>, String>);
+
+impl fmt::Debug for Checker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Checker").field(&self.problem()).finish()
+    }
+}
+
+impl Checker {
+    pub(super) fn new(schema: &Value) -> Self {
+        // What is no schema at all asks for nothing.
+        if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
+            return Self::new(&Value::Bool(true));
+        }
+        let patterns = PatternOptions::fancy_regex().backtrack_limit(BACKTRACKS);
+        let built = jsonschema::options()
+            .with_pattern_options(patterns)
+            .build(schema);
+        Self(built.map(Arc::new).map_err(|error| error.to_string()))
+    }
+
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
+    /// Everything that is wrong, in the order of the rows.
+    pub(super) fn check(&self, root: &Node) -> Vec<Found> {
+        let rows = rows(root, Which::Sent);
+        let mut found: Vec<Found> = rows
+            .iter()
+            .filter_map(|row| {
+                Some(Found {
+                    place: row.place.clone(),
+                    error: FieldError {
+                        field: field(root, &row.place),
+                        message: row.node.mistake()?,
+                    },
+                })
+            })
+            .collect();
+        let mistaken: HashSet<Place> = found.iter().map(|one| one.place.clone()).collect();
+        if let Ok(validator) = &self.0 {
+            let value = root.json().map_or(Value::Null, |json| json.to_value());
+            for error in validator.iter_errors(&value).take(MOST) {
+                for (place, rest, message) in located(root, &error) {
+                    // What is missing or cannot be read cannot be of the right kind either.
+                    if mistaken.contains(&place) {
+                        continue;
+                    }
+                    let field = field(root, &place) + &rest;
+                    let error = FieldError { field, message };
+                    found.push(Found { place, error });
+                }
+            }
+        }
+        let order: HashMap<&Place, usize> = rows.iter().map(|row| &row.place).zip(1..).collect();
+        found.sort_by_key(|one| order.get(&one.place).copied().unwrap_or(0));
+        found
+    }
+}
+
+/// Where an error belongs: the row, what of the path there is no row for, and what to say.
+fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, String)> {
+    let mut path: Vec<LocationSegment<'_>> = error.instance_path().iter().collect();
+    let at = |path: &[LocationSegment<'_>], message: String| {
+        let (place, rest) = locate(root, path);
+        (place, rest, message)
+    };
+    let unexpected = match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default().to_owned();
+            path.push(LocationSegment::Property(Cow::Owned(name)));
+            return vec![at(&path, "needs a value".into())];
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected,
+        _ => return vec![at(&path, message(error))],
+    };
+    let each = unexpected.iter().map(|name| {
+        let mut path = path.clone();
+        path.push(LocationSegment::Property(Cow::Borrowed(name)));
+        at(&path, "is not a property that is known here".into())
+    });
+    each.collect()
+}
+
+/// The row for a path into the value, and the rest of the path in words.
+fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (Place, String) {
+    let mut node = root;
+    let mut way = Vec::new();
+    let mut rest = path.iter();
+    for segment in rest.by_ref() {
+        let at = match (&node.content, segment) {
+            (Content::Object(object), LocationSegment::Property(name)) => {
+                let mut fields = object.fields.iter().flatten();
+                fields.position(|field| field.name == *name)
+            }
+            // A property may be called like a number.
+            (Content::Object(object), LocationSegment::Index(index)) => {
+                let mut fields = object.fields.iter().flatten();
+                fields.position(|field| field.name == index.to_string())
+            }
+            (Content::List(_), LocationSegment::Index(index)) => Some(*index),
+            _ => None,
+        };
+        match at.and_then(|at| Some((at, node.child(at)?))) {
+            Some((at, child)) => {
+                way.push(at);
+                node = child;
+            }
+            None => {
+                let mut words = step(segment);
+                words.extend(rest.map(step));
+                return (Place::of(way, node), words);
+            }
+        }
+    }
+    (Place::of(way, node), String::new())
+}
+
+fn step(segment: &LocationSegment<'_>) -> String {
+    match segment {
+        LocationSegment::Property(name) => format!(".{name}"),
+        LocationSegment::Index(at) => format!("[{at}]"),
+    }
+}
+
+/// The path to a row, in words.
+fn field(root: &Node, place: &Place) -> String {
+    let mut words = String::new();
+    let mut node = root;
+    for at in &place.path {
+        match &node.content {
+            Content::Object(object) => {
+                let name = object.fields.iter().flatten().nth(*at);
+                if !words.is_empty() {
+                    words.push('.');
+                }
+                words.push_str(name.map_or("", |field| field.name.as_str()));
+            }
+            _ => words.push_str(&format!("[{at}]")),
+        }
+        match node.child(*at) {
+            Some(child) => node = child,
+            None => break,
+        }
+    }
+    words
+}
+
+/// What is wrong, without repeating the value: it stands right above.
+fn message(error: &ValidationError<'_>) -> String {
+    use ValidationErrorKind as Kind;
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    match error.kind() {
+        Kind::Type {
+            kind: TypeKind::Single(one),
+        } => {
+            format!("must be {}", type_words(&one.to_string()))
+        }
+        Kind::Type {
+            kind: TypeKind::Multiple(all),
+        } => {
+            let all: Vec<_> = all.iter().map(|one| one.to_string()).collect();
+            let all: Vec<_> = all.iter().map(|one| type_words(one)).collect();
+            format!("must be {}", all.join(" or "))
+        }
+        Kind::Constant { expected_value } => format!("must be {expected_value}"),
+        Kind::Enum { options } => {
+            let all = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            let all: Vec<String> = all.iter().take(20).map(Value::to_string).collect();
+            format!("must be one of {}", all.join(", "))
+        }
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => {
+            format!("needs at least {limit} character{}", plural(*limit))
+        }
+        Kind::MaxLength { limit } => format!("has more than {limit} character{}", plural(*limit)),
+        Kind::MinItems { limit } => format!("needs at least {limit} element{}", plural(*limit)),
+        Kind::MaxItems { limit } => format!("has more than {limit} element{}", plural(*limit)),
+        Kind::MinProperties { limit } => format!("needs at least {limit} of its fields"),
+        Kind::MaxProperties { limit } => format!("has more than {limit} fields"),
+        Kind::UniqueItems => "has the same element twice".into(),
+        Kind::Contains => "has no element of the kind it needs".into(),
+        Kind::Pattern { pattern } => format!("must match {pattern}"),
+        Kind::Format { format } => format!("must be a valid {format}"),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => "is none of what is allowed here".into(),
+        Kind::OneOfMultipleValid { .. } => "is more than one of what is allowed here".into(),
+        Kind::FalseSchema => "is not allowed here".into(),
+        Kind::Not { .. } => "is what is not allowed here".into(),
+        Kind::AdditionalItems { limit } => format!("has more than {limit} elements"),
+        Kind::UnevaluatedItems { .. } => "has more elements than are allowed".into(),
+        Kind::BacktrackLimitExceeded { .. } => {
+            "could not be checked: the pattern takes too long".into()
+        }
+        _ => error.masked_with("this").to_string(),
+    }
+}
+
+fn type_words(name: &str) -> &str {
+    match name {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "an object",
+        other => other,
+    }
+}

@@ -1,0 +1,178 @@
+//! Choosing one of a few values by typing the beginning of its name.
+
+use super::json::Json;
+
+/// What is chosen among options that belong to the schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    picked: Option<usize>,
+    /// What was typed to get there.
+    typed: String,
+}
+
+impl Choice {
+    pub(super) fn new(picked: Option<usize>) -> Self {
+        Self {
+            picked,
+            typed: String::new(),
+        }
+    }
+
+    pub(super) fn picked(&self) -> Option<usize> {
+        self.picked
+    }
+
+    pub(super) fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// Types a character; says whether it led to an option. One that leads nowhere starts anew, so
+    /// that `t` after `f` means true.
+    pub(super) fn type_char(&mut self, c: char, options: &[Json]) -> bool {
+        let mut longer = self.typed.clone();
+        longer.push(c);
+        for typed in [longer, c.to_string()] {
+            if let Some(first) = matching(options, &typed).first() {
+                self.picked = Some(*first);
+                self.typed = typed;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes back what was typed last, and with the first character the choice.
+    pub(super) fn erase(&mut self, options: &[Json]) {
+        self.typed.pop();
+        self.picked = match self.typed.is_empty() {
+            true => None,
+            false => matching(options, &self.typed).first().copied(),
+        };
+    }
+
+    /// Goes to the next or the previous one of the options that match what was typed.
+    pub(super) fn step(&mut self, forward: bool, options: &[Json]) {
+        let mut among = matching(options, &self.typed);
+        if among.len() < 2 {
+            self.typed.clear();
+            among = (0..options.len()).collect();
+        }
+        if among.is_empty() {
+            return;
+        }
+        let count = among.len();
+        let at = among.iter().position(|one| Some(*one) == self.picked);
+        let to = match (at, forward) {
+            (Some(at), true) => (at + 1) % count,
+            (Some(at), false) => (at + count - 1) % count,
+            (None, true) => 0,
+            (None, false) => count - 1,
+        };
+        self.picked = Some(among[to]);
+    }
+
+    /// The options that match what was typed.
+    pub(super) fn matching(&self, options: &[Json]) -> Vec<usize> {
+        matching(options, &self.typed)
+    }
+
+    /// Forgets what was typed, because the person went on.
+    pub(super) fn leave(&mut self) {
+        self.typed.clear();
+    }
+}
+
+/// The name of an option.
+pub(super) fn label(option: &Json, options: &[Json]) -> String {
+    match option {
+        // Quotes only where they make a difference.
+        Json::Text(text)
+            if options
+                .iter()
+                .all(|one| matches!(one, Json::Text(_) | Json::Null)) =>
+        {
+            match text.as_str() {
+                "" | "null" => option.to_string(),
+                text => text.to_owned(),
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The options that begin with `typed`; or else those that contain it.
+fn matching(options: &[Json], typed: &str) -> Vec<usize> {
+    let typed = typed.to_lowercase();
+    let all = |matches: fn(&str, &str) -> bool| -> Vec<usize> {
+        (0..options.len())
+            .filter(|at| {
+                let label = label(&options[*at], options).to_lowercase();
+                matches(&label, &typed) || matches(label.trim_start_matches('"'), &typed)
+            })
+            .collect()
+    };
+    let begin = all(|label, typed| label.starts_with(typed));
+    match begin.is_empty() {
+        true => all(|label, typed| label.contains(typed)),
+        false => begin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(all: &[&str]) -> Vec<Json> {
+        all.iter().map(|text| Json::Text((*text).into())).collect()
+    }
+
+    #[test]
+    fn typing_finds_and_starts_anew() {
+        let options = options(&["read-only", "read-write", "danger"]);
+        let mut choice = Choice::default();
+        let picked = |choice: &Choice| choice.picked();
+        for (c, expected) in [
+            ('r', 0),
+            ('e', 0),
+            ('a', 0),
+            ('d', 0),
+            ('-', 0),
+            ('w', 1),
+            ('D', 2),
+        ] {
+            assert!(choice.type_char(c, &options));
+            assert_eq!(picked(&choice), Some(expected), "{c}");
+        }
+        assert!(!choice.type_char('z', &options));
+        choice.erase(&options);
+        assert_eq!(picked(&choice), None);
+        assert!(choice.type_char('o', &options), "inside of a name");
+        assert_eq!(picked(&choice), Some(0));
+    }
+
+    #[test]
+    fn steps_stay_among_what_was_typed() {
+        let options = options(&["aa", "b", "ab"]);
+        let mut choice = Choice::default();
+        choice.step(false, &options);
+        assert_eq!(choice.picked(), Some(2));
+        choice.type_char('a', &options);
+        assert_eq!(choice.picked(), Some(0));
+        choice.step(true, &options);
+        assert_eq!(choice.picked(), Some(2));
+        choice.leave();
+        choice.step(true, &options);
+        choice.step(true, &options);
+        assert_eq!(choice.picked(), Some(1));
+    }
+
+    #[test]
+    fn names_tell_options_apart() {
+        let mixed = [Json::Text("1".into()), Json::Number("1".into()), Json::Null];
+        let labels: Vec<String> = mixed.iter().map(|one| label(one, &mixed)).collect();
+        assert_eq!(labels, ["\"1\"", "1", "null"]);
+        let mut choice = Choice::default();
+        assert!(choice.type_char('1', &mixed));
+        assert_eq!(choice.picked(), Some(0));
+    }
+}

@@ -1,0 +1,291 @@
+//! What the keys do.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::answer::Change;
+use super::node::Object;
+use super::*;
+
+impl Form {
+    /// Takes a key.
+    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+        if key.kind == KeyEventKind::Release {
+            return Outcome::Ignored;
+        }
+        let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        let chord = key.modifiers.difference(KeyModifiers::SHIFT);
+        match (key.code, chord) {
+            (KeyCode::Enter, KeyModifiers::NONE) if !shift => self.enter(),
+            (KeyCode::Enter, KeyModifiers::ALT | KeyModifiers::NONE) => self.newline(),
+            (KeyCode::Char('j'), KeyModifiers::CONTROL) => self.newline(),
+            (KeyCode::Down, KeyModifiers::NONE) => self.step(true, false),
+            (KeyCode::Up, KeyModifiers::NONE) => self.step(false, false),
+            (KeyCode::BackTab, _) => self.step(false, true),
+            (KeyCode::Tab, KeyModifiers::NONE) => self.step(!shift, true),
+            _ => self.edit(key),
+        }
+    }
+
+    /// Takes pasted text, which is text and never a key.
+    pub fn paste(&mut self, text: &str) -> Outcome {
+        // What terminals send for a line break in pasted text is `\r`.
+        self.insert(&text.replace("\r\n", "\n").replace('\r', "\n"))
+    }
+
+    fn newline(&mut self) -> Outcome {
+        match self.node().map(|node| (&node.content, &node.spec.kind)) {
+            Some((Content::Line(_), Kind::Text) | (Content::Raw(_), _)) => self.insert("\n"),
+            _ => Outcome::Consumed,
+        }
+    }
+
+    fn insert(&mut self, text: &str) -> Outcome {
+        let before = self.moment();
+        let added = self.focus.add && self.add();
+        let Some(node) = self.node_mut() else {
+            return Outcome::Ignored;
+        };
+        let taken = match (&mut node.content, &node.spec.kind) {
+            (Content::Line(line), Kind::Number { .. }) => {
+                line.insert(&text.split_whitespace().collect::<String>());
+                true
+            }
+            (Content::Line(line) | Content::Raw(line), _) => {
+                line.insert(text);
+                true
+            }
+            (Content::Choice(choice), Kind::Choice(options)) => {
+                let typed = text.trim().chars();
+                // Each character matters: all have to be tried.
+                typed.fold(false, |any, c| choice.type_char(c, options) | any)
+            }
+            _ => false,
+        };
+        if taken {
+            node.settle();
+        }
+        if taken || added {
+            self.edited(before);
+        }
+        Outcome::Consumed
+    }
+
+    /// Moves to the next or the previous row; past the ends only `around`.
+    fn step(&mut self, forward: bool, around: bool) -> Outcome {
+        let rows = self.rows();
+        let (count, at) = (rows.len(), self.position().unwrap_or(0));
+        let to = match forward {
+            true if at + 1 < count => at + 1,
+            false if at > 0 => at - 1,
+            _ if around && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
+            _ => return Outcome::Ignored,
+        };
+        let place = rows[to].place.clone();
+        self.go(place);
+        Outcome::Consumed
+    }
+
+    /// Goes on: to what is still missing, or to the end.
+    fn enter(&mut self) -> Outcome {
+        let before = self.moment();
+        if self.focus.add {
+            self.add();
+            self.edited(before);
+            return Outcome::Consumed;
+        }
+        let Some(node) = self.node_mut() else {
+            return self.advance();
+        };
+        match &node.content {
+            Content::Object(object) if !object.open => {
+                node.open();
+                if node.child(0).is_some() {
+                    self.step(true, false);
+                }
+                return Outcome::Consumed;
+            }
+            // An element that was added and not filled in: the list is complete.
+            Content::Line(_) | Content::Raw(_) | Content::Choice(_)
+                if node.role == Role::Element && node.state == State::Unset =>
+            {
+                self.remove();
+                self.edited(before);
+            }
+            _ => {
+                if node.is_missing() && node.accept() {
+                    self.edited(before);
+                }
+            }
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Outcome {
+        let places: Vec<(Place, bool)> = rows(&self.root, Which::Sent)
+            .into_iter()
+            .map(|row| {
+                let missing = row.node.is_missing();
+                (row.place, missing)
+            })
+            .collect();
+        let at = places.iter().position(|(place, _)| *place == self.focus);
+        let (before, after) = places.split_at(at.unwrap_or(0));
+        let next = after.iter().chain(before);
+        let next = next
+            .filter(|(place, missing)| *missing && *place != self.focus)
+            .map(|(place, _)| place.clone())
+            .next();
+        match next {
+            Some(place) => {
+                self.go(place);
+                Outcome::Consumed
+            }
+            None => Outcome::Submit,
+        }
+    }
+
+    fn edit(&mut self, key: KeyEvent) -> Outcome {
+        let types = matches!(key.code, KeyCode::Char(_))
+            && !key
+                .modifiers
+                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        if types && self.typing.as_ref() == Some(&self.focus) {
+            // The same word goes on: what it was before is remembered already.
+            if let Some(node) = self.node_mut() {
+                node.on_key(key);
+            }
+            self.changed();
+            self.typing = Some(self.focus.clone());
+            return Outcome::Consumed;
+        }
+        let before = self.moment();
+        if self.focus.add && types && key.code != KeyCode::Char(' ') && self.adds_lines() {
+            self.add();
+        }
+        let on_list = self.focus.add;
+        let Some(node) = self.node_mut() else {
+            return Outcome::Ignored;
+        };
+        let change = match on_list {
+            true => node.on_list_key(key),
+            false => node.on_key(key),
+        };
+        let edited = match change {
+            Change::Edited => true,
+            Change::Remove => {
+                self.remove();
+                true
+            }
+            Change::Accept => node.accept(),
+            Change::Moved => false,
+            Change::Ignored => return Outcome::Ignored,
+        };
+        if edited || self.focus != before.focus {
+            self.edited(before);
+            if types {
+                self.typing = Some(self.focus.clone());
+            }
+        } else {
+            self.typing = None;
+        }
+        Outcome::Consumed
+    }
+
+    /// Follows a change that can be undone.
+    fn edited(&mut self, before: Moment) {
+        self.remember(before);
+        // `null` is no answer any more where there is one below it.
+        let mut node = &mut self.root;
+        for at in &self.focus.path {
+            if node.state == State::Null {
+                node.state = State::Unset;
+            }
+            match node.child_mut(*at) {
+                Some(child) => node = child,
+                None => break,
+            }
+        }
+        self.changed();
+    }
+
+    /// Whether what the list with the focus holds can be typed.
+    fn adds_lines(&self) -> bool {
+        self.node().is_some_and(|node| {
+            let kind = node.spec.items().spec().kind;
+            !matches!(kind, Kind::Object | Kind::List)
+        })
+    }
+
+    /// Adds an element to the list with the focus, and goes there.
+    fn add(&mut self) -> bool {
+        let Some(node) = self.node_mut() else {
+            return false;
+        };
+        let item = Node::empty(&node.spec.items(), Role::Element, &mut { BUDGET });
+        let Content::List(items) = &mut node.content else {
+            return false;
+        };
+        let at = items.len();
+        items.push(item);
+        node.state = State::Set;
+        self.focus = self.focus.child(at);
+        if let Some(node) = self.node() {
+            // What has no row of its own is entered.
+            let inside = rows(node, Which::Shown)
+                .first()
+                .map(|row| row.place.clone());
+            if let (Content::Object(_), Some(inside)) = (&node.content, inside) {
+                self.focus.path.extend(inside.path);
+                self.focus.add = inside.add;
+            } else if matches!(node.content, Content::List(_)) {
+                self.focus.add = true;
+            }
+        }
+        true
+    }
+
+    /// Takes away the answer with the focus, and its row if nothing but the answer asks for it.
+    fn remove(&mut self) {
+        let Some(node) = self.node_mut() else {
+            return;
+        };
+        if !matches!(node.role, Role::Element | Role::Extra) {
+            node.clear();
+            return;
+        }
+        let at = self.position().unwrap_or(0);
+        let mut path = self.focus.path.clone();
+        let Some(index) = path.pop() else {
+            return;
+        };
+        let mut steps = path.iter();
+        let parent = steps.try_fold(&mut self.root, |node, at| node.child_mut(*at));
+        let Some(parent) = parent else {
+            return;
+        };
+        let is_list = match &mut parent.content {
+            Content::List(items) => {
+                items.remove(index);
+                true
+            }
+            Content::Object(Object {
+                fields: Some(fields),
+                ..
+            }) => {
+                fields.remove(index);
+                false
+            }
+            _ => false,
+        };
+        parent.state = State::Set;
+        self.focus = Place { path, add: true };
+        if !is_list {
+            let rows = self.rows();
+            let last = rows.len().saturating_sub(1);
+            self.focus = rows
+                .get(at.min(last))
+                .map(|row| row.place.clone())
+                .unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The text of one field, edited as in a shell.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+
+/// What a key did to a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edit {
+    /// The text is another one.
+    Changed,
+    /// At most the cursor moved.
+    Moved,
+    /// The key means nothing here.
+    Unknown,
+}
+
+/// A text with a cursor. Line breaks are characters like any other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    text: String,
+    /// In bytes, between graphemes.
+    at: usize,
+    /// What was cut last, to put it back.
+    cut: String,
+}
+
+impl Line {
+    /// `text` with the cursor at its end.
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            at: text.len(),
+            text,
+            cut: String::new(),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether there is nothing but whitespace, which in JSON is nothing at all.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// Where the cursor is, in bytes.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// Puts `text` before the cursor.
+    pub(super) fn insert(&mut self, text: &str) {
+        self.text.insert_str(self.at, text);
+        self.at += text.len();
+        // What was typed may have joined with what follows it.
+        let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
+        if !matches!(cursor.is_boundary(&self.text, 0), Ok(true)) {
+            self.at = self.next();
+        }
+    }
+
+    /// Takes a key as readline does.
+    pub(super) fn on_key(&mut self, key: KeyEvent) -> Edit {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        match (key.code, ctrl, alt) {
+            (KeyCode::Char(c), false, false) => {
+                self.insert(c.encode_utf8(&mut [0; 4]));
+                Edit::Changed
+            }
+            (KeyCode::Left, false, false) | (KeyCode::Char('b'), true, false) => {
+                self.go(self.previous())
+            }
+            (KeyCode::Right, false, false) | (KeyCode::Char('f'), true, false) => {
+                self.go(self.next())
+            }
+            (KeyCode::Left, ..) | (KeyCode::Char('b'), false, true) => self.go(self.word_start()),
+            (KeyCode::Right, ..) | (KeyCode::Char('f'), false, true) => self.go(self.word_end()),
+            (KeyCode::Home, false, false) | (KeyCode::Char('a'), true, false) => self.go(0),
+            (KeyCode::End, false, false) | (KeyCode::Char('e'), true, false) => {
+                self.go(self.text.len())
+            }
+            (KeyCode::Backspace, false, false) | (KeyCode::Char('h'), true, false) => {
+                self.remove(self.previous(), self.at, false)
+            }
+            (KeyCode::Delete, false, false) | (KeyCode::Char('d'), true, false) => {
+                self.remove(self.at, self.next(), false)
+            }
+            (KeyCode::Char('u'), true, false) => self.remove(0, self.at, true),
+            (KeyCode::Char('k'), true, false) => self.remove(self.at, self.text.len(), true),
+            (KeyCode::Char('w'), true, false) => self.remove(self.space_before(), self.at, true),
+            (KeyCode::Backspace, ..) => self.remove(self.word_start(), self.at, true),
+            (KeyCode::Char('d'), false, true) => self.remove(self.at, self.word_end(), true),
+            (KeyCode::Char('y'), true, false) => {
+                let cut = self.cut.clone();
+                self.insert(&cut);
+                Edit::Changed
+            }
+            _ => Edit::Unknown,
+        }
+    }
+
+    fn go(&mut self, at: usize) -> Edit {
+        self.at = at;
+        Edit::Moved
+    }
+
+    fn remove(&mut self, start: usize, end: usize, keep: bool) -> Edit {
+        if start == end {
+            return Edit::Moved;
+        }
+        let removed: String = self.text.drain(start..end).collect();
+        if keep {
+            self.cut = removed;
+        }
+        self.at = start;
+        Edit::Changed
+    }
+
+    fn previous(&self) -> usize {
+        let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
+        cursor
+            .prev_boundary(&self.text, 0)
+            .ok()
+            .flatten()
+            .unwrap_or(0)
+    }
+
+    fn next(&self) -> usize {
+        let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
+        let next = cursor.next_boundary(&self.text, 0).ok().flatten();
+        next.unwrap_or(self.text.len())
+    }
+
+    fn word_start(&self) -> usize {
+        let before = &self.text[..self.at];
+        before
+            .unicode_word_indices()
+            .next_back()
+            .map_or(0, |(start, _)| start)
+    }
+
+    fn word_end(&self) -> usize {
+        let word = self.text[self.at..].unicode_word_indices().next();
+        word.map_or(self.text.len(), |(start, word)| {
+            self.at + start + word.len()
+        })
+    }
+
+    /// Where the run of anything but spaces before the cursor starts.
+    fn space_before(&self) -> usize {
+        let before = self.text[..self.at].trim_end();
+        before
+            .char_indices()
+            .rev()
+            .find(|(_, c)| c.is_whitespace())
+            .map_or(0, |(at, c)| at + c.len_utf8())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(line: &mut Line, keys: &[(KeyCode, KeyModifiers)]) {
+        for (code, modifiers) in keys {
+            line.on_key(KeyEvent::new(*code, *modifiers));
+        }
+    }
+
+    const CTRL: KeyModifiers = KeyModifiers::CONTROL;
+    const NONE: KeyModifiers = KeyModifiers::NONE;
+
+    #[test]
+    fn it_moves_and_deletes_by_what_is_seen() {
+        let mut line = Line::new("a👩‍🚀e\u{301}");
+        press(
+            &mut line,
+            &[(KeyCode::Left, NONE), (KeyCode::Backspace, NONE)],
+        );
+        assert_eq!(line.text(), "ae\u{301}");
+        press(&mut line, &[(KeyCode::Delete, NONE)]);
+        assert_eq!((line.text(), line.at()), ("a", 1));
+    }
+
+    #[test]
+    fn the_keys_of_every_shell_work() {
+        let mut line = Line::new("git commit -m x");
+        press(&mut line, &[(KeyCode::Char('w'), CTRL)]);
+        assert_eq!(line.text(), "git commit -m ");
+        press(&mut line, &[(KeyCode::Char('y'), CTRL)]);
+        assert_eq!(line.text(), "git commit -m x");
+        press(
+            &mut line,
+            &[(KeyCode::Char('a'), CTRL), (KeyCode::Right, CTRL)],
+        );
+        press(&mut line, &[(KeyCode::Char('k'), CTRL)]);
+        assert_eq!(line.text(), "git");
+        press(
+            &mut line,
+            &[(KeyCode::Char('u'), CTRL), (KeyCode::Char('é'), NONE)],
+        );
+        assert_eq!(line.text(), "é");
+        press(
+            &mut line,
+            &[(KeyCode::Char('a'), CTRL), (KeyCode::Char('e'), CTRL)],
+        );
+        assert!(line.is_at_end());
+        assert_eq!(
+            line.on_key(KeyEvent::new(KeyCode::F(9), NONE)),
+            Edit::Unknown
+        );
+    }
+
+    #[test]
+    fn the_cursor_stays_between_graphemes() {
+        let mut line = Line::new("\u{301}x");
+        press(
+            &mut line,
+            &[(KeyCode::Home, NONE), (KeyCode::Char('e'), NONE)],
+        );
+        assert_eq!((line.text(), line.at()), ("e\u{301}x", 3));
+    }
+}

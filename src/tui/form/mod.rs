@@ -1,0 +1,294 @@
+//! A form to fill in a value that a JSON Schema describes, such as the arguments of a tool.
+//!
+//! - [`Form`] is the state: it takes keys and gives JSON
+//! - `json` is JSON that keeps how numbers were written
+//! - `spec` is what a schema asks for, one level at a time; `read` finds that out
+//! - `node` is what has been answered, as a tree; `row` lists it
+//! - `line` and `choice` edit what is typed and chosen; `keys` moves between rows, `answer` gives
+//!   the keys of one row their meaning
+//! - `check` says what is wrong, and at which row
+//! - `view` draws the rows
+//!
+//! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
+//! foresee has a row of its own, in which it stands as JSON.
+
+mod answer;
+mod check;
+mod choice;
+mod json;
+mod keys;
+mod line;
+mod node;
+mod read;
+mod row;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use serde_json::Value;
+
+pub use self::check::FieldError;
+use self::check::{Checker, Found};
+use self::json::Json;
+use self::node::{BUDGET, Content, Node, Role, State};
+use self::row::{Place, Row, Which, rows};
+use self::spec::{Kind, Schema};
+
+/// Changes that can be undone.
+const HISTORY: usize = 200;
+
+/// What a form did with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was for the form.
+    Consumed,
+    /// The person is done: nothing that is required is missing any more.
+    Submit,
+    /// It means nothing here.
+    Ignored,
+}
+
+/// A text that is no JSON, and where it stops being it.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no JSON: {0}")]
+pub struct NotJson(#[from] serde_json::Error);
+
+/// The state of a form.
+#[derive(Debug, Clone)]
+pub struct Form {
+    schema: Schema,
+    checker: Checker,
+    root: Node,
+    focus: Place,
+    /// What is wrong, once the person has been told.
+    found: Option<Vec<Found>>,
+    undo: Vec<Moment>,
+    redo: Vec<Moment>,
+    /// Where the last change was typing, so that words are undone and not letters.
+    typing: Option<Place>,
+}
+
+/// What it was like.
+#[derive(Debug, Clone)]
+struct Moment {
+    root: Node,
+    focus: Place,
+}
+
+impl Form {
+    /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
+    pub fn new(schema: &Value) -> Self {
+        let checker = Checker::new(schema);
+        let schema = Schema::new(schema);
+        let root = Node::empty(&schema, Role::Root, &mut { BUDGET });
+        let mut form = Self {
+            schema,
+            checker,
+            root,
+            focus: Place::default(),
+            found: None,
+            undo: Vec::new(),
+            redo: Vec::new(),
+            typing: None,
+        };
+        form.focus_first();
+        form
+    }
+
+    /// A form that is filled in.
+    pub fn with_value(schema: &Value, value: &Value) -> Self {
+        let mut form = Self::new(schema);
+        form.root = Node::filled(&form.schema, Role::Root, value.into(), &mut { BUDGET });
+        form.focus_first();
+        form
+    }
+
+    /// The value. Numbers that a [`Value`] cannot hold are rounded: see [`Form::to_json`].
+    ///
+    /// There always is one, however much is wrong with it: what cannot be read as a number or as
+    /// JSON is a string, and what is missing is left out.
+    pub fn value(&self) -> Value {
+        self.json().to_value()
+    }
+
+    /// The value as JSON in one line, with numbers just as they were typed.
+    pub fn to_json(&self) -> String {
+        self.json().to_string()
+    }
+
+    /// The value as JSON that is pleasant to edit, with numbers just as they were typed.
+    pub fn to_pretty_json(&self) -> String {
+        let mut out = String::new();
+        self.json().write_pretty(&mut out);
+        out
+    }
+
+    fn json(&self) -> Json {
+        self.root.json().unwrap_or(Json::Null)
+    }
+
+    /// Fills the form in; undo brings back what was there.
+    pub fn set_value(&mut self, value: &Value) {
+        self.fill(Json::from(value));
+    }
+
+    /// Fills the form in from JSON text, in which nothing is rounded. Blank text is an empty form.
+    ///
+    /// # Errors
+    ///
+    /// Text that is no JSON leaves the form as it is.
+    pub fn set_json(&mut self, text: &str) -> Result<(), NotJson> {
+        if text.trim().is_empty() {
+            let root = Node::empty(&self.schema, Role::Root, &mut { BUDGET });
+            self.replace(root);
+        } else {
+            self.fill(Json::parse(text)?);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, json: Json) {
+        // Where nothing changes, nothing does: what was opened stays open, what was not answered
+        // stays unanswered.
+        if self.json() != json {
+            let root = Node::filled(&self.schema, Role::Root, json, &mut { BUDGET });
+            self.replace(root);
+        }
+    }
+
+    fn replace(&mut self, root: Node) {
+        self.remember(self.moment());
+        self.root = root;
+        self.changed();
+        if self.position().is_none() {
+            self.focus_first();
+        }
+    }
+
+    /// Whether nothing has been filled in.
+    pub fn is_empty(&self) -> bool {
+        self.root.state == State::Unset && !self.root.has_answers()
+    }
+
+    /// What is wrong, in the order of the rows. Nothing of it keeps the value from being sent.
+    pub fn validate(&self) -> Vec<FieldError> {
+        let found = self.checker.check(&self.root);
+        found.into_iter().map(|found| found.error).collect()
+    }
+
+    /// Validates, and shows what is wrong from now on, with the focus on the first of it. Returns
+    /// whether nothing is.
+    pub fn check(&mut self) -> bool {
+        let found = self.checker.check(&self.root);
+        if let Some(first) = found.first() {
+            let place = first.place.clone();
+            self.go(place);
+        }
+        let fine = found.is_empty();
+        self.found = Some(found);
+        fine
+    }
+
+    /// Why the schema itself cannot be used to validate.
+    pub fn schema_problem(&self) -> Option<&str> {
+        self.checker.problem()
+    }
+
+    /// Takes the last change back.
+    pub fn undo(&mut self) -> bool {
+        let Some(moment) = self.undo.pop() else {
+            return false;
+        };
+        self.redo.push(self.moment());
+        self.restore(moment);
+        true
+    }
+
+    /// Does the last change again.
+    pub fn redo(&mut self) -> bool {
+        let Some(moment) = self.redo.pop() else {
+            return false;
+        };
+        self.undo.push(self.moment());
+        self.restore(moment);
+        true
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            root: self.root.clone(),
+            focus: self.focus.clone(),
+        }
+    }
+
+    fn restore(&mut self, moment: Moment) {
+        self.root = moment.root;
+        self.focus = moment.focus;
+        self.changed();
+    }
+
+    fn remember(&mut self, moment: Moment) {
+        if self.undo.len() >= HISTORY {
+            self.undo.remove(0);
+        }
+        self.undo.push(moment);
+        self.redo.clear();
+    }
+
+    /// Follows a change.
+    fn changed(&mut self) {
+        self.typing = None;
+        if self.found.is_some() {
+            self.found = Some(self.checker.check(&self.root));
+        }
+    }
+
+    fn rows(&self) -> Vec<Row<'_>> {
+        rows(&self.root, Which::Shown)
+    }
+
+    /// Which row has the focus.
+    fn position(&self) -> Option<usize> {
+        self.rows().iter().position(|row| row.place == self.focus)
+    }
+
+    fn focus_first(&mut self) {
+        let rows = self.rows();
+        let missing = rows.iter().find(|row| row.node.is_missing());
+        let place = missing.or(rows.first()).map(|row| row.place.clone());
+        self.focus = place.unwrap_or_default();
+    }
+
+    /// Moves the focus, and opens what hides the place.
+    fn go(&mut self, place: Place) {
+        if let Some(node) = self.node_mut()
+            && let Content::Choice(choice) = &mut node.content
+        {
+            choice.leave();
+        }
+        let mut node = &mut self.root;
+        for at in &place.path {
+            node.open();
+            match node.child_mut(*at) {
+                Some(child) => node = child,
+                None => return,
+            }
+        }
+        let before = std::mem::replace(&mut self.focus, place);
+        if self.position().is_none() {
+            self.focus = before;
+        }
+        self.typing = None;
+    }
+
+    fn node(&self) -> Option<&Node> {
+        let mut path = self.focus.path.iter();
+        path.try_fold(&self.root, |node, at| node.child(*at))
+    }
+
+    fn node_mut(&mut self) -> Option<&mut Node> {
+        let mut path = self.focus.path.iter();
+        path.try_fold(&mut self.root, |node, at| node.child_mut(*at))
+    }
+}

@@ -1,0 +1,114 @@
+//! The form as a list: which rows there are, and which one has the focus.
+
+use super::node::{Content, Node};
+
+/// Where a row is in the tree: the child to take at each level, and whether it is the row after a
+/// list that adds an element.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) path: Vec<usize>,
+    pub(super) add: bool,
+}
+
+impl Place {
+    pub(super) fn child(&self, at: usize) -> Self {
+        let mut path = self.path.clone();
+        path.push(at);
+        Self { path, add: false }
+    }
+
+    /// The row of a node: that of a list is the one that adds to it.
+    pub(super) fn of(path: Vec<usize>, node: &Node) -> Self {
+        let add = matches!(node.content, Content::List(_));
+        Self { path, add }
+    }
+}
+
+/// A row, and the node it is about.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) place: Place,
+    pub(super) node: &'a Node,
+    pub(super) name: String,
+    pub(super) depth: usize,
+}
+
+/// Which rows to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those on the screen.
+    Shown,
+    /// Those of which the JSON is made, on the screen or not.
+    Sent,
+}
+
+/// The rows of a form.
+pub(super) fn rows(root: &Node, which: Which) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    walk(root, &Place::default(), String::new(), 0, which, &mut rows);
+    rows
+}
+
+fn walk<'a>(
+    node: &'a Node,
+    place: &Place,
+    name: String,
+    depth: usize,
+    which: Which,
+    rows: &mut Vec<Row<'a>>,
+) {
+    let is_root = place.path.is_empty();
+    match &node.content {
+        Content::Object(object) => {
+            if !is_root {
+                rows.push(Row {
+                    place: place.clone(),
+                    node,
+                    name,
+                    depth,
+                });
+            }
+            let enter = match which {
+                Which::Shown => object.open,
+                Which::Sent => node.is_sent(),
+            };
+            if enter {
+                let depth = depth + usize::from(!is_root);
+                for (at, field) in object.fields.iter().flatten().enumerate() {
+                    let name = match field.name.as_str() {
+                        "" => "\"\"".to_owned(),
+                        name => name.to_owned(),
+                    };
+                    walk(&field.node, &place.child(at), name, depth, which, rows);
+                }
+            }
+        }
+        Content::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                walk(
+                    item,
+                    &place.child(at),
+                    format!("{name}[{at}]"),
+                    depth,
+                    which,
+                    rows,
+                );
+            }
+            rows.push(Row {
+                place: Place::of(place.path.clone(), node),
+                node,
+                name,
+                depth,
+            });
+        }
+        Content::Line(_) | Content::Choice(_) | Content::Raw(_) => rows.push(Row {
+            place: place.clone(),
+            node,
+            name: match is_root {
+                true => "JSON".into(),
+                false => name,
+            },
+            depth,
+        }),
+    }
+}

@@ -1,0 +1,376 @@
+//! The form on the screen: a row for each field, what is wrong below it, and help in the last line.
+
+use std::collections::HashMap;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::choice::{Choice, label};
+use super::line::Line;
+use super::*;
+use crate::tui::text::{columns, one_line, shown};
+use crate::tui::view::style;
+
+/// The most bytes that can be seen in a column: longer texts need not be looked at.
+const CELL: usize = 64;
+/// Columns before a name: the mark of the row with the focus.
+const MARK: u16 = 2;
+/// Levels that are told apart by their indentation.
+const INDENTS: usize = 5;
+/// Errors shown for one row.
+const ERRORS: usize = 2;
+
+/// What stands in one line of the form.
+enum Item<'a> {
+    Row(&'a Row<'a>),
+    Error(&'a str),
+}
+
+/// Text and how it looks, from left to right.
+type Parts = Vec<(String, Style)>;
+
+impl Form {
+    /// How many lines there is something to show in: rows, what is wrong with them, and help.
+    pub fn lines(&self) -> usize {
+        let rows = self.rows();
+        self.items(&rows).len() + 1
+    }
+
+    /// Draws the form; the row with the focus is always visible. Returns where the cursor belongs
+    /// if the form has it.
+    pub fn draw(&self, buffer: &mut Buffer, area: Rect, focused: bool) -> Option<Position> {
+        let area = area.intersection(buffer.area);
+        if area.is_empty() {
+            return None;
+        }
+        let rows = self.rows();
+        let items = self.items(&rows);
+        let help = u16::from(area.height > 1);
+        let height = usize::from(area.height - help);
+        let is_focus = |item: &Item| matches!(item, Item::Row(row) if row.place == self.focus);
+        let at = items.iter().position(is_focus).unwrap_or(0);
+        // Around the row with the focus, as far as there is something.
+        let first = at
+            .saturating_sub(height / 2)
+            .min(items.len().saturating_sub(height));
+        let names = self.name_width(&rows, area.width);
+        let mut cursor = None;
+        for (item, line) in items.iter().skip(first).zip(area.rows().take(height)) {
+            match item {
+                Item::Row(row) => {
+                    let place = self.draw_row(buffer, line, row, names, focused);
+                    cursor = cursor.or(place);
+                }
+                Item::Error(message) => {
+                    let words = format!("{}✗ {message}", " ".repeat(usize::from(MARK)));
+                    put(
+                        buffer,
+                        line,
+                        &[(one_line_from(&words, line.width), style::bad())],
+                    );
+                }
+            }
+        }
+        if items.is_empty() {
+            let words = one_line("nothing to fill in", area.width);
+            put(buffer, area, &[(words, style::dim())]);
+            cursor = focused.then(|| area.as_position());
+        }
+        if help > 0
+            && let Some(line) = area.rows().next_back()
+        {
+            let hidden = items.len() > height;
+            let place = hidden.then(|| self.position()).flatten();
+            let place = place.map(|at| format!(" {}/{}", at + 1, rows.len()));
+            let place = place.unwrap_or_default();
+            let taken = u16::try_from(columns(&place)).unwrap_or(0);
+            let words = one_line(&self.help(), line.width.saturating_sub(taken));
+            let gap = usize::from(line.width.saturating_sub(taken)) - columns(&words);
+            put(
+                buffer,
+                line,
+                &[(format!("{words}{}{place}", " ".repeat(gap)), style::dim())],
+            );
+        }
+        cursor.filter(|_| focused)
+    }
+
+    fn items<'a>(&'a self, rows: &'a [Row<'a>]) -> Vec<Item<'a>> {
+        let mut errors: HashMap<&Place, Vec<&str>> = HashMap::new();
+        for found in self.found.iter().flatten() {
+            errors
+                .entry(&found.place)
+                .or_default()
+                .push(&found.error.message);
+        }
+        let shown = |all: Option<Vec<&'a str>>| {
+            let all = all.into_iter().flatten();
+            all.take(ERRORS).map(Item::Error)
+        };
+        let mut items: Vec<Item> = Vec::new();
+        for row in rows {
+            let of_row = errors.remove(&row.place);
+            items.push(Item::Row(row));
+            items.extend(shown(of_row));
+        }
+        // What is wrong with the whole, or with what is folded away.
+        let root = shown(errors.remove(&Place::default()));
+        let mut whole: Vec<Item> = root.collect();
+        whole.extend(items);
+        whole
+    }
+
+    fn name_width(&self, rows: &[Row], width: u16) -> u16 {
+        let most = (width * 2 / 5).max(4);
+        let widest = rows.iter().map(|row| columns(&name(row, most))).max();
+        u16::try_from(widest.unwrap_or(0)).unwrap_or(most).min(most)
+    }
+
+    fn draw_row(
+        &self,
+        buffer: &mut Buffer,
+        line: Rect,
+        row: &Row,
+        names: u16,
+        focused: bool,
+    ) -> Option<Position> {
+        let has_focus = row.place == self.focus;
+        let has_cursor = has_focus && focused;
+        let name = name(row, names);
+        let gap = usize::from(names).saturating_sub(columns(&name)) + 1;
+        let mark = if has_focus { "› " } else { "  " };
+        let name_style = match has_focus {
+            true => style::strong(),
+            false => Style::new(),
+        };
+        let left = put(
+            buffer,
+            line,
+            &[
+                (mark.to_owned(), style::strong()),
+                (name + &" ".repeat(gap), name_style),
+            ],
+        );
+        let rest = Rect {
+            x: line.x + left,
+            width: line.width - left,
+            ..line
+        };
+        if rest.is_empty() {
+            return has_cursor.then(|| Position::new(line.right() - 1, line.y));
+        }
+        let (parts, at) = value(row, rest.width, has_cursor);
+        put(buffer, rest, &parts);
+        let at = u16::try_from(at).unwrap_or(u16::MAX).min(rest.width - 1);
+        has_cursor.then(|| Position::new(rest.x + at, rest.y))
+    }
+
+    /// What the row with the focus is about.
+    fn help(&self) -> String {
+        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+            return "Enter goes on".into();
+        };
+        let hint = match &node.content {
+            _ if self.focus.add => "Enter adds",
+            Content::Choice(_) => "type or ←→",
+            Content::Object(object) if object.open => "← folds",
+            Content::Object(_) => "Enter opens",
+            _ if node.state == State::Unset && node.spec.default.is_some() => "→ takes it",
+            _ => "",
+        };
+        let need = match (node.role, node.spec.nullable) {
+            (Role::Required, false) => "required",
+            (Role::Required, true) | (Role::Optional, _) => "optional",
+            (Role::Extra, _) => "unknown",
+            (Role::Root | Role::Element, _) => "",
+        };
+        let kind = match node.is_misfit() {
+            true => format!("JSON instead of {}", node.spec.words()),
+            false => node.spec.words(),
+        };
+        let all = [hint, need, kind.as_str(), node.spec.about.as_str()];
+        let said: Vec<&str> = all.into_iter().filter(|words| !words.is_empty()).collect();
+        said.join(" · ")
+    }
+}
+
+/// Draws parts one after the other, and returns how many columns they took.
+fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
+    let mut x = area.x;
+    for (text, style) in parts {
+        let left = usize::from(area.right().saturating_sub(x));
+        if left == 0 {
+            break;
+        }
+        x = buffer.set_stringn(x, area.y, text, left, *style).0;
+    }
+    x - area.x
+}
+
+/// The name of a row with its indentation, and a mark if it has to be filled in.
+fn name(row: &Row, width: u16) -> String {
+    let star = match row.node.role == Role::Required && !row.node.spec.nullable {
+        true => "*",
+        false => "",
+    };
+    let indent = " ".repeat((row.depth.min(INDENTS) * 2).min(usize::from(width / 2)));
+    let taken = u16::try_from(indent.len() + star.len()).unwrap_or(u16::MAX);
+    format!(
+        "{indent}{}{star}",
+        one_line(&row.name, width.saturating_sub(taken))
+    )
+}
+
+/// The value of a row, and in which of its columns the cursor is.
+fn value(row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
+    let node = row.node;
+    let state = node.state;
+    match &node.content {
+        _ if state == State::Null => (vec![proposal("null", width)], 0),
+        Content::Line(line) | Content::Raw(line) => match line.is_empty() {
+            true if state == State::Set => (vec![proposal("empty", width)], 0),
+            true => (vec![proposal(&proposed(node), width)], 0),
+            false => {
+                let (text, at) = window(line, width, has_cursor);
+                (vec![(text, Style::new())], at)
+            }
+        },
+        Content::Choice(choice) => choice_value(node, choice, width, has_cursor),
+        Content::Object(object) => {
+            let mark = if object.open { "▾ " } else { "▸ " };
+            let mut parts = vec![(mark.to_owned(), style::dim())];
+            let rest = width.saturating_sub(2);
+            if !node.is_sent() {
+                parts.push(proposal("not sent", rest));
+            } else if !object.open {
+                parts.push((preview(node, rest), Style::new()));
+            }
+            (parts, 0)
+        }
+        Content::List(items) => {
+            let words = node.spec.items().spec().short();
+            let mut parts = Vec::new();
+            if items.is_empty() && state == State::Set {
+                parts.push(("[] ".to_owned(), Style::new()));
+            }
+            let add = one_line(&format!("+ add {words}"), width);
+            parts.push((add, style::dim()));
+            (parts, 0)
+        }
+    }
+}
+
+fn choice_value(node: &Node, choice: &Choice, width: u16, has_cursor: bool) -> (Parts, usize) {
+    let Kind::Choice(options) = &node.spec.kind else {
+        return (Vec::new(), 0);
+    };
+    let Some(picked) = node.option(choice) else {
+        return (vec![proposal(&proposed(node), width)], 0);
+    };
+    let picked = label(picked, options);
+    let text = one_line(&picked, width);
+    let typed = choice.typed();
+    let at = match picked.to_lowercase().starts_with(&typed.to_lowercase()) {
+        true => columns(typed),
+        false => 0,
+    };
+    let taken = u16::try_from(columns(&text) + 1).unwrap_or(u16::MAX);
+    let mut parts = vec![(text, Style::new())];
+    if has_cursor && options.len() > 1 {
+        let among = choice.matching(options).into_iter().take(CELL);
+        let all: Vec<String> = among.map(|at| label(&options[at], options)).collect();
+        let (words, style) = proposal(&all.join(", "), width.saturating_sub(taken));
+        parts.push((format!(" {words}"), style));
+    }
+    (parts, at)
+}
+
+/// What a field without an answer shows in place of one.
+fn proposed(node: &Node) -> String {
+    match (&node.spec.kind, &node.spec.default) {
+        (_, Some(default)) => format!("default: {default}"),
+        (Kind::Choice(options), None) => {
+            let all = options.iter().take(CELL);
+            let all: Vec<String> = all.map(|one| label(one, options)).collect();
+            all.join(", ")
+        }
+        (_, None) if node.role == Role::Required && node.spec.nullable => "null".into(),
+        (_, None) => node.spec.words(),
+    }
+}
+
+/// Words that are no answer: in brackets, so that it does not take colours to see that.
+fn proposal(words: &str, width: u16) -> (String, Style) {
+    let words = match width {
+        0..4 => String::new(),
+        width => format!("({})", one_line(words, width - 2)),
+    };
+    (words, style::dim())
+}
+
+/// The beginning of the JSON of a node.
+fn preview(node: &Node, width: u16) -> String {
+    let json = node.json().map(|json| json.to_string());
+    one_line(&json.unwrap_or_default(), width)
+}
+
+/// [`one_line`], but with the spaces at the start.
+fn one_line_from(text: &str, width: u16) -> String {
+    let words = text.trim_start();
+    let indent = u16::try_from(text.len() - words.len())
+        .unwrap_or(0)
+        .min(width);
+    " ".repeat(usize::from(indent)) + &one_line(words, width - indent)
+}
+
+/// The part of a text that fits: around the cursor if it is there, the beginning otherwise.
+fn window(line: &Line, width: u16, has_cursor: bool) -> (String, usize) {
+    let text = line.text();
+    let room = usize::from(width);
+    let start = match has_cursor {
+        true => window_start(text, line.at(), room.saturating_sub(1)),
+        false => 0,
+    };
+    let end = floor(text, start + CELL * (room + 1)).max(start);
+    let seen = visible(&text[start..end]);
+    let at = columns(&visible(&text[start..line.at().clamp(start, end)]));
+    let more = end < text.len() || columns(&seen) > room;
+    let fits = match more && !has_cursor {
+        true => format!("{}…", shown(&seen, width.saturating_sub(1))),
+        false => shown(&seen, width).into_owned(),
+    };
+    (fits, at)
+}
+
+/// Where to start so that the text up to the cursor fits into `room`.
+fn window_start(text: &str, at: usize, room: usize) -> usize {
+    let least = floor(text, at.saturating_sub(CELL * (room + 1)));
+    let before = &text[least..at];
+    if least == 0 && columns(&visible(before)) <= room {
+        return 0;
+    }
+    let mut start = at;
+    for (back, grapheme) in before.grapheme_indices(true).rev() {
+        // A tab is as wide as where it stands makes it: the sum of the parts would not do.
+        if columns(&visible(&text[least + back..at])) > room || grapheme.is_empty() {
+            break;
+        }
+        start = least + back;
+    }
+    start
+}
+
+/// Line breaks as they are shown in one line.
+fn visible(text: &str) -> String {
+    text.replace('\n', "⏎")
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
