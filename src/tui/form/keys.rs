@@ -2,22 +2,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::line::Edit;
+use super::answer::Change;
 use super::node::Object;
 use super::*;
-
-/// What a key did to a row.
-enum Change {
-    /// The answer is another one.
-    Edited,
-    /// It is still the same.
-    Moved,
-    /// The answer, or the row with it, is to go.
-    Remove,
-    /// The answer is to be what the schema proposes.
-    Accept,
-    Ignored,
-}
 
 impl Form {
     /// Takes a key.
@@ -112,7 +99,9 @@ impl Form {
         match &node.content {
             Content::Object(object) if !object.open => {
                 node.open();
-                self.step(true, false);
+                if node.child(0).is_some() {
+                    self.step(true, false);
+                }
                 return Outcome::Consumed;
             }
             // An element that was added and not filled in: the list is complete.
@@ -298,156 +287,5 @@ impl Form {
                 .map(|row| row.place.clone())
                 .unwrap_or_default();
         }
-    }
-}
-
-impl Node {
-    /// Takes a key for the row of this node.
-    fn on_key(&mut self, key: KeyEvent) -> Change {
-        let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
-        let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
-        let forward = matches!(key.code, KeyCode::Right | KeyCode::Char(' '));
-        let misfit = self.is_misfit();
-        match &mut self.content {
-            Content::Line(line) | Content::Raw(line) => {
-                if line.is_empty() {
-                    let back = plain && key.code == KeyCode::Backspace;
-                    let only_answer = matches!(self.role, Role::Element | Role::Extra);
-                    if ctrl_d || (plain && key.code == KeyCode::Delete) {
-                        return Change::Remove;
-                    }
-                    if back && (self.state != State::Unset || only_answer || misfit) {
-                        return Change::Remove;
-                    }
-                    if accepts(key) && self.state == State::Unset && self.spec.default.is_some() {
-                        return Change::Accept;
-                    }
-                } else if ctrl_d && line.is_at_end() {
-                    return Change::Remove;
-                }
-                match line.on_key(key) {
-                    Edit::Changed => {
-                        self.settle();
-                        Change::Edited
-                    }
-                    Edit::Moved => Change::Moved,
-                    Edit::Unknown => Change::Ignored,
-                }
-            }
-            Content::Choice(choice) => {
-                let Kind::Choice(options) = &self.spec.kind else {
-                    return Change::Ignored;
-                };
-                let before = choice.picked();
-                match key.code {
-                    _ if ctrl_d => return Change::Remove,
-                    KeyCode::Delete if plain => return Change::Remove,
-                    KeyCode::Backspace if plain && before.is_none() => return Change::Remove,
-                    _ if before.is_none() && accepts(key) && self.spec.default.is_some() => {
-                        return Change::Accept;
-                    }
-                    KeyCode::Backspace if plain => choice.erase(options),
-                    // A space may also be part of a name.
-                    KeyCode::Char(' ') if choice.typed().is_empty() => choice.step(true, options),
-                    KeyCode::Char(c) if plain => {
-                        if !choice.type_char(c, options) && c == ' ' {
-                            choice.step(true, options);
-                        }
-                    }
-                    KeyCode::Right if plain => choice.step(true, options),
-                    KeyCode::Left if plain => choice.step(false, options),
-                    _ => return Change::Ignored,
-                }
-                let changed = before != choice.picked();
-                self.settle();
-                match changed {
-                    true => Change::Edited,
-                    false => Change::Moved,
-                }
-            }
-            Content::Object(object) => match key.code {
-                _ if ctrl_d => Change::Remove,
-                KeyCode::Delete if plain => Change::Remove,
-                _ if plain && forward && !object.open => {
-                    self.open();
-                    Change::Moved
-                }
-                KeyCode::Left if plain => {
-                    object.open = false;
-                    Change::Moved
-                }
-                // The only answer that an object without fields can have.
-                KeyCode::Char(' ') if plain && self.state != State::Set => {
-                    self.state = State::Set;
-                    Change::Edited
-                }
-                KeyCode::Char(_) | KeyCode::Right if plain => Change::Moved,
-                _ => Change::Ignored,
-            },
-            Content::List(_) => self.on_list_key(key),
-        }
-    }
-
-    /// Takes a key for the row that adds to this list.
-    fn on_list_key(&mut self, key: KeyEvent) -> Change {
-        let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
-        let Content::List(items) = &self.content else {
-            return Change::Ignored;
-        };
-        let delete = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
-        match key.code {
-            _ if !items.is_empty() && (delete || key.code == KeyCode::Delete) => Change::Moved,
-            _ if delete => Change::Remove,
-            KeyCode::Delete | KeyCode::Backspace if plain && items.is_empty() => Change::Remove,
-            KeyCode::Right if self.state == State::Unset && self.spec.default.is_some() => {
-                Change::Accept
-            }
-            KeyCode::Char(_) | KeyCode::Left | KeyCode::Right | KeyCode::Backspace if plain => {
-                Change::Moved
-            }
-            _ => Change::Ignored,
-        }
-    }
-
-    /// Makes the state follow what was typed.
-    fn settle(&mut self) {
-        let empty = match (&self.content, &self.spec.kind) {
-            (Content::Line(_), Kind::Text) => false,
-            (Content::Line(line) | Content::Raw(line), _) => line.is_blank(),
-            (Content::Choice(choice), _) => choice.picked().is_none(),
-            (Content::Object(_) | Content::List(_), _) => false,
-        };
-        self.state = match empty {
-            true => State::Unset,
-            false => State::Set,
-        };
-    }
-
-    /// Takes the answer back; where there is none and there may be `null`, answers that.
-    fn clear(&mut self) {
-        let null = self.state == State::Unset && self.spec.nullable && !self.is_misfit();
-        let had = self.has_answers();
-        *self = Self::empty(&self.schema.clone(), self.role, &mut { BUDGET });
-        if null && !had {
-            self.state = State::Null;
-        }
-    }
-
-    /// Answers what the schema proposes, if it does.
-    fn accept(&mut self) -> bool {
-        let Some(default) = self.spec.default.clone() else {
-            return false;
-        };
-        *self = Self::filled(&self.schema.clone(), self.role, default, &mut { BUDGET });
-        true
-    }
-}
-
-/// Whether the key goes to the end of a proposal, which accepts it.
-fn accepts(key: KeyEvent) -> bool {
-    match key.code {
-        KeyCode::Right | KeyCode::End => key.modifiers.is_empty(),
-        KeyCode::Char('e' | 'f') => key.modifiers == KeyModifiers::CONTROL,
-        _ => false,
     }
 }

@@ -2,21 +2,24 @@
 //!
 //! - [`Form`] is the state: it takes keys and gives JSON
 //! - `json` is JSON that keeps how numbers were written
-//! - `spec` reads schemas, one level at a time
+//! - `spec` is what a schema asks for, one level at a time; `read` finds that out
 //! - `node` is what has been answered, as a tree; `row` lists it
-//! - `line` and `choice` edit one answer; `keys` leads keys to them
+//! - `line` and `choice` edit what is typed and chosen; `keys` moves between rows, `answer` gives
+//!   the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
 //! - `view` draws the rows
 //!
 //! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
 //! foresee has a row of its own, in which it stands as JSON.
 
+mod answer;
 mod check;
 mod choice;
 mod json;
 mod keys;
 mod line;
 mod node;
+mod read;
 mod row;
 mod spec;
 #[cfg(test)]

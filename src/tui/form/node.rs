@@ -73,7 +73,8 @@ impl Node {
     pub(super) fn empty(schema: &Schema, role: Role, budget: &mut usize) -> Self {
         *budget = budget.saturating_sub(1);
         let spec = schema.spec();
-        let asked = matches!(role, Role::Root | Role::Required | Role::Element) && !spec.nullable;
+        let asked = role == Role::Root
+            || (matches!(role, Role::Required | Role::Element) && !spec.nullable);
         let mut state = State::Unset;
         let content = match &spec.kind {
             _ if *budget == 0 => Content::Raw(Line::default()),
@@ -146,7 +147,7 @@ impl Node {
             State::Set => Some(self.content_json()),
             State::Unset if self.has_answers() => Some(self.content_json()),
             State::Unset if !stays => None,
-            State::Unset if self.spec.nullable => Some(Json::Null),
+            State::Unset if self.spec.nullable && self.role != Role::Root => Some(Json::Null),
             State::Unset => match (&self.content, &self.spec.kind, self.role) {
                 (Content::Object(_) | Content::List(_), ..) | (Content::Line(_), Kind::Text, _) => {
                     Some(self.content_json())
@@ -202,20 +203,20 @@ impl Node {
     pub(super) fn is_sent(&self) -> bool {
         match (self.role, self.state) {
             (_, State::Null) => false,
-            (_, State::Set) | (Role::Root | Role::Element, _) => true,
-            (Role::Required, _) => !self.spec.nullable || self.has_answers(),
+            (_, State::Set) | (Role::Root, _) => true,
+            (Role::Required | Role::Element, _) => !self.spec.nullable || self.has_answers(),
             (Role::Optional | Role::Extra, _) => self.has_answers(),
         }
     }
 
     /// Whether an answer is missing here, other than in what is below.
     pub(super) fn is_missing(&self) -> bool {
-        matches!(self.role, Role::Required | Role::Element)
-            && self.state == State::Unset
-            && !self.spec.nullable
-            && !self.has_answers()
-            && !matches!(self.content, Content::Object(_))
-            && !(self.role == Role::Element && matches!(self.content, Content::List(_)))
+        let asks = match self.content {
+            Content::Object(_) => false,
+            Content::List(_) => self.role == Role::Required,
+            _ => matches!(self.role, Role::Required | Role::Element),
+        };
+        asks && self.state == State::Unset && !self.spec.nullable && !self.has_answers()
     }
 
     /// Whether it holds JSON although something else was asked for.
