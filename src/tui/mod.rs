@@ -6,7 +6,7 @@
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
-//! - [`search`] finds in texts, [`clipboard`] copies
+//! - [`picker`] chooses from a list, [`search`] finds in texts, [`clipboard`] copies
 //! - [`screen`] owns the terminal and gives it back
 
 pub mod action;
@@ -19,6 +19,8 @@ pub mod format;
 pub mod key_chord;
 pub mod keymap;
 pub mod pager;
+pub mod picker;
+mod picker_query;
 pub mod run;
 pub mod screen;
 pub mod scroll;

@@ -5,6 +5,7 @@
 
 mod composer;
 mod inbox;
+mod picker;
 mod status;
 mod style;
 mod transcript;

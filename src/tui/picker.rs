@@ -1,0 +1,221 @@
+//! Choosing from a list by typing parts of what is meant.
+//!
+//! Every word of the query has to be found: its letters in this order in the label (fuzzily, as
+//! `nucleo` and fzf do), or as it is in the detail. Choices whose labels hold more of the words come
+//! first, then better matches, then the given order.
+//!
+//! The list of matches is made when the query changes. A query that was only added to looks at the
+//! matches it had, and drawing looks at the visible rows alone.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
+use nucleo_matcher::{Config, Matcher, Utf32String};
+
+use super::picker_query::Query;
+use super::text::one_line;
+
+/// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
+const LONGEST: u16 = 300;
+
+/// Words of a query that are looked at.
+const WORDS: usize = 8;
+
+/// Something to choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What it is called.
+    pub label: String,
+    /// What it is, in a line. May be empty.
+    pub detail: String,
+}
+
+/// What a key did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something in the picker, or nothing.
+    Consumed,
+    /// Chose: an index into the list the picker was made with.
+    Picked(usize),
+    /// Left without choosing.
+    Cancelled,
+}
+
+/// A list to choose from.
+#[derive(Debug)]
+pub struct Picker {
+    pub(in crate::tui) title: String,
+    pub(in crate::tui) rows: Vec<Row>,
+    pub(in crate::tui) query: Query,
+    /// The words of the query, to be found in labels.
+    words: Vec<Atom>,
+    /// The query that `matches` answers.
+    answered: String,
+    /// Indices into `rows`, best first.
+    pub(in crate::tui) matches: Vec<usize>,
+    pub(in crate::tui) selected: usize,
+    /// Scratch memory of matching and highlighting.
+    matcher: RefCell<Matcher>,
+    /// The first match on the screen and how many fit there: what the last drawing found out. Moving
+    /// by pages needs the one, not jumping about while moving the other.
+    pub(in crate::tui) top: Cell<usize>,
+    pub(in crate::tui) height: Cell<usize>,
+}
+
+/// A choice, ready to be matched and shown.
+#[derive(Debug)]
+pub(in crate::tui) struct Row {
+    /// Harmless and on one line.
+    pub(in crate::tui) label: String,
+    /// Likewise.
+    pub(in crate::tui) detail: String,
+    matched_label: Utf32String,
+    matched_detail: Utf32String,
+}
+
+impl Picker {
+    /// A picker with nothing typed: the choices in the given order, the first one selected.
+    pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
+        let row = |choice: Choice| {
+            let label = one_line(&choice.label, LONGEST);
+            let detail = one_line(&choice.detail, LONGEST);
+            Row {
+                matched_label: label.as_str().into(),
+                matched_detail: detail.as_str().into(),
+                label,
+                detail,
+            }
+        };
+        let rows: Vec<Row> = choices.into_iter().map(row).collect();
+        Self {
+            title: title.into(),
+            matches: (0..rows.len()).collect(),
+            rows,
+            query: Query::default(),
+            words: Vec::new(),
+            answered: String::new(),
+            selected: 0,
+            matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
+            top: Cell::new(0),
+            height: Cell::new(1),
+        }
+    }
+
+    /// What was typed.
+    pub fn query(&self) -> &str {
+        self.query.text()
+    }
+
+    /// How many choices match, and how many there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.matches.len(), self.rows.len())
+    }
+
+    /// The choice that Enter would pick, as an index into the given list.
+    pub fn selected(&self) -> Option<usize> {
+        self.matches.get(self.selected).copied()
+    }
+
+    /// Takes a key. Every key belongs to the picker while it is open; those it has no use for do nothing.
+    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+        if key.kind == KeyEventKind::Release {
+            return Outcome::Consumed;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let page = isize::try_from(self.height.get().max(1)).unwrap_or(isize::MAX);
+        match key.code {
+            KeyCode::Enter => {
+                return self.selected().map_or(Outcome::Consumed, Outcome::Picked);
+            }
+            // Ctrl+C and Ctrl+G leave too, as in shells and editors.
+            KeyCode::Esc => return Outcome::Cancelled,
+            KeyCode::Char('c' | 'g') if control => return Outcome::Cancelled,
+            KeyCode::Up => self.select(-1),
+            KeyCode::Down => self.select(1),
+            KeyCode::Char('p') if control => self.select(-1),
+            KeyCode::Char('n') if control => self.select(1),
+            KeyCode::PageUp => self.select(-page),
+            KeyCode::PageDown => self.select(page),
+            _ => {
+                if self.query.on_key(key) {
+                    self.answer();
+                }
+            }
+        }
+        Outcome::Consumed
+    }
+
+    /// Takes text that was pasted, as if it had been typed on one line.
+    pub fn paste(&mut self, text: &str) {
+        if self.query.insert(text) {
+            self.answer();
+        }
+    }
+
+    fn select(&mut self, by: isize) {
+        let last = self.matches.len().saturating_sub(1);
+        self.selected = self.selected.saturating_add_signed(by).min(last);
+    }
+
+    /// Finds the matches of the query anew.
+    fn answer(&mut self) {
+        let words = |kind| -> Vec<Atom> {
+            let words = self.query.text().split_whitespace().take(WORDS);
+            // Case matters in a word that has upper case; accents, in one that has them.
+            let (case, accents) = (CaseMatching::Smart, Normalization::Smart);
+            words
+                .map(|word| Atom::new(word, case, accents, kind, false))
+                .collect()
+        };
+        let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
+        let grown = self.query.text().starts_with(&self.answered);
+        let candidates = if grown {
+            std::mem::take(&mut self.matches)
+        } else {
+            (0..self.rows.len()).collect()
+        };
+        let matcher = self.matcher.get_mut();
+        let ranked = candidates.into_iter().filter_map(|index| {
+            let rank = rank(&self.rows[index], &fuzzy, &exact, matcher)?;
+            Some((Reverse(rank), index))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable();
+        self.matches = ranked.into_iter().map(|(_, index)| index).collect();
+        self.words = fuzzy;
+        self.answered = self.query.text().to_owned();
+        self.selected = 0;
+        self.top.set(0);
+    }
+
+    /// Which graphemes of a label the query matches, in order.
+    pub(in crate::tui) fn highlights(&self, row: &Row) -> Vec<u32> {
+        let mut matcher = self.matcher.borrow_mut();
+        let mut found = Vec::new();
+        for word in &self.words {
+            word.indices(row.matched_label.slice(..), &mut matcher, &mut found);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// How well a row matches: words in the label, then how well all of them fit. `None` if a word is nowhere.
+fn rank(row: &Row, words: &[Atom], exact: &[Atom], matcher: &mut Matcher) -> Option<(usize, u32)> {
+    let mut rank = (0, 0);
+    for (word, exact) in words.iter().zip(exact) {
+        if let Some(score) = word.score(row.matched_label.slice(..), matcher) {
+            rank = (rank.0 + 1, rank.1 + u32::from(score));
+        } else {
+            rank.1 += u32::from(exact.score(row.matched_detail.slice(..), matcher)?);
+        }
+    }
+    Some(rank)
+}
+
+#[cfg(test)]
+#[path = "picker_tests.rs"]
+mod tests;

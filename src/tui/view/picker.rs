@@ -1,0 +1,133 @@
+//! A list to choose from: its title and counts, the query, and the matches that fit.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::style;
+use crate::tui::picker::{Picker, Row};
+use crate::tui::text::{columns, harmless, one_line};
+
+/// In front of the query.
+const PROMPT: &str = "> ";
+
+impl Picker {
+    /// Draws over what is in `area`, and says where the cursor belongs. The query is there however
+    /// small the area is; the title gives way first.
+    pub fn draw(&self, buffer: &mut Buffer, area: Rect) -> Option<Position> {
+        let area = area.intersection(buffer.area);
+        if area.is_empty() {
+            return None;
+        }
+        Clear.render(area, buffer);
+        let mut rows = area.rows();
+        if area.height > 1
+            && let Some(row) = rows.next()
+        {
+            self.title(row.width).render(row, buffer);
+        }
+        let query = rows.next()?;
+        let (line, column) = self.query_line(query.width);
+        line.render(query, buffer);
+        let visible = usize::from(area.bottom().saturating_sub(query.bottom()));
+        let top = self.first_row(visible);
+        let matches = self.matches.iter().enumerate().skip(top);
+        for ((at, index), row) in matches.zip(rows.by_ref()) {
+            let choice = &self.rows[*index];
+            self.choice(choice, at == self.selected, row.width)
+                .render(row, buffer);
+        }
+        if self.matches.is_empty() && visible > 0 {
+            let nothing = match self.rows.len() {
+                0 => "nothing to choose from",
+                _ => "nothing matches",
+            };
+            let row = Rect {
+                y: query.bottom(),
+                ..query
+            };
+            let nothing = format!(" {}", one_line(nothing, row.width.saturating_sub(1)));
+            Line::styled(nothing, style::dim()).render(row, buffer);
+        }
+        Some(Position {
+            x: query.x + column,
+            y: query.y,
+        })
+    }
+
+    /// The title, and how many match.
+    fn title(&self, width: u16) -> Line<'static> {
+        let (matching, all) = self.counts();
+        let counts = format!(" {matching}/{all} ");
+        let taken = u16::try_from(counts.len()).unwrap_or(u16::MAX);
+        let room = width.saturating_sub(taken.saturating_add(1));
+        let name = one_line(&self.title, room);
+        let gap = usize::from(room).saturating_sub(columns(&name));
+        Line::styled(format!(" {name}{}{counts}", " ".repeat(gap)), style::bar())
+    }
+
+    /// The part of the query around the cursor, and the column of the cursor.
+    fn query_line(&self, width: u16) -> (Line<'static>, u16) {
+        // One column is the cursor's own, at the end of the text.
+        let room = usize::from(width).saturating_sub(PROMPT.len() + 1);
+        let mut hidden = 0;
+        for grapheme in self.query.before().graphemes(true) {
+            if columns(&self.query.before()[hidden..]) <= room {
+                break;
+            }
+            hidden += grapheme.len();
+        }
+        let before = columns(&self.query.before()[hidden..]);
+        let text = harmless(&self.query.text()[hidden..]).into_owned();
+        let column = u16::try_from(PROMPT.len() + before).unwrap_or(u16::MAX);
+        let line = Line::from(vec![Span::styled(PROMPT, style::dim()), Span::raw(text)]);
+        (line, column.min(width.saturating_sub(1)))
+    }
+
+    /// Which match is drawn first, so that the selected one is among `visible` and the list moves no
+    /// more than it has to.
+    fn first_row(&self, visible: usize) -> usize {
+        let visible = visible.max(1);
+        self.height.set(visible);
+        let least = (self.selected + 1).saturating_sub(visible);
+        let most = self.matches.len().saturating_sub(visible);
+        let top = self
+            .top
+            .get()
+            .clamp(least, self.selected)
+            .min(most.max(least));
+        self.top.set(top);
+        top
+    }
+
+    fn choice(&self, row: &Row, selected: bool, width: u16) -> Line<'static> {
+        let (mark, plain) = if selected {
+            ("▸ ", style::strong())
+        } else {
+            ("  ", Style::new())
+        };
+        let room = width.saturating_sub(2);
+        let label = one_line(&row.label, room);
+        let hit = style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+        let mut hits = self.highlights(row).into_iter().peekable();
+        let mut spans = vec![Span::styled(mark, plain)];
+        let mut run = (String::new(), false);
+        for (at, grapheme) in label.graphemes(true).enumerate() {
+            let is_hit = hits.next_if(|hit| *hit as usize == at).is_some();
+            if is_hit != run.1 && !run.0.is_empty() {
+                let style = if run.1 { hit } else { plain };
+                spans.push(Span::styled(std::mem::take(&mut run.0), style));
+            }
+            run.0.push_str(grapheme);
+            run.1 = is_hit;
+        }
+        spans.push(Span::styled(run.0, if run.1 { hit } else { plain }));
+        let taken = u16::try_from(columns(&label) + 2).unwrap_or(u16::MAX);
+        let detail = one_line(&row.detail, room.saturating_sub(taken));
+        spans.push(Span::styled(format!("  {detail}"), style::dim()));
+        Line::from(spans)
+    }
+}
