@@ -126,18 +126,18 @@ fn the_selection_moves_by_rows_and_pages_and_stops_at_the_ends() {
 #[test]
 fn it_is_drawn_in_a_small_pane() {
     let mut picker = tools();
-    typed(&mut picker, "an");
+    typed(&mut picker, "com");
     let (rows, cursor, buffer) = drawn(&picker, 38, 4);
-    assert_eq!(rows[0], " call a tool                      3/5");
-    assert_eq!(rows[1], "> an");
+    assert_eq!(rows[0], " call a tool                      1/5");
+    assert_eq!(rows[1], "> com");
     assert_eq!(rows[2], "▸ exec_command  Runs a command in a P…");
-    assert_eq!(cursor, Some(Position::new(4, 1)));
+    assert_eq!(cursor, Some(Position::new(5, 1)));
     let underlined = buffer.area.columns().filter(|column| {
         let style = buffer[(column.x, 2)].style();
         style.add_modifier.contains(Modifier::UNDERLINED)
     });
     let underlined: Vec<u16> = underlined.map(|column| column.x).collect();
-    assert_eq!(underlined, [11, 12]);
+    assert_eq!(underlined, [7, 8, 9]);
 }
 
 #[test]

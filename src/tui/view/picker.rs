@@ -42,14 +42,15 @@ impl Picker {
         }
         if self.matches.is_empty() && visible > 0 {
             let nothing = match self.rows.len() {
-                0 => " nothing to choose from",
-                _ => " nothing matches",
+                0 => "nothing to choose from",
+                _ => "nothing matches",
             };
             let row = Rect {
                 y: query.bottom(),
                 ..query
             };
-            Line::styled(one_line(nothing, row.width), style::dim()).render(row, buffer);
+            let nothing = format!(" {}", one_line(nothing, row.width.saturating_sub(1)));
+            Line::styled(nothing, style::dim()).render(row, buffer);
         }
         Some(Position {
             x: query.x + column,
