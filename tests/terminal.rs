@@ -130,7 +130,8 @@ fn a_client_that_hangs_up_is_shown_and_words_are_kept() {
 
 #[test]
 fn every_way_out_restores_the_terminal_and_tells_the_clients() {
-    let ways: [(&str, fn(&mut Person), u32); 4] = [
+    type Leave = fn(&mut Person);
+    let ways: [(&str, Leave, u32); 4] = [
         ("SIGTERM", |person| person.signal(Signal::TERM), 143),
         ("SIGHUP", |person| person.signal(Signal::HUP), 129),
         ("SIGINT", |person| person.signal(Signal::INT), 130),
@@ -434,6 +435,18 @@ fn a_paste_of_many_lines_waits_for_enter() {
     person.wait_for("third");
     person.key(Key::Enter);
     assert_eq!(answer(&mut stream), "first\nsecond\n\tthird");
+
+    // A terminal that knows no brackets types the paste, in more pieces than one.
+    let mut stream = ask(&person.client(), "a", json!("And a long one."));
+    person.wait_request("And a long one.");
+    let lines: Vec<String> = (0..1_000)
+        .map(|n| format!("\tline {n} of a long paste"))
+        .collect();
+    let text = lines.join("\n");
+    person.type_text(&text.replace('\n', "\r"));
+    person.wait_for("line 999 of a long paste");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), text);
 }
 
 #[test]

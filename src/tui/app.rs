@@ -265,15 +265,29 @@ impl App {
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = after_submit.any(|key| types(&key));
+        // In one piece, because the text area lays itself out anew with each change.
+        let mut pasted = String::new();
         for event in events {
             match event {
-                event::Event::Key(key) if is_pasted && self.submits(&key) => self.on_paste("\n"),
-                event::Event::Key(key) => self.on_key(key),
-                event::Event::Paste(text) => self.on_paste(&text),
-                event::Event::Mouse(event) => self.on_mouse(event),
-                _ => {}
+                event::Event::Key(key) if is_pasted && self.submits(&key) => pasted.push('\n'),
+                event::Event::Key(KeyEvent {
+                    code: KeyCode::Tab, ..
+                }) if is_pasted => pasted.push('\t'),
+                event::Event::Key(key) if is_pasted && types(&key) => {
+                    pasted.extend(key.code.as_char());
+                }
+                event => {
+                    self.on_paste(&std::mem::take(&mut pasted));
+                    match event {
+                        event::Event::Key(key) => self.on_key(key),
+                        event::Event::Paste(text) => self.on_paste(&text),
+                        event::Event::Mouse(event) => self.on_mouse(event),
+                        _ => {}
+                    }
+                }
             }
         }
+        self.on_paste(&pasted);
     }
 
     /// Takes a key.
@@ -304,6 +318,9 @@ impl App {
 
     /// Takes pasted text, which is text and never a command.
     pub fn on_paste(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         self.insists = false;
         match &mut self.dialog {
             Dialog::Quit | Dialog::Parts(_) => {}

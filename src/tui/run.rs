@@ -119,14 +119,28 @@ pub async fn run(
     }
 }
 
+/// How long to look for the next key; crossterm does not look at all if this is zero.
+const KEY_GAP: Duration = Duration::from_millis(1);
+/// Keys that nobody types at once: a terminal hands over what was pasted.
+const BURST: usize = 16;
+/// How long the next part of a burst may take. Were a burst cut behind a line break, that would be
+/// taken for the Enter that submits.
+const BURST_GAP: Duration = Duration::from_millis(20);
+
 /// The key and all that were typed with it.
 fn all_typed(first: event::Event) -> io::Result<Vec<event::Event>> {
     let mut typed = vec![first];
     // Not from the stream: it would remember who asked last, and nobody would be woken later.
-    while event::poll(Duration::ZERO)? {
+    loop {
+        let gap = match typed.len() {
+            0..BURST => KEY_GAP,
+            _ => BURST_GAP,
+        };
+        if !event::poll(gap)? {
+            return Ok(typed);
+        }
         typed.push(event::read()?);
     }
-    Ok(typed)
 }
 
 fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result<()> {
