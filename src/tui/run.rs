@@ -2,20 +2,26 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use crossterm::event::{self, EventStream};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use rustix::process::{Signal, kill_current_process_group};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::app::{App, Effect, Level};
-use super::clipboard::osc52;
+use super::clipboard::{TMUX_COMMAND, osc52};
 use super::screen::Screen;
 use super::{editor, view};
 use crate::inbox::Event;
+
+/// How long tmux has to take a text.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +96,11 @@ pub async fn run(
                     }
                 }
                 Effect::Copy(text) => {
-                    let set = |name: &str| std::env::var_os(name).is_some();
-                    let copied = osc52(&text, set("TMUX"), set("STY"));
-                    if screen.write(&copied.sequence).is_err() {
-                        return Ok(Exit::TerminalGone);
-                    }
-                    app.say(Level::Info, copied.notice());
+                    let notice = match copy(&text, &mut screen).await {
+                        Ok(notice) => notice,
+                        Err(_) => return Ok(Exit::TerminalGone),
+                    };
+                    app.say(Level::Info, notice);
                 }
                 Effect::Redraw => screen.clear()?,
                 Effect::Suspend => {
@@ -148,6 +153,37 @@ fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result
         screen.set_title(&title)?;
     }
     screen.draw(|frame| view::draw(frame, app))
+}
+
+/// Hands a text to the clipboard and says what became of it.
+async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
+    let set = |name: &str| std::env::var_os(name).is_some();
+    if set("TMUX") && copy_through_tmux(text).await.is_ok() {
+        return Ok(format!("{} bytes copied through tmux", text.len()));
+    }
+    let copied = osc52(text, set("TMUX"), set("STY"));
+    screen.write(&copied.sequence)?;
+    Ok(copied.notice())
+}
+
+/// Lets tmux copy, which works whatever its `set-clipboard` and `allow-passthrough` say.
+async fn copy_through_tmux(text: &str) -> io::Result<()> {
+    let [program, arguments @ ..] = TMUX_COMMAND;
+    let mut tmux = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = tmux.stdin.take() {
+        stdin.write_all(text.as_bytes()).await?;
+    }
+    let status = tokio::time::timeout(PATIENCE, tmux.wait()).await??;
+    status
+        .success()
+        .then_some(())
+        .ok_or_else(|| io::ErrorKind::Other.into())
 }
 
 /// Stops reading keys and gives the terminal back. The stream it returns reads nothing until it is
