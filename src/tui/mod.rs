@@ -5,6 +5,7 @@
 //!   parts of it that have a pane
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
+//! - [`markup`] says what stretches of a text are, and [`theme`] how things look
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
 //! - [`screen`] owns the terminal and gives it back
 
@@ -16,10 +17,12 @@ pub mod editor;
 pub mod format;
 pub mod key_chord;
 pub mod keymap;
+pub mod markup;
 pub mod pager;
 pub mod run;
 pub mod screen;
 pub mod scroll;
 pub mod text;
+pub mod theme;
 pub mod transcript;
 pub mod view;
