@@ -239,6 +239,7 @@ fn painted(source: &str) -> Canvas {
     for (event, range) in Parser::new_ext(source, options).into_offset_iter() {
         painter.event(&event, range);
     }
+    painter.lone_tags();
     painter.addresses();
     painter.canvas
 }
@@ -390,6 +391,27 @@ impl Painter<'_> {
         }
     }
 
+    /// Marks tags that have a line of their own. Agents wrap what they put in in tags, and with the
+    /// names they choose, such as `<environment_context>`, these are no HTML.
+    fn lone_tags(&mut self) {
+        let mut at = 0;
+        for line in self.source.split_inclusive('\n') {
+            let tag = line.trim();
+            let start = at + line.len() - line.trim_start().len();
+            let name = tag
+                .strip_prefix('<')
+                .and_then(|rest| rest.strip_suffix('>'));
+            let is_tag = name.is_some_and(|name| {
+                let name = name.strip_prefix('/').unwrap_or(name);
+                name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains(['<', '>'])
+            });
+            if is_tag && self.canvas.at(start).is_none() {
+                self.canvas.paint(start..start + tag.len(), Tone::Marker);
+            }
+            at += line.len();
+        }
+    }
+
     /// Marks addresses that are written out.
     fn addresses(&mut self) {
         let mut at = 0;
@@ -479,6 +501,15 @@ mod tests {
         check(
             "**a\r\nb**",
             &[("**", Marker), ("a", Strong), ("b", Strong), ("**", Marker)],
+        );
+        check(
+            "<my_context>\n  <cwd>x</cwd>\n</my_context>",
+            &[
+                ("<my_context>", Marker),
+                ("<cwd>", Marker),
+                ("</cwd>", Marker),
+                ("</my_context>", Marker),
+            ],
         );
         check("snake_case_name 2 * 3 * 4 <b>", &[("<b>", Marker)]);
     }
