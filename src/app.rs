@@ -11,12 +11,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, ThemeName};
 use crate::drafts::Drafts;
 use crate::inbox;
 use crate::server::{self, Server};
 use crate::tui::app::{App, Settings};
 use crate::tui::run::{Exit, Options};
+use crate::tui::theme::Theme;
+use crate::tui::view::style;
 
 /// How long connections have to take in that their response has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -87,6 +89,12 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
+    style::choose(match config.tui.theme {
+        ThemeName::Auto if no_color() => Theme::plain(),
+        ThemeName::Auto | ThemeName::Dark => Theme::dark(),
+        ThemeName::Light => Theme::light(),
+        ThemeName::None => Theme::plain(),
+    });
     let settings = Settings {
         keymap: config.keys,
         zone: TimeZone::system(),
@@ -118,6 +126,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         Exit::Signal(number) => ExitCode::from(128 + number),
         Exit::TerminalGone => ExitCode::FAILURE,
     })
+}
+
+/// Whether the person wants no colours anywhere (<https://no-color.org>).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {

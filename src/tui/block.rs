@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format;
+use super::markup::{Markup, Styled};
 use super::text::{Text, one_line};
 use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
 use crate::inbox::{Delivery, Said, Words};
+
+/// What a patch begins with.
+const PATCH: &str = "*** Begin Patch";
 
 /// Columns for the call that an output answers, where it has to be named.
 const CALL_WIDTH: u16 = 40;
@@ -53,7 +57,7 @@ pub struct Block {
     /// Words of a line above it that sets it apart from what was before.
     pub divider: Option<&'static str>,
     origin: Origin,
-    text: OnceCell<Text>,
+    text: OnceCell<Styled>,
 }
 
 #[derive(Debug)]
@@ -197,7 +201,28 @@ impl Block {
 
     /// The text under the header, indexed when it is first needed.
     pub fn text(&self) -> &Text {
-        self.text.get_or_init(|| Text::new(self.body()))
+        self.styled().text()
+    }
+
+    /// The text with its styles.
+    pub fn styled(&self) -> &Styled {
+        self.text.get_or_init(|| {
+            let body = self.body();
+            let markup = self.markup(&body);
+            Styled::new(body, markup)
+        })
+    }
+
+    /// What the styles of the text come from.
+    fn markup(&self, body: &str) -> Markup {
+        match self.kind {
+            Kind::Prompt | Kind::Assistant | Kind::Boilerplate => Markup::Markdown,
+            Kind::Output => Markup::Output,
+            Kind::Call if body.contains(PATCH) => Markup::Patch,
+            Kind::Call if body.starts_with("$ ") => Markup::Shell,
+            Kind::Call | Kind::Other if body.starts_with(['{', '[']) => Markup::Json,
+            Kind::Call | Kind::Other => Markup::Plain,
+        }
     }
 
     /// The beginning of the text, for a folded block; the cost does not grow with its size.

@@ -7,6 +7,7 @@
 //!   in texts, [`clipboard`] copies
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
+//! - [`markup`] says what stretches of a text are, and [`theme`] how things look
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
 //! - [`screen`] owns the terminal and gives it back
 
@@ -20,6 +21,7 @@ pub mod form;
 pub mod format;
 pub mod key_chord;
 pub mod keymap;
+pub mod markup;
 pub mod pager;
 pub mod picker;
 mod picker_query;
@@ -28,5 +30,6 @@ pub mod screen;
 pub mod scroll;
 pub mod search;
 pub mod text;
+pub mod theme;
 pub mod transcript;
 pub mod view;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::keymap::Keymap;
+use super::markup::{Markup, Styled};
 use super::scroll::{Position, Viewport};
-use super::text::Text;
 use crate::api::Tool;
 use crate::inbox::{Spread, Statistics};
 
@@ -27,7 +27,7 @@ pub struct Pager {
     /// What it shows.
     pub topic: Topic,
     /// The text.
-    pub text: Text,
+    pub text: Styled,
     viewport: Viewport,
     width: u16,
     height: u16,
@@ -36,9 +36,13 @@ pub struct Pager {
 impl Pager {
     /// A pager at the top of a text.
     pub fn new(topic: Topic, text: String) -> Self {
+        let markup = match topic {
+            Topic::Raw => Markup::Json,
+            Topic::Help | Topic::Tools | Topic::Statistics => Markup::Plain,
+        };
         Self {
             topic,
-            text: Text::new(text),
+            text: Styled::new(text, markup),
             viewport: Viewport::default(),
             width: 0,
             height: 0,
@@ -58,18 +62,19 @@ impl Pager {
     /// Fits the text into a pane of this size.
     pub fn layout(&mut self, width: u16, height: u16) {
         (self.width, self.height) = (width.max(1), height);
-        self.viewport.clamp(&self.text, self.width, height);
+        self.viewport.clamp(self.text.text(), self.width, height);
     }
 
     /// The rows on the screen from top to bottom.
     pub fn visible(&self) -> impl Iterator<Item = Position> + use<'_> {
-        self.viewport.visible(&self.text, self.width, self.height)
+        self.viewport
+            .visible(self.text.text(), self.width, self.height)
     }
 
     /// Moves by rows, down if positive.
     pub fn scroll(&mut self, rows: i64) {
         self.viewport
-            .scroll(&self.text, self.width, self.height, rows);
+            .scroll(self.text.text(), self.width, self.height, rows);
     }
 
     /// Moves by pages, down if positive, with a row of overlap.

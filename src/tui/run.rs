@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::app::{App, Effect, Level};
 use super::clipboard::{TMUX_COMMAND, osc52};
 use super::screen::Screen;
-use super::{editor, view};
+use super::{editor, markup, view};
 use crate::inbox::Event;
 
 /// How long tmux has to take a text.
@@ -59,6 +59,7 @@ pub async fn run(
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = EventStream::new();
+    let mut colours = markup::changes();
     loop {
         app.now = Timestamp::now();
         let title = options.title.then(|| app.title());
@@ -82,6 +83,8 @@ pub async fn run(
             }
             number = signals.next() => return Ok(Exit::Signal(number)),
             () = next_tick(app) => app.on_tick(),
+            // Colours of code come when they are ready; its sender lives as long as the program.
+            Ok(()) = colours.changed() => {}
         }
         // All that is there already is drawn once.
         while let Ok(event) = events.try_recv() {

@@ -7,7 +7,7 @@
 //! look at one such piece.
 //!
 //! The same text may try to move the cursor, recolour the screen or hide words from the reader.
-//! What [`shown`], [`one_line`] and [`harmless`] return contains no character a terminal acts on and
+//! What [`shown`], [`shown_spans`], [`one_line`] and [`harmless`] return contains no character a terminal acts on and
 //! none that takes part in the text without being seen.
 //!
 //! # Cells
@@ -24,6 +24,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ratatui::buffer::CellWidth;
+use ratatui::style::Style;
+use ratatui::text::Span;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 /// The most bytes one line of a [`Text`] holds; longer hard lines become several.
@@ -353,29 +355,124 @@ pub fn columns(text: &str) -> usize {
     })
 }
 
-fn clean(row: &str, width: usize) -> Cow<'_, str> {
-    if row.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Cow::Borrowed(&row[..row.len().min(width)]);
+/// [`shown`] for `line[row]`, cut into spans of one style each.
+///
+/// `spans` are styles of byte ranges of the line, sorted and not overlapping; what none of them
+/// covers has no style. The contents one after the other are exactly what `shown` gives: a cell is
+/// never cut, and has the style of its first byte, as has whatever is shown in its place.
+///
+/// A range that is not within the line, or splits a character, shows nothing.
+pub fn shown_spans(
+    line: &str,
+    row: Range<usize>,
+    width: u16,
+    spans: &[(Range<usize>, Style)],
+) -> Vec<Span<'static>> {
+    let start = row.start;
+    let Some(row) = line.get(row) else {
+        return Vec::new();
+    };
+    let first = spans.partition_point(|(range, _)| range.end <= start);
+    let mut brush = Brush {
+        spans: &spans[first..],
+        done: Vec::new(),
+        text: String::new(),
+        style: Style::new(),
+    };
+    let width = usize::from(width);
+    if is_printable_ascii(row) {
+        let end = start + row.len().min(width);
+        let mut at = start;
+        while at < end {
+            let next = brush.turn(at).min(end);
+            brush.text.push_str(&line[at..next]);
+            at = next;
+        }
+    } else {
+        for (at, cell, columns) in fitting(row, width) {
+            brush.turn(start + at);
+            cell.write(&mut brush.text, &row[at..at + cell.len], columns);
+        }
     }
+    brush.finish()
+}
+
+/// Collects text in spans of one style.
+struct Brush<'a> {
+    /// The styles from the current place on.
+    spans: &'a [(Range<usize>, Style)],
+    done: Vec<Span<'static>>,
+    text: String,
+    style: Style,
+}
+
+impl Brush<'_> {
+    /// Takes the style of the byte at `at`, and says how far it reaches.
+    fn turn(&mut self, at: usize) -> usize {
+        while let Some((range, _)) = self.spans.first()
+            && range.end <= at
+        {
+            self.spans = &self.spans[1..];
+        }
+        let (style, end) = match self.spans.first() {
+            Some((range, style)) if range.start <= at => (*style, range.end),
+            Some((range, _)) => (Style::new(), range.start),
+            None => (Style::new(), usize::MAX),
+        };
+        if style != self.style {
+            self.cut();
+            self.style = style;
+        }
+        end
+    }
+
+    fn cut(&mut self) {
+        if !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            self.done.push(Span::styled(text, self.style));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Span<'static>> {
+        self.cut();
+        self.done
+    }
+}
+
+fn is_printable_ascii(row: &str) -> bool {
+    row.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The cells of a row that have room in `width` columns, each with where it starts, as it is shown,
+/// and its columns.
+fn fitting(row: &str, width: usize) -> impl Iterator<Item = (usize, Cell, usize)> {
     let mut column = 0;
-    let mut changed: Option<String> = None;
-    let mut end = row.len();
-    for (at, cell) in cells(row) {
+    cells(row).map_while(move |(at, cell)| {
         let columns = cell.columns(column, width);
         if columns > width - column || column == width {
-            end = at;
-            break;
+            return None;
         }
-        let cell = cell.fitted(width);
+        column += columns;
+        Some((at, cell.fitted(width), columns))
+    })
+}
+
+fn clean(row: &str, width: usize) -> Cow<'_, str> {
+    if is_printable_ascii(row) {
+        return Cow::Borrowed(&row[..row.len().min(width)]);
+    }
+    let mut changed: Option<String> = None;
+    let mut end = 0;
+    for (at, cell, columns) in fitting(row, width) {
         if cell.form != Form::AsIs && changed.is_none() {
             let mut copy = String::with_capacity(row.len() + 16);
             copy.push_str(&row[..at]);
             changed = Some(copy);
         }
+        end = at + cell.len;
         if let Some(out) = &mut changed {
-            cell.write(out, &row[at..at + cell.len], columns);
+            cell.write(out, &row[at..end], columns);
         }
-        column += columns;
     }
     match changed {
         Some(out) => Cow::Owned(out),

@@ -7,7 +7,7 @@ mod composer;
 mod inbox;
 mod picker;
 mod status;
-pub(super) mod style;
+pub mod style;
 mod transcript;
 
 use ratatui::Frame;

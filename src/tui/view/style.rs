@@ -1,70 +1,77 @@
-//! The few styles there are: the terminal's own 16 colours, and never colour alone.
+//! The theme that was chosen, by the names that the panes use.
 
-use ratatui::style::{Color, Modifier, Style};
+use std::sync::OnceLock;
+
+use ratatui::style::Style;
 
 use crate::tui::app::Level;
 use crate::tui::block::Kind;
+use crate::tui::markup::Tone;
+use crate::tui::theme::Theme;
+
+static CHOSEN: OnceLock<Theme> = OnceLock::new();
+
+/// Chooses the theme, once, before anything is drawn.
+pub fn choose(theme: Theme) {
+    // The first choice stands.
+    let _ = CHOSEN.set(theme);
+}
+
+fn theme() -> Theme {
+    CHOSEN.get().copied().unwrap_or_else(Theme::dark)
+}
 
 /// What matters less.
 pub fn dim() -> Style {
-    Style::new().add_modifier(Modifier::DIM)
+    theme().dim()
 }
 
 /// Lines between panes.
 pub fn rule() -> Style {
-    dim()
+    theme().rule()
 }
 
 /// What matters more.
 pub fn strong() -> Style {
-    Style::new().add_modifier(Modifier::BOLD)
+    theme().strong()
 }
 
-/// The bar at the top of a pane.
+/// The bar at the top of a pane, what is chosen, and what was found.
 pub fn bar() -> Style {
-    Style::new().add_modifier(Modifier::REVERSED)
+    theme().bar()
 }
 
 /// Somebody waits.
 pub fn waiting() -> Style {
-    Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD)
+    theme().waiting()
 }
 
 /// What came since the last reply.
 pub fn new() -> Style {
-    Style::new().fg(Color::Yellow)
+    theme().fresh()
 }
 
 /// What went wrong.
 pub fn bad() -> Style {
-    Style::new().fg(Color::Red).add_modifier(Modifier::BOLD)
+    theme().bad()
 }
 
 /// A notice.
 pub fn notice(level: Level) -> Style {
-    match level {
-        Level::Good => Style::new().fg(Color::Green),
-        Level::Info => Style::new().fg(Color::Cyan),
-        Level::Bad => bad(),
-    }
+    theme().notice(level)
 }
 
 /// The header of a block.
 pub fn label(kind: Kind) -> Style {
-    match kind {
-        Kind::Prompt => Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        Kind::Assistant => Style::new().fg(Color::Green).add_modifier(Modifier::BOLD),
-        Kind::Call => Style::new().fg(Color::Magenta).add_modifier(Modifier::BOLD),
-        Kind::Output => Style::new().fg(Color::Blue).add_modifier(Modifier::BOLD),
-        Kind::Boilerplate => dim(),
-        Kind::Other => strong(),
-    }
+    theme().label(kind)
 }
 
-/// The text of a block.
+/// The text of a block, where no tone says more.
 pub fn text(kind: Kind) -> Style {
-    match kind {
-        Kind::Call => strong(),
-        _ => Style::new(),
-    }
+    theme().text(kind)
+}
+
+/// A stretch of text.
+pub fn tone(tone: Tone) -> Style {
+    theme().tone(tone)
 }

@@ -1,17 +1,20 @@
 //! The transcript: what is visible of it, row by row.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
 use super::style;
-use crate::tui::app::App;
+use crate::tui::app::{App, Dialog};
 use crate::tui::block::{Block, Kind};
 use crate::tui::format::{size, time_of_day};
+use crate::tui::markup::Styled;
 use crate::tui::pager::Pager;
 use crate::tui::scroll::Position;
-use crate::tui::text::{Text, columns, one_line, rows, shown};
+use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::transcript::{GUTTER, Line, text_width};
 
 /// Draws the transcript of the open conversation.
@@ -23,6 +26,10 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         return;
     };
     let width = text_width(area.width);
+    let search = match &app.dialog {
+        Dialog::Find(finder) => finder.search(),
+        _ => None,
+    };
     let mut wrapped = Wrapped::default();
     let mut hits = Vec::new();
     for (position, row) in transcript.visible().zip(area.rows()) {
@@ -46,12 +53,17 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 (fold, content)
             }
             Line::Text(number) => {
-                let text = wrapped.row(block.text(), number, position, width);
-                let style = match block.failed && block.kind != Kind::Output {
+                let base = match block.failed && block.kind != Kind::Output {
                     true => style::bad(),
                     false => style::text(block.kind),
                 };
-                (" ", vec![Span::styled(text, style)])
+                let found = search.map(|search| search.matches_in(block.text().line(number)));
+                let found = found.unwrap_or_default();
+                let mut content = wrapped.row(block.styled(), number, position, width, &found);
+                for span in &mut content {
+                    span.style = base.patch(span.style);
+                }
+                (" ", content)
             }
         };
         hits.push((row, position.block, line == Line::Header));
@@ -148,8 +160,8 @@ pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
     pager.layout(area.width, area.height);
     let mut wrapped = Wrapped::default();
     for (position, row) in pager.visible().zip(area.rows()) {
-        let text = wrapped.row(&pager.text, position.line, position, area.width);
-        frame.render_widget(Row::raw(text), row);
+        let spans = wrapped.row(&pager.text, position.line, position, area.width, &[]);
+        frame.render_widget(Row::from(spans), row);
     }
 }
 
@@ -185,24 +197,62 @@ pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 #[derive(Default)]
 struct Wrapped {
     at: Option<(usize, usize)>,
-    ranges: Vec<std::ops::Range<usize>>,
+    ranges: Vec<Range<usize>>,
+    styles: Vec<(Range<usize>, Style)>,
 }
 
 impl Wrapped {
-    /// The row at `position`, which is in line `number` of `text`.
-    fn row<'t>(
+    /// The row at `position`, which is in line `number` of `text`, with what was found in the line
+    /// marked.
+    fn row(
         &mut self,
-        text: &'t Text,
+        text: &Styled,
         number: usize,
         position: Position,
         width: u16,
-    ) -> std::borrow::Cow<'t, str> {
-        let line = text.line(number);
+        found: &[Range<usize>],
+    ) -> Vec<Span<'static>> {
+        let line = text.text().line(number);
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
             self.ranges = rows(line, width).collect();
+            let tones = text.spans(number).into_iter();
+            let styles: Vec<_> = tones
+                .map(|(range, tone)| (range, style::tone(tone)))
+                .collect();
+            self.styles = marked(styles, found);
         }
         let range = self.ranges.get(position.row).cloned().unwrap_or_default();
-        shown(line.get(range).unwrap_or_default(), width)
+        shown_spans(line, range, width, &self.styles)
     }
+}
+
+/// The styles of a line with the ranges that were found laid over them.
+fn marked(
+    styles: Vec<(Range<usize>, Style)>,
+    found: &[Range<usize>],
+) -> Vec<(Range<usize>, Style)> {
+    if found.is_empty() {
+        return styles;
+    }
+    let mut result = Vec::new();
+    for (range, style) in styles {
+        // What is left of it between and beside what was found.
+        let mut start = range.start;
+        for hit in found
+            .iter()
+            .filter(|hit| hit.end > range.start && hit.start < range.end)
+        {
+            if start < hit.start {
+                result.push((start..hit.start, style));
+            }
+            start = start.max(hit.end);
+        }
+        if start < range.end {
+            result.push((start..range.end, style));
+        }
+    }
+    result.extend(found.iter().map(|hit| (hit.clone(), style::bar())));
+    result.sort_by_key(|(range, _)| range.start);
+    result
 }

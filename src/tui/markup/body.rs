@@ -1,0 +1,55 @@
+//! Code of a known language, as a text of its own or between fences.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::code::Code;
+use super::json;
+use super::patch;
+use super::tone::LineSpans;
+use crate::tui::text::Text;
+
+/// How a stretch of code is coloured.
+#[derive(Debug)]
+pub(super) enum Body {
+    Plain,
+    Json,
+    /// A patch in these lines.
+    Patch(Range<usize>),
+    /// Whatever there is a grammar for.
+    Code(Arc<Code>),
+}
+
+impl Body {
+    /// The code in `bytes` of a text, by the words that name its language.
+    pub fn new(text: &Text, bytes: Range<usize>, info: &str) -> Self {
+        // `rust,ignore`, `{.python}`, `ts title="x"`
+        let name = info
+            .trim_start_matches(['{', '.'])
+            .split([' ', '\t', ',', '{', '}', ':'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        match name.as_str() {
+            "" | "text" | "txt" | "plain" | "plaintext" | "output" | "log" | "none" => Self::Plain,
+            "json" | "jsonl" | "ndjson" => Self::Json,
+            "diff" | "patch" | "udiff" => {
+                let last = bytes.end.saturating_sub(1).max(bytes.start);
+                Self::Patch(text.line_at(bytes.start)..text.line_at(last) + 1)
+            }
+            _ => match Code::new(text, bytes, &name) {
+                Some(code) => Self::Code(Arc::new(code)),
+                None => Self::Plain,
+            },
+        }
+    }
+
+    pub fn spans(&self, text: &Text, index: usize) -> LineSpans {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::Json => json::spans(text.line(index), None),
+            Self::Patch(lines) => patch::spans(text, index, lines.clone()),
+            Self::Code(code) => code.spans(index),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Texts with styles.
+//!
+//! The text stays what was sent: `**` and fences are not taken away but step back, so nothing that
+//! is searched, copied or read differs from what the model would get. Styles are an overlay of
+//! [`Tone`]s on ranges of a line, found for the lines that are visible and no others. Making a
+//! [`Styled`] reads the text once at most, for what cannot be told from a line and those near it:
+//!
+//! - [`fences`] finds the code blocks of [`markdown`], and [`json`] the strings in long lines
+//! - [`output`] takes the escape sequences out of what programs wrote, and reads [`sgr`] colours
+//! - [`shell`] reads commands, which are short
+//! - [`patch`] needs nothing but the line
+//! - [`code`] is read by a thread, with a [`grammar`]; its colours arrive later: see [`changes`]
+//!
+//! Each has its limits, above which a text is plain.
+
+mod body;
+mod code;
+mod fences;
+mod grammar;
+mod json;
+mod markdown;
+mod output;
+mod patch;
+mod sgr;
+mod shell;
+mod tone;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub use self::code::{changes, generation};
+pub use self::output::Removed;
+pub use self::tone::{LineSpans, Sgr, Tone};
+
+use self::body::Body;
+use self::json::Json;
+use self::markdown::Markdown;
+use self::output::Output;
+use self::tone::Spans;
+use super::text::Text;
+
+/// What the styles of a text come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Markup {
+    /// Nothing.
+    Plain,
+    /// Markdown.
+    Markdown,
+    /// JSON, pretty or not.
+    Json,
+    /// A patch as `apply_patch` takes it, or a unified diff.
+    Patch,
+    /// A command line, with or without a `$ ` before it.
+    Shell,
+    /// What a program wrote: its own colours are kept, and what else it did to its terminal is not.
+    Output,
+    /// Code of the language of this name, as after the marks of a fence.
+    Code(Cow<'static, str>),
+}
+
+/// A text with styles.
+#[derive(Debug)]
+pub struct Styled {
+    text: Text,
+    styles: Styles,
+}
+
+#[derive(Debug)]
+enum Styles {
+    Plain,
+    Markdown(Markdown),
+    Json(Json),
+    Patch,
+    Read(Spans),
+    Output(Output),
+    Body(Body),
+}
+
+impl Styled {
+    /// Reads `text` as far as it must be read before any of it is shown.
+    ///
+    /// Like [`Text::new`], this belongs where a text arrives, or is first looked at.
+    pub fn new(text: impl Into<Arc<str>>, markup: Markup) -> Self {
+        let raw = text.into();
+        if markup == Markup::Output {
+            let (shown, output) = Output::read(&raw);
+            return Self {
+                text: shown.map_or_else(|| Text::new(raw), Text::new),
+                styles: Styles::Output(output),
+            };
+        }
+        let text = Text::new(raw);
+        let styles = match markup {
+            Markup::Plain | Markup::Output => Styles::Plain,
+            Markup::Markdown => Styles::Markdown(Markdown::new(&text)),
+            Markup::Json => Styles::Json(Json::new(&text)),
+            Markup::Patch => Styles::Patch,
+            Markup::Shell => Styles::Read(shell::spans(text.as_str())),
+            Markup::Code(language) => Styles::Body(Body::new(&text, 0..text.bytes(), &language)),
+        };
+        Self { text, styles }
+    }
+
+    /// The text as it is to be laid out and shown: what was sent, except for [`Markup::Output`],
+    /// which is without its colours and with what else [`Removed`] counts.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// What the stretches of a line are, sorted and not overlapping, in bytes of the line.
+    ///
+    /// The cost is that of the line and those near it. Code may be plain at first: see [`changes`].
+    pub fn spans(&self, line: usize) -> LineSpans {
+        if line >= self.text.len() {
+            return Vec::new();
+        }
+        let start = self.text.start(line);
+        let range = start..start + self.text.line(line).len();
+        match &self.styles {
+            Styles::Plain => Vec::new(),
+            Styles::Markdown(markdown) => markdown.spans(&self.text, line),
+            Styles::Json(json) => json.spans(self.text.line(line), line),
+            Styles::Patch => patch::spans(&self.text, line, 0..self.text.len()),
+            Styles::Read(spans) => spans.within(range),
+            Styles::Output(output) => output.spans(range),
+            Styles::Body(body) => body.spans(&self.text, line),
+        }
+    }
+
+    /// What is not shown of an output, to be said where it matters.
+    pub fn removed(&self) -> Removed {
+        match &self.styles {
+            Styles::Output(output) => output.removed,
+            _ => Removed::default(),
+        }
+    }
+}
+
+impl Default for Styled {
+    fn default() -> Self {
+        Self::new("", Markup::Plain)
+    }
+}
+
+#[cfg(test)]
+mod tests;
