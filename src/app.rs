@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -108,7 +109,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         state_dir: config.state_dir,
     };
     let mut app = App::new(settings, Some(drafts), Timestamp::now());
-    let exit = runtime.block_on(crate::tui::run::run(&mut app, events, &options))?;
+    // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
+    // may be half changed then, but all that is still done with it is to drop it.
+    let exit = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(crate::tui::run::run(&mut app, events, &options))
+    }));
     tracing::info!(?exit, "stopping");
 
     // The port is closed before the responses are ended: Codex tries again at once, and must not
@@ -121,6 +126,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         let _ = tokio::time::timeout(PATIENCE, server).await;
     });
     runtime.shutdown_background();
+    let exit = exit.unwrap_or_else(|panic| resume_unwind(panic))?;
     Ok(match exit {
         Exit::Quit => ExitCode::SUCCESS,
         Exit::Signal(number) => ExitCode::from(128 + number),
