@@ -55,7 +55,7 @@ fn body(item: &Item) -> u64 {
             let parts = content.iter().map(|part| match part {
                 Content::Text(text) | Content::Refusal(text) => count(text),
                 Content::Image(_) => PER_IMAGE,
-                Content::File(name) => count(name),
+                Content::File { name, .. } => count(name),
                 Content::Other(raw) => count(&raw.to_string()),
             });
             parts.sum()

@@ -81,8 +81,13 @@ pub enum Content {
     Text(String),
     /// A picture: a `data:` URL, a link, or a file id.
     Image(String),
-    /// A file, by name or id.
-    File(String),
+    /// A file.
+    File {
+        /// Its name, id or link.
+        name: String,
+        /// Its bytes, where the client sent them along.
+        size: Option<usize>,
+    },
     /// A refusal.
     Refusal(String),
     /// A part of an unknown type, shown as JSON.
@@ -303,7 +308,12 @@ fn read_part(part: &Value) -> Content {
         }
         Some("refusal") => found(&["refusal"]).map(Content::Refusal),
         Some("input_image") => found(&["image_url", "file_id"]).map(Content::Image),
-        Some("input_file") => found(&["filename", "file_id", "file_url"]).map(Content::File),
+        Some("input_file") => found(&["filename", "file_id", "file_url"]).map(|name| {
+            let data = text(part, "file_data");
+            // Four characters of base64 are three bytes.
+            let size = data.map(|data| data.rsplit(',').next().unwrap_or(data).len() / 4 * 3);
+            Content::File { name, size }
+        }),
         _ => None,
     };
     read.unwrap_or_else(|| Content::Other(part.clone()))

@@ -517,9 +517,10 @@ impl App {
     }
 
     fn step_kind(&mut self, forward: bool) {
-        let mut kind = self.composer().kind.step(forward);
         self.notice = None;
-        if let Some(why) = self.unavailable(kind) {
+        let mut kind = self.composer().kind.step(forward);
+        // Sending is always possible, so this ends.
+        while let Some(why) = self.unavailable(kind) {
             self.say(Level::Info, why);
             kind = kind.step(forward);
         }

@@ -292,7 +292,8 @@ fn item_size(item: &Item) -> usize {
         ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
             let sizes = content.iter().map(|part| match part {
                 Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
-                Content::File(_) | Content::Other(_) => 0,
+                Content::File { size, .. } => size.unwrap_or(0),
+                Content::Other(_) => 0,
             });
             sizes.sum()
         }
@@ -318,8 +319,20 @@ fn item_body(item: &Item) -> String {
         ItemBody::LocalShellCall { command, .. } => words_body(command),
         ItemBody::Reasoning { summary } if !summary.is_empty() => summary.join("\n\n"),
         ItemBody::Reasoning { .. } => "(encrypted)".into(),
-        ItemBody::Other { .. } => pretty(&item.raw),
+        ItemBody::Other { .. } => web_search(&item.raw).unwrap_or_else(|| pretty(&item.raw)),
     }
+}
+
+/// What a search of the web was for, or which page it opened.
+fn web_search(raw: &Value) -> Option<String> {
+    let action = raw
+        .get("action")
+        .filter(|_| raw["type"] == "web_search_call")?;
+    let text = |key: &str| action.get(key).and_then(Value::as_str);
+    let what = text("query")
+        .or_else(|| text("url"))
+        .or_else(|| text("pattern"))?;
+    Some(format!("{}: {what}", text("type").unwrap_or("search")))
 }
 
 fn parts(content: &[Content], text_of: impl Fn(&str) -> &str) -> String {
@@ -329,7 +342,13 @@ fn parts(content: &[Content], text_of: impl Fn(&str) -> &str) -> String {
             Content::Text(text) => text_of(text).to_owned(),
             Content::Refusal(text) => format!("(refusal) {text}"),
             Content::Image(url) => image(url),
-            Content::File(name) => format!("[file: {name}]"),
+            Content::File {
+                name,
+                size: Some(size),
+            } => {
+                format!("[file: {name}, {}]", format::size(*size))
+            }
+            Content::File { name, size: None } => format!("[file: {name}]"),
             Content::Other(raw) => pretty(raw),
         })
         .collect();
@@ -502,11 +521,17 @@ mod tests {
         let found = block(json!({"type": "message", "role": "user", "content": [
             {"type": "input_text", "text": "look"},
             {"type": "input_image", "image_url": "data:image/png;base64,AAAAAAAA"},
-            {"type": "input_file", "filename": "a.pdf"}]}));
+            {"type": "input_file", "filename": "a.pdf"},
+            {"type": "input_file", "filename": "b.txt", "file_data": "data:text/plain;base64,AAAA"}]}));
         assert_eq!(
             found.text().as_str(),
-            "look\n[image: image/png, 6 B]\n[file: a.pdf]"
+            "look\n[image: image/png, 6 B]\n[file: a.pdf]\n[file: b.txt, 3 B]"
         );
+        let found = block(
+            json!({"type": "web_search_call", "id": "ws_1", "status": "completed",
+            "action": {"type": "search", "query": "ratatui images"}}),
+        );
+        assert_eq!(found.text().as_str(), "search: ratatui images");
         let found = block(json!({"type": "hologram", "x": 1}));
         assert_eq!(found.label, "hologram");
         assert!(found.text().as_str().contains("\"x\": 1"));
