@@ -16,6 +16,8 @@ pub struct Item {
     pub fingerprint: u64,
     /// The item's own `id`, where it has one.
     pub id: Option<String>,
+    /// About how many bytes it takes as JSON.
+    pub bytes: usize,
 }
 
 /// What an item means.
@@ -103,6 +105,7 @@ impl Item {
             body,
             fingerprint: fingerprint(&raw),
             id: text(&raw, "id").map(str::to_owned),
+            bytes: bytes(&raw),
             raw,
         }
     }
@@ -325,6 +328,21 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 
 fn owned(value: &Value, key: &str) -> String {
     text(value, key).unwrap_or_default().to_owned()
+}
+
+/// The length of what is in a value, and a little for each part of it.
+fn bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(parts) => parts.iter().map(|part| bytes(part) + 1).sum(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            fields
+                .map(|(key, value)| key.len() + 4 + bytes(value))
+                .sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+    }
 }
 
 fn fingerprint(raw: &Value) -> u64 {

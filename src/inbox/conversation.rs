@@ -144,6 +144,11 @@ impl Conversation {
         &self.request
     }
 
+    /// About how many bytes of JSON it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.request.items.iter().map(|item| item.bytes).sum()
+    }
+
     /// The items of the newest request, oldest first.
     pub fn items(&self) -> &[Arc<Item>] {
         &self.request.items

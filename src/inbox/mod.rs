@@ -24,9 +24,12 @@ use crate::api::{Ending, OutputItem, Phase, Reply, Request};
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
+/// How many bytes of JSON all conversations together may hold before the oldest that nobody waits
+/// in goes.
+const MOST_BYTES: usize = 1 << 30;
 
 /// All conversations, newest activity first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     conversations: Vec<Conversation>,
     /// By the client's name for the thread, and whether the program answers in it: what an agent
@@ -35,6 +38,20 @@ pub struct Inbox {
     requests: HashMap<RequestId, ConversationId>,
     next_id: u64,
     statistics: Statistics,
+    most_bytes: usize,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            conversations: Vec::new(),
+            threads: HashMap::new(),
+            requests: HashMap::new(),
+            next_id: 0,
+            statistics: Statistics::default(),
+            most_bytes: MOST_BYTES,
+        }
+    }
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -358,8 +375,15 @@ impl Inbox {
     fn tidy(&mut self) {
         self.conversations
             .sort_by_key(|c| std::cmp::Reverse(c.last_activity));
-        while self.conversations.len() > MOST_CONVERSATIONS {
-            let Some(index) = self.conversations.iter().rposition(|c| !c.is_waiting()) else {
+        let most_bytes = self.most_bytes;
+        let too_much = |all: &[Conversation]| {
+            let bytes: usize = all.iter().map(Conversation::bytes).sum();
+            all.len() > MOST_CONVERSATIONS || bytes > most_bytes
+        };
+        while too_much(&self.conversations) {
+            let oldest = self.conversations.iter().rposition(|c| !c.is_waiting());
+            // The newest stays, however large it is: it is what the person looks at.
+            let Some(index) = oldest.filter(|index| *index > 0) else {
                 return;
             };
             let dropped = self.conversations.remove(index).id;

@@ -333,3 +333,24 @@ fn old_conversations_make_room_but_waiting_ones_stay() {
     assert!(desk.inbox.get(id).is_some());
     assert_eq!(desk.inbox.threads.len(), MOST_CONVERSATIONS);
 }
+
+#[test]
+fn large_conversations_make_room_too() {
+    const MOST: usize = 400_000;
+    let mut desk = Desk::new();
+    desk.inbox.most_bytes = MOST;
+    let (large, _) = desk.ask(Some("large"), json!("x".repeat(MOST / 40)));
+    let ids: Vec<_> = (0..45)
+        .map(|index| {
+            let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x".repeat(MOST / 40)));
+            desk.say(id, answer("y")).unwrap();
+            id
+        })
+        .collect();
+    let kept = desk.inbox.conversations();
+    assert!(kept.iter().map(Conversation::bytes).sum::<usize>() <= MOST);
+    assert!(kept.iter().any(Conversation::is_waiting));
+    assert!(desk.inbox.get(ids[0]).is_none());
+    assert!(desk.inbox.get(ids[44]).is_some());
+    drop(large);
+}

@@ -47,8 +47,9 @@ impl App {
             let mut message = problem.message;
             if problem.soft {
                 self.insists = true;
+                // First what to do: a narrow screen cuts the end.
                 let key = self.key_of(Action::Submit);
-                message = format!("{message} · {key} again sends it anyway");
+                message = format!("{key} again sends it anyway · {message}");
             }
             self.say(Level::Bad, message);
         }

@@ -1,7 +1,7 @@
 //! A call in the making: which tool, and what it is to be given.
 
 use serde_json::{Map, Value};
-use tui_textarea::TextArea;
+use tui_textarea::{CursorMove, TextArea};
 
 use super::area;
 use crate::api::{OutputItem, ShellTool, Tool, patch};
@@ -46,15 +46,15 @@ impl Call {
     /// A call of a tool, with nothing filled in.
     pub fn new(tool: &Tool) -> Self {
         if tool.kind == "custom" {
-            let text = match tool.name.as_str() {
-                APPLY_PATCH => patch::template(patch::Kind::Update, ""),
-                _ => String::new(),
+            let editor = match tool.name.as_str() {
+                APPLY_PATCH => Editor::patch(),
+                _ => Editor::text(""),
             };
             return Self {
                 target: Target::Custom {
                     name: tool.name.clone(),
                 },
-                editor: Editor::text(&text),
+                editor,
             };
         }
         let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
@@ -81,7 +81,7 @@ impl Call {
     pub fn patch_by_shell(shell: ShellTool) -> Self {
         Self {
             target: Target::PatchByShell(shell),
-            editor: Editor::text(&patch::template(patch::Kind::Update, "")),
+            editor: Editor::patch(),
         }
     }
 
@@ -251,6 +251,14 @@ impl Call {
 }
 
 impl Editor {
+    /// The template of a patch, with the cursor where the path goes.
+    fn patch() -> Self {
+        let mut area = area(&patch::template(patch::Kind::Update, ""));
+        area.move_cursor(CursorMove::Down);
+        area.move_cursor(CursorMove::End);
+        Self::Text(Box::new(area))
+    }
+
     fn text(text: &str) -> Self {
         Self::Text(Box::new(area(text)))
     }

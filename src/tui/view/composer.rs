@@ -159,11 +159,17 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
         }
     });
     let mut spans = vec![Span::styled("─", style::rule())];
-    spans.extend(around(
-        labels,
-        composer.kind,
-        usize::from(area.width).saturating_sub(2),
-    ));
+    let room = usize::from(area.width).saturating_sub(2);
+    match composer.call {
+        // While a call is put together, what is wrong with it matters more than the other kinds.
+        Some(_) if composer.kind == ReplyKind::Tool => {
+            let at = ReplyKind::ALL
+                .iter()
+                .position(|kind| *kind == composer.kind);
+            spans.extend(at.and_then(|at| labels.get(at)).cloned());
+        }
+        _ => spans.extend(around(labels, composer.kind, room)),
+    }
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
     let target = match left {
