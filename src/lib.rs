@@ -1,4 +1,22 @@
 //! `humanllm`: an OpenAI-compatible server whose language model is a person at a terminal.
+//!
+//! Data flows one way in and one way out, and each floor knows only the floors below it:
+//!
+//! | floor | what it does |
+//! |---|---|
+//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`tui`] | terminal, events → actions → state → view |
+//! | [`server`] | routes, who may use them, server-sent events |
+//! | [`inbox`] | what waits for the person and what was said: state and channels |
+//! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
+//!
+//! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
+//! nor screens, a clock or randomness. Beside the floors stand [`drafts`], which keeps what was typed
+//! on disk, and [`tokens`], which counts.
+//!
+//! A request comes in through a route of the server, is put into the inbox with the sending end of
+//! a channel, and is drawn by the terminal interface. What the person says goes down that channel
+//! and is written as the events of one response.
 
 pub mod api;
 pub mod app;
