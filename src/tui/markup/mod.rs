@@ -5,11 +5,11 @@
 //! [`Tone`]s on ranges of a line, found for the lines that are visible and no others. Making a
 //! [`Styled`] reads the text once at most, for what cannot be told from a line and those near it:
 //!
-//! - [`fences`] finds the code blocks of [`markdown`], and [`json`] the strings in long lines
-//! - [`output`] takes the escape sequences out of what programs wrote, and reads [`sgr`] colours
-//! - [`shell`] reads commands, which are short
-//! - [`patch`] needs nothing but the line
-//! - [`code`] is read by a thread, with a [`grammar`]; its colours arrive later: see [`changes`]
+//! - `fences` finds the code blocks of `markdown`, and `json` the strings in long lines
+//! - `output` takes the escape sequences out of what programs wrote, and reads `sgr` colours
+//! - `shell` reads commands, which are short
+//! - `patch` needs nothing but the line
+//! - `code` is read by a thread, with a `grammar`; its colours arrive later: see [`changes`]
 //!
 //! Each has its limits, above which a text is plain.
 
