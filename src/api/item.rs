@@ -110,6 +110,18 @@ impl Item {
         }
     }
 
+    /// Reads an item of another format from what it would be in the Responses format; `raw` is what
+    /// the client sent.
+    pub fn translated(form: &Value, raw: &Value) -> Self {
+        Self {
+            body: read_body(form),
+            fingerprint: fingerprint(form),
+            id: None,
+            bytes: bytes(raw),
+            raw: raw.clone(),
+        }
+    }
+
     /// A user message made from plain text, as `input: "text"` means it.
     pub fn user_message(text: &str) -> Self {
         Self::message("user", text)

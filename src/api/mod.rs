@@ -5,8 +5,10 @@
 //! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
 //! hands those in, so that every byte can be tested without a socket.
 
+pub mod chat;
 mod constraints;
 mod error;
+mod fields;
 mod housekeeping;
 mod item;
 pub mod patch;
@@ -14,6 +16,7 @@ mod patch_reader;
 pub mod responses;
 mod shell;
 mod skeleton;
+mod writer;
 
 pub use error::ApiError;
 pub use housekeeping::Housekeeping;
@@ -22,6 +25,8 @@ pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
 
+pub use writer::{Frame, Ids, ResponseWriter};
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -29,6 +34,10 @@ use serde_json::{Map, Value};
 /// What a client asks of the model, whatever format it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The wire format it came in.
+    pub format: Format,
+    /// The field that the items were taken out of, to put them back for a reader.
+    pub items_key: Option<&'static str>,
     /// The model the client named. Any name is served: the model is the person.
     pub model: String,
     /// Whether the client wants server-sent events rather than one JSON document.
@@ -55,9 +64,27 @@ impl Request {
     /// The request as JSON, put together again for a person to read.
     pub fn to_json(&self) -> Value {
         let mut body = self.params.clone();
-        let items = self.items.iter().map(|item| item.raw.clone()).collect();
-        body.insert("input".into(), Value::Array(items));
+        if let Some(key) = self.items_key {
+            let items = self.items.iter().map(|item| item.raw.clone()).collect();
+            body.insert(key.into(), Value::Array(items));
+        }
         Value::Object(body)
+    }
+}
+
+/// The wire format of a request, which is that of the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `POST /v1/responses`.
+    Responses,
+    /// `POST /v1/chat/completions`.
+    Chat,
+}
+
+impl Format {
+    /// Whether the format has a place for reasoning.
+    pub fn carries_reasoning(self) -> bool {
+        self == Self::Responses
     }
 }
 

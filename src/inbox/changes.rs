@@ -7,7 +7,16 @@ use serde_json::{Map, Value};
 use crate::api::{Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
-const NOISE: [&str; 5] = ["tools", "input", "client_metadata", "metadata", "stream"];
+const NOISE: [&str; 8] = [
+    "tools",
+    "functions",
+    "input",
+    "messages",
+    "client_metadata",
+    "metadata",
+    "stream",
+    "stream_options",
+];
 
 /// Characters of a value that are worth showing.
 const LONGEST_VALUE: usize = 40;

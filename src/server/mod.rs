@@ -1,12 +1,12 @@
 //! The HTTP server: routes, who may use them, and how bytes travel. What they mean is in
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
+mod answer;
 mod body;
 mod error;
 mod guard;
 mod meter;
 mod models;
-mod responses;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -63,7 +63,8 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
     };
     let open = Router::new().route("/healthz", get(healthz));
     let guarded = Router::new()
-        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses", post(answer::responses))
+        .route("/v1/chat/completions", post(answer::chat))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .route_layer(axum::middleware::from_fn_with_state(
@@ -159,7 +160,7 @@ async fn healthz() -> axum::Json<serde_json::Value> {
 }
 
 /// The routes, for whoever missed them.
-const ROUTES: &str = "POST /v1/responses, GET /v1/models, GET /v1/models/{id}, GET /healthz";
+const ROUTES: &str = "POST /v1/responses, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /healthz";
 
 async fn not_found(method: Method, uri: Uri, body: Body) -> ErrorResponse {
     body::discard(body).await;

@@ -9,6 +9,5 @@ mod request;
 mod writer;
 
 pub use request::parse;
-#[cfg(test)]
-pub(crate) use request::read_tools;
+pub(crate) use request::{read_tools, tool_choice};
 pub use writer::{Event, Writer};

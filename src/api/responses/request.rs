@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{ApiError, Item, OutputFormat, Request, Tool, ToolChoice};
+use crate::api::fields::{flag, json_object, string};
+use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
 /// Reads a request.
 ///
@@ -14,20 +15,9 @@ use crate::api::{ApiError, Item, OutputFormat, Request, Tool, ToolChoice};
 /// a missing `model` or `input`, a known field of the wrong type, or a feature this server does
 /// not have and must not pretend to have.
 pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid(format!(
-            "We could not parse the JSON body of your request: {error}."
-        ))
-        .code("invalid_json")
-    })?;
-    let Value::Object(mut params) = body else {
-        return Err(ApiError::wrong_type("body", "an object", &body));
-    };
-    let model = match params.get("model") {
-        None | Some(Value::Null) => return Err(ApiError::missing("model")),
-        Some(Value::String(model)) => model.clone(),
-        Some(other) => return Err(ApiError::wrong_type("model", "a string", other)),
-    };
+    let mut params = json_object(body)?;
+    let model = string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
+    let model = model.to_owned();
     let mut items = Vec::new();
     if let Some(instructions) = string(&params, "instructions")? {
         items.push(Arc::new(Item::message("system", instructions)));
@@ -36,6 +26,8 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
     check_known_fields(&params)?;
     let tools = read_tools(params.get("tools"))?;
     Ok(Request {
+        format: Format::Responses,
+        items_key: Some("input"),
         model,
         stream: flag(&params, "stream")?.unwrap_or(false),
         items,
@@ -205,7 +197,7 @@ fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> 
 }
 
 /// Reads `tool_choice`; a form that is not known forbids nothing.
-fn tool_choice(choice: Option<&Value>) -> ToolChoice {
+pub(crate) fn tool_choice(choice: Option<&Value>) -> ToolChoice {
     let name = |tool: &Value| {
         let name = tool.get("name").or_else(|| tool.get("type"))?.as_str()?;
         Some(name.to_owned())
@@ -249,22 +241,6 @@ fn turn_metadata(params: &Map<String, Value>, key: &str) -> Option<String> {
         .as_str()?;
     let metadata: Value = serde_json::from_str(text).ok()?;
     Some(metadata.get(key)?.as_str()?.to_owned())
-}
-
-fn string<'a>(params: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, ApiError> {
-    match params.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(ApiError::wrong_type(key, "a string", other)),
-    }
-}
-
-fn flag(params: &Map<String, Value>, key: &str) -> Result<Option<bool>, ApiError> {
-    match params.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
-        Some(other) => Err(ApiError::wrong_type(key, "a boolean", other)),
-    }
 }
 
 #[cfg(test)]

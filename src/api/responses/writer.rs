@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::object;
-use crate::api::{Ending, OutputItem, Phase, Reply, Request, Usage};
+use crate::api::{
+    ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
+};
 
 /// One server-sent event of a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,9 +15,6 @@ pub struct Event {
     /// The data.
     pub data: Value,
 }
-
-/// Makes identifiers: given a prefix such as `msg`, something like `msg_0198…`.
-pub type Ids = Box<dyn FnMut(&str) -> String + Send>;
 
 /// Turns what the person says into the events of one response, in the order of the
 /// specification, and keeps the response object that they add up to.
@@ -369,6 +368,41 @@ impl Writer {
 
     fn set(&mut self, key: &str, value: Value) {
         self.response.insert(key.into(), value);
+    }
+}
+
+/// The same events as they are written.
+impl ResponseWriter for Writer {
+    fn id(&self) -> &str {
+        self.id()
+    }
+
+    fn start(&mut self) -> Vec<Frame> {
+        self.start().iter().map(Event::frame).collect()
+    }
+
+    fn heartbeat(&mut self) -> Frame {
+        self.heartbeat().frame()
+    }
+
+    fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
+        let events = self.reply(reply, now, usage);
+        let frames = events.iter().map(Event::frame);
+        let last = reply.ends().then(|| Frame::data("[DONE]"));
+        frames.chain(last).collect()
+    }
+
+    fn document(&self) -> Result<Value, ApiError> {
+        Ok(self.response())
+    }
+}
+
+impl Event {
+    fn frame(&self) -> Frame {
+        Frame {
+            event: Some(self.name),
+            data: self.data.to_string(),
+        }
     }
 }
 

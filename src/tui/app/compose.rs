@@ -528,6 +528,9 @@ impl App {
             {
                 Some("this request offers no tool that can be called")
             }
+            ReplyKind::Think if !conversation.request().format.carries_reasoning() => {
+                Some("this client's format has no place for thoughts")
+            }
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
-//! `POST /v1/responses`: reads a request, puts it before the person, and sends what comes back.
+//! Reads a request, puts it before the person, and sends what comes back, in the wire format of
+//! the route.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,24 +17,47 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use super::error::ErrorResponse;
 use super::meter::Meter;
 use super::{State, body};
-use crate::api::responses::{Event, Writer, parse};
-use crate::api::{ApiError, Ending, FailureCode, Housekeeping, Reply, Request};
+use crate::api::{
+    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter, chat,
+    responses,
+};
 use crate::inbox::{Pending, Refusal};
 
 /// Bodies above this size, in bytes, are parsed on a thread that may block.
 const LARGE_BODY: usize = 256 * 1024;
 
-pub(super) async fn create(
+/// What a wire format has to offer.
+type Parse = fn(&[u8]) -> Result<Request, ApiError>;
+type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
+
+/// `POST /v1/responses`.
+pub(super) async fn responses(state: Shared<State>, headers: HeaderMap, body: Body) -> Answer {
+    let write: Write = |request, now, ids| Box::new(responses::Writer::new(request, now, ids));
+    answer(state, headers, body, responses::parse, write).await
+}
+
+/// `POST /v1/chat/completions`.
+pub(super) async fn chat(state: Shared<State>, headers: HeaderMap, body: Body) -> Answer {
+    let write: Write = |request, now, ids| Box::new(chat::Writer::new(request, now, ids));
+    answer(state, headers, body, chat::parse, write).await
+}
+
+/// An answer, or the error that is one.
+type Answer = Result<Response, ErrorResponse>;
+
+async fn answer(
     Shared(state): Shared<State>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, ErrorResponse> {
+    parse: Parse,
+    write: Write,
+) -> Answer {
     if let Err(error) = acceptable(&state, &headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = body::read(body, state.settings.max_body).await?;
-    let mut request = read(body).await?;
+    let mut request = read(body, parse).await?;
     if request.thread.is_none() {
         request.thread = thread_header(&headers);
     }
@@ -41,7 +65,7 @@ pub(super) async fn create(
         true => Housekeeping::of(&request),
         false => None,
     };
-    let writer = Writer::new(&request, unix_now(), Box::new(new_id));
+    let writer = write(&request, unix_now(), Box::new(new_id));
     let wants_stream = request.stream;
     tracing::info!(
         response = writer.id(),
@@ -73,7 +97,7 @@ fn acceptable(state: &State, headers: &HeaderMap) -> Result<(), ErrorResponse> {
 }
 
 /// Parses a body; one that takes long does not hold up the other connections.
-async fn read(body: Vec<u8>) -> Result<Request, ErrorResponse> {
+async fn read(body: Vec<u8>, parse: Parse) -> Result<Request, ErrorResponse> {
     if body.len() <= LARGE_BODY {
         return Ok(parse(&body)?);
     }
@@ -103,7 +127,7 @@ fn agent(headers: &HeaderMap) -> String {
 
 /// Answers with one JSON document when the response has ended.
 async fn plain(
-    mut writer: Writer,
+    mut writer: Box<dyn ResponseWriter>,
     mut pending: Pending,
     mut meter: Meter,
 ) -> Result<Response, ErrorResponse> {
@@ -115,13 +139,18 @@ async fn plain(
         // A note reaches this client together with the answer.
         if reply.ends() {
             pending.delivered(ticket, tokens, true);
-            return Ok(Json(writer.response()).into_response());
+            return Ok(Json(writer.document()?).into_response());
         }
     }
     Err(Refusal::Closed.into())
 }
 
-fn stream(mut writer: Writer, pending: Pending, meter: Meter, heartbeat: Duration) -> Response {
+fn stream(
+    mut writer: Box<dyn ResponseWriter>,
+    pending: Pending,
+    meter: Meter,
+    heartbeat: Duration,
+) -> Response {
     let mut heartbeats = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let state = Stream {
@@ -147,7 +176,7 @@ fn stream(mut writer: Writer, pending: Pending, meter: Meter, heartbeat: Duratio
 
 /// An open stream of events.
 struct Stream {
-    writer: Writer,
+    writer: Box<dyn ResponseWriter>,
     pending: Pending,
     meter: Meter,
     heartbeats: Interval,
@@ -193,9 +222,6 @@ impl Stream {
         self.ended = reply.ends();
         let events = self.writer.reply(&reply, unix_now(), usage);
         self.queue.extend(events.iter().map(sse));
-        if self.ended {
-            self.queue.push_back(SseEvent::default().data("[DONE]"));
-        }
         self.heartbeats.reset();
     }
 }
@@ -212,10 +238,12 @@ fn going_away() -> Reply {
     }
 }
 
-fn sse(event: &Event) -> SseEvent {
-    SseEvent::default()
-        .event(event.name)
-        .data(event.data.to_string())
+fn sse(frame: &Frame) -> SseEvent {
+    let event = SseEvent::default().data(&frame.data);
+    match frame.event {
+        Some(name) => event.event(name),
+        None => event,
+    }
 }
 
 fn new_id(prefix: &str) -> String {

@@ -1,0 +1,223 @@
+//! Writes a chat completion: the chunks of a stream, or the document.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::{
+    ApiError, Ending, FailureCode, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter,
+    Usage,
+};
+
+/// Turns what the person says into chunks, and keeps the message that they add up to.
+pub struct Writer {
+    ids: Ids,
+    id: String,
+    model: String,
+    created: u64,
+    include_usage: bool,
+    /// Whether the client knows functions only, and not tools.
+    legacy: bool,
+    content: String,
+    calls: Vec<Value>,
+    usage: Option<Usage>,
+    ending: Option<Ending>,
+    /// Whether the last text was a note, after which the next one begins on a new line.
+    after_note: bool,
+}
+
+impl Writer {
+    /// A completion for `request`, created at `created` (Unix seconds).
+    pub fn new(request: &Request, created: u64, mut ids: Ids) -> Self {
+        let options = request.params.get("stream_options");
+        let include_usage = options.and_then(|options| options.get("include_usage")?.as_bool());
+        let has = |key: &str| request.params.get(key).is_some_and(Value::is_array);
+        Self {
+            id: ids("chatcmpl"),
+            ids,
+            model: request.model.clone(),
+            created,
+            include_usage: include_usage.unwrap_or(false),
+            legacy: has("functions") && !has("tools"),
+            content: String::new(),
+            calls: Vec::new(),
+            usage: None,
+            ending: None,
+            after_note: false,
+        }
+    }
+
+    fn chunk(&self, delta: Value, finish_reason: Option<&str>) -> Frame {
+        let choice = json!({"index": 0, "delta": delta, "logprobs": null,
+            "finish_reason": finish_reason});
+        self.object("chat.completion.chunk", json!([choice]), Value::Null)
+    }
+
+    fn object(&self, kind: &str, choices: Value, usage: Value) -> Frame {
+        Frame::data(self.document_of(kind, choices, usage))
+    }
+
+    fn document_of(&self, kind: &str, choices: Value, usage: Value) -> Value {
+        let mut object = json!({"id": self.id, "object": kind, "created": self.created,
+            "model": self.model, "choices": choices, "system_fingerprint": null});
+        if kind == "chat.completion" || self.include_usage {
+            object["usage"] = usage;
+        }
+        object
+    }
+
+    fn finish_reason(&self) -> &'static str {
+        match (self.calls.is_empty(), self.legacy) {
+            (true, _) => "stop",
+            (false, false) => "tool_calls",
+            (false, true) => "function_call",
+        }
+    }
+
+    /// More of the text. Notes are lines of it, because the format has one message only.
+    fn text(&mut self, text: &str, is_note: bool, frames: &mut Vec<Frame>) {
+        let mut added = String::new();
+        if self.after_note && !self.content.ends_with('\n') {
+            added.push('\n');
+        }
+        added.push_str(text);
+        if is_note && !text.ends_with('\n') {
+            added.push('\n');
+        }
+        self.after_note = is_note;
+        for line in added.split_inclusive('\n') {
+            frames.push(self.chunk(json!({"content": line}), None));
+        }
+        self.content.push_str(&added);
+    }
+
+    fn item(&mut self, item: &OutputItem, frames: &mut Vec<Frame>) {
+        let call = match item {
+            OutputItem::Message { text, phase } => {
+                return self.text(text, *phase == Phase::Commentary, frames);
+            }
+            // The person is told that the format has no place for it; should one come all the
+            // same, it is a note.
+            OutputItem::Reasoning { summary } => return self.text(summary, true, frames),
+            OutputItem::FunctionCall {
+                name, arguments, ..
+            } => {
+                json!({"type": "function", "function": {"name": name, "arguments": arguments}})
+            }
+            OutputItem::CustomToolCall { name, input } => {
+                json!({"type": "custom", "custom": {"name": name, "input": input}})
+            }
+            OutputItem::LocalShellCall { command, .. } => {
+                let arguments = json!({"command": command}).to_string();
+                json!({"type": "function",
+                    "function": {"name": "local_shell", "arguments": arguments}})
+            }
+        };
+        let mut whole = Map::new();
+        whole.insert("id".into(), (self.ids)("call").into());
+        if let Value::Object(call) = call {
+            whole.extend(call);
+        }
+        let delta = match self.legacy {
+            true => json!({"function_call": whole.get("function")}),
+            false => {
+                let mut part = Map::new();
+                part.insert("index".into(), self.calls.len().into());
+                part.extend(whole.clone());
+                json!({"tool_calls": [part]})
+            }
+        };
+        frames.push(self.chunk(delta, None));
+        self.calls.push(Value::Object(whole));
+    }
+
+    fn usage_object(&self) -> Value {
+        let Some(usage) = self.usage else {
+            return Value::Null;
+        };
+        json!({
+            "prompt_tokens": usage.input,
+            "completion_tokens": usage.output,
+            "total_tokens": usage.input + usage.output,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": usage.reasoning,
+                "audio_tokens": 0, "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0},
+        })
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        let Some(Ending::Failed { code, message }) = &self.ending else {
+            return None;
+        };
+        let error = ApiError::invalid(message.clone()).code(code.as_str());
+        Some(match code {
+            FailureCode::InvalidPrompt => error,
+            FailureCode::ServerError => error.status(503).kind("server_error"),
+        })
+    }
+}
+
+impl ResponseWriter for Writer {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn start(&mut self) -> Vec<Frame> {
+        vec![self.chunk(
+            json!({"role": "assistant", "content": "", "refusal": null}),
+            None,
+        )]
+    }
+
+    /// A chunk that adds nothing. Clients of this format have no event for it, and take it.
+    fn heartbeat(&mut self) -> Frame {
+        self.chunk(json!({}), None)
+    }
+
+    fn reply(&mut self, reply: &Reply, _now: u64, usage: Option<Usage>) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        if let Reply::Live { delta, .. } = reply {
+            self.text(delta, false, &mut frames);
+        }
+        for item in reply.items() {
+            self.item(item, &mut frames);
+        }
+        let Reply::End { ending, .. } = reply else {
+            return frames;
+        };
+        (self.usage, self.ending) = (usage, Some(ending.clone()));
+        match self.failure() {
+            Some(error) => frames.push(Frame::data(error.to_json())),
+            None => {
+                frames.push(self.chunk(json!({}), Some(self.finish_reason())));
+                if self.include_usage {
+                    let usage = self.usage_object();
+                    frames.push(self.object("chat.completion.chunk", json!([]), usage));
+                }
+            }
+        }
+        frames.push(Frame::data("[DONE]"));
+        frames
+    }
+
+    fn document(&self) -> Result<Value, ApiError> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        let has_content = !self.content.is_empty() || self.calls.is_empty();
+        let content = if has_content {
+            json!(self.content)
+        } else {
+            Value::Null
+        };
+        let mut message = json!({"role": "assistant", "content": content, "refusal": null,
+            "annotations": []});
+        match self.calls.first() {
+            Some(call) if self.legacy => message["function_call"] = call["function"].clone(),
+            Some(_) => message["tool_calls"] = json!(self.calls),
+            None => {}
+        }
+        let choice = json!({"index": 0, "message": message, "logprobs": null,
+            "finish_reason": self.finish_reason()});
+        Ok(self.document_of("chat.completion", json!([choice]), self.usage_object()))
+    }
+}

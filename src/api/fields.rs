@@ -1,0 +1,40 @@
+//! Reads the fields of a request body, and says which of them is wrong.
+
+use serde_json::{Map, Value};
+
+use super::ApiError;
+
+/// The body as an object.
+pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| {
+        ApiError::invalid(format!(
+            "We could not parse the JSON body of your request: {error}."
+        ))
+        .code("invalid_json")
+    })?;
+    match body {
+        Value::Object(params) => Ok(params),
+        other => Err(ApiError::wrong_type("body", "an object", &other)),
+    }
+}
+
+/// A field that is a string, where it is given.
+pub(super) fn string<'a>(
+    params: &'a Map<String, Value>,
+    key: &str,
+) -> Result<Option<&'a str>, ApiError> {
+    match params.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(ApiError::wrong_type(key, "a string", other)),
+    }
+}
+
+/// A field that is a boolean, where it is given.
+pub(super) fn flag(params: &Map<String, Value>, key: &str) -> Result<Option<bool>, ApiError> {
+    match params.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(ApiError::wrong_type(key, "a boolean", other)),
+    }
+}
