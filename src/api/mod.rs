@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod housekeeping;
 mod item;
+pub mod messages;
 pub mod patch;
 mod patch_reader;
 pub mod responses;
@@ -79,12 +80,14 @@ pub enum Format {
     Responses,
     /// `POST /v1/chat/completions`.
     Chat,
+    /// `POST /v1/messages`.
+    Messages,
 }
 
 impl Format {
     /// Whether the format has a place for reasoning.
     pub fn carries_reasoning(self) -> bool {
-        self == Self::Responses
+        self != Self::Chat
     }
 }
 

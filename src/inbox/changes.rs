@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use crate::api::{Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
-const NOISE: [&str; 8] = [
+const NOISE: [&str; 9] = [
     "tools",
     "functions",
     "input",
     "messages",
+    "system",
     "client_metadata",
     "metadata",
     "stream",

@@ -19,6 +19,7 @@ use super::meter::Meter;
 use super::{State, body};
 use crate::api::{
     ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter, chat,
+    messages,
     responses,
 };
 use crate::inbox::{Pending, Refusal};
@@ -40,6 +41,23 @@ pub(super) async fn responses(state: Shared<State>, headers: HeaderMap, body: Bo
 pub(super) async fn chat(state: Shared<State>, headers: HeaderMap, body: Body) -> Answer {
     let write: Write = |request, now, ids| Box::new(chat::Writer::new(request, now, ids));
     answer(state, headers, body, chat::parse, write).await
+}
+
+/// `POST /v1/messages`.
+pub(super) async fn messages(state: Shared<State>, headers: HeaderMap, body: Body) -> Answer {
+    let write: Write = |request, _, ids| Box::new(messages::Writer::new(request, ids));
+    answer(state, headers, body, messages::parse, write).await
+}
+
+/// `POST /v1/messages/count_tokens`, which needs nobody to answer it.
+pub(super) async fn count_tokens(Shared(state): Shared<State>, body: Body) -> Answer {
+    let body = body::read(body, state.settings.max_body).await?;
+    let request = read(body, messages::parse_for_count).await?;
+    let counter = state.counter.clone();
+    let count = move || counter.request(&request.items, &request.tools);
+    let tokens = tokio::task::spawn_blocking(count).await;
+    let tokens = tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))?;
+    Ok(Json(serde_json::json!({"input_tokens": tokens})).into_response())
 }
 
 /// An answer, or the error that is one.

@@ -1,11 +1,14 @@
 //! Errors on their way out.
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::ApiError;
+use crate::api::messages::error_object;
 use crate::inbox::Refusal;
 
 /// An error as an HTTP response in the form of OpenAI.
@@ -25,8 +28,35 @@ impl IntoResponse for ErrorResponse {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
+        // For whoever has to say the same in another form.
+        response.extensions_mut().insert(self.0);
         response
     }
+}
+
+/// Says errors in the form of the caller: Anthropic's for its routes and its clients.
+pub(super) async fn in_callers_form(request: Request, next: Next) -> Response {
+    let is_anthropic = is_anthropic(request.uri().path(), request.headers());
+    let response = next.run(request).await;
+    match response.extensions().get::<ApiError>() {
+        Some(error) if is_anthropic => {
+            let body = Json(error_object(error));
+            let mut translated = (response.status(), body).into_response();
+            let challenge = response.headers().get(WWW_AUTHENTICATE).cloned();
+            if let Some(challenge) = challenge {
+                translated.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            }
+            translated
+        }
+        _ => response,
+    }
+}
+
+/// Whether a request comes from a client of Anthropic's API: they all name its version.
+pub(super) fn is_anthropic(path: &str, headers: &HeaderMap) -> bool {
+    path == "/v1/messages"
+        || path.starts_with("/v1/messages/")
+        || headers.contains_key("anthropic-version")
 }
 
 impl From<ApiError> for ErrorResponse {

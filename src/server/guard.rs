@@ -69,6 +69,8 @@ impl Guard {
                 .eq_ignore_ascii_case(b"Bearer ")
                 .then(|| token.trim_ascii())
         });
+        // What Anthropic's clients send instead.
+        let given = given.or_else(|| Some(headers.get("x-api-key")?.as_bytes().trim_ascii()));
         given.is_some_and(|given| given.ct_eq(key).into())
     }
 }

@@ -65,6 +65,8 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
     let guarded = Router::new()
         .route("/v1/responses", post(answer::responses))
         .route("/v1/chat/completions", post(answer::chat))
+        .route("/v1/messages", post(answer::messages))
+        .route("/v1/messages/count_tokens", post(answer::count_tokens))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .route_layer(axum::middleware::from_fn_with_state(
@@ -78,6 +80,7 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
             guard,
             guard::same_site,
         ))
+        .layer(axum::middleware::from_fn(error::in_callers_form))
         .with_state(state)
 }
 
@@ -160,7 +163,8 @@ async fn healthz() -> axum::Json<serde_json::Value> {
 }
 
 /// The routes, for whoever missed them.
-const ROUTES: &str = "POST /v1/responses, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /healthz";
+const ROUTES: &str = "POST /v1/responses, POST /v1/chat/completions, POST /v1/messages, POST \
+    /v1/messages/count_tokens, GET /v1/models, GET /v1/models/{id}, GET /healthz";
 
 async fn not_found(method: Method, uri: Uri, body: Body) -> ErrorResponse {
     body::discard(body).await;

@@ -3,13 +3,20 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Shared};
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::State;
-use super::error::ErrorResponse;
+use super::error::{ErrorResponse, is_anthropic};
 use crate::api::ApiError;
 
-pub(super) async fn list(Shared(state): Shared<State>) -> Json<Value> {
+pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Json<Value> {
+    if is_anthropic("", &headers) {
+        let models = &state.settings.models;
+        let data: Vec<Value> = models.iter().map(|id| anthropic_model(id)).collect();
+        return Json(json!({"data": data, "has_more": false, "first_id": models.first(),
+            "last_id": models.last()}));
+    }
     let models: Vec<Value> = state.settings.models.iter().map(|id| model(id)).collect();
     Json(json!({"object": "list", "data": models}))
 }
@@ -31,6 +38,11 @@ pub(super) async fn retrieve(
     .code("model_not_found")
     .param("model")
     .into())
+}
+
+/// A model in the form of Anthropic.
+fn anthropic_model(id: &str) -> Value {
+    json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
 }
 
 fn model(id: &str) -> Value {
