@@ -14,9 +14,11 @@ use tokio::sync::watch;
 
 use crate::config::{Config, ThemeName};
 use crate::drafts::Drafts;
+use crate::environment::Environment;
 use crate::inbox;
 use crate::server::{self, Server};
 use crate::tui::app::{App, Settings};
+use crate::tui::pictures::{self, Graphics};
 use crate::tui::run::{Exit, Options};
 use crate::tui::theme::Theme;
 use crate::tui::view::style;
@@ -95,6 +97,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         ThemeName::Auto | ThemeName::Dark => Theme::dark(),
         ThemeName::Light => Theme::light(),
         ThemeName::None => Theme::plain(),
+    });
+    pictures::choose(match config.tui.theme {
+        ThemeName::None => Graphics::Words,
+        _ if no_color() => Graphics::Words,
+        _ => Graphics::of(&Environment::of_process()),
     });
     let settings = Settings {
         keymap: config.keys,

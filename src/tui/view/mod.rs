@@ -6,6 +6,7 @@
 mod composer;
 mod inbox;
 mod picker;
+mod picture;
 mod status;
 pub mod style;
 mod transcript;

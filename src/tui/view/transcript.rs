@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
+use super::picture::{self, Pictures};
 use super::style;
 use crate::tui::app::{App, Dialog};
 use crate::tui::block::{Block, Kind};
@@ -30,7 +31,9 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         Dialog::Find(finder) => finder.search(),
         _ => None,
     };
+    let is_at_bottom = transcript.is_at_bottom();
     let mut wrapped = Wrapped::default();
+    let mut pictures = Pictures::default();
     let mut hits = Vec::new();
     for (position, row) in transcript.visible().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
@@ -65,6 +68,17 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 }
                 (" ", content)
             }
+            Line::Picture(index) => {
+                let Some(picture) = block.pictures.get(index) else {
+                    continue;
+                };
+                let place = picture::Place {
+                    row,
+                    bottom: area.bottom() - u16::from(!is_at_bottom),
+                    width,
+                };
+                (" ", pictures.row(frame, picture, position, place))
+            }
         };
         hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
@@ -77,7 +91,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
-    if !transcript.is_at_bottom() {
+    if !is_at_bottom {
         let words = " ↓ more ";
         let width = u16::try_from(columns(words)).unwrap_or(0).min(area.width);
         let corner = Rect {
