@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::config::{Config, ThemeName};
+use crate::config::{Config, DEFAULT_LISTEN, ThemeName};
 use crate::drafts::Drafts;
 use crate::environment::Environment;
 use crate::inbox;
@@ -108,6 +108,10 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         zone: TimeZone::system(),
         bell: config.tui.bell,
         base_url: format!("http://{address}/v1"),
+        setup: match address == DEFAULT_LISTEN {
+            true => "humanllm setup codex".into(),
+            false => format!("humanllm setup codex --listen {address}"),
+        },
         snippets: config.snippets.into_iter().collect(),
     };
     let options = Options {

@@ -38,6 +38,7 @@ impl Desk {
             zone: TimeZone::UTC,
             bell: false,
             base_url: "http://127.0.0.1:3000/v1".into(),
+            setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();

@@ -114,6 +114,8 @@ pub struct Settings {
     pub bell: bool,
     /// Where agents reach the server, for the empty screen.
     pub base_url: String,
+    /// The command that tells Codex so, for the empty screen.
+    pub setup: String,
     /// Texts to insert, with their names.
     pub snippets: Vec<(String, String)>,
 }

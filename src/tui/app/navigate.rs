@@ -38,6 +38,8 @@ impl App {
                 serde_json::to_string_pretty(&raw).unwrap_or_else(|_| raw.to_string())
             }
         };
+        // It takes the place of the transcript, also where only one pane is on the screen.
+        self.pane = Pane::Transcript;
         self.pager = Some(Pager::new(topic, text));
     }
 

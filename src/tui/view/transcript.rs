@@ -84,10 +84,11 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
             (true, _) => Span::styled("┃", style::strong()),
-            (false, true) => Span::styled("▎", style::new()),
-            (false, false) => Span::raw(" "),
+            (false, true) if marks == " " => Span::styled("▎", style::new()),
+            (false, true) => Span::styled(marks, style::new()),
+            (false, false) => Span::styled(marks, style::dim()),
         };
-        let mut spans = vec![side, Span::styled(marks, style::dim())];
+        let mut spans = vec![side, Span::raw(" ")];
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
@@ -181,14 +182,14 @@ pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
 
 /// Draws what to do first.
 pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
+    let (url, setup) = (&app.settings.base_url, &app.settings.setup);
     let text = Text::new(format!(
         "You are the model. Nobody has asked anything yet.\n\n\
-         Listening on {}\n\n\
+         Listening on {url}\n\n\
          To let Codex ask, run in another pane:\n\n  \
-         humanllm setup codex\n  \
+         {setup}\n  \
          codex --profile humanllm\n\n\
-         A request opens here by itself.",
-        app.settings.base_url
+         A request opens here by itself."
     ));
     let is_roomy = area.height > 12;
     let area = Rect {
