@@ -48,7 +48,8 @@ impl App {
             if problem.soft {
                 self.insists = true;
                 let key = self.key_of(Action::Submit);
-                message = format!("{message} · {key} again sends it anyway");
+                // First what to do, because the rest may not fit.
+                message = format!("{key} again sends it anyway · {message}");
             }
             self.say(Level::Bad, message);
         }
@@ -324,7 +325,12 @@ impl App {
             Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
             Err(problem) => {
                 self.insists = problem.soft;
-                self.say(Level::Bad, problem.message);
+                let mut message = problem.message;
+                if problem.soft {
+                    let key = self.key_of(Action::AddPart);
+                    message = format!("{key} again adds it anyway · {message}");
+                }
+                self.say(Level::Bad, message);
             }
         }
     }
