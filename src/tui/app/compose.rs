@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::inbox::Conversation;
 use crate::tui::action::Action;
-use crate::tui::composer::{Call, Part, ReplyKind};
+use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
@@ -400,7 +400,10 @@ impl App {
                     .parse::<u64>()
                     .map_or(Value::from(session), Value::from);
                 let arguments = serde_json::json!({"session_id": session, "chars": ""});
-                let call = Call::with_arguments(tool, &arguments);
+                let mut call = Call::with_arguments(tool, &arguments);
+                if let Editor::Form(form) = &mut call.editor {
+                    form.focus_field("chars");
+                }
                 self.set_call(call);
             }
         }
