@@ -84,7 +84,7 @@ fn heartbeats_hold_codex_longer_than_its_patience() {
     support::poll(
         "ten heartbeats, one a second",
         || (scene.wire.answered("event: response.in_progress") > 10).then_some(()),
-        || scene.person.screen(),
+        || format!("{}\n{}", scene.person.screen(), run.stderr()),
     );
     scene.person.wait_request("Take your time");
     scene.person.wait_for("Here I am");
