@@ -392,8 +392,14 @@ fn a_process_that_runs_is_typed_into() {
     person.wait_for("250");
     person.key(Key::Alt('o'));
     person.wait_for("tty true · yield_time_ms 250");
+    // It is found though the output of another command comes after it.
+    person.key(Key::Alt('a'));
+    person.wait_for("part 1 added");
+    type_command(&mut person, "echo $((3 + 4))");
     person.key(Key::Enter);
-    wait_result(&person, "the session", |screen| screen.contains("session"));
+    wait_result(&person, "the session", |screen| {
+        screen.contains("still running, session") && has_row(screen, "7")
+    });
     person.key(Key::Alt('s'));
     person.wait_for("[Call tool]");
     person.wait_for("› chars");
@@ -404,6 +410,16 @@ fn a_process_that_runs_is_typed_into() {
     wait_result(&person, "what the process says", |screen| {
         has_row(screen, "cat says miaow")
     });
+    // Once it has ended there is nothing to go on with.
+    person.key(Key::Alt('s'));
+    person.wait_for("› chars");
+    person.paste("\u{4}");
+    person.key(Key::Enter);
+    wait_result(&person, "its end", |screen| {
+        screen.matches("exit 0").count() == 2
+    });
+    person.key(Key::Alt('s'));
+    person.wait_for("no output tells of a running process");
     person.reply("It talks");
     assert_eq!(run.wait_answer(), "It talks");
 }

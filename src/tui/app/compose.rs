@@ -558,15 +558,38 @@ impl Conversation {
         named("exec_command") && !named("apply_patch")
     }
 
-    /// The session of the process that the newest output left running.
+    /// The session of the process that was left running last and has not ended since.
     fn running_session(&self) -> Option<String> {
-        let outputs = self.items().iter().rev();
-        let mut outputs = outputs.filter(|item| matches!(item.body, ItemBody::ToolOutput { .. }));
-        let newest = outputs.next()?.text();
-        let line = newest
-            .lines()
-            .take(8)
-            .find_map(|line| line.strip_prefix("Process running with session ID "))?;
-        Some(line.trim().to_owned())
+        let mut ended = Vec::new();
+        for item in self.items().iter().rev() {
+            let ItemBody::ToolOutput { call_id, .. } = &item.body else {
+                continue;
+            };
+            let text = item.text();
+            let mut head = text.lines().take(8);
+            let running =
+                head.find_map(|line| line.strip_prefix("Process running with session ID "));
+            match running.map(str::trim) {
+                Some(session) if !ended.iter().any(|other| other == session) => {
+                    return Some(session.to_owned());
+                }
+                Some(_) => {}
+                None => ended.extend(self.session_of(call_id)),
+            }
+        }
+        None
+    }
+
+    /// The session that a call went on with.
+    fn session_of(&self, call: &str) -> Option<String> {
+        self.items().iter().rev().find_map(|item| match &item.body {
+            ItemBody::FunctionCall {
+                arguments, call_id, ..
+            } if call_id == call => {
+                let arguments: Value = serde_json::from_str(arguments).ok()?;
+                Some(arguments.get("session_id")?.to_string())
+            }
+            _ => None,
+        })
     }
 }
