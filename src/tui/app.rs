@@ -304,7 +304,7 @@ impl App {
             self.notice = None;
         }
         if !matches!(action, Some(Action::Submit | Action::AddPart)) {
-            self.insists = false;
+            self.give_in();
         }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
@@ -318,12 +318,19 @@ impl App {
         }
     }
 
+    /// Forgets that the person was told how to insist.
+    fn give_in(&mut self) {
+        if std::mem::take(&mut self.insists) {
+            self.notice = None;
+        }
+    }
+
     /// Takes pasted text, which is text and never a command.
     pub fn on_paste(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        self.insists = false;
+        self.give_in();
         match &mut self.dialog {
             Dialog::Quit | Dialog::Parts(_) => {}
             Dialog::Picker(_, picker) => picker.paste(text),

@@ -4,7 +4,8 @@
 //! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
 //! - [`desk`]: the server as a library, with a scripted person behind it;
-//! - [`codex`]: the real Codex CLI, for tests that are given one.
+//! - [`codex`]: the real Codex CLI, for tests that are given one;
+//! - [`scene`]: a person, that Codex, and the wire between the two.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -15,6 +16,7 @@ pub mod codex;
 pub mod desk;
 pub mod person;
 pub mod pty;
+pub mod scene;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -25,6 +27,7 @@ pub use codex::{CodexHome, Run};
 pub use desk::{Desk, answer, fail, note};
 pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
+pub use scene::{Scene, ask, has_row};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

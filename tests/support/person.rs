@@ -14,7 +14,7 @@ use super::{Client, Pty, any_file_contains, free_address, poll};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_humanllm");
 
-/// The kinds of reply as the screen names them.
+/// The kinds of reply as the screen names them, in the order of the Tab key.
 pub const KINDS: [&str; 6] = [
     "Send",
     "Progress",
@@ -270,10 +270,12 @@ impl Person {
     }
 }
 
+/// The kind in brackets, which a narrow screen shows too, live or not.
 fn kind_on(screen: &str) -> Option<&'static str> {
-    KINDS
-        .into_iter()
-        .find(|kind| screen.contains(&format!("[{kind}]")))
+    KINDS.into_iter().find(|kind| {
+        let ways = [format!("[{kind}]"), format!("[{kind} live]")];
+        ways.iter().any(|way| screen.contains(way))
+    })
 }
 
 impl Deref for Person {

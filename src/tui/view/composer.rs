@@ -158,18 +158,18 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
             (false, Some(_)) => Span::styled(format!("({label})"), style::dim()),
         }
     });
+    // What is wrong with a call, or how a command will run, matters more than the other kinds.
+    let reserved = match matters(composer) {
+        true => columns(&target(app)) + 4,
+        false => 0,
+    };
+    let width = usize::from(area.width).saturating_sub(2);
     let mut spans = vec![Span::styled("─", style::rule())];
-    let room = usize::from(area.width).saturating_sub(2);
-    match composer.call {
-        // While a call is put together, what is wrong with it matters more than the other kinds.
-        Some(_) if composer.kind == ReplyKind::Tool => {
-            let at = ReplyKind::ALL
-                .iter()
-                .position(|kind| *kind == composer.kind);
-            spans.extend(at.and_then(|at| labels.get(at)).cloned());
-        }
-        _ => spans.extend(around(labels, composer.kind, room)),
-    }
+    spans.extend(around(
+        labels,
+        composer.kind,
+        width.saturating_sub(reserved),
+    ));
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
     let target = match left {
@@ -186,6 +186,15 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
     spans.push(Span::styled(target, style::dim()));
     spans.push(Span::styled("─", style::rule()));
     frame.render_widget(Line::from(spans), area);
+}
+
+/// Whether [`target`] says something that is not the same every time.
+fn matters(composer: &Composer) -> bool {
+    match composer.kind {
+        ReplyKind::Tool => composer.call.is_some(),
+        ReplyKind::Command => !composer.options.is_empty(),
+        _ => false,
+    }
 }
 
 /// As many kinds as fit, the chosen one among them, and marks where there are more.
