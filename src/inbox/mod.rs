@@ -25,7 +25,7 @@ use crate::api::{Ending, OutputItem, Phase, Reply, Request};
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
 
-/// All conversations, newest activity first.
+/// All conversations, newest activity first; those that the program answers come last.
 #[derive(Debug, Default)]
 pub struct Inbox {
     conversations: Vec<Conversation>,
@@ -354,10 +354,12 @@ impl Inbox {
             .find(|conversation| conversation.id == id)
     }
 
-    /// Newest first, and not too many.
+    /// Newest first, those that nobody has to look at last, and not too many.
     fn tidy(&mut self) {
-        self.conversations
-            .sort_by_key(|c| std::cmp::Reverse(c.last_activity));
+        self.conversations.sort_by_key(|c| {
+            let is_automatic = c.automatic.is_some() && !c.is_waiting();
+            (is_automatic, std::cmp::Reverse(c.last_activity))
+        });
         while self.conversations.len() > MOST_CONVERSATIONS {
             let Some(index) = self.conversations.iter().rposition(|c| !c.is_waiting()) else {
                 return;

@@ -4,6 +4,8 @@
 //! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
 //! - [`desk`]: the server as a library, with a scripted person behind it;
+//! - [`costs`]: what each kind of reply costs in keys;
+//! - [`screen`]: the terminal interface without a terminal, and keys for it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
@@ -12,9 +14,11 @@
 
 pub mod client;
 pub mod codex;
+pub mod costs;
 pub mod desk;
 pub mod person;
 pub mod pty;
+pub mod screen;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;

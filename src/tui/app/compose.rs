@@ -7,7 +7,6 @@ use crate::api::{
     Ending, FailureCode, ItemBody, OutputFormat, OutputItem, Phase, Reply, check_answer, skeleton,
 };
 use crate::inbox::Conversation;
-use crate::tui::action::Action;
 use crate::tui::composer::{Call, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::picker::{Choice, Picker};
@@ -44,13 +43,9 @@ impl App {
     pub(super) fn submit(&mut self) {
         let insists = std::mem::take(&mut self.insists);
         if let Err(problem) = self.try_submit(insists) {
-            let mut message = problem.message;
-            if problem.soft {
-                self.insists = true;
-                let key = self.key_of(Action::Submit);
-                message = format!("{message} · {key} again sends it anyway");
-            }
-            self.say(Level::Bad, message);
+            // What the key does then stands among the keys.
+            self.insists = problem.soft;
+            self.say(Level::Bad, problem.message);
         }
     }
 
@@ -79,8 +74,7 @@ impl App {
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
         let composer = self.composer_mut();
-        composer.clear_current();
-        composer.parts.clear();
+        composer.keep_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
