@@ -599,3 +599,59 @@ fn requests_of_one_conversation_are_answered_one_after_the_other() {
     desk.press("Enter");
     assert_eq!(said(&desk.hear(&mut second)), one("2", "final_answer"));
 }
+
+#[test]
+fn one_of_two_requests_that_leaves_does_not_look_like_the_end() {
+    for first_leaves in [true, false] {
+        let mut desk = Desk::new(NORMAL);
+        let first = desk.ask(&codex("a", "first", &[]));
+        let second = desk.ask(&codex("a", "first", &[message("user", "second")]));
+        let (gone, mut stays) = match first_leaves {
+            true => (first, second),
+            false => (second, first),
+        };
+        desk.hang_up(gone);
+        desk.sees("another still waits");
+        desk.misses("the client is gone");
+        desk.write("still here");
+        desk.press("Enter");
+        let heard = said(&desk.hear(&mut stays));
+        assert_eq!(heard, one("still here", "final_answer"));
+    }
+}
+
+#[test]
+fn refusals_go_with_the_next_key_and_news_stay_while_typing() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "hi", &[]));
+    desk.press("Enter");
+    desk.sees("nothing to send");
+    desk.sees("Enter send");
+    desk.press("x");
+    desk.misses("nothing to send");
+    let _other = desk.ask(&codex(
+        "b",
+        "A rather long first line of a prompt that goes on",
+        &[],
+    ));
+    desk.sees("new request · Alt+N opens it");
+    desk.sees("Enter send");
+    desk.write("typing on");
+    desk.sees("new request · Alt+N opens it");
+    desk.press("Ctrl+O");
+    desk.misses("new request");
+}
+
+#[test]
+fn what_answers_itself_does_not_push_anybody_down() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "Wait for me", &[]));
+    desk.wait(5);
+    let title = Housekeeping {
+        purpose: "thread title",
+        answer: "{}".into(),
+    };
+    let _automatic = desk.ask_as(&codex("b", "Make a title", &[]), Some(title));
+    desk.press("F2");
+    assert!(desk.find("Wait for me").1 < desk.find("thread title").1);
+}

@@ -380,7 +380,7 @@ fn five_megabytes_open_scroll_and_resize() {
         person.send(b"\x1b[1;5H");
         person.wait_for("  BEGIN");
         person.key(Key::F(4));
-        person.wait_for("raw request");
+        person.wait_for("raw JSON");
         person.key(Key::F(4));
         person.reply("long");
         assert_eq!(answer(&mut stream), "long");

@@ -15,7 +15,14 @@ use super::{Client, Pty, any_file_contains, free_address, poll};
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_humanllm");
 
 /// The kinds of reply as the screen names them.
-pub const KINDS: [&str; 4] = ["Send", "Progress", "Run command", "Reject"];
+pub const KINDS: [&str; 6] = [
+    "Send",
+    "Progress",
+    "Run command",
+    "Call tool",
+    "Think",
+    "Reject",
+];
 
 /// Folders and an address that outlive one run of the program. The folders go with the last clone.
 #[derive(Clone)]
