@@ -112,14 +112,14 @@ fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     person.key(Key::Backspace);
     person.wait_for("line 4: ");
     person.key(Key::Enter);
-    person.wait_for("Enter again sends it anyway");
+    person.wait_for("Enter send anyway");
     assert_eq!(wire.posts(), 1);
     person.key(Key::Up);
     person.key(Key::Up);
     person.key(Key::Home);
     person.type_text(" ");
     // Something else was done, so Enter does not insist any more.
-    person.wait_gone("Enter again sends it anyway");
+    person.wait_gone("Enter send anyway");
     person.wait_for("update greeting.txt +1 -1");
     person.key(Key::Enter);
     wait_result(&person, "the result", |screen| {
@@ -312,7 +312,7 @@ fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
     person.wait_request("Which word?");
     person.wait_for("asked for: answer: JSON of schema");
     person.reply("any word");
-    person.wait_for("Enter again sends it anyway");
+    person.wait_for("Enter send anyway");
     assert_eq!(run.stdout(), "");
     person.key(Key::Alt('i'));
     person.wait_for(r#""count": 0"#);

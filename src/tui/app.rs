@@ -64,6 +64,8 @@ pub struct Notice {
     pub text: String,
     /// How much it matters.
     pub level: Level,
+    /// Whether it is news from outside, which typing does not push away.
+    pub is_news: bool,
 }
 
 /// What has the keys besides the composer.
@@ -130,6 +132,8 @@ pub struct App {
     pub(super) inbox: Inbox,
     pub(super) open: Option<ConversationId>,
     pub(super) pane: Pane,
+    /// Whether the inbox stays away where it has a column of its own.
+    pub(super) hides_inbox: bool,
     pub(super) pager: Option<Pager>,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
@@ -142,7 +146,7 @@ pub struct App {
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
-    insists: bool,
+    pub(super) insists: bool,
     /// What was said, oldest first, to be said again.
     said_before: Vec<String>,
     /// What is where on the screen.
@@ -158,6 +162,7 @@ impl App {
             inbox: Inbox::default(),
             open: None,
             pane: Pane::default(),
+            hides_inbox: false,
             pager: None,
             dialog: Dialog::default(),
             notice: None,
@@ -299,12 +304,11 @@ impl App {
         }
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
-        if again && action != Some(Action::Interrupt) {
-            // What it said does not hold any more.
-            self.notice = None;
-        }
+        // What was said of the last key does not hold any more.
+        self.notice
+            .take_if(|notice| action.is_some() || !notice.is_news);
         if !matches!(action, Some(Action::Submit | Action::AddPart)) {
-            self.give_in();
+            self.insists = false;
         }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
@@ -318,19 +322,13 @@ impl App {
         }
     }
 
-    /// Forgets that the person was told how to insist.
-    fn give_in(&mut self) {
-        if std::mem::take(&mut self.insists) {
-            self.notice = None;
-        }
-    }
-
     /// Takes pasted text, which is text and never a command.
     pub fn on_paste(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        self.give_in();
+        self.insists = false;
+        self.notice.take_if(|notice| !notice.is_news);
         match &mut self.dialog {
             Dialog::Quit | Dialog::Parts(_) => {}
             Dialog::Picker(_, picker) => picker.paste(text),
@@ -362,11 +360,21 @@ impl App {
         self.keep_draft();
     }
 
-    /// Says something on the status line.
+    /// Says something on the status line, until the next key.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
             level,
+            is_news: false,
+        });
+    }
+
+    /// Says what happened without the person's doing, which stays while they type.
+    fn tell(&mut self, level: Level, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            level,
+            is_news: true,
         });
     }
 
@@ -410,6 +418,10 @@ impl App {
             },
             Action::Inbox => {
                 self.pager = None;
+                if self.hits.has_columns {
+                    self.hides_inbox = !self.hides_inbox;
+                    return;
+                }
                 self.pane = match self.pane {
                     Pane::Transcript => Pane::Inbox,
                     Pane::Inbox => Pane::Transcript,

@@ -5,7 +5,9 @@
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
 //! - [`desk`]: the server as a library, with a scripted person behind it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
-//! - [`scene`]: a person, that Codex, and the wire between the two.
+//! - [`scene`]: a person, that Codex, and the wire between the two;
+//! - [`costs`]: what each kind of reply costs in keys;
+//! - [`screen`]: the terminal interface without a terminal, and keys for it.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -13,10 +15,12 @@
 
 pub mod client;
 pub mod codex;
+pub mod costs;
 pub mod desk;
 pub mod person;
 pub mod pty;
 pub mod scene;
+pub mod screen;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;

@@ -44,14 +44,9 @@ impl App {
     pub(super) fn submit(&mut self) {
         let insists = std::mem::take(&mut self.insists);
         if let Err(problem) = self.try_submit(insists) {
-            let mut message = problem.message;
-            if problem.soft {
-                self.insists = true;
-                let key = self.key_of(Action::Submit);
-                // First what to do, because the rest may not fit.
-                message = format!("{key} again sends it anyway · {message}");
-            }
-            self.say(Level::Bad, message);
+            // What the key does then stands among the keys.
+            self.insists = problem.soft;
+            self.say(Level::Bad, problem.message);
         }
     }
 
@@ -80,8 +75,7 @@ impl App {
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
         let composer = self.composer_mut();
-        composer.clear_current();
-        composer.parts.clear();
+        composer.keep_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
