@@ -289,8 +289,8 @@ fn blocks_fold_and_unfold() {
     desk.press("Ctrl+End");
     desk.sees("    <cwd>/tmp</cwd>\n");
     desk.press("Ctrl+O");
-    desk.sees("▸developer");
-    desk.sees("▸user");
+    desk.sees("▸ developer");
+    desk.sees("▸ user");
     desk.press("Alt+K Ctrl+O Alt+J Esc");
     desk.misses("┃");
 }

@@ -166,9 +166,9 @@ fn the_mouse_scrolls_opens_and_selects() {
     desk.mouse(MouseEventKind::ScrollUp, "user");
     assert_eq!(desk.screen(), top);
     // A block is selected by a click, and its header folds it.
-    desk.mouse(click, "▸developer");
+    desk.mouse(click, "▸ developer");
     desk.sees("┃▸developer");
-    desk.mouse(click, "▸developer");
+    desk.mouse(click, "▸ developer");
     desk.sees("You are a coding agent.");
     desk.mouse(click, "Something else");
     assert_eq!(desk.title(), "Something else");

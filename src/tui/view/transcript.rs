@@ -88,7 +88,8 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
             (false, true) => Span::styled(marks, style::new()),
             (false, false) => Span::styled(marks, style::dim()),
         };
-        let mut spans = vec![side, Span::raw(" ")];
+        let beside = if is_selected { marks } else { " " };
+        let mut spans = vec![side, Span::styled(beside, style::dim())];
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
