@@ -71,7 +71,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
     ])
     .areas(area);
     draw_above(frame, app, above);
-    draw_kinds(frame, app, kinds);
+    draw_kinds(frame, app, kinds, place);
     let mut body = rest;
     if place == Place::Beside {
         // Words that help are worth a line where there is room.
@@ -146,7 +146,7 @@ fn part_line(part: &Part, index: usize, width: u16) -> String {
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
+fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, place: Place) {
     let composer = app.composer();
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && matches!(kind, ReplyKind::Send | ReplyKind::Progress);
@@ -159,7 +159,7 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
         }
     });
     // What is wrong with a call, or how a command will run, matters more than the other kinds.
-    let reserved = match matters(composer) {
+    let reserved = match place == Place::Below && matters(composer) {
         true => columns(&target(app)) + 4,
         false => 0,
     };
