@@ -91,8 +91,6 @@ fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     person.wait_for("*** Begin Patch");
 
     // The template is filled in by hand: path, context, what goes, what comes.
-    person.key(Key::Down);
-    person.key(Key::End);
     person.type_text("greeting.txt");
     person.wait_for("*** Update File: greeting.txt");
     person.key(Key::Down);
