@@ -36,6 +36,7 @@ impl Desk {
             zone: TimeZone::UTC,
             bell: true,
             base_url: "http://127.0.0.1:3000/v1".into(),
+            setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
         };
         let (intake, events) = inbox::channel(1_000);

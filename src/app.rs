@@ -12,11 +12,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::config::{Config, ThemeName};
+use crate::config::{Config, DEFAULT_LISTEN, ThemeName};
 use crate::drafts::Drafts;
+use crate::environment::Environment;
 use crate::inbox;
 use crate::server::{self, Server};
 use crate::tui::app::{App, Settings};
+use crate::tui::pictures::{self, Graphics};
 use crate::tui::run::{Exit, Options};
 use crate::tui::theme::Theme;
 use crate::tui::view::style;
@@ -96,11 +98,20 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         ThemeName::Light => Theme::light(),
         ThemeName::None => Theme::plain(),
     });
+    pictures::choose(match config.tui.theme {
+        ThemeName::None => Graphics::Words,
+        _ if no_color() => Graphics::Words,
+        _ => Graphics::of(&Environment::of_process()),
+    });
     let settings = Settings {
         keymap: config.keys,
         zone: TimeZone::system(),
         bell: config.tui.bell,
         base_url: format!("http://{address}/v1"),
+        setup: match address == DEFAULT_LISTEN {
+            true => "humanllm setup codex".into(),
+            false => format!("humanllm setup codex --listen {address}"),
+        },
         snippets: config.snippets.into_iter().collect(),
     };
     let options = Options {

@@ -7,42 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{CodexHome, Key, Person, Pty, Signal, Tap};
-
-/// A person, a Codex set up for them, and the wire between the two.
-struct Scene {
-    person: Person,
-    codex: CodexHome,
-    wire: Tap,
-}
-
-impl Scene {
-    /// Sets the stage, or nothing if there is no Codex to test with.
-    fn new() -> Option<Self> {
-        Self::with("")
-    }
-
-    /// Sets the stage with a configuration file for `humanllm`.
-    fn with(config: &str) -> Option<Self> {
-        support::codex::binary()?;
-        let person = Person::builder().config(config).start();
-        let wire = Tap::new(person.place().address);
-        let codex = CodexHome::new(wire.address)?;
-        Some(Self {
-            person,
-            codex,
-            wire,
-        })
-    }
-}
-
-/// A row of the screen that is this text, whatever frames and bars are around it.
-fn has_row(screen: &str, text: &str) -> bool {
-    screen.lines().any(|row| {
-        let mut cells = row.split(['│', '┃', '║', '▌', '▎', '█', '|']);
-        cells.any(|cell| cell.trim() == text)
-    })
-}
+use support::{CodexHome, Key, Person, Scene, Signal, ask, has_row};
 
 #[test]
 fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
@@ -119,7 +84,7 @@ fn heartbeats_hold_codex_longer_than_its_patience() {
     support::poll(
         "ten heartbeats, one a second",
         || (scene.wire.answered("event: response.in_progress") > 10).then_some(()),
-        || scene.person.screen(),
+        || format!("{}\n{}", scene.person.screen(), run.stderr()),
     );
     scene.person.wait_request("Take your time");
     scene.person.wait_for("Here I am");
@@ -213,14 +178,6 @@ fn interactive_codex_shows_a_rejection_once_and_gets_its_title_from_the_program(
 
     let seen = scene.person.raw_since(0);
     assert!(!support::contains(&seen, b"Generate a concise"));
-}
-
-/// Gives the interactive Codex a prompt. Pasted, because Codex takes Enter right after fast typing for
-/// a pasted newline.
-fn ask(codex: &mut Pty, prompt: &str) {
-    codex.paste(prompt);
-    codex.wait_for(prompt);
-    codex.key(Key::Enter);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
+mod support;
+
 use clap::CommandFactory;
 use humanllm::cli::Cli;
 use humanllm::config::{self, ConfigError, Flags, Problem};
@@ -13,6 +15,7 @@ use humanllm::inbox;
 use humanllm::server::{Server, Settings, router};
 use humanllm::tui::action::Action;
 use humanllm::tui::composer::ReplyKind;
+use support::costs::COSTS;
 use tokio::sync::watch;
 
 const README: &str = include_str!("../README.md");
@@ -54,6 +57,31 @@ fn every_kind_of_reply_stands_in_its_table() {
         .map(|row| row[0].replace("**", ""))
         .collect();
     assert_eq!(documented, ReplyKind::ALL.map(ReplyKind::label));
+}
+
+#[test]
+fn the_costs_of_replies_are_those_that_are_counted() {
+    let (_, below) = README
+        .split_once("\n| Reply | Keys | Count |\n")
+        .expect("a table of costs");
+    let rows = below.lines().skip(1).take_while(|row| row.starts_with('|'));
+    let documented: Vec<(&str, String, usize)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            (
+                cells[0],
+                code(cells[1]).join(", "),
+                cells[2].parse().expect("a number"),
+            )
+        })
+        .collect();
+    let counted = COSTS
+        .iter()
+        .map(|(reply, keys, cost)| (*reply, (*keys).to_owned(), *cost));
+    assert_eq!(documented, counted.collect::<Vec<_>>());
+    for (reply, keys, cost) in COSTS {
+        assert_eq!(keys.split(", ").count(), *cost, "{reply}");
+    }
 }
 
 /// The names of variables in a text, except those of the tests.

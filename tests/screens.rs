@@ -3,325 +3,13 @@
 //! A scene is played anew at each size, drawn after every step as the real loop does, and its last
 //! screen is a snapshot in `tests/snapshots`. `INSTA_UPDATE=always cargo test` writes them again.
 
+mod support;
+
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
-use futures_util::FutureExt;
-use humanllm::api::{Ending, Housekeeping, OutputItem, Reply, responses};
-use humanllm::inbox::{self, Event, Intake, Pending};
-use humanllm::tui::app::{App, Effect, Settings};
-use humanllm::tui::key_chord::KeyChord;
-use humanllm::tui::keymap::Keymap;
-use humanllm::tui::view;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::{Backend, TestBackend};
+use humanllm::api::Housekeeping;
 use ratatui::layout::Position;
-use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
-use unicode_width::UnicodeWidthStr;
-
-const NORMAL: (u16, u16) = (80, 24);
-const SMALL: (u16, u16) = (40, 12);
-const WIDE: (u16, u16) = (200, 60);
-
-/// A person at a screen, and a door for clients.
-struct Desk {
-    app: App,
-    intake: Intake,
-    events: UnboundedReceiver<Event>,
-    terminal: Terminal<TestBackend>,
-    effects: Vec<Effect>,
-}
-
-impl Desk {
-    fn new((columns, rows): (u16, u16)) -> Self {
-        let settings = Settings {
-            keymap: Keymap::default(),
-            zone: TimeZone::UTC,
-            bell: true,
-            base_url: "http://127.0.0.1:3000/v1".into(),
-            snippets: Vec::new(),
-        };
-        let now = Timestamp::from_second(1_753_170_000).unwrap();
-        let (intake, events) = inbox::channel(1_000);
-        let mut desk = Self {
-            app: App::new(settings, None, now),
-            intake,
-            events,
-            terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),
-            effects: Vec::new(),
-        };
-        desk.draw();
-        desk
-    }
-
-    /// A client asks and goes on listening.
-    fn ask(&mut self, body: &Value) -> Client {
-        self.ask_as(body, None)
-    }
-
-    fn ask_as(&mut self, body: &Value, housekeeping: Option<Housekeeping>) -> Client {
-        let request = responses::parse(body.to_string().as_bytes()).unwrap();
-        let agent = "codex_exec/0.169.0 (Linux)".to_owned();
-        let pending = self.intake.open(request, agent, housekeeping).unwrap();
-        self.step();
-        Client(pending)
-    }
-
-    /// A client takes what was sent to it.
-    fn hear(&mut self, client: &mut Client) -> Vec<Reply> {
-        let mut heard = Vec::new();
-        while let Some(Some((ticket, reply))) = client.0.next().now_or_never() {
-            client.0.delivered(ticket, 1, reply.ends());
-            heard.push(reply);
-        }
-        self.step();
-        heard
-    }
-
-    /// A client goes away.
-    fn hang_up(&mut self, client: Client) {
-        drop(client);
-        self.step();
-    }
-
-    /// Presses keys by the names that the config file has for them, or types a character.
-    fn press(&mut self, keys: &str) {
-        for key in keys.split(' ') {
-            let event = key_named(key);
-            self.app.on_key(event);
-            self.step();
-        }
-    }
-
-    /// Types text, one key at a time; a line break is Alt+Enter.
-    fn write(&mut self, text: &str) {
-        for c in text.chars() {
-            let key = match c {
-                '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT),
-                c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-            };
-            self.app.on_input(vec![Input::Key(key)]);
-        }
-        self.step();
-    }
-
-    /// Types text as a terminal without bracketed paste hands over what was pasted.
-    fn burst(&mut self, text: &str) {
-        let key = |c| match c {
-            '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
-            c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-        };
-        let keys = text.chars().map(|c| Input::Key(key(c)));
-        self.app.on_input(keys.collect());
-        self.step();
-    }
-
-    fn wait(&mut self, seconds: i64) {
-        let now = self.app.now.as_second() + seconds;
-        self.app.now = Timestamp::from_second(now).unwrap();
-        self.step();
-    }
-
-    fn resize(&mut self, columns: u16, rows: u16) {
-        self.terminal.backend_mut().resize(columns, rows);
-        self.step();
-    }
-
-    fn step(&mut self) {
-        while let Ok(event) = self.events.try_recv() {
-            self.app.on_event(event);
-        }
-        self.effects.extend(self.app.take_effects());
-        self.draw();
-    }
-
-    fn draw(&mut self) {
-        let app = &mut self.app;
-        self.terminal.draw(|frame| view::draw(frame, app)).unwrap();
-    }
-
-    fn bells(&self) -> usize {
-        let bells = self.effects.iter().filter(|e| **e == Effect::Bell);
-        bells.count()
-    }
-
-    fn quits(&self) -> bool {
-        self.effects.contains(&Effect::Quit)
-    }
-
-    fn text(&self) -> String {
-        self.app.composer().text()
-    }
-
-    fn title(&self) -> &str {
-        self.app.conversation().map_or("", |c| c.title())
-    }
-
-    /// The rows as a person sees them: wide characters once, no trailing blanks.
-    fn screen(&self) -> String {
-        let buffer = self.terminal.backend().buffer();
-        let mut screen = String::new();
-        for y in 0..buffer.area.height {
-            let (mut row, mut x) = (String::new(), 0);
-            while x < buffer.area.width {
-                let symbol = buffer[(x, y)].symbol();
-                row.push_str(symbol);
-                x += u16::try_from(symbol.width().max(1)).unwrap();
-            }
-            screen.push_str(row.trim_end());
-            screen.push('\n');
-        }
-        screen
-    }
-
-    fn sees(&self, text: &str) {
-        let screen = self.screen();
-        assert!(screen.contains(text), "no {text:?} on\n{screen}");
-    }
-
-    fn misses(&self, text: &str) {
-        let screen = self.screen();
-        assert!(!screen.contains(text), "{text:?} is on\n{screen}");
-    }
-
-    fn cursor(&mut self) -> Position {
-        self.terminal.backend_mut().get_cursor_position().unwrap()
-    }
-}
-
-/// A client that waits for its response.
-struct Client(Pending);
-
-fn key_named(name: &str) -> KeyEvent {
-    if let [c] = name.chars().collect::<Vec<_>>()[..] {
-        return KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-    }
-    if name == "Backspace" {
-        return KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
-    }
-    let chord: KeyChord = name.parse().unwrap();
-    let (mut code, mut modifiers) = (None, KeyModifiers::NONE);
-    for part in name.split('+') {
-        match part {
-            "Ctrl" => modifiers |= KeyModifiers::CONTROL,
-            "Alt" => modifiers |= KeyModifiers::ALT,
-            "Shift" => modifiers |= KeyModifiers::SHIFT,
-            "Enter" => code = Some(KeyCode::Enter),
-            "Tab" if modifiers == KeyModifiers::SHIFT => code = Some(KeyCode::BackTab),
-            "Tab" => code = Some(KeyCode::Tab),
-            "Esc" => code = Some(KeyCode::Esc),
-            "Up" => code = Some(KeyCode::Up),
-            "Down" => code = Some(KeyCode::Down),
-            "Home" => code = Some(KeyCode::Home),
-            "End" => code = Some(KeyCode::End),
-            "PageUp" => code = Some(KeyCode::PageUp),
-            "PageDown" => code = Some(KeyCode::PageDown),
-            part if part.len() > 1 => code = Some(KeyCode::F(part[1..].parse().unwrap())),
-            part => code = part.to_lowercase().chars().next().map(KeyCode::Char),
-        }
-    }
-    let event = KeyEvent::new(code.unwrap(), modifiers);
-    assert_eq!(KeyChord::from_event(&event), Some(chord));
-    event
-}
-
-/// Plays a scene at each size and compares the last screens with the snapshot of that name.
-fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut Desk)) {
-    let mut screens = String::new();
-    for &(columns, rows) in sizes {
-        let mut desk = Desk::new((columns, rows));
-        play(&mut desk);
-        screens += &format!(
-            "{:=^1$}\n",
-            format!(" {columns}x{rows} "),
-            usize::from(columns)
-        );
-        screens += &desk.screen();
-    }
-    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
-        insta::assert_snapshot!(name, screens);
-    });
-}
-
-fn message(role: &str, text: &str) -> Value {
-    let kind = if role == "assistant" {
-        "output_text"
-    } else {
-        "input_text"
-    };
-    json!({"type": "message", "role": role, "content": [{"type": kind, "text": text}]})
-}
-
-fn exec_command() -> Value {
-    let parameters = json!({"type": "object", "required": ["cmd"], "properties": {
-        "cmd": {"type": "string", "description": "Shell command to execute."},
-        "workdir": {"type": "string", "description": "Working directory."}}});
-    json!({"type": "function", "name": "exec_command",
-        "description": "Runs a command in a PTY.", "parameters": parameters})
-}
-
-/// The way Codex asks: what nobody wants to read, then the prompt and what came after it.
-fn codex(thread: &str, prompt: &str, more: &[Value]) -> Value {
-    let mut input = vec![
-        message("developer", &"You are a coding agent.\n".repeat(800)),
-        message(
-            "developer",
-            "<skills_instructions>\nnone\n</skills_instructions>",
-        ),
-        message(
-            "user",
-            "<environment_context>\n  <cwd>/tmp</cwd>\n</environment_context>",
-        ),
-        message("user", prompt),
-    ];
-    input.extend(more.iter().cloned());
-    json!({"model": "human", "stream": true, "prompt_cache_key": thread, "input": input,
-        "tools": [exec_command(), {"type": "web_search"}]})
-}
-
-/// A bare request without tools.
-fn plain(prompt: &str) -> Value {
-    json!({"model": "human", "input": prompt})
-}
-
-fn call(command: &str) -> Value {
-    json!({"type": "function_call", "name": "exec_command", "call_id": "call_1",
-        "arguments": json!({"cmd": command}).to_string()})
-}
-
-fn output(text: &str, code: i32) -> Value {
-    let head = "Chunk ID: 82b5f8\nWall time: 0.0412 seconds\nProcess exited with code";
-    json!({"type": "function_call_output", "call_id": "call_1",
-        "output": format!("{head} {code}\nOriginal token count: 3\nOutput:\n{text}")})
-}
-
-/// What a reply says, with how it is said.
-fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
-    let item = |item: &OutputItem| match item {
-        OutputItem::Message { text, phase } => (text.clone(), phase.as_str()),
-        OutputItem::FunctionCall { arguments, .. } => (arguments.clone(), "call"),
-        OutputItem::CustomToolCall { input, .. } => (input.clone(), "custom call"),
-        OutputItem::Reasoning { summary } => (summary.clone(), "thought"),
-        OutputItem::LocalShellCall { command, .. } => (command.join(" "), "local shell"),
-    };
-    let mut all = Vec::new();
-    for reply in replies {
-        all.extend(reply.items().iter().map(item));
-        if let Reply::End {
-            ending: Ending::Failed { message, code },
-            ..
-        } = reply
-        {
-            all.push((message.clone(), code.as_str()));
-        }
-    }
-    all
-}
-
-fn one(text: &str, how: &'static str) -> Vec<(String, &'static str)> {
-    vec![(text.to_owned(), how)]
-}
+use serde_json::json;
+use support::screen::*;
 
 #[test]
 fn somebody_who_starts_the_program_is_told_what_to_do() {
@@ -384,8 +72,7 @@ fn a_command_that_nobody_would_run_cannot_be_sent() {
     scene("no_shell", &[NORMAL, SMALL], |desk| {
         let client = desk.ask(&plain("Just talk to me."));
         desk.press("Tab Tab");
-        desk.sees("(Run command)");
-        desk.sees("[Reject]");
+        desk.sees("[Think]");
         std::mem::forget(client);
     });
 }
@@ -489,24 +176,28 @@ fn leaving_asks_first_when_somebody_waits() {
 }
 
 #[test]
-fn a_command_can_have_a_working_directory() {
-    scene("workdir", &[NORMAL, SMALL], |desk| {
+fn a_command_can_have_options() {
+    scene("options", &[NORMAL, SMALL], |desk| {
         let client = desk.ask(&codex("a", "List the files.", &[]));
         desk.write("!ls -l");
-        desk.press("Alt+W");
+        desk.press("Alt+O");
         desk.write("/srv/data");
         std::mem::forget(client);
     });
     let mut desk = Desk::new(NORMAL);
     let mut client = desk.ask(&codex("a", "List the files.", &[]));
     desk.write("!ls");
-    desk.press("Alt+W");
-    desk.app.on_paste("/srv\n");
-    desk.press("Enter");
-    desk.sees("exec_command in /srv");
-    desk.press("Alt+W x Esc Enter");
+    desk.press("Alt+O");
+    desk.app.on_paste("/srv");
+    desk.press("Alt+O");
+    desk.sees("exec_command · workdir /srv");
+    desk.press("Alt+O x Esc Enter");
     let heard = said(&desk.hear(&mut client));
     assert_eq!(heard, one(r#"{"cmd":"ls","workdir":"/srv"}"#, "call"));
+    // They are for one command.
+    let _next = desk.ask(&codex("a", "List the files.", &[call("ls"), output("", 0)]));
+    desk.write("!pwd");
+    desk.misses("/srv ");
 }
 
 #[test]
@@ -598,8 +289,8 @@ fn blocks_fold_and_unfold() {
     desk.press("Ctrl+End");
     desk.sees("    <cwd>/tmp</cwd>\n");
     desk.press("Ctrl+O");
-    desk.sees("▸developer");
-    desk.sees("▸user");
+    desk.sees("▸ developer");
+    desk.sees("▸ user");
     desk.press("Alt+K Ctrl+O Alt+J Esc");
     desk.misses("┃");
 }
@@ -754,13 +445,22 @@ fn kinds_are_chosen_by_tab_and_by_an_exclamation_mark() {
         "[Send]",
         "[Progress]",
         "[Run command]",
+        "[Call tool]",
+        "[Think]",
         "[Reject]",
         "[Send]",
     ] {
         desk.sees(kind);
         desk.press("Tab");
     }
-    for kind in ["[Progress]", "[Send]", "[Reject]", "[Run command]"] {
+    for kind in [
+        "[Progress]",
+        "[Send]",
+        "[Reject]",
+        "[Think]",
+        "[Call tool]",
+        "[Run command]",
+    ] {
         desk.sees(kind);
         desk.press("Shift+Tab");
     }
@@ -789,7 +489,7 @@ fn kinds_are_chosen_by_tab_and_by_an_exclamation_mark() {
         assert_eq!(said(&desk.hear(&mut client)), one(note, "commentary"));
         desk.sees("[Progress]");
     }
-    desk.press("Tab Tab");
+    desk.press("Shift+Tab Shift+Tab");
     desk.write("I will not");
     desk.press("Enter");
     assert_eq!(
@@ -898,4 +598,60 @@ fn requests_of_one_conversation_are_answered_one_after_the_other() {
     desk.write("2");
     desk.press("Enter");
     assert_eq!(said(&desk.hear(&mut second)), one("2", "final_answer"));
+}
+
+#[test]
+fn one_of_two_requests_that_leaves_does_not_look_like_the_end() {
+    for first_leaves in [true, false] {
+        let mut desk = Desk::new(NORMAL);
+        let first = desk.ask(&codex("a", "first", &[]));
+        let second = desk.ask(&codex("a", "first", &[message("user", "second")]));
+        let (gone, mut stays) = match first_leaves {
+            true => (first, second),
+            false => (second, first),
+        };
+        desk.hang_up(gone);
+        desk.sees("another still waits");
+        desk.misses("the client is gone");
+        desk.write("still here");
+        desk.press("Enter");
+        let heard = said(&desk.hear(&mut stays));
+        assert_eq!(heard, one("still here", "final_answer"));
+    }
+}
+
+#[test]
+fn refusals_go_with_the_next_key_and_news_stay_while_typing() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "hi", &[]));
+    desk.press("Enter");
+    desk.sees("nothing to send");
+    desk.sees("Enter send");
+    desk.press("x");
+    desk.misses("nothing to send");
+    let _other = desk.ask(&codex(
+        "b",
+        "A rather long first line of a prompt that goes on",
+        &[],
+    ));
+    desk.sees("new request · Alt+N opens it");
+    desk.sees("Enter send");
+    desk.write("typing on");
+    desk.sees("new request · Alt+N opens it");
+    desk.press("Ctrl+O");
+    desk.misses("new request");
+}
+
+#[test]
+fn what_answers_itself_does_not_push_anybody_down() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "Wait for me", &[]));
+    desk.wait(5);
+    let title = Housekeeping {
+        purpose: "thread title",
+        answer: "{}".into(),
+    };
+    let _automatic = desk.ask_as(&codex("b", "Make a title", &[]), Some(title));
+    desk.press("F2");
+    assert!(desk.find("Wait for me").1 < desk.find("thread title").1);
 }

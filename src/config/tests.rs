@@ -3,7 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::TuiConfig;
+use crate::config::{ThemeName, TuiConfig};
 use crate::tui::action::Action;
 
 /// A home folder, with a config file in the usual place if there is text for one.
@@ -166,6 +166,34 @@ fn a_partial_table_keeps_the_other_defaults() {
 }
 
 #[test]
+fn the_mouse_and_the_theme_are_chosen() {
+    let config = Home::new("[tui]\nmouse = true\ntheme = \"light\"").load();
+    let tui = config.expect("valid").tui;
+    assert!(tui.mouse && tui.theme == ThemeName::Light);
+    for (name, theme) in [
+        ("auto", ThemeName::Auto),
+        ("dark", ThemeName::Dark),
+        ("none", ThemeName::None),
+    ] {
+        let config = Home::new(&format!("tui.theme = \"{name}\"")).load();
+        let tui = config.expect("valid").tui;
+        assert!(!tui.mouse && tui.theme == theme, "{name}");
+    }
+}
+
+#[test]
+fn snippets_have_names_and_any_text() {
+    let config = Home::new("[snippets]\nbye = \"Goodbye!\"\n\"two lines\" = \"one\\ntwo\"").load();
+    let snippets = config.expect("valid").snippets;
+    let snippets: Vec<(&str, &str)> = snippets
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(snippets, [("bye", "Goodbye!"), ("two lines", "one\ntwo")]);
+    assert!(Home::new("").load().expect("valid").snippets.is_empty());
+}
+
+#[test]
 fn a_mistake_in_the_file_is_named_with_line_and_key() {
     for (config, message) in [
         (
@@ -224,6 +252,18 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         (
             "[server]\nallowed_origins = [\"a.org\"]",
             "2: server.allowed_origins: \"a.org\" is no origin; write scheme and host only, such as https://example.org",
+        ),
+        (
+            "[tui]\ntheme = \"purple\"",
+            "2: tui.theme: unknown variant `purple`, expected one of `auto`, `dark`, `light`, `none`",
+        ),
+        (
+            "[tui]\nmouse = 1",
+            "2: tui.mouse: expected true or false, not integer `1`",
+        ),
+        (
+            "[snippets]\nbye = 3",
+            "2: snippets.bye: expected text in quotes, not integer `3`",
         ),
         (
             "[keys]\nsubmit = \"Enter\"\nfold = \"Ctrl+Q\"",

@@ -1,10 +1,11 @@
 //! What an agent changed from one request of a conversation to the next, besides going on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{Request, Tool};
+use crate::api::{Item, Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
 const NOISE: [&str; 9] = [
@@ -23,9 +24,11 @@ const NOISE: [&str; 9] = [
 const LONGEST_VALUE: usize = 40;
 
 /// The differences, each in a few words: instructions, tools, and any other parameter.
-pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
+///
+/// `old_items` are those of the old request, which may have been taken out of it already.
+pub(super) fn changes(old_items: &[Arc<Item>], old: &Request, new: &Request) -> Vec<String> {
     let mut found = Vec::new();
-    found.extend(instructions(old, new));
+    found.extend(instructions(old_items, &new.items));
     found.extend(tools(&old.tools, &new.tools));
     found.extend(params(&old.params, &new.params));
     found
@@ -33,9 +36,9 @@ pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
 
 /// Instructions are compared by what they say, wherever they stand: agents put new ones behind
 /// the old, and leave those that hold no longer out.
-fn instructions(old: &Request, new: &Request) -> Option<String> {
-    let prints = |request: &Request| -> BTreeSet<u64> {
-        let items = request.items.iter().filter(|item| item.is_boilerplate());
+fn instructions(old: &[Arc<Item>], new: &[Arc<Item>]) -> Option<String> {
+    let prints = |items: &[Arc<Item>]| -> BTreeSet<u64> {
+        let items = items.iter().filter(|item| item.is_boilerplate());
         items.map(|item| item.fingerprint).collect()
     };
     let (old, new) = (prints(old), prints(new));
@@ -135,7 +138,7 @@ mod tests {
             ],
         );
         assert_eq!(
-            changes(&old, &new),
+            changes(&old.items, &old, &new),
             [
                 "instructions: 1 replaced by 1",
                 "tools: ~b +c -a",
@@ -143,7 +146,7 @@ mod tests {
                 "temperature: 1 → absent"
             ]
         );
-        assert!(changes(&old, &old).is_empty());
+        assert!(changes(&old.items, &old, &old).is_empty());
     }
 
     #[test]
@@ -158,6 +161,6 @@ mod tests {
                 ("user", "more"),
             ],
         );
-        assert!(changes(&old, &new).is_empty());
+        assert!(changes(&old.items, &old, &new).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! A conversation: the requests of one thread, and what was said to them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -278,7 +278,6 @@ impl Conversation {
 
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, mut request: Request, now: Timestamp) {
-        self.changes = changes(&self.request, &request);
         let old = std::mem::take(&mut self.request.items);
         let pairs = old.iter().zip(&mut request.items);
         let mut common = 0;
@@ -288,19 +287,29 @@ impl Conversation {
             common += 1;
         }
         let is_retry = common == old.len() && common == request.items.len();
+        self.seen.truncate(common);
         if !is_retry {
-            let echoed = request.items[common..].iter();
-            let echoed = echoed.take_while(|item| common == old.len() && item.is_from_model());
+            // An agent may leave something out and keep what came after it; that is not new.
+            let known: HashSet<u64> = old.iter().map(|item| item.fingerprint).collect();
+            let rest = request.items[common..].iter();
+            let rest =
+                rest.take_while(|item| item.is_from_model() || known.contains(&item.fingerprint));
+            // What comes back of what was said was there when it was said.
+            let mut said = self.said.iter().map(|said| said.at);
+            let seen = rest.map(|item| match known.contains(&item.fingerprint) {
+                true => now,
+                false => said.next().unwrap_or(now),
+            });
+            self.seen.extend(seen);
             // A client whose connection broke sends the notes that it got and nothing else; what
             // was new then still is.
-            let new_from = common + echoed.count();
-            if new_from < request.items.len() {
-                self.new_from = new_from;
+            if self.seen.len() < request.items.len() {
+                self.new_from = self.seen.len();
+                self.changes = changes(&old, &self.request, &request);
             }
             self.continued = true;
             self.said.clear();
         }
-        self.seen.truncate(common);
         self.seen.resize(request.items.len(), now);
         self.request = request;
         if self.title.is_empty() {

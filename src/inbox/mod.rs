@@ -28,7 +28,7 @@ const MOST_CONVERSATIONS: usize = 500;
 /// in goes.
 const MOST_BYTES: usize = 1 << 30;
 
-/// All conversations, newest activity first.
+/// All conversations, newest activity first; those that the program answers come last.
 #[derive(Debug)]
 pub struct Inbox {
     conversations: Vec<Conversation>,
@@ -371,10 +371,12 @@ impl Inbox {
             .find(|conversation| conversation.id == id)
     }
 
-    /// Newest first, and not too many.
+    /// Newest first, those that nobody has to look at last, and not too many.
     fn tidy(&mut self) {
-        self.conversations
-            .sort_by_key(|c| std::cmp::Reverse(c.last_activity));
+        self.conversations.sort_by_key(|c| {
+            let is_automatic = c.automatic.is_some() && !c.is_waiting();
+            (is_automatic, std::cmp::Reverse(c.last_activity))
+        });
         let most_bytes = self.most_bytes;
         let too_much = |all: &[Conversation]| {
             let bytes: usize = all.iter().map(Conversation::bytes).sum();

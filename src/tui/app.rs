@@ -64,6 +64,8 @@ pub struct Notice {
     pub text: String,
     /// How much it matters.
     pub level: Level,
+    /// Whether it is news from outside, which typing does not push away.
+    pub is_news: bool,
 }
 
 /// What has the keys besides the composer.
@@ -114,6 +116,8 @@ pub struct Settings {
     pub bell: bool,
     /// Where agents reach the server, for the empty screen.
     pub base_url: String,
+    /// The command that tells Codex so, for the empty screen.
+    pub setup: String,
     /// Texts to insert, with their names.
     pub snippets: Vec<(String, String)>,
 }
@@ -128,6 +132,8 @@ pub struct App {
     pub(super) inbox: Inbox,
     pub(super) open: Option<ConversationId>,
     pub(super) pane: Pane,
+    /// Whether the inbox stays away where it has a column of its own.
+    pub(super) hides_inbox: bool,
     pub(super) pager: Option<Pager>,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
@@ -140,7 +146,7 @@ pub struct App {
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
-    insists: bool,
+    pub(super) insists: bool,
     /// What was said, oldest first, to be said again.
     said_before: Vec<String>,
     /// What is where on the screen.
@@ -156,6 +162,7 @@ impl App {
             inbox: Inbox::default(),
             open: None,
             pane: Pane::default(),
+            hides_inbox: false,
             pager: None,
             dialog: Dialog::default(),
             notice: None,
@@ -297,10 +304,9 @@ impl App {
         }
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
-        if again && action != Some(Action::Interrupt) {
-            // What it said does not hold any more.
-            self.notice = None;
-        }
+        // What was said of the last key does not hold any more.
+        self.notice
+            .take_if(|notice| action.is_some() || !notice.is_news);
         if !matches!(action, Some(Action::Submit | Action::AddPart)) {
             self.insists = false;
         }
@@ -322,6 +328,7 @@ impl App {
             return;
         }
         self.insists = false;
+        self.notice.take_if(|notice| !notice.is_news);
         match &mut self.dialog {
             Dialog::Quit | Dialog::Parts(_) => {}
             Dialog::Picker(_, picker) => picker.paste(text),
@@ -353,11 +360,21 @@ impl App {
         self.keep_draft();
     }
 
-    /// Says something on the status line.
+    /// Says something on the status line, until the next key.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
             level,
+            is_news: false,
+        });
+    }
+
+    /// Says what happened without the person's doing, which stays while they type.
+    fn tell(&mut self, level: Level, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            level,
+            is_news: true,
         });
     }
 
@@ -401,6 +418,10 @@ impl App {
             },
             Action::Inbox => {
                 self.pager = None;
+                if self.hits.has_columns {
+                    self.hides_inbox = !self.hides_inbox;
+                    return;
+                }
                 self.pane = match self.pane {
                     Pane::Transcript => Pane::Inbox,
                     Pane::Inbox => Pane::Transcript,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::format;
 use super::markup::{Markup, Styled};
+use super::pictures::Picture;
 use super::text::{Text, one_line};
 use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
 use crate::inbox::{Delivery, Said, Words};
@@ -56,6 +57,8 @@ pub struct Block {
     pub is_new: bool,
     /// Words of a line above it that sets it apart from what was before.
     pub divider: Option<&'static str>,
+    /// What is shown below its text, if pictures are shown at all.
+    pub pictures: Vec<Picture>,
     origin: Origin,
     text: OnceCell<Styled>,
 }
@@ -92,6 +95,7 @@ impl Block {
         block.at = at;
         block.size = item_size(item);
         block.folded = item.is_boilerplate();
+        block.pictures = Picture::all_of(item);
         match &item.body {
             ItemBody::ToolOutput { content, .. } => {
                 if let [Content::Text(text)] = content.as_slice() {
@@ -168,6 +172,7 @@ impl Block {
             folded: false,
             is_new: false,
             divider: None,
+            pictures: Vec::new(),
             origin,
             text: OnceCell::new(),
         }

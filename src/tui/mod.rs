@@ -7,6 +7,7 @@
 //!   in texts, [`clipboard`] copies
 //! - [`view`] draws the state
 //! - [`text`] and [`scroll`] lay out what is visible of texts of any size
+//! - [`pictures`] shows pictures as well as the terminal can
 //! - [`markup`] says what stretches of a text are, and [`theme`] how things look
 //! - [`action`], [`keymap`] and [`key_chord`] say what the keys mean
 //! - [`screen`] owns the terminal and gives it back
@@ -25,6 +26,7 @@ pub mod markup;
 pub mod pager;
 pub mod picker;
 mod picker_query;
+pub mod pictures;
 pub mod run;
 pub mod screen;
 pub mod scroll;

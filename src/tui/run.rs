@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::app::{App, Effect, Level};
 use super::clipboard::{TMUX_COMMAND, osc52};
 use super::screen::Screen;
-use super::{editor, markup, view};
+use super::{editor, markup, pictures, view};
 use crate::inbox::Event;
 
 /// How long tmux has to take a text.
@@ -60,6 +60,7 @@ pub async fn run(
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = EventStream::new();
     let mut colours = markup::changes();
+    let mut shown = pictures::changes();
     loop {
         app.now = Timestamp::now();
         let title = options.title.then(|| app.title());
@@ -71,6 +72,9 @@ pub async fn run(
                 Some(Ok(key)) => match all_typed(key) {
                     Ok(typed) => {
                         app.now = Timestamp::now();
+                        if typed.iter().any(event::Event::is_resize) {
+                            pictures::measure();
+                        }
                         app.on_input(typed);
                     }
                     Err(_) => return Ok(Exit::TerminalGone),
@@ -83,8 +87,10 @@ pub async fn run(
             }
             number = signals.next() => return Ok(Exit::Signal(number)),
             () = next_tick(app) => app.on_tick(),
-            // Colours of code come when they are ready; its sender lives as long as the program.
+            // Colours of code and pictures come when they are ready; the senders live as long as
+            // the program.
             Ok(()) = colours.changed() => {}
+            Ok(()) = shown.changed() => {}
         }
         // All that is there already is drawn once.
         while let Ok(event) = events.try_recv() {
@@ -105,13 +111,17 @@ pub async fn run(
                     };
                     app.say(Level::Info, notice);
                 }
-                Effect::Redraw => screen.clear()?,
+                Effect::Redraw => {
+                    pictures::forget_drawn();
+                    screen.clear()?;
+                }
                 Effect::Suspend => {
                     keys = released(keys, &mut screen);
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
+                    pictures::forget_drawn();
                     screen.come_back()?;
                 }
                 Effect::Edit => {
@@ -120,6 +130,7 @@ pub async fn run(
                     if let Some(number) = number {
                         return Ok(Exit::Signal(number));
                     }
+                    pictures::forget_drawn();
                     screen.come_back()?;
                 }
             }

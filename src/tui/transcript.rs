@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::block::Block;
+use super::pictures::{self, Picture};
 use super::scroll::{Position, Source, Viewport};
 use super::search::Place;
 use super::text::{Text, row_count};
@@ -51,6 +52,8 @@ pub enum Line {
     Header,
     /// A line of the text, by its number.
     Text(usize),
+    /// A picture below the text, by its number.
+    Picture(usize),
 }
 
 impl Transcript {
@@ -224,7 +227,10 @@ impl Transcript {
         match line {
             0 if lead == 1 => found.divider.map_or(Line::Gap, Line::Divider),
             line if line == lead => Line::Header,
-            line => Line::Text(line - lead - 1),
+            line => match (line - lead - 1).checked_sub(found.text().len()) {
+                Some(picture) => Line::Picture(picture),
+                None => Line::Text(line - lead - 1),
+            },
         }
     }
 
@@ -336,7 +342,7 @@ impl Source for Transcript {
 
     fn lines(&self, block: usize) -> usize {
         let text = match self.blocks.get(block) {
-            Some(block) if !block.folded => block.text().len(),
+            Some(block) if !block.folded => block.text().len() + shown_pictures(block).len(),
             _ => 0,
         };
         self.lead(block) + 1 + text
@@ -345,8 +351,20 @@ impl Source for Transcript {
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         match (self.blocks.get(block), self.line(block, line)) {
             (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
+            (Some(block), Line::Picture(index)) => {
+                let picture = block.pictures.get(index);
+                picture.map_or(1, |picture| picture.rows(width))
+            }
             _ => 1,
         }
+    }
+}
+
+/// The pictures of a block, unless words have to do.
+fn shown_pictures(block: &Block) -> &[Picture] {
+    match pictures::shown() {
+        true => &block.pictures,
+        false => &[],
     }
 }
 

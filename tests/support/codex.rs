@@ -76,6 +76,7 @@ impl CodexHome {
             .envs(self.environment())
             .arg("exec")
             .args(PROFILE)
+            .arg(UNGUARDED)
             .arg("--skip-git-repo-check")
             .args(args)
             .arg(prompt)
@@ -85,16 +86,44 @@ impl CodexHome {
 
     /// Starts the interactive Codex in a terminal of its own and waits until it takes a prompt.
     pub fn interactive(&self, size: (u16, u16)) -> Pty {
+        self.interactive_with(&[UNGUARDED], size)
+    }
+
+    /// Starts the interactive Codex as it is for everybody: it trusts the folder, sandboxes what it
+    /// runs there, and asks before anything else.
+    pub fn guarded(&self, size: (u16, u16)) -> Pty {
+        let work = std::fs::canonicalize(self.work()).expect("the folder to work in");
+        let work = toml::Value::from(work.display().to_string());
+        let trust = format!("[projects.{work}]\ntrust_level = \"trusted\"\n");
+        std::fs::write(self.path().join("config.toml"), trust).expect("Codex's configuration");
+        let args = ["--sandbox", "workspace-write"];
+        let asks = ["--ask-for-approval", "on-request"];
+        self.interactive_with(&[args, asks].concat(), size)
+    }
+
+    fn interactive_with(&self, args: &[&str], size: (u16, u16)) -> Pty {
         let mut command = CommandBuilder::new(&self.binary);
         command.env_clear();
         for (name, value) in self.environment() {
             command.env(name, value);
         }
         command.args(PROFILE);
+        command.args(args);
         command.cwd(self.work());
         let pty = Pty::spawn(command, size);
         pty.wait_for("Ask Codex");
         pty
+    }
+
+    /// Makes Codex meet a model that it knows nothing of.
+    pub fn forget_catalog(&self) {
+        let path = self.path().join("humanllm.config.toml");
+        let profile = std::fs::read_to_string(&path).expect("the profile");
+        let lines: Vec<&str> = profile
+            .lines()
+            .filter(|line| !line.starts_with("model_catalog_json"))
+            .collect();
+        std::fs::write(&path, lines.join("\n")).expect("the profile");
     }
 
     fn environment(&self) -> Vec<(String, String)> {
@@ -111,13 +140,12 @@ impl CodexHome {
     }
 }
 
+/// What `humanllm setup codex` tells to start Codex with.
+const PROFILE: [&str; 2] = ["--profile", "humanllm"];
+
 /// Codex asks whether it may work in a folder and sandboxes what it runs; a throw-away folder needs
 /// neither, and a container often cannot.
-const PROFILE: [&str; 3] = [
-    "--profile",
-    "humanllm",
-    "--dangerously-bypass-approvals-and-sandbox",
-];
+const UNGUARDED: &str = "--dangerously-bypass-approvals-and-sandbox";
 
 /// A running `codex exec` with its output so far. Dropping it kills it and all it started.
 pub struct Run {

@@ -4,7 +4,10 @@
 //! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
 //! - [`desk`]: the server as a library, with a scripted person behind it;
-//! - [`codex`]: the real Codex CLI, for tests that are given one.
+//! - [`codex`]: the real Codex CLI, for tests that are given one;
+//! - [`scene`]: a person, that Codex, and the wire between the two;
+//! - [`costs`]: what each kind of reply costs in keys;
+//! - [`screen`]: the terminal interface without a terminal, and keys for it.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -12,9 +15,12 @@
 
 pub mod client;
 pub mod codex;
+pub mod costs;
 pub mod desk;
 pub mod person;
 pub mod pty;
+pub mod scene;
+pub mod screen;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -25,6 +31,7 @@ pub use codex::{CodexHome, Run};
 pub use desk::{Desk, answer, fail, note};
 pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
+pub use scene::{Scene, ask, has_row};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

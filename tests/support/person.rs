@@ -14,8 +14,15 @@ use super::{Client, Pty, any_file_contains, free_address, poll};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_humanllm");
 
-/// The kinds of reply as the screen names them.
-pub const KINDS: [&str; 4] = ["Send", "Progress", "Run command", "Reject"];
+/// The kinds of reply as the screen names them, in the order of the Tab key.
+pub const KINDS: [&str; 6] = [
+    "Send",
+    "Progress",
+    "Run command",
+    "Call tool",
+    "Think",
+    "Reject",
+];
 
 /// Folders and an address that outlive one run of the program. The folders go with the last clone.
 #[derive(Clone)]
@@ -263,10 +270,12 @@ impl Person {
     }
 }
 
+/// The kind in brackets, which a narrow screen shows too, live or not.
 fn kind_on(screen: &str) -> Option<&'static str> {
-    KINDS
-        .into_iter()
-        .find(|kind| screen.contains(&format!("[{kind}]")))
+    KINDS.into_iter().find(|kind| {
+        let ways = [format!("[{kind}]"), format!("[{kind} live]")];
+        ways.iter().any(|way| screen.contains(way))
+    })
 }
 
 impl Deref for Person {

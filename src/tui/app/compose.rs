@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::inbox::Conversation;
 use crate::tui::action::Action;
-use crate::tui::composer::{Call, Part, ReplyKind};
+use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
@@ -44,14 +44,9 @@ impl App {
     pub(super) fn submit(&mut self) {
         let insists = std::mem::take(&mut self.insists);
         if let Err(problem) = self.try_submit(insists) {
-            let mut message = problem.message;
-            if problem.soft {
-                self.insists = true;
-                // First what to do: a narrow screen cuts the end.
-                let key = self.key_of(Action::Submit);
-                message = format!("{key} again sends it anyway · {message}");
-            }
-            self.say(Level::Bad, message);
+            // What the key does then stands among the keys.
+            self.insists = problem.soft;
+            self.say(Level::Bad, problem.message);
         }
     }
 
@@ -80,8 +75,7 @@ impl App {
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
         let composer = self.composer_mut();
-        composer.clear_current();
-        composer.parts.clear();
+        composer.keep_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
@@ -325,7 +319,12 @@ impl App {
             Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
             Err(problem) => {
                 self.insists = problem.soft;
-                self.say(Level::Bad, problem.message);
+                let mut message = problem.message;
+                if problem.soft {
+                    let key = self.key_of(Action::AddPart);
+                    message = format!("{key} again adds it anyway · {message}");
+                }
+                self.say(Level::Bad, message);
             }
         }
     }
@@ -395,7 +394,10 @@ impl App {
                     .parse::<u64>()
                     .map_or(Value::from(session), Value::from);
                 let arguments = serde_json::json!({"session_id": session, "chars": ""});
-                let call = Call::with_arguments(tool, &arguments);
+                let mut call = Call::with_arguments(tool, &arguments);
+                if let Editor::Form(form) = &mut call.editor {
+                    form.focus_field("chars");
+                }
                 self.set_call(call);
             }
         }
@@ -553,15 +555,38 @@ impl Conversation {
         named("exec_command") && !named("apply_patch")
     }
 
-    /// The session of the process that the newest output left running.
+    /// The session of the process that was left running last and has not ended since.
     fn running_session(&self) -> Option<String> {
-        let outputs = self.items().iter().rev();
-        let mut outputs = outputs.filter(|item| matches!(item.body, ItemBody::ToolOutput { .. }));
-        let newest = outputs.next()?.text();
-        let line = newest
-            .lines()
-            .take(8)
-            .find_map(|line| line.strip_prefix("Process running with session ID "))?;
-        Some(line.trim().to_owned())
+        let mut ended = Vec::new();
+        for item in self.items().iter().rev() {
+            let ItemBody::ToolOutput { call_id, .. } = &item.body else {
+                continue;
+            };
+            let text = item.text();
+            let mut head = text.lines().take(8);
+            let running =
+                head.find_map(|line| line.strip_prefix("Process running with session ID "));
+            match running.map(str::trim) {
+                Some(session) if !ended.iter().any(|other| other == session) => {
+                    return Some(session.to_owned());
+                }
+                Some(_) => {}
+                None => ended.extend(self.session_of(call_id)),
+            }
+        }
+        None
+    }
+
+    /// The session that a call went on with.
+    fn session_of(&self, call: &str) -> Option<String> {
+        self.items().iter().rev().find_map(|item| match &item.body {
+            ItemBody::FunctionCall {
+                arguments, call_id, ..
+            } if call_id == call => {
+                let arguments: Value = serde_json::from_str(arguments).ok()?;
+                Some(arguments.get("session_id")?.to_string())
+            }
+            _ => None,
+        })
     }
 }

@@ -12,6 +12,8 @@ const WHEEL_ROWS: i64 = 3;
 /// What is where on the screen, as it was drawn last.
 #[derive(Debug, Default)]
 pub struct Hits {
+    /// Whether there is room for the inbox beside the transcript.
+    pub has_columns: bool,
     /// The rows of the inbox, and whose they are.
     pub inbox: Vec<(Rect, ConversationId)>,
     /// The rows of the transcript: which block, and whether it is the header.

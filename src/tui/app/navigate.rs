@@ -38,6 +38,8 @@ impl App {
                 serde_json::to_string_pretty(&raw).unwrap_or_else(|_| raw.to_string())
             }
         };
+        // It takes the place of the transcript, also where only one pane is on the screen.
+        self.pane = Pane::Transcript;
         self.pager = Some(Pager::new(topic, text));
     }
 
@@ -90,17 +92,14 @@ impl App {
             if current {
                 self.notice = None;
             } else {
-                self.say(
-                    Level::Info,
-                    "another request of this conversation waits behind",
-                );
+                self.tell(Level::Info, "another request waits behind this one");
             }
         } else if is_idle {
             self.show(id);
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             let key = self.key_of(Action::NextWaiting);
-            self.say(
+            self.tell(
                 Level::Info,
                 format!("new request · {key} opens it · {title}"),
             );
@@ -109,20 +108,17 @@ impl App {
 
     pub(super) fn client_gone(&mut self, id: ConversationId, returned: &[String]) {
         if !returned.is_empty() {
-            let composer = self.composer_of(id);
-            let mut text = returned.join("\n");
-            if !composer.is_empty() {
-                text = format!("{text}\n{}", composer.text());
-            }
-            composer.replace(&text);
+            self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
         }
         if self.open == Some(id) {
-            let what = match returned.is_empty() {
-                true => "the client is gone",
-                false => "client gone; the text is back",
+            let waits = self.conversation().is_some_and(Conversation::is_waiting);
+            let (level, what) = match (returned.is_empty(), waits) {
+                (true, true) => (Level::Info, "one request is gone; another still waits"),
+                (true, false) => (Level::Bad, "the client is gone"),
+                (false, _) => (Level::Bad, "client gone; text is back"),
             };
-            self.say(Level::Bad, what);
+            self.tell(level, what);
         }
     }
 

@@ -28,13 +28,23 @@ pub struct Composer {
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
+    /// What was sent last, should the client not get it.
+    sent: Option<Sent>,
+}
+
+/// What was sent, as it was composed.
+#[derive(Debug)]
+struct Sent {
+    typed: String,
+    current: Part<()>,
+    parts: Vec<Part>,
 }
 
 /// One part of a reply of several.
 #[derive(Debug)]
-pub struct Part {
+pub struct Part<Item = OutputItem> {
     /// What it becomes.
-    pub item: OutputItem,
+    pub item: Item,
     /// How it was composed, to change it again.
     pub kind: ReplyKind,
     /// As it was typed.
@@ -61,6 +71,7 @@ impl Composer {
             parts: Vec::new(),
             live: false,
             area: area(text),
+            sent: None,
         };
         composer.area.move_cursor(CursorMove::Bottom);
         composer.area.move_cursor(CursorMove::End);
@@ -117,17 +128,61 @@ impl Composer {
         self.options.clear();
     }
 
+    /// Forgets everything, because it was sent, but for what [`Composer::bring_back`] needs.
+    pub fn keep_sent(&mut self) {
+        let typed = self.typed();
+        let current = Part {
+            item: (),
+            kind: self.kind,
+            typed: self.text(),
+            options: self.options.clone(),
+            call: match self.kind {
+                ReplyKind::Tool => self.call.take(),
+                _ => None,
+            },
+        };
+        self.clear_current();
+        self.sent = Some(Sent {
+            typed,
+            current,
+            parts: std::mem::take(&mut self.parts),
+        });
+    }
+
+    /// Takes in what was said and did not arrive. A reply that is all there is comes back as it was
+    /// composed; otherwise the texts come before the one that is there.
+    pub fn bring_back(&mut self, returned: &[String]) {
+        let is_all = |sent: &mut Sent| returned == [sent.typed.as_str()];
+        if self.is_idle()
+            && let Some(sent) = self.sent.take_if(is_all)
+        {
+            self.parts = sent.parts;
+            return self.recompose(sent.current);
+        }
+        let mut text = returned.join("\n");
+        if !self.is_empty() {
+            text = format!("{text}\n{}", self.text());
+        }
+        self.replace(&text);
+    }
+
     /// Takes a part out of the collection to change it.
     pub fn take_back(&mut self, index: usize) {
         if index >= self.parts.len() {
             return;
         }
         let part = self.parts.remove(index);
+        self.recompose(part);
+    }
+
+    fn recompose<Item>(&mut self, part: Part<Item>) {
         self.kind = part.kind;
         self.options = part.options;
-        match part.call {
-            Some(call) => self.call = Some(call),
-            None => self.replace(&part.typed),
+        if let Some(call) = part.call {
+            self.call = Some(call);
+        }
+        if !part.typed.is_empty() {
+            self.replace(&part.typed);
         }
     }
 

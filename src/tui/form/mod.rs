@@ -260,6 +260,18 @@ impl Form {
         self.focus = place.unwrap_or_default();
     }
 
+    /// Moves the focus to a field of the outermost object, if there is one of that name.
+    pub fn focus_field(&mut self, name: &str) {
+        let rows = self.rows();
+        let mut outermost = rows.iter().filter(|row| row.depth == 0);
+        let place = outermost
+            .find(|row| row.name == name)
+            .map(|row| row.place.clone());
+        if let Some(place) = place {
+            self.go(place);
+        }
+    }
+
     /// Moves the focus, and opens what hides the place.
     fn go(&mut self, place: Place) {
         if let Some(node) = self.node_mut()

@@ -9,10 +9,10 @@ use tui_textarea::{DataCursor, TextArea};
 
 use super::style;
 use crate::inbox::Conversation;
-use crate::tui::app::{App, Dialog};
+use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::block::Block;
 use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
-use crate::tui::text::{columns, one_line};
+use crate::tui::text::{columns, harmless, one_line, rows};
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,15 @@ pub(super) enum Place {
 
 /// Rows for the parts that are collected; more of them scroll.
 const MOST_PARTS: usize = 5;
+/// Rows for what the request asks of the answer.
+const MOST_ASKS: usize = 2;
 
 /// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
 /// a list up to half of it.
 pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
     let composer = app.composer();
     let (rows, most) = match (&app.dialog, &composer.call) {
-        (Dialog::Picker(_, picker), _) => (picker.counts().1 + 1, height / 2),
+        (Dialog::Picker(_, picker), _) => (picker.counts().1 + 2, height / 2),
         (Dialog::Options(form), _) => (form.lines(), height / 2),
         (Dialog::Find(_), _) => (1, 1),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
@@ -43,27 +45,55 @@ pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
     let rows = u16::try_from(rows)
         .unwrap_or(u16::MAX)
         .clamp(1, most.max(1));
-    rows + 1 + extra(app)
+    rows + 1 + above(app, width) + u16::from(has_words(app, width))
 }
 
 /// Rows above the kinds of reply.
-fn extra(app: &App) -> u16 {
+fn above(app: &App, width: u16) -> u16 {
     let parts = app.composer().parts.len().min(MOST_PARTS);
-    u16::try_from(parts).unwrap_or(0) + u16::from(!asks(app).is_empty())
+    u16::try_from(parts + asks(app, width).len()).unwrap_or(0)
 }
 
-/// What the request asks of the answer, in one line; empty if it leaves everything free.
-fn asks(app: &App) -> String {
+/// What the request asks of the answer; nothing if it leaves everything free.
+fn asks(app: &App, width: u16) -> Vec<String> {
     let waiting = app
         .conversation()
         .filter(|conversation| conversation.is_waiting());
     let asked = waiting.map(|conversation| conversation.request().constraints());
-    asked.unwrap_or_default().join(" · ")
+    let asked = asked.unwrap_or_default().join(" · ");
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let width = width.saturating_sub(2);
+    let asked = format!("asked for: {}", harmless(&asked));
+    let mut rows: Vec<String> = rows(&asked, width)
+        .map(|row| asked[row].to_owned())
+        .collect();
+    if rows.len() > MOST_ASKS {
+        let rest = rows.split_off(MOST_ASKS - 1).concat();
+        rows.push(one_line(&rest, width));
+    }
+    rows
+}
+
+/// Whether what the reply becomes has a line of its own: where it is not the same every time, and
+/// there is no room for it beside the kinds of reply.
+fn has_words(app: &App, width: u16) -> bool {
+    let composer = app.composer();
+    let tells = match composer.kind {
+        _ if !matches!(app.dialog, Dialog::None) => false,
+        ReplyKind::Tool => composer.call.is_some(),
+        ReplyKind::Command => !composer.options.is_empty(),
+        _ => false,
+    };
+    let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
+    let taken = kinds.iter().sum::<usize>() + columns(&target(app)) + 5;
+    tells && taken > usize::from(width)
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
 pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
-    let above = extra(app).min(area.height.saturating_sub(2));
+    let above = above(app, area.width).min(area.height.saturating_sub(2));
     let [above, kinds, rest] = Layout::vertical([
         Constraint::Length(above),
         Constraint::Length(1),
@@ -71,10 +101,22 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
     ])
     .areas(area);
     draw_above(frame, app, above);
-    draw_kinds(frame, app, kinds);
+    // Words that help are worth lines of their own where there is room.
+    let has_words = place == Place::Below && has_words(app, area.width);
+    let beside = match place {
+        Place::Below if !has_words => target(app),
+        _ => String::new(),
+    };
+    draw_kinds(frame, app, kinds, &beside);
     let mut body = rest;
+    if has_words {
+        let [name, below] =
+            Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
+        let words = one_line(&target(app), name.width.saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {words}"), style::strong()), name);
+        body = below;
+    }
     if place == Place::Beside {
-        // Words that help are worth a line where there is room.
         let [about, below] =
             Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
         let words = one_line(&target(app), about.width.saturating_sub(2));
@@ -108,11 +150,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
 /// Draws what the request asks, and the parts collected so far.
 fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
     let mut rows = area.rows();
-    let asks = asks(app);
-    if !asks.is_empty()
-        && let Some(row) = rows.next()
-    {
-        let words = one_line(&format!("asked for: {asks}"), area.width.saturating_sub(2));
+    for (words, row) in asks(app, area.width).into_iter().zip(rows.by_ref()) {
         frame.render_widget(Line::styled(format!(" {words}"), style::waiting()), row);
     }
     let selected = match app.dialog {
@@ -146,12 +184,13 @@ fn part_line(part: &Part, index: usize, width: u16) -> String {
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
+fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
+    let chosen = chosen(app);
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && matches!(kind, ReplyKind::Send | ReplyKind::Progress);
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
-        match (kind == composer.kind, app.unavailable(kind)) {
+        match (kind == chosen, app.unavailable(kind)) {
             (true, None) => Span::styled(format!("[{label}]"), style::bar()),
             (true, Some(_)) => Span::styled(format!("[{label}]"), style::bad()),
             (false, None) => Span::raw(format!(" {label} ")),
@@ -159,27 +198,19 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect) {
         }
     });
     let mut spans = vec![Span::styled("─", style::rule())];
-    let room = usize::from(area.width).saturating_sub(2);
-    match composer.call {
-        // While a call is put together, what is wrong with it matters more than the other kinds.
-        Some(_) if composer.kind == ReplyKind::Tool => {
-            let at = ReplyKind::ALL
-                .iter()
-                .position(|kind| *kind == composer.kind);
-            spans.extend(at.and_then(|at| labels.get(at)).cloned());
-        }
-        _ => spans.extend(around(labels, composer.kind, room)),
-    }
+    spans.extend(around(
+        labels,
+        chosen,
+        usize::from(area.width).saturating_sub(2),
+    ));
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
-    let target = match left {
-        0..6 => String::new(),
-        left => one_line(&target(app), u16::try_from(left - 4).unwrap_or(u16::MAX)),
-    };
-    let target = if target.is_empty() {
-        target
-    } else {
-        format!(" {target} ")
+    let target = one_line(target, area.width);
+    // All of it or nothing: half a word says nothing.
+    let target = match columns(&target) {
+        0 => String::new(),
+        width if width + 4 > left => String::new(),
+        _ => format!(" {target} "),
     };
     let rule = left.saturating_sub(columns(&target) + 1);
     spans.push(Span::styled("─".repeat(rule), style::rule()));
@@ -220,18 +251,28 @@ fn around(
     spans
 }
 
+/// The kind of reply that is being made: whoever looks for a tool makes a call.
+fn chosen(app: &App) -> ReplyKind {
+    match app.dialog {
+        Dialog::Picker(Purpose::Tool, _) => ReplyKind::Tool,
+        _ => app.composer().kind,
+    }
+}
+
 /// What the reply becomes, or why it cannot be sent.
 fn target(app: &App) -> String {
     let composer = app.composer();
+    let kind = chosen(app);
     let Some(conversation) = app.conversation() else {
         return String::new();
     };
-    if let Some(why) = app.unavailable(composer.kind) {
+    if let Some(why) = app.unavailable(kind) {
         return why.into();
     }
-    match composer.kind {
+    match kind {
         ReplyKind::Send | ReplyKind::Reject => "ends the response".into(),
-        ReplyKind::Progress | ReplyKind::Think => "the response stays open".into(),
+        ReplyKind::Progress | ReplyKind::Think => "stays open".into(),
+        ReplyKind::Tool if kind != composer.kind => "type part of its name".into(),
         ReplyKind::Tool => match &composer.call {
             Some(call) => call.summary(),
             None => "type part of its name".into(),
@@ -282,6 +323,14 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     frame.render_widget(field, area);
     if area.is_empty() {
         return None;
+    }
+    // The text area leaves control characters out, but these pass for letters with it.
+    let breaks = |symbol: &str| symbol.contains(['\u{2028}', '\u{2029}']);
+    for position in area.intersection(*frame.buffer_mut().area()).positions() {
+        let cell = &mut frame.buffer_mut()[position];
+        if breaks(cell.symbol()) {
+            cell.set_symbol("↵");
+        }
     }
     let cursor = field.screen_cursor();
     let (top, left) = field.scroll_offset();

@@ -1,5 +1,7 @@
 //! The inbox: a conversation in two lines, the newest activity first.
 
+use std::collections::BTreeMap;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -96,7 +98,10 @@ fn about(conversation: &Conversation) -> String {
         }),
     ) = (conversation.automatic, conversation.said().last())
     {
-        return one_line(text, 60);
+        // The answer itself, where it stands in JSON.
+        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);
+        let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
+        return one_line(&values.unwrap_or_else(|_| text.clone()), 60);
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {

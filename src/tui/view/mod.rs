@@ -6,6 +6,7 @@
 mod composer;
 mod inbox;
 mod picker;
+mod picture;
 mod status;
 pub mod style;
 mod transcript;
@@ -33,11 +34,16 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
         frame.render_widget(Line::raw(words), area);
         return;
     }
-    app.hits = Hits::default();
-    let [body, status] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    app.hits = Hits {
+        has_columns: area.width >= TWO_COLUMNS,
+        ..Hits::default()
+    };
+    let rows = Constraint::Length(status::height(app, area.width));
+    let [body, status] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
     status::draw(frame, app, status);
     let body = match body.width {
         0..TWO_COLUMNS => body,
+        _ if app.hides_inbox => body,
         width => {
             let column = (width / 5).clamp(28, 40);
             let [list, rest] =

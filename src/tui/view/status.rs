@@ -10,37 +10,60 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Dialog, Level, Pane};
 use crate::tui::composer::ReplyKind;
 use crate::tui::format::waited;
-use crate::tui::text::{columns, one_line};
+use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
+/// Columns from which a notice leaves room for more than one hint.
+const ROOMY: usize = 60;
+
+/// The rows of the status line: a notice that would leave no room for the keys has its own.
+pub(super) fn height(app: &App, width: u16) -> u16 {
+    let (notice, _) = notice(app);
+    let width = usize::from(width).saturating_sub(2);
+    let hints = hints(app, false);
+    let is_cut = columns(&notice) + 3 + least(app, &hints, width) > width;
+    // News may come at any time, and nothing should move then.
+    let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
+    if !is_cut || is_news || matches!(app.dialog, Dialog::Quit) {
+        return 1;
+    }
+    match columns(&notice) > width {
+        true => 3,
+        false => 2,
+    }
+}
 
 /// Draws what just happened and what the keys do now.
 pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     let width = usize::from(area.width).saturating_sub(2);
-    let (notice, level) = match &app.notice {
-        _ if matches!(app.dialog, Dialog::Quit) => {
-            let words = match app.inbox.waiting() {
-                // Whoever waited when it was asked has given up.
-                0 => "Quit?".to_owned(),
-                1 => "Quit? 1 is waiting".to_owned(),
-                n => format!("Quit? {n} are waiting"),
-            };
-            (words, Level::Bad)
-        }
-        Some(notice) => (notice.text.clone(), notice.level),
-        None => (String::new(), Level::Info),
-    };
+    let (notice, level) = notice(app);
     let lists = app.pane == Pane::Inbox && area.width < super::TWO_COLUMNS;
     let hints = hints(app, lists);
-    // Keys first: help and the answers to a question are always there, and the rest gives way to
-    // what just happened.
-    let least = match (&app.dialog, hints.last()) {
-        (Dialog::Quit, _) => columns(&hints.join(BETWEEN)),
-        (_, last) => last.map_or(0, |hint| columns(hint)),
+    let mut rows = area.rows();
+    let mut notice = harmless(&notice).into_owned();
+    for left in (1..area.height).rev() {
+        let line = area.width.saturating_sub(2);
+        let first = wrapped(&notice, line).next().unwrap_or_default();
+        let rest = match left {
+            1 => notice.len(),
+            _ => first.end,
+        };
+        let words = one_line(&notice[..rest], line);
+        notice.drain(..rest);
+        if let Some(row) = rows.next() {
+            let line = Line::from(vec![
+                Span::raw(" "),
+                Span::styled(words, style::notice(level)),
+            ]);
+            frame.render_widget(line, row);
+        }
+    }
+    let Some(row) = rows.next() else {
+        return;
     };
-    let room = u16::try_from(width.saturating_sub(least + 3)).unwrap_or(u16::MAX);
-    let notice = one_line(&notice, room);
+    let room = width.saturating_sub(least(app, &hints, width) + 3);
+    let notice = one_line(&notice, u16::try_from(room).unwrap_or(u16::MAX));
     let taken = match columns(&notice) {
         0 => 0,
         n => n + 3,
@@ -53,7 +76,36 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
         Span::raw(" ".repeat(gap)),
         Span::styled(keys, style::dim()),
     ]);
-    frame.render_widget(line, area);
+    frame.render_widget(line, row);
+}
+
+/// What just happened, or what is asked.
+fn notice(app: &App) -> (String, Level) {
+    match &app.notice {
+        _ if matches!(app.dialog, Dialog::Quit) => {
+            let words = match app.inbox.waiting() {
+                // Whoever waited when it was asked has given up.
+                0 => "Quit?".to_owned(),
+                1 => "Quit? 1 is waiting".to_owned(),
+                n => format!("Quit? {n} are waiting"),
+            };
+            (words, Level::Bad)
+        }
+        Some(notice) => (notice.text.clone(), notice.level),
+        None => (String::new(), Level::Info),
+    }
+}
+
+/// Columns that a notice leaves to the keys. The answers to a question are always there, and so is
+/// the key that sends what has a fault; a narrow line has room for help and no more.
+fn least(app: &App, hints: &[String], width: usize) -> usize {
+    let all = columns(&hints.join(BETWEEN));
+    let is_asked = matches!(app.dialog, Dialog::Quit) || app.insists;
+    match hints.last() {
+        Some(last) if width < ROOMY && !is_asked => columns(last),
+        _ if is_asked => all,
+        _ => all.min(width * 2 / 5),
+    }
 }
 
 /// What the keys do now, the most useful first and help last; `lists` if the inbox is all there is
@@ -84,6 +136,7 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(Some("Up previous".into()));
             hints.push(hint(Action::Cancel, "close"));
         }
+        Dialog::None if app.insists => hints.push(hint(Action::Submit, "send anyway")),
         Dialog::None => {
             let composer = app.composer();
             let waits = app.conversation().is_some_and(Conversation::is_waiting);

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
+use super::picture::{self, Pictures};
 use super::style;
 use crate::tui::app::{App, Dialog};
 use crate::tui::block::{Block, Kind};
@@ -30,7 +31,9 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         Dialog::Find(finder) => finder.search(),
         _ => None,
     };
+    let is_at_bottom = transcript.is_at_bottom();
     let mut wrapped = Wrapped::default();
+    let mut pictures = Pictures::default();
     let mut hits = Vec::new();
     for (position, row) in transcript.visible().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
@@ -65,19 +68,32 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 }
                 (" ", content)
             }
+            Line::Picture(index) => {
+                let Some(picture) = block.pictures.get(index) else {
+                    continue;
+                };
+                let place = picture::Place {
+                    row,
+                    bottom: area.bottom() - u16::from(!is_at_bottom),
+                    width,
+                };
+                (" ", pictures.row(frame, picture, position, place))
+            }
         };
         hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
             (true, _) => Span::styled("┃", style::strong()),
-            (false, true) => Span::styled("▎", style::new()),
-            (false, false) => Span::raw(" "),
+            (false, true) if marks == " " => Span::styled("▎", style::new()),
+            (false, true) => Span::styled(marks, style::new()),
+            (false, false) => Span::styled(marks, style::dim()),
         };
-        let mut spans = vec![side, Span::styled(marks, style::dim())];
+        let beside = if is_selected { marks } else { " " };
+        let mut spans = vec![side, Span::styled(beside, style::dim())];
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
-    if !transcript.is_at_bottom() {
+    if !is_at_bottom {
         let words = " ↓ more ";
         let width = u16::try_from(columns(words)).unwrap_or(0).min(area.width);
         let corner = Rect {
@@ -167,14 +183,14 @@ pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
 
 /// Draws what to do first.
 pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
+    let (url, setup) = (&app.settings.base_url, &app.settings.setup);
     let text = Text::new(format!(
         "You are the model. Nobody has asked anything yet.\n\n\
-         Listening on {}\n\n\
+         Listening on {url}\n\n\
          To let Codex ask, run in another pane:\n\n  \
-         humanllm setup codex\n  \
+         {setup}\n  \
          codex --profile humanllm\n\n\
-         A request opens here by itself.",
-        app.settings.base_url
+         A request opens here by itself."
     ));
     let is_roomy = area.height > 12;
     let area = Rect {

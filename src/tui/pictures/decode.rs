@@ -1,0 +1,190 @@
+//! From a `data:` URL to pixels, within limits.
+
+use std::fmt;
+use std::io::Cursor;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use image::{DynamicImage, ImageReader, Limits};
+
+use super::header::{self, Pixels};
+
+/// Characters of base64.
+const MOST_TEXT: usize = 20 << 20;
+/// Pixels.
+const MOST_PIXELS: u64 = 50_000_000;
+/// Bytes that a decoder may take at once: all pixels with four bytes each, and room to work.
+const MOST_MEMORY: u64 = 256 << 20;
+/// Characters of base64 in which the size is looked for. JPEG's may come after a smaller picture.
+const HEAD: usize = 96 << 10;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Why a picture is not shown. The words are the program's own, whatever the data says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The data is too long.
+    TooLong,
+    /// It has too many pixels, or takes too much memory.
+    TooLarge,
+    /// It is no picture of a known kind, or a broken one.
+    Broken,
+    /// There is nobody to work on it.
+    NoThread,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "not shown: larger than 20 MB",
+            Self::TooLarge => "not shown: more than 50 megapixels",
+            Self::Broken => "not shown: broken, or not PNG, JPEG, GIF or WebP",
+            Self::NoThread => "not shown: the system gives no thread for it",
+        })
+    }
+}
+
+/// The base64 in a `data:` URL; `None` if it is no such URL.
+pub(super) fn base64_of(url: &str) -> Option<&str> {
+    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
+    let (_, encoding) = head.rsplit_once(';')?;
+    encoding.eq_ignore_ascii_case("base64").then_some(data)
+}
+
+/// The size that the beginning tells, if it tells one.
+///
+/// # Errors
+///
+/// If it is clear already that the picture is too large.
+pub(super) fn size(data: &str) -> Result<Option<Pixels>, Fault> {
+    if data.len() > MOST_TEXT {
+        return Err(Fault::TooLong);
+    }
+    let head = data.as_bytes();
+    let head = &head[..head.len().min(HEAD)];
+    // All of it may be less than the head, with a padding; else the head is whole groups of four.
+    let Ok(head) = BASE64.decode(head) else {
+        return Ok(None);
+    };
+    let size = header::pixels(&head);
+    size.map_or(Ok(()), within_limits).map(|()| size)
+}
+
+/// The pixels.
+///
+/// # Errors
+///
+/// If it is too large, or no picture.
+pub(super) fn decode(data: &str) -> Result<DynamicImage, Fault> {
+    if data.len() > MOST_TEXT {
+        return Err(Fault::TooLong);
+    }
+    let bytes = BASE64.decode(data).map_err(|_| Fault::Broken)?;
+    let reader = || {
+        let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MOST_MEMORY);
+        reader.limits(limits);
+        std::io::Result::Ok(reader)
+    };
+    // Not what the header told: that was read by other rules than the decoder's.
+    let size = reader().map_err(|_| Fault::Broken)?.into_dimensions();
+    within_limits(size.map_err(fault)?)?;
+    reader().map_err(|_| Fault::Broken)?.decode().map_err(fault)
+}
+
+fn within_limits((columns, rows): Pixels) -> Result<(), Fault> {
+    match u64::from(columns) * u64::from(rows) <= MOST_PIXELS {
+        true => Ok(()),
+        false => Err(Fault::TooLarge),
+    }
+}
+
+fn fault(error: image::ImageError) -> Fault {
+    match error {
+        image::ImageError::Limits(_) => Fault::TooLarge,
+        _ => Fault::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(bytes: &[u8]) -> String {
+        BASE64.encode(bytes)
+    }
+
+    /// The beginning of a PNG of this size, and nothing else.
+    fn png_head(columns: u32, rows: u32) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        bytes.extend(columns.to_be_bytes());
+        bytes.extend(rows.to_be_bytes());
+        bytes.extend([8, 2, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn only_base64_in_data_urls_is_read() {
+        assert_eq!(base64_of("data:image/png;base64,AAAA"), Some("AAAA"));
+        assert_eq!(base64_of("data:image/png;x=y;BASE64,"), Some(""));
+        for url in [
+            "https://example.com/a.png",
+            "data:image/svg+xml,<svg/>",
+            "file-123",
+            "data:",
+        ] {
+            assert_eq!(base64_of(url), None);
+        }
+    }
+
+    #[test]
+    fn too_much_is_refused_before_it_is_decoded() {
+        let long = "A".repeat(MOST_TEXT + 1);
+        assert_eq!(size(&long), Err(Fault::TooLong));
+        assert_eq!(decode(&long).unwrap_err(), Fault::TooLong);
+        let large = encoded(&png_head(10_000, 5_001));
+        assert_eq!(size(&large), Err(Fault::TooLarge));
+        assert_eq!(
+            size(&encoded(&png_head(10_000, 5_000))),
+            Ok(Some((10_000, 5_000)))
+        );
+        assert_eq!(
+            size(&encoded(&png_head(u32::MAX, u32::MAX))),
+            Err(Fault::TooLarge)
+        );
+    }
+
+    #[test]
+    fn a_bomb_does_not_go_off() {
+        // A GIF that is small by its own account, with a frame of four gigapixels.
+        let mut bomb = b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02".to_vec();
+        bomb.extend([0x01, 0x44, 0, 0x3b]);
+        assert!(decode(&encoded(&bomb)).is_err());
+    }
+
+    #[test]
+    fn broken_data_is_told_as_such() {
+        let mut cut = Cursor::new(Vec::new());
+        let picture = DynamicImage::new_rgb8(64, 64);
+        picture
+            .write_to(&mut cut, image::ImageFormat::Png)
+            .expect("an encoder");
+        let cut = &cut.into_inner()[..60];
+        for data in [
+            "",
+            "!!!!",
+            "AAAA",
+            "\u{1b}[31m",
+            &encoded(b"<svg/>"),
+            &encoded(cut),
+            &encoded(&png_head(2, 2)),
+        ] {
+            assert_eq!(decode(data).unwrap_err(), Fault::Broken, "{data:?}");
+        }
+    }
+}

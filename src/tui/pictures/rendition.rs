@@ -1,0 +1,253 @@
+//! A picture in characters, and in the terminal's graphics.
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, Rgba, RgbaImage};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::widgets::Widget;
+use ratatui_image::Image;
+use ratatui_image::protocol::Protocol;
+use ratatui_image::protocol::halfblocks::Halfblocks;
+use ratatui_image::protocol::iterm2::Iterm2;
+use ratatui_image::protocol::kitty::Kitty;
+use ratatui_image::protocol::sixel::Sixel;
+use uuid::Uuid;
+
+use super::decode::Fault;
+use super::header::Pixels;
+use super::terminal::{Graphics, Setting};
+
+/// Columns that a picture takes at most.
+const MOST_COLUMNS: u16 = 80;
+/// Rows that a picture takes at most.
+const MOST_ROWS: u16 = 20;
+
+/// What is under transparent pixels. Most pictures with such are drawn dark, for paper.
+const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
+
+/// The characters that a picture takes in `room` columns: a column for each of its own at most, so
+/// that small pictures stay small, and as many rows as keep its shape.
+pub(super) fn cells((columns, rows): Pixels, (width, height): (u16, u16), room: u16) -> Size {
+    let most_columns = f64::from(room.clamp(1, MOST_COLUMNS));
+    let columns = f64::from(columns.max(1));
+    let rows = f64::from(rows.max(1)) * f64::from(width.max(1)) / f64::from(height.max(1));
+    let scale = (most_columns / columns)
+        .min(f64::from(MOST_ROWS) / rows)
+        .min(1.0);
+    // Both are small and not negative by now.
+    let whole = |length: f64, most: f64| (length * scale).round().clamp(1.0, most) as u16;
+    Size {
+        width: whole(columns, most_columns),
+        height: whole(rows, MOST_ROWS.into()),
+    }
+}
+
+/// A picture, ready to be drawn.
+pub struct Rendition {
+    /// All of it in half blocks.
+    blocks: Buffer,
+    graphics: Option<Protocol>,
+    /// About how many bytes all this takes.
+    weight: usize,
+}
+
+impl Rendition {
+    /// Makes pixels fit into `room` columns.
+    ///
+    /// # Errors
+    ///
+    /// If the graphics cannot be encoded.
+    pub(super) fn new(picture: &DynamicImage, setting: Setting, room: u16) -> Result<Self, Fault> {
+        let size = cells((picture.width(), picture.height()), setting.font, room);
+        let area = Rect::from((Position::ORIGIN, size));
+        let small = on_paper(picture, size.width.into(), u32::from(size.height) * 2);
+        let blocks = Halfblocks::new(small, size).map_err(|_| Fault::Broken)?;
+        let mut buffer = Buffer::empty(area);
+        Image::new(&Protocol::Halfblocks(blocks)).render(area, &mut buffer);
+        let pixels = || {
+            let (width, height) = setting.font;
+            let columns = u32::from(size.width) * u32::from(width);
+            on_paper(picture, columns, u32::from(size.height) * u32::from(height))
+        };
+        let graphics = match setting.graphics {
+            Graphics::Words | Graphics::HalfBlocks => None,
+            Graphics::Kitty => {
+                Some(Kitty::new(pixels(), size, id(), false, false).map(Protocol::Kitty))
+            }
+            Graphics::Iterm2 => Some(Iterm2::new(pixels(), size, false).map(Protocol::ITerm2)),
+            Graphics::Sixel => Some(Sixel::new(pixels(), size, false).map(Protocol::Sixel)),
+        };
+        let graphics = graphics.transpose().map_err(|_| Fault::Broken)?;
+        let data = match &graphics {
+            Some(Protocol::Sixel(sixel)) => sixel.data.len(),
+            Some(Protocol::ITerm2(iterm)) => iterm.data.len(),
+            // What is sent is not told: four bytes a pixel, in base64.
+            Some(Protocol::Kitty(_)) => area.area() as usize * font_area(setting) * 4 * 4 / 3,
+            Some(Protocol::Halfblocks(_)) | None => 0,
+        };
+        Ok(Self {
+            weight: data + buffer.content.len() * size_of::<Cell>(),
+            blocks: buffer,
+            graphics,
+        })
+    }
+
+    /// The characters that it takes.
+    pub fn size(&self) -> Size {
+        self.blocks.area.as_size()
+    }
+
+    /// About how many bytes it keeps.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Draws all of it in the terminal's graphics; says whether it could. That takes all of its
+    /// rows and columns, and nothing may be drawn over them.
+    pub fn draw_graphics(&self, area: Rect, buffer: &mut Buffer) -> bool {
+        let (size, free) = (self.size(), area.intersection(buffer.area));
+        match &self.graphics {
+            Some(graphics) if size.width <= free.width && size.height <= free.height => {
+                Image::new(graphics).render(area, buffer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Draws one of its rows in half blocks.
+    pub fn draw_row(&self, row: u16, area: Rect, buffer: &mut Buffer) {
+        let area = area.intersection(buffer.area);
+        if area.is_empty() || row >= self.blocks.area.height {
+            return;
+        }
+        for x in 0..area.width.min(self.blocks.area.width) {
+            buffer[(area.x + x, area.y)] = self.blocks[(x, row)].clone();
+        }
+    }
+}
+
+impl std::fmt::Debug for Rendition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rendition")
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Pixels of a character.
+fn font_area(setting: Setting) -> usize {
+    usize::from(setting.font.0) * usize::from(setting.font.1)
+}
+
+/// The picture in this many pixels, without transparent ones.
+fn on_paper(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
+    let picture = picture.resize_exact(columns, rows, FilterType::Triangle);
+    if !picture.color().has_alpha() {
+        return picture;
+    }
+    let mut paper = RgbaImage::from_pixel(columns, rows, PAPER);
+    imageops::overlay(&mut paper, &picture.to_rgba8(), 0, 0);
+    paper.into()
+}
+
+/// A name that no other picture in the terminal has: other programs may have sent some.
+fn id() -> u32 {
+    let [.., a, b, c, d] = *Uuid::now_v7().as_bytes();
+    u32::from_be_bytes([a, b, c, d]).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+    use ratatui::style::Color;
+
+    use super::*;
+
+    const FONT: (u16, u16) = (10, 20);
+
+    fn setting(graphics: Graphics) -> Setting {
+        Setting::new(graphics, Some(FONT))
+    }
+
+    fn four_colours() -> DynamicImage {
+        let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]];
+        RgbImage::from_fn(2, 2, |x, y| Rgb(colours[(y * 2 + x) as usize])).into()
+    }
+
+    #[test]
+    fn pictures_keep_their_shape_and_fit() {
+        for (pixels, room, expected) in [
+            ((2, 2), 78, (2, 1)),
+            ((1, 1), 78, (1, 1)),
+            ((40, 20), 78, (40, 10)),
+            ((1600, 900), 78, (71, 20)),
+            ((1600, 900), 30, (30, 8)),
+            ((1600, 400), 200, (80, 10)),
+            ((1, 100_000), 78, (1, 20)),
+            ((100_000, 1), 78, (78, 1)),
+            ((u32::MAX, u32::MAX), 0, (1, 1)),
+        ] {
+            let found = cells(pixels, FONT, room);
+            assert_eq!(
+                (found.width, found.height),
+                expected,
+                "{pixels:?} in {room}"
+            );
+        }
+    }
+
+    #[test]
+    fn half_blocks_have_the_colours_of_the_pixels() {
+        let rendition = Rendition::new(&four_colours(), setting(Graphics::HalfBlocks), 80).unwrap();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 3));
+        rendition.draw_row(0, Rect::new(1, 1, 3, 1), &mut buffer);
+        let found = |x| {
+            let cell = &buffer[(x, 1)];
+            match cell.symbol() {
+                "▀" => (cell.fg, cell.bg),
+                "▄" => (cell.bg, cell.fg),
+                _ => (cell.bg, cell.bg),
+            }
+        };
+        let (red, green) = (Color::Rgb(255, 0, 0), Color::Rgb(0, 255, 0));
+        let (blue, black) = (Color::Rgb(0, 0, 255), Color::Rgb(0, 0, 0));
+        assert_eq!([found(1), found(2)], [(red, blue), (green, black)]);
+        assert_eq!(found(3), (Color::Reset, Color::Reset));
+        assert!(!rendition.draw_graphics(buffer.area, &mut buffer));
+    }
+
+    #[test]
+    fn what_is_transparent_is_on_paper() {
+        let mut picture = RgbaImage::from_pixel(1, 2, Rgba([0, 0, 0, 0]));
+        picture.put_pixel(0, 1, Rgba([0, 0, 0, 255]));
+        let rendition = Rendition::new(&picture.into(), setting(Graphics::HalfBlocks), 80).unwrap();
+        let cell = &rendition.blocks[(0, 0)];
+        assert_eq!(cell.symbol(), "▀");
+        assert_eq!(
+            (cell.fg, cell.bg),
+            (Color::Rgb(255, 255, 255), Color::Rgb(0, 0, 0))
+        );
+    }
+
+    #[test]
+    fn graphics_are_drawn_whole_or_not_at_all() {
+        for (graphics, start) in [
+            (Graphics::Kitty, "\u{1b}_Gq=2,"),
+            (Graphics::Iterm2, "\u{1b}["),
+            (Graphics::Sixel, "\u{1b}["),
+        ] {
+            let picture = DynamicImage::new_rgb8(8, 8);
+            let rendition = Rendition::new(&picture, setting(graphics), 80).unwrap();
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 3));
+            assert!(!rendition.draw_graphics(buffer.area, &mut buffer));
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 5));
+            assert!(
+                rendition.draw_graphics(Rect::new(1, 1, 9, 4), &mut buffer),
+                "{graphics:?}"
+            );
+            assert!(buffer[(1, 1)].symbol().starts_with(start), "{graphics:?}");
+            assert!(rendition.weight() > 0);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the terminal can show, as far as its environment tells.
+//!
+//! Terminals can be asked, but the answer comes among the keys, late or never. A wrong guess must
+//! not be worse than half blocks, so graphics are taken only from terminals that say who they are.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossterm::terminal::window_size;
+
+use crate::environment::Environment;
+
+/// Pixels of a character where the terminal does not tell: only the proportion matters then.
+const USUAL_FONT: (u16, u16) = (10, 20);
+
+/// How pictures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graphics {
+    /// By their kind and size only.
+    Words,
+    /// Two pixels to a character.
+    HalfBlocks,
+    /// With the protocol of kitty.
+    Kitty,
+    /// With that of iTerm2.
+    Iterm2,
+    /// With that of DEC's terminals.
+    Sixel,
+}
+
+impl Graphics {
+    /// What a terminal with this environment can do.
+    pub fn of(environment: &Environment) -> Self {
+        let get = |name: &str| {
+            let value = environment
+                .get_filled(name)
+                .and_then(|value| value.to_str());
+            value.unwrap_or_default()
+        };
+        let is_set = |name: &str| environment.get_filled(name).is_some();
+        let term = get("TERM");
+        let begins = |names: &[&str]| names.iter().any(|name| term.starts_with(name));
+        // These draw what they understand and no more.
+        if ["TMUX", "STY", "ZELLIJ"].into_iter().any(is_set) || begins(&["tmux", "screen"]) {
+            return Self::HalfBlocks;
+        }
+        // Variables are inherited by terminals that are started from others: what each sets for
+        // itself goes before what may be left from another.
+        if term == "xterm-kitty" || term == "xterm-ghostty" {
+            return Self::Kitty;
+        }
+        if begins(&["foot", "mlterm", "yaft", "contour"]) || term == "xterm-sixel" {
+            return Self::Sixel;
+        }
+        match (get("TERM_PROGRAM"), get("LC_TERMINAL")) {
+            // WezTerm's own kitty protocol lacks the part that is needed here.
+            ("iTerm.app" | "WezTerm", _) | ("", "iTerm2") => return Self::Iterm2,
+            ("ghostty", _) => return Self::Kitty,
+            ("", _) => {}
+            _ => return Self::HalfBlocks,
+        }
+        let others = [
+            "VTE_VERSION",
+            "XTERM_VERSION",
+            "KONSOLE_VERSION",
+            "ALACRITTY_WINDOW_ID",
+        ];
+        match is_set("KITTY_WINDOW_ID") && !others.into_iter().any(is_set) {
+            true => Self::Kitty,
+            false => Self::HalfBlocks,
+        }
+    }
+}
+
+/// What pictures are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub graphics: Graphics,
+    /// Columns and rows of pixels of a character.
+    pub font: (u16, u16),
+    /// Counts how often the terminal has forgotten what it was sent.
+    pub epoch: u32,
+}
+
+impl Setting {
+    /// With `font` as the terminal tells it, if it does.
+    pub fn new(graphics: Graphics, font: Option<(u16, u16)>) -> Self {
+        let graphics = match (graphics, font) {
+            (Graphics::Words, _) => Graphics::Words,
+            // Of the wrong size they would cover text.
+            (_, None) => Graphics::HalfBlocks,
+            (graphics, Some(_)) => graphics,
+        };
+        Self {
+            graphics,
+            font: font.unwrap_or(USUAL_FONT),
+            epoch: 0,
+        }
+    }
+}
+
+/// What was chosen, and what that came to.
+struct Chosen {
+    graphics: Graphics,
+    setting: Setting,
+}
+
+static CHOSEN: Mutex<Chosen> = Mutex::new(Chosen {
+    graphics: Graphics::HalfBlocks,
+    setting: Setting {
+        graphics: Graphics::HalfBlocks,
+        font: USUAL_FONT,
+        epoch: 0,
+    },
+});
+
+fn chosen() -> MutexGuard<'static, Chosen> {
+    CHOSEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What holds now.
+pub(super) fn setting() -> Setting {
+    chosen().setting
+}
+
+/// Chooses how pictures are shown, before anything is drawn; half blocks where nobody chooses.
+pub fn choose(graphics: Graphics) {
+    chosen().graphics = graphics;
+    measure();
+}
+
+/// Whether pictures are shown at all.
+pub fn shown() -> bool {
+    setting().graphics != Graphics::Words
+}
+
+/// Learns how large a character is, which may change with the size of the terminal. This asks the
+/// system and not the terminal.
+pub fn measure() {
+    let font = window_size().ok().and_then(|size| {
+        let width = size.width.checked_div(size.columns)?;
+        let height = size.height.checked_div(size.rows)?;
+        (width > 0 && height > 0).then_some((width, height))
+    });
+    let mut chosen = chosen();
+    chosen.setting = Setting {
+        epoch: chosen.setting.epoch,
+        ..Setting::new(chosen.graphics, font)
+    };
+}
+
+/// Sends pictures anew from now on: the terminal may have forgotten what it was sent.
+pub fn forget_drawn() {
+    let mut chosen = chosen();
+    chosen.setting.epoch = chosen.setting.epoch.wrapping_add(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Graphics {
+        let empty = Environment::with_home("/");
+        let environment = variables
+            .iter()
+            .fold(empty, |all, (name, value)| all.with(name, *value));
+        Graphics::of(&environment)
+    }
+
+    #[test]
+    fn terminals_that_say_who_they_are_get_their_graphics() {
+        use Graphics::*;
+        for (variables, expected) in [
+            (&[][..], HalfBlocks),
+            (&[("TERM", "xterm-256color")], HalfBlocks),
+            (&[("TERM", "xterm-kitty")], Kitty),
+            (
+                &[("TERM", "xterm-ghostty"), ("TERM_PROGRAM", "ghostty")],
+                Kitty,
+            ),
+            (
+                &[("TERM", "xterm-256color"), ("TERM_PROGRAM", "ghostty")],
+                Kitty,
+            ),
+            (
+                &[("TERM", "xterm-256color"), ("KITTY_WINDOW_ID", "1")],
+                Kitty,
+            ),
+            (&[("KITTY_WINDOW_ID", "")], HalfBlocks),
+            (
+                &[("TERM", "xterm-256color"), ("TERM_PROGRAM", "iTerm.app")],
+                Iterm2,
+            ),
+            (
+                &[("TERM", "xterm-256color"), ("LC_TERMINAL", "iTerm2")],
+                Iterm2,
+            ),
+            (
+                &[("TERM_PROGRAM", "WezTerm"), ("KITTY_WINDOW_ID", "1")],
+                Iterm2,
+            ),
+            (&[("TERM", "foot")], Sixel),
+            (&[("TERM", "foot-extra")], Sixel),
+            (&[("TERM", "mlterm-256color")], Sixel),
+        ] {
+            assert_eq!(of(variables), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_from_another_terminal_does_not_count() {
+        for variables in [
+            [("TMUX", "/tmp/tmux-0/default,1,0"), ("TERM", "xterm-kitty")],
+            [("STY", "1.pts"), ("TERM_PROGRAM", "iTerm.app")],
+            [("ZELLIJ", "0"), ("TERM", "foot")],
+            [("TERM", "tmux-256color"), ("KITTY_WINDOW_ID", "1")],
+            [("TERM", "screen-256color"), ("LC_TERMINAL", "iTerm2")],
+            [("KITTY_WINDOW_ID", "1"), ("VTE_VERSION", "7600")],
+            [("KITTY_WINDOW_ID", "1"), ("TERM_PROGRAM", "vscode")],
+        ] {
+            assert_eq!(of(&variables), Graphics::HalfBlocks, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn graphics_need_the_size_of_a_character() {
+        let font = Some((8, 16));
+        assert_eq!(
+            Setting::new(Graphics::Kitty, font).graphics,
+            Graphics::Kitty
+        );
+        assert_eq!(
+            Setting::new(Graphics::Sixel, None).graphics,
+            Graphics::HalfBlocks
+        );
+        assert_eq!(
+            Setting::new(Graphics::Words, font).graphics,
+            Graphics::Words
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! Pictures of the transcript, row by row.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use super::style;
+use crate::tui::pictures::{Look, Picture};
+use crate::tui::scroll::Position;
+use crate::tui::transcript::GUTTER;
+
+/// Where a row of a picture goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The row of the pane.
+    pub row: Rect,
+    /// The first row of the screen that belongs to something else.
+    pub bottom: u16,
+    /// Columns for text.
+    pub width: u16,
+}
+
+impl Place {
+    /// The row from column `x` on.
+    fn row_of(&self, x: u16) -> Rect {
+        let width = self.row.right().saturating_sub(x);
+        Rect {
+            x,
+            width,
+            ..self.row
+        }
+    }
+}
+
+/// What the frame that is drawn has of pictures.
+#[derive(Debug, Default)]
+pub(super) struct Pictures {
+    /// The picture that is being drawn, by its block and line, and how it looks: the same for all
+    /// of its rows, though it may be done meanwhile.
+    current: Option<((usize, usize), Look)>,
+    /// Whether that is drawn already with all of its rows.
+    is_whole: bool,
+}
+
+impl Pictures {
+    /// Draws the row at `position` of a picture; what is to be said instead is returned.
+    ///
+    /// Graphics can be drawn whole only. What is partly off the screen is drawn in half blocks.
+    pub fn row(
+        &mut self,
+        frame: &mut Frame,
+        picture: &Picture,
+        position: Position,
+        place: Place,
+    ) -> Vec<Span<'static>> {
+        let line = (position.block, position.line);
+        let look = match &self.current {
+            Some((current, look)) if *current == line => look.clone(),
+            _ => {
+                let look = picture.look(place.width);
+                self.current = Some((line, look.clone()));
+                self.is_whole = false;
+                look
+            }
+        };
+        let words = match look {
+            Look::Ready(_) if self.is_whole => return Vec::new(),
+            Look::Ready(rendition) => {
+                let x = place.row.x + GUTTER;
+                // While there is another size to come, the one that is there may be too large.
+                let rows = u16::try_from(picture.rows(place.width)).unwrap_or(u16::MAX);
+                let rest = Rect {
+                    height: place.bottom.saturating_sub(place.row.y).min(rows),
+                    ..place.row_of(x)
+                };
+                let buffer = frame.buffer_mut();
+                if position.row == 0 && rendition.draw_graphics(rest, buffer) {
+                    self.is_whole = true;
+                } else {
+                    let row = u16::try_from(position.row).unwrap_or(u16::MAX);
+                    rendition.draw_row(row, place.row_of(x), buffer);
+                }
+                return Vec::new();
+            }
+            Look::Loading => "loading".to_owned(),
+            Look::Failed(fault) => fault.to_string(),
+        };
+        match position.row {
+            0 => vec![Span::styled(words, style::dim())],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Reading: search, prompts, copying, what changed, statistics, the mouse, themes.
+
+mod support;
+
+use std::process::Command;
+
+use crossterm::event::{MouseButton, MouseEventKind};
+use humanllm::tui::theme::Theme;
+use humanllm::tui::view::style;
+use ratatui::style::{Color, Modifier};
+use serde_json::json;
+use support::screen::*;
+
+/// A conversation of three prompts with long answers between them.
+fn long_talk() -> serde_json::Value {
+    let answer = |word: &str| message("assistant", &format!("{word}\n").repeat(40));
+    let more = [
+        answer("apple"),
+        message("user", "And the second?"),
+        answer("pear"),
+        message("user", "And the third?"),
+    ];
+    codex("a", "What is the first fruit?", &more)
+}
+
+#[test]
+fn text_is_found_and_what_is_not_there_is_said() {
+    scene("search", &[NORMAL, SMALL, WIDE], |desk| {
+        let client = desk.ask(&long_talk());
+        desk.press("Ctrl+F");
+        desk.write("apple");
+        desk.sees("apple");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&long_talk());
+    desk.press("Ctrl+F");
+    desk.write("first fruit");
+    desk.sees("What is the first fruit?");
+    let style = desk.style_of("first fruit");
+    assert!(style.add_modifier.contains(Modifier::REVERSED), "{style:?}");
+    desk.press("Ctrl+U");
+    desk.write("quince");
+    desk.sees("not found");
+    desk.press("Backspace");
+    desk.misses("not found!");
+    desk.press("Esc");
+    desk.misses("find:");
+    desk.write("typing types again");
+    assert_eq!(desk.text(), "typing types again");
+}
+
+#[test]
+fn the_search_goes_on_in_both_directions() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex(
+        "a",
+        "one cat",
+        &[
+            message("assistant", &"dog\n".repeat(60)),
+            message("user", "two cats"),
+        ],
+    ));
+    desk.press("Ctrl+F");
+    desk.write("cat");
+    desk.press("Enter");
+    let first = desk.screen();
+    desk.press("Enter");
+    assert_ne!(desk.screen(), first);
+    desk.press("Up");
+    assert_eq!(desk.screen().contains("one cat"), first.contains("one cat"));
+}
+
+#[test]
+fn prompts_are_jumped_to() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&long_talk());
+    desk.sees("And the third?");
+    desk.press("Alt+PageUp");
+    desk.sees("And the second?");
+    desk.press("Alt+PageUp");
+    desk.sees("What is the first fruit?");
+    desk.press("Alt+PageDown Alt+PageDown");
+    desk.sees("And the third?");
+}
+
+#[test]
+fn blocks_code_and_selections_are_copied() {
+    let text = "Do this:\n\n```python\nprint(1)\nprint(2)\n```\n\nand be happy.";
+    let mut desk = Desk::new(NORMAL);
+    desk.press("Alt+C");
+    desk.sees("nothing to copy");
+    let _client = desk.ask(&codex("a", text, &[]));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied(), [text]);
+    desk.press("Alt+X");
+    assert_eq!(desk.copied()[1], "print(1)\nprint(2)");
+    // A block that is selected, and text that is selected in the composer.
+    desk.press("Alt+K Alt+K Alt+C");
+    assert!(desk.copied()[2].contains("<cwd>/tmp</cwd>"));
+    desk.press("Alt+X");
+    desk.sees("there is no code block here");
+    desk.press("Esc");
+    desk.write("some words");
+    desk.app.on_key(crossterm::event::KeyEvent::new(
+        crossterm::event::KeyCode::Home,
+        crossterm::event::KeyModifiers::SHIFT,
+    ));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied()[3], "some words");
+}
+
+#[test]
+fn what_changed_between_requests_is_pointed_out() {
+    scene("changed", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "List the files.", &[]));
+        desk.write("!ls");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        let mut body = codex("a", "List the files.", &[call("ls"), output("a.txt\n", 0)]);
+        body["tools"] = json!([exec_command(), weather()]);
+        body["reasoning"] = json!({"effort": "high"});
+        let client = desk.ask(&body);
+        desk.sees("changed");
+        desk.sees("get_weather");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn statistics_tell_how_the_person_does() {
+    scene("statistics", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.wait(4);
+        desk.press("Tab");
+        desk.write("One moment");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        desk.wait(6);
+        desk.press("Tab Tab Tab Tab Tab");
+        desk.write("Hello!");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        desk.press("F5");
+    });
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+    desk.write("Hello!");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.sees("delivered · 1 token");
+}
+
+#[test]
+fn the_mouse_scrolls_opens_and_selects() {
+    let click = MouseEventKind::Down(MouseButton::Left);
+    let mut desk = Desk::new((120, 24));
+    let _a = desk.ask(&long_talk());
+    desk.wait(1);
+    let _b = desk.ask(&codex("b", "Something else", &[]));
+    assert_eq!(desk.title(), "What is the first fruit?");
+    desk.press("Ctrl+Home");
+    let top = desk.screen();
+    desk.mouse(MouseEventKind::ScrollDown, "developer");
+    assert_ne!(desk.screen(), top);
+    desk.mouse(MouseEventKind::ScrollUp, "user");
+    assert_eq!(desk.screen(), top);
+    // A block is selected by a click, and its header folds it.
+    desk.mouse(click, "▸ developer");
+    desk.sees("┃▸developer");
+    desk.mouse(click, "▸ developer");
+    desk.sees("You are a coding agent.");
+    desk.mouse(click, "Something else");
+    assert_eq!(desk.title(), "Something else");
+    // Where nothing is, nothing happens.
+    desk.mouse(click, "[Send]");
+    assert_eq!(desk.title(), "Something else");
+}
+
+#[test]
+fn the_inbox_column_can_be_put_away() {
+    for width in [120, 200] {
+        let mut desk = Desk::new((width, 24));
+        let _client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.sees(" inbox");
+        desk.press("F2");
+        desk.misses(" inbox");
+        desk.press("F2");
+        desk.sees(" inbox");
+    }
+}
+
+/// Says which theme the next test is to be played in.
+const THEME: &str = "HUMANLLM_TEST_THEME";
+
+#[test]
+fn every_theme_can_be_read() {
+    // The program chooses once, so every theme has a process of its own.
+    for theme in ["dark", "light", "none"] {
+        let myself = std::env::current_exe().unwrap();
+        let played = Command::new(myself)
+            .args(["--exact", "a_screen_in_a_theme", "--nocapture"])
+            .env(THEME, theme)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&played.stdout);
+        assert!(played.status.success(), "{theme}: {said}");
+        assert!(said.contains("1 passed"), "{said}");
+    }
+}
+
+#[test]
+fn a_screen_in_a_theme() {
+    let Ok(theme) = std::env::var(THEME) else {
+        return;
+    };
+    style::choose(match theme.as_str() {
+        "light" => Theme::light(),
+        "none" => Theme::plain(),
+        _ => Theme::dark(),
+    });
+    let mut desk = Desk::new((120, 30));
+    let diff = "Look:\n\n```diff\n-old line\n+new line\n```\n\n\x1b[31mred?\x1b[0m";
+    let mut client = desk.ask(&codex("a", diff, &[]));
+    desk.write("!ls");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    let failed = [
+        call("ls"),
+        output("\x1b[32mgreen\x1b[0m\nno such file\n", 2),
+    ];
+    let _client = desk.ask(&codex("a", diff, &failed));
+    desk.press("Ctrl+Home Enter");
+    let colours: Vec<Color> = {
+        let buffer = desk.terminal.backend().buffer();
+        let cells = buffer.content.iter();
+        cells.flat_map(|cell| [cell.fg, cell.bg]).collect()
+    };
+    let is_coloured = colours.iter().any(|colour| *colour != Color::Reset);
+    assert_eq!(is_coloured, theme != "none");
+    let hard_to_read = match theme.as_str() {
+        "light" => [Color::Yellow, Color::White, Color::Gray, Color::LightYellow],
+        _ => [
+            Color::Blue,
+            Color::Black,
+            Color::DarkGray,
+            Color::Indexed(0),
+        ],
+    };
+    for colour in hard_to_read {
+        assert!(!colours.contains(&colour), "{colour:?} in {theme}");
+    }
+    // Words say what colours say.
+    desk.sees("nothing to send");
+    desk.sees("[Send]");
+    desk.sees("●");
+    desk.press("Ctrl+End");
+    desk.sees("exit 2");
+    let chosen = desk.style_of("[Send]").add_modifier;
+    assert!(chosen.contains(Modifier::REVERSED));
+    let green = desk.style_of("green").fg;
+    assert_eq!(green == Some(Color::Green), theme != "none", "{green:?}");
+}
