@@ -19,8 +19,7 @@ use super::meter::Meter;
 use super::{State, body};
 use crate::api::{
     ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter, chat,
-    messages,
-    responses,
+    messages, responses,
 };
 use crate::inbox::{Pending, Refusal};
 
@@ -56,7 +55,8 @@ pub(super) async fn count_tokens(Shared(state): Shared<State>, body: Body) -> An
     let counter = state.counter.clone();
     let count = move || counter.request(&request.items, &request.tools);
     let tokens = tokio::task::spawn_blocking(count).await;
-    let tokens = tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))?;
+    let tokens =
+        tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))?;
     Ok(Json(serde_json::json!({"input_tokens": tokens})).into_response())
 }
 

@@ -14,8 +14,10 @@ pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Js
     if is_anthropic("", &headers) {
         let models = &state.settings.models;
         let data: Vec<Value> = models.iter().map(|id| anthropic_model(id)).collect();
-        return Json(json!({"data": data, "has_more": false, "first_id": models.first(),
-            "last_id": models.last()}));
+        return Json(
+            json!({"data": data, "has_more": false, "first_id": models.first(),
+            "last_id": models.last()}),
+        );
     }
     let models: Vec<Value> = state.settings.models.iter().map(|id| model(id)).collect();
     Json(json!({"object": "list", "data": models}))

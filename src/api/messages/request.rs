@@ -55,16 +55,19 @@ fn read_system(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> 
     let system = match params.get("system") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(system @ (Value::String(_) | Value::Array(_))) => system,
-        Some(other) => return Err(ApiError::wrong_type("system", "a string or an array", other)),
+        Some(other) => {
+            return Err(ApiError::wrong_type(
+                "system",
+                "a string or an array",
+                other,
+            ));
+        }
     };
     let form = json!({"type": "message", "role": "system", "content": parts(system, "input_text")});
     Ok(vec![Arc::new(Item::translated(&form, system))])
 }
 
-fn read_messages(
-    params: &Map<String, Value>,
-    items: &mut Vec<Arc<Item>>,
-) -> Result<(), ApiError> {
+fn read_messages(params: &Map<String, Value>, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
     let messages = match params.get("messages") {
         None | Some(Value::Null) => return Err(ApiError::missing("messages")),
         Some(Value::Array(messages)) => messages,
@@ -87,7 +90,11 @@ fn read_messages(
 /// The items that a message stands for, in the form of the Responses API. Calls, their results and
 /// thoughts are blocks of a message here and items there; what stands between them is a message.
 fn item_forms(role: &str, content: &Value) -> Vec<Value> {
-    let said = if role == "assistant" { "output_text" } else { "input_text" };
+    let said = if role == "assistant" {
+        "output_text"
+    } else {
+        "input_text"
+    };
     let Value::Array(blocks) = content else {
         return vec![json!({"type": "message", "role": role, "content": parts(content, said)})];
     };
@@ -105,7 +112,8 @@ fn item_forms(role: &str, content: &Value) -> Vec<Value> {
                 "name": block["name"], "arguments": block["input"].to_string()}),
             Some("tool_result") => {
                 let mut output = parts(&block["content"], "input_text");
-                if let (Some(parts), Some(true)) = (output.as_array_mut(), block["is_error"].as_bool())
+                if let (Some(parts), Some(true)) =
+                    (output.as_array_mut(), block["is_error"].as_bool())
                 {
                     parts.insert(0, json!({"type": "input_text", "text": "(error)"}));
                 }
@@ -157,7 +165,9 @@ fn part(block: &Value, text_type: &str) -> Value {
         Some("document") => {
             let name = block["title"].as_str().or_else(|| source["url"].as_str());
             let name = name.or_else(|| source["file_id"].as_str());
-            let name = name.or_else(|| source["media_type"].as_str()).unwrap_or("document");
+            let name = name
+                .or_else(|| source["media_type"].as_str())
+                .unwrap_or("document");
             json!({"type": "input_file", "filename": name, "file_data": data()})
         }
         _ => block.clone(),
@@ -173,7 +183,11 @@ fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
     let mut tools = Vec::new();
     for (index, raw) in list.iter().enumerate() {
         if !raw.is_object() {
-            return Err(ApiError::wrong_type(format!("tools[{index}]"), "an object", raw));
+            return Err(ApiError::wrong_type(
+                format!("tools[{index}]"),
+                "an object",
+                raw,
+            ));
         }
         tools.push(tool(raw));
     }
@@ -186,9 +200,10 @@ fn tool(raw: &Value) -> Tool {
     let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
     let kind = match raw["type"].as_str() {
         None | Some("custom") => "function".to_owned(),
-        Some(kind) if ["bash_", "text_editor_", "computer_", "memory_"]
-            .iter()
-            .any(|own| kind.starts_with(own)) =>
+        Some(kind)
+            if ["bash_", "text_editor_", "computer_", "memory_"]
+                .iter()
+                .any(|own| kind.starts_with(own)) =>
         {
             "function".to_owned()
         }

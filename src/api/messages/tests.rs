@@ -9,7 +9,9 @@ use crate::api::{
 fn request(extra: Value) -> Request {
     let mut body = json!({"model": "m", "max_tokens": 100,
         "messages": [{"role": "user", "content": "hi"}]});
-    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    body.as_object_mut()
+        .unwrap()
+        .extend(extra.as_object().unwrap().clone());
     parse(body.to_string().as_bytes()).unwrap()
 }
 
@@ -24,7 +26,11 @@ fn writer() -> Writer {
 
 /// All events of a stream, each with a name that is its type.
 fn stream(writer: &mut Writer, replies: &[Reply]) -> Vec<Value> {
-    let usage = Some(Usage { input: 5, output: 3, reasoning: 0 });
+    let usage = Some(Usage {
+        input: 5,
+        output: 3,
+        reasoning: 0,
+    });
     let mut frames: Vec<Frame> = writer.start();
     frames.push(writer.heartbeat());
     for reply in replies {
@@ -39,15 +45,24 @@ fn stream(writer: &mut Writer, replies: &[Reply]) -> Vec<Value> {
 }
 
 fn types(events: &[Value]) -> Vec<&str> {
-    events.iter().map(|event| event["type"].as_str().unwrap()).collect()
+    events
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect()
 }
 
 fn message(text: &str, phase: Phase) -> OutputItem {
-    OutputItem::Message { text: text.into(), phase }
+    OutputItem::Message {
+        text: text.into(),
+        phase,
+    }
 }
 
 fn end(items: Vec<OutputItem>) -> Reply {
-    Reply::End { items, ending: Ending::Completed }
+    Reply::End {
+        items,
+        ending: Ending::Completed,
+    }
 }
 
 #[test]
@@ -76,7 +91,11 @@ fn blocks_of_every_kind_become_items() {
         .iter()
         .map(|item| match &item.body {
             ItemBody::Message { role, content, .. } => format!("{role} {}", content.len()),
-            ItemBody::FunctionCall { name, arguments, call_id } => {
+            ItemBody::FunctionCall {
+                name,
+                arguments,
+                call_id,
+            } => {
                 format!("call {name} {arguments} {call_id}")
             }
             ItemBody::ToolOutput { call_id, .. } => format!("output {call_id} {}", item.text()),
@@ -108,12 +127,19 @@ fn tools_and_choices_are_understood() {
             {"type": "bash_20250124", "name": "bash"},
             {"type": "web_search_20250305", "name": "web_search"}],
         "tool_choice": {"type": "any", "disable_parallel_tool_use": true}}));
-    let kinds: Vec<_> = read.tools.iter().map(|t| (t.kind.as_str(), t.name.as_str())).collect();
+    let kinds: Vec<_> = read
+        .tools
+        .iter()
+        .map(|t| (t.kind.as_str(), t.name.as_str()))
+        .collect();
     let search = ("web_search_20250305", "web_search");
     assert_eq!(kinds, [("function", "get"), ("function", "bash"), search]);
     assert!(read.tools[0].parameter("a").is_some());
     assert!(read.tools[1].parameter("command").is_some(), "a shell");
-    assert_eq!((read.tool_choice, read.parallel_tool_calls), (ToolChoice::Required, false));
+    assert_eq!(
+        (read.tool_choice, read.parallel_tool_calls),
+        (ToolChoice::Required, false)
+    );
 }
 
 #[test]
@@ -121,14 +147,30 @@ fn the_parameter_at_fault_is_named() {
     for (body, param) in [
         (json!({"max_tokens": 1, "messages": []}), "model"),
         (json!({"model": "m", "messages": []}), "max_tokens"),
-        (json!({"model": "m", "max_tokens": "1", "messages": []}), "max_tokens"),
+        (
+            json!({"model": "m", "max_tokens": "1", "messages": []}),
+            "max_tokens",
+        ),
         (json!({"model": "m", "max_tokens": 1}), "messages"),
-        (json!({"model": "m", "max_tokens": 1, "messages": [{"content": 1}]}), "messages[0].role"),
-        (json!({"model": "m", "max_tokens": 1, "messages": [], "system": 1}), "system"),
-        (json!({"model": "m", "max_tokens": 1, "messages": [], "tools": [1]}), "tools[0]"),
+        (
+            json!({"model": "m", "max_tokens": 1, "messages": [{"content": 1}]}),
+            "messages[0].role",
+        ),
+        (
+            json!({"model": "m", "max_tokens": 1, "messages": [], "system": 1}),
+            "system",
+        ),
+        (
+            json!({"model": "m", "max_tokens": 1, "messages": [], "tools": [1]}),
+            "tools[0]",
+        ),
     ] {
         let error = parse(body.to_string().as_bytes()).unwrap_err();
-        assert_eq!((error.status, error.param.as_deref()), (400, Some(param)), "{body}");
+        assert_eq!(
+            (error.status, error.param.as_deref()),
+            (400, Some(param)),
+            "{body}"
+        );
     }
     assert!(parse_for_count(br#"{"model": "m", "messages": []}"#).is_ok());
 }
@@ -141,7 +183,9 @@ fn events_come_in_order_and_add_up() {
         name: "get".into(),
         arguments: "{\"a\":1}".into(),
     };
-    let thought = OutputItem::Reasoning { summary: "hmm".into() };
+    let thought = OutputItem::Reasoning {
+        summary: "hmm".into(),
+    };
     let events = stream(
         &mut writer,
         &[
@@ -152,33 +196,53 @@ fn events_come_in_order_and_add_up() {
     assert_eq!(
         types(&events),
         [
-            "message_start", "ping",
-            "content_block_start", "content_block_delta", "content_block_delta",
+            "message_start",
+            "ping",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_delta",
             "content_block_stop",
-            "content_block_start", "content_block_delta", "content_block_stop",
-            "content_block_start", "content_block_delta", "content_block_stop",
-            "message_delta", "message_stop"
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "message_delta",
+            "message_stop"
         ]
     );
-    let indexes: Vec<_> = events.iter().filter_map(|event| event["index"].as_u64()).collect();
+    let indexes: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["index"].as_u64())
+        .collect();
     assert_eq!(indexes, [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]);
     assert_eq!(events[10]["delta"]["partial_json"], "{\"a\":1}");
     assert_eq!(events[12]["delta"]["stop_reason"], "tool_use");
     assert_eq!(events[12]["usage"]["output_tokens"], 3);
     let document = writer.document().unwrap();
-    assert_eq!(document["content"][1], json!({"type": "text", "text": "one moment\n"}));
+    assert_eq!(
+        document["content"][1],
+        json!({"type": "text", "text": "one moment\n"})
+    );
     assert_eq!(document["content"][2]["input"], json!({"a": 1}));
     assert_eq!(document["usage"]["input_tokens"], 5);
 }
 
 #[test]
 fn live_text_is_one_block() {
-    let live = |text: &str| Reply::Live { delta: text.into(), phase: Phase::FinalAnswer };
+    let live = |text: &str| Reply::Live {
+        delta: text.into(),
+        phase: Phase::FinalAnswer,
+    };
     let mut writer = writer();
     let events = stream(&mut writer, &[live("a\n"), live("b"), end(vec![])]);
     assert_eq!(events[2]["index"], 0);
     let document = writer.document().unwrap();
-    assert_eq!(document["content"], json!([{"type": "text", "text": "a\nb"}]));
+    assert_eq!(
+        document["content"],
+        json!([{"type": "text", "text": "a\nb"}])
+    );
     assert_eq!(document["stop_reason"], "end_turn");
 }
 

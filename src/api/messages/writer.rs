@@ -56,15 +56,24 @@ impl Writer {
     }
 
     fn start_block(&self, block: &Value) -> Frame {
-        event("content_block_start", json!({"index": self.content.len(), "content_block": block}))
+        event(
+            "content_block_start",
+            json!({"index": self.content.len(), "content_block": block}),
+        )
     }
 
     fn delta(&self, delta: Value) -> Frame {
-        event("content_block_delta", json!({"index": self.content.len(), "delta": delta}))
+        event(
+            "content_block_delta",
+            json!({"index": self.content.len(), "delta": delta}),
+        )
     }
 
     fn stop_block(&mut self, block: Value, frames: &mut Vec<Frame>) {
-        frames.push(event("content_block_stop", json!({"index": self.content.len()})));
+        frames.push(event(
+            "content_block_stop",
+            json!({"index": self.content.len()}),
+        ));
         self.content.push(block);
     }
 
@@ -106,7 +115,9 @@ impl Writer {
                 self.text(text, *phase == Phase::Commentary, frames);
             }
             OutputItem::Reasoning { summary } => self.thinking(summary, frames),
-            OutputItem::FunctionCall { name, arguments, .. } => {
+            OutputItem::FunctionCall {
+                name, arguments, ..
+            } => {
                 let input = serde_json::from_str(arguments).unwrap_or_else(|_| json!({}));
                 self.tool_use(name, input, arguments, frames);
             }
@@ -122,7 +133,8 @@ impl Writer {
     }
 
     fn thinking(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
-        let block = |thinking: &str| json!({"type": "thinking", "thinking": thinking, "signature": ""});
+        let block =
+            |thinking: &str| json!({"type": "thinking", "thinking": thinking, "signature": ""});
         frames.push(self.start_block(&block("")));
         frames.push(self.delta(json!({"type": "thinking_delta", "thinking": thoughts})));
         // Clients send the signature back, and some want to have seen one.
@@ -158,7 +170,10 @@ impl ResponseWriter for Writer {
     }
 
     fn start(&mut self) -> Vec<Frame> {
-        vec![event("message_start", json!({"message": self.message(None)}))]
+        vec![event(
+            "message_start",
+            json!({"message": self.message(None)}),
+        )]
     }
 
     fn heartbeat(&mut self) -> Frame {
