@@ -222,6 +222,10 @@ impl Block {
     fn markup(&self, body: &str) -> Markup {
         match self.kind {
             Kind::Prompt | Kind::Assistant | Kind::Boilerplate => Markup::Markdown,
+            // What git prints when it is not asked for colours.
+            Kind::Output if body.starts_with("diff --git ") && !body.contains('\x1b') => {
+                Markup::Patch
+            }
             Kind::Output => Markup::Output,
             Kind::Call if body.contains(PATCH) => Markup::Patch,
             Kind::Call if body.starts_with("$ ") => Markup::Shell,
