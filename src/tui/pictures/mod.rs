@@ -1,9 +1,9 @@
 //! Pictures in the transcript.
 //!
 //! A [`Picture`] belongs to a block and is a line of it. How many rows that line takes comes from
-//! the first bytes of the data ([`header`]), so that nothing jumps when the picture is there.
-//! Everything else happens on one thread ([`queue`]): [`decode`] makes pixels of the data within
-//! limits, [`rendition`] makes of them what the terminal can show ([`terminal`]). Asking for a
+//! the first bytes of the data (`header`), so that nothing jumps when the picture is there.
+//! Everything else happens on one thread (`queue`): `decode` makes pixels of the data within
+//! limits, `rendition` makes of them what the terminal can show (`terminal`). Asking for a
 //! picture starts that, and [`changes`] tells when there is more to see.
 //!
 //! What reaches the terminal is made from pixels, never from the data: what cannot be shown is
