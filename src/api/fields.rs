@@ -38,3 +38,30 @@ pub(super) fn flag(params: &Map<String, Value>, key: &str) -> Result<Option<bool
         Some(other) => Err(ApiError::wrong_type(key, "a boolean", other)),
     }
 }
+
+/// A field that is an array, where it is given.
+pub(super) fn array<'a>(
+    params: &'a Map<String, Value>,
+    key: &str,
+) -> Result<Option<&'a [Value]>, ApiError> {
+    match params.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(values)) => Ok(Some(values)),
+        Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
+    }
+}
+
+/// The messages of a conversation, each an object with its role.
+pub(super) fn messages(params: &Map<String, Value>) -> Result<Vec<(&str, &Value)>, ApiError> {
+    let messages = array(params, "messages")?.ok_or_else(|| ApiError::missing("messages"))?;
+    let with_role = messages.iter().enumerate().map(|(index, message)| {
+        let param = format!("messages[{index}]");
+        if !message.is_object() {
+            return Err(ApiError::wrong_type(param, "an object", message));
+        }
+        let role = message.get("role").and_then(Value::as_str);
+        let role = role.ok_or_else(|| ApiError::missing(&format!("{param}.role")))?;
+        Ok((role, message))
+    });
+    with_role.collect()
+}

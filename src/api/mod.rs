@@ -293,6 +293,20 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// The failure as an error, for formats that have no response to tell it in.
+    pub fn error(&self) -> Option<ApiError> {
+        let Self::Failed { code, message } = self else {
+            return None;
+        };
+        let error = ApiError::invalid(message.clone()).code(code.as_str());
+        Some(match code {
+            FailureCode::InvalidPrompt => error,
+            FailureCode::ServerError => error.status(503).kind("server_error"),
+        })
+    }
+}
+
 /// Why a response failed, in the codes that OpenAI's clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCode {

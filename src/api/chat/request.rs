@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::fields::{flag, json_object, string};
+use crate::api::fields::{array, flag, json_object, messages, string};
 use crate::api::responses::{read_tools, tool_choice};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool};
 
@@ -51,23 +51,13 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
 }
 
 fn read_messages(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> {
-    let messages = match params.get("messages") {
-        None | Some(Value::Null) => return Err(ApiError::missing("messages")),
-        Some(Value::Array(messages)) => messages,
-        Some(other) => return Err(ApiError::wrong_type("messages", "an array", other)),
-    };
     let mut items = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        let param = format!("messages[{index}]");
-        if !message.is_object() {
-            return Err(ApiError::wrong_type(param, "an object", message));
-        }
-        let role = message.get("role").and_then(Value::as_str);
-        let role = role.ok_or_else(|| ApiError::missing(&format!("{param}.role")))?;
-        let read = item_forms(role, message);
+    for (role, message) in messages(params)? {
+        let forms = item_forms(role, message);
         items.extend(
-            read.into_iter()
-                .map(|form| Arc::new(Item::translated(&form, message))),
+            forms
+                .iter()
+                .map(|form| Arc::new(Item::translated(form, message))),
         );
     }
     Ok(items)
@@ -153,16 +143,10 @@ fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
         let text = |key: &str| custom[key].as_str().unwrap_or_default().to_owned();
         (tool.name, tool.description) = (text("name"), text("description"));
     }
-    match params.get("functions") {
-        None | Some(Value::Null) => {}
-        Some(Value::Array(functions)) => {
-            let functions: Vec<Value> = functions
-                .iter()
-                .map(|function| json!({"type": "function", "function": function}))
-                .collect();
-            tools.extend(read_tools(Some(&functions.into()))?);
-        }
-        Some(other) => return Err(ApiError::wrong_type("functions", "an array", other)),
+    if let Some(functions) = array(params, "functions")? {
+        let functions = functions.iter();
+        let functions = functions.map(|function| json!({"type": "function", "function": function}));
+        tools.extend(read_tools(Some(&functions.collect()))?);
     }
     Ok(tools)
 }

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    ApiError, Ending, FailureCode, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter,
-    Usage,
+    ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
 /// Turns what the person says into chunks, and keeps the message that they add up to.
@@ -145,14 +144,7 @@ impl Writer {
     }
 
     fn failure(&self) -> Option<ApiError> {
-        let Some(Ending::Failed { code, message }) = &self.ending else {
-            return None;
-        };
-        let error = ApiError::invalid(message.clone()).code(code.as_str());
-        Some(match code {
-            FailureCode::InvalidPrompt => error,
-            FailureCode::ServerError => error.status(503).kind("server_error"),
-        })
+        self.ending.as_ref()?.error()
     }
 }
 

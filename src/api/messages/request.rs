@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::fields::{flag, json_object, string};
+use crate::api::fields::{array, flag, json_object, messages, string};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
 /// Reads a request.
@@ -68,21 +68,13 @@ fn read_system(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> 
 }
 
 fn read_messages(params: &Map<String, Value>, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
-    let messages = match params.get("messages") {
-        None | Some(Value::Null) => return Err(ApiError::missing("messages")),
-        Some(Value::Array(messages)) => messages,
-        Some(other) => return Err(ApiError::wrong_type("messages", "an array", other)),
-    };
-    for (index, message) in messages.iter().enumerate() {
-        let param = format!("messages[{index}]");
-        if !message.is_object() {
-            return Err(ApiError::wrong_type(param, "an object", message));
-        }
-        let role = message.get("role").and_then(Value::as_str);
-        let role = role.ok_or_else(|| ApiError::missing(&format!("{param}.role")))?;
-        for form in item_forms(role, message.get("content").unwrap_or(&Value::Null)) {
-            items.push(Arc::new(Item::translated(&form, message)));
-        }
+    for (role, message) in messages(params)? {
+        let forms = item_forms(role, message.get("content").unwrap_or(&Value::Null));
+        items.extend(
+            forms
+                .iter()
+                .map(|form| Arc::new(Item::translated(form, message))),
+        );
     }
     Ok(())
 }
@@ -175,11 +167,7 @@ fn part(block: &Value, text_type: &str) -> Value {
 }
 
 fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
-    let list = match params.get("tools") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(list)) => list,
-        Some(other) => return Err(ApiError::wrong_type("tools", "an array", other)),
-    };
+    let list = array(params, "tools")?.unwrap_or_default();
     let mut tools = Vec::new();
     for (index, raw) in list.iter().enumerate() {
         if !raw.is_object() {
