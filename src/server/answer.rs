@@ -49,7 +49,15 @@ pub(super) async fn messages(state: Shared<State>, headers: HeaderMap, body: Bod
 }
 
 /// `POST /v1/messages/count_tokens`, which needs nobody to answer it.
-pub(super) async fn count_tokens(Shared(state): Shared<State>, body: Body) -> Answer {
+pub(super) async fn count_tokens(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    if let Err(error) = uncompressed(&headers) {
+        body::discard(body).await;
+        return Err(error);
+    }
     let body = body::read(body, state.settings.max_body).await?;
     let request = read(body, messages::parse_for_count).await?;
     let counter = state.counter.clone();
@@ -104,6 +112,10 @@ async fn answer(
 /// What can be said of a request before its body is read.
 fn acceptable(state: &State, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     state.intake.check()?;
+    uncompressed(headers)
+}
+
+fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(ApiError::invalid(format!(
             "The content encoding {encoding:?} is not supported: send the body uncompressed."
