@@ -269,11 +269,12 @@ fn going_away() -> Reply {
 }
 
 fn sse(frame: &Frame) -> SseEvent {
-    let event = SseEvent::default().data(&frame.data);
-    match frame.event {
-        Some(name) => event.event(name),
-        None => event,
-    }
+    // In this order on the wire, because there are clients that want the name first.
+    let event = match frame.event {
+        Some(name) => SseEvent::default().event(name),
+        None => SseEvent::default(),
+    };
+    event.data(&frame.data)
 }
 
 fn new_id(prefix: &str) -> String {
