@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -618,5 +618,31 @@ fn each_family_finds_its_models() {
             (&json!("model"), &json!(id))
         );
         assert!(theirs["display_name"].is_string() && theirs["created_at"].is_string());
+    }
+}
+
+#[test]
+fn the_name_of_an_event_comes_before_its_data() {
+    let mut desk = Desk::start();
+    for path in BOTH {
+        let body = hello(path, true).to_string();
+        let response = desk.client.post(path, &[], body.as_bytes());
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let id = desk.arrival();
+        desk.say(id, answer("a\nb")).unwrap();
+        let mut wire = String::new();
+        let mut reader = response.into_body().into_reader();
+        reader.read_to_string(&mut wire).unwrap();
+        desk.delivery();
+        for event in wire.split_terminator("\n\n") {
+            let fields: Vec<_> = event
+                .lines()
+                .filter_map(|line| Some(line.split_once(": ")?.0))
+                .collect();
+            match path {
+                CHAT => assert_eq!(fields, ["data"], "{event}"),
+                _ => assert_eq!(fields, ["event", "data"], "{event}"),
+            }
+        }
     }
 }
