@@ -422,7 +422,8 @@ fn what_is_not_there_is_said_in_json() {
     for (method, path, expected, allow) in [
         ("GET", "/", 404, None),
         ("GET", "/v1", 404, None),
-        ("GET", "/v1/chat/completions", 404, None),
+        ("GET", "/v1/completions", 404, None),
+        ("GET", "/v1/chat/completions", 405, Some("post")),
         ("POST", "/v1/responses/", 404, None),
         ("GET", "/v1/models/", 404, None),
         ("GET", PATH, 405, Some("post")),

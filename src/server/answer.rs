@@ -49,7 +49,15 @@ pub(super) async fn messages(state: Shared<State>, headers: HeaderMap, body: Bod
 }
 
 /// `POST /v1/messages/count_tokens`, which needs nobody to answer it.
-pub(super) async fn count_tokens(Shared(state): Shared<State>, body: Body) -> Answer {
+pub(super) async fn count_tokens(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    if let Err(error) = uncompressed(&headers) {
+        body::discard(body).await;
+        return Err(error);
+    }
     let body = body::read(body, state.settings.max_body).await?;
     let request = read(body, messages::parse_for_count).await?;
     let counter = state.counter.clone();
@@ -104,6 +112,10 @@ async fn answer(
 /// What can be said of a request before its body is read.
 fn acceptable(state: &State, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     state.intake.check()?;
+    uncompressed(headers)
+}
+
+fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(ApiError::invalid(format!(
             "The content encoding {encoding:?} is not supported: send the body uncompressed."
@@ -257,11 +269,12 @@ fn going_away() -> Reply {
 }
 
 fn sse(frame: &Frame) -> SseEvent {
-    let event = SseEvent::default().data(&frame.data);
-    match frame.event {
-        Some(name) => event.event(name),
-        None => event,
-    }
+    // In this order on the wire, because there are clients that want the name first.
+    let event = match frame.event {
+        Some(name) => SseEvent::default().event(name),
+        None => SseEvent::default(),
+    };
+    event.data(&frame.data)
 }
 
 fn new_id(prefix: &str) -> String {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -37,18 +37,16 @@ impl IntoResponse for ErrorResponse {
 /// Says errors in the form of the caller: Anthropic's for its routes and its clients.
 pub(super) async fn in_callers_form(request: Request, next: Next) -> Response {
     let is_anthropic = is_anthropic(request.uri().path(), request.headers());
-    let response = next.run(request).await;
-    match response.extensions().get::<ApiError>() {
-        Some(error) if is_anthropic => {
-            let body = Json(error_object(error));
-            let mut translated = (response.status(), body).into_response();
-            let challenge = response.headers().get(WWW_AUTHENTICATE).cloned();
-            if let Some(challenge) = challenge {
-                translated.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-            }
-            translated
+    let mut response = next.run(request).await;
+    let error = response.extensions_mut().remove::<ApiError>();
+    match error.filter(|_| is_anthropic) {
+        Some(error) => {
+            let body = error_object(&error).to_string();
+            // The other headers hold for either form.
+            response.headers_mut().remove(CONTENT_LENGTH);
+            response.map(|_| body.into())
         }
-        _ => response,
+        None => response,
     }
 }
 

@@ -13,6 +13,9 @@ use super::error::ErrorResponse;
 use super::{Settings, body};
 use crate::api::ApiError;
 
+/// The header in which Anthropic's clients send the key.
+const API_KEY: &str = "x-api-key";
+
 /// What is asked of every request before it reaches a route.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -62,16 +65,14 @@ impl Guard {
         let Some(key) = &self.api_key else {
             return true;
         };
-        let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
-        let given = given.and_then(|value| {
-            let (scheme, token) = value.split_at_checked(7)?;
-            scheme
-                .eq_ignore_ascii_case(b"Bearer ")
-                .then(|| token.trim_ascii())
+        let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+            let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+            scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
         });
-        // What Anthropic's clients send instead.
-        let given = given.or_else(|| Some(headers.get("x-api-key")?.as_bytes().trim_ascii()));
-        given.is_some_and(|given| given.ct_eq(key).into())
+        // What Anthropic's clients send instead, or beside a token that is for somebody else.
+        let plain = headers.get(API_KEY).map(|value| value.as_bytes());
+        let is_key = |given: &[u8]| given.trim_ascii().ct_eq(key).into();
+        bearer.is_some_and(is_key) || plain.is_some_and(is_key)
     }
 }
 
@@ -131,11 +132,14 @@ pub(super) async fn authorize(
     if guard.has_key(request.headers()) {
         return next.run(request).await;
     }
-    let message = if request.headers().contains_key(AUTHORIZATION) {
-        "Incorrect API key provided. Send the key of this server as 'Authorization: Bearer KEY'."
-    } else {
-        "You didn't provide an API key. Send the key of this server as 'Authorization: Bearer KEY'."
+    let headers = request.headers();
+    let fault = match headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY) {
+        true => "Incorrect API key provided.",
+        false => "You didn't provide an API key.",
     };
+    let message = format!(
+        "{fault} Send the key of this server as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+    );
     let error = ApiError::invalid(message)
         .status(401)
         .code("invalid_api_key");

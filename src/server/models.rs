@@ -25,12 +25,16 @@ pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Js
 
 pub(super) async fn retrieve(
     Shared(state): Shared<State>,
+    headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ErrorResponse> {
     // A name that is no text is one that nobody has.
     let id = id.map_or_else(|_| "\u{fffd}".to_owned(), |Path(id)| id);
     if state.settings.models.contains(&id) {
-        return Ok(Json(model(&id)));
+        return Ok(Json(match is_anthropic("", &headers) {
+            true => anthropic_model(&id),
+            false => model(&id),
+        }));
     }
     let known = state.settings.models.join(", ");
     Err(ApiError::invalid(format!(

@@ -147,7 +147,7 @@ const PROFILE: [&str; 2] = ["--profile", "humanllm"];
 /// neither, and a container often cannot.
 const UNGUARDED: &str = "--dangerously-bypass-approvals-and-sandbox";
 
-/// A running `codex exec` with its output so far. Dropping it kills it and all it started.
+/// A running client, such as `codex exec`, with its output so far. Dropping it kills it and all it started.
 pub struct Run {
     child: Child,
     stdout: Arc<Mutex<Output>>,
@@ -161,14 +161,15 @@ struct Output {
 }
 
 impl Run {
-    fn spawn(mut command: Command) -> Self {
+    /// Starts a program that speaks to the server, in a process group of its own.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .expect("codex");
+            .expect("the client");
         Self {
             stdout: collect(child.stdout.take().unwrap()),
             stderr: collect(child.stderr.take().unwrap()),
@@ -176,19 +177,19 @@ impl Run {
         }
     }
 
-    /// What Codex has written to its standard output so far.
+    /// What it has written to its standard output so far.
     pub fn stdout(&self) -> String {
         text(&self.stdout)
     }
 
-    /// What Codex has written to its standard error so far.
+    /// What it has written to its standard error so far.
     pub fn stderr(&self) -> String {
         text(&self.stderr)
     }
 
     /// Waits until the standard error contains `text`.
     pub fn wait_stderr(&mut self, text: &str) {
-        let what = format!("{text:?} from Codex");
+        let what = format!("{text:?} from the client");
         let (out, err) = (Arc::clone(&self.stdout), Arc::clone(&self.stderr));
         poll(
             &what,
@@ -196,7 +197,7 @@ impl Run {
                 let found = self::text(&err).contains(text);
                 assert!(
                     found || self.is_running() || !ended(&err),
-                    "Codex ended without {text:?}:\n{}",
+                    "the client ended without {text:?}:\n{}",
                     both(&out, &err)
                 );
                 found.then_some(())
@@ -205,29 +206,32 @@ impl Run {
         );
     }
 
-    /// Whether Codex is still running.
+    /// Whether it is still running.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("the state of Codex").is_none()
+        self.child
+            .try_wait()
+            .expect("the state of the client")
+            .is_none()
     }
 
-    /// Waits until Codex ends and all its output is here.
+    /// Waits until it ends and all its output is here.
     pub fn wait_exit(&mut self) -> ExitStatus {
         let (out, err) = (Arc::clone(&self.stdout), Arc::clone(&self.stderr));
         poll(
-            "the end of Codex",
+            "the end of the client",
             || {
-                let status = self.child.try_wait().expect("the state of Codex")?;
+                let status = self.child.try_wait().expect("the state of the client")?;
                 (ended(&out) && ended(&err)).then_some(status)
             },
             || both(&out, &err),
         )
     }
 
-    /// Waits until Codex ends well and returns its answer.
+    /// Waits until it ends well and returns its answer.
     pub fn wait_answer(&mut self) -> String {
         let status = self.wait_exit();
         let all = both(&self.stdout, &self.stderr);
-        assert!(status.success(), "Codex failed with {status}:\n{all}");
+        assert!(status.success(), "the client failed with {status}:\n{all}");
         self.stdout().trim_end().to_owned()
     }
 }

@@ -21,6 +21,8 @@ pub struct Writer {
     ending: Option<Ending>,
     /// Whether the last text was a note, after which the next one begins on a new line.
     after_note: bool,
+    /// What the text is that is being typed live.
+    live: Option<Phase>,
 }
 
 impl Writer {
@@ -41,6 +43,7 @@ impl Writer {
             usage: None,
             ending: None,
             after_note: false,
+            live: None,
         }
     }
 
@@ -167,8 +170,11 @@ impl ResponseWriter for Writer {
 
     fn reply(&mut self, reply: &Reply, _now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut frames = Vec::new();
-        if let Reply::Live { delta, .. } = reply {
+        if let Reply::Live { delta, phase } = reply {
             self.text(delta, false, &mut frames);
+            self.live.get_or_insert(*phase);
+        } else if let Some(phase) = self.live.take() {
+            self.after_note = phase == Phase::Commentary;
         }
         for item in reply.items() {
             self.item(item, &mut frames);

@@ -41,7 +41,7 @@ pub fn parse_for_count(body: &[u8]) -> Result<Request, ApiError> {
         items,
         tools: tools(&params)?,
         thread: None,
-        output_format: OutputFormat::Text,
+        output_format: output_format(&params)?,
         tool_choice: tool_choice(choice),
         parallel_tool_calls: one_at_a_time != Some(true),
         purpose: None,
@@ -211,6 +211,23 @@ fn tool(raw: &Value) -> Tool {
         description: text("description"),
         raw: known,
     }
+}
+
+/// `output_config.format`. The schemas have no names here.
+fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> {
+    let config = match params.get("output_config") {
+        None | Some(Value::Null) => return Ok(OutputFormat::Text),
+        Some(config) if config.is_object() => config,
+        Some(other) => return Err(ApiError::wrong_type("output_config", "an object", other)),
+    };
+    let format = &config["format"];
+    Ok(match format["type"].as_str() {
+        Some("json_schema") => OutputFormat::JsonSchema {
+            name: String::new(),
+            schema: format["schema"].clone(),
+        },
+        _ => OutputFormat::Text,
+    })
 }
 
 fn tool_choice(choice: Option<&Value>) -> ToolChoice {

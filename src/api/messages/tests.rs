@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
-    Ending, FailureCode, Frame, ItemBody, OutputItem, Phase, Reply, Request, ResponseWriter,
-    ToolChoice, Usage,
+    Ending, FailureCode, Frame, ItemBody, OutputFormat, OutputItem, Phase, Reply, Request,
+    ResponseWriter, ToolChoice, Usage,
 };
 
 fn request(extra: Value) -> Request {
@@ -261,4 +261,24 @@ fn a_rejection_is_an_error_in_either_form() {
         "error": {"type": "invalid_request_error", "message": "not today"}});
     assert_eq!(events.last(), Some(&expected));
     assert_eq!(error_object(&writer.document().unwrap_err()), expected);
+}
+
+#[test]
+fn a_schema_for_the_answer_is_read() {
+    let format = |config: Value| request(json!({"output_config": config})).output_format;
+    let schema = json!({"type": "object"});
+    assert_eq!(
+        format(json!({"format": {"type": "json_schema", "schema": schema}})),
+        OutputFormat::JsonSchema {
+            name: String::new(),
+            schema
+        }
+    );
+    for none in [
+        json!({"effort": "low"}),
+        json!({"format": null}),
+        json!(null),
+    ] {
+        assert_eq!(format(none), OutputFormat::Text);
+    }
 }

@@ -14,7 +14,7 @@ pub struct Writer {
     model: String,
     content: Vec<Value>,
     /// The text of the block that is being typed live, which is the next one.
-    live: Option<String>,
+    live: Option<(String, Phase)>,
     calls: bool,
     usage: Usage,
     ending: Option<Ending>,
@@ -89,21 +89,25 @@ impl Writer {
         self.stop_block(json!({"type": "text", "text": text}), frames);
     }
 
-    fn live(&mut self, delta: &str, frames: &mut Vec<Frame>) {
-        let mut text = match self.live.take() {
-            Some(text) => text,
+    fn live(&mut self, delta: &str, phase: Phase, frames: &mut Vec<Frame>) {
+        let (mut text, phase) = match self.live.take() {
+            Some(live) => live,
             None => {
                 frames.push(self.start_block(&json!({"type": "text", "text": ""})));
-                String::new()
+                (String::new(), phase)
             }
         };
         frames.push(self.delta(json!({"type": "text_delta", "text": delta})));
         text.push_str(delta);
-        self.live = Some(text);
+        self.live = Some((text, phase));
     }
 
     fn close_live(&mut self, frames: &mut Vec<Frame>) {
-        if let Some(text) = self.live.take() {
+        if let Some((mut text, phase)) = self.live.take() {
+            if phase == Phase::Commentary && !text.ends_with('\n') {
+                frames.push(self.delta(json!({"type": "text_delta", "text": "\n"})));
+                text.push('\n');
+            }
             self.stop_block(json!({"type": "text", "text": text}), frames);
         }
     }
@@ -175,7 +179,7 @@ impl ResponseWriter for Writer {
     fn reply(&mut self, reply: &Reply, _now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut frames = Vec::new();
         match reply {
-            Reply::Live { delta, .. } => self.live(delta, &mut frames),
+            Reply::Live { delta, phase } => self.live(delta, *phase, &mut frames),
             Reply::Items(items) | Reply::End { items, .. } => {
                 self.close_live(&mut frames);
                 for item in items {
