@@ -94,6 +94,27 @@ fn arguments_can_be_typed_as_json_and_back() {
 }
 
 #[test]
+fn raw_json_leaves_as_it_was_typed_whatever_the_schema_is() {
+    let schemas = [
+        json!({"type": "wibble", "properties": {"n": {"type": 7}}, "required": "n"}),
+        json!({"type": "object", "properties": {"n": {"type": "string", "pattern": "(["}}}),
+        json!({"$ref": "https://example.org/schema.json"}),
+        json!({"type": "object"}),
+    ];
+    for schema in schemas {
+        let tool = function("odd", "", schema);
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&offering("Call it.", &[tool], json!({})));
+        desk.press("Ctrl+T Enter Alt+E");
+        let typed = r#"{"n": "a", "x": [123456789012345678901234567890, 1e3]}"#;
+        desk.app.on_edited(typed);
+        desk.press("Enter");
+        let typed = r#"{"n":"a","x":[123456789012345678901234567890,1e3]}"#;
+        assert_eq!(said(&desk.hear(&mut client)), one(typed, "call"));
+    }
+}
+
+#[test]
 fn a_patch_begins_as_a_template_and_is_checked() {
     let body = offering("Fix the bug.", &[exec_command(), apply_patch()], json!({}));
     scene("patch", &[NORMAL, SMALL, WIDE], |desk| {

@@ -655,3 +655,23 @@ fn what_answers_itself_does_not_push_anybody_down() {
     desk.press("F2");
     assert!(desk.find("Wait for me").1 < desk.find("thread title").1);
 }
+
+#[test]
+fn one_key_comes_by_all_that_wait() {
+    let mut desk = Desk::new(NORMAL);
+    let prompts = ["first", "second", "third", "fourth"];
+    let mut clients = Vec::new();
+    for prompt in prompts {
+        clients.push(desk.ask(&codex(prompt, prompt, &[])));
+        desk.wait(2);
+    }
+    desk.sees("Alt+N opens it · fourth");
+    let mut seen = vec![desk.app.conversation().unwrap().title().to_owned()];
+    for _ in 0..4 {
+        desk.press("Alt+N");
+        seen.push(desk.app.conversation().unwrap().title().to_owned());
+    }
+    // What was announced first, and then as they came.
+    assert_eq!(seen, ["first", "fourth", "first", "second", "third"]);
+    std::mem::forget(clients);
+}

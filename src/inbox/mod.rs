@@ -118,13 +118,17 @@ impl Inbox {
         self.conversations.iter().map(Conversation::waiting).sum()
     }
 
-    /// The conversation that has waited longest.
-    pub fn longest_waiting(&self) -> Option<&Conversation> {
-        let waiting = self.conversations.iter().filter(|c| c.is_waiting());
-        waiting.min_by_key(|c| match c.status() {
-            Status::Waiting { since } => since,
-            _ => Timestamp::MAX,
-        })
+    /// The conversations that wait, the one that has waited longest first.
+    pub fn longest_waiting(&self) -> Vec<ConversationId> {
+        let waiting = self.conversations.iter().rev();
+        let mut waiting: Vec<_> = waiting
+            .filter_map(|conversation| match conversation.status() {
+                Status::Waiting { since } => Some((since, conversation.id)),
+                _ => None,
+            })
+            .collect();
+        waiting.sort_by_key(|(since, _)| *since);
+        waiting.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Numbers since the program was started.

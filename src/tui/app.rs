@@ -131,6 +131,8 @@ pub struct App {
     pub now: Timestamp,
     pub(super) inbox: Inbox,
     pub(super) open: Option<ConversationId>,
+    /// The conversation that the person was last told of, until another one is opened.
+    announced: Option<ConversationId>,
     pub(super) pane: Pane,
     /// Whether the inbox stays away where it has a column of its own.
     pub(super) hides_inbox: bool,
@@ -161,6 +163,7 @@ impl App {
             now,
             inbox: Inbox::default(),
             open: None,
+            announced: None,
             pane: Pane::default(),
             hides_inbox: false,
             pager: None,

@@ -98,6 +98,7 @@ impl App {
             self.show(id);
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
+            self.announced = Some(id);
             let key = self.key_of(Action::NextWaiting);
             self.tell(
                 Level::Info,
@@ -131,15 +132,17 @@ impl App {
             && !self.conversation().is_some_and(Conversation::is_waiting)
     }
 
+    /// The conversation that was announced, else the one that has waited next longest: pressing the
+    /// key again and again comes by all of them.
     pub(super) fn next_waiting(&self) -> Option<ConversationId> {
-        let others = |id: &ConversationId| Some(*id) != self.open;
-        let longest = self
-            .inbox
-            .longest_waiting()
-            .map(|conversation| conversation.id);
-        longest.filter(others).or_else(|| {
-            let mut waiting = self.inbox.conversations().iter().filter(|c| c.is_waiting());
-            waiting.find(|c| others(&c.id)).map(|c| c.id)
+        let is_other = |id: &ConversationId| Some(*id) != self.open;
+        let waits = |id: &ConversationId| self.inbox.get(*id).is_some_and(Conversation::is_waiting);
+        let announced = self.announced.filter(|id| is_other(id) && waits(id));
+        announced.or_else(|| {
+            let waiting = self.inbox.longest_waiting();
+            let at = waiting.iter().position(|id| !is_other(id));
+            let next = at.map_or(0, |at| (at + 1) % waiting.len());
+            waiting.get(next).copied().filter(is_other)
         })
     }
 
@@ -171,6 +174,7 @@ impl App {
         }
         let first_look = !self.transcripts.contains_key(&id);
         self.open = Some(id);
+        self.announced = None;
         self.pane = Pane::Transcript;
         self.pager = None;
         self.dialog = Dialog::None;

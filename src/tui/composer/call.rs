@@ -1,11 +1,12 @@
 //! A call in the making: which tool, and what it is to be given.
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, TextArea};
 
 use super::area;
 use crate::api::{OutputItem, ShellTool, Tool, patch};
-use crate::tui::form::Form;
+use crate::tui::form::{self, Form};
 
 /// A call of a tool that the person is putting together.
 #[derive(Debug)]
@@ -203,13 +204,15 @@ impl Call {
             }
             (Editor::Text(area), Target::Function { schema, .. }) => {
                 let text = area.lines().join("\n");
-                let value: Value = match serde_json::from_str(&text) {
-                    Ok(value) => value,
-                    Err(error) => return Some(format!("not JSON: {error}")),
-                };
-                let error = jsonschema::validate(schema, &value).err()?;
-                let path = error.instance_path().to_string();
-                Some(format!("{path} {error}").trim_start().to_owned())
+                if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
+                    return Some(format!("not JSON: {error}"));
+                }
+                // The form knows what to do about schemas that are none.
+                let mut form = Form::new(schema);
+                form.set_json(&text).err().map_or_else(
+                    || form.validate().first().map(ToString::to_string),
+                    |error| Some(error.to_string()),
+                )
             }
             (Editor::Text(_), _) => None,
         }
@@ -236,7 +239,7 @@ impl Call {
                 name: name.clone(),
                 arguments: match &self.editor {
                     Editor::Form(form) => form.to_json(),
-                    Editor::Text(_) => compact(&self.text()),
+                    Editor::Text(_) => form::compact(&self.text()),
                 },
             },
             Target::Custom { name } => OutputItem::CustomToolCall {
@@ -262,10 +265,4 @@ impl Editor {
     fn text(text: &str) -> Self {
         Self::Text(Box::new(area(text)))
     }
-}
-
-/// The same JSON without its line breaks; what is no JSON stays as it is.
-fn compact(text: &str) -> String {
-    let value: Result<Value, _> = serde_json::from_str(text);
-    value.map_or_else(|_| text.to_owned(), |value| value.to_string())
 }

@@ -304,3 +304,8 @@ impl Form {
         path.try_fold(&mut self.root, |node, at| node.child_mut(*at))
     }
 }
+
+/// The same JSON in one line, in which nothing is rounded; what is no JSON stays as it is.
+pub fn compact(text: &str) -> String {
+    Json::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
+}
