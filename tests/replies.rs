@@ -429,3 +429,46 @@ fn a_reply_that_did_not_arrive_comes_back_as_it_was_composed() {
     let heard = said(&desk.hear(&mut again));
     assert_eq!(heard, all.map(|call| (call.to_owned(), "call")));
 }
+
+#[test]
+fn a_draft_beside_a_call_stays_a_draft() {
+    let mut desk = Desk::new(NORMAL);
+    let client = desk.ask(&codex("a", "List the files.", &[]));
+    desk.write("half a sentence");
+    desk.press("Ctrl+T");
+    desk.write("exec");
+    desk.press("Enter");
+    desk.write("ls");
+    desk.press("Enter");
+    assert_eq!(desk.text(), "half a sentence");
+    desk.hang_up(client);
+    assert_eq!(desk.text(), "half a sentence");
+    desk.sees("[Call tool]");
+    let mut again = desk.ask(&codex("a", "List the files.", &[]));
+    // As a part, and taken back when the draft was sent.
+    desk.press("Alt+A Enter");
+    let heard = said(&desk.hear(&mut again));
+    assert_eq!(heard.len(), 2);
+    assert_eq!(desk.text(), "");
+    let _next = desk.ask(&codex("a", "List the files.", &[]));
+    desk.write("draft");
+    desk.press("Ctrl+T");
+    desk.write("exec");
+    desk.press("Enter");
+    desk.write("pwd");
+    desk.press("Alt+A Ctrl+U Alt+P Enter");
+    desk.sees("pwd");
+    assert_eq!(desk.text(), "");
+}
+
+#[test]
+fn a_part_that_was_removed_can_be_recalled() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "List the files.", &[]));
+    desk.write("long words");
+    desk.press("Alt+A Alt+P");
+    desk.write("d");
+    desk.misses("long words");
+    desk.press("Ctrl+R Enter");
+    assert_eq!(desk.text(), "long words");
+}

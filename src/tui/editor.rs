@@ -56,5 +56,7 @@ pub async fn edit(text: &str, suffix: &str, folder: &Path) -> Result<String, Edi
         return Err(EditorError::Failed { editor, status });
     }
     // Editors may replace the file rather than write into it, so it is read by its name.
-    Ok(std::fs::read_to_string(file.path())?)
+    // The file goes away now, so a byte that is no UTF-8 must not take all the others along.
+    let text = std::fs::read(file.path())?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -67,7 +67,7 @@ impl App {
             _ if self.composer().live => self.end_of_live(kind, insists)?,
             _ => self.collected(insists)?,
         };
-        let typed = self.composer().typed();
+        let typed = self.composer().typed_for_reply();
         let ends = reply.ends();
         self.inbox
             .reply(id, reply, &typed, self.now)
@@ -298,7 +298,7 @@ impl App {
                 let part = Part {
                     item,
                     kind: composer.kind,
-                    typed: composer.text(),
+                    typed: composer.own_text(),
                     options: std::mem::take(&mut composer.options),
                     call: match composer.kind {
                         ReplyKind::Tool => composer.call.take(),
@@ -509,7 +509,7 @@ impl App {
             .collect()
     }
 
-    fn remember(&mut self, text: String) {
+    pub(super) fn remember(&mut self, text: String) {
         if text.trim().is_empty() {
             return;
         }

@@ -119,11 +119,13 @@ impl App {
                 next = Dialog::Parts(selected + 1);
             }
             (KeyCode::Delete | KeyCode::Backspace | KeyCode::Char('d'), _) => {
-                composer.parts.remove(selected);
+                let removed = composer.parts.remove(selected);
                 next = match composer.parts.len().checked_sub(1) {
                     Some(last) => Dialog::Parts(selected.min(last)),
                     None => Dialog::None,
                 };
+                // Nothing typed is lost: it can be recalled.
+                self.remember(removed.text());
             }
             (KeyCode::Enter, _) if !composer.is_empty() || composer.call.is_some() => {
                 self.say(

@@ -55,6 +55,16 @@ pub struct Part<Item = OutputItem> {
     pub call: Option<Call>,
 }
 
+impl<Item> Part<Item> {
+    /// What was typed for it.
+    pub fn text(&self) -> String {
+        match &self.call {
+            Some(call) => call.text(),
+            None => self.typed.clone(),
+        }
+    }
+}
+
 impl Default for Composer {
     fn default() -> Self {
         Self::new("")
@@ -106,16 +116,33 @@ impl Composer {
         }
     }
 
-    /// All that was typed for the reply, as one text: the parts, the draft and the call.
+    /// All that is in the composer, as one text: the parts, the draft and the call.
     pub fn typed(&self) -> String {
-        let parts = self.parts.iter().map(|part| match &part.call {
-            Some(call) => call.text(),
-            None => part.typed.clone(),
-        });
-        let call = self.call.as_ref().map(Call::text);
-        let texts = parts.chain([self.text()]).chain(call);
+        self.joined(true, true)
+    }
+
+    /// All that was typed for the reply, as one text: a draft beside a call is not of it, nor is a
+    /// call that was begun beside the draft.
+    pub fn typed_for_reply(&self) -> String {
+        let is_call = self.kind == ReplyKind::Tool;
+        self.joined(!is_call, is_call)
+    }
+
+    fn joined(&self, draft: bool, call: bool) -> String {
+        let parts = self.parts.iter().map(Part::text);
+        let draft = draft.then(|| self.text());
+        let call = self.call.as_ref().filter(|_| call).map(Call::text);
+        let texts = parts.chain(draft).chain(call);
         let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         texts.join("\n")
+    }
+
+    /// The text of what the chosen kind sends, besides a call.
+    pub fn own_text(&self) -> String {
+        match self.kind {
+            ReplyKind::Tool => String::new(),
+            _ => self.text(),
+        }
     }
 
     /// Forgets what was composed, because it became a part or was sent.
@@ -130,11 +157,11 @@ impl Composer {
 
     /// Forgets everything, because it was sent, but for what [`Composer::bring_back`] needs.
     pub fn keep_sent(&mut self) {
-        let typed = self.typed();
+        let typed = self.typed_for_reply();
         let current = Part {
             item: (),
             kind: self.kind,
-            typed: self.text(),
+            typed: self.own_text(),
             options: self.options.clone(),
             call: match self.kind {
                 ReplyKind::Tool => self.call.take(),
@@ -152,9 +179,16 @@ impl Composer {
     /// Takes in what was said and did not arrive. A reply that is all there is comes back as it was
     /// composed; otherwise the texts come before the one that is there.
     pub fn bring_back(&mut self, returned: &[String]) {
-        let is_all = |sent: &mut Sent| returned == [sent.typed.as_str()];
-        if self.is_idle()
-            && let Some(sent) = self.sent.take_if(is_all)
+        let (is_empty, has_call) = (self.is_empty(), self.call.is_some());
+        let fits = |sent: &mut Sent| {
+            let has_room = match sent.current.kind {
+                ReplyKind::Tool => !has_call,
+                _ => is_empty,
+            };
+            has_room && returned == [sent.typed.as_str()]
+        };
+        if self.parts.is_empty()
+            && let Some(sent) = self.sent.take_if(fits)
         {
             self.parts = sent.parts;
             return self.recompose(sent.current);
