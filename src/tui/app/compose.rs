@@ -74,6 +74,8 @@ impl App {
             .map_err(|error| Problem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
+        // Whoever has answered goes on with those that wait longest.
+        self.announced = None;
         let composer = self.composer_mut();
         composer.keep_sent();
         if ends {
