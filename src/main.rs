@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("humanllm: {}", one_line(&error.to_string()));
+            // Not `eprintln!`, which panics where the terminal is gone.
+            let _ = writeln!(io::stderr(), "humanllm: {}", one_line(&error.to_string()));
             ExitCode::from(2)
         }
     }

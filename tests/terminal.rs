@@ -172,9 +172,13 @@ fn a_terminal_that_is_closed_ends_the_program() {
     person.wait_request("Stay!");
     person.type_text("a last word");
     person.wait_for("a last word");
+    // A question hides the cursor, which nobody can be shown again.
+    person.send(b"\x11");
+    person.wait_for("Quit?");
     person.hang_up();
     stream.until("response.failed");
     assert!(!person.wait_exit().success());
+    assert!(!any_file_contains(&person.place().state_dir(), "panicked"));
     // Even what was typed a moment ago is kept.
     assert!(any_file_contains(
         &person.place().state_dir(),

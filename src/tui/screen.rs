@@ -2,6 +2,7 @@
 //! the program ends.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -31,7 +32,9 @@ const TITLE_LENGTH: usize = 80;
 
 /// The terminal, taken over. Dropping it gives the terminal back.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
+    /// the terminal nor standard error is left to be told.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     title: Option<String>,
     mouse: bool,
 }
@@ -49,7 +52,7 @@ impl Screen {
         let out = BufWriter::with_capacity(64 * 1024, io::stdout());
         let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
         Ok(Self {
-            terminal,
+            terminal: ManuallyDrop::new(terminal),
             title: None,
             mouse,
         })
