@@ -127,7 +127,8 @@ impl Inbox {
                 _ => None,
             })
             .collect();
-        waiting.sort_by_key(|(since, _)| *since);
+        // Those that came at the same moment in the order in which they came.
+        waiting.sort();
         waiting.into_iter().map(|(_, id)| id).collect()
     }
 
