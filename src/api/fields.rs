@@ -65,3 +65,15 @@ pub(super) fn messages(params: &Map<String, Value>) -> Result<Vec<(&str, &Value)
     });
     with_role.collect()
 }
+
+/// That every member of a list is an object; `key` names the list.
+pub(super) fn check_objects(list: &[Value], key: &str) -> Result<(), ApiError> {
+    let mut members = list.iter().enumerate();
+    match members.find(|(_, member)| !member.is_object()) {
+        Some((index, member)) => {
+            let param = format!("{key}[{index}]");
+            Err(ApiError::wrong_type(param, "an object", member))
+        }
+        None => Ok(()),
+    }
+}

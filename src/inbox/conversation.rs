@@ -27,6 +27,8 @@ pub struct Conversation {
     pub last_activity: Timestamp,
     pub(super) title: String,
     pub(super) request: Request,
+    /// Found once for each request, because every frame asks for it.
+    shell: Option<ShellTool>,
     pub(super) seen: Vec<Timestamp>,
     pub(super) new_from: usize,
     pub(super) continued: bool,
@@ -125,6 +127,7 @@ impl Conversation {
             new_from,
             continued: new_from > 0,
             changes: Vec::new(),
+            shell: ShellTool::find(&request.tools).ok(),
             request,
             open: VecDeque::new(),
             said: Vec::new(),
@@ -185,8 +188,8 @@ impl Conversation {
     }
 
     /// The tool that runs a shell command, if one is offered.
-    pub fn shell(&self) -> Option<ShellTool> {
-        ShellTool::find(&self.request.tools).ok()
+    pub fn shell(&self) -> Option<&ShellTool> {
+        self.shell.as_ref()
     }
 
     /// What the conversation is doing.
@@ -311,6 +314,7 @@ impl Conversation {
             self.said.clear();
         }
         self.seen.resize(request.items.len(), now);
+        self.shell = ShellTool::find(&request.tools).ok();
         self.request = request;
         if self.title.is_empty() {
             self.title = self.make_title();

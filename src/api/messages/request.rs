@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::fields::{array, flag, json_object, messages, string};
+use crate::api::fields::{array, check_objects, flag, json_object, messages, string};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
 /// Reads a request.
@@ -168,18 +168,8 @@ fn part(block: &Value, text_type: &str) -> Value {
 
 fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
     let list = array(params, "tools")?.unwrap_or_default();
-    let mut tools = Vec::new();
-    for (index, raw) in list.iter().enumerate() {
-        if !raw.is_object() {
-            return Err(ApiError::wrong_type(
-                format!("tools[{index}]"),
-                "an object",
-                raw,
-            ));
-        }
-        tools.push(tool(raw));
-    }
-    Ok(tools)
+    check_objects(list, "tools")?;
+    Ok(list.iter().map(tool).collect())
 }
 
 /// A tool of the client, or one that Anthropic defined and the client runs, such as `bash`; those

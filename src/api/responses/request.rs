@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::fields::{flag, json_object, string};
+use crate::api::fields::{check_objects, flag, json_object, string};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
 /// Reads a request.
@@ -138,15 +138,9 @@ pub(crate) fn read_tools(tools: Option<&Value>) -> Result<Vec<Tool>, ApiError> {
         Some(Value::Array(list)) => list,
         Some(other) => return Err(ApiError::wrong_type("tools", "an array", other)),
     };
+    check_objects(list, "tools")?;
     let mut found = Vec::new();
-    for (index, raw) in list.iter().enumerate() {
-        if !raw.is_object() {
-            return Err(ApiError::wrong_type(
-                format!("tools[{index}]"),
-                "an object",
-                raw,
-            ));
-        }
+    for raw in list {
         let tool = read_tool(raw, None);
         match raw.get("tools").and_then(Value::as_array) {
             Some(inner) if tool.kind == "namespace" => {

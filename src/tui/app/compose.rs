@@ -149,9 +149,7 @@ impl App {
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
     fn end_of_live(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
-        if !matches!(kind, ReplyKind::Send | ReplyKind::Progress)
-            || !self.composer().parts.is_empty()
-        {
+        if !kind.can_be_live() || !self.composer().parts.is_empty() {
             return self.collected(insists);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
@@ -200,8 +198,7 @@ impl App {
     pub(super) fn newline(&mut self) {
         self.composer_mut().insert("\n");
         let composer = self.composer();
-        let is_live =
-            composer.live && matches!(composer.kind, ReplyKind::Send | ReplyKind::Progress);
+        let is_live = composer.live && composer.kind.can_be_live();
         let waits = self.conversation().is_some_and(Conversation::is_waiting);
         if is_live && waits {
             let text = self.composer().text();
@@ -371,7 +368,7 @@ impl App {
         let call = match conversation.callable().get(index) {
             Some(tool) => Call::new(tool),
             None => match conversation.shell() {
-                Some(shell) => Call::patch_by_shell(shell),
+                Some(shell) => Call::patch_by_shell(shell.clone()),
                 None => return,
             },
         };
@@ -429,7 +426,7 @@ impl App {
 
     /// Opens the form of what a command can be given besides the command line.
     pub(super) fn ask_options(&mut self) {
-        let shell = self.conversation().and_then(Conversation::shell);
+        let shell = self.conversation().and_then(Conversation::shell).cloned();
         match shell.as_ref().map(|shell| (shell, shell.options())) {
             None => self.say(Level::Bad, super::NO_SHELL),
             Some((shell, None)) => {

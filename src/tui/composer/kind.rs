@@ -65,6 +65,11 @@ impl ReplyKind {
         }
     }
 
+    /// Whether it is a message, whose lines can leave while it is typed.
+    pub fn can_be_live(self) -> bool {
+        matches!(self, Self::Send | Self::Progress)
+    }
+
     /// The ending of a file that holds such a text.
     pub fn suffix(self) -> &'static str {
         match self {

@@ -188,7 +188,7 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
     let labels = ReplyKind::ALL.map(|kind| {
-        let live = composer.live && matches!(kind, ReplyKind::Send | ReplyKind::Progress);
+        let live = composer.live && kind.can_be_live();
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
         match (kind == chosen, app.unavailable(kind)) {
             (true, None) => Span::styled(format!("[{label}]"), style::bar()),
