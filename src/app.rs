@@ -156,6 +156,7 @@ fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {
         api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
         models: config.models.clone(),
         max_body: config.server.max_body_bytes(),
+        max_stored: config.server.max_stored,
         heartbeat: config.server.heartbeat(),
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),

@@ -426,7 +426,7 @@ fn what_is_not_there_is_said_in_json() {
         ("GET", "/v1/chat/completions", 405, Some("post")),
         ("POST", "/v1/responses/", 404, None),
         ("GET", "/v1/models/", 404, None),
-        ("GET", PATH, 405, Some("post")),
+        ("DELETE", PATH, 405, Some("post,get,head")),
         ("DELETE", "/v1/models", 405, Some("get,head")),
         ("POST", "/healthz", 405, Some("get,head")),
     ] {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::ApiError;
 
 /// The body as an object.
-pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let body: Value = serde_json::from_slice(body).map_err(|error| {
         ApiError::invalid(format!(
             "We could not parse the JSON body of your request: {error}."

@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
+use super::compaction;
+
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
 /// kept and shown all the same.
 #[derive(Debug, Clone)]
@@ -68,6 +70,11 @@ pub enum ItemBody {
         call_id: String,
         /// The parts.
         content: Vec<Content>,
+    },
+    /// What stands for an earlier part of the conversation.
+    Compaction {
+        /// The summary, where this program can read it: other servers encrypt theirs.
+        summary: Option<String>,
     },
     /// Anything else, shown as JSON.
     Other {
@@ -212,6 +219,7 @@ impl Item {
         match &self.body {
             ItemBody::Message { role, .. } => role == "assistant",
             ItemBody::Reasoning { .. }
+            | ItemBody::Compaction { .. }
             | ItemBody::FunctionCall { .. }
             | ItemBody::CustomToolCall { .. }
             | ItemBody::LocalShellCall { .. } => true,
@@ -291,6 +299,9 @@ fn read_body(raw: &Value) -> ItemBody {
                 .unwrap_or_default(),
             call_id: owned(raw, "call_id"),
         },
+        "compaction" => ItemBody::Compaction {
+            summary: text(raw, "encrypted_content").and_then(compaction::read),
+        },
         _ if kind.ends_with("_output") && raw.get("output").is_some() => ItemBody::ToolOutput {
             call_id: owned(raw, "call_id"),
             content: read_content(raw.get("output")),
@@ -343,7 +354,7 @@ fn owned(value: &Value, key: &str) -> String {
 }
 
 /// The length of what is in a value, and a little for each part of it.
-fn bytes(value: &Value) -> usize {
+pub(super) fn bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
         Value::Array(parts) => parts.iter().map(|part| bytes(part) + 1).sum(),

@@ -6,6 +6,7 @@
 //! hands those in, so that every byte can be tested without a socket.
 
 pub mod chat;
+pub(crate) mod compaction;
 mod constraints;
 mod error;
 mod fields;
@@ -20,6 +21,7 @@ mod skeleton;
 mod writer;
 
 pub use error::ApiError;
+pub(crate) use fields::json_object;
 pub use housekeeping::Housekeeping;
 pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
@@ -43,12 +45,20 @@ pub struct Request {
     pub model: String,
     /// Whether the client wants server-sent events rather than one JSON document.
     pub stream: bool,
-    /// The conversation so far, oldest first.
+    /// The conversation so far, oldest first: what stands in other fields (instructions), what
+    /// the server had stored, and what the client sent now.
     pub items: Vec<Arc<Item>>,
+    /// How many of the items stand in other fields.
+    pub preamble: usize,
+    /// How many of the items after those the client did not send, because the server knew them.
+    pub earlier: usize,
     /// The tools the client is ready to run.
     pub tools: Vec<Tool>,
     /// What identifies the thread, where the client says so (`thread_id`, `prompt_cache_key`…).
     pub thread: Option<String>,
+    /// What requests that go on from one another by id have in common: the id of the first
+    /// response.
+    pub chain: Option<String>,
     /// The form the client wants the answer in.
     pub output_format: OutputFormat,
     /// What the client allows to be called.
@@ -62,11 +72,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request as JSON, put together again for a person to read.
+    /// The request as the client sent it, put together again for a person to read.
     pub fn to_json(&self) -> Value {
         let mut body = self.params.clone();
         if let Some(key) = self.items_key {
-            let items = self.items.iter().map(|item| item.raw.clone()).collect();
+            let sent = self.items.iter().skip(self.preamble + self.earlier);
+            let items = sent.map(|item| item.raw.clone()).collect();
             body.insert(key.into(), Value::Array(items));
         }
         Value::Object(body)
@@ -78,6 +89,8 @@ impl Request {
 pub enum Format {
     /// `POST /v1/responses`.
     Responses,
+    /// `POST /v1/responses/compact`: what is asked for is a summary.
+    Compaction,
     /// `POST /v1/chat/completions`.
     Chat,
     /// `POST /v1/messages`.
@@ -87,7 +100,12 @@ pub enum Format {
 impl Format {
     /// Whether the format has a place for reasoning.
     pub fn carries_reasoning(self) -> bool {
-        self != Self::Chat
+        matches!(self, Self::Responses | Self::Messages)
+    }
+
+    /// Whether the format has a place for words on the way to the answer.
+    pub fn carries_progress(self) -> bool {
+        self != Self::Compaction
     }
 }
 

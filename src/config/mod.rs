@@ -55,6 +55,8 @@ pub struct ServerConfig {
     pub max_body_mib: u32,
     /// How many requests may wait for the person at once; at least 1.
     pub max_waiting: usize,
+    /// How many responses and conversations of the Responses API are kept for later requests.
+    pub max_stored: usize,
     /// Pause between two signs of life on a response that waits, in seconds; at least 1.
     pub heartbeat_seconds: u32,
     /// Names accepted in the `Host` header besides the loopback ones, without port.
@@ -80,6 +82,7 @@ impl Default for ServerConfig {
         Self {
             max_body_mib: 64,
             max_waiting: 1000,
+            max_stored: 1000,
             heartbeat_seconds: 10,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

@@ -202,7 +202,7 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ),
         (
             "[server]\n\ntimeout = 1",
-            "3: server.timeout: unknown key; there are max_body_mib, max_waiting, heartbeat_seconds, allowed_hosts, allowed_origins",
+            "3: server.timeout: unknown key; there are max_body_mib, max_waiting, max_stored, heartbeat_seconds, allowed_hosts, allowed_origins",
         ),
         (
             "[sever]\nmax_waiting = 1",

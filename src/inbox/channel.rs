@@ -121,6 +121,11 @@ impl Intake {
         }
     }
 
+    /// Waits until nobody will ever answer again.
+    pub async fn closed(&self) {
+        self.events.closed().await;
+    }
+
     /// Puts a request before the person; or, with `housekeeping`, answers it and only tells the
     /// person.
     ///

@@ -2,11 +2,18 @@
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
 mod answer;
+mod background;
 mod body;
+mod conversations;
 mod error;
+mod exchange;
 mod guard;
 mod meter;
 mod models;
+mod shelf;
+mod socket;
+mod sse;
+mod stored;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,10 +23,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::error::ErrorResponse;
 use self::guard::Guard;
+use self::shelf::Shelf;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::tokens::Counter;
@@ -35,6 +43,8 @@ pub struct Settings {
     pub models: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body: usize,
+    /// How many responses and conversations are kept for later requests.
+    pub max_stored: usize,
     /// How often an open stream says that it is still in progress.
     pub heartbeat: Duration,
     /// Further names that the `Host` header may carry.
@@ -51,19 +61,49 @@ struct State {
     intake: Intake,
     settings: Arc<Settings>,
     counter: Counter,
+    stored: Shelf,
+    /// Dropped with the last thing that still works for a client.
+    _at_work: mpsc::Sender<()>,
+}
+
+/// The routes of a server, and how to learn that all that they began has ended.
+#[derive(Debug)]
+pub struct Routes {
+    router: Router,
+    at_work: mpsc::Receiver<()>,
 }
 
 /// All routes, behind the guard.
-pub fn router(intake: Intake, settings: Settings) -> Router {
+pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
+    let (at_work, is_at_work) = mpsc::channel(1);
     let state = State {
         intake,
+        stored: Shelf::new(settings.max_stored),
         settings: Arc::new(settings),
         counter: Counter::default(),
+        _at_work: at_work,
     };
     let open = Router::new().route("/healthz", get(healthz));
     let guarded = Router::new()
-        .route("/v1/responses", post(answer::responses))
+        .route("/v1/responses", post(answer::responses).get(socket::open))
+        .route("/v1/responses/compact", post(answer::compact))
+        .route("/v1/responses/input_tokens", post(answer::input_tokens))
+        .route(
+            "/v1/responses/{id}",
+            get(stored::retrieve).delete(stored::delete),
+        )
+        .route("/v1/responses/{id}/cancel", post(stored::cancel))
+        .route("/v1/responses/{id}/input_items", get(stored::input_items))
+        .route("/v1/conversations", post(conversations::create))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::retrieve).delete(conversations::delete),
+        )
+        .route(
+            "/v1/conversations/{id}/items",
+            get(conversations::items).post(conversations::add_items),
+        )
         .route("/v1/chat/completions", post(answer::chat))
         .route("/v1/messages", post(answer::messages))
         .route("/v1/messages/count_tokens", post(answer::count_tokens))
@@ -73,7 +113,8 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
             Arc::clone(&guard),
             guard::authorize,
         ));
-    open.merge(guarded)
+    let router = open
+        .merge(guarded)
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(axum::middleware::from_fn_with_state(
@@ -81,14 +122,18 @@ pub fn router(intake: Intake, settings: Settings) -> Router {
             guard::same_site,
         ))
         .layer(axum::middleware::from_fn(error::in_callers_form))
-        .with_state(state)
+        .with_state(state);
+    Routes {
+        router,
+        at_work: is_at_work,
+    }
 }
 
 /// A server that has its port and is ready to be run.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    router: Router,
+    routes: Routes,
     stop: watch::Receiver<bool>,
     closed: oneshot::Sender<()>,
 }
@@ -98,14 +143,14 @@ impl Server {
     /// comes back with it is done when the port is closed.
     pub fn new(
         listener: TcpListener,
-        router: Router,
+        routes: Routes,
         stop: watch::Receiver<bool>,
     ) -> (Self, oneshot::Receiver<()>) {
         let (closed, is_closed) = oneshot::channel();
         (
             Self {
                 listener,
-                router,
+                routes,
                 stop,
                 closed,
             },
@@ -124,12 +169,20 @@ impl Server {
             listener: tokio::net::TcpListener::from_std(self.listener)?,
             _closed: self.closed,
         };
-        axum::serve(door, self.router)
+        let Routes {
+            router,
+            mut at_work,
+        } = self.routes;
+        axum::serve(door, router)
             .with_graceful_shutdown(async move {
                 // An error means that the sender is gone, and so is the program.
                 let _ = self.stop.wait_for(|stop| *stop).await;
             })
-            .await
+            .await?;
+        // Background responses and WebSockets go on beside the connections that were waited for.
+        // Nothing is ever sent here; it ends when the last of them is gone.
+        at_work.recv().await;
+        Ok(())
     }
 }
 
@@ -163,7 +216,11 @@ async fn healthz() -> axum::Json<serde_json::Value> {
 }
 
 /// The routes, for whoever missed them.
-const ROUTES: &str = "POST /v1/responses, POST /v1/chat/completions, POST /v1/messages, POST \
+const ROUTES: &str = "POST /v1/responses, GET /v1/responses, GET /v1/responses/{id}, DELETE \
+    /v1/responses/{id}, POST /v1/responses/{id}/cancel, GET /v1/responses/{id}/input_items, POST \
+    /v1/responses/compact, POST /v1/responses/input_tokens, POST /v1/conversations, GET \
+    /v1/conversations/{id}, DELETE /v1/conversations/{id}, GET /v1/conversations/{id}/items, POST \
+    /v1/conversations/{id}/items, POST /v1/chat/completions, POST /v1/messages, POST \
     /v1/messages/count_tokens, GET /v1/models, GET /v1/models/{id}, GET /healthz";
 
 async fn not_found(method: Method, uri: Uri, body: Body) -> ErrorResponse {

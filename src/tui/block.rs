@@ -84,6 +84,9 @@ impl Block {
                 (kind, with_phase(role, phase.as_deref()))
             }
             ItemBody::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
+            ItemBody::Compaction { .. } => {
+                (Kind::Assistant, "summary of what came before".into())
+            }
             ItemBody::FunctionCall { name, .. } | ItemBody::CustomToolCall { name, .. } => {
                 (Kind::Call, name.clone())
             }
@@ -309,7 +312,12 @@ fn item_size(item: &Item) -> usize {
         ItemBody::FunctionCall { arguments, .. } => arguments.len(),
         ItemBody::CustomToolCall { input, .. } => input.len(),
         ItemBody::Reasoning { summary } => summary.iter().map(String::len).sum(),
-        ItemBody::LocalShellCall { .. } | ItemBody::Other { .. } => item.raw.to_string().len(),
+        ItemBody::Compaction {
+            summary: Some(summary),
+        } => summary.len(),
+        ItemBody::LocalShellCall { .. }
+        | ItemBody::Compaction { .. }
+        | ItemBody::Other { .. } => item.raw.to_string().len(),
     }
 }
 
@@ -327,7 +335,10 @@ fn item_body(item: &Item) -> String {
         ItemBody::CustomToolCall { input, .. } => input.clone(),
         ItemBody::LocalShellCall { command, .. } => words_body(command),
         ItemBody::Reasoning { summary } if !summary.is_empty() => summary.join("\n\n"),
-        ItemBody::Reasoning { .. } => "(encrypted)".into(),
+        ItemBody::Compaction {
+            summary: Some(summary),
+        } => summary.clone(),
+        ItemBody::Reasoning { .. } | ItemBody::Compaction { .. } => "(encrypted)".into(),
         ItemBody::Other { .. } => web_search(&item.raw).unwrap_or_else(|| pretty(&item.raw)),
     }
 }

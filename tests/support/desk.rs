@@ -48,6 +48,7 @@ impl Desk {
             api_key: None,
             models: vec!["human".into(), "org/human".into()],
             max_body: 64 << 20,
+            max_stored: 100,
             heartbeat: Duration::from_secs(3600),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

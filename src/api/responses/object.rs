@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::request::{Previous, background, previous, store};
+
 /// The part of the response object that the request decides, with the defaults that OpenAI
 /// documents where it is silent. All of it validates against the public schema, whatever came.
 pub(super) fn echo(params: &Map<String, Value>) -> Map<String, Value> {
@@ -11,7 +13,7 @@ pub(super) fn echo(params: &Map<String, Value>) -> Map<String, Value> {
     };
     let echoed = json!({
         "model": or("model", json!("")),
-        "previous_response_id": null,
+        "previous_response_id": or("previous_response_id", Value::Null),
         "instructions": or("instructions", Value::Null),
         "tools": tools(params.get("tools")),
         "tool_choice": tool_choice(params.get("tool_choice")),
@@ -27,17 +29,20 @@ pub(super) fn echo(params: &Map<String, Value>) -> Map<String, Value> {
         "reasoning": reasoning(params.get("reasoning")),
         "max_output_tokens": or("max_output_tokens", Value::Null),
         "max_tool_calls": or("max_tool_calls", Value::Null),
-        "store": false,
-        "background": false,
+        "store": store(params),
+        "background": background(params),
         "service_tier": "default",
         "metadata": metadata(params.get("metadata")),
         "safety_identifier": or("safety_identifier", Value::Null),
         "prompt_cache_key": or("prompt_cache_key", Value::Null),
     });
-    match echoed {
-        Value::Object(echoed) => echoed,
-        _ => Map::new(),
+    let Value::Object(mut echoed) = echoed else {
+        return Map::new();
+    };
+    if let Some(Previous::Conversation(id)) = previous(params) {
+        echoed.insert("conversation".into(), json!({"id": id}));
     }
+    echoed
 }
 
 /// The schema of a response knows function tools only; others are the client's own business and
@@ -60,7 +65,7 @@ fn tools(tools: Option<&Value>) -> Value {
 }
 
 /// Metadata is text by text, 16 entries at most; typed clients expect no other.
-fn metadata(metadata: Option<&Value>) -> Value {
+pub(super) fn metadata(metadata: Option<&Value>) -> Value {
     let entries = metadata.and_then(Value::as_object).into_iter().flatten();
     let texts = entries.filter(|(_, value)| {
         let text = value.as_str();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::object;
 use crate::api::fields::{check_objects, flag, json_object, string};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
@@ -15,14 +16,79 @@ use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice
 /// a missing `model` or `input`, a known field of the wrong type, or a feature this server does
 /// not have and must not pretend to have.
 pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
-    let mut params = json_object(body)?;
-    let model = string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
-    let model = model.to_owned();
+    from_params(json_object(body)?)
+}
+
+/// Reads a request whose fields are known already, as a message on a WebSocket brings it.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn from_params(params: Map<String, Value>) -> Result<Request, ApiError> {
+    string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
+    let has_input = params.get("input").is_some_and(|input| !input.is_null());
+    let request = read(params)?;
+    if !has_input && previous(&request.params).is_none() {
+        return Err(ApiError::missing("input"));
+    }
+    if store(&request.params) || !background(&request.params) {
+        return Ok(request);
+    }
+    let message = "A background response is kept until somebody comes for it: 'background' needs \
+                   'store', which is true unless you say otherwise.";
+    Err(ApiError::invalid(message).param("background"))
+}
+
+/// Reads a request for a summary (`POST /v1/responses/compact`).
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_compaction(body: &[u8]) -> Result<Request, ApiError> {
+    let mut request = parse(body)?;
+    request.format = Format::Compaction;
+    Ok(request)
+}
+
+/// Reads a request whose tokens are to be counted (`POST /v1/responses/input_tokens`), in which
+/// everything may be left out.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_for_count(body: &[u8]) -> Result<Request, ApiError> {
+    read(json_object(body)?)
+}
+
+/// Reads the body of a request that makes a conversation or adds to it: the items, and the
+/// metadata.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_items(body: &[u8]) -> Result<(Vec<Arc<Item>>, Value), ApiError> {
+    let mut params = match body.is_empty() {
+        true => Map::new(),
+        false => json_object(body)?,
+    };
+    let mut items = Vec::new();
+    match params.shift_remove("items") {
+        Some(Value::String(text)) => {
+            return Err(ApiError::wrong_type("items", "an array", &Value::String(text)));
+        }
+        list => read_items(list, "items", &mut items)?,
+    }
+    Ok((items, object::metadata(params.get("metadata"))))
+}
+
+fn read(mut params: Map<String, Value>) -> Result<Request, ApiError> {
+    let model = string(&params, "model")?.unwrap_or_default().to_owned();
     let mut items = Vec::new();
     if let Some(instructions) = string(&params, "instructions")? {
         items.push(Arc::new(Item::message("system", instructions)));
     }
-    read_input(params.shift_remove("input"), &mut items)?;
+    let preamble = items.len();
+    read_items(params.shift_remove("input"), "input", &mut items)?;
     check_known_fields(&params)?;
     let tools = read_tools(params.get("tools"))?;
     Ok(Request {
@@ -33,6 +99,9 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
         items,
         tools,
         thread: thread(&params),
+        chain: None,
+        preamble,
+        earlier: 0,
         output_format: output_format(&params)?,
         tool_choice: tool_choice(params.get("tool_choice")),
         parallel_tool_calls: flag(&params, "parallel_tool_calls")?.unwrap_or(true),
@@ -41,14 +110,19 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
     })
 }
 
-fn read_input(input: Option<Value>, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
-    match input {
-        None | Some(Value::Null) => return Err(ApiError::missing("input")),
+/// Reads a list of items; a text stands for one message. `key` is the field that it came in.
+fn read_items(
+    list: Option<Value>,
+    key: &str,
+    items: &mut Vec<Arc<Item>>,
+) -> Result<(), ApiError> {
+    match list {
+        None | Some(Value::Null) => {}
         Some(Value::String(text)) => items.push(Arc::new(Item::user_message(&text))),
         Some(Value::Array(list)) => {
             for (index, raw) in list.into_iter().enumerate() {
                 if !raw.is_object() {
-                    let param = format!("input[{index}]");
+                    let param = format!("{key}[{index}]");
                     return Err(ApiError::wrong_type(param, "an object", &raw));
                 }
                 items.push(Arc::new(Item::from_responses(raw)));
@@ -56,7 +130,7 @@ fn read_input(input: Option<Value>, items: &mut Vec<Arc<Item>>) -> Result<(), Ap
         }
         Some(other) => {
             return Err(ApiError::wrong_type(
-                "input",
+                key,
                 "a string or an array",
                 &other,
             ));
@@ -90,7 +164,7 @@ fn check_known_fields(params: &Map<String, Value>) -> Result<(), ApiError> {
     for key in ["max_output_tokens", "max_tool_calls", "top_logprobs"] {
         is(key, "an integer", Value::is_u64)?;
     }
-    for key in ["parallel_tool_calls", "store"] {
+    for key in ["parallel_tool_calls", "store", "background"] {
         is(key, "a boolean", Value::is_boolean)?;
     }
     for key in [
@@ -101,34 +175,60 @@ fn check_known_fields(params: &Map<String, Value>) -> Result<(), ApiError> {
     ] {
         is(key, "a string", Value::is_string)?;
     }
-    if flag(params, "background")? == Some(true) {
-        return Err(ApiError::invalid(
-            "Background responses are not available here: leave 'background' out and keep the \
-             connection open, or use 'stream'.",
-        )
-        .code("unsupported_parameter")
-        .param("background"));
+    is("conversation", "a string or an object", |value| {
+        conversation(value).is_some()
+    })?;
+    if string(params, "previous_response_id")?.is_some()
+        && params.get("conversation").is_some_and(|c| !c.is_null())
+    {
+        let message = "Mutually exclusive parameters: send either 'previous_response_id' or \
+                       'conversation'.";
+        return Err(ApiError::invalid(message)
+            .code("mutually_exclusive_parameters")
+            .param("previous_response_id"));
     }
-    for key in ["conversation", "prompt"] {
-        if params.get(key).is_some_and(|value| !value.is_null()) {
-            return Err(ApiError::invalid(format!(
-                "'{key}' refers to something that is stored elsewhere, and this server stores \
-                 nothing: send the whole conversation in 'input'."
-            ))
+    if params.get("prompt").is_some_and(|value| !value.is_null()) {
+        let message = "'prompt' refers to a template that is stored elsewhere: send what it says \
+                       in 'instructions' and 'input'.";
+        return Err(ApiError::invalid(message)
             .code("unsupported_parameter")
-            .param(key));
-        }
-    }
-    if let Some(id) = string(params, "previous_response_id")? {
-        return Err(ApiError::invalid(format!(
-            "Previous response with id '{id}' not found: this server does not store responses. \
-             Send the whole conversation in 'input' \
-             instead of 'previous_response_id'."
-        ))
-        .code("previous_response_not_found")
-        .param("previous_response_id"));
+            .param("prompt"));
     }
     Ok(())
+}
+
+/// What a request goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Previous<'a> {
+    /// The response of this id.
+    Response(&'a str),
+    /// The conversation of this id.
+    Conversation(&'a str),
+}
+
+/// What a request goes on from, if it names something.
+pub fn previous(params: &Map<String, Value>) -> Option<Previous<'_>> {
+    let response = params.get("previous_response_id").and_then(Value::as_str);
+    let named = params.get("conversation").and_then(conversation);
+    response
+        .map(Previous::Response)
+        .or_else(|| named.map(Previous::Conversation))
+}
+
+/// The id in the `conversation` of a request: a string, or an object that has it.
+fn conversation(value: &Value) -> Option<&str> {
+    value.get("id").unwrap_or(value).as_str()
+}
+
+/// Whether the response is to be kept; OpenAI documents that it is unless the request says
+/// otherwise.
+pub fn store(params: &Map<String, Value>) -> bool {
+    params.get("store") != Some(&Value::Bool(false))
+}
+
+/// Whether the client comes back for the response instead of waiting for it.
+pub fn background(params: &Map<String, Value>) -> bool {
+    params.get("background") == Some(&Value::Bool(true))
 }
 
 /// Reads the list of tools; functions inside a `namespace` stand for themselves.
@@ -280,11 +380,15 @@ mod tests {
                 "max_output_tokens",
             ),
             (
-                json!({"model": "m", "input": "x", "background": true}),
+                json!({"model": "m", "input": "x", "background": 1}),
                 "background",
             ),
             (
-                json!({"model": "m", "input": "x", "conversation": {"id": "conv_1"}}),
+                json!({"model": "m", "input": "x", "background": true, "store": false}),
+                "background",
+            ),
+            (
+                json!({"model": "m", "input": "x", "conversation": {"name": "c"}}),
                 "conversation",
             ),
             (
@@ -292,17 +396,18 @@ mod tests {
                 "prompt",
             ),
             (
-                json!({"model": "m", "input": "x", "previous_response_id": "resp_1"}),
+                json!({"model": "m", "input": "x", "previous_response_id": 7}),
+                "previous_response_id",
+            ),
+            (
+                json!({"model": "m", "previous_response_id": "r", "conversation": "c"}),
                 "previous_response_id",
             ),
         ];
         for (body, param) in table {
             let (message, found) = error(body.clone());
             assert_eq!(found.as_deref(), Some(param), "{body}: {message}");
-            assert!(
-                message.contains(param) || param == "background",
-                "{message}"
-            );
+            assert!(message.contains(param), "{message}");
         }
         let error = parse(b"{\"model\": ").unwrap_err();
         assert!(

@@ -3,9 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::object;
+use super::request::background;
 use crate::api::{
     ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
 };
+
+/// The data of the last server-sent event of a stream, which is no event of the response.
+pub const DONE: &str = "[DONE]";
+/// The status of a background response that nobody has been asked for yet.
+const QUEUED: &str = "queued";
+/// The status of a response that waits for the person.
+const IN_PROGRESS: &str = "in_progress";
 
 /// One server-sent event of a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +57,7 @@ fn text_part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": []})
 }
 
-fn usage_object(usage: Usage) -> Value {
+pub(super) fn usage_object(usage: Usage) -> Value {
     json!({
         "input_tokens": usage.input,
         "input_tokens_details": {"cached_tokens": 0},
@@ -67,7 +75,9 @@ impl Writer {
         response.insert("object".into(), "response".into());
         response.insert("created_at".into(), created_at.into());
         response.insert("completed_at".into(), Value::Null);
-        response.insert("status".into(), "in_progress".into());
+        let is_background = background(&request.params);
+        let status = if is_background { QUEUED } else { IN_PROGRESS };
+        response.insert("status".into(), status.into());
         response.insert("incomplete_details".into(), Value::Null);
         response.insert("error".into(), Value::Null);
         response.insert("usage".into(), Value::Null);
@@ -93,6 +103,10 @@ impl Writer {
     pub fn start(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
+        if self.response.get("status") == Some(&json!(QUEUED)) {
+            self.snapshot("response.queued", &mut events);
+            self.set("status", json!(IN_PROGRESS));
+        }
         self.snapshot("response.in_progress", &mut events);
         events
     }
@@ -388,7 +402,7 @@ impl ResponseWriter for Writer {
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let events = self.reply(reply, now, usage);
         let frames = events.iter().map(Event::frame);
-        let last = reply.ends().then(|| Frame::data("[DONE]"));
+        let last = reply.ends().then(|| Frame::data(DONE));
         frames.chain(last).collect()
     }
 

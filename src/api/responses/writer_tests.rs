@@ -320,7 +320,20 @@ fn what_a_request_asks_is_echoed_in_the_words_of_the_schema() {
         (json!({}), "/temperature", json!(1.0)),
         (json!({"temperature": 0}), "/temperature", json!(0)),
         (json!({"top_p": null}), "/top_p", json!(1.0)),
-        (json!({"store": true}), "/store", json!(false)),
+        (json!({}), "/store", json!(true)),
+        (json!({"store": false}), "/store", json!(false)),
+        (json!({}), "/background", json!(false)),
+        (json!({"background": true}), "/background", json!(true)),
+        (
+            json!({"previous_response_id": "resp_0"}),
+            "/previous_response_id",
+            json!("resp_0"),
+        ),
+        (
+            json!({"conversation": "conv_0"}),
+            "/conversation",
+            json!({"id": "conv_0"}),
+        ),
         (
             json!({"service_tier": "warp"}),
             "/service_tier",

@@ -1,0 +1,140 @@
+//! Writes the answer to a request for a summary.
+
+use serde_json::{Value, json};
+
+use super::list::input_item;
+use super::writer::usage_object;
+use crate::api::{
+    ApiError, Ending, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
+};
+
+/// Turns the person's words into the object of a compaction: what the user said, word for word,
+/// and one item that stands for all the rest.
+pub struct CompactionWriter {
+    ids: Ids,
+    id: String,
+    created_at: u64,
+    kept: Vec<Value>,
+    summary: Vec<String>,
+    usage: Usage,
+    failure: Option<ApiError>,
+}
+
+impl CompactionWriter {
+    /// A summary for `request`, created at `created_at` (Unix seconds).
+    pub fn new(request: &Request, created_at: u64, mut ids: Ids) -> Self {
+        let id = ids("resp");
+        let items = request.items[request.preamble..].iter();
+        let prompts = items.enumerate().filter(|(_, item)| item.role() == Some("user"));
+        let kept = prompts.map(|(index, item)| input_item(&item.raw, &id, index));
+        Self {
+            kept: kept.collect(),
+            ids,
+            id,
+            created_at,
+            summary: Vec::new(),
+            usage: Usage::default(),
+            failure: None,
+        }
+    }
+}
+
+impl ResponseWriter for CompactionWriter {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn start(&mut self) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    fn heartbeat(&mut self) -> Frame {
+        // There is no stream of this; an empty event would be ignored.
+        Frame::data("{}")
+    }
+
+    fn reply(&mut self, reply: &Reply, _now: u64, usage: Option<Usage>) -> Vec<Frame> {
+        let texts = reply.items().iter().filter_map(|item| match item {
+            OutputItem::Message { text, .. } => Some(text.clone()),
+            _ => None,
+        });
+        self.summary.extend(texts);
+        match reply {
+            Reply::Live { delta, .. } => match self.summary.last_mut() {
+                Some(text) => text.push_str(delta),
+                None => self.summary.push(delta.clone()),
+            },
+            Reply::End { ending, .. } => {
+                self.usage = usage.unwrap_or_default();
+                self.failure = ending.error();
+                if *ending == Ending::Completed {
+                    let content = compaction::write(&self.summary.join("\n\n"));
+                    self.kept.push(json!({"type": "compaction", "id": (self.ids)("cmp"),
+                        "encrypted_content": content}));
+                }
+            }
+            Reply::Items(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn document(&self) -> Result<Value, ApiError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        Ok(json!({"id": self.id, "object": "response.compaction", "created_at": self.created_at,
+            "output": self.kept, "usage": usage_object(self.usage)}))
+    }
+}
+
+/// A first version of the summary that a request asks for, made of what it holds: what the user
+/// wanted, what was called, and what was said last.
+pub fn draft(request: &Request) -> String {
+    const MOST: usize = 400;
+    let cut = |text: &str| {
+        let text = text.trim();
+        match text.char_indices().nth(MOST) {
+            Some((end, _)) => format!("{}…", text[..end].trim_end()),
+            None => text.to_owned(),
+        }
+    };
+    let mut lines = Vec::new();
+    let prompts: Vec<_> = request.items.iter().filter(|item| item.is_prompt()).collect();
+    if !prompts.is_empty() {
+        lines.push("The user asked:".to_owned());
+        lines.extend(prompts.iter().map(|item| format!("- {}", cut(&item.text()))));
+    }
+    let earlier = request.items.iter().filter_map(|item| match &item.body {
+        crate::api::ItemBody::Compaction { summary } => summary.as_deref(),
+        _ => None,
+    });
+    for summary in earlier {
+        lines.extend(["Before that:".to_owned(), summary.to_owned()]);
+    }
+    let calls: Vec<String> = request.items.iter().filter_map(|item| call(item)).collect();
+    if !calls.is_empty() {
+        lines.push("Done so far:".to_owned());
+        lines.extend(calls.iter().map(|call| format!("- {}", cut(call))));
+    }
+    let said = request.items.iter().rev();
+    if let Some(last) = said.into_iter().find(|item| item.role() == Some("assistant")) {
+        lines.extend(["Last answer:".to_owned(), cut(&last.text())]);
+    }
+    lines.join("\n")
+}
+
+/// A call in one line.
+fn call(item: &crate::api::Item) -> Option<String> {
+    use crate::api::ItemBody::{CustomToolCall, FunctionCall, LocalShellCall};
+    Some(match &item.body {
+        FunctionCall {
+            name, arguments, ..
+        } => match crate::api::command_of(arguments) {
+            Some((command, _)) => command,
+            None => format!("{name} {arguments}"),
+        },
+        CustomToolCall { name, input, .. } => format!("{name} {input}"),
+        LocalShellCall { command, .. } => command.join(" "),
+        _ => return None,
+    })
+}

@@ -1,0 +1,147 @@
+//! Lists of items, as OpenAI documents them.
+
+use serde_json::{Value, json};
+
+use crate::api::ApiError;
+
+/// How many items a page has where the client does not say.
+const USUAL: usize = 20;
+/// How many it may have.
+const MOST: usize = 100;
+
+/// Which part of a list a client wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    limit: usize,
+    ascending: bool,
+    after: Option<String>,
+}
+
+impl Page {
+    /// Reads the query of a list: `limit` (1 to 100, 20 by default), `order` (`asc`, or `desc` by
+    /// default) and `after` (the id of the last item of the page before). The rest is ignored.
+    ///
+    /// # Errors
+    ///
+    /// 400 naming the parameter at fault.
+    pub fn read(query: &[(String, String)]) -> Result<Self, ApiError> {
+        let mut page = Self {
+            limit: USUAL,
+            ascending: false,
+            after: None,
+        };
+        for (key, value) in query {
+            match key.as_str() {
+                "limit" => {
+                    let limit = value.parse().ok();
+                    let limit = limit.filter(|limit| (1..=MOST).contains(limit));
+                    page.limit = limit.ok_or_else(|| wrong("limit", value, "1 to 100"))?;
+                }
+                "order" => {
+                    page.ascending = match value.as_str() {
+                        "asc" => true,
+                        "desc" => false,
+                        other => return Err(wrong("order", other, "'asc' or 'desc'")),
+                    }
+                }
+                "after" if !value.is_empty() => page.after = Some(value.clone()),
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+
+    /// Everything, oldest first.
+    pub(super) fn all() -> Self {
+        Self {
+            limit: usize::MAX,
+            ascending: true,
+            after: None,
+        }
+    }
+}
+
+fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
+    let message = format!("Invalid value for '{param}': expected {expected}, but got '{value}'.");
+    ApiError::invalid(message).code("invalid_value").param(param)
+}
+
+/// A page of the items, which come oldest first.
+pub(super) fn page(mut items: Vec<Value>, wanted: &Page) -> Result<Value, ApiError> {
+    if !wanted.ascending {
+        items.reverse();
+    }
+    let from = match &wanted.after {
+        None => 0,
+        Some(after) => {
+            let at = items.iter().position(|item| item["id"] == after.as_str());
+            let at = at.ok_or_else(|| wrong("after", after, "the id of an item of this list"))?;
+            at + 1
+        }
+    };
+    let mut rest = items.split_off(from);
+    let has_more = rest.len() > wanted.limit;
+    rest.truncate(wanted.limit);
+    let id = |item: Option<&Value>| item.map(|item| item["id"].clone());
+    let (first, last) = (id(rest.first()), id(rest.last()));
+    Ok(json!({"object": "list", "data": rest, "first_id": first, "last_id": last,
+        "has_more": has_more}))
+}
+
+/// An item of an input as the schema wants it: with an id, with all that may be left out in a
+/// request. `owner` and `index` make an id for an item that has none, the same each time.
+pub(super) fn input_item(raw: &Value, owner: &str, index: usize) -> Value {
+    let mut item = raw.clone();
+    let Some(fields) = item.as_object_mut() else {
+        return item;
+    };
+    if !fields.get("type").is_some_and(Value::is_string) {
+        fields.insert("type".into(), json!("message"));
+    }
+    let kind = fields["type"].as_str().unwrap_or_default().to_owned();
+    if !fields.get("id").is_some_and(Value::is_string) {
+        let prefix = match kind.as_str() {
+            "message" => "msg",
+            "function_call" => "fc",
+            "function_call_output" => "fco",
+            "reasoning" => "rs",
+            "compaction" => "cmp",
+            _ => "item",
+        };
+        let (_, owner) = owner.split_once('_').unwrap_or(("", owner));
+        fields.insert("id".into(), json!(format!("{prefix}_{owner}_{index}")));
+    }
+    if matches!(
+        kind.as_str(),
+        "message" | "function_call" | "function_call_output"
+    ) {
+        fields.entry("status").or_insert_with(|| json!("completed"));
+    }
+    if kind == "message" {
+        let is_model = fields.get("role").and_then(Value::as_str) == Some("assistant");
+        let content = fields.entry("content").or_insert_with(|| json!([]));
+        if let Value::String(text) = content {
+            let kind = if is_model { "output_text" } else { "input_text" };
+            *content = json!([{"type": kind, "text": text}]);
+        }
+        for part in content.as_array_mut().into_iter().flatten() {
+            complete(part);
+        }
+    }
+    item
+}
+
+/// Fills in what a content part may leave out in a request and not in a list.
+fn complete(part: &mut Value) {
+    let defaults = match part.get("type").and_then(Value::as_str) {
+        Some("output_text") => json!({"annotations": [], "logprobs": []}),
+        Some("input_image") => json!({"image_url": null, "detail": "auto"}),
+        _ => return,
+    };
+    let (Some(part), Value::Object(defaults)) = (part.as_object_mut(), defaults) else {
+        return;
+    };
+    for (key, value) in defaults {
+        part.entry(key).or_insert(value);
+    }
+}

@@ -1,0 +1,517 @@
+//! What the server keeps of responses, so that later requests can go on from them: bounded, the
+//! oldest first to go, and in memory only.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::list::{Page, input_item, page};
+use super::request::{Previous, previous};
+use crate::api::{ApiError, Frame, Item, Request};
+
+/// How many bytes of JSON all responses and conversations together may hold.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Responses and conversations by their ids.
+#[derive(Debug)]
+pub struct Stored {
+    responses: HashMap<String, Entry>,
+    conversations: HashMap<String, Conversation>,
+    /// The ids of both, oldest first.
+    order: VecDeque<String>,
+    /// Output items by their own ids, with the response that has them.
+    items: HashMap<String, (String, Arc<Item>)>,
+    bytes: usize,
+    most: usize,
+}
+
+/// A response, under way or ended.
+#[derive(Debug)]
+struct Entry {
+    /// The response object as it stands.
+    document: Value,
+    /// What the person was asked, without the instructions.
+    input: Vec<Arc<Item>>,
+    /// Where the client's own part of the input begins; before it is what was stored earlier.
+    own: usize,
+    output: Vec<Arc<Item>>,
+    chain: Option<String>,
+    thread: Option<String>,
+    conversation: Option<String>,
+    /// The events so far, the number of each being its place; only of a background response.
+    log: Option<Vec<Frame>>,
+    open: bool,
+    bytes: usize,
+}
+
+/// A conversation that the client has made, to which responses add.
+#[derive(Debug)]
+struct Conversation {
+    object: Value,
+    items: Vec<Arc<Item>>,
+    bytes: usize,
+}
+
+/// What a request goes on from.
+#[derive(Debug, Default)]
+pub struct History {
+    items: Vec<Arc<Item>>,
+    chain: Option<String>,
+    thread: Option<String>,
+}
+
+/// Events of a background response, as far as they are there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// The events.
+    pub frames: Vec<Frame>,
+    /// Whether there will be no more.
+    pub ended: bool,
+}
+
+impl Stored {
+    /// Room for at most so many responses and conversations.
+    pub fn new(most: usize) -> Self {
+        Self {
+            responses: HashMap::new(),
+            conversations: HashMap::new(),
+            order: VecDeque::new(),
+            items: HashMap::new(),
+            bytes: 0,
+            most,
+        }
+    }
+
+    /// Keeps a response that has just begun. `document` is the response object.
+    pub fn begin(&mut self, request: &Request, document: Value, background: bool) {
+        let Some(id) = id_of(&document).map(str::to_owned) else {
+            return;
+        };
+        let input: Vec<_> = request.items[request.preamble..].to_vec();
+        let conversation = match previous(&request.params) {
+            Some(Previous::Conversation(id)) => Some(id.to_owned()),
+            _ => None,
+        };
+        let own = request.earlier.min(input.len());
+        // What was stored earlier is counted there.
+        let bytes = input[own..].iter().map(|item| item.bytes).sum::<usize>() + size(&document);
+        let entry = Entry {
+            document,
+            own,
+            input,
+            output: Vec::new(),
+            chain: request.chain.clone(),
+            thread: request.thread.clone(),
+            conversation,
+            log: background.then(Vec::new),
+            open: true,
+            bytes,
+        };
+        self.bytes += bytes;
+        self.order.push_back(id.clone());
+        self.responses.insert(id, entry);
+        self.tidy();
+    }
+
+    /// Takes in what a response has become, and the events that say so. Returns false if nobody
+    /// wants it any more: it was cancelled or deleted.
+    pub fn update(&mut self, document: Value, frames: &[Frame], ended: bool) -> bool {
+        let Some(id) = id_of(&document).map(str::to_owned) else {
+            return false;
+        };
+        let Some(entry) = self.responses.get_mut(&id).filter(|entry| entry.open) else {
+            return false;
+        };
+        let output = document["output"].as_array();
+        let added = output.into_iter().flatten().skip(entry.output.len());
+        let added: Vec<_> = added.cloned().map(Item::from_responses).collect();
+        for item in added.into_iter().map(Arc::new) {
+            if let Some(item_id) = item.id.clone() {
+                self.items
+                    .insert(item_id, (id.clone(), Arc::clone(&item)));
+            }
+            entry.output.push(item);
+        }
+        if let Some(log) = &mut entry.log {
+            log.extend(frames.iter().cloned());
+        }
+        let log = entry.log.iter().flatten().map(|frame| frame.data.len());
+        let own = &entry.input[entry.own..];
+        let bytes = own.iter().map(|item| item.bytes).sum::<usize>()
+            + log.sum::<usize>()
+            + size(&document);
+        self.bytes = self.bytes + bytes - entry.bytes;
+        entry.bytes = bytes;
+        entry.document = document;
+        entry.open = !ended;
+        if ended {
+            self.add_to_conversation(&id);
+        }
+        self.tidy();
+        true
+    }
+
+    /// What was said in a response becomes part of the conversation that it belongs to.
+    fn add_to_conversation(&mut self, id: &str) {
+        let Some(entry) = self.responses.get(id) else {
+            return;
+        };
+        let conversation = entry.conversation.as_ref();
+        let Some(conversation) = conversation.and_then(|id| self.conversations.get_mut(id)) else {
+            return;
+        };
+        let added = entry.input[entry.own..].iter().chain(&entry.output);
+        conversation.items.extend(added.map(Arc::clone));
+    }
+
+    /// Ends a response that nobody will finish. Its status becomes `cancelled`.
+    pub fn abandon(&mut self, id: &str) {
+        if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
+            entry.open = false;
+            entry.document["status"] = json!("cancelled");
+        }
+    }
+
+    /// Whether somebody still works on a response.
+    pub fn is_open(&self, id: &str) -> bool {
+        self.responses.get(id).is_some_and(|entry| entry.open)
+    }
+
+    /// The response object.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id.
+    pub fn get(&self, id: &str) -> Result<&Value, ApiError> {
+        Ok(&self.entry(id)?.document)
+    }
+
+    /// Cancels a background response, and returns the response object. One that has ended stays
+    /// as it is.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id, 400 for a response that is not a background response.
+    pub fn cancel(&mut self, id: &str) -> Result<&Value, ApiError> {
+        if self.entry(id)?.log.is_none() {
+            let message = "Only a background response can be cancelled: close the connection to \
+                           end this one.";
+            return Err(ApiError::invalid(message).param("response_id"));
+        }
+        self.abandon(id);
+        self.get(id)
+    }
+
+    /// Forgets a response, and returns what says so.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id.
+    pub fn delete(&mut self, id: &str) -> Result<Value, ApiError> {
+        self.entry(id)?;
+        self.forget(id);
+        Ok(json!({"id": id, "object": "response", "deleted": true}))
+    }
+
+    /// A page of the input items of a response, all that came before included.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id, 400 for a page that does not exist.
+    pub fn input_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
+        let entry = self.entry(id)?;
+        let items = entry.input.iter().enumerate();
+        let items = items.map(|(index, item)| input_item(&item.raw, id, index));
+        page(items.collect(), wanted)
+    }
+
+    /// The events of a background response after the one with number `after`; all of them without.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id, 400 for a response that is not a background response.
+    pub fn replay(&self, id: &str, after: Option<u64>) -> Result<Replay, ApiError> {
+        let entry = self.entry(id)?;
+        let Some(log) = &entry.log else {
+            let message = "Only a background response can be streamed later: this one was made \
+                           without 'background'.";
+            return Err(ApiError::invalid(message).param("stream"));
+        };
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        let from = usize::try_from(from).map_or(log.len(), |from| from.min(log.len()));
+        Ok(Replay {
+            frames: log[from..].to_vec(),
+            ended: !entry.open,
+        })
+    }
+
+    /// The event that says that somebody still thinks about a background response. It has the
+    /// number of the last event, so that a client that comes back after it misses nothing.
+    pub fn heartbeat(&self, id: &str) -> Option<Frame> {
+        let entry = self.responses.get(id).filter(|entry| entry.open)?;
+        let number = entry.log.as_ref()?.len().checked_sub(1)?;
+        let name = "response.in_progress";
+        let data = json!({"type": name, "sequence_number": number, "response": entry.document});
+        Some(Frame {
+            event: Some(name),
+            data: data.to_string(),
+        })
+    }
+
+    /// How many responses and conversations are kept.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// What was said up to and including a response or in a conversation; `None` if it is not
+    /// known here.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a response that has not ended.
+    pub fn history(&self, previous: Previous<'_>) -> Result<Option<History>, ApiError> {
+        match previous {
+            Previous::Response(id) => match self.responses.get(id) {
+                None => Ok(None),
+                Some(entry) if entry.open => {
+                    let message = format!(
+                        "The response '{id}' has not ended: wait for it, or cancel it, before \
+                         you go on from it."
+                    );
+                    Err(ApiError::invalid(message).param("previous_response_id"))
+                }
+                Some(entry) => Ok(Some(History {
+                    items: entry.input.iter().chain(&entry.output).cloned().collect(),
+                    chain: entry.chain.clone(),
+                    thread: entry.thread.clone(),
+                })),
+            },
+            Previous::Conversation(id) => Ok(self.conversations.get(id).map(|found| History {
+                items: found.items.clone(),
+                chain: Some(id.to_owned()),
+                thread: None,
+            })),
+        }
+    }
+
+    /// An output item by its own id.
+    pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
+        self.items.get(id).map(|(_, item)| item)
+    }
+
+    fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
+        let entry = self.responses.get(id);
+        entry.ok_or_else(|| not_found("Response", id, "response_id"))
+    }
+
+    /// Makes a conversation; `object` is what its client gets to see.
+    pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
+        let Some(id) = id_of(&object).map(str::to_owned) else {
+            return;
+        };
+        let bytes = items.iter().map(|item| item.bytes).sum::<usize>() + size(&object);
+        let conversation = Conversation {
+            object,
+            items,
+            bytes,
+        };
+        self.bytes += bytes;
+        self.order.push_back(id.clone());
+        self.conversations.insert(id, conversation);
+        self.tidy();
+    }
+
+    /// The conversation object.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id.
+    pub fn conversation(&self, id: &str) -> Result<&Value, ApiError> {
+        Ok(&self.conversation_entry(id)?.object)
+    }
+
+    /// A page of what was said in a conversation.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id, 400 for a page that does not exist.
+    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
+        let items = self.conversation_entry(id)?.items.iter().enumerate();
+        let items = items.map(|(index, item)| input_item(&item.raw, id, index));
+        page(items.collect(), wanted)
+    }
+
+    /// Adds items to a conversation, and returns the list of them.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id.
+    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<Value, ApiError> {
+        let first = self.conversation_entry(id)?.items.len();
+        let bytes = items.iter().map(|item| item.bytes).sum::<usize>();
+        let added = items.iter().enumerate();
+        let added = added.map(|(index, item)| input_item(&item.raw, id, first + index));
+        let list = page(added.collect(), &Page::all());
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.items.extend(items);
+            conversation.bytes += bytes;
+            self.bytes += bytes;
+        }
+        self.tidy();
+        list
+    }
+
+    /// Forgets a conversation, and returns what says so. Its responses stay.
+    ///
+    /// # Errors
+    ///
+    /// 404 for an unknown id.
+    pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
+        self.conversation_entry(id)?;
+        self.forget(id);
+        Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
+    }
+
+    fn conversation_entry(&self, id: &str) -> Result<&Conversation, ApiError> {
+        let found = self.conversations.get(id);
+        found.ok_or_else(|| not_found("Conversation", id, "conversation"))
+    }
+
+    /// Forgets a response or a conversation.
+    pub fn forget(&mut self, id: &str) {
+        let bytes = match self.responses.remove(id) {
+            Some(entry) => {
+                for item in entry.output.iter().filter_map(|item| item.id.as_ref()) {
+                    self.items.remove(item);
+                }
+                Some(entry.bytes)
+            }
+            None => self.conversations.remove(id).map(|found| found.bytes),
+        };
+        if let Some(bytes) = bytes {
+            self.bytes -= bytes;
+            self.order.retain(|known| known != id);
+        }
+    }
+
+    /// Lets go what is oldest, but nothing that somebody works on.
+    fn tidy(&mut self) {
+        while self.order.len() > self.most || self.bytes > MOST_BYTES {
+            let mut ended = self.order.iter().filter(|id| !self.is_open(id));
+            // The newest stays, however large it is: its client has just been told of it.
+            match ended.next().filter(|id| Some(*id) != self.order.back()) {
+                Some(id) => self.forget(&id.clone()),
+                None => return,
+            }
+        }
+    }
+}
+
+/// Puts before the items of a request what it goes on from, and what it refers to in their place.
+/// The stores are asked in this order.
+///
+/// # Errors
+///
+/// 400 for something that is not stored, or for the output of a call that was never made; 404 for
+/// an unknown conversation.
+pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
+    for item in &mut request.items {
+        let Some(id) = reference(&item.raw) else {
+            continue;
+        };
+        let found = stores.iter().find_map(|stored| stored.item(id));
+        *item = Arc::clone(found.ok_or_else(|| {
+            ApiError::invalid(format!(
+                "Item with id '{id}' not found: only what this server said in a response that it \
+                 stored can be referred to. Send the item itself instead."
+            ))
+            .status(404)
+            .param("input")
+        })?);
+    }
+    let Some(named) = previous(&request.params) else {
+        return Ok(());
+    };
+    let mut history = None;
+    for stored in stores {
+        if history.is_none() {
+            history = stored.history(named)?;
+        }
+    }
+    let History {
+        items,
+        chain,
+        thread,
+    } = history.ok_or_else(|| unknown(named))?;
+    let at = request.preamble;
+    request.earlier = items.len();
+    request.items.splice(at..at, items);
+    check_outputs(&request.items)?;
+    request.chain = chain;
+    if request.thread.is_none() {
+        request.thread = thread;
+    }
+    Ok(())
+}
+
+fn unknown(previous: Previous<'_>) -> ApiError {
+    match previous {
+        Previous::Response(id) => ApiError::invalid(format!(
+            "Previous response with id '{id}' not found: it was made with 'store' false, was \
+             deleted, or is no longer kept. Send the whole conversation in 'input' instead of \
+             'previous_response_id'."
+        ))
+        .code("previous_response_not_found")
+        .param("previous_response_id"),
+        Previous::Conversation(id) => not_found("Conversation", id, "conversation"),
+    }
+}
+
+fn not_found(what: &str, id: &str, param: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "{what} with id '{id}' not found: it was never stored, was deleted, or is no longer kept."
+    ))
+    .status(404)
+    .param(param)
+}
+
+/// Where everything that was said is known, an output without its call is a mistake.
+fn check_outputs(items: &[Arc<Item>]) -> Result<(), ApiError> {
+    let calls: HashSet<&str> = items.iter().filter_map(|item| item.call_id()).collect();
+    let mut outputs = items.iter().filter_map(|item| item.output_of());
+    match outputs.find(|output| !calls.contains(output)) {
+        None => Ok(()),
+        Some(call_id) => Err(ApiError::invalid(format!(
+            "No tool call found for the output with call_id '{call_id}'."
+        ))
+        .param("input")),
+    }
+}
+
+/// The id that an `item_reference` refers to. The type may be left out where there is nothing
+/// but the id.
+fn reference(raw: &Value) -> Option<&str> {
+    let fields: &Map<String, Value> = raw.as_object()?;
+    let named = fields.get("type").and_then(Value::as_str) == Some("item_reference");
+    let bare = fields.keys().all(|key| matches!(key.as_str(), "id" | "type"))
+        && fields.get("type").is_none_or(Value::is_null);
+    (named || bare).then(|| raw.get("id")?.as_str())?
+}
+
+fn id_of(object: &Value) -> Option<&str> {
+    object.get("id")?.as_str()
+}
+
+fn size(value: &Value) -> usize {
+    crate::api::item::bytes(value)
+}
+
+#[cfg(test)]
+#[path = "stored_tests.rs"]
+mod tests;

@@ -1,0 +1,27 @@
+//! Responses whose client comes back for them.
+
+use super::exchange::Exchange;
+use super::State;
+
+/// Goes on with a response until it has ended, or until nobody wants it any more.
+pub(super) async fn run(mut exchange: Exchange, state: State) {
+    let shelf = &state.stored;
+    let mut changes = shelf.changes();
+    exchange.start();
+    while !exchange.has_ended() {
+        changes.mark_unchanged();
+        if !shelf.lock().is_open(exchange.id()) {
+            tracing::info!(response = exchange.id(), "cancelled");
+            return;
+        }
+        tokio::select! {
+            biased;
+            heard = exchange.heard() => {
+                exchange.say(heard).await;
+                // It is where the client will find it.
+                exchange.delivered();
+            }
+            _ = changes.changed() => {}
+        }
+    }
+}

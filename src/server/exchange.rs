@@ -1,0 +1,197 @@
+//! A response under way: what the person says becomes events, whatever carries them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::meter::Meter;
+use super::shelf::{Record, Shelf};
+use super::{State, error::ErrorResponse};
+use crate::api::{
+    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter,
+};
+use crate::inbox::Pending;
+
+/// Makes the writer of a wire format.
+pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
+
+/// A request that is before the person, and the response to it.
+pub(super) struct Exchange {
+    writer: Box<dyn ResponseWriter>,
+    pending: Pending,
+    meter: Meter,
+    record: Option<Record>,
+    /// The reply that was said last and is not delivered yet, and the tokens since the last that
+    /// was.
+    receipt: Option<u64>,
+    tokens: u64,
+    ended: bool,
+}
+
+impl Exchange {
+    /// Puts a request before the person. The response is kept on `shelves` while it comes to be
+    /// and after that; its events too if it is a background response.
+    ///
+    /// # Errors
+    ///
+    /// If nobody takes it.
+    pub(super) fn open(
+        state: &State,
+        mut request: Request,
+        agent: String,
+        write: Write,
+        shelves: Vec<Shelf>,
+        background: bool,
+    ) -> Result<Self, ErrorResponse> {
+        let housekeeping = match state.settings.answer_housekeeping {
+            true => Housekeeping::of(&request),
+            false => None,
+        };
+        let writer = write(&request, unix_now(), Box::new(new_id));
+        tracing::info!(
+            response = writer.id(),
+            model = request.model,
+            items = request.items.len(),
+            earlier = request.earlier,
+            background,
+            housekeeping = housekeeping.is_some(),
+            "request"
+        );
+        let mut record = None;
+        if !shelves.is_empty() {
+            request.chain.get_or_insert_with(|| writer.id().to_owned());
+            let document = writer.document()?;
+            record = Some(Record::begin(
+                shelves,
+                writer.id(),
+                &request,
+                &document,
+                background,
+            ));
+        }
+        let meter = Meter::start(&state.counter, &request);
+        let pending = match state.intake.open(request, agent, housekeeping) {
+            Ok(pending) => pending,
+            Err(refusal) => {
+                if let Some(record) = record {
+                    record.forget();
+                }
+                return Err(refusal.into());
+            }
+        };
+        Ok(Self {
+            writer,
+            pending,
+            meter,
+            record,
+            receipt: None,
+            tokens: 0,
+            ended: false,
+        })
+    }
+
+    /// The id of the response.
+    pub(super) fn id(&self) -> &str {
+        self.writer.id()
+    }
+
+    /// The response as a document.
+    ///
+    /// # Errors
+    ///
+    /// A failure, where the format has no document for it.
+    pub(super) fn document(&self) -> Result<Value, ApiError> {
+        self.writer.document()
+    }
+
+    /// The events that leave before anybody has read the request.
+    pub(super) fn start(&mut self) -> Vec<Frame> {
+        let frames = self.writer.start();
+        self.keep(&frames);
+        frames
+    }
+
+    /// The event that says that somebody is still thinking.
+    pub(super) fn heartbeat(&mut self) -> Frame {
+        self.writer.heartbeat()
+    }
+
+    /// Waits for the next thing that the person says; hand it to [`Exchange::say`]. Can be given
+    /// up and begun again without losing anything.
+    pub(super) async fn heard(&mut self) -> Heard {
+        Heard(self.pending.next().await)
+    }
+
+    /// The events of what the person said.
+    pub(super) async fn say(&mut self, Heard(heard): Heard) -> Vec<Frame> {
+        let (ticket, reply) = match heard {
+            Some((ticket, reply)) => (Some(ticket), reply),
+            None => (None, going_away()),
+        };
+        let (tokens, usage) = self.meter.add(&reply).await;
+        self.tokens += tokens;
+        self.receipt = ticket;
+        self.ended = reply.ends();
+        let frames = self.writer.reply(&reply, unix_now(), usage);
+        self.keep(&frames);
+        frames
+    }
+
+    /// Tells the person that what was said last has been handed over.
+    pub(super) fn delivered(&mut self) {
+        if let Some(ticket) = self.receipt.take() {
+            let tokens = std::mem::take(&mut self.tokens);
+            self.pending.delivered(ticket, tokens, self.ended);
+        }
+    }
+
+    /// Whether the person has said the last of it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn keep(&mut self, frames: &[Frame]) {
+        let Some(record) = &mut self.record else {
+            return;
+        };
+        if let Ok(document) = self.writer.document() {
+            // What has no name is no event of the response: it ends a stream.
+            let named = frames.iter().filter(|frame| frame.event.is_some());
+            let named: Vec<Frame> = named.cloned().collect();
+            record.update(&document, &named, self.ended);
+        }
+    }
+}
+
+/// Something that the person said, or that there will be nothing more.
+pub(super) struct Heard(Option<(u64, Reply)>);
+
+impl Heard {
+    /// Whether nobody will ever say anything.
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// What an open response ends with when the program does. Codex tries again on this code until
+/// the server is back, so that a restart costs no turn.
+fn going_away() -> Reply {
+    Reply::End {
+        items: Vec::new(),
+        ending: Ending::Failed {
+            code: FailureCode::ServerError,
+            message: "The server is shutting down; nobody answered this request.".into(),
+        },
+    }
+}
+
+/// An identifier with a prefix such as `msg`; later ones sort after earlier ones.
+pub(super) fn new_id(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Seconds since the Unix epoch.
+pub(super) fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,332 @@
+//! WebSocket mode of the Responses API: `GET /v1/responses` with an upgrade.
+//!
+//! One connection carries several responses, one after the other. What was said on it is
+//! remembered for as long as it lasts, so that a client that stores nothing (`store: false`, as
+//! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::answer::{self, RESPONSES};
+use super::error::ErrorResponse;
+use super::exchange::{Exchange, new_id, unix_now};
+use super::shelf::{Record, Shelf};
+use super::{State, sse};
+use crate::api::responses::{self, Previous};
+use crate::api::{ApiError, Ending, Frame, Reply, Request, Usage};
+
+/// How long a connection lasts (Open Responses, 2026-04-24). A response that is under way then is
+/// finished first: a person may have thought about it for an hour.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How many responses the connection itself remembers.
+const MOST_REMEMBERED: usize = 16;
+/// How many requests may stand in line on a connection.
+const MOST_IN_LINE: usize = 32;
+
+/// `GET /v1/responses`.
+pub(super) async fn open(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(_) => return upgrade_required(),
+    };
+    let most = state.settings.max_body;
+    let upgrade = upgrade.max_message_size(most).max_frame_size(most);
+    upgrade.on_upgrade(move |socket| async move {
+        let mut connection = Connection {
+            agent: answer::agent(&headers),
+            thread: answer::thread_header(&headers),
+            remembered: Shelf::new(MOST_REMEMBERED),
+            until: Instant::now() + LIFETIME,
+            line: VecDeque::new(),
+            state,
+            socket,
+        };
+        tracing::info!(agent = connection.agent, "socket opened");
+        // Whoever has hung up needs no farewell.
+        let _ = connection.serve().await;
+        tracing::info!(agent = connection.agent, "socket closed");
+    })
+}
+
+fn upgrade_required() -> Response {
+    let message = "GET /v1/responses opens a WebSocket and this is no request for one: send POST \
+                   /v1/responses, or the headers of a WebSocket handshake.";
+    let error = ApiError::invalid(message).status(426);
+    let mut response = ErrorResponse(error.code("upgrade_required")).into_response();
+    let headers = response.headers_mut();
+    // RFC 9110, section 15.5.22: it must say to what.
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    response
+}
+
+/// The other side is gone.
+struct Gone;
+
+impl From<axum::Error> for Gone {
+    fn from(error: axum::Error) -> Self {
+        tracing::debug!(%error, "socket");
+        Self
+    }
+}
+
+/// A client that stays connected.
+struct Connection {
+    socket: WebSocket,
+    state: State,
+    agent: String,
+    /// The thread that the handshake names.
+    thread: Option<String>,
+    /// What was said on this connection.
+    remembered: Shelf,
+    until: Instant,
+    /// Requests that came while another one was answered.
+    line: VecDeque<String>,
+}
+
+impl Connection {
+    /// Answers one request after the other until one side hangs up.
+    async fn serve(&mut self) -> Result<(), Gone> {
+        loop {
+            let message = match self.line.pop_front() {
+                Some(message) => message,
+                None => {
+                    let intake = self.state.intake.clone();
+                    tokio::select! {
+                        message = self.socket.recv() => match text(message)? {
+                            Some(Ok(message)) => message,
+                            Some(Err(error)) => {
+                                self.refuse(&error).await?;
+                                continue;
+                            }
+                            None => continue,
+                        },
+                        () = tokio::time::sleep_until(self.until) => return self.expire().await,
+                        () = intake.closed() => {
+                            return self.close(close_code::AWAY, "the server is shutting down").await;
+                        }
+                    }
+                }
+            };
+            if Instant::now() >= self.until {
+                return self.expire().await;
+            }
+            self.answer(message).await?;
+        }
+    }
+
+    /// Answers one message of the client.
+    async fn answer(&mut self, message: String) -> Result<(), Gone> {
+        let params = match answer::read(message, fields).await {
+            Ok(params) => params,
+            Err(ErrorResponse(error)) => return self.refuse(&error).await,
+        };
+        let previous = match responses::previous(&params) {
+            Some(Previous::Response(id)) => Some(id.to_owned()),
+            _ => None,
+        };
+        let generate = params.get("generate") != Some(&Value::Bool(false));
+        let failed = match self.request(params) {
+            Ok(request) if generate => self.respond(request).await?,
+            Ok(request) => {
+                self.prepare(request).await?;
+                false
+            }
+            Err(error) => {
+                self.refuse(&error).await?;
+                true
+            }
+        };
+        if let Some(previous) = previous.filter(|_| failed) {
+            // What a failed request went on from is forgotten, so that the client begins anew
+            // (Open Responses, 2026-04-24). What is stored beyond the connection stays.
+            self.remembered.lock().forget(&previous);
+        }
+        Ok(())
+    }
+
+    /// Reads a request, with all that it goes on from.
+    fn request(&self, mut params: Map<String, Value>) -> Result<Request, ApiError> {
+        if responses::background(&params) {
+            let message = "'background' is not for WebSockets: send POST /v1/responses.";
+            return Err(ApiError::invalid(message)
+                .code("unsupported_parameter")
+                .param("background"));
+        }
+        // They say how HTTP shall carry the response; Codex 0.169 sends the first all the same.
+        params.shift_remove("stream");
+        params.shift_remove("stream_options");
+        let mut request = responses::from_params(params)?;
+        {
+            let stores = (self.remembered.lock(), self.state.stored.lock());
+            responses::resolve(&mut request, &[&stores.0, &stores.1])?;
+        }
+        if request.thread.is_none() {
+            request.thread.clone_from(&self.thread);
+        }
+        Ok(request)
+    }
+
+    /// Where a response is kept: here, and among what is stored if the client wants that.
+    fn shelves(&self, request: &Request) -> Vec<Shelf> {
+        let mut shelves = vec![self.remembered.clone()];
+        if responses::store(&request.params) {
+            shelves.push(self.state.stored.clone());
+        }
+        shelves
+    }
+
+    /// Has the person answer a request, and tells whether the response has failed.
+    async fn respond(&mut self, request: Request) -> Result<bool, Gone> {
+        let shelves = self.shelves(&request);
+        let agent = self.agent.clone();
+        let exchange = Exchange::open(&self.state, request, agent, RESPONSES, shelves, false);
+        let mut exchange = match exchange {
+            Ok(exchange) => exchange,
+            Err(ErrorResponse(error)) => {
+                self.refuse(&error).await?;
+                return Ok(true);
+            }
+        };
+        self.send_all(&exchange.start()).await?;
+        let mut heartbeats = sse::heartbeats(self.state.settings.heartbeat);
+        while !exchange.has_ended() {
+            tokio::select! {
+                biased;
+                heard = exchange.heard() => {
+                    let frames = exchange.say(heard).await;
+                    self.send_all(&frames).await?;
+                    exchange.delivered();
+                    heartbeats.reset();
+                }
+                message = self.socket.recv() => match text(message)? {
+                    None => {}
+                    Some(Err(error)) => self.refuse(&error).await?,
+                    Some(Ok(_)) if self.line.len() >= MOST_IN_LINE => {
+                        let error = ApiError::invalid(format!(
+                            "{MOST_IN_LINE} requests stand in line on this connection already: \
+                             wait for a response to end."
+                        ));
+                        self.refuse(&error.status(429).kind("too_many_requests")).await?;
+                    }
+                    Some(Ok(message)) => self.line.push_back(message),
+                },
+                _ = heartbeats.tick() => {
+                    let frame = exchange.heartbeat();
+                    self.send(&frame).await?;
+                }
+            }
+        }
+        let document = exchange.document();
+        Ok(document.is_ok_and(|document| document["status"] == "failed"))
+    }
+
+    /// Takes in a request that is not to be answered (`generate: false`), so that the next one can
+    /// go on from it. Nobody has to read it.
+    async fn prepare(&mut self, mut request: Request) -> Result<(), Gone> {
+        let mut writer = RESPONSES(&request, unix_now(), Box::new(new_id));
+        let id = writer.id().to_owned();
+        request.chain.get_or_insert_with(|| id.clone());
+        let Ok(document) = writer.document() else {
+            return Ok(());
+        };
+        let mut record = Record::begin(self.shelves(&request), &id, &request, &document, false);
+        let mut frames = writer.start();
+        let nothing = Reply::End {
+            items: Vec::new(),
+            ending: Ending::Completed,
+        };
+        let usage = Usage::default();
+        frames.extend(writer.reply(&nothing, unix_now(), Some(usage)));
+        if let Ok(document) = writer.document() {
+            record.update(&document, &[], true);
+        }
+        self.send_all(&frames).await
+    }
+
+    async fn send_all(&mut self, frames: &[Frame]) -> Result<(), Gone> {
+        for frame in frames {
+            self.send(frame).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends an event. What only ends a stream of HTTP is left out.
+    async fn send(&mut self, frame: &Frame) -> Result<(), Gone> {
+        if frame.event.is_some() {
+            let message = Message::Text(frame.data.as_str().into());
+            self.socket.send(message).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends an error, after which the connection goes on.
+    async fn refuse(&mut self, error: &ApiError) -> Result<(), Gone> {
+        let (param, reason) = (&error.param, &error.message);
+        tracing::info!(status = error.status, ?param, ?reason, "refused");
+        let data = json!({"type": "error", "status": error.status, "error": {
+            "type": error.kind,
+            // The schema wants a code in every error here.
+            "code": error.code.unwrap_or(error.kind),
+            "message": error.message,
+            "param": error.param,
+        }});
+        let message = Message::Text(data.to_string().into());
+        Ok(self.socket.send(message).await?)
+    }
+
+    /// Ends a connection that has lasted long enough.
+    async fn expire(&mut self) -> Result<(), Gone> {
+        let minutes = LIFETIME.as_secs() / 60;
+        let error = ApiError::invalid(format!(
+            "This connection has lasted {minutes} minutes, which is as long as it may: open \
+             another one and go on there."
+        ));
+        self.refuse(&error.code("websocket_connection_limit_reached")).await?;
+        self.close(close_code::NORMAL, "connection limit reached").await
+    }
+
+    async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+        let reason = reason.into();
+        let message = Message::Close(Some(CloseFrame { code, reason }));
+        Ok(self.socket.send(message).await?)
+    }
+}
+
+/// The text in what came over the socket; `None` for what the protocol itself takes care of.
+fn text(message: Option<Result<Message, axum::Error>>) -> Result<Option<Result<String, ApiError>>, Gone> {
+    Ok(match message.ok_or(Gone)?? {
+        Message::Text(text) => Some(Ok(text.as_str().to_owned())),
+        Message::Binary(_) => Some(Err(ApiError::invalid(
+            "Binary messages are not understood here: send JSON as text.",
+        ))),
+        Message::Ping(_) | Message::Pong(_) => None,
+        Message::Close(_) => return Err(Gone),
+    })
+}
+
+/// The fields of a `response.create` event.
+fn fields(message: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let mut params = crate::api::json_object(message)?;
+    match params.shift_remove("type") {
+        Some(Value::String(kind)) if kind == "response.create" => Ok(params),
+        None | Some(Value::Null) => Err(ApiError::missing("type")),
+        Some(other) => Err(ApiError::invalid(format!(
+            "Unknown event type {other}: this server knows 'response.create'."
+        ))
+        .code("unknown_event")
+        .param("type")),
+    }
+}

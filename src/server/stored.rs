@@ -1,0 +1,71 @@
+//! Routes on responses that were made earlier.
+
+use axum::Json;
+use axum::extract::{Path, Query, State as Shared};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::State;
+use super::error::ErrorResponse;
+use super::sse;
+use crate::api::ApiError;
+use crate::api::responses::Page;
+
+/// The query of a URL, in the order in which it stands there.
+pub(super) type Pairs = Query<Vec<(String, String)>>;
+
+/// A JSON document, or the error that there is instead.
+type Found = Result<Json<Value>, ErrorResponse>;
+
+/// `GET /v1/responses/{id}`, with `stream=true` its events after number `starting_after`.
+pub(super) async fn retrieve(
+    Shared(state): Shared<State>,
+    Path(id): Path<String>,
+    Query(query): Pairs,
+) -> Result<Response, ErrorResponse> {
+    let value = |name: &str| {
+        let mut all = query.iter();
+        all.find(|(key, _)| key == name).map(|(_, value)| value)
+    };
+    if value("stream").is_none_or(|stream| stream != "true") {
+        return Ok(Json(state.stored.lock().get(&id)?.clone()).into_response());
+    }
+    let after = match value("starting_after") {
+        None => None,
+        Some(text) => Some(text.parse::<u64>().map_err(|_| {
+            ApiError::invalid(format!(
+                "Invalid value for 'starting_after': expected the number of an event, but got \
+                 '{text}'."
+            ))
+            .param("starting_after")
+        })?),
+    };
+    // What is wrong is told before the stream begins.
+    state.stored.lock().replay(&id, after)?;
+    let heartbeat = state.settings.heartbeat;
+    Ok(sse::replay(state.stored, id, after, heartbeat))
+}
+
+/// `DELETE /v1/responses/{id}`.
+pub(super) async fn delete(Shared(state): Shared<State>, Path(id): Path<String>) -> Found {
+    let deleted = state.stored.lock().delete(&id)?;
+    state.stored.tell();
+    Ok(Json(deleted))
+}
+
+/// `POST /v1/responses/{id}/cancel`.
+pub(super) async fn cancel(Shared(state): Shared<State>, Path(id): Path<String>) -> Found {
+    let cancelled = state.stored.lock().cancel(&id)?.clone();
+    state.stored.tell();
+    Ok(Json(cancelled))
+}
+
+/// `GET /v1/responses/{id}/input_items`.
+pub(super) async fn input_items(
+    Shared(state): Shared<State>,
+    Path(id): Path<String>,
+    Query(query): Pairs,
+) -> Found {
+    let page = Page::read(&query)?;
+    Ok(Json(state.stored.lock().input_items(&id, &page)?))
+}
