@@ -68,12 +68,12 @@ fn body(item: &Item) -> u64 {
         ItemBody::Compaction {
             summary: Some(summary),
         } => count(summary),
-        ItemBody::LocalShellCall { .. }
-        | ItemBody::Compaction { .. }
-        | ItemBody::Other { .. } => match &item.raw {
-            Value::Null => 0,
-            raw => count(&raw.to_string()),
-        },
+        ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
+            match &item.raw {
+                Value::Null => 0,
+                raw => count(&raw.to_string()),
+            }
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 
 use serde_json::Value;
 
-use super::{OutputFormat, Request, ToolChoice};
+use super::{Format, OutputFormat, Request, ToolChoice};
 
 impl Request {
     /// What the client asks of the answer beyond free text and free choice, each in a few words.
     pub fn constraints(&self) -> Vec<String> {
         let mut found = Vec::new();
+        if self.format == Format::Compaction {
+            found.push("a summary of the conversation".into());
+        }
         match &self.output_format {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => found.push("answer: a JSON object".into()),
@@ -41,6 +44,9 @@ impl Request {
             if let Some(most) = number(key) {
                 found.push(format!("{key} {most}"));
             }
+        }
+        if self.params.get("background") == Some(&Value::Bool(true)) {
+            found.push("in the background".into());
         }
         if let Some(stop) = self.params.get("stop").filter(|stop| !stop.is_null()) {
             found.push(format!("stop {stop}"));

@@ -304,6 +304,13 @@ impl Conversation {
                 false => said.next().unwrap_or(now),
             });
             self.seen.extend(seen);
+            // What the server had stored was there before.
+            let stored = match request.earlier {
+                0 => 0,
+                earlier => request.preamble + earlier,
+            };
+            let stored = stored.min(request.items.len());
+            self.seen.resize(self.seen.len().max(stored), now);
             // A client whose connection broke sends the notes that it got and nothing else; what
             // was new then still is.
             if self.seen.len() < request.items.len() {
@@ -333,6 +340,14 @@ impl Conversation {
                 .all(|(a, b)| a.fingerprint == b.fingerprint);
         let is_retry = self.open.is_empty() && self.closed == Closed::ClientGone;
         begins && self.request.thread.is_none() && (new.len() > old.len() || is_retry)
+    }
+
+    /// Whether `request`, which names no thread, goes on from a response in this conversation.
+    pub(super) fn is_chained_with(&self, request: &Request) -> bool {
+        let own = self.request.chain.as_ref();
+        self.request.thread.is_none()
+            && request.earlier > 0
+            && own.is_some_and(|own| request.chain.as_ref() == Some(own))
     }
 
     fn make_title(&self) -> String {

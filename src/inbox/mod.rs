@@ -229,8 +229,13 @@ impl Inbox {
             Some(thread) => self.threads.get(&(thread.clone(), automatic)).copied(),
             None => {
                 let all = self.conversations.iter();
-                let mut all = all.filter(|c| c.automatic.is_some() == automatic);
-                all.find(|c| c.is_continued_by(&request)).map(|c| c.id)
+                let all = all.filter(|c| c.automatic.is_some() == automatic);
+                let all: Vec<_> = all.collect();
+                // What goes on by id does so whatever became of the words.
+                let mut chained = all.iter().filter(|c| c.is_chained_with(&request));
+                let mut found = chained.next();
+                found = found.or_else(|| all.iter().find(|c| c.is_continued_by(&request)));
+                found.map(|c| c.id)
             }
         };
         // A request that begins a conversation is shown at once; one that goes on with it may

@@ -85,11 +85,7 @@ pub(super) async fn input_tokens(
 }
 
 /// `POST /v1/chat/completions`.
-pub(super) async fn chat(
-    Shared(state): Shared<State>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(super) async fn chat(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Answer {
     let write: Write = |request, now, ids| Box::new(chat::Writer::new(request, now, ids));
     answer(state, headers, body, chat::parse, write).await
 }

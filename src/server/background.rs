@@ -1,7 +1,7 @@
 //! Responses whose client comes back for them.
 
-use super::exchange::Exchange;
 use super::State;
+use super::exchange::Exchange;
 
 /// Goes on with a response until it has ended, or until nobody wants it any more.
 pub(super) async fn run(mut exchange: Exchange, state: State) {

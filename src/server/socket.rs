@@ -294,8 +294,10 @@ impl Connection {
             "This connection has lasted {minutes} minutes, which is as long as it may: open \
              another one and go on there."
         ));
-        self.refuse(&error.code("websocket_connection_limit_reached")).await?;
-        self.close(close_code::NORMAL, "connection limit reached").await
+        self.refuse(&error.code("websocket_connection_limit_reached"))
+            .await?;
+        self.close(close_code::NORMAL, "connection limit reached")
+            .await
     }
 
     async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
@@ -306,7 +308,9 @@ impl Connection {
 }
 
 /// The text in what came over the socket; `None` for what the protocol itself takes care of.
-fn text(message: Option<Result<Message, axum::Error>>) -> Result<Option<Result<String, ApiError>>, Gone> {
+fn text(
+    message: Option<Result<Message, axum::Error>>,
+) -> Result<Option<Result<String, ApiError>>, Gone> {
     Ok(match message.ok_or(Gone)?? {
         Message::Text(text) => Some(Ok(text.as_str().to_owned())),
         Message::Binary(_) => Some(Err(ApiError::invalid(

@@ -31,7 +31,12 @@ pub(super) fn live(mut exchange: Exchange, heartbeat: Duration) -> Response {
 
 /// Streams a background response from its log: the events after number `after` that are there,
 /// and those that come.
-pub(super) fn replay(shelf: Shelf, id: String, after: Option<u64>, heartbeat: Duration) -> Response {
+pub(super) fn replay(
+    shelf: Shelf,
+    id: String,
+    after: Option<u64>,
+    heartbeat: Duration,
+) -> Response {
     let state = Replayed {
         changes: shelf.changes(),
         shelf,

@@ -84,9 +84,7 @@ impl Block {
                 (kind, with_phase(role, phase.as_deref()))
             }
             ItemBody::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
-            ItemBody::Compaction { .. } => {
-                (Kind::Assistant, "summary of what came before".into())
-            }
+            ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
             ItemBody::FunctionCall { name, .. } | ItemBody::CustomToolCall { name, .. } => {
                 (Kind::Call, name.clone())
             }
@@ -315,9 +313,9 @@ fn item_size(item: &Item) -> usize {
         ItemBody::Compaction {
             summary: Some(summary),
         } => summary.len(),
-        ItemBody::LocalShellCall { .. }
-        | ItemBody::Compaction { .. }
-        | ItemBody::Other { .. } => item.raw.to_string().len(),
+        ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
+            item.raw.to_string().len()
+        }
     }
 }
 

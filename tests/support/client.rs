@@ -43,6 +43,16 @@ impl Client {
         json(request.call().expect("an answer"))
     }
 
+    /// DELETEs a path.
+    pub fn delete(&self, path: &str) -> (u16, Value) {
+        json(self.agent.delete(self.url(path)).call().expect("an answer"))
+    }
+
+    /// GETs a path whose answer is a stream of events.
+    pub fn get_sse(&self, path: &str) -> EventStream {
+        stream(self.agent.get(self.url(path)).call().expect("an answer"))
+    }
+
     /// POSTs JSON and reads the whole answer, JSON too, or null where it is not.
     pub fn post_json(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
         json(self.post(path, headers, body.to_string().as_bytes()))
@@ -50,16 +60,7 @@ impl Client {
 
     /// POSTs JSON and returns as soon as the stream of events has begun.
     pub fn post_sse(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> EventStream {
-        let response = self.post(path, headers, body.to_string().as_bytes());
-        let status = response.status().as_u16();
-        let kind = response.body().mime_type().unwrap_or("").to_owned();
-        let mut reader = response.into_body().into_reader();
-        if (status, kind.as_str()) != (200, "text/event-stream") {
-            let mut text = String::new();
-            let _ = reader.read_to_string(&mut text);
-            panic!("expected a stream of events, got {status} {kind}: {text}");
-        }
-        EventStream(BufReader::new(Box::new(reader)))
+        stream(self.post(path, headers, body.to_string().as_bytes()))
     }
 
     /// POSTs any bytes and returns the raw answer.
@@ -95,6 +96,18 @@ impl Client {
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
+}
+
+fn stream(response: Response<Body>) -> EventStream {
+    let status = response.status().as_u16();
+    let kind = response.body().mime_type().unwrap_or("").to_owned();
+    let mut reader = response.into_body().into_reader();
+    if (status, kind.as_str()) != (200, "text/event-stream") {
+        let mut text = String::new();
+        let _ = reader.read_to_string(&mut text);
+        panic!("expected a stream of events, got {status} {kind}: {text}");
+    }
+    EventStream(BufReader::new(Box::new(reader)))
 }
 
 fn json(response: Response<Body>) -> (u16, Value) {

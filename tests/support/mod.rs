@@ -7,7 +7,8 @@
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
 //! - [`scene`]: a person, that Codex, and the wire between the two;
 //! - [`costs`]: what each kind of reply costs in keys;
-//! - [`screen`]: the terminal interface without a terminal, and keys for it.
+//! - [`screen`]: the terminal interface without a terminal, and keys for it;
+//! - [`socket`]: a client in WebSocket mode.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -21,6 +22,7 @@ pub mod person;
 pub mod pty;
 pub mod scene;
 pub mod screen;
+pub mod socket;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -32,6 +34,7 @@ pub use desk::{Desk, answer, fail, note};
 pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
 pub use scene::{Scene, ask, has_row};
+pub use socket::Socket;
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -25,7 +25,9 @@ impl CompactionWriter {
     pub fn new(request: &Request, created_at: u64, mut ids: Ids) -> Self {
         let id = ids("resp");
         let items = request.items[request.preamble..].iter();
-        let prompts = items.enumerate().filter(|(_, item)| item.role() == Some("user"));
+        let prompts = items
+            .enumerate()
+            .filter(|(_, item)| item.role() == Some("user"));
         let kept = prompts.map(|(index, item)| input_item(&item.raw, &id, index));
         Self {
             kept: kept.collect(),
@@ -69,7 +71,8 @@ impl ResponseWriter for CompactionWriter {
                 self.failure = ending.error();
                 if *ending == Ending::Completed {
                     let content = compaction::write(&self.summary.join("\n\n"));
-                    self.kept.push(json!({"type": "compaction", "id": (self.ids)("cmp"),
+                    self.kept
+                        .push(json!({"type": "compaction", "id": (self.ids)("cmp"),
                         "encrypted_content": content}));
                 }
             }
@@ -82,8 +85,10 @@ impl ResponseWriter for CompactionWriter {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        Ok(json!({"id": self.id, "object": "response.compaction", "created_at": self.created_at,
-            "output": self.kept, "usage": usage_object(self.usage)}))
+        Ok(
+            json!({"id": self.id, "object": "response.compaction", "created_at": self.created_at,
+            "output": self.kept, "usage": usage_object(self.usage)}),
+        )
     }
 }
 
@@ -99,10 +104,18 @@ pub fn draft(request: &Request) -> String {
         }
     };
     let mut lines = Vec::new();
-    let prompts: Vec<_> = request.items.iter().filter(|item| item.is_prompt()).collect();
+    let prompts: Vec<_> = request
+        .items
+        .iter()
+        .filter(|item| item.is_prompt())
+        .collect();
     if !prompts.is_empty() {
         lines.push("The user asked:".to_owned());
-        lines.extend(prompts.iter().map(|item| format!("- {}", cut(&item.text()))));
+        lines.extend(
+            prompts
+                .iter()
+                .map(|item| format!("- {}", cut(&item.text()))),
+        );
     }
     let earlier = request.items.iter().filter_map(|item| match &item.body {
         crate::api::ItemBody::Compaction { summary } => summary.as_deref(),
@@ -117,7 +130,10 @@ pub fn draft(request: &Request) -> String {
         lines.extend(calls.iter().map(|call| format!("- {}", cut(call))));
     }
     let said = request.items.iter().rev();
-    if let Some(last) = said.into_iter().find(|item| item.role() == Some("assistant")) {
+    if let Some(last) = said
+        .into_iter()
+        .find(|item| item.role() == Some("assistant"))
+    {
         lines.extend(["Last answer:".to_owned(), cut(&last.text())]);
     }
     lines.join("\n")

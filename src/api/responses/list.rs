@@ -63,7 +63,9 @@ impl Page {
 
 fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
     let message = format!("Invalid value for '{param}': expected {expected}, but got '{value}'.");
-    ApiError::invalid(message).code("invalid_value").param(param)
+    ApiError::invalid(message)
+        .code("invalid_value")
+        .param(param)
 }
 
 /// A page of the items, which come oldest first.
@@ -84,8 +86,10 @@ pub(super) fn page(mut items: Vec<Value>, wanted: &Page) -> Result<Value, ApiErr
     rest.truncate(wanted.limit);
     let id = |item: Option<&Value>| item.map(|item| item["id"].clone());
     let (first, last) = (id(rest.first()), id(rest.last()));
-    Ok(json!({"object": "list", "data": rest, "first_id": first, "last_id": last,
-        "has_more": has_more}))
+    Ok(
+        json!({"object": "list", "data": rest, "first_id": first, "last_id": last,
+        "has_more": has_more}),
+    )
 }
 
 /// An item of an input as the schema wants it: with an id, with all that may be left out in a
@@ -121,7 +125,11 @@ pub(super) fn input_item(raw: &Value, owner: &str, index: usize) -> Value {
         let is_model = fields.get("role").and_then(Value::as_str) == Some("assistant");
         let content = fields.entry("content").or_insert_with(|| json!([]));
         if let Value::String(text) = content {
-            let kind = if is_model { "output_text" } else { "input_text" };
+            let kind = if is_model {
+                "output_text"
+            } else {
+                "input_text"
+            };
             *content = json!([{"type": kind, "text": text}]);
         }
         for part in content.as_array_mut().into_iter().flatten() {

@@ -74,7 +74,11 @@ pub fn parse_items(body: &[u8]) -> Result<(Vec<Arc<Item>>, Value), ApiError> {
     let mut items = Vec::new();
     match params.shift_remove("items") {
         Some(Value::String(text)) => {
-            return Err(ApiError::wrong_type("items", "an array", &Value::String(text)));
+            return Err(ApiError::wrong_type(
+                "items",
+                "an array",
+                &Value::String(text),
+            ));
         }
         list => read_items(list, "items", &mut items)?,
     }
@@ -111,11 +115,7 @@ fn read(mut params: Map<String, Value>) -> Result<Request, ApiError> {
 }
 
 /// Reads a list of items; a text stands for one message. `key` is the field that it came in.
-fn read_items(
-    list: Option<Value>,
-    key: &str,
-    items: &mut Vec<Arc<Item>>,
-) -> Result<(), ApiError> {
+fn read_items(list: Option<Value>, key: &str, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
     match list {
         None | Some(Value::Null) => {}
         Some(Value::String(text)) => items.push(Arc::new(Item::user_message(&text))),
@@ -129,11 +129,7 @@ fn read_items(
             }
         }
         Some(other) => {
-            return Err(ApiError::wrong_type(
-                key,
-                "a string or an array",
-                &other,
-            ));
+            return Err(ApiError::wrong_type(key, "a string or an array", &other));
         }
     }
     Ok(())

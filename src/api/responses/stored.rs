@@ -128,8 +128,7 @@ impl Stored {
         let added: Vec<_> = added.cloned().map(Item::from_responses).collect();
         for item in added.into_iter().map(Arc::new) {
             if let Some(item_id) = item.id.clone() {
-                self.items
-                    .insert(item_id, (id.clone(), Arc::clone(&item)));
+                self.items.insert(item_id, (id.clone(), Arc::clone(&item)));
             }
             entry.output.push(item);
         }
@@ -138,9 +137,8 @@ impl Stored {
         }
         let log = entry.log.iter().flatten().map(|frame| frame.data.len());
         let own = &entry.input[entry.own..];
-        let bytes = own.iter().map(|item| item.bytes).sum::<usize>()
-            + log.sum::<usize>()
-            + size(&document);
+        let bytes =
+            own.iter().map(|item| item.bytes).sum::<usize>() + log.sum::<usize>() + size(&document);
         self.bytes = self.bytes + bytes - entry.bytes;
         entry.bytes = bytes;
         entry.document = document;
@@ -499,7 +497,9 @@ fn check_outputs(items: &[Arc<Item>]) -> Result<(), ApiError> {
 fn reference(raw: &Value) -> Option<&str> {
     let fields: &Map<String, Value> = raw.as_object()?;
     let named = fields.get("type").and_then(Value::as_str) == Some("item_reference");
-    let bare = fields.keys().all(|key| matches!(key.as_str(), "id" | "type"))
+    let bare = fields
+        .keys()
+        .all(|key| matches!(key.as_str(), "id" | "type"))
         && fields.get("type").is_none_or(Value::is_null);
     (named || bare).then(|| raw.get("id")?.as_str())?
 }

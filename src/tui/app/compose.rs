@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::{App, Dialog, Level, Purpose};
+use crate::api::responses::draft;
 use crate::api::{
-    Ending, FailureCode, ItemBody, OutputFormat, OutputItem, Phase, Reply, check_answer, skeleton,
+    Ending, FailureCode, Format, ItemBody, OutputFormat, OutputItem, Phase, Reply, check_answer,
+    skeleton,
 };
 use crate::inbox::Conversation;
 use crate::tui::action::Action;
@@ -444,12 +446,15 @@ impl App {
         }
     }
 
-    /// Inserts what the answer may be made from: a skeleton of the JSON that is asked for.
+    /// Inserts what the answer may be made from: a skeleton of the JSON that is asked for, or a
+    /// draft of the summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request has come in yet");
         };
-        let text = match &conversation.request().output_format {
+        let request = conversation.request();
+        let text = match &request.output_format {
+            _ if request.format == Format::Compaction => draft(request),
             OutputFormat::Text => return self.say(Level::Info, "the request asks for free text"),
             OutputFormat::JsonObject => "{}".to_owned(),
             OutputFormat::JsonSchema { schema, .. } => {
@@ -528,6 +533,9 @@ impl App {
                 if conversation.callable().is_empty() && !conversation.patches_by_shell() =>
             {
                 Some("this request offers no tool that can be called")
+            }
+            ReplyKind::Progress if !conversation.request().format.carries_progress() => {
+                Some("a summary is sent as a whole")
             }
             ReplyKind::Think if !conversation.request().format.carries_reasoning() => {
                 Some("this client's format has no place for thoughts")

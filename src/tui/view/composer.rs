@@ -8,7 +8,9 @@ use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
 use super::style;
+use crate::api::Format;
 use crate::inbox::Conversation;
+use crate::tui::action::Action;
 use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::block::Block;
 use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
@@ -59,8 +61,13 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     let waiting = app
         .conversation()
         .filter(|conversation| conversation.is_waiting());
-    let asked = waiting.map(|conversation| conversation.request().constraints());
-    let asked = asked.unwrap_or_default().join(" · ");
+    let mut asked = waiting.map_or_else(Vec::new, |c| c.request().constraints());
+    if waiting.is_some_and(|c| c.request().format == Format::Compaction)
+        && let Some(key) = app.settings.keymap.chord(Action::Skeleton)
+    {
+        asked.push(format!("{key} inserts a draft"));
+    }
+    let asked = asked.join(" · ");
     if asked.is_empty() {
         return Vec::new();
     }
