@@ -72,6 +72,53 @@ fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
 }
 
 #[test]
+fn codex_works_over_a_websocket() {
+    let Some(mut scene) = Scene::with("[server]\nheartbeat_seconds = 1\n") else {
+        return;
+    };
+    let args = [impatient(Duration::from_secs(4)), WEBSOCKET].concat();
+    let mut run = scene.codex.exec(&args, "Say what is in hill.txt");
+    let person = &mut scene.person;
+    person.wait_request("Say what is in hill.txt");
+    // As patient as over HTTP.
+    support::poll(
+        "ten heartbeats, one a second",
+        || (scene.wire.answered("response.in_progress") > 10).then_some(()),
+        || format!("{}\n{}", person.screen(), run.stderr()),
+    );
+    person.choose("Progress");
+    person.reply("Having a look");
+    run.wait_stderr("Having a look");
+    person.type_text("!");
+    person.wait_for("[Run command]");
+    person.reply("echo a hill | tee hill.txt");
+    // Codex sends the output alone, and the person still sees everything.
+    person.wait_until("the whole conversation with the output", |screen| {
+        let all = ["Say what is in hill.txt", "Having a look", "a hill"];
+        screen.contains("waiting") && all.iter().all(|row| has_row(screen, row))
+    });
+    assert!(!person.screen().contains("changed"), "{}", person.screen());
+    person.choose("Send");
+    person.reply("A hill.");
+    assert_eq!(run.wait_answer(), "A hill.");
+    assert_eq!(scene.wire.posts(), 0, "everything went over the socket");
+    assert_eq!(scene.wire.asked("GET /v1/responses"), 1);
+
+    let mut run = scene.codex.exec(&WEBSOCKET, "Lift the hill");
+    let person = &mut scene.person;
+    person.wait_request("Lift the hill");
+    person.choose("Reject");
+    person.reply("Too heavy for me");
+    assert!(!run.wait_exit().success());
+    assert!(
+        run.stderr().contains("Too heavy for me"),
+        "{}",
+        run.stderr()
+    );
+    assert_eq!(scene.wire.asked("GET /v1/responses"), 2, "no second try");
+}
+
+#[test]
 fn heartbeats_hold_codex_longer_than_its_patience() {
     let Some(mut scene) = Scene::with("[server]\nheartbeat_seconds = 1\n") else {
         return;
@@ -108,6 +155,9 @@ fn without_heartbeats_codex_loses_patience_and_the_draft_stays() {
     scene.person.wait_for("Slow and steady");
     assert!(scene.person.screen().contains("Hurry up"));
 }
+
+/// Codex with a WebSocket instead of a request for every response.
+const WEBSOCKET: [&str; 2] = ["-c", "model_providers.humanllm.supports_websockets=true"];
 
 /// Codex with this much patience between two events.
 fn impatient(patience: Duration) -> [&'static str; 2] {

@@ -8,13 +8,16 @@ use serde_json::{Map, Value};
 use crate::api::{Item, Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
-const NOISE: [&str; 9] = [
+const NOISE: [&str; 11] = [
     "tools",
     "functions",
     "input",
     "messages",
     "system",
     "client_metadata",
+    // How a request goes on differs from one to the next, and says nothing new.
+    "previous_response_id",
+    "generate",
     "metadata",
     "stream",
     "stream_options",
