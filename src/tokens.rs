@@ -19,6 +19,16 @@ pub fn count(text: &str) -> u64 {
     bpe_openai::o200k_base().count(text) as u64
 }
 
+/// The beginning of a text that is at most so many tokens long.
+pub fn fit(text: &str, most: u64) -> String {
+    let tokens = bpe_openai::o200k_base().encode(text);
+    let most = usize::try_from(most).map_or(tokens.len(), |most| most.min(tokens.len()));
+    // A token may end in the middle of a character.
+    let mut shorter = (0..=most).rev();
+    let fits = shorter.find_map(|end| bpe_openai::o200k_base().decode(&tokens[..end]));
+    fits.unwrap_or_default()
+}
+
 /// Counts requests, and each of their items only once.
 #[derive(Debug, Clone, Default)]
 pub struct Counter {
@@ -86,6 +96,10 @@ mod tests {
         assert_eq!(count(""), 0);
         assert_eq!(count("hello world"), 2);
         assert_eq!(count("こんにちは"), 1);
+        assert_eq!(fit("hello world", 1), "hello");
+        assert_eq!(fit("hello world", 2), "hello world");
+        assert_eq!(fit("hello world", 9), "hello world");
+        assert_eq!(fit("hello world", 0), "");
         let counter = Counter::default();
         let items = [Arc::new(Item::user_message("hello world"))];
         assert_eq!(counter.request(&items, &[]), 2 + PER_ITEM);

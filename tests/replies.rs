@@ -2,6 +2,7 @@
 
 mod support;
 
+use humanllm::api::{Ending, Reply};
 use serde_json::{Value, json};
 use support::screen::*;
 
@@ -267,14 +268,6 @@ fn what_was_not_asked_for_is_sent_on_insisting_only() {
         "asks for a call",
     );
     insist(
-        json!({"tool_choice": {"type": "function", "name": "get_weather"}}),
-        command,
-        "does not allow a call of exec_command",
-    );
-    let allowed = json!({"tool_choice": {"type": "allowed_tools", "mode": "auto",
-        "tools": [{"type": "function", "name": "get_weather"}]}});
-    insist(allowed, command, "does not allow a call of exec_command");
-    insist(
         json!({"parallel_tool_calls": false}),
         commands,
         "one call at a time",
@@ -283,6 +276,58 @@ fn what_was_not_asked_for_is_sent_on_insisting_only() {
         "properties": {"ok": {"type": "boolean"}}});
     let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
     insist(json!({"text": {"format": format}}), answer, "JSON");
+}
+
+#[test]
+fn a_tool_that_is_not_on_the_list_is_never_called() {
+    let weather_only = json!({"type": "function", "name": "get_weather"});
+    let allowed = json!({"type": "allowed_tools", "mode": "auto", "tools": [weather_only]});
+    for choice in [weather_only, allowed] {
+        let mut desk = Desk::new(NORMAL);
+        let tools = [exec_command(), weather()];
+        let mut client = desk.ask(&offering("Go.", &tools, json!({"tool_choice": choice})));
+        desk.write("!ls");
+        for _ in 0..3 {
+            desk.press("Enter");
+            desk.sees("does not allow a call of exec_command");
+            desk.misses("send anyway");
+        }
+        assert!(desk.hear(&mut client).is_empty(), "{choice}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
+    let mut desk = Desk::new(NORMAL);
+    let limit = json!({"max_output_tokens": 14});
+    let mut client = desk.ask(&offering("Go.", &[], limit));
+    desk.press("Tab");
+    desk.write("one two three four five");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.press("Shift+Tab");
+    let words = "six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
+    desk.write(words);
+    desk.press("Enter");
+    desk.sees("the request allows 14");
+    assert!(desk.hear(&mut client).is_empty(), "sent at once");
+    desk.press("Enter");
+    let said = desk.hear(&mut client);
+    let [Reply::End { items, ending }] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    assert_eq!(*ending, Ending::OutOfTokens);
+    let sent = items[0].text();
+    assert!(
+        words.starts_with(&sent) && sent.len() < words.len(),
+        "{sent}"
+    );
+    let tokens = humanllm::tokens::count;
+    assert_eq!(tokens("one two three four five") + tokens(&sent), 14);
+    // What did not fit is not lost.
+    desk.ask(&plain("And now?"));
+    desk.press("Ctrl+R");
+    desk.sees("sixteen");
 }
 
 #[test]

@@ -212,6 +212,13 @@ fn conversations() -> Vec<Vec<Reply>> {
             Ending::Completed,
         )],
         vec![end(vec![], Ending::Completed)],
+        vec![end(
+            vec![OutputItem::Message {
+                text: "half an ans".into(),
+                phase: Phase::FinalAnswer,
+            }],
+            Ending::OutOfTokens,
+        )],
         vec![note("hm"), fail("not today")],
         vec![end(vec![], going_away)],
     ]
@@ -416,6 +423,7 @@ fn requests_with_several_oddities_are_answered_validly() {
     let items = proptest::collection::vec(item, 0..4);
     let ending = prop_oneof![
         Just(Ending::Completed),
+        Just(Ending::OutOfTokens),
         text.prop_map(|message| Ending::Failed {
             code: FailureCode::InvalidPrompt,
             message
@@ -563,7 +571,9 @@ fn what_is_stored_and_what_a_websocket_carries_is_valid() {
     desk.delivery();
 
     // A socket.
-    let mut socket = Socket::open(desk.address, &[]).ok().expect("a socket");
+    let Ok(mut socket) = Socket::open(desk.address, &[]) else {
+        panic!("no socket");
+    };
     socket.create(json!({"input": "hi", "store": false}));
     let id = desk.arrival();
     desk.say(id, answer("hello")).unwrap();

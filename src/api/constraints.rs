@@ -34,14 +34,8 @@ impl Request {
         if !self.parallel_tool_calls && !self.tools.is_empty() {
             found.push("one call at a time".into());
         }
-        let number = |key: &str| self.params.get(key).and_then(Value::as_u64);
-        for key in [
-            "max_output_tokens",
-            "max_tokens",
-            "max_completion_tokens",
-            "max_tool_calls",
-        ] {
-            if let Some(most) = number(key) {
+        for key in OUTPUT_LIMITS.into_iter().chain(["max_tool_calls"]) {
+            if let Some(most) = self.number(key) {
                 found.push(format!("{key} {most}"));
             }
         }
@@ -60,7 +54,19 @@ impl Request {
         }
         found
     }
+
+    /// How many tokens the whole response may have, where the client says so.
+    pub fn output_limit(&self) -> Option<u64> {
+        OUTPUT_LIMITS.into_iter().find_map(|key| self.number(key))
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.params.get(key)?.as_u64()
+    }
 }
+
+/// What the formats call the limit of a response; Chat Completions has a new name and an old one.
+const OUTPUT_LIMITS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", "max_tokens"];
 
 #[cfg(test)]
 mod tests {

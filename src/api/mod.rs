@@ -302,6 +302,8 @@ pub struct Usage {
 pub enum Ending {
     /// As it should.
     Completed,
+    /// At the length that the request allows, perhaps in the middle of a word.
+    OutOfTokens,
     /// With an error that the client shows or handles.
     Failed {
         /// What kind of failure; clients decide by it whether to try again.

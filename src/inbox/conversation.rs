@@ -226,6 +226,20 @@ impl Conversation {
         new.iter().rev().find(worth).or(self.items().last())
     }
 
+    /// All that was said so far to the request that waits, one after the other.
+    pub fn said_to_current(&self) -> String {
+        let current = self.open.front().map(|open| open.id);
+        let said = self
+            .said
+            .iter()
+            .filter(|said| Some(said.request) == current);
+        said.map(|said| match &said.words {
+            Words::Item(item) => item.text(),
+            Words::Live(text, _) | Words::Rejection(text) => text.clone(),
+        })
+        .collect()
+    }
+
     /// Whether a message is being typed live to the request that waits.
     pub fn is_live(&self) -> bool {
         let current = self.open.front().map(|open| open.id);

@@ -185,7 +185,7 @@ impl Inbox {
                 let items = items.into_iter().map(Words::Item);
                 let rejection = match ending {
                     Ending::Failed { message, .. } => Some(Words::Rejection(message)),
-                    Ending::Completed => None,
+                    Ending::Completed | Ending::OutOfTokens => None,
                 };
                 items.chain(rejection).collect()
             }

@@ -327,3 +327,16 @@ fn a_rejection_is_an_error_in_either_form() {
     let error = writer.document().unwrap_err();
     assert_eq!((error.status, error.code), (400, Some("invalid_prompt")));
 }
+
+#[test]
+fn an_answer_that_was_cut_off_says_so() {
+    let mut writer = writer(json!({}));
+    let cut = Reply::End {
+        items: vec![answer("half an ans")],
+        ending: Ending::OutOfTokens,
+    };
+    writer.reply(&cut, 8, USAGE);
+    let document = writer.document().unwrap();
+    assert_eq!(document["choices"][0]["finish_reason"], "length");
+    assert_eq!(document["choices"][0]["message"]["content"], "half an ans");
+}

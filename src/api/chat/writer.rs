@@ -67,6 +67,9 @@ impl Writer {
     }
 
     fn finish_reason(&self) -> &'static str {
+        if self.ending == Some(Ending::OutOfTokens) {
+            return "length";
+        }
         match (self.calls.is_empty(), self.legacy) {
             (true, _) => "stop",
             (false, false) => "tool_calls",

@@ -282,3 +282,19 @@ fn a_schema_for_the_answer_is_read() {
         assert_eq!(format(none), OutputFormat::Text);
     }
 }
+
+#[test]
+fn an_answer_that_was_cut_off_says_so() {
+    let ids = |prefix: &str| format!("{prefix}_1");
+    let mut writer = Writer::new(&request(json!({})), Box::new(ids));
+    let item = OutputItem::Message {
+        text: "half an ans".into(),
+        phase: Phase::FinalAnswer,
+    };
+    let cut = Reply::End {
+        items: vec![item],
+        ending: Ending::OutOfTokens,
+    };
+    writer.reply(&cut, 8, None);
+    assert_eq!(writer.document().unwrap()["stop_reason"], "max_tokens");
+}

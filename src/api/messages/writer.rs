@@ -51,7 +51,11 @@ impl Writer {
     }
 
     fn stop_reason(&self) -> &'static str {
-        if self.calls { "tool_use" } else { "end_turn" }
+        match (&self.ending, self.calls) {
+            (Some(Ending::OutOfTokens), _) => "max_tokens",
+            (_, true) => "tool_use",
+            (_, false) => "end_turn",
+        }
     }
 
     fn start_block(&self, block: &Value) -> Frame {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::list::input_item;
 use super::writer::usage_object;
 use crate::api::{
-    ApiError, Ending, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
+    ApiError, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
 };
 
 /// Turns the person's words into the object of a compaction: what the user said, word for word,
@@ -69,7 +69,7 @@ impl ResponseWriter for CompactionWriter {
             Reply::End { ending, .. } => {
                 self.usage = usage.unwrap_or_default();
                 self.failure = ending.error();
-                if *ending == Ending::Completed {
+                if self.failure.is_none() {
                     let content = compaction::write(&self.summary.join("\n\n"));
                     self.kept
                         .push(json!({"type": "compaction", "id": (self.ids)("cmp"),

@@ -31,6 +31,8 @@ pub struct Writer {
     sequence_number: u64,
     response: Map<String, Value>,
     output: Vec<Value>,
+    /// Whether the item in hand is the last one, and was cut off.
+    cut: bool,
     /// The message that is being typed live, which becomes the next output item.
     live: Option<OpenMessage>,
 }
@@ -87,6 +89,7 @@ impl Writer {
             sequence_number: 0,
             response,
             output: Vec::new(),
+            cut: false,
             live: None,
         }
     }
@@ -127,7 +130,12 @@ impl Writer {
             Reply::Items(items) | Reply::End { items, .. } => {
                 // What was typed live is a message of its own, and is complete now.
                 self.close_live(&mut events);
-                for item in items {
+                let cut = match reply {
+                    Reply::End { ending, .. } => *ending == Ending::OutOfTokens,
+                    _ => false,
+                };
+                for (index, item) in items.iter().enumerate() {
+                    self.cut = cut && index + 1 == items.len();
                     self.item(item, &mut events);
                 }
             }
@@ -154,6 +162,11 @@ impl Writer {
                 self.set("status", json!("completed"));
                 self.set("completed_at", json!(now));
                 "response.completed"
+            }
+            Ending::OutOfTokens => {
+                self.set("status", json!("incomplete"));
+                self.set("incomplete_details", json!({"reason": "max_output_tokens"}));
+                "response.incomplete"
             }
             Ending::Failed { code, message } => {
                 self.set("status", json!("failed"));
@@ -266,7 +279,7 @@ impl Writer {
         let part = message.at(json!({"part": text_part(text)}));
         self.event("response.content_part.done", part, events);
         let mut item = message.item.clone();
-        item["status"] = json!("completed");
+        item["status"] = json!(if self.cut { "incomplete" } else { "completed" });
         item["content"] = json!([text_part(text)]);
         item
     }

@@ -423,3 +423,24 @@ fn what_a_request_asks_is_echoed_in_the_words_of_the_schema() {
         assert_eq!(response.pointer(pointer), Some(&expected), "{extra}");
     }
 }
+
+#[test]
+fn an_answer_that_was_cut_off_is_incomplete_and_the_last_item() {
+    let mut writer = writer(json!({}));
+    let answer = |text| message(text, Phase::FinalAnswer);
+    let cut = Reply::End {
+        items: vec![answer("whole"), answer("half an ans")],
+        ending: Ending::OutOfTokens,
+    };
+    let events = writer.reply(&cut, 200, None);
+    assert_eq!(events.last().unwrap().name, "response.incomplete");
+    let response = writer.response();
+    assert_eq!(response["status"], "incomplete");
+    assert_eq!(response["completed_at"], Value::Null);
+    assert_eq!(
+        response["incomplete_details"],
+        json!({"reason": "max_output_tokens"})
+    );
+    assert_eq!(response["output"][0]["status"], "completed");
+    assert_eq!(response["output"][1]["status"], "incomplete");
+}

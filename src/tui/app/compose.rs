@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{App, Dialog, Level, Purpose};
 use crate::api::responses::draft;
 use crate::api::{
-    Ending, FailureCode, Format, ItemBody, OutputFormat, OutputItem, Phase, Reply, check_answer,
-    skeleton,
+    Ending, FailureCode, Format, ItemBody, OutputFormat, OutputItem, Phase, Reply, ToolChoice,
+    check_answer, skeleton,
 };
 use crate::inbox::Conversation;
+use crate::tokens::{count, fit};
 use crate::tui::action::Action;
 use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
@@ -137,14 +138,16 @@ impl App {
             item => item.is_call(),
         };
         let ends = items.iter().any(is_answer);
-        if let (false, Some(broken)) = (insists, self.broken(&items, ends)) {
-            return Err(Problem::soft(broken));
+        match self.broken(&items, ends) {
+            Some(broken) if !(insists && broken.soft) => return Err(broken),
+            _ => {}
         }
+        let ending = match ends {
+            true => self.cut(&mut items, insists)?,
+            false => Ending::Completed,
+        };
         Ok(match ends {
-            true => Reply::End {
-                items,
-                ending: Ending::Completed,
-            },
+            true => Reply::End { items, ending },
             false => Reply::Items(items),
         })
     }
@@ -263,8 +266,34 @@ impl App {
         }
     }
 
+    /// Cuts the answer off where the response would be longer than the request allows.
+    fn cut(&self, items: &mut [OutputItem], insists: bool) -> Result<Ending, Problem> {
+        let Some(conversation) = self.conversation() else {
+            return Ok(Ending::Completed);
+        };
+        let Some(most) = conversation.request().output_limit() else {
+            return Ok(Ending::Completed);
+        };
+        let Some((OutputItem::Message { text, .. }, others)) = items.split_last_mut() else {
+            return Ok(Ending::Completed);
+        };
+        let before: u64 = others.iter().map(|item| count(&item.text())).sum();
+        let before = before + count(&conversation.said_to_current());
+        let all = before + count(text);
+        if all <= most {
+            return Ok(Ending::Completed);
+        }
+        if !insists {
+            return Err(Problem::soft(format!(
+                "{all} tokens, and the request allows {most}: what is longer will be cut off"
+            )));
+        }
+        *text = fit(text, most.saturating_sub(before));
+        Ok(Ending::OutOfTokens)
+    }
+
     /// What the request asks that these items do not give.
-    fn broken(&self, items: &[OutputItem], ends: bool) -> Option<String> {
+    fn broken(&self, items: &[OutputItem], ends: bool) -> Option<Problem> {
         let request = self.conversation()?.request();
         let choice = &request.tool_choice;
         let calls = items.iter().filter_map(OutputItem::tool_name);
@@ -272,16 +301,21 @@ impl App {
         for name in calls {
             count += 1;
             if !choice.allows(name) {
-                return Some(format!(
-                    "the request does not allow a call of {name} (tool_choice)"
-                ));
+                let message = format!("the request does not allow a call of {name} (tool_choice)");
+                // A list of what may be called binds the server, not only the model (Open
+                // Responses, 2026-04-24).
+                return Some(match choice {
+                    ToolChoice::Only { .. } => Problem::hard(message),
+                    _ => Problem::soft(message),
+                });
             }
         }
         if count > 1 && !request.parallel_tool_calls {
-            return Some("the request allows one call at a time (parallel_tool_calls)".into());
+            let message = "the request allows one call at a time (parallel_tool_calls)";
+            return Some(Problem::soft(message));
         }
         if ends && count == 0 && choice.requires_call() {
-            return Some("the request asks for a call (tool_choice)".into());
+            return Some(Problem::soft("the request asks for a call (tool_choice)"));
         }
         None
     }
