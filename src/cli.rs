@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Flags;
@@ -15,6 +15,8 @@ EXAMPLES:
     humanllm setup codex                       Teach Codex where you are, then:
     codex --profile humanllm                   Codex asks, you answer
     humanllm setup codex --print               Only show what would be written
+    humanllm setup                             Show what to set for any client
+    eval \"$(humanllm setup --print env)\"       Set it for the SDKs of OpenAI and Anthropic
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -62,12 +64,8 @@ impl From<GlobalFlags> for Flags {
 /// The commands other than running.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Set another program up to use humanllm as its model
-    Setup {
-        /// Which program.
-        #[command(subcommand)]
-        program: SetupProgram,
-    },
+    /// Set another program up to use humanllm as its model; without a command, show what to set
+    Setup(SetupArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -75,11 +73,41 @@ pub enum Command {
     },
 }
 
+/// The flags of `setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Which program; all of them if none is said.
+    #[command(subcommand)]
+    pub program: Option<SetupProgram>,
+    /// How to show what to set.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
 /// Programs that can be set up.
 #[derive(Debug, Subcommand)]
 pub enum SetupProgram {
     /// Write a profile and a model catalog for the Codex CLI; its config.toml stays as it is
     Codex(CodexArgs),
+    /// Show what to set for OpenAI's SDKs
+    Openai(ShowArgs),
+    /// Show what to set for Anthropic's SDKs
+    Anthropic(ShowArgs),
+}
+
+/// The flags of everything that shows what to set.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Print nothing but lines in this form: env, for a shell to eval
+    #[arg(long, value_name = "FORM", hide_possible_values = true)]
+    pub print: Option<PrintForm>,
+}
+
+/// Forms of what to set that programs read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrintForm {
+    /// Lines for a shell to eval
+    Env,
 }
 
 /// The flags of `setup codex`.

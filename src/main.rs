@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::{Cli, Command, SetupProgram};
+use humanllm::cli::{Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
 use humanllm::environment::Environment;
 use humanllm::setup::codex;
+use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::{app, config, logging};
 
 /// Whatever went wrong; its message is all that the person needs.
@@ -31,12 +32,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
             logging::init(&config.state_dir, environment.get_filled("HUMANLLM_LOG"))?;
             Ok(app::run(config)?)
         }
-        Some(Command::Setup {
-            program: SetupProgram::Codex(args),
-        }) => {
-            let config = config::load(&cli.global.into(), &environment)?;
-            let report = codex::run(&args.into(), &config, &environment)?;
-            print(report.to_string().as_bytes())
+        Some(Command::Setup(args)) => {
+            let report = setup(args, &cli.global.into(), &environment)?;
+            print(report.as_bytes())
         }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
@@ -44,6 +42,32 @@ fn run(cli: Cli) -> Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
             print(&script)
         }
+    }
+}
+
+/// Sets a program up, or finds out what to set; returns what to tell the person.
+fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
+    let SetupArgs { program, show } = args;
+    let config = config::load(flags, environment)?;
+    let guide = || Guide::new(flags, &config, environment);
+    let of = |sdks, ShowArgs { print }| {
+        let guide = guide()?;
+        Ok(match show.print.or(print) {
+            None => guide.of(sdks),
+            Some(PrintForm::Env) => guide.env(&[sdks]),
+        })
+    };
+    match (program, show.print) {
+        (None, None) => Ok(guide()?.all()),
+        (None, Some(PrintForm::Env)) => Ok(guide()?.env(Sdks::ALL)),
+        (Some(SetupProgram::Openai(args)), _) => of(Sdks::OpenAi, args),
+        (Some(SetupProgram::Anthropic(args)), _) => of(Sdks::Anthropic, args),
+        (Some(SetupProgram::Codex(args)), None) => {
+            Ok(codex::run(&args.into(), &config, environment)?.to_string())
+        }
+        (Some(SetupProgram::Codex(_)), Some(_)) => Err("Codex is set up by files and not by \
+            variables; write `humanllm setup codex --print` to see them"
+            .into()),
     }
 }
 

@@ -79,6 +79,7 @@ fn help_and_version() {
     for part in [
         "EXAMPLES:",
         "humanllm setup codex",
+        "humanllm setup --print env",
         "--listen <ADDR:PORT>",
         "--config <FILE>",
         "--state-dir <DIR>",
@@ -95,7 +96,9 @@ fn completions_for_every_shell() {
     let home = Home::with_config("this is no configuration");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.shows(&format!("completions {shell}"));
-        assert!(script.contains("codex-home"), "{shell}");
+        for part in ["codex-home", "anthropic", "print"] {
+            assert!(script.contains(part), "{shell}");
+        }
     }
 }
 
@@ -216,4 +219,194 @@ fn setup_codex_in_another_home_under_another_name() {
     );
     assert!(home.path("other/me-models.json").exists());
     assert!(!home.path(".codex").exists());
+}
+
+/// What the variables of the SDKs are after a shell has evaluated the lines that `humanllm` prints
+/// with these arguments, in the order OpenAI's base URL and API key, Anthropic's base URL and API key.
+fn evaluated(home: &Home, arguments: &str, environment: &[(&str, &str)]) -> [Option<String>; 4] {
+    let output = shell(home, arguments, environment);
+    assert_eq!(text(&output.stderr), "", "{arguments}");
+    assert!(output.status.success(), "{arguments}");
+    let exported = text(&output.stdout);
+    [
+        "OPENAI_BASE_URL",
+        "OPENAI_API_KEY",
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_API_KEY",
+    ]
+    .map(|name| {
+        let line = exported.lines().find_map(|line| line.strip_prefix(name));
+        Some(line?.strip_prefix('=')?.to_owned())
+    })
+}
+
+/// A shell that evaluates what `humanllm` prints with these arguments, and then prints what it
+/// hands on to the programs that it starts.
+fn shell(home: &Home, arguments: &str, environment: &[(&str, &str)]) -> Output {
+    let line = format!(
+        "eval \"$('{}' {arguments})\"; env",
+        env!("CARGO_BIN_EXE_humanllm")
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).env_clear();
+    command.env("HOME", home.path(""));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(environment.iter().copied());
+    command.stdin(Stdio::null()).output().expect("started")
+}
+
+#[test]
+fn a_shell_sets_what_the_sdks_read() {
+    const SECRET: (&str, &str) = ("HUMANLLM_API_KEY", "it's$HOME\"`x`\\");
+    let some = |value: &str| Some(value.to_owned());
+    let local = ("http://127.0.0.1:3000/v1", "http://127.0.0.1:3000");
+    let other = ("http://127.0.0.1:4000/v1", "http://127.0.0.1:4000");
+    let six = ("http://[::1]:4000/v1", "http://[::1]:4000");
+    for (arguments, config, environment, (openai, anthropic), key) in [
+        ("", "", &[][..], local, "humanllm"),
+        ("--listen localhost:4000", "", &[], other, "humanllm"),
+        ("", "listen = \"127.0.0.1:4000\"", &[], other, "humanllm"),
+        (
+            "",
+            "",
+            &[("HUMANLLM_LISTEN", "[::1]:4000")],
+            six,
+            "humanllm",
+        ),
+        // Who listens everywhere is found here, and has a key.
+        ("--listen [::]:4000", "", &[SECRET], six, SECRET.1),
+        ("--listen 0.0.0.0:3000", "", &[SECRET], local, SECRET.1),
+        ("", "api_key = \"file\"", &[SECRET], local, SECRET.1),
+    ] {
+        let home = Home::with_config(config);
+        let all = evaluated(
+            &home,
+            &format!("setup --print env {arguments}"),
+            environment,
+        );
+        assert_eq!(
+            all,
+            [some(openai), some(key), some(anthropic), some(key)],
+            "{arguments} {config}"
+        );
+        // Each part by itself, with the flag on either side.
+        for flag in ["setup --print env PART", "setup PART --print env"] {
+            let part = |part| {
+                let line = format!("{} {arguments}", flag.replace("PART", part));
+                evaluated(&home, &line, environment)
+            };
+            assert_eq!(part("openai"), [some(openai), some(key), None, None]);
+            assert_eq!(part("anthropic"), [None, None, some(anthropic), some(key)]);
+        }
+    }
+}
+
+#[test]
+fn a_shell_that_lacks_the_key_sets_nothing_and_says_so() {
+    let home = Home::with_config("api_key = \"file\"");
+    let theirs = [("OPENAI_API_KEY", "theirs")];
+    for part in ["", "openai", "anthropic"] {
+        let output = shell(&home, &format!("setup {part} --print env"), &theirs);
+        assert!(!output.status.success(), "a script does not go on");
+        let complaint = text(&output.stderr);
+        assert!(
+            complaint.contains("HUMANLLM_API_KEY: set it to the api_key in the config file"),
+            "{complaint}"
+        );
+        assert_eq!(text(&output.stdout), "");
+    }
+    // One command, because a shell that somebody types into goes on with the next one.
+    let lines = home.shows("setup --print env");
+    assert!(
+        lines.starts_with("{ : \"${HUMANLLM_API_KEY:?set it"),
+        "{lines}"
+    );
+    assert!(lines.ends_with("\n}\n"), "{lines}");
+}
+
+#[test]
+fn setup_shows_what_every_client_has_to_be_told() {
+    let codex = "    humanllm setup codex\n    codex --profile humanllm\n";
+    let openai = "    export OPENAI_BASE_URL='http://127.0.0.1:3000/v1'\n    \
+                      export OPENAI_API_KEY='humanllm'\n";
+    let anthropic = "    export ANTHROPIC_BASE_URL='http://127.0.0.1:3000'\n    \
+                         export ANTHROPIC_API_KEY='humanllm'\n";
+    let any = "    base URL   http://127.0.0.1:3000/v1 for the APIs of OpenAI\n               \
+                              http://127.0.0.1:3000 for Anthropic's, ";
+    let eval = "    eval \"$(humanllm setup --print env)\"\n";
+    for (line, parts, others) in [
+        ("setup", &[codex, openai, anthropic, any, eval][..], &[][..]),
+        ("setup openai", &[openai], &["ANTHROPIC", "codex"]),
+        ("setup anthropic", &[anthropic], &["OPENAI", "codex"]),
+    ] {
+        let home = Home::with_config("models = [\"human\", \"org/human\"]");
+        let shown = home.shows(line);
+        for part in parts {
+            assert!(shown.contains(part), "no {part} in\n{shown}");
+        }
+        for other in others {
+            assert!(!shown.contains(other), "{other} in\n{shown}");
+        }
+        assert!(shown.contains("human, org/human; any other"), "{shown}");
+        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+        assert!(!home.path(".codex").exists(), "nothing is written");
+    }
+}
+
+#[test]
+fn the_commands_that_setup_shows_repeat_its_flags() {
+    let home = Home::new();
+    home.write("my config.toml", "listen = \"127.0.0.1:1\"");
+    let mut command = home.command("setup --listen [::1]:4000 --config");
+    command.arg("my config.toml").current_dir(home.path(""));
+    let shown = text(&command.output().expect("started").stdout);
+    let file = fs::canonicalize(home.path("my config.toml")).expect("a file");
+    let flags = format!("--listen '[::1]:4000' --config '{}'", file.display());
+    for line in [
+        format!("    humanllm setup codex {flags}\n"),
+        format!("    eval \"$(humanllm setup --print env {flags})\"\n"),
+    ] {
+        assert!(shown.contains(&line), "no {line} in\n{shown}");
+    }
+}
+
+#[test]
+fn setup_never_shows_the_key() {
+    for (home, variable) in [
+        (Home::with_config("api_key = \"hunter2\""), None),
+        (Home::new(), Some("hunter2")),
+    ] {
+        for line in [
+            "setup",
+            "setup openai",
+            "setup anthropic",
+            "setup --print env",
+        ] {
+            let mut command = home.command(line);
+            command.envs(variable.map(|key| ("HUMANLLM_API_KEY", key)));
+            let shown = text(&command.output().expect("started").stdout);
+            assert!(
+                shown.contains("_API_KEY=\"$HUMANLLM_API_KEY\"\n"),
+                "{shown}"
+            );
+            assert!(!shown.contains("hunter2"), "{shown}");
+            let told = shown.contains("    export HUMANLLM_API_KEY='YOUR KEY'\n");
+            assert_eq!(told, !line.ends_with("env"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn setup_refuses_what_cannot_be_told() {
+    let home = Home::new();
+    for line in ["setup", "setup openai", "setup --print env"] {
+        let line = refusal(&home.run(&format!("{line} --listen 127.0.0.1:0")));
+        assert!(
+            line.contains("port 0 is another port at every start"),
+            "{line}"
+        );
+    }
+    let line = refusal(&home.run("setup --print env codex"));
+    assert!(line.contains("humanllm setup codex --print"), "{line}");
+    assert!(!home.path(".codex").exists(), "nothing is written");
 }

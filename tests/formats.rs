@@ -1,4 +1,6 @@
 //! Chat Completions and Anthropic's Messages over real sockets, with a scripted person behind them.
+//! What each kind of request looks like to the person, and each kind of reply on the wire, is in
+//! `tests/wire_formats.rs`.
 
 mod support;
 
@@ -7,7 +9,7 @@ use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use humanllm::api::{Ending, OutputItem, Phase, Reply};
+use humanllm::api::{Phase, Reply};
 use humanllm::inbox::{Change, ConversationId, Delivery, ReplyError, Status};
 use serde_json::{Value, json};
 use support::{Desk, Event, EventStream, answer, fail, note};
@@ -76,17 +78,6 @@ fn until_text(stream: &mut EventStream, text: &str) {
     assert!(found, "the stream ended without {text:?}");
 }
 
-fn call(name: &str, arguments: &str) -> Reply {
-    Reply::End {
-        items: vec![OutputItem::FunctionCall {
-            namespace: None,
-            name: name.into(),
-            arguments: arguments.into(),
-        }],
-        ending: Ending::Completed,
-    }
-}
-
 /// The message of an error in OpenAI's form, checked to be one.
 fn openai_error<'a>(body: &'a Value, kind: &str) -> &'a str {
     let error = &body["error"];
@@ -123,17 +114,17 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
         assert_eq!(text(&rest), "a\n\nこんにちは 👋", "{path}");
         desk.delivery();
         assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
-        check_end(path, &rest, "stop", "end_turn");
+        check_end(path, &rest);
     }
 }
 
 /// Checks how a stream ends, and that it tells what was used.
-fn check_end(path: &str, rest: &[Event], chat: &str, messages: &str) {
+fn check_end(path: &str, rest: &[Event]) {
     if path == CHAT {
         let [.., end, usage, done] = rest else {
             panic!("{rest:?}");
         };
-        assert_eq!(end.data["choices"][0]["finish_reason"], chat);
+        assert_eq!(end.data["choices"][0]["finish_reason"], "stop");
         assert_eq!(end.data["usage"], Value::Null);
         assert_eq!(usage.data["choices"], json!([]));
         check_usage(path, &usage.data["usage"]);
@@ -143,7 +134,7 @@ fn check_end(path: &str, rest: &[Event], chat: &str, messages: &str) {
         let [.., delta, stop] = rest else {
             panic!("{rest:?}");
         };
-        assert_eq!(delta.data["delta"]["stop_reason"], messages);
+        assert_eq!(delta.data["delta"]["stop_reason"], "end_turn");
         check_usage(path, &delta.data["usage"]);
         assert_eq!(stop.data, json!({"type": "message_stop"}));
         assert!(rest.iter().all(|event| event.data["type"] == event.event));
@@ -191,54 +182,6 @@ fn a_plain_request_is_answered_with_the_whole() {
             assert_eq!(texts[0]["text"], "one moment\n");
             assert_eq!(texts[1]["text"], "hi\nthere");
             assert_eq!(body["stop_reason"], "end_turn");
-        }
-    }
-}
-
-#[test]
-fn a_call_reaches_the_client_whole() {
-    let mut desk = Desk::start();
-    let arguments = r#"{"cmd":"ls","n":[1,2]}"#;
-    for path in BOTH {
-        let (stream, id) = begin(&mut desk, path);
-        desk.say(id, call("run", arguments)).unwrap();
-        let rest = stream.rest();
-        desk.delivery();
-        check_end(path, &rest, "tool_calls", "tool_use");
-        if path == CHAT {
-            let call = &rest[0].data["choices"][0]["delta"]["tool_calls"][0];
-            assert!(call["id"].as_str().unwrap().starts_with("call_"));
-            assert_eq!(
-                (&call["index"], &call["type"]),
-                (&json!(0), &json!("function"))
-            );
-            let function = json!({"name": "run", "arguments": arguments});
-            assert_eq!(call["function"], function);
-        } else {
-            let block = &rest[0].data["content_block"];
-            assert_eq!(
-                (&block["type"], &block["name"]),
-                (&json!("tool_use"), &json!("run"))
-            );
-            assert_eq!(rest[1].data["delta"]["partial_json"], arguments);
-            assert_eq!(rest[2].event, "content_block_stop");
-        }
-
-        let (client, id) = plain(&mut desk, path);
-        desk.say(id, call("run", arguments)).unwrap();
-        let (status, body) = client.join().unwrap();
-        desk.delivery();
-        assert_eq!(status, 200, "{body}");
-        if path == CHAT {
-            let choice = &body["choices"][0];
-            assert_eq!(choice["finish_reason"], "tool_calls");
-            assert_eq!(choice["message"]["content"], Value::Null);
-            let call = &choice["message"]["tool_calls"][0];
-            assert_eq!(call["function"]["arguments"], arguments);
-        } else {
-            assert_eq!(body["stop_reason"], "tool_use");
-            let input: Value = serde_json::from_str(arguments).unwrap();
-            assert_eq!(body["content"][0]["input"], input);
         }
     }
 }
@@ -292,7 +235,7 @@ fn a_waiting_stream_shows_signs_of_life() {
         desk.say(id, answer("done")).unwrap();
         let rest = stream.rest();
         assert_eq!(text(&rest), "done");
-        check_end(path, &rest, "stop", "end_turn");
+        check_end(path, &rest);
         desk.delivery();
     }
 }

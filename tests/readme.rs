@@ -13,6 +13,7 @@ use humanllm::config::{self, ConfigError, Flags, Problem};
 use humanllm::environment::Environment;
 use humanllm::inbox;
 use humanllm::server::{Server, Settings, router};
+use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::tui::action::Action;
 use humanllm::tui::composer::ReplyKind;
 use support::costs::COSTS;
@@ -93,6 +94,26 @@ fn variables(text: &str) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+#[test]
+fn the_variables_of_the_sdks_have_the_values_that_setup_prints() {
+    let documented: Vec<(&str, &str)> = table("### Or with any other client")
+        .into_iter()
+        .flat_map(|row| {
+            let value = code(row[1])[0];
+            code(row[0]).into_iter().map(move |name| (name, value))
+        })
+        .collect();
+    let environment = Environment::with_home("/nowhere");
+    let config = config::load(&Flags::default(), &environment).expect("defaults");
+    let guide = Guide::new(&Flags::default(), &config, &environment).expect("an address");
+    let printed = guide.env(Sdks::ALL);
+    for (name, value) in &documented {
+        let line = format!("export {name}='{value}'\n");
+        assert!(printed.contains(&line), "no {line} in\n{printed}");
+    }
+    assert_eq!(documented.len(), printed.lines().count());
 }
 
 #[test]

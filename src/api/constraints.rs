@@ -14,6 +14,10 @@ impl Request {
         match &self.output_format {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => found.push("answer: a JSON object".into()),
+            // The schemas of Messages have no names.
+            OutputFormat::JsonSchema { name, .. } if name.is_empty() => {
+                found.push("answer: JSON of a schema".into());
+            }
             OutputFormat::JsonSchema { name, .. } => {
                 found.push(format!("answer: JSON of schema {name}"));
             }
@@ -42,8 +46,9 @@ impl Request {
         if self.params.get("background") == Some(&Value::Bool(true)) {
             found.push("in the background".into());
         }
-        if let Some(stop) = self.params.get("stop").filter(|stop| !stop.is_null()) {
-            found.push(format!("stop {stop}"));
+        for key in ["stop", "stop_sequences"] {
+            let stop = self.params.get(key).filter(|stop| !stop.is_null());
+            found.extend(stop.map(|stop| format!("{key} {stop}")));
         }
         let verbosity = self
             .params

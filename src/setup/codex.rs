@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::BaseUrls;
 use super::own_file::{self, Outcome, OwnFile, SetupError};
+use super::shell::word;
 use crate::config::Config;
 use crate::environment::Environment;
 
@@ -114,9 +115,7 @@ pub fn run(
     if !is_profile_name(profile) {
         return Err(SetupError::ProfileName(profile.clone()));
     }
-    if config.listen.port() == 0 {
-        return Err(SetupError::NoPort);
-    }
+    let base_url = BaseUrls::of(config.listen)?.openai;
     let usual_home = usual_home(environment);
     let home = options
         .codex_home
@@ -125,7 +124,6 @@ pub fn run(
         .filter(|home| !home.as_os_str().is_empty())
         .ok_or(SetupError::NoCodexHome)?;
     let home = absolute(home);
-    let base_url = base_url(config.listen);
     let catalog_name = format!("{profile}-models.json");
     let files = [
         OwnFile {
@@ -152,7 +150,7 @@ pub fn run(
         command: if is_usual {
             format!("codex --profile {profile}")
         } else {
-            let home = shell_quoted(&home.to_string_lossy());
+            let home = word(&home.to_string_lossy());
             format!("CODEX_HOME={home} codex --profile {profile}")
         },
     })
@@ -181,16 +179,6 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 fn is_same_folder(a: &Path, b: &Path) -> bool {
     a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
-}
-
-/// The address as a client on this machine reaches it.
-fn base_url(listen: SocketAddr) -> String {
-    let ip = match listen.ip().to_canonical() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    format!("http://{}/v1", SocketAddr::new(ip, listen.port()))
 }
 
 /// Codex ends with an error when a profile file and a table of that name both exist.
@@ -283,16 +271,6 @@ fn catalog_entry(slug: &str, priority: u32) -> Value {
 
 fn is_own_catalog(found: &str) -> bool {
     serde_json::from_str::<Value>(found).is_ok_and(|found| found["written_by"] == CATALOG_MARK)
-}
-
-/// The text as one word of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -206,17 +206,6 @@ fn another_home_is_part_of_the_command() {
 }
 
 #[test]
-fn an_unspecified_address_becomes_loopback() {
-    for (listen, url) in [
-        ("0.0.0.0:3000", "http://127.0.0.1:3000/v1"),
-        ("[::]:3000", "http://[::1]:3000/v1"),
-        ("192.168.1.2:80", "http://192.168.1.2:80/v1"),
-    ] {
-        assert_eq!(base_url(listen.parse().expect("an address")), url);
-    }
-}
-
-#[test]
 fn names_and_ports_that_cannot_work_are_refused() {
     for name in ["", "a.b", "../x", "a b", "-x", "ü", "a/b"] {
         let mut scene = Scene::new();

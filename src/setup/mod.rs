@@ -1,6 +1,10 @@
 //! Setting up other programs to talk to this one.
 
+mod base_urls;
 pub mod codex;
+pub mod guide;
 mod own_file;
+mod shell;
 
+pub use base_urls::BaseUrls;
 pub use own_file::{Outcome, SetupError};

@@ -118,7 +118,13 @@ impl Block {
     /// The same block, which names the call that it is the output of.
     pub fn of_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
-            let text = item_body(call);
+            let text = match &call.body {
+                ItemBody::FunctionCall {
+                    name, arguments, ..
+                } if command_of(arguments).is_none() => name.clone(),
+                ItemBody::CustomToolCall { name, .. } => name.clone(),
+                _ => item_body(call),
+            };
             let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
             let between = if self.detail.is_empty() { "" } else { " · " };
             self.detail = format!("{}{between}{call}", self.detail);

@@ -5,7 +5,7 @@ use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
-use humanllm::api::{Ending, Housekeeping, OutputItem, Reply, responses};
+use humanllm::api::{Ending, Housekeeping, OutputItem, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::tui::app::{App, Effect, Settings};
 use humanllm::tui::key_chord::KeyChord;
@@ -64,6 +64,11 @@ impl Desk {
 
     pub fn ask_as(&mut self, body: &Value, housekeeping: Option<Housekeeping>) -> Client {
         let request = responses::parse(body.to_string().as_bytes()).unwrap();
+        self.open(request, housekeeping)
+    }
+
+    /// A client asks in any wire format and goes on listening.
+    pub fn open(&mut self, request: Request, housekeeping: Option<Housekeeping>) -> Client {
         let agent = "codex_exec/0.169.0 (Linux)".to_owned();
         let pending = self.intake.open(request, agent, housekeeping).unwrap();
         self.step();

@@ -76,6 +76,13 @@ fn item_forms(role: &str, message: &Value) -> Vec<Value> {
             "output": parts(content, "input_text")})];
     }
     let mut forms = Vec::new();
+    // The format itself has no place for thoughts; servers that give them use this name.
+    if let Some(thoughts) = message.get("reasoning_content").and_then(Value::as_str)
+        && !thoughts.is_empty()
+    {
+        forms.push(json!({"type": "reasoning",
+            "summary": [{"type": "summary_text", "text": thoughts}]}));
+    }
     let said = if role == "assistant" {
         "output_text"
     } else {

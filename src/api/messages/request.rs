@@ -117,8 +117,10 @@ fn item_forms(role: &str, content: &Value) -> Vec<Value> {
             }
             Some("thinking") => json!({"type": "reasoning",
                 "summary": [{"type": "summary_text", "text": block["thinking"]}]}),
+            // Nobody but the one who wrote it can read it.
+            Some("redacted_thinking") => json!({"type": "reasoning", "summary": []}),
             _ => {
-                words.push(part(block, said));
+                words.extend(read_block(block, said));
                 continue;
             }
         };
@@ -135,38 +137,58 @@ fn item_forms(role: &str, content: &Value) -> Vec<Value> {
 fn parts(content: &Value, text_type: &str) -> Value {
     match content {
         Value::String(text) => json!([{"type": text_type, "text": text}]),
-        Value::Array(blocks) => blocks.iter().map(|block| part(block, text_type)).collect(),
+        Value::Array(blocks) => {
+            let parts = blocks.iter().flat_map(|block| read_block(block, text_type));
+            parts.collect()
+        }
         Value::Null => json!([]),
         other => json!([other]),
     }
 }
 
-/// One block; what is not known stays as it is, and is shown as JSON.
-fn part(block: &Value, text_type: &str) -> Value {
+/// The parts of one block; what is not known stays as it is, and is shown as JSON.
+fn read_block(block: &Value, text_type: &str) -> Vec<Value> {
     let source = &block["source"];
     let data = || {
         let (kind, data) = (source["media_type"].as_str(), source["data"].as_str());
         Some(format!("data:{};base64,{}", kind?, data?))
     };
-    match block["type"].as_str() {
+    vec![match block["type"].as_str() {
         Some("text") => json!({"type": text_type, "text": block["text"]}),
         Some("image") => {
             let url = data().map_or_else(|| source["url"].clone(), Value::String);
             json!({"type": "input_image", "image_url": url, "file_id": source["file_id"]})
         }
-        Some("document") if source["type"] == "text" => {
-            json!({"type": text_type, "text": source["data"]})
-        }
-        Some("document") => {
-            let name = block["title"].as_str().or_else(|| source["url"].as_str());
-            let name = name.or_else(|| source["file_id"].as_str());
-            let name = name
-                .or_else(|| source["media_type"].as_str())
-                .unwrap_or("document");
-            json!({"type": "input_file", "filename": name, "file_data": data()})
-        }
+        Some("document") => return read_document(block, data(), text_type),
         _ => block.clone(),
+    }]
+}
+
+/// A document: its name, what the client says about it, and its words where they can be read.
+fn read_document(block: &Value, data: Option<String>, text_type: &str) -> Vec<Value> {
+    let source = &block["source"];
+    let words = match source["type"].as_str() {
+        Some("text") => parts(&source["data"], text_type),
+        Some("content") => parts(&source["content"], text_type),
+        _ => Value::Null,
+    };
+    let mut name = block["title"].as_str();
+    let mut read = Vec::new();
+    if words.is_null() {
+        let keys = ["url", "file_id", "media_type"].iter();
+        name = name.or_else(|| keys.map(|key| &source[*key]).find_map(Value::as_str));
+        let name = name.unwrap_or("document");
+        read.push(json!({"type": "input_file", "filename": name, "file_data": data}));
+    } else if let Some(name) = name {
+        read.push(json!({"type": "input_file", "filename": name}));
     }
+    if let Some(context) = block["context"].as_str() {
+        read.push(json!({"type": text_type, "text": context}));
+    }
+    if let Value::Array(words) = words {
+        read.extend(words);
+    }
+    read
 }
 
 fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {

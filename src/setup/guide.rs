@@ -1,0 +1,198 @@
+//! `setup`, `setup openai` and `setup anthropic`: what to set so that clients find this program.
+//! Nothing is written anywhere.
+//!
+//! What the SDKs read from the environment was measured with those for Python, OpenAI's 3.52.0 and
+//! Anthropic's 2.11.0. Neither starts without an API key. Anthropic's takes `ANTHROPIC_AUTH_TOKEN`
+//! too, but `ANTHROPIC_API_KEY` beats it.
+
+use super::shell::{quoted, word};
+use super::{BaseUrls, SetupError};
+use crate::config::{Config, Flags};
+use crate::environment::Environment;
+
+/// What stands for the API key where the server asks for none.
+const ANY_KEY: &str = "humanllm";
+/// Where the API key comes from, in the output and in the configuration.
+const KEY_VARIABLE: &str = "HUMANLLM_API_KEY";
+
+/// The SDKs of a company, which read their settings from the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdks {
+    /// OpenAI's, for Responses and Chat Completions.
+    OpenAi,
+    /// Anthropic's, for Messages.
+    Anthropic,
+}
+
+impl Sdks {
+    /// Both of them, in the order of the guide.
+    pub const ALL: &'static [Self] = &[Self::OpenAi, Self::Anthropic];
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::OpenAi => "OpenAI's SDKs, for Responses and Chat Completions",
+            Self::Anthropic => "Anthropic's SDKs, for Messages",
+        }
+    }
+
+    /// What the names of the variables begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::OpenAi => "OPENAI",
+            Self::Anthropic => "ANTHROPIC",
+        }
+    }
+}
+
+/// The API key as the client has to give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// The server asks for none.
+    Any,
+    /// The one in the environment.
+    InEnvironment,
+    /// The one in the config file, which the environment does not have.
+    InFile,
+}
+
+/// What to set, for a person to read or for a shell to evaluate. It never holds the API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guide {
+    base_urls: BaseUrls,
+    key: Key,
+    models: Vec<String>,
+    /// The flags to repeat in commands, each with a space in front.
+    flags: String,
+}
+
+impl Guide {
+    /// The guide for the server that these flags and this environment configure.
+    ///
+    /// # Errors
+    /// The port is 0, so there is no address to tell.
+    pub fn new(
+        flags: &Flags,
+        config: &Config,
+        environment: &Environment,
+    ) -> Result<Self, SetupError> {
+        let key = match (&config.api_key, environment.get(KEY_VARIABLE)) {
+            (None, _) => Key::Any,
+            (Some(_), Some(_)) => Key::InEnvironment,
+            (Some(_), None) => Key::InFile,
+        };
+        let listen = flags.listen.as_deref().map(word);
+        // The other terminal may be in another folder.
+        let file = flags.config.as_ref().map(|file| {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            word(&file.to_string_lossy())
+        });
+        let repeated = [("--listen", listen), ("--config", file)].into_iter();
+        Ok(Self {
+            base_urls: BaseUrls::of(config.listen)?,
+            key,
+            models: config.models.clone(),
+            flags: repeated
+                .filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)))
+                .collect(),
+        })
+    }
+
+    /// Everything, for a person.
+    pub fn all(&self) -> String {
+        let Self { flags, .. } = self;
+        let BaseUrls { openai, anthropic } = &self.base_urls;
+        let sdks: String = Sdks::ALL.iter().map(|sdks| self.section(*sdks)).collect();
+        format!(
+            "Start humanllm in one terminal. In another, where the client runs:\n\
+             {}\n\
+             Codex\n    \
+                 humanllm setup codex{flags}\n    \
+                 codex --profile humanllm\n\
+             \n\
+             {sdks}\
+             Any other client\n    \
+                 base URL   {openai} for the APIs of OpenAI\n               \
+                            {anthropic} for Anthropic's, whose clients add /v1\n    \
+                 API key    {}\n    \
+                 model      {}\n\
+             \n\
+             The variables of both SDKs at once:\n    \
+                 eval \"$(humanllm setup --print env{flags})\"\n",
+            self.key_first(),
+            self.key_in_words(),
+            self.models_in_words(),
+        )
+    }
+
+    /// The part for these SDKs, for a person.
+    pub fn of(&self, sdks: Sdks) -> String {
+        format!(
+            "Start humanllm in one terminal. In another, where the client runs:\n\
+             {}\n\
+             {}\
+             The API key: {}.\n\
+             The model: {}.\n",
+            self.key_first(),
+            self.section(sdks),
+            self.key_in_words(),
+            self.models_in_words(),
+        )
+    }
+
+    /// Lines for a shell to eval, and nothing else.
+    pub fn env(&self, sdks: &[Sdks]) -> String {
+        let lines: String = sdks.iter().flat_map(|sdks| self.exports(*sdks)).collect();
+        match self.key {
+            Key::Any | Key::InEnvironment => lines,
+            // One command, because a shell that somebody types into goes on with the next one: better
+            // no variable than some, with which the client would fail in other words.
+            Key::InFile => format!(
+                "{{ : \"${{{KEY_VARIABLE}:?set it to the api_key in the config file of humanllm}}\"\n\
+                 {lines}}}\n"
+            ),
+        }
+    }
+
+    fn section(&self, sdks: Sdks) -> String {
+        let exports = self.exports(sdks).map(|line| format!("    {line}"));
+        format!("{}\n{}\n", sdks.heading(), exports.concat())
+    }
+
+    fn exports(&self, sdks: Sdks) -> [String; 2] {
+        let prefix = sdks.prefix();
+        let base_url = quoted(match sdks {
+            Sdks::OpenAi => &self.base_urls.openai,
+            Sdks::Anthropic => &self.base_urls.anthropic,
+        });
+        let key = match self.key {
+            Key::Any => quoted(ANY_KEY),
+            Key::InEnvironment | Key::InFile => format!("\"${KEY_VARIABLE}\""),
+        };
+        [
+            format!("export {prefix}_BASE_URL={base_url}\n"),
+            format!("export {prefix}_API_KEY={key}\n"),
+        ]
+    }
+
+    /// What to do before all else where there is an API key.
+    fn key_first(&self) -> String {
+        match self.key {
+            Key::Any => String::new(),
+            Key::InEnvironment | Key::InFile => {
+                format!("    export {KEY_VARIABLE}='YOUR KEY'\n")
+            }
+        }
+    }
+
+    fn key_in_words(&self) -> String {
+        match self.key {
+            Key::Any => "anything; humanllm asks for none, but SDKs do not start without".into(),
+            Key::InEnvironment => format!("the one in {KEY_VARIABLE}, which is not shown here"),
+            Key::InFile => "the api_key in the config file, which is not shown here".into(),
+        }
+    }
+
+    fn models_in_words(&self) -> String {
+        format!("{}; any other name works too", self.models.join(", "))
+    }
+}
