@@ -407,6 +407,65 @@ fn a_message_can_leave_line_by_line() {
 }
 
 #[test]
+fn a_live_message_that_was_not_whole_comes_back_with_all_its_lines() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Tell me a story.", &[]));
+    desk.press("Alt+L");
+    desk.write("Once upon a time\nthere was a cat\nthat");
+    assert_eq!(desk.hear(&mut client).len(), 2, "two lines left");
+    desk.hang_up(client);
+    assert_eq!(desk.text(), "Once upon a time\nthere was a cat\nthat");
+}
+
+#[test]
+fn a_live_note_and_a_live_answer_are_two_messages() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Tell me a story.", &[]));
+    desk.press("Alt+L");
+    desk.press("Tab");
+    desk.write("Let me think\n");
+    desk.press("Shift+Tab");
+    desk.write("Once upon a time\n");
+    desk.write("the end");
+    desk.press("Enter");
+    let heard = desk.hear(&mut client);
+    let phases: Vec<_> = heard
+        .iter()
+        .map(|reply| match reply {
+            Reply::Live { delta, phase } => (delta.as_str(), phase.as_str()),
+            Reply::Items(items) => ("", if items.is_empty() { "end" } else { "items" }),
+            Reply::End { .. } => ("", "end of all"),
+        })
+        .collect();
+    let expected = [
+        ("Let me think\n", "commentary"),
+        ("", "end"),
+        ("Once upon a time\n", "final_answer"),
+        ("the end", "final_answer"),
+        ("", "end of all"),
+    ];
+    assert_eq!(phases, expected);
+    desk.sees("assistant · commentary");
+    desk.sees("assistant · final answer");
+}
+
+#[test]
+fn insisting_on_one_thing_is_not_insisting_on_another() {
+    let schema = json!({"type": "object", "required": ["ok"]});
+    let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&offering("Go.", &[], json!({"text": {"format": format}})));
+    desk.write("No.");
+    desk.press("Alt+A");
+    desk.sees("Alt+A add anyway");
+    desk.press("Enter");
+    assert!(desk.hear(&mut client).is_empty(), "Enter was pressed once");
+    desk.sees("Enter send anyway");
+    desk.press("Enter");
+    assert_eq!(desk.hear(&mut client).len(), 1);
+}
+
+#[test]
 fn a_process_that_still_runs_is_typed_into() {
     let stdin = function(
         "write_stdin",

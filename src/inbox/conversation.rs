@@ -240,12 +240,28 @@ impl Conversation {
         .collect()
     }
 
-    /// Whether a message is being typed live to the request that waits.
-    pub fn is_live(&self) -> bool {
+    /// What the message is that is being typed live to the request that waits, if there is one.
+    pub fn live_phase(&self) -> Option<Phase> {
         let current = self.open.front().map(|open| open.id);
-        self.said.last().is_some_and(|said| {
-            Some(said.request) == current && matches!(said.words, Words::Live(..))
-        })
+        let last = self.said.last();
+        let last = last.filter(|said| Some(said.request) == current)?;
+        match last.words {
+            Words::Live(_, phase) => Some(phase),
+            _ => None,
+        }
+    }
+
+    /// Ends the message that was typed live to a request.
+    pub(super) fn end_live(&mut self, request: RequestId) {
+        let last = self.said.last_mut().filter(|said| said.request == request);
+        if let Some(words) = last.map(|said| &mut said.words)
+            && let Words::Live(text, phase) = words
+        {
+            *words = Words::Item(OutputItem::Message {
+                text: std::mem::take(text),
+                phase: *phase,
+            });
+        }
     }
 
     /// The thread that a draft belongs to, the same after a restart of the program: the client's

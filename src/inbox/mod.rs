@@ -176,12 +176,16 @@ impl Inbox {
         let is_first = !conversation.has_said();
         let ends = reply.ends();
         let words: Vec<Words> = match reply {
-            Reply::Items(items) => items.into_iter().map(Words::Item).collect(),
+            Reply::Items(items) => {
+                conversation.end_live(request);
+                items.into_iter().map(Words::Item).collect()
+            }
             Reply::Live { delta, phase } => {
                 conversation.say_live(&delta, phase, now, request, ticket);
                 Vec::new()
             }
             Reply::End { items, ending } => {
+                conversation.end_live(request);
                 let items = items.into_iter().map(Words::Item);
                 let rejection = match ending {
                     Ending::Failed { message, .. } => Some(Words::Rejection(message)),
@@ -336,7 +340,8 @@ impl Inbox {
             .iter_mut()
             .filter(|said| said.request == id)
         {
-            if said.state == Delivery::Sent {
+            // A message that was not whole is lost with all of its lines.
+            if said.state == Delivery::Sent || matches!(said.words, Words::Live(..)) {
                 said.state = Delivery::Undelivered;
                 if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
                     returned.push(said.typed.clone());

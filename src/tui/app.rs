@@ -148,7 +148,7 @@ pub struct App {
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
-    pub(super) insists: bool,
+    pub(super) insists: Option<Action>,
     /// What was said, oldest first, to be said again.
     said_before: Vec<String>,
     /// What is where on the screen.
@@ -175,7 +175,7 @@ impl App {
             drafts,
             effects: Vec::new(),
             interrupted: false,
-            insists: false,
+            insists: None,
             said_before: Vec::new(),
             hits: Hits::default(),
         }
@@ -310,9 +310,7 @@ impl App {
         // What was said of the last key does not hold any more.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
-        if !matches!(action, Some(Action::Submit | Action::AddPart)) {
-            self.insists = false;
-        }
+        self.insists.take_if(|refused| action != Some(*refused));
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
@@ -330,7 +328,7 @@ impl App {
         if text.is_empty() {
             return;
         }
-        self.insists = false;
+        self.insists = None;
         self.notice.take_if(|notice| !notice.is_news);
         match &mut self.dialog {
             Dialog::Quit | Dialog::Parts(_) => {}

@@ -45,10 +45,10 @@ impl Problem {
 impl App {
     /// Sends what was composed, with all the parts collected before.
     pub(super) fn submit(&mut self) {
-        let insists = std::mem::take(&mut self.insists);
+        let insists = self.insists.take().is_some();
         if let Err(problem) = self.try_submit(insists) {
             // What the key does then stands among the keys.
-            self.insists = problem.soft;
+            self.insists = problem.soft.then_some(Action::Submit);
             self.say(Level::Bad, problem.message);
         }
     }
@@ -158,7 +158,11 @@ impl App {
             return self.collected(insists);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
-        let began = self.conversation().is_some_and(Conversation::is_live);
+        let phase = self.conversation().and_then(Conversation::live_phase);
+        let began = phase.is_some_and(|phase| {
+            // One of the other kind is ended by the first words of this one.
+            (phase == Phase::FinalAnswer) == (kind == ReplyKind::Send)
+        });
         if text.is_empty() && !began {
             return Err(Problem::hard("nothing to send: type something first"));
         }
@@ -186,6 +190,12 @@ impl App {
             ReplyKind::Progress => Phase::Commentary,
             _ => Phase::FinalAnswer,
         };
+        let open = self.conversation().and_then(Conversation::live_phase);
+        if open.is_some_and(|open| open != phase) {
+            // What is typed now is another message.
+            let end = self.inbox.reply(id, Reply::Items(Vec::new()), "", self.now);
+            end.map_err(|error| Problem::hard(error.to_string()))?;
+        }
         let reply = Reply::Live {
             delta: text.to_owned(),
             phase,
@@ -322,7 +332,7 @@ impl App {
 
     /// Puts what is in the composer behind the parts collected so far.
     pub(super) fn add_part(&mut self) {
-        let insists = std::mem::take(&mut self.insists);
+        let insists = self.insists.take().is_some();
         let composer = self.composer();
         if composer.kind == ReplyKind::Reject {
             return self.say(Level::Bad, "a rejection stands alone");
@@ -353,13 +363,8 @@ impl App {
             }
             Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
             Err(problem) => {
-                self.insists = problem.soft;
-                let mut message = problem.message;
-                if problem.soft {
-                    let key = self.key_of(Action::AddPart);
-                    message = format!("{key} again adds it anyway · {message}");
-                }
-                self.say(Level::Bad, message);
+                self.insists = problem.soft.then_some(Action::AddPart);
+                self.say(Level::Bad, problem.message);
             }
         }
     }

@@ -195,7 +195,9 @@ impl Composer {
         }
         let mut text = returned.join("\n");
         if !self.is_empty() {
-            text = format!("{text}\n{}", self.text());
+            // A message that was typed live comes back in lines that are whole.
+            let gap = if text.ends_with('\n') { "" } else { "\n" };
+            text = format!("{text}{gap}{}", self.text());
         }
         self.replace(&text);
     }

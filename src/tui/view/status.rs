@@ -100,7 +100,7 @@ fn notice(app: &App) -> (String, Level) {
 /// the key that sends what has a fault; a narrow line has room for help and no more.
 fn least(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
-    let is_asked = matches!(app.dialog, Dialog::Quit) || app.insists;
+    let is_asked = matches!(app.dialog, Dialog::Quit) || app.insists.is_some();
     match hints.last() {
         Some(last) if width < ROOMY && !is_asked => columns(last),
         _ if is_asked => all,
@@ -136,7 +136,10 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(Some("Up previous".into()));
             hints.push(hint(Action::Cancel, "close"));
         }
-        Dialog::None if app.insists => hints.push(hint(Action::Submit, "send anyway")),
+        Dialog::None if app.insists == Some(Action::AddPart) => {
+            hints.push(hint(Action::AddPart, "add anyway"));
+        }
+        Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
         Dialog::None => {
             let composer = app.composer();
             let waits = app.conversation().is_some_and(Conversation::is_waiting);
