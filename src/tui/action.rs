@@ -45,7 +45,7 @@ actions! {
     ContinueProcess, "continue_process", "Type into the process that still runs", ["Alt+S"];
     AddPart, "add_part", "Collect this as a part of the reply", ["Alt+A"];
     Parts, "parts", "Change the parts collected so far", ["Alt+P"];
-    Skeleton, "skeleton", "Insert a skeleton of the JSON, or a draft of the summary, asked for", ["Alt+I"];
+    Skeleton, "skeleton", "Insert a skeleton or draft of what is asked for", ["Alt+I"];
     Live, "live", "Type live: lines leave as they are complete", ["Alt+L"];
     Recall, "recall", "Insert a snippet or an earlier reply", ["Ctrl+R"];
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
