@@ -73,7 +73,7 @@ impl ResponseWriter for CompactionWriter {
                     let content = compaction::write(&self.summary.join("\n\n"));
                     self.kept
                         .push(json!({"type": "compaction", "id": (self.ids)("cmp"),
-                        "encrypted_content": content}));
+                        "status": "completed", "encrypted_content": content}));
                 }
             }
             Reply::Items(_) => {}

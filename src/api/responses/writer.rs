@@ -287,7 +287,9 @@ impl Writer {
     /// A reasoning item with its summary as one part, which Codex shows as thinking.
     fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Event>) -> Value {
         let id = (self.ids)("rs");
-        let mut item = json!({"type": "reasoning", "id": id, "summary": []});
+        // The prose wants a status in every item; the schema only leaves room for it here.
+        let mut item = json!({"type": "reasoning", "id": id, "status": "in_progress",
+            "summary": []});
         self.added(index, &item, events);
         let at = |mut fields: Value| {
             fields["item_id"] = json!(id);
@@ -307,6 +309,7 @@ impl Writer {
         let name = "response.reasoning_summary_part.done";
         self.event(name, at(json!({"part": part(summary)})), events);
         item["summary"] = json!([part(summary)]);
+        item["status"] = json!("completed");
         item
     }
 
