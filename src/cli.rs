@@ -125,6 +125,9 @@ pub struct CodexArgs {
     /// Replace files that humanllm did not write
     #[arg(long)]
     force: bool,
+    /// Have Codex keep a WebSocket open instead of sending a request for every response
+    #[arg(long)]
+    websocket: bool,
 }
 
 impl From<CodexArgs> for codex::Options {
@@ -134,6 +137,7 @@ impl From<CodexArgs> for codex::Options {
             profile: args.profile,
             print: args.print,
             force: args.force,
+            websocket: args.websocket,
         }
     }
 }

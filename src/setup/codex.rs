@@ -39,6 +39,8 @@ pub struct Options {
     pub print: bool,
     /// Replace files that this program did not write.
     pub force: bool,
+    /// Have Codex keep a WebSocket open instead of sending a request for every response.
+    pub websocket: bool,
 }
 
 /// What was done, to be shown to the person.
@@ -128,7 +130,7 @@ pub fn run(
     let files = [
         OwnFile {
             path: home.join(format!("{profile}.config.toml")),
-            contents: profile_toml(config, &base_url, &catalog_name),
+            contents: profile_toml(options, config, &base_url, &catalog_name),
             is_own: |found| found.starts_with(PROFILE_MARK),
         },
         OwnFile {
@@ -199,7 +201,7 @@ fn refuse_old_profile(home: &Path, profile: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
-fn profile_toml(config: &Config, base_url: &str, catalog_name: &str) -> String {
+fn profile_toml(options: &Options, config: &Config, base_url: &str, catalog_name: &str) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let model = config.models.first().map_or("human", String::as_str);
     let mut profile = format!(
@@ -216,6 +218,9 @@ fn profile_toml(config: &Config, base_url: &str, catalog_name: &str) -> String {
         text(catalog_name),
         text(base_url),
     );
+    if options.websocket {
+        profile.push_str("supports_websockets = true\n");
+    }
     if config.api_key.is_some() {
         profile.push_str("env_key = \"HUMANLLM_API_KEY\"\n");
     }

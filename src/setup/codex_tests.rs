@@ -23,6 +23,7 @@ impl Scene {
                 profile: DEFAULT_PROFILE.to_owned(),
                 print: false,
                 force: false,
+                websocket: false,
             },
         }
     }
@@ -85,8 +86,19 @@ fn an_empty_home_gets_a_profile_and_a_catalog() {
     );
     assert_eq!(provider["stream_max_retries"].as_integer(), Some(100));
     assert_eq!(provider.get("env_key"), None);
+    assert_eq!(provider.get("supports_websockets"), None);
     let catalog: Value = serde_json::from_str(&scene.read(CATALOG)).expect("JSON");
     assert_eq!(catalog["models"][0]["slug"], "human");
+}
+
+#[test]
+fn a_websocket_is_used_on_request() {
+    let mut scene = Scene::new();
+    scene.options.websocket = true;
+    scene.shown();
+    let profile: toml::Table = scene.read(PROFILE).parse().expect("TOML");
+    let provider = &profile["model_providers"]["humanllm"];
+    assert_eq!(provider["supports_websockets"].as_bool(), Some(true));
 }
 
 #[test]
