@@ -17,6 +17,7 @@ mod patch_reader;
 pub mod responses;
 mod shell;
 mod skeleton;
+mod validation;
 mod writer;
 
 pub use error::ApiError;
@@ -25,6 +26,7 @@ pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
+pub(crate) use validation::{Validator, percent_decoded};
 
 pub use writer::{Frame, Ids, ResponseWriter};
 
