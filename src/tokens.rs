@@ -65,7 +65,7 @@ fn body(item: &Item) -> u64 {
         } => count(name) + count(arguments),
         ItemBody::CustomToolCall { name, input, .. } => count(name) + count(input),
         ItemBody::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
-        ItemBody::LocalShellCall { .. } | ItemBody::Other { .. } => match &item.raw {
+        ItemBody::LocalShellCall { .. } | ItemBody::Other { .. } => match &*item.raw {
             Value::Null => 0,
             raw => count(&raw.to_string()),
         },

@@ -68,7 +68,11 @@ impl Request {
     pub fn to_json(&self) -> Value {
         let mut body = self.params.clone();
         if let Some(key) = self.items_key {
-            let items = self.items.iter().map(|item| item.raw.clone()).collect();
+            let items = self
+                .items
+                .iter()
+                .map(|item| Value::clone(&item.raw))
+                .collect();
             body.insert(key.into(), Value::Array(items));
         }
         Value::Object(body)
