@@ -327,3 +327,15 @@ fn a_rejection_is_an_error_in_either_form() {
     let error = writer.document().unwrap_err();
     assert_eq!((error.status, error.code), (400, Some("invalid_prompt")));
 }
+
+#[test]
+fn the_calls_of_a_message_share_what_came() {
+    let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let body =
+        json!({"model": "m", "messages": [{"role": "assistant", "tool_calls": [call, call]}]});
+    let request = parse(body.to_string().as_bytes()).unwrap();
+    let [one, other] = &request.items[..] else {
+        panic!("{request:?}");
+    };
+    assert!(std::sync::Arc::ptr_eq(&one.raw, &other.raw));
+}

@@ -1,5 +1,7 @@
 //! Finds out what a schema asks for.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::json::Json;
@@ -56,13 +58,11 @@ fn options(found: &Map<String, Value>) -> Option<Vec<Json>> {
     if let Some(only) = found.get("const") {
         return Some(vec![Json::from(only)]);
     }
-    let mut options: Vec<Json> = Vec::new();
-    for option in found.get("enum")?.as_array()? {
-        let option = Json::from(option);
-        if !options.contains(&option) {
-            options.push(option);
-        }
-    }
+    let mut known = HashSet::new();
+    let options = found.get("enum")?.as_array()?.iter().map(Json::from);
+    let options: Vec<Json> = options
+        .filter(|option| known.insert(option.to_string()))
+        .collect();
     (!options.is_empty()).then_some(options)
 }
 
