@@ -79,7 +79,7 @@ fn body(item: &Item) -> u64 {
             summary: Some(summary),
         } => count(summary),
         ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            match &item.raw {
+            match &*item.raw {
                 Value::Null => 0,
                 raw => count(&raw.to_string()),
             }

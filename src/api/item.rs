@@ -1,6 +1,7 @@
 //! One item of a conversation, as a client sent it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -12,8 +13,8 @@ use super::compaction;
 pub struct Item {
     /// What it means.
     pub body: ItemBody,
-    /// The item as it came.
-    pub raw: Value,
+    /// The item as it came; items that came as one share it.
+    pub raw: Arc<Value>,
     /// The same for two items that say the same, whatever their `id` and `status`.
     pub fingerprint: u64,
     /// The item's own `id`, where it has one.
@@ -113,20 +114,29 @@ impl Item {
             fingerprint: fingerprint(&raw),
             id: text(&raw, "id").map(str::to_owned),
             bytes: bytes(&raw),
-            raw,
+            raw: Arc::new(raw),
         }
     }
 
-    /// Reads an item of another format from what it would be in the Responses format; `raw` is what
-    /// the client sent.
-    pub fn translated(form: &Value, raw: &Value) -> Self {
-        Self {
-            body: read_body(form),
-            fingerprint: fingerprint(form),
-            id: None,
-            bytes: bytes(raw),
-            raw: raw.clone(),
-        }
+    /// Reads the items that a message of another format stands for, from what they would be in the
+    /// Responses format; `raw` is what the client sent.
+    pub fn translated<'a>(
+        forms: &'a [Value],
+        raw: &Value,
+    ) -> impl Iterator<Item = Arc<Self>> + use<'a> {
+        // One message may hold thousands of calls: with a copy for each, a few megabytes of it would
+        // take all memory.
+        let raw = Arc::new(raw.clone());
+        let bytes = bytes(&raw) / forms.len().max(1);
+        forms.iter().map(move |form| {
+            Arc::new(Self {
+                body: read_body(form),
+                fingerprint: fingerprint(form),
+                id: None,
+                bytes,
+                raw: Arc::clone(&raw),
+            })
+        })
     }
 
     /// A user message made from plain text, as `input: "text"` means it.
@@ -454,7 +464,7 @@ mod tests {
         for odd in [json!({"type": "quantum"}), json!({}), json!(7), json!(null)] {
             let item = Item::from_responses(odd.clone());
             assert!(matches!(item.body, ItemBody::Other { .. }));
-            assert_eq!(item.raw, odd);
+            assert_eq!(*item.raw, odd);
         }
     }
 

@@ -18,6 +18,7 @@ mod patch_reader;
 pub mod responses;
 mod shell;
 mod skeleton;
+mod validation;
 mod writer;
 
 pub use error::ApiError;
@@ -27,6 +28,7 @@ pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
+pub(crate) use validation::{Validator, percent_decoded};
 
 pub use writer::{Frame, Ids, ResponseWriter};
 
@@ -77,7 +79,7 @@ impl Request {
         let mut body = self.params.clone();
         if let Some(key) = self.items_key {
             let sent = self.items.iter().skip(self.preamble + self.earlier);
-            let items = sent.map(|item| item.raw.clone()).collect();
+            let items = sent.map(|item| Value::clone(&item.raw)).collect();
             body.insert(key.into(), Value::Array(items));
         }
         Value::Object(body)

@@ -1,5 +1,7 @@
 //! Reading a patch line by line, in the states that Codex 0.169.0 was seen to have.
 
+use std::collections::HashSet;
+
 use super::patch::{
     ADD, Action, BEGIN, Change, DELETE, END, END_OF_FILE, MOVE, PatchError, Remark, Summary, UPDATE,
 };
@@ -10,7 +12,7 @@ pub(super) struct Reader {
     state: State,
     summary: Summary,
     /// The paths that parts are about, in the form in which they can be compared.
-    targets: Vec<String>,
+    targets: HashSet<String>,
 }
 
 /// Where in a patch a line stands.
@@ -102,8 +104,7 @@ impl Reader {
     }
 
     fn open(&mut self, number: usize, action: Action, path: &str) -> Step {
-        let target = plain(path);
-        if self.targets.contains(&target) {
+        if !self.targets.insert(plain(path)) {
             return Err(error(
                 number,
                 format!(
@@ -111,7 +112,6 @@ impl Reader {
                 ),
             ));
         }
-        self.targets.push(target);
         self.state = match action {
             Action::Add => State::Add,
             Action::Delete => State::Delete,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::OutputFormat;
+use super::{OutputFormat, Validator};
 
 /// How deep a skeleton goes: schemas may refer to themselves.
 const DEEPEST: usize = 12;
@@ -203,11 +203,13 @@ pub fn check_answer(format: &OutputFormat, text: &str) -> Result<(), String> {
             other => Err(format!("a JSON object is asked for, not {}", kind(&other))),
         };
     };
-    let validator = jsonschema::validator_for(schema).map_err(|error| {
-        let error = shortened(&error.to_string());
-        format!("the answer cannot be checked, since its schema is not valid: {error}")
-    })?;
-    match validator.iter_errors(&answer).next() {
+    let unchecked = |error: String| {
+        let error = shortened(&error);
+        format!("the answer cannot be checked, since its schema cannot be used: {error}")
+    };
+    let validator = Validator::new(schema).map_err(unchecked)?;
+    let mut errors = validator.errors(&answer).map_err(unchecked)?;
+    match errors.next() {
         None => Ok(()),
         Some(error) => {
             let path = error.instance_path().as_str();

@@ -73,6 +73,13 @@ pub struct Routes {
     at_work: mpsc::Receiver<()>,
 }
 
+impl Routes {
+    /// The routes alone, for a server of another kind.
+    pub fn into_router(self) -> Router {
+        self.router
+    }
+}
+
 /// All routes, behind the guard.
 pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));

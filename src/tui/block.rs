@@ -206,7 +206,7 @@ impl Block {
     /// The item as it came, if it is one that came.
     pub fn raw(&self) -> Option<&Value> {
         match &self.origin {
-            Origin::Item(item) => Some(&item.raw),
+            Origin::Item(item) => Some(&*item.raw),
             Origin::Said(_) | Origin::Note(_) => None,
         }
     }

@@ -57,11 +57,7 @@ fn read_messages(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError
     let mut items = Vec::new();
     for (role, message) in messages(params)? {
         let forms = item_forms(role, message);
-        items.extend(
-            forms
-                .iter()
-                .map(|form| Arc::new(Item::translated(form, message))),
-        );
+        items.extend(Item::translated(&forms, message));
     }
     Ok(items)
 }

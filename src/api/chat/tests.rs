@@ -340,3 +340,15 @@ fn an_answer_that_was_cut_off_says_so() {
     assert_eq!(document["choices"][0]["finish_reason"], "length");
     assert_eq!(document["choices"][0]["message"]["content"], "half an ans");
 }
+
+#[test]
+fn the_calls_of_a_message_share_what_came() {
+    let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let body =
+        json!({"model": "m", "messages": [{"role": "assistant", "tool_calls": [call, call]}]});
+    let request = parse(body.to_string().as_bytes()).unwrap();
+    let [one, other] = &request.items[..] else {
+        panic!("{request:?}");
+    };
+    assert!(std::sync::Arc::ptr_eq(&one.raw, &other.raw));
+}

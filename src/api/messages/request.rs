@@ -67,17 +67,13 @@ fn read_system(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> 
         }
     };
     let form = json!({"type": "message", "role": "system", "content": parts(system, "input_text")});
-    Ok(vec![Arc::new(Item::translated(&form, system))])
+    Ok(Item::translated(&[form], system).collect())
 }
 
 fn read_messages(params: &Map<String, Value>, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
     for (role, message) in messages(params)? {
         let forms = item_forms(role, message.get("content").unwrap_or(&Value::Null));
-        items.extend(
-            forms
-                .iter()
-                .map(|form| Arc::new(Item::translated(form, message))),
-        );
+        items.extend(Item::translated(&forms, message));
     }
     Ok(())
 }

@@ -421,7 +421,7 @@ mod tests {
             .as_bytes(),
         )
         .unwrap();
-        assert_eq!(request.items[0].raw, json!({"type": "hologram", "x": 1}));
+        assert_eq!(*request.items[0].raw, json!({"type": "hologram", "x": 1}));
         assert_eq!(request.tools[0].kind, "teleport");
         assert_eq!(request.to_json()["sparkle"], 5);
         assert_eq!(request.to_json()["input"][0]["x"], 1);

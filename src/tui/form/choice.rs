@@ -82,20 +82,17 @@ impl Choice {
     }
 }
 
-/// The name of an option.
-pub(super) fn label(option: &Json, options: &[Json]) -> String {
+/// Whether the options are words, which need no quotes to be told apart.
+pub(super) fn are_words(options: &[Json]) -> bool {
+    let mut options = options.iter();
+    options.all(|one| matches!(one, Json::Text(_) | Json::Null))
+}
+
+/// The name of one of the options that are words or not.
+pub(super) fn label(option: &Json, are_words: bool) -> String {
     match option {
         // Quotes only where they make a difference.
-        Json::Text(text)
-            if options
-                .iter()
-                .all(|one| matches!(one, Json::Text(_) | Json::Null)) =>
-        {
-            match text.as_str() {
-                "" | "null" => option.to_string(),
-                text => text.to_owned(),
-            }
-        }
+        Json::Text(text) if are_words && !matches!(text.as_str(), "" | "null") => text.to_owned(),
         other => other.to_string(),
     }
 }
@@ -103,10 +100,11 @@ pub(super) fn label(option: &Json, options: &[Json]) -> String {
 /// The options that begin with `typed`; or else those that contain it.
 fn matching(options: &[Json], typed: &str) -> Vec<usize> {
     let typed = typed.to_lowercase();
+    let are_words = are_words(options);
     let all = |matches: fn(&str, &str) -> bool| -> Vec<usize> {
         (0..options.len())
             .filter(|at| {
-                let label = label(&options[*at], options).to_lowercase();
+                let label = label(&options[*at], are_words).to_lowercase();
                 matches(&label, &typed) || matches(label.trim_start_matches('"'), &typed)
             })
             .collect()
@@ -169,7 +167,10 @@ mod tests {
     #[test]
     fn names_tell_options_apart() {
         let mixed = [Json::Text("1".into()), Json::Number("1".into()), Json::Null];
-        let labels: Vec<String> = mixed.iter().map(|one| label(one, &mixed)).collect();
+        let labels: Vec<String> = mixed
+            .iter()
+            .map(|one| label(one, are_words(&mixed)))
+            .collect();
         assert_eq!(labels, ["\"1\"", "1", "null"]);
         let mut choice = Choice::default();
         assert!(choice.type_char('1', &mixed));

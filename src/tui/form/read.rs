@@ -1,9 +1,12 @@
 //! Finds out what a schema asks for.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::json::Json;
 use super::spec::{Kind, Schema};
+use crate::api::percent_decoded;
 
 /// What one level of a schema says.
 pub(super) enum Read {
@@ -55,13 +58,11 @@ fn options(found: &Map<String, Value>) -> Option<Vec<Json>> {
     if let Some(only) = found.get("const") {
         return Some(vec![Json::from(only)]);
     }
-    let mut options: Vec<Json> = Vec::new();
-    for option in found.get("enum")?.as_array()? {
-        let option = Json::from(option);
-        if !options.contains(&option) {
-            options.push(option);
-        }
-    }
+    let mut known = HashSet::new();
+    let options = found.get("enum")?.as_array()?.iter().map(Json::from);
+    let options: Vec<Json> = options
+        .filter(|option| known.insert(option.to_string()))
+        .collect();
     (!options.is_empty()).then_some(options)
 }
 
@@ -140,20 +141,4 @@ fn union(found: &Map<String, Value>, schema: &Schema) -> Read {
 fn local(reference: &str) -> Option<String> {
     let pointer = percent_decoded(reference.strip_prefix('#')?)?;
     (pointer.is_empty() || pointer.starts_with('/')).then_some(pointer)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -7,7 +7,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::choice::{Choice, label};
+use super::choice::{Choice, are_words, label};
 use super::line::Line;
 use super::*;
 use crate::tui::text::{columns, one_line, shown};
@@ -269,7 +269,7 @@ fn choice_value(node: &Node, choice: &Choice, width: u16, has_cursor: bool) -> (
     let Some(picked) = node.option(choice) else {
         return (vec![proposal(&proposed(node), width)], 0);
     };
-    let picked = label(picked, options);
+    let picked = label(picked, are_words(options));
     let text = one_line(&picked, width);
     let typed = choice.typed();
     let at = match picked.to_lowercase().starts_with(&typed.to_lowercase()) {
@@ -280,7 +280,8 @@ fn choice_value(node: &Node, choice: &Choice, width: u16, has_cursor: bool) -> (
     let mut parts = vec![(text, Style::new())];
     if has_cursor && options.len() > 1 {
         let among = choice.matching(options).into_iter().take(CELL);
-        let all: Vec<String> = among.map(|at| label(&options[at], options)).collect();
+        let words = are_words(options);
+        let all: Vec<String> = among.map(|at| label(&options[at], words)).collect();
         let (words, style) = proposal(&all.join(", "), width.saturating_sub(taken));
         parts.push((format!(" {words}"), style));
     }
@@ -293,7 +294,8 @@ fn proposed(node: &Node) -> String {
         (_, Some(default)) => format!("default: {default}"),
         (Kind::Choice(options), None) => {
             let all = options.iter().take(CELL);
-            let all: Vec<String> = all.map(|one| label(one, options)).collect();
+            let words = are_words(options);
+            let all: Vec<String> = all.map(|one| label(one, words)).collect();
             all.join(", ")
         }
         (_, None) if node.role == Role::Required && node.spec.nullable => "null".into(),

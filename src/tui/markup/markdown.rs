@@ -20,6 +20,10 @@ const LINES: usize = 128;
 /// The most bytes parsed together; regions with more are parsed line by line.
 const BYTES: usize = 64 * 1024;
 
+/// How deep styles are nested. Each level paints all that is in it, and a few kilobytes of `>` are
+/// thousands of levels, which nobody could tell apart.
+const DEPTH: usize = 32;
+
 /// How far back a list is looked for that an indented line might belong to.
 const LOOK_BACK: usize = 64;
 
@@ -236,8 +240,17 @@ fn painted(source: &str) -> Canvas {
     };
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let mut depth = 0_usize;
     for (event, range) in Parser::new_ext(source, options).into_offset_iter() {
-        painter.event(&event, range);
+        let starts = matches!(event, Event::Start(_));
+        depth += usize::from(starts);
+        let is_bound = starts || matches!(event, Event::End(_));
+        if !is_bound || depth <= DEPTH {
+            painter.event(&event, range);
+        }
+        if is_bound && !starts {
+            depth = depth.saturating_sub(1);
+        }
     }
     painter.lone_tags();
     painter.addresses();
@@ -512,6 +525,15 @@ mod tests {
             ],
         );
         check("snake_case_name 2 * 3 * 4 <b>", &[("<b>", Marker)]);
+    }
+
+    #[test]
+    fn nesting_without_end_is_painted_so_far() {
+        // Painting every level took seconds for a text like these, and whoever asks can send one.
+        let quoted = "> ".repeat(30_000);
+        assert!(told(&quoted).iter().any(|(_, tone)| *tone == Marker));
+        let stressed = ["*a ".repeat(9_000), "b* ".repeat(9_000)].concat();
+        assert!(told(&stressed).iter().any(|(_, tone)| *tone == Emphasis));
     }
 
     #[test]

@@ -1,0 +1,34 @@
+//! What must hold for any bytes that reach the program from outside: one function for each parser.
+//!
+//! They are what the fuzz targets run, and `tests/seeds.rs` runs them on the committed seeds. Each takes
+//! bytes and panics where something does not hold.
+
+mod http;
+mod picture;
+mod requests;
+mod schema;
+mod screen;
+mod texts;
+
+pub use http::http;
+pub use picture::picture;
+pub use requests::{chat, messages, responses};
+pub use schema::schema;
+pub use screen::screen;
+pub use texts::{markup, patch};
+
+/// A property, by the name of its target and of the folder with its seeds.
+pub type Property = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ALL: &[Property] = &[
+    ("chat", chat),
+    ("http", http),
+    ("markup", markup),
+    ("messages", messages),
+    ("patch", patch),
+    ("picture", picture),
+    ("responses", responses),
+    ("schema", schema),
+    ("screen", screen),
+];

@@ -1,0 +1,40 @@
+//! Pictures that come with a request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use humanllm::api::Item;
+use humanllm::tui::pictures::{Look, Picture};
+use serde_json::json;
+
+/// Longer than any picture within the limits may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bytes of a picture.
+pub fn picture(data: &[u8]) {
+    let encoded = BASE64_STANDARD.encode(data);
+    look_at(&format!("data:image/png;base64,{encoded}"));
+    // Something like base64 too, and perhaps a URL.
+    let text = String::from_utf8_lossy(data);
+    look_at(&format!("data:image/png;base64,{text}"));
+    look_at(&text);
+}
+
+/// Looks until there is a picture, or words instead of one.
+fn look_at(url: &str) {
+    let content = json!([{"type": "input_image", "image_url": url}]);
+    let item = json!({"type": "message", "role": "user", "content": content});
+    for picture in Picture::all_of(&Arc::new(Item::from_responses(item))) {
+        for room in [0, 1, 40] {
+            assert!(picture.rows(room) <= usize::from(u16::MAX));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while let Look::Loading = picture.look(20) {
+            assert!(Instant::now() < deadline, "it is still loading");
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        assert!(picture.rows(20) > 0);
+    }
+}
