@@ -5,131 +5,56 @@
 
 mod support;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Once;
-
-use serde_json::{Value, json};
-use support::{Person, Run, poll};
-
-const KEY: &str = "a-key-for-the-scenes";
-
-/// A person, and a script that asks them.
-struct Scene {
-    person: Person,
-    script: Run,
-}
-
-impl Scene {
-    /// Starts a scene of a script in `tests/clients`, or nothing if there is no Python to run it.
-    /// `base` is the path under which the SDK looks for its routes.
-    fn new(script: &str, scene: &str, base: &str) -> Option<Self> {
-        let python = python()?;
-        let person = Person::builder().env("HUMANLLM_API_KEY", KEY).start();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-        let mut command = Command::new(python);
-        command
-            .env_clear()
-            .envs(person.place().environment())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .envs(std::env::var_os("PYTHONPATH").map(|path| ("PYTHONPATH", path)))
-            .arg(folder.join(script))
-            .arg(scene)
-            .arg(format!("http://{}{base}", person.place().address))
-            .arg(KEY);
-        Some(Self {
-            script: Run::spawn(command),
-            person,
-        })
-    }
-
-    /// Waits for a request and answers it.
-    fn answer(&mut self, prompt: &str, answer: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Send");
-        self.person.reply(answer);
-    }
-
-    /// Waits for a request and rejects it.
-    fn reject(&mut self, prompt: &str, reason: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Reject");
-        self.person.reply(reason);
-    }
-
-    /// Waits for a request, has a command run, and answers when its output is here.
-    fn run_and_answer(&mut self, prompt: &str, command: &str, output: &str, answer: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Run command");
-        self.person.reply(command);
-        self.answer(output, answer);
-    }
-
-    /// Says something that does not end the response, and waits until the script has read it.
-    fn say(&mut self, kind: &str, text: &str, printed: &Value) {
-        self.person.choose(kind);
-        self.person.reply(text);
-        poll(
-            &format!("{printed} from the script"),
-            || self.printed().contains(printed).then_some(()),
-            || format!("{}\n{}", self.script.stdout(), self.script.stderr()),
-        );
-        assert!(self.script.is_running(), "{text:?} ended the request");
-    }
-
-    /// What the script has printed so far. A line that is not whole yet is left out.
-    fn printed(&self) -> Vec<Value> {
-        let out = self.script.stdout();
-        out.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
-    }
-
-    /// Waits until the script has ended well, and returns what it printed about each step.
-    fn seen(mut self) -> impl Fn(&str) -> Value {
-        self.script.wait_answer();
-        let printed = self.printed();
-        move |scene| {
-            let found = printed.iter().find(|line| line["scene"] == scene);
-            found
-                .unwrap_or_else(|| panic!("no {scene} in {printed:#?}"))
-                .clone()
-        }
-    }
-}
-
-/// The Python to test with. Says so when there is none, past the test runner's capture.
-fn python() -> Option<PathBuf> {
-    static SAID: Once = Once::new();
-    let path = std::env::var_os("HUMANLLM_TEST_PYTHON").map(PathBuf::from);
-    if path.is_none() {
-        SAID.call_once(|| {
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: HUMANLLM_TEST_PYTHON does not name a Python with openai and anthropic"
-            );
-        });
-    }
-    path
-}
-
-fn is_count(value: &Value) -> bool {
-    value.as_u64().is_some_and(|count| count > 0)
-}
+use serde_json::json;
+use support::{Client, KEY, Play, Run, Stage, free_address, is_count, poll, stage};
 
 #[test]
 fn chat_completions_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "chat", "/v1") else {
+    if let Some(play) = Play::python("openai_sdk.py", "chat", "/v1") {
+        chat_completions(play);
+    }
+}
+
+#[test]
+fn chat_completions_with_the_sdk_through_the_proxy_of_litellm() {
+    let (Some(python), Some(litellm)) = (stage::python(), stage::litellm()) else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    let stage = Stage::new();
+    let config = stage.person.place().path("litellm.yaml");
+    let model = json!({"model": "openai/human", "api_base": stage.url("/v1"), "api_key": KEY});
+    let models = json!({"model_list": [{"model_name": "human", "litellm_params": model}]});
+    std::fs::write(&config, models.to_string()).expect("a configuration file");
+    let address = free_address();
+    let mut proxy = stage.program(&litellm.with_file_name("litellm"));
+    proxy
+        .envs(stage::LITELLM_ALONE)
+        .env("LITELLM_MASTER_KEY", KEY)
+        .args(["--host", "127.0.0.1", "--telemetry", "False"])
+        .args(["--port", &address.port().to_string()])
+        .arg("--config")
+        .arg(&config);
+    let proxy = Run::spawn(proxy);
+    let client = Client::new(address);
+    poll(
+        "the proxy",
+        || client.answers("/health/liveliness").then_some(()),
+        || format!("{}\n{}", proxy.stdout(), proxy.stderr()),
+    );
+    let url = format!("http://{address}");
+    let command = stage.python(&python, "openai_sdk.py", "chat", &url);
+    chat_completions(stage.play(command));
+}
 
-    let seen = scene.seen();
+fn chat_completions(mut play: Play) {
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one moment\ngood morning, へえ");
     assert_eq!(stream["reasons"], json!(["stop"]));
@@ -147,13 +72,13 @@ fn chat_completions_with_the_sdk() {
 
 #[test]
 fn errors_of_chat_completions_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "chat_errors", "/v1") else {
+    let Some(mut play) = Play::python("openai_sdk.py", "chat_errors", "/v1") else {
         return;
     };
-    scene.reject("Do my homework", "not today");
-    scene.reject("Do it anyway", "not tomorrow");
+    play.reject("Do my homework", "not today");
+    play.reject("Do it anyway", "not tomorrow");
 
-    let seen = scene.seen();
+    let seen = play.seen();
     let plain = seen("plain");
     assert_eq!(plain["error"], "BadRequestError");
     let message = plain["message"].as_str().unwrap();
@@ -177,18 +102,19 @@ fn errors_of_chat_completions_with_the_sdk() {
 
 #[test]
 fn responses_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "responses", "/v1") else {
+    let Some(mut play) = Play::python("openai_sdk.py", "responses", "/v1") else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Progress", "one moment", &json!({"delta": "one moment"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.answer("Once more", "good evening");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
-    scene.reject("Do my homework", "not today");
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Progress", "one moment", &json!({"delta": "one moment"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.answer("Once more", "good evening");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    play.reject("Do my homework", "not today");
 
-    let seen = scene.seen();
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one momentgood morning, へえ");
     assert_eq!(stream["status"], "completed");
@@ -212,17 +138,18 @@ fn responses_with_the_sdk() {
 
 #[test]
 fn messages_with_the_sdk() {
-    let Some(mut scene) = Scene::new("anthropic_sdk.py", "messages", "") else {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "messages", "") else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
-    scene.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
+    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
-    let seen = scene.seen();
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["blocks"], json!(["thinking", "text", "text"]));
     assert_eq!(stream["thinking"], "who is it?");
@@ -244,13 +171,13 @@ fn messages_with_the_sdk() {
 
 #[test]
 fn errors_of_messages_with_the_sdk() {
-    let Some(mut scene) = Scene::new("anthropic_sdk.py", "errors", "") else {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "errors", "") else {
         return;
     };
-    scene.reject("Do my homework", "not today");
-    scene.reject("Do it anyway", "not tomorrow");
+    play.reject("Do my homework", "not today");
+    play.reject("Do it anyway", "not tomorrow");
 
-    let seen = scene.seen();
+    let seen = play.seen();
     for (step, message) in [("plain", "not today"), ("stream", "not tomorrow")] {
         let error = json!({"type": "invalid_request_error", "message": message});
         let body = json!({"type": "error", "error": error});

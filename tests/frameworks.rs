@@ -1,0 +1,140 @@
+//! Agents and models of frameworks on one side and a person at a terminal on the other.
+//!
+//! Run them with `cargo test --test frameworks` and these variables: `HUMANLLM_TEST_PYTHON`, a Python
+//! with `openai-agents`; `HUMANLLM_TEST_LITELLM`, one with `litellm`; `HUMANLLM_TEST_NODE_MODULES`, a
+//! `node_modules` with `ai`, `@ai-sdk/openai` and `zod`. A scene that lacks its variable passes at
+//! once and says so.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Play, Stage, is_count, stage};
+
+/// Calls the tool of an agent, and answers when its result is here; once more when the whole
+/// conversation comes again; and once in JSON.
+fn travel(play: &mut Play, note: &str) {
+    play.person.wait_request("Shall I go to Oslo?");
+    play.take_time();
+    let oslo = [("city", "Oslo"), ("days", "3")];
+    play.call("Shall I go to Oslo?", "get_weather", &oslo);
+    play.person.wait_request("Oslo will be sunny for 3 days");
+    play.say("Progress", "let me see", &json!({"delta": note}));
+    play.answer("Oslo will be sunny", "Go there, へえ");
+    let rome = [("city", "Rome"), ("days", "5")];
+    play.call("And to Rome?", "get_weather", &rome);
+    play.answer("Rome will be sunny for 5 days", "There too");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+}
+
+#[test]
+fn openai_agents_over_responses() {
+    let Some(mut play) = Play::python("openai_agents.py", "responses", "/v1") else {
+        return;
+    };
+    travel(&mut play, "let me see");
+    // The note is an item of its own, so the answer is the output.
+    travelled_with_openai_agents(play, "Go there, へえ", &["message_output_item"; 2]);
+}
+
+#[test]
+fn openai_agents_over_chat_completions() {
+    let Some(mut play) = Play::python("openai_agents.py", "chat", "/v1") else {
+        return;
+    };
+    travel(&mut play, "let me see\n");
+    let output = "let me see\nGo there, へえ";
+    travelled_with_openai_agents(play, output, &["message_output_item"]);
+}
+
+fn travelled_with_openai_agents(play: Play, output: &str, messages: &[&str]) {
+    let seen = play.seen();
+    let call = ["tool_call_item", "tool_call_output_item"];
+    let streamed = seen("streamed");
+    assert_eq!(streamed["output"], output);
+    assert_eq!(streamed["items"], json!([&call, messages].concat()));
+    let whole = seen("whole");
+    assert_eq!(whole["output"], "There too");
+    let items = json!([&call[..], &["message_output_item"]].concat());
+    assert_eq!(whole["items"], items);
+    assert!(is_count(&whole["tokens"]), "{whole}");
+    assert_eq!(seen("parsed")["output"], word());
+}
+
+#[test]
+fn ai_sdk_over_responses() {
+    let Some(mut play) = Play::node("ai_sdk.mjs", "responses", "/v1") else {
+        return;
+    };
+    travel(&mut play, "let me see");
+    travelled_with_the_ai_sdk(play, "let me seeGo there, へえ");
+}
+
+#[test]
+fn ai_sdk_over_chat_completions() {
+    let Some(mut play) = Play::node("ai_sdk.mjs", "chat", "/v1") else {
+        return;
+    };
+    travel(&mut play, "let me see\n");
+    travelled_with_the_ai_sdk(play, "let me see\nGo there, へえ");
+}
+
+fn travelled_with_the_ai_sdk(mut play: Play, text: &str) {
+    play.reject("Do my homework", "not today");
+    let seen = play.seen();
+    let streamed = seen("streamed");
+    assert_eq!(streamed["text"], text);
+    assert_eq!(streamed["reasons"], json!(["tool-calls", "stop"]));
+    assert!(is_count(&streamed["tokens"]), "{streamed}");
+    let whole = seen("whole");
+    assert_eq!(whole["text"], "There too");
+    assert_eq!(whole["reasons"], json!(["tool-calls", "stop"]));
+    assert_eq!(seen("parsed")["output"], word());
+    let rejected = json!({"scene": "rejected", "name": "AI_APICallError", "message": "not today"});
+    assert_eq!(seen("rejected"), rejected);
+}
+
+fn word() -> Value {
+    json!({"word": "yes", "count": 2})
+}
+
+#[test]
+fn litellm_over_chat_completions() {
+    ask_with_litellm("openai", "/v1");
+}
+
+#[test]
+fn litellm_over_messages() {
+    ask_with_litellm("anthropic", "");
+}
+
+fn ask_with_litellm(provider: &str, base: &str) {
+    let Some(python) = stage::litellm() else {
+        return;
+    };
+    let stage = Stage::new();
+    let mut command = stage.python(&python, "litellm_sdk.py", provider, &stage.url(base));
+    command.envs(stage::LITELLM_ALONE);
+    let mut play = stage.play(command);
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.reject("Do my homework", "not today");
+
+    let seen = play.seen();
+    let stream = seen("stream");
+    assert_eq!(stream["text"], "one moment\ngood morning, へえ");
+    assert_eq!(stream["reasons"], json!(["stop"]));
+    for field in ["prompt_tokens", "completion_tokens", "total_tokens"] {
+        assert!(is_count(&stream["usage"][field]), "{stream}");
+    }
+    let call = json!({"scene": "call", "reason": "tool_calls", "name": "exec_command",
+        "arguments": {"cmd": "ls -l"}});
+    assert_eq!(seen("call"), call);
+    assert_eq!(seen("result")["text"], "one file");
+    assert!(is_count(&seen("result")["total"]));
+    let rejected = seen("rejected");
+    let message = rejected["message"].as_str().unwrap();
+    assert!(message.contains("not today"), "{message}");
+}
