@@ -39,7 +39,7 @@ pub fn python() -> Option<PathBuf> {
 pub fn node_modules() -> Option<PathBuf> {
     given(
         "HUMANLLM_TEST_NODE_MODULES",
-        "a node_modules with ai, @ai-sdk/openai and @mariozechner/pi-coding-agent",
+        "a node_modules with ai, @ai-sdk/openai and @earendil-works/pi-coding-agent",
     )
 }
 
