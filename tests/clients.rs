@@ -8,6 +8,9 @@ mod support;
 use serde_json::json;
 use support::{Client, KEY, Play, Run, Stage, free_address, is_count, poll, stage};
 
+/// Four columns of two colours, one above the other in each row.
+const STRIPES: &str = "▀▀▀▀";
+
 #[test]
 fn chat_completions_with_the_sdk() {
     if let Some(play) = Play::python("openai_sdk.py", "chat", "/v1") {
@@ -194,4 +197,87 @@ fn errors_of_messages_with_the_sdk() {
     let models = seen("models");
     assert_eq!(models["name"], "human");
     assert!(models["ids"].as_array().unwrap().contains(&json!("human")));
+}
+
+#[test]
+fn pictures_and_files_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_sdk.py", "pictures", "/v1") else {
+        return;
+    };
+    for (prompt, file, answer) in [
+        ("What is on it?", "[file: empty.pdf, 15 B]", "stripes"),
+        ("And on this?", "[file: blank.pdf, 15 B]", "more stripes"),
+    ] {
+        play.person.wait_request(prompt);
+        for seen in ["[image: image/png, ", STRIPES, file] {
+            play.person.wait_for(seen);
+        }
+        play.answer(prompt, answer);
+    }
+    let seen = play.seen();
+    assert_eq!(seen("chat")["text"], "stripes");
+    assert_eq!(seen("responses")["text"], "more stripes");
+}
+
+#[test]
+fn tools_made_of_classes_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_sdk.py", "tools", "/v1") else {
+        return;
+    };
+    let oslo = [("city", "Oslo"), ("days", "3")];
+    play.call("Shall I go to Oslo?", "get_weather", &oslo);
+    play.person.wait_request("Shall I go to Rome?");
+    play.person.choose("Progress");
+    play.person.reply("let me see");
+    let rome = [("city", "Rome"), ("days", "5")];
+    play.call("Shall I go to Rome?", "get_weather", &rome);
+
+    let seen = play.seen();
+    let oslo = json!({"scene": "chat", "type": "GetWeather",
+        "arguments": {"city": "Oslo", "days": 3}});
+    assert_eq!(seen("chat"), oslo);
+    // The note is none of the answer, so it need not be what the answer has to be.
+    let rome = json!({"scene": "responses", "text": ["let me see"], "type": "GetWeather",
+        "arguments": {"city": "Rome", "days": 5}, "parsed": null});
+    assert_eq!(seen("responses"), rome);
+}
+
+#[test]
+fn pictures_and_documents_with_the_sdk() {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "pictures", "") else {
+        return;
+    };
+    play.person.wait_request("What is on it?");
+    for seen in [
+        "[image: image/png, ",
+        STRIPES,
+        "[file: empty.pdf, 15 B]",
+        "La la la",
+    ] {
+        play.person.wait_for(seen);
+    }
+    play.answer("What is on it?", "stripes");
+    assert_eq!(play.seen()("pictures")["text"], "stripes");
+}
+
+#[test]
+fn the_tool_runner_of_the_sdk() {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "tools", "") else {
+        return;
+    };
+    let oslo = [("city", "Oslo"), ("days", "3")];
+    play.call("Shall I go to Oslo?", "get_weather", &oslo);
+    play.answer("Oslo will be sunny for 3 days", "Go there");
+    let rome = [("city", "Rome"), ("days", "5")];
+    play.call("Shall I go to Rome?", "get_weather", &rome);
+    play.person.wait_request("Rome will be sunny for 5 days");
+    play.take_time();
+    play.say("Progress", "let me see", &json!({"delta": "let me see\n"}));
+    play.answer("Rome will be sunny", "There too");
+
+    let seen = play.seen();
+    assert_eq!(seen("whole")["text"], "Go there");
+    assert_eq!(seen("whole")["reason"], "end_turn");
+    assert_eq!(seen("streamed")["text"], "There too");
+    assert_eq!(seen("streamed")["reasons"], json!(["tool_use", "end_turn"]));
 }
