@@ -1,12 +1,14 @@
 //! The SDKs of OpenAI and Anthropic on one side and a person at a terminal on the other.
 //!
 //! Run them with `HUMANLLM_TEST_PYTHON=/path/to/python cargo test --test clients`, where that Python
-//! has `openai` and `anthropic`. Without that variable every scene passes at once and says so.
+//! has `openai` and `anthropic`. One scene has litellm's proxy in between and needs
+//! `HUMANLLM_TEST_LITELLM` too, a Python that can run it. Without these variables the scenes pass at
+//! once and say so.
 
 mod support;
 
 use serde_json::json;
-use support::{Client, KEY, Play, Run, Stage, free_address, is_count, poll, stage};
+use support::{Play, Stage, is_count, stage};
 
 /// Four columns of two colours, one above the other in each row.
 const STRIPES: &str = "▀▀▀▀";
@@ -24,26 +26,7 @@ fn chat_completions_with_the_sdk_through_the_proxy_of_litellm() {
         return;
     };
     let stage = Stage::new();
-    let config = stage.person.place().path("litellm.yaml");
-    let model = json!({"model": "openai/human", "api_base": stage.url("/v1"), "api_key": KEY});
-    let models = json!({"model_list": [{"model_name": "human", "litellm_params": model}]});
-    std::fs::write(&config, models.to_string()).expect("a configuration file");
-    let address = free_address();
-    let mut proxy = stage.program(&litellm.with_file_name("litellm"));
-    proxy
-        .envs(stage::LITELLM_ALONE)
-        .env("LITELLM_MASTER_KEY", KEY)
-        .args(["--host", "127.0.0.1", "--telemetry", "False"])
-        .args(["--port", &address.port().to_string()])
-        .arg("--config")
-        .arg(&config);
-    let proxy = Run::spawn(proxy);
-    let client = Client::new(address);
-    poll(
-        "the proxy",
-        || client.answers("/health/liveliness").then_some(()),
-        || format!("{}\n{}", proxy.stdout(), proxy.stderr()),
-    );
+    let (_proxy, address) = stage.proxy(&litellm);
     let url = format!("http://{address}");
     let command = stage.python(&python, "openai_sdk.py", "chat", &url);
     chat_completions(stage.play(command));

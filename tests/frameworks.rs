@@ -10,11 +10,15 @@ mod support;
 use serde_json::{Value, json};
 use support::{Play, Stage, is_count, stage};
 
-/// Calls the tool of an agent, and answers when its result is here; once more when the whole
-/// conversation comes again; and once in JSON.
-fn travel(play: &mut Play, note: &str) {
+/// Thinks where that is possible, calls the tool of an agent, and answers when its result is here;
+/// once more when the whole conversation comes again; and once in JSON.
+fn travel(play: &mut Play, thinks: bool, note: &str) {
     play.person.wait_request("Shall I go to Oslo?");
     play.take_time();
+    if thinks {
+        play.person.choose("Think");
+        play.person.reply("it is winter there");
+    }
     let oslo = [("city", "Oslo"), ("days", "3")];
     play.call("Shall I go to Oslo?", "get_weather", &oslo);
     play.person.wait_request("Oslo will be sunny for 3 days");
@@ -31,9 +35,11 @@ fn openai_agents_over_responses() {
     let Some(mut play) = Play::python("openai_agents.py", "responses", "/v1") else {
         return;
     };
-    travel(&mut play, "let me see");
+    travel(&mut play, true, "let me see");
     // The note is an item of its own, so the answer is the output.
-    travelled_with_openai_agents(play, "Go there, へえ", &["message_output_item"; 2]);
+    let items = ["reasoning", "tool_call", "tool_call_output"];
+    let items = [&items[..], &["message_output"; 2]].concat();
+    travelled_with_openai_agents(play, "Go there, へえ", &items);
 }
 
 #[test]
@@ -41,20 +47,19 @@ fn openai_agents_over_chat_completions() {
     let Some(mut play) = Play::python("openai_agents.py", "chat", "/v1") else {
         return;
     };
-    travel(&mut play, "let me see\n");
-    let output = "let me see\nGo there, へえ";
-    travelled_with_openai_agents(play, output, &["message_output_item"]);
+    travel(&mut play, false, "let me see\n");
+    let items = ["tool_call", "tool_call_output", "message_output"];
+    travelled_with_openai_agents(play, "let me see\nGo there, へえ", &items);
 }
 
-fn travelled_with_openai_agents(play: Play, output: &str, messages: &[&str]) {
+fn travelled_with_openai_agents(play: Play, output: &str, items: &[&str]) {
     let seen = play.seen();
-    let call = ["tool_call_item", "tool_call_output_item"];
     let streamed = seen("streamed");
     assert_eq!(streamed["output"], output);
-    assert_eq!(streamed["items"], json!([&call, messages].concat()));
+    assert_eq!(streamed["items"], json!(items));
     let whole = seen("whole");
     assert_eq!(whole["output"], "There too");
-    let items = json!([&call[..], &["message_output_item"]].concat());
+    let items = json!(["tool_call", "tool_call_output", "message_output"]);
     assert_eq!(whole["items"], items);
     assert!(is_count(&whole["tokens"]), "{whole}");
     assert_eq!(seen("parsed")["output"], word());
@@ -65,8 +70,9 @@ fn ai_sdk_over_responses() {
     let Some(mut play) = Play::node("ai_sdk.mjs", "responses", "/v1") else {
         return;
     };
-    travel(&mut play, "let me see");
-    travelled_with_the_ai_sdk(play, "let me seeGo there, へえ");
+    travel(&mut play, true, "let me see");
+    let thoughts = json!(["it is winter there", null]);
+    travelled_with_the_ai_sdk(play, &thoughts, "let me seeGo there, へえ");
 }
 
 #[test]
@@ -74,15 +80,17 @@ fn ai_sdk_over_chat_completions() {
     let Some(mut play) = Play::node("ai_sdk.mjs", "chat", "/v1") else {
         return;
     };
-    travel(&mut play, "let me see\n");
-    travelled_with_the_ai_sdk(play, "let me see\nGo there, へえ");
+    travel(&mut play, false, "let me see\n");
+    let thoughts = json!([null, null]);
+    travelled_with_the_ai_sdk(play, &thoughts, "let me see\nGo there, へえ");
 }
 
-fn travelled_with_the_ai_sdk(mut play: Play, text: &str) {
+fn travelled_with_the_ai_sdk(mut play: Play, thoughts: &Value, text: &str) {
     play.reject("Do my homework", "not today");
     let seen = play.seen();
     let streamed = seen("streamed");
     assert_eq!(streamed["text"], text);
+    assert_eq!(&streamed["thoughts"], thoughts);
     assert_eq!(streamed["reasons"], json!(["tool-calls", "stop"]));
     assert!(is_count(&streamed["tokens"]), "{streamed}");
     let whole = seen("whole");
@@ -112,8 +120,7 @@ fn ask_with_litellm(provider: &str, base: &str) {
         return;
     };
     let stage = Stage::new();
-    let mut command = stage.python(&python, "litellm_sdk.py", provider, &stage.url(base));
-    command.envs(stage::LITELLM_ALONE);
+    let command = stage.python(&python, "litellm_sdk.py", provider, &stage.url(base));
     let mut play = stage.play(command);
     play.person.wait_request("Greet me");
     play.take_time();

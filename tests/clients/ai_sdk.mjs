@@ -30,6 +30,7 @@ for await (const delta of stream.textStream) tell({ delta });
 tell({
   scene: 'streamed',
   text: await stream.text,
+  thoughts: (await stream.steps).map(step => step.reasoningText ?? null),
   reasons: (await stream.steps).map(step => step.finishReason),
   tokens: (await stream.usage).totalTokens,
 });

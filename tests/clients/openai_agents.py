@@ -30,6 +30,10 @@ def tell(**seen):
     print(json.dumps(seen, ensure_ascii=False), flush=True)
 
 
+def kinds(run):
+    return [item.type.removesuffix("_item") for item in run.new_items]
+
+
 async def main():
     guide = Agent(name="Guide", instructions="Guide the traveller.", model=model,
                   tools=[get_weather])
@@ -37,11 +41,11 @@ async def main():
     async for event in run.stream_events():
         if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
             tell(delta=event.data.delta)
-    tell(scene="streamed", output=run.final_output, items=[item.type for item in run.new_items])
+    tell(scene="streamed", output=run.final_output, items=kinds(run))
 
     whole = await Runner.run(guide, run.to_input_list() + [
         {"role": "user", "content": "And to Rome?"}])
-    tell(scene="whole", output=whole.final_output, items=[item.type for item in whole.new_items],
+    tell(scene="whole", output=whole.final_output, items=kinds(whole),
          tokens=whole.context_wrapper.usage.total_tokens)
 
     clerk = Agent(name="Clerk", instructions="Count words.", model=model, output_type=Word)

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Key, Person, Place, Run, Tap, poll};
+use super::{Client, Key, Person, Place, Run, Tap, free_address, poll};
 
 /// The key that the server wants on a stage.
 pub const KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
@@ -51,8 +52,8 @@ pub fn litellm() -> Option<PathBuf> {
     )
 }
 
-/// Keeps litellm from looking for prices of models elsewhere.
-pub const LITELLM_ALONE: [(&str, &str); 1] = [("LITELLM_LOCAL_MODEL_COST_MAP", "True")];
+/// What litellm's proxy is started with.
+const PROXY: &str = "import litellm; litellm.run_server()";
 
 /// A person behind a key, and the wire to them. The heart beats every second.
 pub struct Stage {
@@ -78,7 +79,11 @@ impl Stage {
     /// A program that sees nothing of the machine but its PATH.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(self.person.place().environment());
+        command
+            .env_clear()
+            .envs(self.person.place().environment())
+            // Keeps litellm from looking elsewhere for the prices of models.
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True");
         command
     }
 
@@ -87,10 +92,34 @@ impl Stage {
         let mut command = self.program(python);
         command
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .envs(std::env::var_os("PYTHONPATH").map(|path| ("PYTHONPATH", path)))
             .arg(scripts().join(script))
             .args([scene, url, KEY]);
         command
+    }
+
+    /// The proxy of litellm in front of the server, with the address where it listens. It knows one
+    /// model, `human`, and has the server's key for its own.
+    pub fn proxy(&self, python: &Path) -> (Run, SocketAddr) {
+        let config = self.person.place().path("litellm.yaml");
+        let model = json!({"model": "openai/human", "api_base": self.url("/v1"), "api_key": KEY});
+        let models = json!({"model_list": [{"model_name": "human", "litellm_params": model}]});
+        std::fs::write(&config, models.to_string()).expect("a configuration file");
+        let address = free_address();
+        let mut command = self.program(python);
+        command
+            .env("LITELLM_MASTER_KEY", KEY)
+            .args(["-c", PROXY, "--telemetry", "False", "--host", "127.0.0.1"])
+            .args(["--port", &address.port().to_string()])
+            .arg("--config")
+            .arg(&config);
+        let proxy = Run::spawn(command);
+        let client = Client::new(address);
+        poll(
+            "the proxy",
+            || client.answers("/health/liveliness").then_some(()),
+            || format!("{}\n{}", proxy.stdout(), proxy.stderr()),
+        );
+        (proxy, address)
     }
 
     /// A scene of a script in `tests/clients`, with these modules beside it.
