@@ -1,13 +1,11 @@
-// Asks as programs with Vercel's AI SDK do, and prints what came back: `ai_sdk.mjs FORMAT URL KEY`.
+// Asks as programs with Vercel's AI SDK do, and prints what came back: `ai_sdk.mjs FORMAT`.
 
-import { createOpenAI } from '@ai-sdk/openai';
+import { openai } from '@ai-sdk/openai';
 import { Output, generateText, isStepCount, streamText, tool } from 'ai';
 import { z } from 'zod';
 
-const [format, baseURL, apiKey] = process.argv.slice(2);
-const openai = createOpenAI({ baseURL, apiKey });
 const asking = {
-  model: format === 'chat' ? openai.chat('human') : openai('human'),
+  model: process.argv[2] === 'chat' ? openai.chat('human') : openai('human'),
   maxRetries: 0,
   providerOptions: { openai: { store: false } },
 };

@@ -1,4 +1,4 @@
-"""Asks as programs with Anthropic's SDK do, and prints what came back: `anthropic_sdk.py SCENE URL KEY`."""
+"""Asks as programs with Anthropic's SDK do, and prints what came back: `anthropic_sdk.py SCENE`."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 import anthropic
 from pydantic import BaseModel
 
-client = anthropic.Anthropic(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = anthropic.Anthropic(max_retries=0, timeout=60)
 
 TOOLS = [{"name": "exec_command", "description": "Runs a command", "input_schema": {
     "type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]}}]

@@ -1,13 +1,11 @@
-"""Asks as programs with litellm do, and prints what came back: `litellm_sdk.py PROVIDER URL KEY`."""
+"""Asks as programs with litellm do, and prints what came back: `litellm_sdk.py PROVIDER`."""
 
 import json
 import sys
 
 import litellm
 
-litellm.telemetry = False
-where = {"model": f"{sys.argv[1]}/human", "api_base": sys.argv[2], "api_key": sys.argv[3],
-         "max_retries": 0, "timeout": 60}
+where = {"model": f"{sys.argv[1]}/human", "max_retries": 0, "timeout": 60}
 
 TOOLS = [{"type": "function", "function": {
     "name": "exec_command", "description": "Runs a command", "parameters": {

@@ -1,16 +1,14 @@
-"""Runs agents of openai-agents to their end, and prints what came of them: `openai_agents.py FORMAT URL KEY`."""
+"""Runs agents of openai-agents to their end, and prints what came of them: `openai_agents.py FORMAT`."""
 
 import asyncio
 import json
 import sys
 
-from agents import (Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool,
-                    set_tracing_disabled)
+from agents import (Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool)
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-set_tracing_disabled(True)
-client = AsyncOpenAI(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = AsyncOpenAI(max_retries=0, timeout=60)
 model = {"responses": OpenAIResponsesModel, "chat": OpenAIChatCompletionsModel}[sys.argv[1]](
     model="human", openai_client=client)
 

@@ -1,4 +1,4 @@
-"""Asks as programs with OpenAI's SDK do, and prints what came back: `openai_sdk.py SCENE URL KEY`."""
+"""Asks as programs with OpenAI's SDK do, and prints what came back: `openai_sdk.py SCENE`."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 import openai
 from pydantic import BaseModel
 
-client = openai.OpenAI(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = openai.OpenAI(max_retries=0, timeout=60)
 
 
 class Word(BaseModel):

@@ -76,24 +76,35 @@ impl Stage {
         format!("http://{}{base}", self.wire.address)
     }
 
-    /// A program that sees nothing of the machine but its PATH.
+    /// A program that sees nothing of the machine but its PATH, and looks nowhere else by itself.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
             .envs(self.person.place().environment())
-            // Keeps litellm from looking elsewhere for the prices of models.
-            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True");
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .env("OPENAI_AGENTS_DISABLE_TRACING", "1");
+        command
+    }
+
+    /// A program that finds its model at `url` as the README has it.
+    fn asking(&self, program: &Path, url: &str) -> Command {
+        let mut command = self.program(program);
+        for vendor in ["OPENAI", "ANTHROPIC"] {
+            command
+                .env(format!("{vendor}_BASE_URL"), url)
+                .env(format!("{vendor}_API_KEY"), KEY);
+        }
         command
     }
 
     /// A scene of a script in `tests/clients`, which asks at `url`.
     pub fn python(&self, python: &Path, script: &str, scene: &str, url: &str) -> Command {
-        let mut command = self.program(python);
+        let mut command = self.asking(python, url);
         command
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .arg(scripts().join(script))
-            .args([scene, url, KEY]);
+            .arg(scene);
         command
     }
 
@@ -128,8 +139,8 @@ impl Stage {
         std::fs::create_dir_all(&folder).expect("a folder");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).expect("a link");
         std::fs::copy(scripts().join(script), folder.join(script)).expect("a script");
-        let mut command = self.program(Path::new("node"));
-        command.arg(folder.join(script)).args([scene, url, KEY]);
+        let mut command = self.asking(Path::new("node"), url);
+        command.arg(folder.join(script)).arg(scene);
         command
     }
 
