@@ -38,6 +38,8 @@ fn chat_completions(mut play: Play) {
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.person.wait_request("Which word?");
+    play.person.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
     let seen = play.seen();
@@ -97,6 +99,10 @@ fn responses_with_the_sdk() {
     play.answer("Greet me", "good morning, へえ");
     play.answer("Once more", "good evening");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    // Notes are told from the answer, so that the SDK parses the answer alone.
+    play.person.wait_request("Which word?");
+    play.person.choose("Progress");
+    play.person.reply("a moment");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
     play.reject("Do my homework", "not today");
 
@@ -133,6 +139,8 @@ fn messages_with_the_sdk() {
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.person.wait_request("Which word?");
+    play.person.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
     let seen = play.seen();
