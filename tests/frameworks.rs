@@ -26,7 +26,10 @@ fn travel(play: &mut Play, thinks: bool, note: &str) {
     play.answer("Oslo will be sunny", "Go there, へえ");
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("And to Rome?", "get_weather", &rome);
-    play.answer("Rome will be sunny for 5 days", "There too");
+    // The conversation comes whole, so the person sees what they said.
+    play.person.wait_request("Rome will be sunny for 5 days");
+    play.person.wait_for("Go there, へえ");
+    play.answer("Rome will be sunny", "There too");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 }
 
