@@ -7,7 +7,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Play, Stage, is_count, stage};
 
 /// Four columns of two colours, one above the other in each row.
@@ -22,14 +22,24 @@ fn chat_completions_with_the_sdk() {
 
 #[test]
 fn chat_completions_with_the_sdk_through_the_proxy_of_litellm() {
+    through_litellm("chat", chat_completions);
+}
+
+#[test]
+fn responses_with_the_sdk_through_the_proxy_of_litellm() {
+    through_litellm("responses", |play| drop(responses(play)));
+}
+
+/// A scene of OpenAI's SDK that asks litellm's proxy, which asks the person.
+fn through_litellm(scene: &str, play: impl FnOnce(Play)) {
     let (Some(python), Some(litellm)) = (stage::python(), stage::litellm()) else {
         return;
     };
     let stage = Stage::new();
     let (_proxy, address) = stage.proxy(&litellm);
     let url = format!("http://{address}");
-    let command = stage.python(&python, "openai_sdk.py", "chat", &url);
-    chat_completions(stage.play(command));
+    let command = stage.python(&python, "openai_sdk.py", scene, &url);
+    play(stage.play(command));
 }
 
 fn chat_completions(mut play: Play) {
@@ -90,9 +100,18 @@ fn errors_of_chat_completions_with_the_sdk() {
 
 #[test]
 fn responses_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_sdk.py", "responses", "/v1") else {
+    let Some(play) = Play::python("openai_sdk.py", "responses", "/v1") else {
         return;
     };
+    let input = responses(play)("input");
+    assert_eq!(
+        (&input["error"], &input["param"]),
+        (&json!("BadRequestError"), &json!("input"))
+    );
+}
+
+/// Plays the scene, and returns what the script saw besides.
+fn responses(mut play: Play) -> impl Fn(&str) -> Value {
     play.person.wait_request("Greet me");
     play.take_time();
     play.say("Progress", "one moment", &json!({"delta": "one moment"}));
@@ -121,11 +140,7 @@ fn responses_with_the_sdk() {
     assert_eq!(seen("parse")["parsed"], json!({"word": "yes", "count": 2}));
     let failed = json!({"scene": "failed", "status": "failed", "message": "not today"});
     assert_eq!(seen("failed"), failed);
-    let input = seen("input");
-    assert_eq!(
-        (&input["error"], &input["param"]),
-        (&json!("BadRequestError"), &json!("input"))
-    );
+    seen
 }
 
 #[test]
