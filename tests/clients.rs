@@ -258,6 +258,7 @@ fn pictures_and_documents_with_the_sdk() {
         "[image: image/png, ",
         STRIPES,
         "[file: empty.pdf, 15 B]",
+        "song.txt",
         "La la la",
     ] {
         play.person.wait_for(seen);

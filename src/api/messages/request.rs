@@ -162,7 +162,12 @@ fn part(block: &Value, text_type: &str) -> Value {
             json!({"type": "input_image", "image_url": url, "file_id": source["file_id"]})
         }
         Some("document") if source["type"] == "text" => {
-            json!({"type": text_type, "text": source["data"]})
+            let text = source["data"].as_str().unwrap_or_default();
+            let text = match block["title"].as_str() {
+                Some(title) => format!("{title}\n{text}"),
+                None => text.to_owned(),
+            };
+            json!({"type": text_type, "text": text})
         }
         Some("document") => {
             let name = block["title"].as_str().or_else(|| source["url"].as_str());
