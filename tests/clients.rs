@@ -1,135 +1,58 @@
 //! The SDKs of OpenAI and Anthropic on one side and a person at a terminal on the other.
 //!
 //! Run them with `HUMANLLM_TEST_PYTHON=/path/to/python cargo test --test clients`, where that Python
-//! has `openai` and `anthropic`. Without that variable every scene passes at once and says so.
+//! has `openai` and `anthropic`. One scene has litellm's proxy in between and needs
+//! `HUMANLLM_TEST_LITELLM` too, a Python that can run it. Without these variables the scenes pass at
+//! once and say so.
 
 mod support;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Once;
-
 use serde_json::{Value, json};
-use support::{Person, Run, poll};
+use support::{Play, Stage, is_count, stage};
 
-const KEY: &str = "a-key-for-the-scenes";
-
-/// A person, and a script that asks them.
-struct Scene {
-    person: Person,
-    script: Run,
-}
-
-impl Scene {
-    /// Starts a scene of a script in `tests/clients`, or nothing if there is no Python to run it.
-    /// `base` is the path under which the SDK looks for its routes.
-    fn new(script: &str, scene: &str, base: &str) -> Option<Self> {
-        let python = python()?;
-        let person = Person::builder().env("HUMANLLM_API_KEY", KEY).start();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-        let mut command = Command::new(python);
-        command
-            .env_clear()
-            .envs(person.place().environment())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .envs(std::env::var_os("PYTHONPATH").map(|path| ("PYTHONPATH", path)))
-            .arg(folder.join(script))
-            .arg(scene)
-            .arg(format!("http://{}{base}", person.place().address))
-            .arg(KEY);
-        Some(Self {
-            script: Run::spawn(command),
-            person,
-        })
-    }
-
-    /// Waits for a request and answers it.
-    fn answer(&mut self, prompt: &str, answer: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Send");
-        self.person.reply(answer);
-    }
-
-    /// Waits for a request and rejects it.
-    fn reject(&mut self, prompt: &str, reason: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Reject");
-        self.person.reply(reason);
-    }
-
-    /// Waits for a request, has a command run, and answers when its output is here.
-    fn run_and_answer(&mut self, prompt: &str, command: &str, output: &str, answer: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Run command");
-        self.person.reply(command);
-        self.answer(output, answer);
-    }
-
-    /// Says something that does not end the response, and waits until the script has read it.
-    fn say(&mut self, kind: &str, text: &str, printed: &Value) {
-        self.person.choose(kind);
-        self.person.reply(text);
-        poll(
-            &format!("{printed} from the script"),
-            || self.printed().contains(printed).then_some(()),
-            || format!("{}\n{}", self.script.stdout(), self.script.stderr()),
-        );
-        assert!(self.script.is_running(), "{text:?} ended the request");
-    }
-
-    /// What the script has printed so far. A line that is not whole yet is left out.
-    fn printed(&self) -> Vec<Value> {
-        let out = self.script.stdout();
-        out.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
-    }
-
-    /// Waits until the script has ended well, and returns what it printed about each step.
-    fn seen(mut self) -> impl Fn(&str) -> Value {
-        self.script.wait_answer();
-        let printed = self.printed();
-        move |scene| {
-            let found = printed.iter().find(|line| line["scene"] == scene);
-            found
-                .unwrap_or_else(|| panic!("no {scene} in {printed:#?}"))
-                .clone()
-        }
-    }
-}
-
-/// The Python to test with. Says so when there is none, past the test runner's capture.
-fn python() -> Option<PathBuf> {
-    static SAID: Once = Once::new();
-    let path = std::env::var_os("HUMANLLM_TEST_PYTHON").map(PathBuf::from);
-    if path.is_none() {
-        SAID.call_once(|| {
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: HUMANLLM_TEST_PYTHON does not name a Python with openai and anthropic"
-            );
-        });
-    }
-    path
-}
-
-fn is_count(value: &Value) -> bool {
-    value.as_u64().is_some_and(|count| count > 0)
-}
+/// Four columns of two colours, one above the other in each row.
+const STRIPES: &str = "▀▀▀▀";
 
 #[test]
 fn chat_completions_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "chat", "/v1") else {
+    if let Some(play) = Play::python("openai_sdk.py", "chat", "/v1") {
+        chat_completions(play);
+    }
+}
+
+#[test]
+fn chat_completions_with_the_sdk_through_the_proxy_of_litellm() {
+    through_litellm("chat", chat_completions);
+}
+
+#[test]
+fn responses_with_the_sdk_through_the_proxy_of_litellm() {
+    through_litellm("responses", |play| drop(responses(play)));
+}
+
+/// A scene of OpenAI's SDK that asks litellm's proxy, which asks the person.
+fn through_litellm(scene: &str, play: impl FnOnce(Play)) {
+    let (Some(python), Some(litellm)) = (stage::python(), stage::litellm()) else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    let stage = Stage::new();
+    let (_proxy, address) = stage.proxy(&litellm);
+    let url = format!("http://{address}");
+    let command = stage.python(&python, "openai_sdk.py", scene, &url);
+    play(stage.play(command));
+}
 
-    let seen = scene.seen();
+fn chat_completions(mut play: Play) {
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.person.wait_request("Which word?");
+    play.person.wait_for("(Progress)");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one moment\ngood morning, へえ");
     assert_eq!(stream["reasons"], json!(["stop"]));
@@ -147,13 +70,13 @@ fn chat_completions_with_the_sdk() {
 
 #[test]
 fn errors_of_chat_completions_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "chat_errors", "/v1") else {
+    let Some(mut play) = Play::python("openai_sdk.py", "chat_errors", "/v1") else {
         return;
     };
-    scene.reject("Do my homework", "not today");
-    scene.reject("Do it anyway", "not tomorrow");
+    play.reject("Do my homework", "not today");
+    play.reject("Do it anyway", "not tomorrow");
 
-    let seen = scene.seen();
+    let seen = play.seen();
     let plain = seen("plain");
     assert_eq!(plain["error"], "BadRequestError");
     let message = plain["message"].as_str().unwrap();
@@ -177,18 +100,32 @@ fn errors_of_chat_completions_with_the_sdk() {
 
 #[test]
 fn responses_with_the_sdk() {
-    let Some(mut scene) = Scene::new("openai_sdk.py", "responses", "/v1") else {
+    let Some(play) = Play::python("openai_sdk.py", "responses", "/v1") else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Progress", "one moment", &json!({"delta": "one moment"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.answer("Once more", "good evening");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
-    scene.reject("Do my homework", "not today");
+    let input = responses(play)("input");
+    assert_eq!(
+        (&input["error"], &input["param"]),
+        (&json!("BadRequestError"), &json!("input"))
+    );
+}
 
-    let seen = scene.seen();
+/// Plays the scene, and returns what the script saw besides.
+fn responses(mut play: Play) -> impl Fn(&str) -> Value {
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Progress", "one moment", &json!({"delta": "one moment"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.answer("Once more", "good evening");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    // Notes are told from the answer, so that the SDK parses the answer alone.
+    play.person.wait_request("Which word?");
+    play.person.choose("Progress");
+    play.person.reply("a moment");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    play.reject("Do my homework", "not today");
+
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one momentgood morning, へえ");
     assert_eq!(stream["status"], "completed");
@@ -203,26 +140,25 @@ fn responses_with_the_sdk() {
     assert_eq!(seen("parse")["parsed"], json!({"word": "yes", "count": 2}));
     let failed = json!({"scene": "failed", "status": "failed", "message": "not today"});
     assert_eq!(seen("failed"), failed);
-    let input = seen("input");
-    assert_eq!(
-        (&input["error"], &input["param"]),
-        (&json!("BadRequestError"), &json!("input"))
-    );
+    seen
 }
 
 #[test]
 fn messages_with_the_sdk() {
-    let Some(mut scene) = Scene::new("anthropic_sdk.py", "messages", "") else {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "messages", "") else {
         return;
     };
-    scene.person.wait_request("Greet me");
-    scene.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
-    scene.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
-    scene.answer("Greet me", "good morning, へえ");
-    scene.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    scene.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
+    play.person.wait_request("Greet me");
+    play.take_time();
+    play.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
+    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.answer("Greet me", "good morning, へえ");
+    play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
+    play.person.wait_request("Which word?");
+    play.person.wait_for("(Progress)");
+    play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
-    let seen = scene.seen();
+    let seen = play.seen();
     let stream = seen("stream");
     assert_eq!(stream["blocks"], json!(["thinking", "text", "text"]));
     assert_eq!(stream["thinking"], "who is it?");
@@ -244,13 +180,13 @@ fn messages_with_the_sdk() {
 
 #[test]
 fn errors_of_messages_with_the_sdk() {
-    let Some(mut scene) = Scene::new("anthropic_sdk.py", "errors", "") else {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "errors", "") else {
         return;
     };
-    scene.reject("Do my homework", "not today");
-    scene.reject("Do it anyway", "not tomorrow");
+    play.reject("Do my homework", "not today");
+    play.reject("Do it anyway", "not tomorrow");
 
-    let seen = scene.seen();
+    let seen = play.seen();
     for (step, message) in [("plain", "not today"), ("stream", "not tomorrow")] {
         let error = json!({"type": "invalid_request_error", "message": message});
         let body = json!({"type": "error", "error": error});
@@ -267,4 +203,91 @@ fn errors_of_messages_with_the_sdk() {
     let models = seen("models");
     assert_eq!(models["name"], "human");
     assert!(models["ids"].as_array().unwrap().contains(&json!("human")));
+}
+
+#[test]
+fn pictures_and_files_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_sdk.py", "pictures", "/v1") else {
+        return;
+    };
+    for (prompt, file, answer) in [
+        ("What is on it?", "[file: empty.pdf, 15 B]", "stripes"),
+        ("And on this?", "[file: blank.pdf, 15 B]", "more stripes"),
+    ] {
+        play.person.wait_request(prompt);
+        for seen in ["[image: image/png, ", STRIPES, file] {
+            play.person.wait_for(seen);
+        }
+        play.answer(prompt, answer);
+    }
+    let seen = play.seen();
+    assert_eq!(seen("chat")["text"], "stripes");
+    assert_eq!(seen("responses")["text"], "more stripes");
+}
+
+#[test]
+fn tools_made_of_classes_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_sdk.py", "tools", "/v1") else {
+        return;
+    };
+    let oslo = [("city", "Oslo"), ("days", "3")];
+    play.call("Shall I go to Oslo?", "get_weather", &oslo);
+    play.person.wait_request("Shall I go to Rome?");
+    play.person.choose("Progress");
+    play.person.reply("let me see");
+    let rome = [("city", "Rome"), ("days", "5")];
+    play.call("Shall I go to Rome?", "get_weather", &rome);
+
+    let seen = play.seen();
+    let oslo = json!({"scene": "chat", "type": "GetWeather",
+        "arguments": {"city": "Oslo", "days": 3}});
+    assert_eq!(seen("chat"), oslo);
+    // The note is none of the answer, so it need not be what the answer has to be.
+    let rome = json!({"scene": "responses", "text": ["let me see"], "type": "GetWeather",
+        "arguments": {"city": "Rome", "days": 5}, "parsed": null});
+    assert_eq!(seen("responses"), rome);
+}
+
+#[test]
+fn pictures_and_documents_with_the_sdk() {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "pictures", "") else {
+        return;
+    };
+    play.person.wait_request("What is on it?");
+    for seen in [
+        "[image: image/png, ",
+        STRIPES,
+        "[file: empty.pdf, 15 B]",
+        "song.txt",
+        "La la la",
+    ] {
+        play.person.wait_for(seen);
+    }
+    play.answer("What is on it?", "stripes");
+    assert_eq!(play.seen()("pictures")["text"], "stripes");
+}
+
+#[test]
+fn the_tool_runner_of_the_sdk() {
+    let Some(mut play) = Play::python("anthropic_sdk.py", "tools", "") else {
+        return;
+    };
+    let oslo = [("city", "Oslo"), ("days", "3")];
+    play.call("Shall I go to Oslo?", "get_weather", &oslo);
+    // The runner learns that there are no threads, and sends the whole conversation.
+    play.person.wait_request("Oslo will be sunny for 3 days");
+    play.person.wait_for(r#""city": "Oslo""#);
+    play.answer("Oslo will be sunny", "Go there");
+    let rome = [("city", "Rome"), ("days", "5")];
+    play.call("Shall I go to Rome?", "get_weather", &rome);
+    play.person.wait_request("Rome will be sunny for 5 days");
+    play.take_time();
+    play.say("Progress", "let me see", &json!({"delta": "let me see\n"}));
+    play.answer("Rome will be sunny", "There too");
+
+    let seen = play.seen();
+    assert_eq!(seen("whole")["text"], "Go there");
+    assert_eq!(seen("whole")["reason"], "end_turn");
+    assert_eq!(seen("streamed")["text"], "There too");
+    assert_eq!(seen("streamed")["reasons"], json!(["tool_use", "end_turn"]));
 }

@@ -12,20 +12,6 @@ use std::time::{Duration, Instant};
 
 use support::{Key, Person, Place, Pty, Scene, ask, has_row};
 
-/// Chooses a tool by a part of its name and waits until the call is there to be filled in.
-fn call_tool(person: &mut Person, part: &str, title: &str) {
-    person.key(Key::Ctrl('t'));
-    person.wait_for("call tool");
-    person.type_text(part);
-    person.wait_until("what was typed, and the tool", |screen| {
-        screen.contains(part) && screen.contains(title.split(' ').next().unwrap_or(title))
-    });
-    person.key(Key::Enter);
-    person.wait_until("the call", |screen| {
-        screen.contains("[Call tool]") && screen.contains(title) && !screen.contains("call tool")
-    });
-}
-
 /// Goes down a form to a field.
 fn go_to(person: &mut Person, field: &str) {
     let marked = format!("› {field}");
@@ -87,7 +73,7 @@ fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     fs::write(&file, "hello\nworld\n").unwrap();
     let mut run = codex.exec(&[], "Greet somebody else");
     person.wait_request("Greet somebody else");
-    call_tool(&mut person, "apply", "apply_patch");
+    person.call_tool("apply", "apply_patch");
     person.wait_for("*** Begin Patch");
 
     // The template is filled in by hand: path, context, what goes, what comes.
@@ -154,7 +140,7 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
     codex.forget_catalog();
     let mut run = codex.exec(&[], "Write a song");
     person.wait_request("Write a song");
-    call_tool(&mut person, "apply", "apply_patch through exec_command");
+    person.call_tool("apply", "apply_patch through exec_command");
     person.key(Key::Ctrl('g'));
     person.wait_for("add song.txt +2");
     person.key(Key::Enter);
@@ -209,7 +195,7 @@ fn a_tool_in_a_namespace_answers() {
     };
     let mut run = codex.exec(&[], "Close the other one");
     person.wait_request("Close the other one");
-    call_tool(&mut person, "close", "multi_agent_v1.close_agent");
+    person.call_tool("close", "multi_agent_v1.close_agent");
     go_to(&mut person, "target");
     person.type_text("nobody");
     person.wait_for("nobody");
@@ -239,7 +225,7 @@ fn a_picture_comes_back() {
     fs::write(codex.work().join("red.png"), PNG).unwrap();
     let mut run = codex.exec(&[], "What colour is it?");
     person.wait_request("What colour is it?");
-    call_tool(&mut person, "view_im", "view_image");
+    person.call_tool("view_im", "view_image");
     go_to(&mut person, "path");
     person.type_text("red.png");
     person.wait_for("red.png");

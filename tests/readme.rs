@@ -85,6 +85,25 @@ fn the_costs_of_replies_are_those_that_are_counted() {
     }
 }
 
+#[test]
+fn the_versions_of_clients_are_those_that_are_tested() {
+    let script = include_str!("../.ci/run");
+    let (_, below) = README
+        .split_once("\n| Client | Version |")
+        .expect("a table of clients");
+    let rows = below.lines().skip(2).take_while(|row| row.starts_with('|'));
+    let mut clients = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        for version in cells[1].split(" and ") {
+            let pinned = format!("_VERSION:-{version}}}");
+            assert!(script.contains(&pinned), "{} {version}", cells[0]);
+        }
+        clients += 1;
+    }
+    assert!(clients >= 8, "{clients}");
+}
+
 /// The names of variables in a text, except those of the tests.
 fn variables(text: &str) -> Vec<&str> {
     let mut names: Vec<&str> = text

@@ -216,7 +216,7 @@ fn calls_and_rejections_reach_the_client() {
     let failed = stream.until("response.failed");
     assert_eq!(
         failed["response"]["error"],
-        json!({"code": "invalid_prompt", "message": "not today"})
+        json!({"code": "invalid_prompt", "message": "not today", "type": "invalid_request_error"})
     );
     assert!(is_done(&next(&mut stream)));
 }

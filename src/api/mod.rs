@@ -109,6 +109,12 @@ impl Format {
     pub fn carries_progress(self) -> bool {
         self != Self::Compaction
     }
+
+    /// Whether notes are told from the answer. Elsewhere they are text like the answer, and the
+    /// SDKs of OpenAI and Anthropic refuse all of it if a part is not the JSON that was asked for.
+    pub fn tells_notes(self) -> bool {
+        self == Self::Responses
+    }
 }
 
 /// The form a client wants the final answer in.

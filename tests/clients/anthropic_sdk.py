@@ -1,4 +1,4 @@
-"""Asks as programs with Anthropic's SDK do, and prints what came back: `anthropic_sdk.py SCENE URL KEY`."""
+"""Asks as programs with Anthropic's SDK do, and prints what came back: `anthropic_sdk.py SCENE`."""
 
 import json
 import sys
@@ -6,10 +6,15 @@ import sys
 import anthropic
 from pydantic import BaseModel
 
-client = anthropic.Anthropic(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = anthropic.Anthropic(max_retries=0, timeout=60)
 
 TOOLS = [{"name": "exec_command", "description": "Runs a command", "input_schema": {
     "type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]}}]
+
+# Red and blue stripes, and a document with nothing in it.
+PICTURE = ("iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAFElEQVR42mP4z8AA"
+           "RwxI7P8MOGUAnqMP8Zdp9FMAAAAASUVORK5CYII=")
+DOCUMENT = "JVBERi0xLjQKJSVFT0YK"
 
 
 class Word(BaseModel):
@@ -81,4 +86,39 @@ def errors():
          name=client.models.retrieve("human").display_name)
 
 
-{"messages": messages, "errors": errors}[sys.argv[1]]()
+def pictures():
+    asked = asking([
+        {"type": "text", "text": "What is on it?"},
+        {"type": "image", "source": {
+            "type": "base64", "media_type": "image/png", "data": PICTURE}},
+        {"type": "document", "title": "empty.pdf", "source": {
+            "type": "base64", "media_type": "application/pdf", "data": DOCUMENT}},
+        {"type": "document", "title": "song.txt", "source": {
+            "type": "text", "media_type": "text/plain", "data": "La la la"}}])
+    tell(scene="pictures", text=client.messages.create(**asked).content[0].text)
+
+
+@anthropic.beta_tool
+def get_weather(city: str, days: int) -> str:
+    """Tells the weather."""
+    return f"{city} will be sunny for {days} days"
+
+
+def tools():
+    runner = client.beta.messages.tool_runner(tools=[get_weather],
+                                              **asking("Shall I go to Oslo?"))
+    final = runner.until_done()
+    tell(scene="whole", text=final.content[-1].text, reason=final.stop_reason)
+    runner = client.beta.messages.tool_runner(tools=[get_weather], stream=True,
+                                              **asking("Shall I go to Rome?"))
+    reasons = []
+    for stream in runner:
+        for event in stream:
+            if event.type == "text":
+                tell(delta=event.text)
+        final = stream.get_final_message()
+        reasons.append(final.stop_reason)
+    tell(scene="streamed", text=final.content[-1].text, reasons=reasons)
+
+
+{"messages": messages, "errors": errors, "pictures": pictures, "tools": tools}[sys.argv[1]]()

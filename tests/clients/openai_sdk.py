@@ -1,4 +1,4 @@
-"""Asks as programs with OpenAI's SDK do, and prints what came back: `openai_sdk.py SCENE URL KEY`."""
+"""Asks as programs with OpenAI's SDK do, and prints what came back: `openai_sdk.py SCENE`."""
 
 import json
 import sys
@@ -6,13 +6,24 @@ import sys
 import openai
 from pydantic import BaseModel
 
-client = openai.OpenAI(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = openai.OpenAI(max_retries=0, timeout=60)
 
 
 class Word(BaseModel):
     word: str
     count: int
 
+
+class GetWeather(BaseModel):
+    """Tells the weather."""
+    city: str
+    days: int
+
+
+# Red and blue stripes, and a document with nothing in it.
+PICTURE = ("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAFElEQVR42mP4z8AA"
+           "RwxI7P8MOGUAnqMP8Zdp9FMAAAAASUVORK5CYII=")
+DOCUMENT = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 
 PARAMETERS = {"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"],
               "additionalProperties": False}
@@ -113,4 +124,33 @@ def responses():
     failing("input", lambda: client.responses.create(model="human", input=7))
 
 
-{"chat": chat, "chat_errors": chat_errors, "responses": responses}[sys.argv[1]]()
+def pictures():
+    told = client.chat.completions.create(model="human", messages=[{"role": "user", "content": [
+        {"type": "text", "text": "What is on it?"},
+        {"type": "image_url", "image_url": {"url": PICTURE}},
+        {"type": "file", "file": {"filename": "empty.pdf", "file_data": DOCUMENT}}]}])
+    tell(scene="chat", text=told.choices[0].message.content)
+    told = client.responses.create(model="human", input=[{"role": "user", "content": [
+        {"type": "input_text", "text": "And on this?"},
+        {"type": "input_image", "image_url": PICTURE, "detail": "auto"},
+        {"type": "input_file", "filename": "blank.pdf", "file_data": DOCUMENT}]}])
+    tell(scene="responses", text=told.output_text)
+
+
+def tools():
+    tool = openai.pydantic_function_tool(GetWeather, name="get_weather")
+    parsed = client.chat.completions.parse(
+        model="human", messages=[user("Shall I go to Oslo?")], tools=[tool])
+    arguments = parsed.choices[0].message.tool_calls[0].function.parsed_arguments
+    tell(scene="chat", type=type(arguments).__name__, arguments=arguments.model_dump())
+    with client.responses.stream(
+            model="human", input="Shall I go to Rome?", tools=[tool], text_format=Word) as stream:
+        text = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        final = stream.get_final_response()
+    arguments = final.output[-1].parsed_arguments
+    tell(scene="responses", text=text, type=type(arguments).__name__,
+         arguments=arguments.model_dump(), parsed=final.output_parsed)
+
+
+{"chat": chat, "chat_errors": chat_errors, "responses": responses,
+ "pictures": pictures, "tools": tools}[sys.argv[1]]()

@@ -80,7 +80,12 @@ impl Client {
 
     /// Whether the server is up.
     pub fn is_healthy(&self) -> bool {
-        let answer = self.agent.get(self.url("/healthz")).call();
+        self.answers("/healthz")
+    }
+
+    /// Whether somebody is there to answer a GET of this path well.
+    pub fn answers(&self, path: &str) -> bool {
+        let answer = self.agent.get(self.url(path)).call();
         answer.is_ok_and(|response| response.status() == 200)
     }
 

@@ -6,6 +6,7 @@
 //! - [`desk`]: the server as a library, with a scripted person behind it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
 //! - [`scene`]: a person, that Codex, and the wire between the two;
+//! - [`stage`]: a person, a wire, and scripts of other clients;
 //! - [`costs`]: what each kind of reply costs in keys;
 //! - [`screen`]: the terminal interface without a terminal, and keys for it;
 //! - [`socket`]: a client in WebSocket mode.
@@ -23,6 +24,7 @@ pub mod pty;
 pub mod scene;
 pub mod screen;
 pub mod socket;
+pub mod stage;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -35,6 +37,7 @@ pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
 pub use scene::{Scene, ask, has_row};
 pub use socket::Socket;
+pub use stage::{KEY, Play, Stage, given, is_count};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -259,6 +259,21 @@ impl Person {
         self.key(super::Key::Enter);
     }
 
+    /// Chooses a tool by a part of its name and waits until the call is there to be filled in.
+    pub fn call_tool(&mut self, part: &str, title: &str) {
+        self.key(super::Key::Ctrl('t'));
+        self.wait_for("call tool");
+        self.type_text(part);
+        self.wait_until("what was typed, and the tool", |screen| {
+            screen.contains(part) && screen.contains(title.split(' ').next().unwrap_or(title))
+        });
+        self.key(super::Key::Enter);
+        self.wait_until("the call", |screen| {
+            let is_open = screen.contains("[Call tool]") && screen.contains(title);
+            is_open && !screen.contains("call tool")
+        });
+    }
+
     /// Waits until `text` is in some file of the state folder, so that even SIGKILL cannot lose it.
     pub fn wait_saved(&self, text: &str) {
         let folder = self.place().state_dir();

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 
+/// The code on which clients send the whole conversation instead of what is new in a thread.
+const NO_THREADS: &str = "thread_unsupported_request";
+
 /// An error in the form that Anthropic's clients read.
 pub fn error_object(error: &ApiError) -> Value {
     let kind = match error.status {
@@ -22,7 +25,11 @@ pub fn error_object(error: &ApiError) -> Value {
         status if status >= 500 => "api_error",
         _ => "invalid_request_error",
     };
-    json!({"type": "error", "error": {"type": kind, "message": error.message}})
+    let mut body = json!({"type": kind, "message": error.message});
+    if error.code == Some(NO_THREADS) {
+        body["details"] = json!({"error_code": NO_THREADS, "unsupported": []});
+    }
+    json!({"type": "error", "error": body})
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::NO_THREADS;
 use crate::api::fields::{array, check_objects, flag, json_object, messages, string};
 use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
 
@@ -14,6 +15,15 @@ use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice
 /// An [`ApiError`] with status 400 that names the parameter at fault.
 pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
     let request = parse_for_count(body)?;
+    // Ignored, it would leave the person with the last message alone.
+    if request
+        .params
+        .get("thread")
+        .is_some_and(|thread| !thread.is_null())
+    {
+        let message = "Threads are not kept here: send the whole conversation without 'thread'.";
+        return Err(ApiError::invalid(message).code(NO_THREADS).param("thread"));
+    }
     match request.params.get("max_tokens") {
         Some(Value::Number(_)) => Ok(request),
         None | Some(Value::Null) => Err(ApiError::missing("max_tokens")),

@@ -24,6 +24,24 @@ fn writer() -> Writer {
     Writer::new(&request(json!({})), Box::new(ids))
 }
 
+#[test]
+fn threads_are_refused_so_that_clients_send_the_whole_conversation() {
+    let with = |thread: Value| {
+        let body = json!({"model": "m", "max_tokens": 1, "messages": [], "thread": thread});
+        parse(body.to_string().as_bytes())
+    };
+    assert!(with(Value::Null).is_ok());
+    for thread in [
+        json!({"type": "create"}),
+        json!({"type": "continue", "previous_message_id": "msg_1"}),
+    ] {
+        let error = with(thread).unwrap_err();
+        assert_eq!(error.status, 400);
+        let details = json!({"error_code": "thread_unsupported_request", "unsupported": []});
+        assert_eq!(error_object(&error)["error"]["details"], details);
+    }
+}
+
 /// All events of a stream, each with a name that is its type.
 fn stream(writer: &mut Writer, replies: &[Reply]) -> Vec<Value> {
     let usage = Some(Usage {

@@ -170,7 +170,11 @@ impl Writer {
             }
             Ending::Failed { code, message } => {
                 self.set("status", json!("failed"));
-                self.set("error", json!({"code": code.as_str(), "message": message}));
+                // The type is more than the format asks for. Without it, the AI SDK 7 takes the
+                // whole document for broken and shows nobody the message.
+                let kind = ending.error().map(|error| error.kind);
+                let error = json!({"code": code.as_str(), "message": message, "type": kind});
+                self.set("error", error);
                 "response.failed"
             }
         };

@@ -296,7 +296,7 @@ fn the_response_says_how_it_ended() {
     assert_eq!(failed["completed_at"], Value::Null);
     assert_eq!(
         failed["error"],
-        json!({"code": "invalid_prompt", "message": "not today"})
+        json!({"code": "invalid_prompt", "message": "not today", "type": "invalid_request_error"})
     );
     assert_eq!(failed["id"], "resp_0");
 }

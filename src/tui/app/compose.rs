@@ -566,6 +566,7 @@ impl App {
     /// Why a kind of reply cannot be sent now, if it cannot.
     pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
         let conversation = self.conversation()?;
+        let request = conversation.request();
         match kind {
             ReplyKind::Command if conversation.shell().is_none() => Some(super::NO_SHELL),
             ReplyKind::Tool
@@ -573,10 +574,15 @@ impl App {
             {
                 Some("this request offers no tool that can be called")
             }
-            ReplyKind::Progress if !conversation.request().format.carries_progress() => {
+            ReplyKind::Progress if !request.format.carries_progress() => {
                 Some("a summary is sent as a whole")
             }
-            ReplyKind::Think if !conversation.request().format.carries_reasoning() => {
+            ReplyKind::Progress
+                if !request.format.tells_notes() && request.output_format != OutputFormat::Text =>
+            {
+                Some("this client takes the JSON that it asked for and no note beside it")
+            }
+            ReplyKind::Think if !request.format.carries_reasoning() => {
                 Some("this client's format has no place for thoughts")
             }
             _ => None,

@@ -1,0 +1,74 @@
+//! A coding agent in an empty folder on one side, and on the other a person at a terminal who has it
+//! do a little task. Codex is in `codex.rs`; this one is pi, in each format that it knows.
+//!
+//! Run them with `HUMANLLM_TEST_NODE_MODULES=/path/to/node_modules cargo test --test agents`, where
+//! there is `@earendil-works/pi-coding-agent`. Without that variable every scene passes at once and
+//! says so. Measured with pi 0.74.2.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use support::{KEY, Play, Stage, stage};
+
+/// Starts pi with a task in an empty folder, or nothing if there is no pi.
+fn pi(api: &str, base: &str, task: &str) -> Option<Play> {
+    let modules = stage::node_modules()?;
+    let stage = Stage::new();
+    let place = stage.person.place();
+    let (settings, work) = (place.path("pi"), place.path("work"));
+    for folder in [&settings, &work] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    let models = json!({"providers": {"humanllm": {"baseUrl": stage.url(base), "api": api,
+        "apiKey": KEY, "models": [{"id": "human"}]}}});
+    fs::write(settings.join("models.json"), models.to_string()).expect("its models");
+    let mut command = stage.program(Path::new("node"));
+    command
+        .env("PI_CODING_AGENT_DIR", settings)
+        .current_dir(work)
+        .arg(modules.join(".bin/pi"))
+        .args(["--offline", "--no-session", "--provider", "humanllm"])
+        .args(["--model", "human", "--print", task]);
+    Some(stage.play(command))
+}
+
+/// Has a file written and looked at.
+fn save_a_poem(api: &str, base: &str) {
+    let Some(mut play) = pi(api, base, "Save a poem") else {
+        return;
+    };
+    let work = play.person.place().path("work");
+    play.person.wait_request("Save a poem");
+    play.take_time();
+    let poem = [("path", "poem.txt"), ("content", "料理人は料理した")];
+    play.call("Save a poem", "write", &poem);
+    play.person.wait_request("Successfully wrote");
+    let saved = fs::read_to_string(work.join("poem.txt")).expect("the poem");
+    assert_eq!(saved, "料理人は料理した");
+
+    let count = "echo $(wc -m < poem.txt) characters > count.txt; cat count.txt";
+    play.run("Successfully wrote", count);
+    play.answer("8 characters", "It has 8 characters");
+    let answer = play.client.wait_answer();
+    assert_eq!(answer, "It has 8 characters");
+    let count = fs::read_to_string(work.join("count.txt")).expect("the count");
+    assert_eq!(count, "8 characters\n");
+}
+
+#[test]
+fn pi_saves_a_poem_over_responses() {
+    save_a_poem("openai-responses", "/v1");
+}
+
+#[test]
+fn pi_saves_a_poem_over_chat_completions() {
+    save_a_poem("openai-completions", "/v1");
+}
+
+#[test]
+fn pi_saves_a_poem_over_messages() {
+    save_a_poem("anthropic-messages", "");
+}
