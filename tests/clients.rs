@@ -8,7 +8,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Play, Stage, is_count, stage};
+use support::{Key, Play, Stage, is_count, stage};
 
 /// Four columns of two colours, one above the other in each row.
 const STRIPES: &str = "▀▀▀▀";
@@ -290,4 +290,91 @@ fn the_tool_runner_of_the_sdk() {
     assert_eq!(seen("whole")["reason"], "end_turn");
     assert_eq!(seen("streamed")["text"], "There too");
     assert_eq!(seen("streamed")["reasons"], json!(["tool_use", "end_turn"]));
+}
+
+#[test]
+fn background_responses_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_stored.py", "background", "/v1") else {
+        return;
+    };
+    play.person.wait_request("Think it over");
+    play.person.wait_for("in the background");
+    play.answer("Think it over", "I did");
+    play.person.wait_request("Think aloud");
+    play.say("Progress", "hm", &json!({"note": "hm"}));
+    play.answer("Think aloud", "that is it");
+    // The client comes, cancels, and goes.
+    play.person.wait_for("client is gone");
+
+    let seen = play.seen();
+    let begun = json!({"scene": "begun", "status": "queued", "background": true});
+    assert_eq!(seen("begun"), begun);
+    let ended = seen("ended");
+    assert_eq!(
+        (&ended["status"], &ended["text"]),
+        (&json!("completed"), &json!("I did"))
+    );
+    assert!(is_count(&ended["output"]), "{ended}");
+    assert_eq!(seen("resumed")["text"], json!(["that is it"]));
+    assert_eq!(seen("cancelled")["status"], "cancelled");
+}
+
+#[test]
+fn stored_responses_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_stored.py", "chain", "/v1") else {
+        return;
+    };
+    play.answer("My name is Ada", "Hello Ada");
+    play.person.wait_request("What is my name?");
+    play.person.wait_for("Hello Ada");
+    play.answer("What is my name?", "Ada");
+    play.person.wait_request("Who am I?");
+    play.person.wait_for("Call me Bob");
+    play.answer("Who am I?", "Bob");
+
+    let seen = play.seen();
+    let chain = json!({"scene": "chain", "text": "Ada", "previous": true});
+    assert_eq!(seen("chain"), chain);
+    let texts = json!(["My name is Ada", "Hello Ada", "What is my name?"]);
+    assert_eq!(seen("items")["texts"], texts);
+    assert!(is_count(&seen("tokens")["tokens"]));
+    assert!(seen("deleted")["message"].is_string());
+    assert_eq!(seen("unknown")["code"], "previous_response_not_found");
+    let texts = json!(["Call me Bob", "Who am I?", "Bob"]);
+    let conversation = json!({"scene": "conversation", "id": true, "texts": texts});
+    assert_eq!(seen("conversation"), conversation);
+}
+
+#[test]
+fn a_summary_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_stored.py", "compact", "/v1") else {
+        return;
+    };
+    play.person.wait_request("We launch on Tuesday");
+    play.person
+        .wait_for("asked for: a summary of the conversation");
+    play.person.type_text("The launch is on Tuesday");
+    play.person.key(Key::Enter);
+    play.person.wait_request("When?");
+    play.person.wait_for("summary of what came before");
+    play.person.wait_for("The launch is on Tuesday");
+    play.answer("When?", "On Tuesday");
+
+    let seen = play.seen();
+    assert_eq!(seen("compacted")["types"], json!(["message", "compaction"]));
+    assert_eq!(seen("after")["text"], "On Tuesday");
+}
+
+#[test]
+fn a_websocket_with_the_sdk() {
+    let Some(mut play) = Play::python("openai_stored.py", "websocket", "/v1") else {
+        return;
+    };
+    play.answer("One", "first");
+    play.person.wait_request("Two");
+    play.person.wait_for("first");
+    play.answer("Two", "second");
+    assert_eq!(play.wire.posts(), 0);
+    let seen = play.seen();
+    assert_eq!(seen("socket")["texts"], json!(["first", "second"]));
 }

@@ -70,10 +70,23 @@ fn travelled_with_openai_agents(play: Play, output: &str, items: &[&str]) {
 
 #[test]
 fn ai_sdk_over_responses() {
-    let Some(mut play) = Play::node("ai_sdk.mjs", "responses", "/v1") else {
+    travel_with_responses("responses");
+}
+
+#[test]
+fn ai_sdk_over_responses_that_are_not_stored() {
+    travel_with_responses("unstored");
+}
+
+/// The AI SDK refers to stored items by their ids and sends others again; the person sees the same.
+fn travel_with_responses(scene: &str) {
+    let Some(mut play) = Play::node("ai_sdk.mjs", scene, "/v1") else {
         return;
     };
     travel(&mut play, true, "let me see");
+    let refers = play.wire.asked("item_reference") > 0;
+    assert_eq!(refers, scene == "responses", "the SDK has other ways now");
+    assert!(!play.person.screen().contains("item_reference"));
     let thoughts = json!(["it is winter there", null]);
     travelled_with_the_ai_sdk(play, &thoughts, "let me seeGo there, へえ");
 }

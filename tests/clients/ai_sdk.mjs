@@ -7,7 +7,7 @@ import { z } from 'zod';
 const asking = {
   model: process.argv[2] === 'chat' ? openai.chat('human') : openai('human'),
   maxRetries: 0,
-  providerOptions: { openai: { store: false } },
+  providerOptions: { openai: { store: process.argv[2] !== 'unstored' } },
 };
 const tools = {
   get_weather: tool({

@@ -1,4 +1,4 @@
-"""Goes on from what the server keeps, with OpenAI's SDK: `openai_stored.py SCENE URL KEY`."""
+"""Goes on from what the server keeps, with OpenAI's SDK: `openai_stored.py SCENE`."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 
 import openai
 
-client = openai.OpenAI(base_url=sys.argv[2], api_key=sys.argv[3], max_retries=0, timeout=60)
+client = openai.OpenAI(max_retries=0, timeout=60)
 
 
 def tell(**seen):
