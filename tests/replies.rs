@@ -2,6 +2,7 @@
 
 mod support;
 
+use humanllm::api::responses::parse_compaction;
 use humanllm::api::{Ending, Reply};
 use serde_json::{Value, json};
 use support::screen::*;
@@ -353,6 +354,35 @@ fn json_that_is_asked_for_has_a_skeleton() {
     let _free = desk.ask(&plain("Just talk."));
     desk.press("Alt+N Alt+I");
     desk.sees("the request asks for free text");
+}
+
+#[test]
+fn a_summary_that_is_asked_for_has_a_draft() {
+    let body = json!({"model": "human", "input": [
+        {"role": "user", "content": "We launch on Tuesday. List the files."},
+        call("ls -la"),
+        {"type": "function_call_output", "call_id": "call_1", "output": "hill.txt"},
+        {"role": "assistant", "content": "There is one: hill.txt"},
+        {"role": "user", "content": "Delete it"}]});
+    let request = parse_compaction(body.to_string().as_bytes()).unwrap();
+    scene("summary", &[NORMAL, SMALL, WIDE], |desk| {
+        let client = desk.open(request.clone(), None);
+        desk.sees("Alt+I drafts it");
+        desk.press("Alt+I");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.open(request, None);
+    for kind in ["(Progress)", "(Run command)", "(Call tool)", "(Think)"] {
+        desk.sees(kind);
+    }
+    desk.press("Alt+I");
+    let draft = desk.text();
+    for known in ["on Tuesday", "Delete it", "ls -la", "There is one"] {
+        assert!(draft.contains(known), "{known}: {draft}");
+    }
+    desk.press("Enter");
+    assert_eq!(said(&desk.hear(&mut client)), one(&draft, "final_answer"));
 }
 
 #[test]

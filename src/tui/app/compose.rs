@@ -503,9 +503,12 @@ impl App {
         };
         let composer = self.composer_mut();
         composer.kind = ReplyKind::Send;
+        let replaces = !composer.text().is_empty();
         composer.replace(&text);
         self.keep_draft();
-        self.say(Level::Info, "what was there before comes back with undo");
+        if replaces {
+            self.say(Level::Info, "what was there before comes back with undo");
+        }
     }
 
     /// Lets the person choose a snippet or something they said before.

@@ -65,7 +65,7 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     if waiting.is_some_and(|c| c.request().format == Format::Compaction)
         && let Some(key) = app.settings.keymap.chord(Action::Skeleton)
     {
-        asked.push(format!("{key} inserts a draft"));
+        asked.push(format!("{key} drafts it"));
     }
     let asked = asked.join(" · ");
     if asked.is_empty() {
