@@ -654,3 +654,63 @@ fn thoughts_and_notes_are_handed_on_too() {
     let who: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(who, ["user", "reasoning", "assistant", "assistant", "user"]);
 }
+
+#[test]
+fn an_id_that_is_no_text_is_not_there() {
+    let desk = Desk::start();
+    for path in [
+        "/v1/responses/%ff",
+        "/v1/responses/%ff?stream=true",
+        "/v1/responses/%ff/input_items",
+        "/v1/conversations/%ff",
+        "/v1/conversations/%ff/items",
+    ] {
+        let (status, error) = desk.client.get(path, &[]);
+        assert_eq!(status, 404, "{path}");
+        assert!(error["error"]["message"].is_string(), "{path}: {error}");
+        let (status, error) = desk
+            .client
+            .get(path, &[("anthropic-version", "2023-06-01")]);
+        assert_eq!((status, &error["type"]), (404, &json!("error")), "{path}");
+    }
+    for path in ["/v1/responses/%ff", "/v1/conversations/%c3%28"] {
+        let (status, error) = desk.client.delete(path);
+        assert_eq!(status, 404, "{path}: {error}");
+    }
+    let cancel = "/v1/responses/%ff/cancel";
+    assert_eq!(desk.client.post_json(cancel, &[], &json!({})).0, 404);
+    // What is odd and still text is only unknown.
+    for id in ["a%2Fb", "a%00b", "%20", "..%2F..", "日本"] {
+        let (status, error) = desk.client.get(&format!("{PATH}/{id}"), &[]);
+        assert_eq!(
+            (status, &error["error"]["param"]),
+            (404, &json!("response_id"))
+        );
+    }
+}
+
+#[test]
+fn a_conversation_takes_items_by_reference() {
+    let mut desk = Desk::start();
+    let (first, _) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
+    let (_, made) = desk.client.post_json(
+        "/v1/conversations",
+        &[],
+        &json!({"items": [reference.clone()]}),
+    );
+    let path = format!("/v1/conversations/{}/items", id_of(&made));
+    let (_, list) = desk.client.get(&path, &[]);
+    assert_eq!(list["data"][0]["content"][0]["text"], "first");
+    let (_, added) = desk
+        .client
+        .post_json(&path, &[], &json!({"items": [reference]}));
+    assert_eq!(added["data"][0]["content"][0]["text"], "first", "{added}");
+    assert_ne!(
+        added["data"][0]["id"], list["data"][0]["id"],
+        "pages need it"
+    );
+    let unknown = json!({"items": [{"type": "item_reference", "id": "msg_none"}]});
+    let (status, error) = desk.client.post_json(&path, &[], &unknown);
+    assert_eq!((status, &error["error"]["param"]), (404, &json!("items")));
+}
