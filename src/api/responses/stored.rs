@@ -489,7 +489,7 @@ pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError
         let at = request.preamble;
         request.earlier = history.items.len();
         request.items.splice(at..at, history.items);
-        check_outputs(&request.items)?;
+        check_outputs(&request.items, at + request.earlier)?;
         request.chain = history.chain;
         if request.thread.is_none() {
             request.thread = history.thread;
@@ -573,10 +573,14 @@ fn not_found(what: &str, id: &str, param: &str) -> ApiError {
     .param(param)
 }
 
-/// Where everything that was said is known, an output without its call is a mistake.
-fn check_outputs(items: &[Arc<Item>]) -> Result<(), ApiError> {
-    let calls: HashSet<&str> = items.iter().filter_map(|item| item.call_id()).collect();
-    let mut outputs = items.iter().filter_map(|item| item.output_of());
+/// Where everything that was said is known, an output without its call is a mistake. Only what
+/// comes from `own` on is looked at: what was stored before cannot be mended any more.
+fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
+    // A call of any kind will do: clients have tools that nobody here knows.
+    let calls = items.iter().filter(|item| item.output_of().is_none());
+    let calls = calls.filter_map(|item| item.raw.get("call_id")?.as_str());
+    let calls: HashSet<&str> = calls.collect();
+    let mut outputs = items.iter().skip(own).filter_map(|item| item.output_of());
     match outputs.find(|output| !calls.contains(output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(

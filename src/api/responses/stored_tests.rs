@@ -338,3 +338,24 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
         assert_eq!((seen.len(), distinct.len()), (6, 6), "{seen:?}");
     }
 }
+
+#[test]
+fn only_a_new_output_must_have_its_call() {
+    let mut stored = Stored::new(100);
+    let output =
+        |kind: &str, call_id: &str| json!({"type": kind, "call_id": call_id, "output": "x"});
+    // A client that sends everything itself may have left the call out.
+    let cut = json!({"input": [output("function_call_output", "call_lost"),
+        {"type": "computer_call", "call_id": "call_1", "action": {"type": "screenshot"}}]});
+    respond(&mut stored, "resp_1", cut, "first");
+    let next = |input: Value| request(json!({"input": input, "previous_response_id": "resp_1"}));
+    for good in [
+        json!("on"),
+        json!([output("computer_call_output", "call_1")]),
+    ] {
+        assert!(resolve(&mut next(good), &[&stored]).is_ok());
+    }
+    let lost = json!([output("function_call_output", "call_lost")]);
+    let error = resolve(&mut next(lost), &[&stored]).unwrap_err();
+    assert_eq!((error.status, error.param.as_deref()), (400, Some("input")));
+}
