@@ -158,6 +158,7 @@ fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {
         max_body: config.server.max_body_bytes(),
         max_stored: config.server.max_stored,
         heartbeat: config.server.heartbeat(),
+        socket_lifetime: server::SOCKET_LIFETIME,
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
         answer_housekeeping: config.inbox.answer_housekeeping,

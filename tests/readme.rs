@@ -214,6 +214,7 @@ fn the_table_of_routes_is_what_the_server_has() {
         max_body: 1_000,
         max_stored: 10,
         heartbeat: Duration::from_secs(10),
+        socket_lifetime: humanllm::server::SOCKET_LIFETIME,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         answer_housekeeping: true,

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use humanllm::inbox::{Change, ConversationId};
 use serde_json::{Value, json};
 use support::{Desk, Socket, answer, fail, note};
@@ -285,4 +287,162 @@ fn a_program_that_ends_says_so_to_every_socket() {
     assert_eq!(busy.next(), Err(1001));
     assert_eq!(idle.next(), Err(1001));
     desk.finish();
+}
+
+#[test]
+fn a_farewell_is_answered() {
+    let mut desk = Desk::start();
+    assert_eq!(open(&desk).close(), 1000);
+    // In the middle of a response too.
+    let mut socket = open(&desk);
+    socket.create(json!({"input": "one"}));
+    let id = desk.arrival();
+    assert_eq!(socket.close(), 1000);
+    let change = desk.change();
+    assert!(
+        matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
+        "{change:?}"
+    );
+}
+
+#[test]
+fn a_message_in_pieces_is_one_message() {
+    let mut desk = Desk::start();
+    let mut socket = open(&desk);
+    let text = r#"{"type": "response.create", "model": "human", "input": "日本"}"#;
+    // Cut in the middle of a character.
+    let (one, two) = text.as_bytes().split_at(text.find('日').unwrap() + 1);
+    socket.send_text_frames(&[(one, false), (two, true)]);
+    let id = desk.arrival();
+    assert_eq!(texts(&desk, id), ["日本"]);
+    socket.until("response.in_progress");
+    socket.ping(b"there?");
+    desk.say(id, answer("yes")).unwrap();
+    socket.until("response.completed");
+}
+
+#[test]
+fn a_message_that_is_too_large_is_told_so() {
+    let mut desk = Desk::with(10, |settings| settings.max_body = 1_000);
+    let mut socket = open(&desk);
+    socket.create(json!({"input": "x".repeat(1_000)}));
+    let error = socket.next().unwrap();
+    assert_eq!(code(&error), (&json!(413), &json!("message_too_large")));
+    exchange(&mut desk, &mut socket, json!({"input": "short"}), "good");
+    // What is far too large is not even read.
+    socket.create(json!({"input": "x".repeat(10_000)}));
+    let error = socket.next().unwrap();
+    assert_eq!(code(&error), (&json!(413), &json!("message_too_large")));
+    assert_eq!(socket.next(), Err(1009));
+    assert!(desk.is_quiet(), "nobody was asked");
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    let mut desk = Desk::start();
+    let mut socket = open(&desk);
+    socket.send_binary(b"{}");
+    assert_eq!(code(&socket.next().unwrap()).0, &json!(400));
+    exchange(&mut desk, &mut socket, json!({"input": "text"}), "good");
+    // RFC 6455, section 8.1: the connection has failed.
+    socket.send_text_frames(&[(b"\xff\xfe", true)]);
+    assert_eq!(socket.next(), Err(1007));
+}
+
+#[test]
+fn a_socket_does_not_last_for_ever() {
+    let desk = Desk::with(10, |settings| settings.socket_lifetime = Duration::ZERO);
+    let mut socket = open(&desk);
+    let error = socket.next().unwrap();
+    let limit = json!("websocket_connection_limit_reached");
+    assert_eq!(code(&error), (&json!(400), &limit));
+    assert_eq!(socket.next(), Err(1000));
+}
+
+#[test]
+fn a_response_outlasts_its_socket_s_time() {
+    let lifetime = Duration::from_secs(1);
+    let mut desk = Desk::with(10, |settings| {
+        settings.socket_lifetime = lifetime;
+        settings.heartbeat = lifetime / 10;
+    });
+    let mut socket = open(&desk);
+    let opened = Instant::now();
+    socket.create(json!({"input": "one"}));
+    socket.create(json!({"input": "two"}));
+    let id = desk.arrival();
+    while opened.elapsed() < lifetime {
+        socket.until("response.in_progress");
+    }
+    desk.say(id, answer("late")).unwrap();
+    socket.until("response.completed");
+    let limit = json!("websocket_connection_limit_reached");
+    assert_eq!(code(&socket.next().unwrap()).1, &limit);
+    assert_eq!(socket.next(), Err(1000));
+    desk.delivery();
+    assert!(desk.is_quiet(), "the second was never asked");
+}
+
+#[test]
+fn what_stands_in_line_goes_on_from_what_is_before_it() {
+    let mut desk = Desk::start();
+    let mut socket = open(&desk);
+    socket.create(json!({"input": "one", "store": false}));
+    let first = desk.arrival();
+    let created = socket.until("response.created")["response"].clone();
+    let next = json!({"input": "two", "store": false, "previous_response_id": created["id"]});
+    socket.create(next);
+    desk.say(first, answer("first")).unwrap();
+    socket.response();
+    desk.delivery();
+    let second = desk.arrival();
+    assert_eq!(first, second);
+    assert_eq!(texts(&desk, second), ["one", "first", "two"]);
+}
+
+#[test]
+fn the_line_is_not_longer_than_it_may_be() {
+    let mut desk = Desk::with(10, |settings| settings.max_body = 1_000);
+    let mut socket = open(&desk);
+    let long = "x".repeat(600);
+    socket.create(json!({"input": "one"}));
+    let id = desk.arrival();
+    socket.until("response.in_progress");
+    socket.create(json!({"input": long}));
+    socket.create(json!({"input": long}));
+    let error = socket.next().unwrap();
+    assert_eq!(code(&error), (&json!(429), &json!("too_many_requests")));
+    desk.say(id, answer("done")).unwrap();
+    socket.until("response.completed");
+    desk.delivery();
+    let id = desk.arrival();
+    assert_eq!(texts(&desk, id), [long]);
+}
+
+#[test]
+fn who_is_turned_away_pushes_nothing_out() {
+    let mut desk = Desk::with(1, |settings| settings.max_stored = 1);
+    let mut socket = open(&desk);
+    let (kept, _) = exchange(&mut desk, &mut socket, json!({"input": "kept"}), "yes");
+    // Somebody else takes the only place, and stores nothing.
+    let asked = desk.ask(json!({"model": "human", "input": "busy", "store": false}));
+    let id = desk.arrival();
+    socket.create(json!({"input": "another"}));
+    let error = socket.next().unwrap();
+    assert_eq!(code(&error), (&json!(429), &json!("rate_limit_exceeded")));
+    let path = format!("/v1/responses/{}", kept["id"].as_str().unwrap());
+    assert_eq!(desk.client.get(&path, &[]), (200, kept));
+    desk.say(id, answer("free")).unwrap();
+    asked.join().unwrap();
+}
+
+#[test]
+fn a_handshake_may_offer_more_than_is_taken() {
+    let mut desk = Desk::start();
+    let offers = [
+        ("sec-websocket-extensions", "permessage-deflate"),
+        ("openai-beta", "responses_websockets=2026-02-06"),
+    ];
+    let mut socket = Socket::open(desk.address, &offers).expect("a socket");
+    exchange(&mut desk, &mut socket, json!({"input": "hi"}), "hello");
 }

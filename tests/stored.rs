@@ -654,3 +654,215 @@ fn thoughts_and_notes_are_handed_on_too() {
     let who: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(who, ["user", "reasoning", "assistant", "assistant", "user"]);
 }
+
+#[test]
+fn an_id_that_is_no_text_is_not_there() {
+    let desk = Desk::start();
+    for path in [
+        "/v1/responses/%ff",
+        "/v1/responses/%ff?stream=true",
+        "/v1/responses/%ff/input_items",
+        "/v1/conversations/%ff",
+        "/v1/conversations/%ff/items",
+    ] {
+        let (status, error) = desk.client.get(path, &[]);
+        assert_eq!(status, 404, "{path}");
+        assert!(error["error"]["message"].is_string(), "{path}: {error}");
+        let (status, error) = desk
+            .client
+            .get(path, &[("anthropic-version", "2023-06-01")]);
+        assert_eq!((status, &error["type"]), (404, &json!("error")), "{path}");
+    }
+    for path in ["/v1/responses/%ff", "/v1/conversations/%c3%28"] {
+        let (status, error) = desk.client.delete(path);
+        assert_eq!(status, 404, "{path}: {error}");
+    }
+    let cancel = "/v1/responses/%ff/cancel";
+    assert_eq!(desk.client.post_json(cancel, &[], &json!({})).0, 404);
+    // What is odd and still text is only unknown.
+    for id in ["a%2Fb", "a%00b", "%20", "..%2F..", "日本"] {
+        let (status, error) = desk.client.get(&format!("{PATH}/{id}"), &[]);
+        assert_eq!(
+            (status, &error["error"]["param"]),
+            (404, &json!("response_id"))
+        );
+    }
+}
+
+#[test]
+fn what_a_cancelled_response_was_told_comes_back() {
+    let mut desk = Desk::start();
+    // Counting its tokens takes long enough to cancel it in the meantime.
+    let body = json!({"model": "human", "input": "many words ".repeat(50_000),
+        "background": true});
+    let (_, response) = desk.client.post_json(PATH, &[], &body);
+    let id = desk.arrival();
+    desk.say(id, answer("too late")).unwrap();
+    let cancel = format!("{PATH}/{}/cancel", id_of(&response));
+    let (_, cancelled) = desk.client.post_json(&cancel, &[], &json!({}));
+    let change = desk.change();
+    match cancelled["status"].as_str().unwrap() {
+        "cancelled" => assert_eq!(
+            change,
+            Change::ClientGone {
+                conversation: id,
+                returned: vec!["typed".into()]
+            }
+        ),
+        // The count was faster.
+        "completed" => assert!(matches!(change, Change::Delivered { .. }), "{change:?}"),
+        other => panic!("{other}"),
+    }
+    let (_, later) = desk
+        .client
+        .get(&format!("{PATH}/{}", id_of(&response)), &[]);
+    assert_eq!(later["status"], cancelled["status"]);
+}
+
+#[test]
+fn a_response_that_is_deleted_still_reaches_who_waits_for_it() {
+    let mut desk = Desk::start();
+    let body = json!({"model": "human", "input": "x", "stream": true});
+    let mut stream = desk.client.post_sse(PATH, &[], &body);
+    let response = stream.until("response.created")["response"].clone();
+    let id = desk.arrival();
+    let path = format!("{PATH}/{}", id_of(&response));
+    let (status, open) = desk.client.get(&path, &[]);
+    assert_eq!((status, &open["status"]), (200, &json!("in_progress")));
+    assert_eq!(desk.client.delete(&path).0, 200);
+    desk.say(id, answer("all the same")).unwrap();
+    stream.until("response.completed");
+    assert_eq!(desk.client.get(&path, &[]).0, 404);
+}
+
+#[test]
+fn background_responses_take_places_like_others() {
+    let mut desk = Desk::with(1, |_| {});
+    let (response, _) = background(&mut desk);
+    let body = json!({"model": "human", "input": "more", "background": true});
+    let (status, error) = desk.client.post_json(PATH, &[], &body);
+    assert_eq!(
+        (status, &error["error"]["code"]),
+        (429, &json!("rate_limit_exceeded"))
+    );
+    let cancel = format!("{PATH}/{}/cancel", id_of(&response));
+    desk.client.post_json(&cancel, &[], &json!({}));
+    desk.change();
+    background(&mut desk);
+}
+
+#[test]
+fn whatever_has_ended_can_be_gone_on_from() {
+    let mut desk = Desk::start();
+    let asked = desk.ask(json!({"model": "human", "input": "one"}));
+    let id = desk.arrival();
+    desk.say(id, note("hm")).unwrap();
+    desk.say(id, fail("no")).unwrap();
+    let (_, failed) = asked.join().unwrap();
+    desk.delivery();
+    let body = json!({"input": "two", "store": false, "previous_response_id": failed["id"]});
+    let (unkept, again) = exchange(&mut desk, body, "second");
+    assert_eq!((id, &unkept["store"]), (again, &json!(false)));
+    let words = [("user", "one"), ("assistant", "hm"), ("user", "two")];
+    assert_eq!(seen(&desk, id), said(&words));
+
+    let asked = desk.ask(
+        json!({"model": "human", "input": "three", "previous_response_id": failed["id"],
+        "max_output_tokens": 16}),
+    );
+    let fork = desk.arrival();
+    let cut = Reply::End {
+        items: vec![OutputItem::Message {
+            text: "half".into(),
+            phase: Phase::FinalAnswer,
+        }],
+        ending: humanllm::api::Ending::OutOfTokens,
+    };
+    desk.say(fork, cut).unwrap();
+    let (_, incomplete) = asked.join().unwrap();
+    desk.delivery();
+    assert_eq!(incomplete["status"], "incomplete");
+    let body = json!({"input": "go on", "previous_response_id": incomplete["id"]});
+    let (last, id) = exchange(&mut desk, body, "done");
+    assert_eq!(seen(&desk, id).len(), 5);
+    // Nothing new at all: the same again, as it stands.
+    let (_, id) = exchange(
+        &mut desk,
+        json!({"previous_response_id": failed["id"]}),
+        "x",
+    );
+    assert_eq!(seen(&desk, id), said(&words[..2]));
+    let body = json!({"input": "five", "previous_response_id": last["id"]});
+    exchange(&mut desk, body, "y");
+}
+
+#[test]
+fn two_ways_on_wait_one_behind_the_other() {
+    let mut desk = Desk::start();
+    let (first, id) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let way =
+        |text: &str| json!({"model": "human", "input": text, "previous_response_id": first["id"]});
+    let left = desk.ask(way("left"));
+    assert_eq!(desk.arrival(), id);
+    let right = desk.ask(way("right"));
+    assert_eq!(desk.arrival(), id);
+    let last = |desk: &Desk| seen(desk, id).last().unwrap().1.clone();
+    assert_eq!(last(&desk), "left");
+    desk.say(id, answer("to the left")).unwrap();
+    assert_eq!(last(&desk), "right");
+    assert_eq!(desk.inbox.get(id).unwrap().new_from(), 2);
+    desk.say(id, answer("to the right")).unwrap();
+    for (asked, text) in [(left, "to the left"), (right, "to the right")] {
+        let (_, response) = asked.join().unwrap();
+        assert_eq!(response["output"][0]["content"][0]["text"], text);
+    }
+}
+
+#[test]
+fn a_conversation_takes_items_by_reference() {
+    let mut desk = Desk::start();
+    let (first, _) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
+    let (_, made) = desk.client.post_json(
+        "/v1/conversations",
+        &[],
+        &json!({"items": [reference.clone()]}),
+    );
+    let path = format!("/v1/conversations/{}/items", id_of(&made));
+    let (_, list) = desk.client.get(&path, &[]);
+    assert_eq!(list["data"][0]["content"][0]["text"], "first");
+    let (_, added) = desk
+        .client
+        .post_json(&path, &[], &json!({"items": [reference]}));
+    assert_eq!(added["data"][0]["content"][0]["text"], "first", "{added}");
+    assert_ne!(
+        added["data"][0]["id"], list["data"][0]["id"],
+        "pages need it"
+    );
+    let unknown = json!({"items": [{"type": "item_reference", "id": "msg_none"}]});
+    let (status, error) = desk.client.post_json(&path, &[], &unknown);
+    assert_eq!((status, &error["error"]["param"]), (404, &json!("items")));
+}
+
+#[test]
+fn a_summary_is_handed_on_by_id() {
+    let mut desk = Desk::start();
+    let (first, _) = exchange(
+        &mut desk,
+        json!({"input": "We launch on Tuesday."}),
+        "Noted",
+    );
+    let client = desk.client.clone();
+    let body = json!({"model": "human", "previous_response_id": first["id"]});
+    let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
+    let id = desk.arrival();
+    assert_eq!(seen(&desk, id).len(), 2);
+    desk.say(id, answer("Launch: Tuesday.")).unwrap();
+    let (_, compact) = asked.join().unwrap();
+    desk.delivery();
+    let (second, _) = exchange(&mut desk, json!({"input": compact["output"]}), "So?");
+    let body = json!({"input": "When?", "previous_response_id": second["id"]});
+    let (_, id) = exchange(&mut desk, body, "On Tuesday");
+    let kinds: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
+    assert_eq!(kinds, ["user", "compaction", "assistant", "user"]);
+}

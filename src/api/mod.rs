@@ -79,8 +79,10 @@ impl Request {
         let mut body = self.params.clone();
         if let Some(key) = self.items_key {
             let sent = self.items.iter().skip(self.preamble + self.earlier);
-            let items = sent.map(|item| Value::clone(&item.raw)).collect();
-            body.insert(key.into(), Value::Array(items));
+            let items: Vec<Value> = sent.map(|item| Value::clone(&item.raw)).collect();
+            if !items.is_empty() {
+                body.insert(key.into(), Value::Array(items));
+            }
         }
         Value::Object(body)
     }

@@ -8,20 +8,25 @@ pub(super) async fn run(mut exchange: Exchange, state: State) {
     let shelf = &state.stored;
     let mut changes = shelf.changes();
     exchange.start();
-    while !exchange.has_ended() {
+    while exchange.is_kept() && !exchange.has_ended() {
         changes.mark_unchanged();
         if !shelf.lock().is_open(exchange.id()) {
-            tracing::info!(response = exchange.id(), "cancelled");
-            return;
+            break;
         }
         tokio::select! {
             biased;
             heard = exchange.heard() => {
                 exchange.say(heard).await;
-                // It is where the client will find it.
-                exchange.delivered();
+                // It is where the client will find it, unless it was cancelled in the meantime.
+                if exchange.is_kept() {
+                    exchange.delivered();
+                }
             }
             _ = changes.changed() => {}
         }
+    }
+    if !exchange.has_ended() || !exchange.is_kept() {
+        // Dropped before the end was delivered, it gives the person back what was typed.
+        tracing::info!(response = exchange.id(), "cancelled");
     }
 }

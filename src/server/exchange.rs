@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pending: Pending,
     meter: Meter,
     record: Option<Record>,
+    /// Whether what was said last went where it is kept.
+    is_kept: bool,
     /// The reply that was said last and is not delivered yet, and the tokens since the last that
     /// was.
     receipt: Option<u64>,
@@ -57,6 +59,8 @@ impl Exchange {
             housekeeping = housekeeping.is_some(),
             "request"
         );
+        // Before it is kept: what nobody takes must not push out what is kept already.
+        state.intake.check()?;
         let mut record = None;
         if !shelves.is_empty() {
             request.chain.get_or_insert_with(|| writer.id().to_owned());
@@ -83,6 +87,7 @@ impl Exchange {
             writer,
             pending,
             meter,
+            is_kept: record.is_some(),
             record,
             receipt: None,
             tokens: 0,
@@ -150,6 +155,11 @@ impl Exchange {
         self.ended
     }
 
+    /// Whether the response is still kept for those who come back for it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     fn keep(&mut self, frames: &[Frame]) {
         let Some(record) = &mut self.record else {
             return;
@@ -158,7 +168,7 @@ impl Exchange {
             // What has no name is no event of the response: it ends a stream.
             let named = frames.iter().filter(|frame| frame.event.is_some());
             let named: Vec<Frame> = named.cloned().collect();
-            record.update(&document, &named, self.ended);
+            self.is_kept = record.update(&document, &named, self.ended);
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Settings {
     pub max_stored: usize,
     /// How often an open stream says that it is still in progress.
     pub heartbeat: Duration,
+    /// How long a WebSocket lasts. A response that is under way then is finished first: a person
+    /// may have thought about it for an hour.
+    pub socket_lifetime: Duration,
     /// Further names that the `Host` header may carry.
     pub allowed_hosts: Vec<String>,
     /// Values that the `Origin` header may carry.
@@ -54,6 +57,9 @@ pub struct Settings {
     /// Whether the program answers the requests that agents make for themselves.
     pub answer_housekeeping: bool,
 }
+
+/// How long a WebSocket lasts where nobody says otherwise (Open Responses, 2026-04-24).
+pub const SOCKET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// What every route sees.
 #[derive(Debug, Clone)]

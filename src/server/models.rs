@@ -1,13 +1,13 @@
 //! `GET /v1/models`: the person, under the names that were configured.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::State;
 use super::error::{ErrorResponse, is_anthropic};
+use super::stored::Id;
 use crate::api::ApiError;
 
 pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Json<Value> {
@@ -26,10 +26,8 @@ pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Js
 pub(super) async fn retrieve(
     Shared(state): Shared<State>,
     headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
+    Id(id): Id,
 ) -> Result<Json<Value>, ErrorResponse> {
-    // A name that is no text is one that nobody has.
-    let id = id.map_or_else(|_| "\u{fffd}".to_owned(), |Path(id)| id);
     if state.settings.models.contains(&id) {
         return Ok(Json(match is_anthropic("", &headers) {
             true => anthropic_model(&id),

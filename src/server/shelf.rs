@@ -72,13 +72,16 @@ impl Record {
         }
     }
 
-    /// Takes in what the response has become, and the events that say so.
-    pub(super) fn update(&mut self, document: &Value, frames: &[Frame], ended: bool) {
+    /// Takes in what the response has become, and the events that say so. Returns false if it is
+    /// kept nowhere any more.
+    pub(super) fn update(&mut self, document: &Value, frames: &[Frame], ended: bool) -> bool {
         self.ended |= ended;
+        let mut is_kept = false;
         for shelf in &self.shelves {
-            shelf.lock().update(document.clone(), frames, ended);
+            is_kept |= shelf.lock().update(document.clone(), frames, ended);
             shelf.tell();
         }
+        is_kept
     }
 
     /// Keeps nothing of a response that never began.

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
+use tungstenite::error::ProtocolError;
 
 use super::answer::{self, RESPONSES};
 use super::error::ErrorResponse;
@@ -23,9 +24,12 @@ use super::{State, sse};
 use crate::api::responses::{self, Previous};
 use crate::api::{ApiError, Ending, Frame, Reply, Request, Usage};
 
-/// How long a connection lasts (Open Responses, 2026-04-24). A response that is under way then is
-/// finished first: a person may have thought about it for an hour.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How long a client may take to answer a farewell. One that was not read when the connection
+/// goes may never arrive.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How much larger than it may be a message is read at all: somebody who sends a little too much
+/// is told so, and goes on.
+const INDULGENCE: usize = 2;
 /// How many responses the connection itself remembers.
 const MOST_REMEMBERED: usize = 16;
 /// How many requests may stand in line on a connection.
@@ -42,19 +46,20 @@ pub(super) async fn open(
         Err(_) => return upgrade_required(),
     };
     let most = state.settings.max_body;
+    let most = most.saturating_mul(INDULGENCE);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = Connection {
             agent: answer::agent(&headers),
             thread: answer::thread_header(&headers),
             remembered: Shelf::new(MOST_REMEMBERED),
-            until: Instant::now() + LIFETIME,
+            until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
             state,
             socket,
         };
         tracing::info!(agent = connection.agent, "socket opened");
-        // Whoever has hung up needs no farewell.
+        // It ends with one side gone, whichever that is.
         let _ = connection.serve().await;
         tracing::info!(agent = connection.agent, "socket closed");
     })
@@ -97,7 +102,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers one request after the other until one side hangs up.
+    /// Answers one request after the other until one side hangs up, and the other has said so too.
     async fn serve(&mut self) -> Result<(), Gone> {
         loop {
             let message = match self.line.pop_front() {
@@ -105,12 +110,8 @@ impl Connection {
                 None => {
                     let intake = self.state.intake.clone();
                     tokio::select! {
-                        message = self.socket.recv() => match text(message)? {
-                            Some(Ok(message)) => message,
-                            Some(Err(error)) => {
-                                self.refuse(&error).await?;
-                                continue;
-                            }
+                        message = self.socket.recv() => match self.take(message).await? {
+                            Some(message) => message,
                             None => continue,
                         },
                         () = tokio::time::sleep_until(self.until) => return self.expire().await,
@@ -211,18 +212,11 @@ impl Connection {
                     exchange.delivered();
                     heartbeats.reset();
                 }
-                message = self.socket.recv() => match text(message)? {
-                    None => {}
-                    Some(Err(error)) => self.refuse(&error).await?,
-                    Some(Ok(_)) if self.line.len() >= MOST_IN_LINE => {
-                        let error = ApiError::invalid(format!(
-                            "{MOST_IN_LINE} requests stand in line on this connection already: \
-                             wait for a response to end."
-                        ));
-                        self.refuse(&error.status(429).kind("too_many_requests")).await?;
+                message = self.socket.recv() => {
+                    if let Some(message) = self.take(message).await? {
+                        self.stand_in_line(message).await?;
                     }
-                    Some(Ok(message)) => self.line.push_back(message),
-                },
+                }
                 _ = heartbeats.tick() => {
                     let frame = exchange.heartbeat();
                     self.send(&frame).await?;
@@ -289,7 +283,7 @@ impl Connection {
 
     /// Ends a connection that has lasted long enough.
     async fn expire(&mut self) -> Result<(), Gone> {
-        let minutes = LIFETIME.as_secs() / 60;
+        let minutes = self.state.settings.socket_lifetime.as_secs() / 60;
         let error = ApiError::invalid(format!(
             "This connection has lasted {minutes} minutes, which is as long as it may: open \
              another one and go on there."
@@ -300,25 +294,98 @@ impl Connection {
             .await
     }
 
+    /// Says farewell, and waits for the client to have read it.
     async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+        self.say_farewell(code, reason).await?;
+        let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        // A client that takes longer learns of it as well as that goes.
+        let _ = tokio::time::timeout(FAREWELL, heard).await;
+        Err(Gone)
+    }
+
+    async fn say_farewell(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
         let reason = reason.into();
         let message = Message::Close(Some(CloseFrame { code, reason }));
         Ok(self.socket.send(message).await?)
     }
+
+    /// The request in what came over the socket; `None` for what the protocol itself takes care
+    /// of, and for what was refused.
+    async fn take(
+        &mut self,
+        message: Option<Result<Message, axum::Error>>,
+    ) -> Result<Option<String>, Gone> {
+        let most = self.state.settings.max_body;
+        match message.ok_or(Gone)? {
+            Ok(Message::Text(text)) if text.len() > most => {
+                self.refuse(&too_large(most)).await?;
+                Ok(None)
+            }
+            Ok(Message::Text(text)) => Ok(Some(text.as_str().to_owned())),
+            Ok(Message::Binary(_)) => {
+                let message = "Binary messages are not understood here: send JSON as text.";
+                self.refuse(&ApiError::invalid(message)).await?;
+                Ok(None)
+            }
+            Ok(Message::Ping(_) | Message::Pong(_)) => Ok(None),
+            Ok(Message::Close(_)) => {
+                // The answer to it leaves with the next read.
+                let _ = self.socket.recv().await;
+                Err(Gone)
+            }
+            Err(error) => self.break_off(error).await,
+        }
+    }
+
+    /// Ends a connection on which nothing more can be understood.
+    async fn break_off(&mut self, error: axum::Error) -> Result<Option<String>, Gone> {
+        let text = error.to_string();
+        let code = match error.into_inner().downcast_ref() {
+            Some(tungstenite::Error::Capacity(_)) => {
+                let most = self.state.settings.max_body;
+                self.refuse(&too_large(most)).await?;
+                close_code::SIZE
+            }
+            Some(tungstenite::Error::Utf8(_)) => close_code::INVALID,
+            // This is what hanging up without a farewell is called.
+            Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+                return Err(Gone);
+            }
+            Some(tungstenite::Error::Protocol(_)) => close_code::PROTOCOL,
+            _ => return Err(Gone),
+        };
+        tracing::info!(code, error = text, "socket broken off");
+        self.say_farewell(code, "the message could not be read")
+            .await?;
+        Err(Gone)
+    }
+
+    /// Keeps a request until those before it are answered.
+    async fn stand_in_line(&mut self, message: String) -> Result<(), Gone> {
+        let bytes: usize = self.line.iter().map(String::len).sum();
+        let is_full = self.line.len() >= MOST_IN_LINE
+            || !self.line.is_empty() && bytes + message.len() > self.state.settings.max_body;
+        if !is_full {
+            self.line.push_back(message);
+            return Ok(());
+        }
+        let requests = self.line.len();
+        let error = ApiError::invalid(format!(
+            "{requests} requests stand in line on this connection already: wait for a response to \
+             end."
+        ));
+        self.refuse(&error.status(429).kind("too_many_requests"))
+            .await
+    }
 }
 
-/// The text in what came over the socket; `None` for what the protocol itself takes care of.
-fn text(
-    message: Option<Result<Message, axum::Error>>,
-) -> Result<Option<Result<String, ApiError>>, Gone> {
-    Ok(match message.ok_or(Gone)?? {
-        Message::Text(text) => Some(Ok(text.as_str().to_owned())),
-        Message::Binary(_) => Some(Err(ApiError::invalid(
-            "Binary messages are not understood here: send JSON as text.",
-        ))),
-        Message::Ping(_) | Message::Pong(_) => None,
-        Message::Close(_) => return Err(Gone),
-    })
+fn too_large(most: usize) -> ApiError {
+    ApiError::invalid(format!(
+        "The message is larger than {most} bytes. Shorten the conversation, or raise \
+         'max_body_mib' in the configuration of this server."
+    ))
+    .status(413)
+    .code("message_too_large")
 }
 
 /// The fields of a `response.create` event.

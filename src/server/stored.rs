@@ -1,7 +1,10 @@
 //! Routes on responses that were made earlier.
 
+use std::convert::Infallible;
+
 use axum::Json;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{FromRequestParts, Path, Query, State as Shared};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -14,13 +17,26 @@ use crate::api::responses::Page;
 /// The query of a URL, in the order in which it stands there.
 pub(super) type Pairs = Query<Vec<(String, String)>>;
 
+/// The id in a path.
+pub(super) struct Id(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        // An id that is no text is one that nobody has.
+        Ok(Self(id.map_or_else(|_| "\u{fffd}".into(), |Path(id)| id)))
+    }
+}
+
 /// A JSON document, or the error that there is instead.
 type Found = Result<Json<Value>, ErrorResponse>;
 
 /// `GET /v1/responses/{id}`, with `stream=true` its events after number `starting_after`.
 pub(super) async fn retrieve(
     Shared(state): Shared<State>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Query(query): Pairs,
 ) -> Result<Response, ErrorResponse> {
     let value = |name: &str| {
@@ -47,14 +63,14 @@ pub(super) async fn retrieve(
 }
 
 /// `DELETE /v1/responses/{id}`.
-pub(super) async fn delete(Shared(state): Shared<State>, Path(id): Path<String>) -> Found {
+pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
     let deleted = state.stored.lock().delete(&id)?;
     state.stored.tell();
     Ok(Json(deleted))
 }
 
 /// `POST /v1/responses/{id}/cancel`.
-pub(super) async fn cancel(Shared(state): Shared<State>, Path(id): Path<String>) -> Found {
+pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Found {
     let cancelled = state.stored.lock().cancel(&id)?.clone();
     state.stored.tell();
     Ok(Json(cancelled))
@@ -63,7 +79,7 @@ pub(super) async fn cancel(Shared(state): Shared<State>, Path(id): Path<String>)
 /// `GET /v1/responses/{id}/input_items`.
 pub(super) async fn input_items(
     Shared(state): Shared<State>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Query(query): Pairs,
 ) -> Found {
     let page = Page::read(&query)?;

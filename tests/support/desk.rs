@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply};
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
-use humanllm::server::{Server, Settings, router};
+use humanllm::server::{SOCKET_LIFETIME, Server, Settings, router};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -50,6 +50,7 @@ impl Desk {
             max_body: 64 << 20,
             max_stored: 100,
             heartbeat: Duration::from_secs(3600),
+            socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             answer_housekeeping: true,

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::{HeaderName, HeaderValue};
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::DEADLINE;
@@ -39,6 +42,45 @@ impl Socket {
     /// Sends a text as it is.
     pub fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).expect("sent");
+    }
+
+    /// Sends frames as they are, each with whether it is the last of its message.
+    pub fn send_text_frames(&mut self, frames: &[(&[u8], bool)]) {
+        for (index, (payload, last)) in frames.iter().enumerate() {
+            let kind = match index {
+                0 => Data::Text,
+                _ => Data::Continue,
+            };
+            let frame = Frame::message(payload.to_vec(), OpCode::Data(kind), *last);
+            self.0.send(Message::Frame(frame)).expect("sent");
+        }
+    }
+
+    /// Sends bytes as they are, and says that they are no text.
+    pub fn send_binary(&mut self, bytes: &[u8]) {
+        self.0.send(Message::binary(bytes.to_vec())).expect("sent");
+    }
+
+    /// Sends a ping and waits for its answer; nothing else may come before it.
+    pub fn ping(&mut self, payload: &'static [u8]) {
+        let ping = Message::Ping(payload.into());
+        self.0.send(ping).expect("sent");
+        let pong = self.0.read().expect("a pong");
+        assert_eq!(pong, Message::Pong(payload.into()));
+    }
+
+    /// Hangs up as the protocol wants it, and returns the code that the server answers with.
+    pub fn close(mut self) -> u16 {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "done".into(),
+        };
+        self.0.close(Some(frame)).expect("said");
+        loop {
+            if let Err(code) = self.next() {
+                return code;
+            }
+        }
     }
 
     /// Sends `response.create` with these fields.

@@ -43,6 +43,7 @@ fn settings() -> Settings {
         max_body: 1 << 20,
         max_stored: 3,
         heartbeat: Duration::from_secs(3600),
+        socket_lifetime: Duration::from_secs(3600),
         allowed_hosts: vec!["example.org".into()],
         allowed_origins: vec!["https://example.org".into()],
         answer_housekeeping: true,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::list::input_item;
+use super::list::{id_of, input_item};
 use super::writer::usage_object;
 use crate::api::{
     ApiError, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
@@ -28,7 +28,8 @@ impl CompactionWriter {
         let prompts = items
             .enumerate()
             .filter(|(_, item)| item.role() == Some("user"));
-        let kept = prompts.map(|(index, item)| input_item(&item.raw, &id, index));
+        let kept =
+            prompts.map(|(index, item)| input_item(&item.raw, &id_of(&item.raw, &id, index)));
         Self {
             kept: kept.collect(),
             ids,

@@ -1,8 +1,11 @@
 //! Lists of items, as OpenAI documents them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Item};
 
 /// How many items a page has where the client does not say.
 const USUAL: usize = 20;
@@ -68,15 +71,30 @@ fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
         .param(param)
 }
 
-/// A page of the items, which come oldest first.
-pub(super) fn page(mut items: Vec<Value>, wanted: &Page) -> Result<Value, ApiError> {
+/// The items of `owner`, oldest first, each with the id by which a list knows it: its own, unless
+/// an earlier one has that already, because pages are found by ids.
+pub(super) fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Value)> {
+    let mut known = HashSet::new();
+    let items = items.iter().map(|item| &*item.raw).enumerate();
+    items
+        .map(|(index, raw)| {
+            let own = own_id(raw).filter(|id| !known.contains(*id));
+            let id = own.map_or_else(|| made_id(raw, owner, index), str::to_owned);
+            known.insert(id.clone());
+            (id, raw)
+        })
+        .collect()
+}
+
+/// A page of the items, which come oldest first. Only what is on it is copied.
+pub(super) fn page(mut items: Vec<(String, &Value)>, wanted: &Page) -> Result<Value, ApiError> {
     if !wanted.ascending {
         items.reverse();
     }
     let from = match &wanted.after {
         None => 0,
         Some(after) => {
-            let at = items.iter().position(|item| item["id"] == after.as_str());
+            let at = items.iter().position(|(id, _)| id == after);
             let at = at.ok_or_else(|| wrong("after", after, "the id of an item of this list"))?;
             at + 1
         }
@@ -84,37 +102,54 @@ pub(super) fn page(mut items: Vec<Value>, wanted: &Page) -> Result<Value, ApiErr
     let mut rest = items.split_off(from);
     let has_more = rest.len() > wanted.limit;
     rest.truncate(wanted.limit);
-    let id = |item: Option<&Value>| item.map(|item| item["id"].clone());
-    let (first, last) = (id(rest.first()), id(rest.last()));
+    let (first, last) = (rest.first(), rest.last());
+    let (first, last) = (first.map(|(id, _)| id), last.map(|(id, _)| id));
+    let items = rest.iter().map(|(id, raw)| input_item(raw, id));
+    let items: Vec<Value> = items.collect();
     Ok(
-        json!({"object": "list", "data": rest, "first_id": first, "last_id": last,
+        json!({"object": "list", "data": items, "first_id": first, "last_id": last,
         "has_more": has_more}),
     )
 }
 
+fn own_id(raw: &Value) -> Option<&str> {
+    raw.get("id")?.as_str()
+}
+
+fn kind(raw: &Value) -> &str {
+    let kind = raw.get("type").and_then(Value::as_str);
+    kind.unwrap_or("message")
+}
+
+/// The id of an item that brings none: of its owner and its place there, the same each time.
+fn made_id(raw: &Value, owner: &str, index: usize) -> String {
+    let prefix = match kind(raw) {
+        "message" => "msg",
+        "function_call" => "fc",
+        "function_call_output" => "fco",
+        "reasoning" => "rs",
+        "compaction" => "cmp",
+        _ => "item",
+    };
+    let (_, owner) = owner.split_once('_').unwrap_or(("", owner));
+    format!("{prefix}_{owner}_{index}")
+}
+
+/// The id of an item that stands alone: its own, or one made of its owner and its place there.
+pub(super) fn id_of(raw: &Value, owner: &str, index: usize) -> String {
+    own_id(raw).map_or_else(|| made_id(raw, owner, index), str::to_owned)
+}
+
 /// An item of an input as the schema wants it: with an id, with all that may be left out in a
-/// request. `owner` and `index` make an id for an item that has none, the same each time.
-pub(super) fn input_item(raw: &Value, owner: &str, index: usize) -> Value {
+/// request.
+pub(super) fn input_item(raw: &Value, id: &str) -> Value {
+    let kind = kind(raw).to_owned();
     let mut item = raw.clone();
     let Some(fields) = item.as_object_mut() else {
         return item;
     };
-    if !fields.get("type").is_some_and(Value::is_string) {
-        fields.insert("type".into(), json!("message"));
-    }
-    let kind = fields["type"].as_str().unwrap_or_default().to_owned();
-    if !fields.get("id").is_some_and(Value::is_string) {
-        let prefix = match kind.as_str() {
-            "message" => "msg",
-            "function_call" => "fc",
-            "function_call_output" => "fco",
-            "reasoning" => "rs",
-            "compaction" => "cmp",
-            _ => "item",
-        };
-        let (_, owner) = owner.split_once('_').unwrap_or(("", owner));
-        fields.insert("id".into(), json!(format!("{prefix}_{owner}_{index}")));
-    }
+    fields.insert("type".into(), json!(kind));
+    fields.insert("id".into(), json!(id));
     if matches!(
         kind.as_str(),
         "message" | "function_call" | "function_call_output"

@@ -18,5 +18,5 @@ pub use request::{
     previous, store,
 };
 pub(crate) use request::{read_tools, tool_choice};
-pub use stored::{History, Replay, Stored, resolve};
+pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub use writer::{DONE, Event, Writer};

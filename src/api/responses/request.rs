@@ -92,7 +92,11 @@ fn read(mut params: Map<String, Value>) -> Result<Request, ApiError> {
         items.push(Arc::new(Item::message("system", instructions)));
     }
     let preamble = items.len();
-    read_items(params.shift_remove("input"), "input", &mut items)?;
+    // Where there are no items the field stays as it came.
+    let is_empty = |input: &Value| input.is_null() || input.as_array().is_some_and(Vec::is_empty);
+    if params.get("input").is_some_and(|input| !is_empty(input)) {
+        read_items(params.shift_remove("input"), "input", &mut items)?;
+    }
     check_known_fields(&params)?;
     let tools = read_tools(params.get("tools"))?;
     Ok(Request {

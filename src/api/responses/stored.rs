@@ -6,24 +6,72 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::list::{Page, input_item, page};
+use super::list::{Page, listed, page};
 use super::request::{Previous, previous};
 use crate::api::{ApiError, Frame, Item, Request};
 
 /// How many bytes of JSON all responses and conversations together may hold.
 const MOST_BYTES: usize = 256 << 20;
+/// How many events are handed out at once, so that many who watch a long response do not each
+/// hold a copy of all of it.
+const MOST_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
 #[derive(Debug)]
 pub struct Stored {
     responses: HashMap<String, Entry>,
     conversations: HashMap<String, Conversation>,
-    /// The ids of both, oldest first.
+    /// The ids of both: of responses by when they were made, of conversations by when they were
+    /// last used. The oldest comes first.
     order: VecDeque<String>,
-    /// Output items by their own ids, with the response that has them.
-    items: HashMap<String, (String, Arc<Item>)>,
-    bytes: usize,
+    /// Output items by their own ids.
+    items: HashMap<String, Arc<Item>>,
+    held: Held,
     most: usize,
+    most_bytes: usize,
+}
+
+/// How much all that is kept takes. What goes on from something earlier shares its items, and
+/// keeps them when the earlier one goes: an item is counted once, and for as long as anybody has
+/// it.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: usize,
+    /// How many have an item, by its address, which stays the same while one of them does.
+    holders: HashMap<usize, usize>,
+}
+
+impl Held {
+    fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+        for item in items {
+            self.bytes += size_of::<Arc<Item>>();
+            let holders = self.holders.entry(Arc::as_ptr(item).addr()).or_default();
+            *holders += 1;
+            if *holders == 1 {
+                self.bytes += weight(item);
+            }
+        }
+    }
+
+    fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+        for item in items {
+            let address = Arc::as_ptr(item).addr();
+            let Some(holders) = self.holders.get_mut(&address) else {
+                continue;
+            };
+            self.bytes -= size_of::<Arc<Item>>();
+            *holders -= 1;
+            if *holders == 0 {
+                self.holders.remove(&address);
+                self.bytes -= weight(item);
+            }
+        }
+    }
+}
+
+/// What an item takes; the smallest takes room too.
+fn weight(item: &Item) -> usize {
+    item.bytes + size_of::<Item>()
 }
 
 /// A response, under way or ended.
@@ -42,6 +90,7 @@ struct Entry {
     /// The events so far, the number of each being its place; only of a background response.
     log: Option<Vec<Frame>>,
     open: bool,
+    /// What the document and the log take.
     bytes: usize,
 }
 
@@ -50,7 +99,6 @@ struct Entry {
 struct Conversation {
     object: Value,
     items: Vec<Arc<Item>>,
-    bytes: usize,
 }
 
 /// What a request goes on from.
@@ -78,8 +126,9 @@ impl Stored {
             conversations: HashMap::new(),
             order: VecDeque::new(),
             items: HashMap::new(),
-            bytes: 0,
+            held: Held::default(),
             most,
+            most_bytes: MOST_BYTES,
         }
     }
 
@@ -93,12 +142,13 @@ impl Stored {
             Some(Previous::Conversation(id)) => Some(id.to_owned()),
             _ => None,
         };
-        let own = request.earlier.min(input.len());
-        // What was stored earlier is counted there.
-        let bytes = input[own..].iter().map(|item| item.bytes).sum::<usize>() + size(&document);
+        if let Some(id) = &conversation {
+            self.touch(id);
+        }
         let entry = Entry {
+            own: request.earlier.min(input.len()),
+            bytes: size(&document),
             document,
-            own,
             input,
             output: Vec::new(),
             chain: request.chain.clone(),
@@ -106,9 +156,9 @@ impl Stored {
             conversation,
             log: background.then(Vec::new),
             open: true,
-            bytes,
         };
-        self.bytes += bytes;
+        self.held.add(&entry.input);
+        self.held.bytes += entry.bytes;
         self.order.push_back(id.clone());
         self.responses.insert(id, entry);
         self.tidy();
@@ -126,20 +176,20 @@ impl Stored {
         let output = document["output"].as_array();
         let added = output.into_iter().flatten().skip(entry.output.len());
         let added: Vec<_> = added.cloned().map(Item::from_responses).collect();
-        for item in added.into_iter().map(Arc::new) {
+        let added: Vec<_> = added.into_iter().map(Arc::new).collect();
+        self.held.add(&added);
+        for item in &added {
             if let Some(item_id) = item.id.clone() {
-                self.items.insert(item_id, (id.clone(), Arc::clone(&item)));
+                self.items.insert(item_id, Arc::clone(item));
             }
-            entry.output.push(item);
         }
+        entry.output.extend(added);
+        let mut bytes = entry.bytes + size(&document) - size(&entry.document);
         if let Some(log) = &mut entry.log {
+            bytes += frames.iter().map(|frame| frame.data.len()).sum::<usize>();
             log.extend(frames.iter().cloned());
         }
-        let log = entry.log.iter().flatten().map(|frame| frame.data.len());
-        let own = &entry.input[entry.own..];
-        let bytes =
-            own.iter().map(|item| item.bytes).sum::<usize>() + log.sum::<usize>() + size(&document);
-        self.bytes = self.bytes + bytes - entry.bytes;
+        self.held.bytes = self.held.bytes + bytes - entry.bytes;
         entry.bytes = bytes;
         entry.document = document;
         entry.open = !ended;
@@ -160,6 +210,7 @@ impl Stored {
             return;
         };
         let added = entry.input[entry.own..].iter().chain(&entry.output);
+        self.held.add(added.clone());
         conversation.items.extend(added.map(Arc::clone));
     }
 
@@ -167,7 +218,11 @@ impl Stored {
     pub fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.open = false;
+            let before = size(&entry.document);
             entry.document["status"] = json!("cancelled");
+            let bytes = entry.bytes + size(&entry.document) - before;
+            self.held.bytes = self.held.bytes + bytes - entry.bytes;
+            entry.bytes = bytes;
         }
     }
 
@@ -219,12 +274,11 @@ impl Stored {
     /// 404 for an unknown id, 400 for a page that does not exist.
     pub fn input_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
         let entry = self.entry(id)?;
-        let items = entry.input.iter().enumerate();
-        let items = items.map(|(index, item)| input_item(&item.raw, id, index));
-        page(items.collect(), wanted)
+        page(listed(&entry.input, id), wanted)
     }
 
-    /// The events of a background response after the one with number `after`; all of them without.
+    /// The events of a background response after the one with number `after`, or from the first
+    /// one on; not more than a few hundred of them.
     ///
     /// # Errors
     ///
@@ -238,9 +292,10 @@ impl Stored {
         };
         let from = after.map_or(0, |after| after.saturating_add(1));
         let from = usize::try_from(from).map_or(log.len(), |from| from.min(log.len()));
+        let to = log.len().min(from + MOST_EVENTS);
         Ok(Replay {
-            frames: log[from..].to_vec(),
-            ended: !entry.open,
+            frames: log[from..to].to_vec(),
+            ended: !entry.open && to == log.len(),
         })
     }
 
@@ -300,7 +355,7 @@ impl Stored {
 
     /// An output item by its own id.
     pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
-        self.items.get(id).map(|(_, item)| item)
+        self.items.get(id)
     }
 
     fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
@@ -313,14 +368,10 @@ impl Stored {
         let Some(id) = id_of(&object).map(str::to_owned) else {
             return;
         };
-        let bytes = items.iter().map(|item| item.bytes).sum::<usize>() + size(&object);
-        let conversation = Conversation {
-            object,
-            items,
-            bytes,
-        };
-        self.bytes += bytes;
+        self.held.add(&items);
+        self.held.bytes += size(&object);
         self.order.push_back(id.clone());
+        let conversation = Conversation { object, items };
         self.conversations.insert(id, conversation);
         self.tidy();
     }
@@ -340,27 +391,25 @@ impl Stored {
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
     pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
-        let items = self.conversation_entry(id)?.items.iter().enumerate();
-        let items = items.map(|(index, item)| input_item(&item.raw, id, index));
-        page(items.collect(), wanted)
+        page(listed(&self.conversation_entry(id)?.items, id), wanted)
     }
 
     /// Adds items to a conversation, and returns the list of them.
     ///
     /// # Errors
     ///
-    /// 404 for an unknown id.
+    /// 404 for an unknown id, 400 for a conversation that becomes too long.
     pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<Value, ApiError> {
         let first = self.conversation_entry(id)?.items.len();
-        let bytes = items.iter().map(|item| item.bytes).sum::<usize>();
-        let added = items.iter().enumerate();
-        let added = added.map(|(index, item)| input_item(&item.raw, id, first + index));
-        let list = page(added.collect(), &Page::all());
+        let known = &self.conversation_entry(id)?.items;
+        check_length(known.iter().chain(&items), self.most_bytes, "items")?;
+        self.held.add(&items);
+        self.touch(id);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.items.extend(items);
-            conversation.bytes += bytes;
-            self.bytes += bytes;
         }
+        let added = listed(&self.conversation_entry(id)?.items, id).split_off(first);
+        let list = page(added, &Page::all());
         self.tidy();
         list
     }
@@ -383,24 +432,32 @@ impl Stored {
 
     /// Forgets a response or a conversation.
     pub fn forget(&mut self, id: &str) {
-        let bytes = match self.responses.remove(id) {
-            Some(entry) => {
-                for item in entry.output.iter().filter_map(|item| item.id.as_ref()) {
-                    self.items.remove(item);
-                }
-                Some(entry.bytes)
+        if let Some(entry) = self.responses.remove(id) {
+            for item in entry.output.iter().filter_map(|item| item.id.as_ref()) {
+                self.items.remove(item);
             }
-            None => self.conversations.remove(id).map(|found| found.bytes),
-        };
-        if let Some(bytes) = bytes {
-            self.bytes -= bytes;
+            self.held.remove(entry.input.iter().chain(&entry.output));
+            self.held.bytes -= entry.bytes;
+        } else if let Some(conversation) = self.conversations.remove(id) {
+            self.held.remove(&conversation.items);
+            self.held.bytes -= size(&conversation.object);
+        } else {
+            return;
+        }
+        self.order.retain(|known| known != id);
+    }
+
+    /// Makes a conversation the newest, because somebody talks in it.
+    fn touch(&mut self, id: &str) {
+        if self.conversations.contains_key(id) {
             self.order.retain(|known| known != id);
+            self.order.push_back(id.to_owned());
         }
     }
 
     /// Lets go what is oldest, but nothing that somebody works on.
     fn tidy(&mut self) {
-        while self.order.len() > self.most || self.bytes > MOST_BYTES {
+        while self.order.len() > self.most || self.held.bytes > self.most_bytes {
             let mut ended = self.order.iter().filter(|id| !self.is_open(id));
             // The newest stays, however large it is: its client has just been told of it.
             match ended.next().filter(|id| Some(*id) != self.order.back()) {
@@ -416,10 +473,49 @@ impl Stored {
 ///
 /// # Errors
 ///
-/// 400 for something that is not stored, or for the output of a call that was never made; 404 for
-/// an unknown conversation.
+/// 400 for something that is not stored, for the output of a call that was never made, or for more
+/// than may be kept; 404 for an unknown conversation.
 pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
-    for item in &mut request.items {
+    let referred = resolve_items(&mut request.items, stores, "input")?;
+    let named = previous(&request.params);
+    if let Some(named) = named {
+        let mut history = None;
+        for stored in stores {
+            if history.is_none() {
+                history = stored.history(named)?;
+            }
+        }
+        let history = history.ok_or_else(|| unknown(named))?;
+        let at = request.preamble;
+        request.earlier = history.items.len();
+        request.items.splice(at..at, history.items);
+        check_outputs(&request.items, at + request.earlier)?;
+        request.chain = history.chain;
+        if request.thread.is_none() {
+            request.thread = history.thread;
+        }
+    }
+    // A few words can stand for a lot of what is stored. What the client sends itself is bounded
+    // where it is read.
+    match stores.iter().map(|stored| stored.most_bytes).max() {
+        Some(most) if referred || named.is_some() => check_length(&request.items, most, "input"),
+        _ => Ok(()),
+    }
+}
+
+/// Puts what items refer to in their place, and tells whether there was something. `param` is
+/// the field that they came in.
+///
+/// # Errors
+///
+/// 404 for something that is not stored.
+pub fn resolve_items(
+    items: &mut [Arc<Item>],
+    stores: &[&Stored],
+    param: &str,
+) -> Result<bool, ApiError> {
+    let mut any = false;
+    for item in items {
         let Some(id) = reference(&item.raw) else {
             continue;
         };
@@ -430,32 +526,30 @@ pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError
                  stored can be referred to. Send the item itself instead."
             ))
             .status(404)
-            .param("input")
+            .param(param)
         })?);
+        any = true;
     }
-    let Some(named) = previous(&request.params) else {
+    Ok(any)
+}
+
+fn check_length<'a>(
+    items: impl IntoIterator<Item = &'a Arc<Item>>,
+    most: usize,
+    param: &str,
+) -> Result<(), ApiError> {
+    let bytes: usize = items.into_iter().map(|item| weight(item)).sum();
+    if bytes <= most {
         return Ok(());
-    };
-    let mut history = None;
-    for stored in stores {
-        if history.is_none() {
-            history = stored.history(named)?;
-        }
     }
-    let History {
-        items,
-        chain,
-        thread,
-    } = history.ok_or_else(|| unknown(named))?;
-    let at = request.preamble;
-    request.earlier = items.len();
-    request.items.splice(at..at, items);
-    check_outputs(&request.items)?;
-    request.chain = chain;
-    if request.thread.is_none() {
-        request.thread = thread;
-    }
-    Ok(())
+    let message = format!(
+        "The conversation would take more than {} MiB: begin another one, with a summary of this \
+         one perhaps (POST /v1/responses/compact).",
+        most >> 20
+    );
+    Err(ApiError::invalid(message)
+        .code("context_length_exceeded")
+        .param(param))
 }
 
 fn unknown(previous: Previous<'_>) -> ApiError {
@@ -479,10 +573,14 @@ fn not_found(what: &str, id: &str, param: &str) -> ApiError {
     .param(param)
 }
 
-/// Where everything that was said is known, an output without its call is a mistake.
-fn check_outputs(items: &[Arc<Item>]) -> Result<(), ApiError> {
-    let calls: HashSet<&str> = items.iter().filter_map(|item| item.call_id()).collect();
-    let mut outputs = items.iter().filter_map(|item| item.output_of());
+/// Where everything that was said is known, an output without its call is a mistake. Only what
+/// comes from `own` on is looked at: what was stored before cannot be mended any more.
+fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
+    // A call of any kind will do: clients have tools that nobody here knows.
+    let calls = items.iter().filter(|item| item.output_of().is_none());
+    let calls = calls.filter_map(|item| item.raw.get("call_id")?.as_str());
+    let calls: HashSet<&str> = calls.collect();
+    let mut outputs = items.iter().skip(own).filter_map(|item| item.output_of());
     match outputs.find(|output| !calls.contains(output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(
