@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use crate::api::{Item, Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
-const NOISE: [&str; 11] = [
+const NOISE: [&str; 12] = [
+    // These are items too, and compared as such.
+    "instructions",
     "tools",
     "functions",
     "input",
@@ -31,26 +33,38 @@ const LONGEST_VALUE: usize = 40;
 /// `old_items` are those of the old request, which may have been taken out of it already.
 pub(super) fn changes(old_items: &[Arc<Item>], old: &Request, new: &Request) -> Vec<String> {
     let mut found = Vec::new();
-    found.extend(instructions(old_items, &new.items));
+    found.extend(added("instructions", old_items, &new.items, |item| {
+        item.role() != Some("user")
+    }));
+    // What agents say in the user's name: the environment, an interruption.
+    found.extend(added("context", old_items, &new.items, |item| {
+        item.role() == Some("user")
+    }));
     found.extend(tools(&old.tools, &new.tools));
     found.extend(params(&old.params, &new.params));
     found
 }
 
-/// Instructions are compared by what they say, wherever they stand: agents put new ones behind
-/// the old, and leave those that hold no longer out.
-fn instructions(old: &[Arc<Item>], new: &[Arc<Item>]) -> Option<String> {
+/// What agents add by themselves is compared by what it says, wherever it stands: they put new
+/// instructions behind the old, and leave those that hold no longer out.
+fn added(
+    what: &str,
+    old: &[Arc<Item>],
+    new: &[Arc<Item>],
+    is_such: fn(&Item) -> bool,
+) -> Option<String> {
     let prints = |items: &[Arc<Item>]| -> BTreeSet<u64> {
         let items = items.iter().filter(|item| item.is_boilerplate());
+        let items = items.filter(|item| is_such(item));
         items.map(|item| item.fingerprint).collect()
     };
     let (old, new) = (prints(old), prints(new));
     let (gone, come) = (old.difference(&new).count(), new.difference(&old).count());
     match (gone, come) {
         (0, 0) => None,
-        (0, n) => Some(format!("instructions: {n} added")),
-        (n, 0) => Some(format!("instructions: {n} removed")),
-        (gone, come) => Some(format!("instructions: {gone} replaced by {come}")),
+        (0, n) => Some(format!("{what}: {n} added")),
+        (n, 0) => Some(format!("{what}: {n} removed")),
+        (gone, come) => Some(format!("{what}: {gone} replaced by {come}")),
     }
 }
 

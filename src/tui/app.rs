@@ -259,6 +259,10 @@ impl App {
 
     /// What to say of something that was delivered: how the person does as a model.
     fn delivered(&self, tokens: u64) -> String {
+        if tokens == 0 {
+            // A rejection.
+            return "delivered".into();
+        }
         let unit = if tokens == 1 { "token" } else { "tokens" };
         let speed = self.inbox.statistics().tokens_per_second();
         let speed = speed
