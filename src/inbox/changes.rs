@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::api::{Item, Request, Tool};
 
 /// Parameters that differ with every request and mean nothing to a reader.
-const NOISE: [&str; 12] = [
+const NOISE: [&str; 13] = [
     // These are items too, and compared as such.
     "instructions",
     "tools",
@@ -21,8 +21,10 @@ const NOISE: [&str; 12] = [
     "previous_response_id",
     "generate",
     "metadata",
+    // How the response travels.
     "stream",
     "stream_options",
+    "background",
 ];
 
 /// Characters of a value that are worth showing.
