@@ -544,16 +544,47 @@ fn a_conversation_is_made_and_talked_in() {
 }
 
 #[test]
+fn what_is_refused_is_not_part_of_a_conversation() {
+    let mut desk = Desk::start();
+    let (_, made) = desk.client.post_json("/v1/conversations", &[], &json!({}));
+    let asked = desk.ask(json!({"model": "human", "input": "x", "conversation": made["id"]}));
+    let id = desk.arrival();
+    desk.say(id, fail("no")).unwrap();
+    assert_eq!(asked.join().unwrap().1["status"], "failed");
+    let path = format!("/v1/conversations/{}/items", id_of(&made));
+    assert_eq!(desk.client.get(&path, &[]).1["data"], json!([]));
+}
+
+#[test]
+fn a_conversation_stays_while_somebody_talks_in_it() {
+    let mut desk = Desk::with(10, |settings| settings.max_stored = 1);
+    let (_, made) = desk.client.post_json("/v1/conversations", &[], &json!({}));
+    let asked = desk.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
+    let id = desk.arrival();
+    for text in ["a", "b", "c"] {
+        exchange(&mut desk, json!({"input": text}), "quick");
+    }
+    desk.say(id, answer("there")).unwrap();
+    assert_eq!(asked.join().unwrap().0, 200);
+    let path = format!("/v1/conversations/{}/items", id_of(&made));
+    let (status, list) = desk.client.get(&path, &[]);
+    assert_eq!((status, list["data"].as_array().unwrap().len()), (200, 2));
+}
+
+#[test]
 fn a_summary_stands_for_what_came_before() {
     let mut desk = Desk::start();
     let client = desk.client.clone();
     let body = json!({"model": "human", "prompt_cache_key": "k", "instructions": "Keep the date.",
+        "tools": [{"type": "function", "name": "f"}], "tool_choice": "required", "stream": true,
         "input": [{"role": "user", "content": "We launch on Tuesday."},
             {"role": "assistant", "content": "Noted."}]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
     let id = desk.arrival();
     let asks = desk.inbox.get(id).unwrap().request().constraints();
     assert_eq!(asks, ["a summary of the conversation"]);
+    let tools = desk.inbox.get(id).unwrap().tools();
+    assert!(tools.is_empty(), "a call would be no summary");
     desk.say(id, answer("Launch: Tuesday.")).unwrap();
     let (status, compact) = asked.join().unwrap();
     desk.delivery();

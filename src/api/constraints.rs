@@ -43,7 +43,8 @@ impl Request {
                 found.push(format!("{key} {most}"));
             }
         }
-        if self.params.get("background") == Some(&Value::Bool(true)) {
+        let is_background = self.params.get("background") == Some(&Value::Bool(true));
+        if is_background && self.format == Format::Responses {
             found.push("in the background".into());
         }
         for key in ["stop", "stop_sequences"] {

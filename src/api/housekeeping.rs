@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::validation::Validator;
 use super::{OutputFormat, Request};
 
 /// A request that the program answers in the person's place.
@@ -54,9 +55,10 @@ fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
         answer.insert(name.clone(), title(prompt, most).into());
     }
     let answer = Value::Object(answer);
-    // The schema is the client's and may be no schema at all.
-    let validator = jsonschema::validator_for(schema).ok()?;
-    validator.is_valid(&answer).then(|| answer.to_string())
+    // The schema is the client's, and may be no schema at all or too much of one.
+    let validator = Validator::new(schema).ok()?;
+    let is_valid = validator.errors(&answer).ok()?.next().is_none();
+    is_valid.then(|| answer.to_string())
 }
 
 /// Characters of a title where nothing else is asked for.
@@ -148,6 +150,22 @@ mod tests {
         let format = json!({"type": "json_schema", "name": "n", "schema": endless});
         let found = Housekeeping::of(&request("thread_title", "hi", format)).unwrap();
         assert_eq!(found.answer, r#"{"title":"hi"}"#);
+    }
+
+    #[test]
+    fn a_schema_that_asks_for_too_much_goes_to_the_person() {
+        // Each step refers twice to the next one.
+        let mut steps = Map::new();
+        for step in 0..60 {
+            let next = json!({"$ref": format!("#/$defs/{}", step + 1)});
+            steps.insert(step.to_string(), json!({"allOf": [next, next]}));
+        }
+        steps.insert("60".into(), json!({}));
+        let doubling = json!({"$ref": "#/$defs/0", "$defs": steps,
+            "properties": {"title": {"type": "string"}}});
+        let format = json!({"type": "json_schema", "name": "n", "schema": doubling});
+        let found = Housekeeping::of(&request("thread_title", "hi", format));
+        assert_eq!(found, None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Request {
     /// The conversation so far, oldest first: what stands in other fields (instructions), what
     /// the server had stored, and what the client sent now.
     pub items: Vec<Arc<Item>>,
-    /// How many of the items stand in other fields.
+    /// How many of the items stand in another field than the rest, in a Responses request.
     pub preamble: usize,
     /// How many of the items after those the client did not send, because the server knew them.
     pub earlier: usize,
@@ -59,7 +59,7 @@ pub struct Request {
     /// What identifies the thread, where the client says so (`thread_id`, `prompt_cache_key`…).
     pub thread: Option<String>,
     /// What requests that go on from one another by id have in common: the id of the first
-    /// response.
+    /// response, or of the conversation.
     pub chain: Option<String>,
     /// The form the client wants the answer in.
     pub output_format: OutputFormat,
@@ -74,7 +74,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request as the client sent it, put together again for a person to read.
+    /// The request as the client sent it, put together again for a person to read. What it refers
+    /// to by id stands there itself.
     pub fn to_json(&self) -> Value {
         let mut body = self.params.clone();
         if let Some(key) = self.items_key {

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::api::{Item, Request, Tool};
 
-/// Parameters that differ with every request and mean nothing to a reader.
+/// Parameters that are not compared: they differ with every request and say nothing to a reader, or
+/// are compared in another way.
 const NOISE: [&str; 13] = [
     // These are items too, and compared as such.
     "instructions",

@@ -78,7 +78,8 @@ pub(super) async fn input_tokens(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut request = receive_for_count(&state, &headers, body, responses::parse_for_count).await?;
+    let mut request =
+        receive_unanswered(&state, &headers, body, responses::parse_for_count).await?;
     state.stored.resolve(&mut request)?;
     let tokens = count(&state, request).await?;
     Ok(Json(json!({"object": "response.input_tokens", "input_tokens": tokens})).into_response())
@@ -106,7 +107,7 @@ pub(super) async fn count_tokens(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let request = receive_for_count(&state, &headers, body, messages::parse_for_count).await?;
+    let request = receive_unanswered(&state, &headers, body, messages::parse_for_count).await?;
     let tokens = count(&state, request).await?;
     Ok(Json(json!({"input_tokens": tokens})).into_response())
 }
@@ -164,13 +165,13 @@ async fn receive(
     Ok(request)
 }
 
-/// Reads a request that nobody has to answer.
-async fn receive_for_count(
+/// Reads a body that nobody has to answer.
+pub(super) async fn receive_unanswered<T: Send + 'static>(
     state: &State,
     headers: &HeaderMap,
     body: Body,
-    parse: Parse,
-) -> Result<Request, ErrorResponse> {
+    parse: fn(&[u8]) -> Result<T, ApiError>,
+) -> Result<T, ErrorResponse> {
     if let Err(error) = uncompressed(headers) {
         body::discard(body).await;
         return Err(error);

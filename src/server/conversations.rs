@@ -3,21 +3,18 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State as Shared};
-use serde_json::{Value, json};
+use axum::http::HeaderMap;
+use serde_json::json;
 
-use super::error::ErrorResponse;
+use super::State;
+use super::answer::receive_unanswered as receive;
 use super::exchange::{new_id, unix_now};
-use super::stored::{Id, Pairs};
-use super::{State, body};
+use super::stored::{Found, Id, Pairs};
 use crate::api::responses::{Page, parse_items, resolve_items};
 
-/// A JSON document, or the error that there is instead.
-type Found = Result<Json<Value>, ErrorResponse>;
-
 /// `POST /v1/conversations`, with `items` to begin with and `metadata`.
-pub(super) async fn create(Shared(state): Shared<State>, body: Body) -> Found {
-    let bytes = body::read(body, state.settings.max_body).await?;
-    let (mut items, metadata) = parse_items(&bytes)?;
+pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Found {
+    let (mut items, metadata) = receive(&state, &headers, body, parse_items).await?;
     let object = json!({"id": new_id("conv"), "object": "conversation",
         "created_at": unix_now(), "metadata": metadata});
     let mut stored = state.stored.lock();
@@ -43,9 +40,13 @@ pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query)
 }
 
 /// `POST /v1/conversations/{id}/items`.
-pub(super) async fn add_items(Shared(state): Shared<State>, Id(id): Id, body: Body) -> Found {
-    let bytes = body::read(body, state.settings.max_body).await?;
-    let (mut items, _) = parse_items(&bytes)?;
+pub(super) async fn add_items(
+    Shared(state): Shared<State>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Found {
+    let (mut items, _) = receive(&state, &headers, body, parse_items).await?;
     let mut stored = state.stored.lock();
     resolve_items(&mut items, &[&stored], "items")?;
     Ok(Json(stored.add_items(&id, items)?))

@@ -23,12 +23,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use self::error::ErrorResponse;
 use self::guard::Guard;
 use self::shelf::Shelf;
 use crate::api::ApiError;
+use crate::api::responses::Stored;
 use crate::inbox::Intake;
 use crate::tokens::Counter;
 
@@ -61,6 +62,9 @@ pub struct Settings {
 /// How long a WebSocket lasts where nobody says otherwise (Open Responses, 2026-04-24).
 pub const SOCKET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
+/// How many WebSockets may be open at once.
+const MOST_SOCKETS: usize = 256;
+
 /// What every route sees.
 #[derive(Debug, Clone)]
 struct State {
@@ -68,6 +72,8 @@ struct State {
     settings: Arc<Settings>,
     counter: Counter,
     stored: Shelf,
+    /// One for each WebSocket that may still be opened.
+    sockets: Arc<Semaphore>,
     /// Dropped with the last thing that still works for a client.
     _at_work: mpsc::Sender<()>,
 }
@@ -92,9 +98,10 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
     let (at_work, is_at_work) = mpsc::channel(1);
     let state = State {
         intake,
-        stored: Shelf::new(settings.max_stored),
+        stored: Shelf::new(Stored::new(settings.max_stored)),
         settings: Arc::new(settings),
         counter: Counter::default(),
+        sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
         _at_work: at_work,
     };
     let open = Router::new().route("/healthz", get(healthz));

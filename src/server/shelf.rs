@@ -16,9 +16,9 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(stored: Stored) -> Self {
         Self {
-            stored: Arc::new(Mutex::new(Stored::new(most))),
+            stored: Arc::new(Mutex::new(stored)),
             changed: Arc::new(watch::Sender::new(())),
         }
     }

@@ -5,6 +5,7 @@
 //! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State as Shared;
@@ -21,7 +22,7 @@ use super::error::ErrorResponse;
 use super::exchange::{Exchange, new_id, unix_now};
 use super::shelf::{Record, Shelf};
 use super::{State, sse};
-use crate::api::responses::{self, Previous};
+use crate::api::responses::{self, Previous, Stored};
 use crate::api::{ApiError, Ending, Frame, Reply, Request, Usage};
 
 /// How long a client may take to answer a farewell. One that was not read when the connection
@@ -32,6 +33,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const INDULGENCE: usize = 2;
 /// How many responses the connection itself remembers.
 const MOST_REMEMBERED: usize = 16;
+/// How many bytes of JSON they may hold together; the newest one stays, however large it is.
+const MOST_BYTES: usize = 16 << 20;
 /// How many requests may stand in line on a connection.
 const MOST_IN_LINE: usize = 32;
 
@@ -45,6 +48,11 @@ pub(super) async fn open(
         Ok(upgrade) => upgrade,
         Err(_) => return upgrade_required(),
     };
+    let Ok(place) = Arc::clone(&state.sockets).try_acquire_owned() else {
+        let message = "Too many WebSockets are open: close one, or send POST /v1/responses.";
+        let error = ApiError::invalid(message).status(429);
+        return ErrorResponse(error.kind("too_many_requests")).into_response();
+    };
     let most = state.settings.max_body;
     let most = most.saturating_mul(INDULGENCE);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
@@ -52,7 +60,7 @@ pub(super) async fn open(
         let mut connection = Connection {
             agent: answer::agent(&headers),
             thread: answer::thread_header(&headers),
-            remembered: Shelf::new(MOST_REMEMBERED),
+            remembered: Shelf::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
             state,
@@ -62,6 +70,7 @@ pub(super) async fn open(
         // It ends with one side gone, whichever that is.
         let _ = connection.serve().await;
         tracing::info!(agent = connection.agent, "socket closed");
+        drop(place);
     })
 }
 

@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// A JSON document, or the error that there is instead.
-type Found = Result<Json<Value>, ErrorResponse>;
+pub(super) type Found = Result<Json<Value>, ErrorResponse>;
 
 /// `GET /v1/responses/{id}`, with `stream=true` its events after number `starting_after`.
 pub(super) async fn retrieve(

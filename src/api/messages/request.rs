@@ -174,8 +174,8 @@ fn read_block(block: &Value, text_type: &str) -> Vec<Value> {
 fn read_document(block: &Value, data: Option<String>, text_type: &str) -> Vec<Value> {
     let source = &block["source"];
     let words = match source["type"].as_str() {
-        Some("text") => parts(&source["data"], text_type),
-        Some("content") => parts(&source["content"], text_type),
+        Some("text") if !source["data"].is_null() => parts(&source["data"], text_type),
+        Some("content") if !source["content"].is_null() => parts(&source["content"], text_type),
         _ => Value::Null,
     };
     let mut name = block["title"].as_str();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::list::{id_of, input_item};
+use super::list::{id_or_made, input_item};
 use super::writer::usage_object;
 use crate::api::{
     ApiError, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
@@ -29,7 +29,7 @@ impl CompactionWriter {
             .enumerate()
             .filter(|(_, item)| item.role() == Some("user"));
         let kept =
-            prompts.map(|(index, item)| input_item(&item.raw, &id_of(&item.raw, &id, index)));
+            prompts.map(|(index, item)| input_item(&item.raw, &id_or_made(&item.raw, &id, index)));
         Self {
             kept: kept.collect(),
             ids,

@@ -112,7 +112,8 @@ pub(super) fn page(mut items: Vec<(String, &Value)>, wanted: &Page) -> Result<Va
     )
 }
 
-fn own_id(raw: &Value) -> Option<&str> {
+/// The id that an object brings.
+pub(super) fn own_id(raw: &Value) -> Option<&str> {
     raw.get("id")?.as_str()
 }
 
@@ -136,7 +137,7 @@ fn made_id(raw: &Value, owner: &str, index: usize) -> String {
 }
 
 /// The id of an item that stands alone: its own, or one made of its owner and its place there.
-pub(super) fn id_of(raw: &Value, owner: &str, index: usize) -> String {
+pub(super) fn id_or_made(raw: &Value, owner: &str, index: usize) -> String {
     own_id(raw).map_or_else(|| made_id(raw, owner, index), str::to_owned)
 }
 

@@ -47,6 +47,11 @@ pub fn from_params(params: Map<String, Value>) -> Result<Request, ApiError> {
 pub fn parse_compaction(body: &[u8]) -> Result<Request, ApiError> {
     let mut request = parse(body)?;
     request.format = Format::Compaction;
+    // A summary is words and comes as a whole, whatever else a client sends along.
+    request.stream = false;
+    request.tools.clear();
+    request.tool_choice = ToolChoice::Auto;
+    request.output_format = OutputFormat::Text;
     Ok(request)
 }
 
@@ -81,6 +86,11 @@ pub fn parse_items(body: &[u8]) -> Result<(Vec<Arc<Item>>, Value), ApiError> {
             ));
         }
         list => read_items(list, "items", &mut items)?,
+    }
+    if let Some(metadata) = params.get("metadata").filter(|value| !value.is_null())
+        && !metadata.is_object()
+    {
+        return Err(ApiError::wrong_type("metadata", "an object", metadata));
     }
     Ok((items, object::metadata(params.get("metadata"))))
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::list::{Page, listed, page};
+use super::list::{Page, listed, own_id, page};
 use super::request::{Previous, previous};
+use crate::api::item::bytes as size;
 use crate::api::{ApiError, Frame, Item, Request};
 
 /// How many bytes of JSON all responses and conversations together may hold.
@@ -121,6 +122,11 @@ pub struct Replay {
 impl Stored {
     /// Room for at most so many responses and conversations.
     pub fn new(most: usize) -> Self {
+        Self::with_bytes(most, MOST_BYTES)
+    }
+
+    /// The same, with so many bytes of JSON at most.
+    pub fn with_bytes(most: usize, most_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
@@ -128,13 +134,13 @@ impl Stored {
             items: HashMap::new(),
             held: Held::default(),
             most,
-            most_bytes: MOST_BYTES,
+            most_bytes,
         }
     }
 
     /// Keeps a response that has just begun. `document` is the response object.
     pub fn begin(&mut self, request: &Request, document: Value, background: bool) {
-        let Some(id) = id_of(&document).map(str::to_owned) else {
+        let Some(id) = own_id(&document).map(str::to_owned) else {
             return;
         };
         let input: Vec<_> = request.items[request.preamble..].to_vec();
@@ -167,7 +173,7 @@ impl Stored {
     /// Takes in what a response has become, and the events that say so. Returns false if nobody
     /// wants it any more: it was cancelled or deleted.
     pub fn update(&mut self, document: Value, frames: &[Frame], ended: bool) -> bool {
-        let Some(id) = id_of(&document).map(str::to_owned) else {
+        let Some(id) = own_id(&document).map(str::to_owned) else {
             return false;
         };
         let Some(entry) = self.responses.get_mut(&id).filter(|entry| entry.open) else {
@@ -202,6 +208,17 @@ impl Stored {
 
     /// What was said in a response becomes part of the conversation that it belongs to.
     fn add_to_conversation(&mut self, id: &str) {
+        let Some(entry) = self.responses.get(id) else {
+            return;
+        };
+        let status = entry.document["status"].as_str();
+        if !matches!(status, Some("completed" | "incomplete")) {
+            // What was refused is not part of what was said.
+            return;
+        }
+        if let Some(conversation) = entry.conversation.clone() {
+            self.touch(&conversation);
+        }
         let Some(entry) = self.responses.get(id) else {
             return;
         };
@@ -365,7 +382,7 @@ impl Stored {
 
     /// Makes a conversation; `object` is what its client gets to see.
     pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
-        let Some(id) = id_of(&object).map(str::to_owned) else {
+        let Some(id) = own_id(&object).map(str::to_owned) else {
             return;
         };
         self.held.add(&items);
@@ -458,7 +475,12 @@ impl Stored {
     /// Lets go what is oldest, but nothing that somebody works on.
     fn tidy(&mut self) {
         while self.order.len() > self.most || self.held.bytes > self.most_bytes {
-            let mut ended = self.order.iter().filter(|id| !self.is_open(id));
+            let open = self.responses.values().filter(|entry| entry.open);
+            let talked_in: HashSet<&String> = open
+                .filter_map(|entry| entry.conversation.as_ref())
+                .collect();
+            let ended = self.order.iter().filter(|id| !self.is_open(id));
+            let mut ended = ended.filter(|id| !talked_in.contains(id));
             // The newest stays, however large it is: its client has just been told of it.
             match ended.next().filter(|id| Some(*id) != self.order.back()) {
                 Some(id) => self.forget(&id.clone()),
@@ -473,8 +495,8 @@ impl Stored {
 ///
 /// # Errors
 ///
-/// 400 for something that is not stored, for the output of a call that was never made, or for more
-/// than may be kept; 404 for an unknown conversation.
+/// 400 for an unknown response, for the output of a call that was never made, or for more than may
+/// be stored; 404 for an unknown item or conversation.
 pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
     let referred = resolve_items(&mut request.items, stores, "input")?;
     let named = previous(&request.params);
@@ -580,7 +602,9 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
     let calls = items.iter().filter(|item| item.output_of().is_none());
     let calls = calls.filter_map(|item| item.raw.get("call_id")?.as_str());
     let calls: HashSet<&str> = calls.collect();
-    let mut outputs = items.iter().skip(own).filter_map(|item| item.output_of());
+    let outputs = items.iter().skip(own).filter_map(|item| item.output_of());
+    // Some kinds of output name their call in another way.
+    let mut outputs = outputs.filter(|call_id| !call_id.is_empty());
     match outputs.find(|output| !calls.contains(output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(
@@ -600,14 +624,6 @@ fn reference(raw: &Value) -> Option<&str> {
         .all(|key| matches!(key.as_str(), "id" | "type"))
         && fields.get("type").is_none_or(Value::is_null);
     (named || bare).then(|| raw.get("id")?.as_str())?
-}
-
-fn id_of(object: &Value) -> Option<&str> {
-    object.get("id")?.as_str()
-}
-
-fn size(value: &Value) -> usize {
-    crate::api::item::bytes(value)
 }
 
 #[cfg(test)]
