@@ -332,6 +332,26 @@ fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
 }
 
 #[test]
+fn every_fault_is_named_before_the_reply_is_sent() {
+    let schema = json!({"type": "object", "required": ["ok"]});
+    let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
+    let more = json!({"text": {"format": format}, "max_output_tokens": 16});
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&offering("Go.", &[], more));
+    desk.write(
+        "one two three four five six seven eight nine ten eleven twelve thirteen \
+        fourteen fifteen sixteen seventeen eighteen",
+    );
+    desk.press("Enter");
+    desk.sees("JSON");
+    desk.press("Enter");
+    desk.sees("will be cut off");
+    assert!(desk.hear(&mut client).is_empty(), "cut off unasked");
+    desk.press("Enter");
+    assert_eq!(desk.hear(&mut client).len(), 1);
+}
+
+#[test]
 fn json_that_is_asked_for_has_a_skeleton() {
     let schema = json!({"type": "object", "required": ["verdict", "score"],
         "additionalProperties": false, "properties": {

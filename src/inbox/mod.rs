@@ -232,13 +232,13 @@ impl Inbox {
         let found = match &request.thread {
             Some(thread) => self.threads.get(&(thread.clone(), automatic)).copied(),
             None => {
-                let all = self.conversations.iter();
-                let all = all.filter(|c| c.automatic.is_some() == automatic);
-                let all: Vec<_> = all.collect();
+                let all = || {
+                    let all = self.conversations.iter();
+                    all.filter(|c| c.automatic.is_some() == automatic)
+                };
                 // What goes on by id does so whatever became of the words.
-                let mut chained = all.iter().filter(|c| c.is_chained_with(&request));
-                let mut found = chained.next();
-                found = found.or_else(|| all.iter().find(|c| c.is_continued_by(&request)));
+                let chained = all().find(|c| c.is_chained_with(&request));
+                let found = chained.or_else(|| all().find(|c| c.is_continued_by(&request)));
                 found.map(|c| c.id)
             }
         };

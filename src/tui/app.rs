@@ -148,7 +148,7 @@ pub struct App {
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
-    pub(super) insists: Option<Action>,
+    pub(super) insists: Option<compose::Insists>,
     /// What was said, oldest first, to be said again.
     said_before: Vec<String>,
     /// What is where on the screen.
@@ -314,7 +314,8 @@ impl App {
         // What was said of the last key does not hold any more.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
-        self.insists.take_if(|refused| action != Some(*refused));
+        self.insists
+            .take_if(|insists| action != Some(insists.action));
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }

@@ -26,6 +26,23 @@ pub(super) struct Problem {
     soft: bool,
 }
 
+/// What was refused, and goes all the same if the person presses the same key again.
+#[derive(Debug)]
+pub(in crate::tui) struct Insists {
+    /// What the key does.
+    pub action: Action,
+    /// The faults that were named.
+    faults: Vec<String>,
+}
+
+impl Insists {
+    /// After one more fault was named; `None` for one that cannot be insisted on.
+    fn on(action: Action, mut faults: Vec<String>, problem: &Problem) -> Option<Self> {
+        faults.push(problem.message.clone());
+        problem.soft.then_some(Self { action, faults })
+    }
+}
+
 impl Problem {
     fn hard(message: impl Into<String>) -> Self {
         Self {
@@ -40,20 +57,25 @@ impl Problem {
             soft: true,
         }
     }
+
+    /// Whether the person knows of it and goes on.
+    fn is_accepted(&self, known: &[String]) -> bool {
+        self.soft && known.contains(&self.message)
+    }
 }
 
 impl App {
     /// Sends what was composed, with all the parts collected before.
     pub(super) fn submit(&mut self) {
-        let insists = self.insists.take().is_some();
-        if let Err(problem) = self.try_submit(insists) {
+        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
+        if let Err(problem) = self.try_submit(&known) {
             // What the key does then stands among the keys.
-            self.insists = problem.soft.then_some(Action::Submit);
+            self.insists = Insists::on(Action::Submit, known, &problem);
             self.say(Level::Bad, problem.message);
         }
     }
 
-    fn try_submit(&mut self, insists: bool) -> Result<(), Problem> {
+    fn try_submit(&mut self, known: &[String]) -> Result<(), Problem> {
         let Some(id) = self.open else {
             return Err(Problem::hard("nobody waits yet; the text is kept"));
         };
@@ -67,8 +89,8 @@ impl App {
         }
         let reply = match kind {
             ReplyKind::Reject => self.rejection()?,
-            _ if self.composer().live => self.end_of_live(kind, insists)?,
-            _ => self.collected(insists)?,
+            _ if self.composer().live => self.end_of_live(kind, known)?,
+            _ => self.collected(known)?,
         };
         let typed = self.composer().typed_for_reply();
         let ends = reply.ends();
@@ -122,10 +144,10 @@ impl App {
     }
 
     /// The parts and what is in the composer, as one reply.
-    fn collected(&mut self, insists: bool) -> Result<Reply, Problem> {
+    fn collected(&mut self, known: &[String]) -> Result<Reply, Problem> {
         let parts = self.composer().parts.iter();
         let mut items: Vec<OutputItem> = parts.map(|part| part.item.clone()).collect();
-        match self.current_item(insists) {
+        match self.current_item(known) {
             Ok(Some(item)) => items.push(item),
             Ok(None) if items.is_empty() => {
                 return Err(Problem::hard("nothing to send: type something first"));
@@ -139,11 +161,11 @@ impl App {
         };
         let ends = items.iter().any(is_answer);
         match self.broken(&items, ends) {
-            Some(broken) if !(insists && broken.soft) => return Err(broken),
+            Some(broken) if !broken.is_accepted(known) => return Err(broken),
             _ => {}
         }
         let ending = match ends {
-            true => self.cut(&mut items, insists)?,
+            true => self.cut(&mut items, known)?,
             false => Ending::Completed,
         };
         Ok(match ends {
@@ -153,9 +175,9 @@ impl App {
     }
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
-    fn end_of_live(&mut self, kind: ReplyKind, insists: bool) -> Result<Reply, Problem> {
+    fn end_of_live(&mut self, kind: ReplyKind, known: &[String]) -> Result<Reply, Problem> {
         if !kind.can_be_live() || !self.composer().parts.is_empty() {
-            return self.collected(insists);
+            return self.collected(known);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
         let phase = self.conversation().and_then(Conversation::live_phase);
@@ -167,7 +189,7 @@ impl App {
             return Err(Problem::hard("nothing to send: type something first"));
         }
         if !began {
-            return self.collected(insists);
+            return self.collected(known);
         }
         if !text.is_empty() {
             self.send_live(&text)?;
@@ -237,7 +259,7 @@ impl App {
     }
 
     /// What is in the composer, as an item; `None` if there is nothing.
-    fn current_item(&mut self, insists: bool) -> Result<Option<OutputItem>, Problem> {
+    fn current_item(&mut self, known: &[String]) -> Result<Option<OutputItem>, Problem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
             return Err(Problem::hard(why));
@@ -246,8 +268,9 @@ impl App {
             let Some(call) = &mut self.composer_mut().call else {
                 return Ok(None);
             };
-            if let (false, Some(problem)) = (insists, call.problem()) {
-                return Err(Problem::soft(problem));
+            let problem = call.problem().map(Problem::soft);
+            if let Some(problem) = problem.filter(|problem| !problem.is_accepted(known)) {
+                return Err(problem);
             }
             return Ok(Some(call.item()));
         }
@@ -269,7 +292,7 @@ impl App {
                 let format = self.conversation().map(|c| &c.request().output_format);
                 let checked = format.map_or(Ok(()), |format| check_answer(format, &text));
                 match checked {
-                    Err(problem) if !insists => Err(Problem::soft(problem)),
+                    Err(problem) if !known.contains(&problem) => Err(Problem::soft(problem)),
                     _ => message(text, Phase::FinalAnswer),
                 }
             }
@@ -277,7 +300,7 @@ impl App {
     }
 
     /// Cuts the answer off where the response would be longer than the request allows.
-    fn cut(&self, items: &mut [OutputItem], insists: bool) -> Result<Ending, Problem> {
+    fn cut(&self, items: &mut [OutputItem], known: &[String]) -> Result<Ending, Problem> {
         let Some(conversation) = self.conversation() else {
             return Ok(Ending::Completed);
         };
@@ -293,10 +316,11 @@ impl App {
         if all <= most {
             return Ok(Ending::Completed);
         }
-        if !insists {
-            return Err(Problem::soft(format!(
-                "{all} tokens, and the request allows {most}: what is longer will be cut off"
-            )));
+        let problem = Problem::soft(format!(
+            "{all} tokens, and the request allows {most}: what is longer will be cut off"
+        ));
+        if !problem.is_accepted(known) {
+            return Err(problem);
         }
         *text = fit(text, most.saturating_sub(before));
         Ok(Ending::OutOfTokens)
@@ -332,12 +356,12 @@ impl App {
 
     /// Puts what is in the composer behind the parts collected so far.
     pub(super) fn add_part(&mut self) {
-        let insists = self.insists.take().is_some();
+        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
         let composer = self.composer();
         if composer.kind == ReplyKind::Reject {
             return self.say(Level::Bad, "a rejection stands alone");
         }
-        match self.current_item(insists) {
+        match self.current_item(&known) {
             Ok(Some(item)) => {
                 let composer = self.composer_mut();
                 let part = Part {
@@ -363,7 +387,7 @@ impl App {
             }
             Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
             Err(problem) => {
-                self.insists = problem.soft.then_some(Action::AddPart);
+                self.insists = Insists::on(Action::AddPart, known, &problem);
                 self.say(Level::Bad, problem.message);
             }
         }

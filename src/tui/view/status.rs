@@ -136,7 +136,12 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(Some("Up previous".into()));
             hints.push(hint(Action::Cancel, "close"));
         }
-        Dialog::None if app.insists == Some(Action::AddPart) => {
+        Dialog::None
+            if app
+                .insists
+                .as_ref()
+                .is_some_and(|it| it.action == Action::AddPart) =>
+        {
             hints.push(hint(Action::AddPart, "add anyway"));
         }
         Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
