@@ -1,7 +1,6 @@
 //! What a request asks of the answer, in words: nothing of it may be silently ignored.
 
-use serde_json::Value;
-
+use super::responses::background;
 use super::{Format, OutputFormat, Request, ToolChoice};
 
 impl Request {
@@ -43,8 +42,7 @@ impl Request {
                 found.push(format!("{key} {most}"));
             }
         }
-        let is_background = self.params.get("background") == Some(&Value::Bool(true));
-        if is_background && self.format == Format::Responses {
+        if self.format == Format::Responses && background(&self.params) {
             found.push("in the background".into());
         }
         for key in ["stop", "stop_sequences"] {
@@ -76,9 +74,8 @@ const OUTPUT_LIMITS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::*;
     use crate::api::responses::parse;
 
     #[test]

@@ -69,7 +69,7 @@ impl Exchange {
                 shelves,
                 writer.id(),
                 &request,
-                &document,
+                document,
                 background,
             ));
         }
@@ -165,10 +165,12 @@ impl Exchange {
             return;
         };
         if let Ok(document) = self.writer.document() {
-            // What has no name is no event of the response: it ends a stream.
-            let named = frames.iter().filter(|frame| frame.event.is_some());
-            let named: Vec<Frame> = named.cloned().collect();
-            self.is_kept = record.update(&document, &named, self.ended);
+            let events = match frames {
+                // What has no name is no event of the response: it ends a stream.
+                [events @ .., last] if last.event.is_none() => events,
+                events => events,
+            };
+            self.is_kept = record.update(document, events, self.ended);
         }
     }
 }

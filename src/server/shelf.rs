@@ -59,11 +59,14 @@ impl Record {
         shelves: Vec<Shelf>,
         id: &str,
         request: &Request,
-        document: &Value,
+        document: Value,
         background: bool,
     ) -> Self {
+        let document = Arc::new(document);
         for shelf in &shelves {
-            shelf.lock().begin(request, document.clone(), background);
+            shelf
+                .lock()
+                .begin(request, Arc::clone(&document), background);
         }
         Self {
             shelves,
@@ -74,11 +77,12 @@ impl Record {
 
     /// Takes in what the response has become, and the events that say so. Returns false if it is
     /// kept nowhere any more.
-    pub(super) fn update(&mut self, document: &Value, frames: &[Frame], ended: bool) -> bool {
+    pub(super) fn update(&mut self, document: Value, frames: &[Frame], ended: bool) -> bool {
+        let document = Arc::new(document);
         self.ended |= ended;
         let mut is_kept = false;
         for shelf in &self.shelves {
-            is_kept |= shelf.lock().update(document.clone(), frames, ended);
+            is_kept |= shelf.lock().update(Arc::clone(&document), frames, ended);
             shelf.tell();
         }
         is_kept

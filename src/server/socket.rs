@@ -245,7 +245,7 @@ impl Connection {
         let Ok(document) = writer.document() else {
             return Ok(());
         };
-        let mut record = Record::begin(self.shelves(&request), &id, &request, &document, false);
+        let mut record = Record::begin(self.shelves(&request), &id, &request, document, false);
         let mut frames = writer.start();
         let nothing = Reply::End {
             items: Vec::new(),
@@ -254,7 +254,7 @@ impl Connection {
         let usage = Usage::default();
         frames.extend(writer.reply(&nothing, unix_now(), Some(usage)));
         if let Ok(document) = writer.document() {
-            record.update(&document, &[], true);
+            record.update(document, &[], true);
         }
         self.send_all(&frames).await
     }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::list::{id_or_made, input_item};
 use super::writer::usage_object;
 use crate::api::{
-    ApiError, Frame, Ids, OutputItem, Reply, Request, ResponseWriter, Usage, compaction,
+    ApiError, Frame, Ids, Item, ItemBody, OutputItem, Reply, Request, ResponseWriter, Usage,
+    command_of, compaction,
 };
 
 /// Turns the person's words into the object of a compaction: what the user said, word for word,
@@ -119,7 +120,7 @@ pub fn draft(request: &Request) -> String {
         );
     }
     let earlier = request.items.iter().filter_map(|item| match &item.body {
-        crate::api::ItemBody::Compaction { summary } => summary.as_deref(),
+        ItemBody::Compaction { summary } => summary.as_deref(),
         _ => None,
     });
     for summary in earlier {
@@ -141,12 +142,12 @@ pub fn draft(request: &Request) -> String {
 }
 
 /// A call in one line.
-fn call(item: &crate::api::Item) -> Option<String> {
-    use crate::api::ItemBody::{CustomToolCall, FunctionCall, LocalShellCall};
+fn call(item: &Item) -> Option<String> {
+    use ItemBody::{CustomToolCall, FunctionCall, LocalShellCall};
     Some(match &item.body {
         FunctionCall {
             name, arguments, ..
-        } => match crate::api::command_of(arguments) {
+        } => match command_of(arguments) {
             Some((command, _)) => command,
             None => format!("{name} {arguments}"),
         },

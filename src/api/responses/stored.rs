@@ -54,6 +54,12 @@ impl Held {
         }
     }
 
+    /// Counts what an entry takes besides its items anew.
+    fn recount(&mut self, known: &mut usize, bytes: usize) {
+        self.bytes = self.bytes + bytes - *known;
+        *known = bytes;
+    }
+
     fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             let address = Arc::as_ptr(item).addr();
@@ -78,8 +84,8 @@ fn weight(item: &Item) -> usize {
 /// A response, under way or ended.
 #[derive(Debug)]
 struct Entry {
-    /// The response object as it stands.
-    document: Value,
+    /// The response object as it stands, shared with other stores that have it.
+    document: Arc<Value>,
     /// What the person was asked, without the instructions.
     input: Vec<Arc<Item>>,
     /// Where the client's own part of the input begins; before it is what was stored earlier.
@@ -139,7 +145,8 @@ impl Stored {
     }
 
     /// Keeps a response that has just begun. `document` is the response object.
-    pub fn begin(&mut self, request: &Request, document: Value, background: bool) {
+    pub fn begin(&mut self, request: &Request, document: impl Into<Arc<Value>>, background: bool) {
+        let document = document.into();
         let Some(id) = own_id(&document).map(str::to_owned) else {
             return;
         };
@@ -172,7 +179,13 @@ impl Stored {
 
     /// Takes in what a response has become, and the events that say so. Returns false if nobody
     /// wants it any more: it was cancelled or deleted.
-    pub fn update(&mut self, document: Value, frames: &[Frame], ended: bool) -> bool {
+    pub fn update(
+        &mut self,
+        document: impl Into<Arc<Value>>,
+        frames: &[Frame],
+        ended: bool,
+    ) -> bool {
+        let document = document.into();
         let Some(id) = own_id(&document).map(str::to_owned) else {
             return false;
         };
@@ -181,8 +194,8 @@ impl Stored {
         };
         let output = document["output"].as_array();
         let added = output.into_iter().flatten().skip(entry.output.len());
-        let added: Vec<_> = added.cloned().map(Item::from_responses).collect();
-        let added: Vec<_> = added.into_iter().map(Arc::new).collect();
+        let added = added.cloned().map(Item::from_responses);
+        let added: Vec<_> = added.map(Arc::new).collect();
         self.held.add(&added);
         for item in &added {
             if let Some(item_id) = item.id.clone() {
@@ -195,8 +208,7 @@ impl Stored {
             bytes += frames.iter().map(|frame| frame.data.len()).sum::<usize>();
             log.extend(frames.iter().cloned());
         }
-        self.held.bytes = self.held.bytes + bytes - entry.bytes;
-        entry.bytes = bytes;
+        self.held.recount(&mut entry.bytes, bytes);
         entry.document = document;
         entry.open = !ended;
         if ended {
@@ -216,19 +228,15 @@ impl Stored {
             // What was refused is not part of what was said.
             return;
         }
-        if let Some(conversation) = entry.conversation.clone() {
-            self.touch(&conversation);
+        let Some(name) = entry.conversation.clone() else {
+            return;
+        };
+        if let Some(conversation) = self.conversations.get_mut(&name) {
+            let added = entry.input[entry.own..].iter().chain(&entry.output);
+            self.held.add(added.clone());
+            conversation.items.extend(added.map(Arc::clone));
         }
-        let Some(entry) = self.responses.get(id) else {
-            return;
-        };
-        let conversation = entry.conversation.as_ref();
-        let Some(conversation) = conversation.and_then(|id| self.conversations.get_mut(id)) else {
-            return;
-        };
-        let added = entry.input[entry.own..].iter().chain(&entry.output);
-        self.held.add(added.clone());
-        conversation.items.extend(added.map(Arc::clone));
+        self.touch(&name);
     }
 
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
@@ -236,10 +244,9 @@ impl Stored {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.open = false;
             let before = size(&entry.document);
-            entry.document["status"] = json!("cancelled");
+            Arc::make_mut(&mut entry.document)["status"] = json!("cancelled");
             let bytes = entry.bytes + size(&entry.document) - before;
-            self.held.bytes = self.held.bytes + bytes - entry.bytes;
-            entry.bytes = bytes;
+            self.held.recount(&mut entry.bytes, bytes);
         }
     }
 
@@ -322,7 +329,7 @@ impl Stored {
         let entry = self.responses.get(id).filter(|entry| entry.open)?;
         let number = entry.log.as_ref()?.len().checked_sub(1)?;
         let name = "response.in_progress";
-        let data = json!({"type": name, "sequence_number": number, "response": entry.document});
+        let data = json!({"type": name, "sequence_number": number, "response": *entry.document});
         Some(Frame {
             event: Some(name),
             data: data.to_string(),
@@ -417,8 +424,8 @@ impl Stored {
     ///
     /// 404 for an unknown id, 400 for a conversation that becomes too long.
     pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<Value, ApiError> {
-        let first = self.conversation_entry(id)?.items.len();
         let known = &self.conversation_entry(id)?.items;
+        let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
         self.held.add(&items);
         self.touch(id);
