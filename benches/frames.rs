@@ -2,8 +2,9 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use humanllm::api::responses;
+use humanllm::api::{Interner, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keymap::Keymap;
 use humanllm::tui::view;
@@ -39,10 +40,11 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
         };
-        let (intake, events) = inbox::channel(1_000);
+        let store = Store::new(10);
+        let (intake, events) = inbox::channel(1_000, store.clone());
         let now = Timestamp::from_second(1_753_170_000).expect("a time");
         Self {
-            app: App::new(settings, None, now),
+            app: App::new(settings, store, None, now),
             terminal: Terminal::new(TestBackend::new(WIDE.0, WIDE.1)).expect("a terminal"),
             intake,
             events,
@@ -68,7 +70,7 @@ impl Desk {
         let body = json!({"model": "human", "prompt_cache_key": thread, "input": [
             message("developer", &"You are a coding agent.\n".repeat(1_600)),
             message("user", prompt)]});
-        let request = responses::parse(body.to_string().as_bytes()).expect("a request");
+        let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).expect("a request");
         let pending = self.intake.open(request, "bench".into(), None);
         self.clients.push(pending.expect("room"));
         self.events.try_recv().expect("the arrival")

@@ -17,6 +17,7 @@ use crate::drafts::Drafts;
 use crate::environment::Environment;
 use crate::inbox;
 use crate::server::{self, Server};
+use crate::store::Store;
 use crate::tui::app::{App, Settings};
 use crate::tui::pictures::{self, Graphics};
 use crate::tui::run::{Exit, Options};
@@ -85,7 +86,8 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let (intake, events) = inbox::channel(config.server.max_waiting);
+    let store = Store::new(config.server.max_stored);
+    let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
     let router = server::router(intake, server_settings(&config, address));
     let (stop, stopped) = watch::channel(false);
     let (server, closed) = Server::new(listener, router, stopped);
@@ -119,7 +121,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         mouse: config.tui.mouse,
         state_dir: config.state_dir,
     };
-    let mut app = App::new(settings, Some(drafts), Timestamp::now());
+    let mut app = App::new(settings, store, Some(drafts), Timestamp::now());
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -156,7 +158,6 @@ fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {
         api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
         models: config.models.clone(),
         max_body: config.server.max_body_bytes(),
-        max_stored: config.server.max_stored,
         heartbeat: config.server.heartbeat(),
         socket_lifetime: server::SOCKET_LIFETIME,
         allowed_hosts: config.server.allowed_hosts.clone(),

@@ -1,18 +1,13 @@
 //! Counts tokens with the o200k vocabulary, which is part of the program.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::api::{Content, Item, ItemBody, Tool};
+use crate::api::{Content, Item, ItemBody, ToolList};
 
 /// Tokens that stand around an item, for its role and its ends.
 const PER_ITEM: u64 = 4;
 /// Tokens of a picture. What a model would count depends on its size in pixels.
 const PER_IMAGE: u64 = 85;
-/// Items that are remembered; a conversation comes whole with every request.
-const MOST_REMEMBERED: usize = 20_000;
 
 /// The tokens of a text. The first call loads the vocabulary, which takes a moment.
 pub fn count(text: &str) -> u64 {
@@ -29,44 +24,30 @@ pub fn fit(text: &str, most: u64) -> String {
     fits.unwrap_or_default()
 }
 
-/// Counts requests, and each of their items only once.
-#[derive(Debug, Clone, Default)]
-pub struct Counter {
-    known: Arc<Mutex<HashMap<u64, u64>>>,
+/// The tokens of a request. Each item, and each list of tools, is counted once for all requests that
+/// have it. That takes long for a large one: keep it off the draw loop and off the threads that
+/// serve.
+pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
+    let items: u64 = items.iter().map(|item| count_item(item)).sum();
+    let tools = tools.tokens().get_or_init(|| match tools.is_empty() {
+        true => 0,
+        false => count(tools.raw()),
+    });
+    items + tools
 }
 
-impl Counter {
-    /// The tokens of a request. Takes long for a large one: keep it off the draw loop and off the
-    /// threads that serve.
-    pub fn request(&self, items: &[Arc<Item>], tools: &[Tool]) -> u64 {
-        let items: u64 = items.iter().map(|item| self.item(item)).sum();
-        let tools: u64 = tools.iter().map(|tool| count(&tool.raw.to_string())).sum();
-        items + tools
-    }
-
-    fn item(&self, item: &Item) -> u64 {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tokens) = known().get(&item.fingerprint) {
-            return *tokens;
-        }
-        let tokens = PER_ITEM + body(item);
-        let mut known = known();
-        if known.len() >= MOST_REMEMBERED {
-            known.clear();
-        }
-        known.insert(item.fingerprint, tokens);
-        tokens
-    }
+fn count_item(item: &Item) -> u64 {
+    *item.tokens().get_or_init(|| PER_ITEM + count_body(item))
 }
 
-fn body(item: &Item) -> u64 {
-    match &item.body {
+fn count_body(item: &Item) -> u64 {
+    match item.body() {
         ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
             let parts = content.iter().map(|part| match part {
                 Content::Text(text) | Content::Refusal(text) => count(text),
                 Content::Image(_) => PER_IMAGE,
                 Content::File { name, .. } => count(name),
-                Content::Other(raw) => count(&raw.to_string()),
+                Content::Other(json) => count(json),
             });
             parts.sum()
         }
@@ -79,10 +60,7 @@ fn body(item: &Item) -> u64 {
             summary: Some(summary),
         } => count(summary),
         ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            match &*item.raw {
-                Value::Null => 0,
-                raw => count(&raw.to_string()),
-            }
+            count(item.raw())
         }
     }
 }
@@ -100,9 +78,8 @@ mod tests {
         assert_eq!(fit("hello world", 2), "hello world");
         assert_eq!(fit("hello world", 9), "hello world");
         assert_eq!(fit("hello world", 0), "");
-        let counter = Counter::default();
         let items = [Arc::new(Item::user_message("hello world"))];
-        assert_eq!(counter.request(&items, &[]), 2 + PER_ITEM);
-        assert_eq!(counter.request(&items, &[]), 2 + PER_ITEM);
+        let none = ToolList::default();
+        assert_eq!(count_request(&items, &none), 2 + PER_ITEM);
     }
 }

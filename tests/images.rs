@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use humanllm::api::responses;
+use humanllm::api::{Interner, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keymap::Keymap;
 use humanllm::tui::view;
@@ -42,11 +43,12 @@ impl Desk {
             snippets: Vec::new(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
-        let (intake, events) = inbox::channel(10);
-        let request = responses::parse(body.to_string().as_bytes()).unwrap();
+        let store = Store::new(10);
+        let (intake, events) = inbox::channel(10, store.clone());
+        let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let pending = intake.open(request, "codex".into(), None).unwrap();
         let mut desk = Self {
-            app: App::new(settings, None, now),
+            app: App::new(settings, store, None, now),
             events,
             terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
             _waiting: (intake, pending),

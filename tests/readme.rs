@@ -14,6 +14,7 @@ use humanllm::environment::Environment;
 use humanllm::inbox;
 use humanllm::server::{Server, Settings, router};
 use humanllm::setup::guide::{Guide, Sdks};
+use humanllm::store::Store;
 use humanllm::tui::action::Action;
 use humanllm::tui::composer::ReplyKind;
 use support::costs::COSTS;
@@ -206,13 +207,12 @@ fn the_table_of_routes_is_what_the_server_has() {
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
-    let (intake, _events) = inbox::channel(1);
+    let (intake, _events) = inbox::channel(1, Store::new(10));
     let settings = Settings {
         address,
         api_key: None,
         models: vec!["human".into()],
         max_body: 1_000,
-        max_stored: 10,
         heartbeat: Duration::from_secs(10),
         socket_lifetime: humanllm::server::SOCKET_LIFETIME,
         allowed_hosts: Vec::new(),

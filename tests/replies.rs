@@ -2,6 +2,7 @@
 
 mod support;
 
+use humanllm::api::Interner;
 use humanllm::api::responses::parse_compaction;
 use humanllm::api::{Ending, Reply};
 use serde_json::{Value, json};
@@ -384,7 +385,7 @@ fn a_summary_that_is_asked_for_has_a_draft() {
         {"type": "function_call_output", "call_id": "call_1", "output": "hill.txt"},
         {"role": "assistant", "content": "There is one: hill.txt"},
         {"role": "user", "content": "Delete it"}]});
-    let request = parse_compaction(body.to_string().as_bytes()).unwrap();
+    let request = parse_compaction(body.to_string().as_bytes(), &Interner::default()).unwrap();
     scene("summary", &[NORMAL, SMALL, WIDE], |desk| {
         let client = desk.open(request.clone(), None);
         desk.sees("Alt+I drafts it");

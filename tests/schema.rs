@@ -9,8 +9,10 @@ mod support;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use humanllm::api::responses::{Event, Writer, parse};
-use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply, Usage};
+use humanllm::api::responses::{Writer, parse};
+use humanllm::api::{
+    Ending, FailureCode, Frame, Interner, OutputItem, Phase, Reply, ResponseWriter, Usage,
+};
 use humanllm::inbox::Change;
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -121,7 +123,7 @@ impl Schema {
 
     /// A request and all that is said to it, through the writer.
     fn check(&self, body: &Value, replies: &[Reply]) {
-        let request = match parse(body.to_string().as_bytes()) {
+        let request = match parse(body.to_string().as_bytes(), &Interner::default()) {
             Ok(request) => request,
             Err(error) => {
                 assert_eq!(error.status, 400, "{body}");
@@ -134,19 +136,26 @@ impl Schema {
             format!("{prefix}_{count}")
         };
         let mut writer = Writer::new(&request, 1_700_000_000, Box::new(ids));
-        let mut events: Vec<Event> = writer.start();
-        events.push(writer.heartbeat());
+        let mut frames: Vec<Frame> = writer.start();
+        frames.push(writer.heartbeat());
         for reply in replies {
-            events.extend(writer.reply(reply, 1_700_000_001, Some(USAGE)));
-            events.extend((!reply.ends()).then(|| writer.heartbeat()));
+            frames.extend(writer.reply(reply, 1_700_000_001, Some(USAGE)));
+            frames.extend((!reply.ends()).then(|| writer.heartbeat()));
         }
-        for event in &events {
-            self.check_event(event.name, &event.data);
+        for frame in &frames {
+            // What has no name ends the stream.
+            if let Some(name) = frame.event {
+                self.check_event(name, &json_of(&frame.data));
+            }
         }
         if !replies.iter().any(is_local_shell) {
-            self.check_response(&writer.response());
+            self.check_response(&json_of(&writer.document().expect("an object")));
         }
     }
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
 }
 
 /// Tokens of some response.
@@ -386,7 +395,7 @@ fn every_reply_to_every_request_is_valid() {
     for (key, values) in variants() {
         for value in values.into_iter().chain([Value::Null]) {
             let body = request([(key, value)]);
-            read += usize::from(parse(body.to_string().as_bytes()).is_ok());
+            read += usize::from(parse(body.to_string().as_bytes(), &Interner::default()).is_ok());
             for replies in &conversations {
                 schema.check(&body, replies);
             }
@@ -401,7 +410,7 @@ fn requests_with_several_oddities_are_answered_validly() {
     let fields = variants().into_iter().map(|(key, mut values)| {
         // One wrong field and the rest is not looked at, so only what can be read is combined.
         values
-            .retain(|value| parse(request([(key, value.clone())]).to_string().as_bytes()).is_ok());
+            .retain(|value| parse(request([(key, value.clone())]).to_string().as_bytes(), &Interner::default()).is_ok());
         values.push(Value::Null);
         values.retain(|value| !(value.is_null() && matches!(key, "model" | "input")));
         proptest::option::of(select(values)).prop_map(move |value| Some((key, value?)))
@@ -439,7 +448,7 @@ fn requests_with_several_oddities_are_answered_validly() {
         let body = request(fields.into_iter().flatten());
         // Nobody could come back for what is not stored.
         let is_wrong = body["background"] == true && body["store"] == false;
-        let parsed = parse(body.to_string().as_bytes());
+        let parsed = parse(body.to_string().as_bytes(), &Interner::default());
         assert_eq!(parsed.is_err(), is_wrong, "{body}");
         let mut replies: Vec<_> = notes
             .into_iter()
@@ -468,7 +477,7 @@ fn what_real_clients_ask_is_answered_validly() {
     let mut count = 0;
     for path in paths.iter().filter(is_json) {
         let text = std::fs::read_to_string(path).expect("a capture");
-        parse(text.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        parse(text.as_bytes(), &Interner::default()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let body = serde_json::from_str(&text).expect("JSON");
         for replies in conversations() {
             schema.check(&body, &replies);

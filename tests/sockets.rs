@@ -5,6 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use humanllm::inbox::{Change, ConversationId};
+use humanllm::store::Store;
 use serde_json::{Value, json};
 use support::{Desk, Socket, answer, fail, note};
 
@@ -421,7 +422,7 @@ fn the_line_is_not_longer_than_it_may_be() {
 
 #[test]
 fn who_is_turned_away_pushes_nothing_out() {
-    let mut desk = Desk::with(1, |settings| settings.max_stored = 1);
+    let mut desk = Desk::storing(Store::new(1), 1, |_| {});
     let mut socket = open(&desk);
     let (kept, _) = exchange(&mut desk, &mut socket, json!({"input": "kept"}), "yes");
     // Somebody else takes the only place, and stores nothing.

@@ -5,6 +5,7 @@ mod support;
 
 use humanllm::api::{OutputItem, Phase, Reply};
 use humanllm::inbox::{Change, ConversationId};
+use humanllm::store::Store;
 use serde_json::{Value, json};
 use support::{Desk, Event, answer, fail, note, poll};
 
@@ -208,7 +209,7 @@ fn what_is_not_stored_cannot_be_gone_on_from() {
 
 #[test]
 fn the_oldest_response_makes_room() {
-    let mut desk = Desk::with(10, |settings| settings.max_stored = 2);
+    let mut desk = Desk::storing(Store::new(2), 10, |_| {});
     let ids: Vec<String> = ["a", "b", "c"]
         .map(|text| id_of(&exchange(&mut desk, json!({"input": text}), "x").0).to_owned())
         .into();
@@ -557,7 +558,7 @@ fn what_is_refused_is_not_part_of_a_conversation() {
 
 #[test]
 fn a_conversation_stays_while_somebody_talks_in_it() {
-    let mut desk = Desk::with(10, |settings| settings.max_stored = 1);
+    let mut desk = Desk::storing(Store::new(1), 10, |_| {});
     let (_, made) = desk.client.post_json("/v1/conversations", &[], &json!({}));
     let asked = desk.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
     let id = desk.arrival();

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use anstyle_parse::{DefaultCharAccumulator, Params, Parser, Perform};
-use humanllm::api::responses;
+use humanllm::api::{Interner, responses};
 use humanllm::tui::view;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -294,7 +294,7 @@ proptest! {
     ) {
         let mut desk = Desk::new(NORMAL);
         let body = request(&texts, &thread);
-        let parsed = responses::parse(body.to_string().as_bytes()).expect("every item is accepted");
+        let parsed = responses::parse(body.to_string().as_bytes(), &Interner::default()).expect("every item is accepted");
         let _pending = desk.intake.open(parsed, agent, None).unwrap();
         let mut other = texts.clone();
         other.rotate_left(1);

@@ -11,7 +11,7 @@ mod messages;
 mod responses;
 mod support;
 
-use humanllm::api::{ApiError, Frame, Ids, Request, ResponseWriter, Usage};
+use humanllm::api::{ApiError, Frame, Ids, Interner, Request, ResponseWriter, Usage};
 use humanllm::tui::pictures::{self, Graphics};
 use serde_json::{Value, json};
 use support::screen::Desk;
@@ -46,7 +46,7 @@ pub type Expected = (&'static str, Value);
 
 /// A format and what every request of it has.
 pub struct Wire {
-    pub parse: fn(&[u8]) -> Result<Request, ApiError>,
+    pub parse: fn(&[u8], &Interner) -> Result<Request, ApiError>,
     pub writer: fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>,
     pub base: Value,
 }
@@ -76,7 +76,7 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
     for case in table {
         let about = case.about;
         let body = wire.body(&case.request);
-        let request = (wire.parse)(body.to_string().as_bytes());
+        let request = (wire.parse)(body.to_string().as_bytes(), &Interner::default());
         let request = request.unwrap_or_else(|error| panic!("{about}: {error}"));
         let mut count = 0;
         let ids = move |prefix: &str| {
@@ -104,6 +104,7 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
         check_events(about, &frames, &case.events);
         let document = writer
             .document()
+            .map(|document| serde_json::from_str(&document).expect("JSON"))
             .unwrap_or_else(|error| json!({"status": error.status, "message": error.message}));
         let part = part_of(&document, &case.document);
         assert_eq!(part, case.document, "{about}: the document");
@@ -120,7 +121,7 @@ fn check_events(about: &str, frames: &[Frame], expected: &[Expected]) {
     );
     for (index, (frame, (name, fields))) in frames.iter().zip(expected).enumerate() {
         // The end of a stream may be a word that is no JSON.
-        let data = serde_json::from_str(&frame.data).unwrap_or_else(|_| json!(frame.data));
+        let data = serde_json::from_str(&frame.data).unwrap_or_else(|_| json!(&*frame.data));
         assert_eq!(
             part_of(&data, fields),
             *fields,
@@ -181,7 +182,7 @@ fn what_no_block_shows_is_one_key_away() {
         body["sparkle"] = json!(5);
         let mut desk = Desk::new((90, 100));
         let _client = desk.open(
-            (wire.parse)(body.to_string().as_bytes()).expect("good"),
+            (wire.parse)(body.to_string().as_bytes(), &Interner::default()).expect("good"),
             None,
         );
         desk.misses("sparkle");

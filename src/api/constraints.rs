@@ -1,7 +1,36 @@
 //! What a request asks of the answer, in words: nothing of it may be silently ignored.
 
-use super::responses::background;
+use super::fields::Fields;
 use super::{Format, OutputFormat, Request, ToolChoice};
+
+/// What a client asks of the answer besides its form and its calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many tokens the whole response may have: what the field is called, and the number.
+    output: Option<(&'static str, u64)>,
+    /// How many calls there may be.
+    tool_calls: Option<u64>,
+    /// Texts before which the answer is to end: what the field is called, and its JSON.
+    stop: Option<(&'static str, Box<str>)>,
+    /// How long the answer is to be, in a word.
+    verbosity: Option<Box<str>>,
+}
+
+impl Limits {
+    /// Reads the limits of a request, by the names of all formats. What is of the wrong type is no
+    /// limit.
+    pub(super) fn read(fields: &Fields<'_>) -> Self {
+        let number = |key: &'static str| fields.integer(key).ok().flatten();
+        let output = |key: &&'static str| number(key).map(|most| (*key, most));
+        let stop = |key: &&'static str| fields.get(key).map(|stop| (*key, stop.get().into()));
+        Self {
+            output: OUTPUT_LIMITS.iter().find_map(output),
+            tool_calls: number("max_tool_calls"),
+            stop: ["stop", "stop_sequences"].iter().find_map(stop),
+            verbosity: fields.object("text").text("verbosity").map(Into::into),
+        }
+    }
+}
 
 impl Request {
     /// What the client asks of the answer beyond free text and free choice, each in a few words.
@@ -37,23 +66,20 @@ impl Request {
         if !self.parallel_tool_calls && !self.tools.is_empty() {
             found.push("one call at a time".into());
         }
-        for key in OUTPUT_LIMITS.into_iter().chain(["max_tool_calls"]) {
-            if let Some(most) = self.number(key) {
-                found.push(format!("{key} {most}"));
-            }
+        let limits = &self.limits;
+        if let Some((name, most)) = limits.output {
+            found.push(format!("{name} {most}"));
         }
-        if self.format == Format::Responses && background(&self.params) {
+        if let Some(most) = limits.tool_calls {
+            found.push(format!("max_tool_calls {most}"));
+        }
+        if self.format == Format::Responses && self.background {
             found.push("in the background".into());
         }
-        for key in ["stop", "stop_sequences"] {
-            let stop = self.params.get(key).filter(|stop| !stop.is_null());
-            found.extend(stop.map(|stop| format!("{key} {stop}")));
+        if let Some((name, stop)) = &limits.stop {
+            found.push(format!("{name} {stop}"));
         }
-        let verbosity = self
-            .params
-            .get("text")
-            .and_then(|text| text.get("verbosity")?.as_str());
-        if let Some(verbosity) = verbosity {
+        if let Some(verbosity) = &limits.verbosity {
             found.push(format!("verbosity {verbosity}"));
         }
         found
@@ -61,11 +87,7 @@ impl Request {
 
     /// How many tokens the whole response may have, where the client says so.
     pub fn output_limit(&self) -> Option<u64> {
-        OUTPUT_LIMITS.into_iter().find_map(|key| self.number(key))
-    }
-
-    fn number(&self, key: &str) -> Option<u64> {
-        self.params.get(key)?.as_u64()
+        self.limits.output.map(|(_, most)| most)
     }
 }
 
@@ -76,11 +98,16 @@ const OUTPUT_LIMITS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", 
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::api::Interner;
     use crate::api::responses::parse;
 
     #[test]
     fn everything_that_is_asked_is_named() {
-        let asks = |body: Value| parse(body.to_string().as_bytes()).unwrap().constraints();
+        let asks = |body: Value| {
+            parse(body.to_string().as_bytes(), &Interner::default())
+                .unwrap()
+                .constraints()
+        };
         assert!(asks(json!({"model": "m", "input": "x", "tools": []})).is_empty());
         assert_eq!(
             asks(

@@ -1,6 +1,9 @@
 //! Errors in the form that OpenAI's clients read.
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+use super::fields::kind;
 
 /// Why a request was refused, with all that the caller needs to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,16 +41,9 @@ impl ApiError {
     }
 
     /// A parameter of the wrong type.
-    pub fn wrong_type(param: impl Into<String>, expected: &str, got: &Value) -> Self {
+    pub(crate) fn wrong_type(param: impl Into<String>, expected: &str, got: &RawValue) -> Self {
         let param = param.into();
-        let got = match got {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "an array",
-            Value::Object(_) => "an object",
-        };
+        let got = kind(got).words();
         Self::invalid(format!(
             "Invalid type for '{param}': expected {expected}, but got {got} instead."
         ))

@@ -1,75 +1,311 @@
-//! Reads the fields of a request body, and says which of them is wrong.
+//! Reads the fields of JSON objects without taking apart what is in them, and says which of them is
+//! wrong.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::ApiError;
 
-/// The body as an object.
-pub(crate) fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid(format!(
-            "We could not parse the JSON body of your request: {error}."
-        ))
-        .code("invalid_json")
-    })?;
-    match body {
-        Value::Object(params) => Ok(params),
-        other => Err(ApiError::wrong_type("body", "an object", &other)),
+/// The fields of an object, each as the text that it came in. Of two with one name the last counts.
+#[derive(Debug)]
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// Reads the body of a request. All of it is JSON then, as far as [`check`] looks into it.
+    pub fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
+        match serde_json::from_slice::<Self>(body) {
+            Ok(fields) => Ok(fields),
+            Err(error) if error.is_data() => match serde_json::from_slice::<&RawValue>(body) {
+                Ok(other) => {
+                    check_body(body)?;
+                    Err(ApiError::wrong_type("body", "an object", other))
+                }
+                Err(error) => Err(not_json(&error)),
+            },
+            Err(_) => {
+                check_body(body)?;
+                Err(ApiError::invalid("The body could not be read."))
+            }
+        }
+    }
+
+    /// The fields of a value that was read before; none if it is not an object.
+    pub fn of(raw: &'a RawValue) -> Self {
+        Self::of_text(raw.get())
+    }
+
+    /// The fields in a text that was read before; none if it is not an object.
+    pub fn of_text(text: &'a str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|_| Self(Vec::new()))
+    }
+
+    /// A field, unless it is `null`.
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
+    }
+
+    /// A field that is a string, else nothing.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text)
+    }
+
+    /// A field that is a string, or an empty one.
+    pub fn text_or_empty(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+
+    /// The fields of an object in a field; none where there is no such.
+    pub fn object(&self, name: &str) -> Fields<'a> {
+        self.get(name).map_or(Self(Vec::new()), Self::of)
+    }
+
+    /// The members of an array in a field; none where there is no such.
+    pub fn list(&self, name: &str) -> Vec<&'a RawValue> {
+        self.get(name).map(list).unwrap_or_default()
+    }
+
+    /// All fields, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(key, raw)| (key.as_ref(), *raw))
+    }
+
+    /// A field that is a string, where it is given.
+    pub fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
+        self.typed(key, "a string")
+    }
+
+    /// A field that is a boolean, where it is given.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, ApiError> {
+        self.typed(key, "a boolean")
+    }
+
+    /// A field that is a whole number from 0 up, where it is given.
+    pub fn integer(&self, key: &str) -> Result<Option<u64>, ApiError> {
+        self.typed(key, "an integer")
+    }
+
+    /// A field that is an array, where it is given.
+    pub fn array(&self, key: &str) -> Result<Option<Vec<&'a RawValue>>, ApiError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(raw) if kind(raw) == Kind::Array => Ok(Some(list(raw))),
+            Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
+        }
+    }
+
+    /// That a field is of one of these kinds, where it is given.
+    pub fn expect(&self, key: &str, expected: &str, kinds: &[Kind]) -> Result<(), ApiError> {
+        match self.get(key) {
+            Some(raw) if !kinds.contains(&kind(raw)) => {
+                Err(ApiError::wrong_type(key, expected, raw))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn typed<T: Deserialize<'a>>(&self, key: &str, expected: &str) -> Result<Option<T>, ApiError> {
+        let Some(raw) = self.get(key) else {
+            return Ok(None);
+        };
+        let read = serde_json::from_str(raw.get());
+        read.map(Some)
+            .map_err(|_| ApiError::wrong_type(key, expected, raw))
     }
 }
 
-/// A field that is a string, where it is given.
-pub(super) fn string<'a>(
-    params: &'a Map<String, Value>,
-    key: &str,
-) -> Result<Option<&'a str>, ApiError> {
-    match params.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(ApiError::wrong_type(key, "a string", other)),
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::with_capacity(16);
+                while let Some(Name(name)) = map.next_key()? {
+                    all.push((name, map.next_value()?));
+                }
+                Ok(Fields(all))
+            }
+        }
+        deserializer.deserialize_map(All)
     }
 }
 
-/// A field that is a boolean, where it is given.
-pub(super) fn flag(params: &Map<String, Value>, key: &str) -> Result<Option<bool>, ApiError> {
-    match params.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
-        Some(other) => Err(ApiError::wrong_type(key, "a boolean", other)),
+/// The name of a field, borrowed where it holds no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
-/// A field that is an array, where it is given.
-pub(super) fn array<'a>(
-    params: &'a Map<String, Value>,
-    key: &str,
-) -> Result<Option<&'a [Value]>, ApiError> {
-    match params.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(values)) => Ok(Some(values)),
-        Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
+/// What kind of value a text of JSON is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+/// What kind of value this is, which its first character tells.
+pub(crate) fn kind(raw: &RawValue) -> Kind {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b'"') => Kind::String,
+        Some(b't' | b'f') => Kind::Bool,
+        Some(b'n') => Kind::Null,
+        _ => Kind::Number,
+    }
+}
+
+/// The text of a string.
+pub(crate) fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The members of an array; none of anything else.
+pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+/// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes
+/// as a tree. Characters in strings count too, so that this is quick and errs on the safe side.
+pub(crate) fn is_bushy(json: &str) -> bool {
+    /// More values than any schema has that a person could fill in.
+    const MOST: usize = 200_000;
+    let marks = json.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+    json.len() > MOST && marks.take(MOST + 1).count() > MOST
+}
+
+/// That a value is JSON all the way down: its strings are Unicode, its numbers numbers, and it is not
+/// nested deeper than anybody reads.
+pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<Checked>(json).map(|Checked| ())
+}
+
+/// The same of a whole body, with the error for its client.
+pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
+    serde_json::from_slice::<Checked>(body)
+        .map(|Checked| ())
+        .map_err(|error| not_json(&error))
+}
+
+fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::invalid(format!(
+        "We could not parse the JSON body of your request: {error}."
+    ))
+    .code("invalid_json")
+}
+
+/// A value that was looked at and let go.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Look;
+        impl<'de> Visitor<'de> for Look {
+            type Value = Checked;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any JSON value")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+                while let Some(Checked) = seq.next_element()? {}
+                Ok(Checked)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+                while map.next_key::<Name<'de>>()?.is_some() {
+                    let Checked = map.next_value()?;
+                }
+                Ok(Checked)
+            }
+        }
+        deserializer.deserialize_any(Look)
     }
 }
 
 /// The messages of a conversation, each an object with its role.
-pub(super) fn messages(params: &Map<String, Value>) -> Result<Vec<(&str, &Value)>, ApiError> {
-    let messages = array(params, "messages")?.ok_or_else(|| ApiError::missing("messages"))?;
-    let with_role = messages.iter().enumerate().map(|(index, message)| {
-        let param = format!("messages[{index}]");
-        if !message.is_object() {
-            return Err(ApiError::wrong_type(param, "an object", message));
-        }
-        let role = message.get("role").and_then(Value::as_str);
-        let role = role.ok_or_else(|| ApiError::missing(&format!("{param}.role")))?;
-        Ok((role, message))
-    });
-    with_role.collect()
+pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a RawValue>, ApiError> {
+    let messages = fields
+        .array("messages")?
+        .ok_or_else(|| ApiError::missing("messages"))?;
+    check_objects(&messages, "messages")?;
+    Ok(messages)
 }
 
 /// That every member of a list is an object; `key` names the list.
-pub(super) fn check_objects(list: &[Value], key: &str) -> Result<(), ApiError> {
+pub(super) fn check_objects(list: &[&RawValue], key: &str) -> Result<(), ApiError> {
     let mut members = list.iter().enumerate();
-    match members.find(|(_, member)| !member.is_object()) {
+    match members.find(|(_, member)| kind(member) != Kind::Object) {
         Some((index, member)) => {
             let param = format!("{key}[{index}]");
             Err(ApiError::wrong_type(param, "an object", member))

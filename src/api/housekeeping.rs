@@ -83,7 +83,7 @@ fn title(prompt: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::responses;
+    use super::super::{Interner, responses};
     use super::*;
 
     fn request(source: &str, prompt: &str, format: Value) -> Request {
@@ -93,7 +93,7 @@ mod tests {
             "text": {"format": format},
             "client_metadata": {"x-codex-turn-metadata": metadata},
         });
-        responses::parse(body.to_string().as_bytes()).unwrap()
+        responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
     }
 
     fn schema(most: u64) -> Value {

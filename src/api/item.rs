@@ -1,30 +1,50 @@
 //! One item of a conversation, as a client sent it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::compaction;
+use super::fields::Fields;
+use super::responses::read_item;
+use crate::hash::Hash;
 
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
-/// kept and shown all the same.
-#[derive(Debug, Clone)]
+/// kept and shown all the same. It is kept as it came, and read when somebody looks.
+#[derive(Debug)]
 pub struct Item {
-    /// What it means.
-    pub body: ItemBody,
-    /// The item as it came; items that came as one share it.
-    pub raw: Arc<Value>,
-    /// The same for two items that say the same, whatever their `id` and `status`.
-    pub fingerprint: u64,
-    /// The item's own `id`, where it has one.
-    pub id: Option<String>,
-    /// About how many bytes it takes as JSON.
-    pub bytes: usize,
+    raw: Arc<str>,
+    hash: Hash,
+    shape: Shape,
+    /// Which of the items that the text stands for it is, and of how many.
+    place: u32,
+    count: u32,
+    body: OnceLock<ItemBody>,
+    likeness: OnceLock<Hash>,
+    tokens: OnceLock<u64>,
+}
+
+/// What the text of an item is, which decides how it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shape {
+    /// An item of the Responses API.
+    Item,
+    /// A string that stands for a message of the user.
+    Prompt,
+    /// A string that stands for instructions.
+    Instructions,
+    /// A message of Chat Completions, or its tools.
+    Chat,
+    /// The functions of Chat Completions, from before there were tools.
+    Functions,
+    /// A message of Anthropic's API, or its tools.
+    Messages,
+    /// The system prompt of Anthropic's API.
+    System,
 }
 
 /// What an item means.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum ItemBody {
     /// Words of one side.
     Message {
@@ -81,11 +101,13 @@ pub enum ItemBody {
     Other {
         /// The wire type, or `item` where there is none.
         kind: String,
+        /// All that it says, in some order.
+        says: String,
     },
 }
 
 /// One part of a message or of an output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Content {
     /// Text.
     Text(String),
@@ -100,43 +122,64 @@ pub enum Content {
     },
     /// A refusal.
     Refusal(String),
-    /// A part of an unknown type, shown as JSON.
-    Other(Value),
+    /// A part of an unknown type, the JSON of which is shown.
+    Other(String),
+}
+
+impl Content {
+    /// A file with this name, and with its data in base64 where that came along.
+    pub(super) fn file(name: String, data: Option<&str>) -> Self {
+        // Four characters of base64 are three bytes.
+        let size = data.map(|data| data.rsplit(',').next().unwrap_or(data).len() / 4 * 3);
+        Self::File { name, size }
+    }
 }
 
 impl Item {
-    /// Reads an item of the Responses format. Every object is accepted; what is not understood
-    /// becomes [`ItemBody::Other`].
-    pub fn from_responses(raw: Value) -> Self {
-        let body = read_body(&raw);
+    /// An item of the Responses API in a text that is JSON.
+    pub(crate) fn of_text(raw: impl Into<Arc<str>>) -> Self {
+        let raw = raw.into();
+        let hash = Hash::of(raw.as_bytes());
+        Self::unread(Shape::Item, raw, hash)
+    }
+
+    /// An item that stands alone in its text, to be read when somebody looks.
+    pub(super) fn unread(shape: Shape, raw: Arc<str>, hash: Hash) -> Self {
         Self {
-            body,
-            fingerprint: fingerprint(&raw),
-            id: text(&raw, "id").map(str::to_owned),
-            bytes: bytes(&raw),
-            raw: Arc::new(raw),
+            raw,
+            hash,
+            shape,
+            place: 0,
+            count: 1,
+            body: OnceLock::new(),
+            likeness: OnceLock::new(),
+            tokens: OnceLock::new(),
         }
     }
 
-    /// Reads the items that a message of another format stands for, from what they would be in the
-    /// Responses format; `raw` is what the client sent.
-    pub fn translated<'a>(
-        forms: &'a [Value],
-        raw: &Value,
-    ) -> impl Iterator<Item = Arc<Self>> + use<'a> {
-        // One message may hold thousands of calls: with a copy for each, a few megabytes of it would
-        // take all memory.
-        let raw = Arc::new(raw.clone());
-        let bytes = bytes(&raw) / forms.len().max(1);
-        forms.iter().map(move |form| {
+    /// The items that one message of another format stands for.
+    pub(super) fn all_of(
+        shape: Shape,
+        raw: &Arc<str>,
+        hash: Hash,
+        bodies: Vec<ItemBody>,
+    ) -> Vec<Arc<Self>> {
+        let count = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
+        let item = |(place, body)| {
             Arc::new(Self {
-                body: read_body(form),
-                fingerprint: fingerprint(form),
-                id: None,
-                bytes,
-                raw: Arc::clone(&raw),
+                place,
+                count,
+                body: OnceLock::from(body),
+                ..Self::unread(shape, Arc::clone(raw), hash)
             })
-        })
+        };
+        (0..).zip(bodies).map(item).collect()
+    }
+
+    /// An item of the Responses format. Every object is accepted; what is not understood becomes
+    /// [`ItemBody::Other`].
+    pub fn from_responses(raw: &Value) -> Self {
+        Self::of_text(raw.to_string())
     }
 
     /// A user message made from plain text, as `input: "text"` means it.
@@ -146,15 +189,119 @@ impl Item {
 
     /// A message made from plain text.
     pub fn message(role: &str, text: &str) -> Self {
-        Self::from_responses(serde_json::json!({
+        Self::from_responses(&serde_json::json!({
             "type": "message", "role": role,
             "content": [{"type": "input_text", "text": text}],
         }))
     }
 
+    /// What it means.
+    pub fn body(&self) -> &ItemBody {
+        self.body.get_or_init(|| match self.shape {
+            Shape::Prompt => plain_message("user", &self.raw),
+            Shape::Instructions => plain_message("system", &self.raw),
+            // What stands for several items is read at once.
+            _ => read_item(&self.raw),
+        })
+    }
+
+    /// The JSON that it came as. Items that came as one share it.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn shared_raw(&self) -> &Arc<str> {
+        &self.raw
+    }
+
+    /// The hash of what it came as.
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// Whether its text begins with it: the first of several items that came as one.
+    pub(crate) fn begins_text(&self) -> bool {
+        self.place == 0
+    }
+
+    /// The same for two items that say the same, whatever their `id` and `status`. What agrees in
+    /// it says the same, which [`Item::says_the_same`] confirms.
+    ///
+    /// It is the hash of [`ItemBody`] as JSON, and stays the same from one version of the program to
+    /// the next: conversations on disk are found by it.
+    pub fn likeness(&self) -> Hash {
+        *self.likeness.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            // A hasher takes everything, and the body has nothing that JSON does not.
+            let _ = serde_json::to_writer(&mut hasher, self.body());
+            Hash::from_hasher(&hasher)
+        })
+    }
+
+    /// Whether another item says the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let is_same_text = || self.place == other.place && self.shape == other.shape;
+        (Arc::ptr_eq(&self.raw, &other.raw) && is_same_text())
+            || self.likeness() == other.likeness() && self.body() == other.body()
+    }
+
+    /// The item's own `id`, where it has one.
+    pub fn id(&self) -> Option<String> {
+        match self.shape {
+            Shape::Item => Fields::of_text(&self.raw).text("id"),
+            _ => None,
+        }
+    }
+
+    /// The id of the item that it only refers to (`item_reference`). The type may be left out where
+    /// there is nothing but the id.
+    pub(crate) fn reference(&self) -> Option<String> {
+        // What refers is short.
+        const LONGEST: usize = 1024;
+        if self.shape != Shape::Item || self.raw.len() > LONGEST {
+            return None;
+        }
+        let fields = Fields::of_text(&self.raw);
+        let named = fields.text("type").as_deref() == Some("item_reference");
+        let is_bare = |(name, _)| matches!(name, "id" | "type");
+        let bare = fields.get("type").is_none() && fields.iter().all(is_bare);
+        fields.text("id").filter(|_| named || bare)
+    }
+
+    /// What joins it with its output, for a call of any kind: clients have tools that nobody here
+    /// knows.
+    pub(crate) fn any_call_id(&self) -> Option<String> {
+        match self.call_id() {
+            Some(id) => Some(id.to_owned()),
+            None => Fields::of_text(&self.raw).text("call_id"),
+        }
+    }
+
+    /// The fields of an item of the Responses API, as JSON.
+    pub(super) fn to_value(&self) -> Value {
+        match self.shape {
+            Shape::Prompt | Shape::Instructions => serde_json::json!({
+                "type": "message", "role": self.role(),
+                "content": [{"type": "input_text", "text": self.text()}],
+            }),
+            _ => serde_json::from_str(&self.raw).unwrap_or_default(),
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.raw.len() / self.count.max(1) as usize + size_of::<Self>()
+    }
+
+    /// Its tokens, once somebody has counted them.
+    pub(crate) fn tokens(&self) -> &OnceLock<u64> {
+        &self.tokens
+    }
+
     /// The role of a message.
     pub fn role(&self) -> Option<&str> {
-        match &self.body {
+        match self.body() {
             ItemBody::Message { role, .. } => Some(role),
             _ => None,
         }
@@ -162,7 +309,7 @@ impl Item {
 
     /// The parts of a message or an output.
     pub fn content(&self) -> &[Content] {
-        match &self.body {
+        match self.body() {
             ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => content,
             _ => &[],
         }
@@ -183,7 +330,7 @@ impl Item {
 
     /// What joins a call with its output, for a call.
     pub fn call_id(&self) -> Option<&str> {
-        match &self.body {
+        match self.body() {
             ItemBody::FunctionCall { call_id, .. }
             | ItemBody::CustomToolCall { call_id, .. }
             | ItemBody::LocalShellCall { call_id, .. } => Some(call_id),
@@ -193,7 +340,7 @@ impl Item {
 
     /// The call that an output answers.
     pub fn output_of(&self) -> Option<&str> {
-        match &self.body {
+        match self.body() {
             ItemBody::ToolOutput { call_id, .. } => Some(call_id),
             _ => None,
         }
@@ -203,7 +350,7 @@ impl Item {
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or its `AGENTS.md` preamble.
     pub fn is_boilerplate(&self) -> bool {
-        let ItemBody::Message { role, content, .. } = &self.body else {
+        let ItemBody::Message { role, content, .. } = self.body() else {
             return false;
         };
         match role.as_str() {
@@ -226,7 +373,7 @@ impl Item {
 
     /// Whether the model said this: an assistant message, a call, or reasoning.
     pub fn is_from_model(&self) -> bool {
-        match &self.body {
+        match self.body() {
             ItemBody::Message { role, .. } => role == "assistant",
             ItemBody::Reasoning { .. }
             | ItemBody::Compaction { .. }
@@ -234,7 +381,7 @@ impl Item {
             | ItemBody::CustomToolCall { .. }
             | ItemBody::LocalShellCall { .. } => true,
             ItemBody::ToolOutput { .. } => false,
-            ItemBody::Other { kind } => kind.ends_with("_call"),
+            ItemBody::Other { kind, .. } => kind.ends_with("_call"),
         }
     }
 }
@@ -261,140 +408,13 @@ fn is_tagged_block(text: &str) -> bool {
         .is_some_and(|close| text[close + 2..].starts_with(name) && text.ends_with('>'))
 }
 
-fn read_body(raw: &Value) -> ItemBody {
-    let kind = match text(raw, "type") {
-        Some(kind) => kind,
-        // The short form of a message has no type.
-        None if raw.get("role").is_some() => "message",
-        None => "item",
-    };
-    match kind {
-        "message" => ItemBody::Message {
-            role: text(raw, "role").unwrap_or("unknown").to_owned(),
-            phase: text(raw, "phase").map(str::to_owned),
-            content: read_content(raw.get("content")),
-        },
-        "reasoning" => ItemBody::Reasoning {
-            summary: ["summary", "content"]
-                .iter()
-                .filter_map(|key| raw.get(*key)?.as_array())
-                .flatten()
-                .filter_map(|part| text(part, "text").map(str::to_owned))
-                .collect(),
-        },
-        "function_call" => {
-            let name = owned(raw, "name");
-            ItemBody::FunctionCall {
-                name: match text(raw, "namespace") {
-                    Some(namespace) => format!("{namespace}.{name}"),
-                    None => name,
-                },
-                arguments: owned(raw, "arguments"),
-                call_id: owned(raw, "call_id"),
-            }
-        }
-        "custom_tool_call" => ItemBody::CustomToolCall {
-            name: owned(raw, "name"),
-            input: owned(raw, "input"),
-            call_id: owned(raw, "call_id"),
-        },
-        "local_shell_call" => ItemBody::LocalShellCall {
-            command: raw
-                .pointer("/action/command")
-                .and_then(Value::as_array)
-                .map(|words| {
-                    let words = words.iter().filter_map(Value::as_str);
-                    words.map(str::to_owned).collect()
-                })
-                .unwrap_or_default(),
-            call_id: owned(raw, "call_id"),
-        },
-        "compaction" => ItemBody::Compaction {
-            summary: text(raw, "encrypted_content").and_then(compaction::read),
-        },
-        _ if kind.ends_with("_output") && raw.get("output").is_some() => ItemBody::ToolOutput {
-            call_id: owned(raw, "call_id"),
-            content: read_content(raw.get("output")),
-        },
-        kind => ItemBody::Other { kind: kind.into() },
+fn plain_message(role: &str, raw: &str) -> ItemBody {
+    let text = serde_json::from_str(raw).unwrap_or_default();
+    ItemBody::Message {
+        role: role.into(),
+        phase: None,
+        content: vec![Content::Text(text)],
     }
-}
-
-fn read_content(content: Option<&Value>) -> Vec<Content> {
-    match content {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(text)) => vec![Content::Text(text.clone())],
-        Some(Value::Array(parts)) => parts.iter().map(read_part).collect(),
-        Some(other) => vec![Content::Other(other.clone())],
-    }
-}
-
-fn read_part(part: &Value) -> Content {
-    if let Value::String(text) = part {
-        return Content::Text(text.clone());
-    }
-    let found = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| text(part, key))
-            .map(str::to_owned)
-    };
-    let read = match text(part, "type") {
-        Some("input_text" | "output_text" | "text" | "summary_text" | "reasoning_text") => {
-            found(&["text"]).map(Content::Text)
-        }
-        Some("refusal") => found(&["refusal"]).map(Content::Refusal),
-        Some("input_image") => found(&["image_url", "file_id"]).map(Content::Image),
-        Some("input_file") => found(&["filename", "file_id", "file_url"]).map(|name| {
-            let data = text(part, "file_data");
-            // Four characters of base64 are three bytes.
-            let size = data.map(|data| data.rsplit(',').next().unwrap_or(data).len() / 4 * 3);
-            Content::File { name, size }
-        }),
-        _ => None,
-    };
-    read.unwrap_or_else(|| Content::Other(part.clone()))
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
-}
-
-fn owned(value: &Value, key: &str) -> String {
-    text(value, key).unwrap_or_default().to_owned()
-}
-
-/// The length of what is in a value, and a little for each part of it.
-pub(super) fn bytes(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 2,
-        Value::Array(parts) => parts.iter().map(|part| bytes(part) + 1).sum(),
-        Value::Object(fields) => {
-            let fields = fields.iter();
-            fields
-                .map(|(key, value)| key.len() + 4 + bytes(value))
-                .sum()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
-    }
-}
-
-fn fingerprint(raw: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match raw {
-        Value::Object(fields) => {
-            let mut keys: Vec<&String> = fields
-                .keys()
-                .filter(|key| !matches!(key.as_str(), "id" | "status"))
-                .collect();
-            keys.sort();
-            for key in keys {
-                key.hash(&mut hasher);
-                fields[key].hash(&mut hasher);
-            }
-        }
-        other => other.hash(&mut hasher),
-    }
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -425,7 +445,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_knows_and_keeps_the_rest() {
-        let read = |raw| Item::from_responses(raw).body;
+        let read = |raw: Value| Item::from_responses(&raw).body().clone();
         assert_eq!(
             read(json!({"role": "user", "content": "hi"})),
             ItemBody::Message {
@@ -457,25 +477,32 @@ mod tests {
                 content: vec![
                     Content::Text("t".into()),
                     Content::Image("data:image/png;base64,AA==".into()),
-                    Content::Other(json!({"type": "hologram", "x": 1})),
+                    Content::Other(r#"{"type":"hologram","x":1}"#.into()),
                 ]
             }
         );
         for odd in [json!({"type": "quantum"}), json!({}), json!(7), json!(null)] {
-            let item = Item::from_responses(odd.clone());
-            assert!(matches!(item.body, ItemBody::Other { .. }));
-            assert_eq!(*item.raw, odd);
+            let item = Item::from_responses(&odd);
+            assert!(matches!(item.body(), ItemBody::Other { .. }));
+            assert_eq!(item.raw(), odd.to_string());
         }
     }
 
     #[test]
-    fn the_fingerprint_is_of_what_is_said() {
-        let print = |raw| Item::from_responses(raw).fingerprint;
-        let base = json!({"type": "message", "role": "user", "content": "a", "id": "1"});
-        let same = json!({"id": "2", "status": "completed", "content": "a", "role": "user",
-            "type": "message"});
-        let other = json!({"type": "message", "role": "user", "content": "b", "id": "1"});
-        assert_eq!(print(base.clone()), print(same));
-        assert_ne!(print(base), print(other));
+    fn likeness_is_of_what_is_said() {
+        let item = |raw: Value| Item::from_responses(&raw);
+        let base = item(json!({"type": "message", "role": "user", "content": "a", "id": "1"}));
+        let same = item(json!({"id": "2", "status": "completed", "content": "a", "role": "user",
+            "type": "message"}));
+        let other = item(json!({"type": "message", "role": "user", "content": "b", "id": "1"}));
+        assert!(base.says_the_same(&same) && !base.says_the_same(&other));
+        let unknown = |id, x| item(json!({"type": "hologram", "x": x, "id": id}));
+        assert!(unknown(1, 1).says_the_same(&unknown(2, 1)));
+        assert!(!unknown(1, 1).says_the_same(&unknown(1, 2)));
+        // What is on disk is found by it.
+        assert_eq!(
+            base.likeness().to_string(),
+            "e1abcd04a575cd7a24634dafa679b6b4"
+        );
     }
 }

@@ -8,9 +8,11 @@
 pub mod chat;
 pub(crate) mod compaction;
 mod constraints;
+mod envelope;
 mod error;
 mod fields;
 mod housekeeping;
+mod interner;
 mod item;
 pub mod messages;
 pub mod patch;
@@ -18,31 +20,40 @@ mod patch_reader;
 pub mod responses;
 mod shell;
 mod skeleton;
+mod tools;
 mod validation;
 mod writer;
 
+pub use constraints::Limits;
+pub use envelope::Envelope;
 pub use error::ApiError;
-pub(crate) use fields::json_object;
+pub(crate) use fields::is_bushy;
 pub use housekeeping::Housekeeping;
+pub use interner::Interner;
+pub(crate) use item::Shape;
 pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
+pub use tools::{Tool, ToolList};
 pub(crate) use validation::{Validator, percent_decoded};
 
 pub use writer::{Frame, Ids, ResponseWriter};
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::fields::Fields;
 
 /// What a client asks of the model, whatever format it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The wire format it came in.
     pub format: Format,
-    /// The field that the items were taken out of, to put them back for a reader.
-    pub items_key: Option<&'static str>,
+    /// The request as it came, but for its items and tools.
+    pub envelope: Arc<Envelope>,
     /// The model the client named. Any name is served: the model is the person.
     pub model: String,
     /// Whether the client wants server-sent events rather than one JSON document.
@@ -54,38 +65,97 @@ pub struct Request {
     pub preamble: usize,
     /// How many of the items after those the client did not send, because the server knew them.
     pub earlier: usize,
+    /// Items that the client only referred to: their places among those that it sent, and what
+    /// stood there.
+    pub references: Vec<(usize, Arc<Item>)>,
     /// The tools the client is ready to run.
-    pub tools: Vec<Tool>,
+    pub tools: Arc<ToolList>,
     /// What identifies the thread, where the client says so (`thread_id`, `prompt_cache_key`…).
     pub thread: Option<String>,
     /// What requests that go on from one another by id have in common: the id of the first
     /// response, or of the conversation.
     pub chain: Option<String>,
+    /// What the request goes on from.
+    pub previous: Option<Previous>,
+    /// Whether the response is to be kept for later requests.
+    pub store: bool,
+    /// Whether the client comes back for the response instead of waiting for it.
+    pub background: bool,
     /// The form the client wants the answer in.
     pub output_format: OutputFormat,
     /// What the client allows to be called.
     pub tool_choice: ToolChoice,
     /// Whether one response may hold several calls.
     pub parallel_tool_calls: bool,
+    /// What else the client asks of the answer.
+    pub limits: Limits,
     /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
     pub purpose: Option<String>,
-    /// Every field but the items, as it came.
-    pub params: Map<String, Value>,
+}
+
+/// What a request goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Previous {
+    /// The response of this id.
+    Response(String),
+    /// The conversation of this id.
+    Conversation(String),
 }
 
 impl Request {
-    /// The request as the client sent it, put together again for a person to read. What it refers
-    /// to by id stands there itself.
-    pub fn to_json(&self) -> Value {
-        let mut body = self.params.clone();
-        if let Some(key) = self.items_key {
-            let sent = self.items.iter().skip(self.preamble + self.earlier);
-            let items: Vec<Value> = sent.map(|item| Value::clone(&item.raw)).collect();
-            if !items.is_empty() {
-                body.insert(key.into(), Value::Array(items));
-            }
+    /// A request that asks for nothing, to be filled in.
+    pub(crate) fn empty(format: Format) -> Self {
+        Self {
+            format,
+            envelope: Arc::default(),
+            model: String::new(),
+            stream: false,
+            items: Vec::new(),
+            preamble: 0,
+            earlier: 0,
+            references: Vec::new(),
+            tools: Arc::default(),
+            thread: None,
+            chain: None,
+            previous: None,
+            store: false,
+            background: false,
+            output_format: OutputFormat::Text,
+            tool_choice: ToolChoice::Auto,
+            parallel_tool_calls: true,
+            limits: Limits::default(),
+            purpose: None,
         }
-        Value::Object(body)
+    }
+
+    /// The request as the client sent it, byte for byte.
+    pub fn whole(&self) -> String {
+        self.envelope.whole(
+            self.tools.raw(),
+            self.sent()
+                .filter(|item| item.begins_text())
+                .map(|item| item.raw()),
+        )
+    }
+
+    /// The items that the client sent, as it sent them.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = &Arc<Item>> {
+        let own = self.items.iter().skip(self.preamble + self.earlier);
+        let own = own.enumerate().map(|(place, item)| {
+            let mut references = self.references.iter();
+            let reference = references.find(|(known, _)| *known == place);
+            reference.map_or(item, |(_, reference)| reference)
+        });
+        self.items.iter().take(self.preamble).chain(own)
+    }
+
+    /// The fields of the request, each with its JSON; lists of items and tools are empty there.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let fields = Fields::of_text(self.envelope.text());
+        let fields = fields.iter();
+        fields
+            .map(|(name, raw)| (name.to_owned(), raw.get().to_owned()))
+            .collect()
     }
 }
 
@@ -103,6 +173,31 @@ pub enum Format {
 }
 
 impl Format {
+    /// The number by which it is known on disk.
+    pub(crate) fn number(self) -> i64 {
+        self as i64
+    }
+
+    /// The format of a number.
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        let all = [Self::Responses, Self::Compaction, Self::Chat, Self::Messages];
+        all.into_iter().find(|format| format.number() == number)
+    }
+
+    /// Reads a request of this format.
+    ///
+    /// # Errors
+    ///
+    /// An [`ApiError`] that names the parameter at fault.
+    pub fn parse(self, body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+        match self {
+            Self::Responses => responses::parse(body, interner),
+            Self::Compaction => responses::parse_compaction(body, interner),
+            Self::Chat => chat::parse(body, interner),
+            Self::Messages => messages::parse(body, interner),
+        }
+    }
+
     /// Whether the format has a place for reasoning.
     pub fn carries_reasoning(self) -> bool {
         matches!(self, Self::Responses | Self::Messages)
@@ -172,45 +267,9 @@ impl ToolChoice {
     }
 }
 
-/// A tool that a request offers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tool {
-    /// The wire type: `function`, `custom`, `namespace`, `web_search`, `local_shell`, …
-    pub kind: String,
-    /// The name to call it by; empty where the type alone names it.
-    pub name: String,
-    /// The namespace that holds it, for a function inside a `namespace` tool.
-    pub namespace: Option<String>,
-    /// What the client says it does.
-    pub description: String,
-    /// The tool as the client sent it.
-    pub raw: Value,
-}
-
-impl Tool {
-    /// The JSON Schema of the arguments, for a function that has one.
-    pub fn parameters(&self) -> Option<&Value> {
-        self.raw.get("parameters")
-    }
-
-    /// The schema of one named argument.
-    pub fn parameter(&self, name: &str) -> Option<&Value> {
-        self.parameters()?.get("properties")?.get(name)
-    }
-
-    /// The name for a person to read: `namespace.name`, the name, or the type.
-    pub fn title(&self) -> String {
-        match &self.namespace {
-            Some(namespace) => format!("{namespace}.{}", self.name),
-            None if self.name.is_empty() => self.kind.clone(),
-            None => self.name.clone(),
-        }
-    }
-}
-
 /// The place of a message in a turn: Codex shows commentary at once and goes on waiting, and
 /// takes the final answer as the result of the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// A note on the way.
     Commentary,
@@ -229,7 +288,7 @@ impl Phase {
 }
 
 /// One thing the person puts into a response.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum OutputItem {
     /// Words for the user of the agent.
     Message {
@@ -298,7 +357,7 @@ impl OutputItem {
 }
 
 /// Tokens of a response, as counted with the o200k vocabulary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the request.
     pub input: u64,

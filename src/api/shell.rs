@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn call(tools: Value, workdir: Option<&str>) -> Result<OutputItem, NoShellTool> {
-        let tools = read_tools(Some(&tools)).unwrap();
+        let tools = read_tools(&tools.to_string());
         let shell = ShellTool::find(&tools)?;
         let names = shell
             .options()

@@ -1,7 +1,8 @@
 //! What every wire format can do with a reply.
 
-use serde_json::Value;
+use std::sync::Arc;
 
+use super::responses::ResponseObject;
 use super::{ApiError, Reply, Usage};
 
 /// Makes identifiers: given a prefix such as `msg`, something like `msg_0198…`.
@@ -13,7 +14,7 @@ pub struct Frame {
     /// The `event:` field.
     pub event: Option<&'static str>,
     /// The `data:` field, without line breaks.
-    pub data: String,
+    pub data: Arc<str>,
 }
 
 impl Frame {
@@ -21,7 +22,7 @@ impl Frame {
     pub fn data(data: impl ToString) -> Self {
         Self {
             event: None,
-            data: data.to_string(),
+            data: data.to_string().into(),
         }
     }
 }
@@ -41,10 +42,20 @@ pub trait ResponseWriter: Send {
     /// `now` is the time in Unix seconds; `usage` is told at the end.
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame>;
 
-    /// The response as one document, once it has ended.
+    /// The response as one document of JSON, once it has ended.
     ///
     /// # Errors
     ///
     /// What the format says with an HTTP error instead: a failure, where it has no other way.
-    fn document(&self) -> Result<Value, ApiError>;
+    fn document(&self) -> Result<String, ApiError>;
+
+    /// The response object as it stands, in the format that stores responses.
+    fn response(&self) -> Option<&ResponseObject> {
+        None
+    }
+
+    /// All that it takes to go on with the response later, in the format that can.
+    fn checkpoint(&self) -> Option<String> {
+        None
+    }
 }

@@ -1,11 +1,10 @@
 //! What an agent changed from one request of a conversation to the next, besides going on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
-use crate::api::{Item, Request, Tool};
+use crate::api::{Item, Request, Tool, ToolList};
+use crate::hash::Hash;
 
 /// Parameters that are not compared: they differ with every request and say nothing to a reader, or
 /// are compared in another way.
@@ -32,19 +31,19 @@ const NOISE: [&str; 13] = [
 const LONGEST_VALUE: usize = 40;
 
 /// The differences, each in a few words: instructions, tools, and any other parameter.
-///
-/// `old_items` are those of the old request, which may have been taken out of it already.
-pub(super) fn changes(old_items: &[Arc<Item>], old: &Request, new: &Request) -> Vec<String> {
+pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
     let mut found = Vec::new();
-    found.extend(added("instructions", old_items, &new.items, |item| {
+    found.extend(added("instructions", &old.items, &new.items, |item| {
         item.role() != Some("user")
     }));
     // What agents say in the user's name: the environment, an interruption.
-    found.extend(added("context", old_items, &new.items, |item| {
+    found.extend(added("context", &old.items, &new.items, |item| {
         item.role() == Some("user")
     }));
-    found.extend(tools(&old.tools, &new.tools));
-    found.extend(params(&old.params, &new.params));
+    if !Arc::ptr_eq(&old.tools, &new.tools) {
+        found.extend(tools(&old.tools, &new.tools));
+    }
+    found.extend(params(old, new));
     found
 }
 
@@ -56,10 +55,10 @@ fn added(
     new: &[Arc<Item>],
     is_such: fn(&Item) -> bool,
 ) -> Option<String> {
-    let prints = |items: &[Arc<Item>]| -> BTreeSet<u64> {
+    let prints = |items: &[Arc<Item>]| -> BTreeSet<Hash> {
         let items = items.iter().filter(|item| item.is_boilerplate());
         let items = items.filter(|item| is_such(item));
-        items.map(|item| item.fingerprint).collect()
+        items.map(|item| item.likeness()).collect()
     };
     let (old, new) = (prints(old), prints(new));
     let (gone, come) = (old.difference(&new).count(), new.difference(&old).count());
@@ -71,7 +70,8 @@ fn added(
     }
 }
 
-fn tools(old: &[Tool], new: &[Tool]) -> Option<String> {
+fn tools(old: &ToolList, new: &ToolList) -> Option<String> {
+    let (old, new) = (old.tools(), new.tools());
     let find = |tools: &[Tool], title: &str| tools.iter().find(|t| t.title() == title).cloned();
     let mut parts = Vec::new();
     for tool in new {
@@ -89,29 +89,26 @@ fn tools(old: &[Tool], new: &[Tool]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("tools: {}", parts.join(" ")))
 }
 
-fn params(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
+fn params(old: &Request, new: &Request) -> Vec<String> {
+    let fields = |request: &Request| -> BTreeMap<String, String> {
+        let fields = request.fields().into_iter();
+        fields
+            .filter(|(name, _)| !NOISE.contains(&name.as_str()))
+            .collect()
+    };
+    let (old, new) = (fields(old), fields(new));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differ = names
-        .into_iter()
-        .filter(|name| !NOISE.contains(&name.as_str()) && old.get(*name) != new.get(*name));
-    differ
-        .map(|name| {
-            format!(
-                "{name}: {} → {}",
-                short(old.get(name)),
-                short(new.get(name))
-            )
-        })
-        .collect()
+    let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    let change = |name: &String| format!("{name}: {} → {}", short(old.get(name)), short(new.get(name)));
+    differ.map(change).collect()
 }
 
-fn short(value: Option<&Value>) -> String {
-    let Some(value) = value else {
+fn short(json: Option<&String>) -> String {
+    let Some(json) = json else {
         return "absent".into();
     };
-    let text = value.to_string();
-    let mut cut: String = text.chars().take(LONGEST_VALUE).collect();
-    if cut.len() < text.len() {
+    let mut cut: String = json.chars().take(LONGEST_VALUE).collect();
+    if cut.len() < json.len() {
         cut.push('…');
     }
     cut
@@ -119,9 +116,10 @@ fn short(value: Option<&Value>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::Interner;
     use crate::api::responses::parse;
 
     fn request(extra: Value, items: &[(&str, &str)]) -> Request {
@@ -133,7 +131,7 @@ mod tests {
         body.as_object_mut()
             .unwrap()
             .extend(extra.as_object().unwrap().clone());
-        parse(body.to_string().as_bytes()).unwrap()
+        parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
     }
 
     fn tool(name: &str, about: &str) -> Value {
@@ -158,7 +156,7 @@ mod tests {
             ],
         );
         assert_eq!(
-            changes(&old.items, &old, &new),
+            changes(&old, &new),
             [
                 "instructions: 1 replaced by 1",
                 "tools: ~b +c -a",
@@ -166,7 +164,7 @@ mod tests {
                 "temperature: 1 → absent"
             ]
         );
-        assert!(changes(&old.items, &old, &old).is_empty());
+        assert!(changes(&old, &old).is_empty());
     }
 
     #[test]
@@ -181,6 +179,6 @@ mod tests {
                 ("user", "more"),
             ],
         );
-        assert!(changes(&old.items, &old, &new).is_empty());
+        assert!(changes(&old, &new).is_empty());
     }
 }

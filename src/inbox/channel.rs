@@ -1,15 +1,11 @@
 //! The two ends of a request: the server waits at one, the person answers at the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::api::{Ending, Housekeeping, OutputItem, Phase, Reply, Request};
-
-/// Identifies a request for as long as the program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(u64);
+use crate::store::{ConversationId, Place, RequestId, Store};
 
 /// Something that happened to a request, on its way to the person.
 #[derive(Debug)]
@@ -37,6 +33,8 @@ pub enum Event {
 pub struct Arrival {
     /// Its name.
     pub id: RequestId,
+    /// The conversation that it goes on with or begins.
+    pub conversation: ConversationId,
     /// What it asks.
     pub request: Request,
     /// The program that asks, in the words of its headers.
@@ -90,17 +88,17 @@ pub struct Intake {
     events: mpsc::UnboundedSender<Event>,
     places: Arc<Semaphore>,
     limit: usize,
-    next_id: Arc<AtomicU64>,
+    store: Store,
 }
 
 /// The channel between server and person, with room for `limit` open requests.
-pub fn channel(limit: usize) -> (Intake, mpsc::UnboundedReceiver<Event>) {
+pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<Event>) {
     let (events, receiver) = mpsc::unbounded_channel();
     let intake = Intake {
         events,
         places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
         limit,
-        next_id: Arc::default(),
+        store,
     };
     (intake, receiver)
 }
@@ -121,6 +119,11 @@ impl Intake {
         }
     }
 
+    /// What was asked and said before.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Waits until nobody will ever answer again.
     pub async fn closed(&self) {
         self.events.closed().await;
@@ -138,9 +141,8 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::Full(self.limit))?;
-        let id = RequestId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = permit.map_err(|_| Refusal::Full(self.limit))?;
         let (replies, receiver) = mpsc::unbounded_channel();
         let mut responder = Responder {
             replies,
@@ -159,8 +161,19 @@ impl Intake {
             }
             None => Answerer::Person(responder),
         };
+        let automatic = matches!(answerer, Answerer::Program(_));
+        let place = self.store.place(&request, automatic);
+        let pending = Pending {
+            place,
+            store: self.store.clone(),
+            replies: receiver,
+            events: self.events.clone(),
+            ended: false,
+            _permit: permit,
+        };
         let arrival = Arrival {
-            id,
+            id: place.request,
+            conversation: place.conversation,
             request,
             agent,
             answerer,
@@ -168,13 +181,7 @@ impl Intake {
         self.events
             .send(Event::Arrived(Box::new(arrival)))
             .map_err(|_| Refusal::Closed)?;
-        Ok(Pending {
-            id,
-            replies: receiver,
-            events: self.events.clone(),
-            ended: false,
-            _place: place,
-        })
+        Ok(pending)
     }
 }
 
@@ -182,11 +189,12 @@ impl Intake {
 /// that the client is gone.
 #[derive(Debug)]
 pub struct Pending {
-    id: RequestId,
+    place: Place,
+    store: Store,
     replies: mpsc::UnboundedReceiver<(u64, Reply)>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Pending {
@@ -202,7 +210,7 @@ impl Pending {
         self.ended |= end;
         // Nobody to tell is no error: the program is going away.
         let _ = self.events.send(Event::Delivered {
-            id: self.id,
+            id: self.place.request,
             ticket,
             tokens,
         });
@@ -211,8 +219,10 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        self.store.close(self.place.conversation, !self.ended);
         if !self.ended {
-            let _ = self.events.send(Event::Gone { id: self.id });
+            let id = self.place.request;
+            let _ = self.events.send(Event::Gone { id });
         }
     }
 }

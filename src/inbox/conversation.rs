@@ -6,12 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::changes::changes;
-use super::channel::{RequestId, Responder};
-use crate::api::{Item, OutputItem, Phase, Request, ShellTool, Tool};
-
-/// Identifies a conversation for as long as the program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConversationId(pub(super) u64);
+use super::channel::Responder;
+use crate::api::{Ending, Item, OutputItem, Phase, Reply, Request, ShellTool, Tool};
+use crate::hash::Hash;
+use crate::store::{Account, ConversationId, RequestId};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -27,8 +25,6 @@ pub struct Conversation {
     pub last_activity: Timestamp,
     pub(super) title: String,
     pub(super) request: Request,
-    /// Found once for each request, because every frame asks for it.
-    shell: Option<ShellTool>,
     pub(super) seen: Vec<Timestamp>,
     pub(super) new_from: usize,
     pub(super) continued: bool,
@@ -127,7 +123,6 @@ impl Conversation {
             new_from,
             continued: new_from > 0,
             changes: Vec::new(),
-            shell: ShellTool::find(&request.tools).ok(),
             request,
             open: VecDeque::new(),
             said: Vec::new(),
@@ -145,11 +140,6 @@ impl Conversation {
     /// The newest request.
     pub fn request(&self) -> &Request {
         &self.request
-    }
-
-    /// About how many bytes of JSON it holds.
-    pub(super) fn bytes(&self) -> usize {
-        self.request.items.iter().map(|item| item.bytes).sum()
     }
 
     /// The items of the newest request, oldest first.
@@ -184,12 +174,12 @@ impl Conversation {
 
     /// The tools that the newest request offers.
     pub fn tools(&self) -> &[Tool] {
-        &self.request.tools
+        self.request.tools.tools()
     }
 
     /// The tool that runs a shell command, if one is offered.
     pub fn shell(&self) -> Option<&ShellTool> {
-        self.shell.as_ref()
+        self.request.tools.shell().ok()
     }
 
     /// What the conversation is doing.
@@ -271,7 +261,7 @@ impl Conversation {
             Some(thread) => thread.clone(),
             None => {
                 let first = self.items().iter().find(|item| item.is_prompt());
-                format!("{:016x}", first.map_or(0, |item| item.fingerprint))
+                first.map_or_else(String::new, |item| item.likeness().to_string())
             }
         }
     }
@@ -309,75 +299,124 @@ impl Conversation {
         });
     }
 
-    /// Makes `request` the conversation and finds out what is new in it.
-    pub(super) fn adopt(&mut self, mut request: Request, now: Timestamp) {
-        let old = std::mem::take(&mut self.request.items);
-        let pairs = old.iter().zip(&mut request.items);
-        let mut common = 0;
-        for (old, new) in pairs.take_while(|(old, new)| old.fingerprint == new.fingerprint) {
-            // One copy of what every request brings again.
-            *new = Arc::clone(old);
-            common += 1;
+    /// Adds what was said with a reply.
+    pub(super) fn say(
+        &mut self,
+        reply: Reply,
+        typed: &str,
+        (request, ticket): (RequestId, u64),
+        now: Timestamp,
+    ) {
+        self.last_activity = now;
+        let (items, rejection) = match reply {
+            Reply::Live { delta, phase } => {
+                return self.say_live(&delta, phase, now, request, ticket);
+            }
+            Reply::Items(items) => (items, None),
+            Reply::End { items, ending } => match ending {
+                Ending::Failed { message, .. } => (items, Some(Words::Rejection(message))),
+                Ending::Completed | Ending::OutOfTokens => (items, None),
+            },
+        };
+        self.end_live(request);
+        let words = items.into_iter().map(Words::Item).chain(rejection);
+        self.said.extend(words.map(|words| Said {
+            words,
+            typed: typed.to_owned(),
+            at: now,
+            state: Delivery::Sent,
+            request,
+            ticket,
+        }));
+    }
+
+    /// A reply to a request reached the client; tells whether nothing is left of the request.
+    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64) -> bool {
+        let own = self.said.iter_mut().filter(|said| said.request == id);
+        let mut is_done = true;
+        for said in own {
+            // Replies leave in order, so those before it are delivered too: a client that does not
+            // stream gets all of them at once.
+            if said.ticket <= ticket {
+                said.state = Delivery::Delivered;
+            }
+            is_done &= said.state != Delivery::Sent;
         }
-        let is_retry = common == old.len() && common == request.items.len();
+        is_done && !self.open.iter().any(|open| open.id == id)
+    }
+
+    /// The client of a request is gone; returns what had been said and did not reach it, as it was
+    /// typed.
+    pub(super) fn undelivered(&mut self, id: RequestId) -> Vec<String> {
+        let mut returned: Vec<String> = Vec::new();
+        for said in self.said.iter_mut().filter(|said| said.request == id) {
+            // A message that was not whole is lost with all of its lines.
+            if said.state == Delivery::Sent || matches!(said.words, Words::Live(..)) {
+                said.state = Delivery::Undelivered;
+                if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
+                    returned.push(said.typed.clone());
+                }
+            }
+        }
+        returned
+    }
+
+    /// Makes the next request the one that is shown.
+    pub(super) fn next_in_line(&mut self, held: &mut Account, now: Timestamp) {
+        let next = self.open.front_mut().and_then(|open| open.queued.take());
+        if let Some(request) = next {
+            self.adopt(request, held, now);
+        }
+    }
+
+    /// Makes `request` the conversation and finds out what is new in it.
+    pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
+        let old = std::mem::replace(&mut self.request, request);
+        let new = &self.request;
+        let pairs = old.items.iter().zip(&new.items);
+        let common = pairs.take_while(|(old, new)| old.says_the_same(new)).count();
+        held.add(&new.items);
+        held.remove(&old.items);
+        let is_retry = common == old.items.len() && common == new.items.len();
         self.seen.truncate(common);
         if !is_retry {
             // An agent may leave something out and keep what came after it; that is not new.
-            let known: HashSet<u64> = old.iter().map(|item| item.fingerprint).collect();
-            let rest = request.items[common..].iter();
-            let rest =
-                rest.take_while(|item| item.is_from_model() || known.contains(&item.fingerprint));
+            let left_out = old.items[common..].iter().map(|item| item.likeness());
+            let left_out: HashSet<Hash> = left_out.collect();
+            let kept: HashSet<Hash> = match left_out.is_empty() {
+                true => HashSet::new(),
+                false => old.items.iter().map(|item| item.likeness()).collect(),
+            };
+            let is_known = |item: &Item| !kept.is_empty() && kept.contains(&item.likeness());
+            let rest = new.items[common..].iter();
+            let rest = rest.take_while(|item| item.is_from_model() || is_known(item));
             // What comes back of what was said was there when it was said.
             let mut said = self.said.iter().map(|said| said.at);
-            let seen = rest.map(|item| match known.contains(&item.fingerprint) {
+            let seen = rest.map(|item| match is_known(item) {
                 true => now,
                 false => said.next().unwrap_or(now),
             });
             self.seen.extend(seen);
             // What the server had stored was there before.
-            let stored = match request.earlier {
+            let stored = match new.earlier {
                 0 => 0,
-                earlier => request.preamble + earlier,
+                earlier => new.preamble + earlier,
             };
-            let stored = stored.min(request.items.len());
+            let stored = stored.min(new.items.len());
             self.seen.resize(self.seen.len().max(stored), now);
             // A client whose connection broke sends the notes that it got and nothing else; what
             // was new then still is.
-            if self.seen.len() < request.items.len() {
+            if self.seen.len() < new.items.len() {
                 self.new_from = self.seen.len();
-                self.changes = changes(&old, &self.request, &request);
+                self.changes = changes(&old, new);
             }
             self.continued = true;
             self.said.clear();
         }
-        self.seen.resize(request.items.len(), now);
-        self.shell = ShellTool::find(&request.tools).ok();
-        self.request = request;
+        self.seen.resize(new.items.len(), now);
         if self.title.is_empty() {
             self.title = self.make_title();
         }
-    }
-
-    /// Whether `request`, which names no thread, goes on with this conversation, which does not
-    /// either: it begins with all that was here and goes on from there, or it is the same again
-    /// after the client had lost its connection.
-    pub(super) fn is_continued_by(&self, request: &Request) -> bool {
-        let (old, new) = (self.items(), &request.items);
-        let begins = new.len() >= old.len()
-            && old
-                .iter()
-                .zip(new)
-                .all(|(a, b)| a.fingerprint == b.fingerprint);
-        let is_retry = self.open.is_empty() && self.closed == Closed::ClientGone;
-        begins && self.request.thread.is_none() && (new.len() > old.len() || is_retry)
-    }
-
-    /// Whether `request`, which names no thread, goes on from a response in this conversation.
-    pub(super) fn is_chained_with(&self, request: &Request) -> bool {
-        let own = self.request.chain.as_ref();
-        self.request.thread.is_none()
-            && request.earlier > 0
-            && own.is_some_and(|own| request.chain.as_ref() == Some(own))
     }
 
     fn make_title(&self) -> String {

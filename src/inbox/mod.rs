@@ -6,21 +6,22 @@
 mod changes;
 mod channel;
 mod conversation;
+mod order;
 mod statistics;
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-pub use channel::{
-    Answerer, Arrival, Event, Intake, Pending, Refusal, RequestId, Responder, channel,
-};
+pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, channel};
 use conversation::{Closed, OpenRequest};
-pub use conversation::{Conversation, ConversationId, Delivery, Said, Status, Words};
-
+pub use conversation::{Conversation, Delivery, Said, Status, Words};
+use order::Order;
 pub use statistics::{Spread, Statistics};
 
-use crate::api::{Ending, OutputItem, Phase, Reply, Request};
+use crate::api::{OutputItem, Phase, Reply};
+use crate::store::{Account, Store};
+pub use crate::store::{ConversationId, RequestId};
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
@@ -28,30 +29,16 @@ const MOST_CONVERSATIONS: usize = 500;
 /// in goes.
 const MOST_BYTES: usize = 1 << 30;
 
-/// All conversations, newest activity first; those that the program answers come last.
+/// All conversations.
 #[derive(Debug)]
 pub struct Inbox {
-    conversations: Vec<Conversation>,
-    /// By the client's name for the thread, and whether the program answers in it: what an agent
-    /// asks for itself must not end up among what the person talks about.
-    threads: HashMap<(String, bool), ConversationId>,
+    conversations: HashMap<ConversationId, Conversation>,
+    order: Order,
     requests: HashMap<RequestId, ConversationId>,
-    next_id: u64,
     statistics: Statistics,
+    held: Account,
     most_bytes: usize,
-}
-
-impl Default for Inbox {
-    fn default() -> Self {
-        Self {
-            conversations: Vec::new(),
-            threads: HashMap::new(),
-            requests: HashMap::new(),
-            next_id: 0,
-            statistics: Statistics::default(),
-            most_bytes: MOST_BYTES,
-        }
-    }
+    store: Store,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -94,42 +81,42 @@ pub enum ReplyError {
 }
 
 impl Inbox {
-    /// All conversations, newest activity first.
-    pub fn conversations(&self) -> &[Conversation] {
-        &self.conversations
+    /// An inbox with nothing in it.
+    pub fn new(store: Store) -> Self {
+        Self {
+            conversations: HashMap::new(),
+            order: Order::default(),
+            requests: HashMap::new(),
+            statistics: Statistics::default(),
+            held: Account::default(),
+            most_bytes: MOST_BYTES,
+            store,
+        }
+    }
+
+    /// All conversations, newest activity first; those that the program answers come last.
+    pub fn conversations(&self) -> impl ExactSizeIterator<Item = &Conversation> {
+        self.order.ids().map(|id| &self.conversations[&id])
     }
 
     /// One conversation.
     pub fn get(&self, id: ConversationId) -> Option<&Conversation> {
-        self.conversations
-            .iter()
-            .find(|conversation| conversation.id == id)
+        self.conversations.get(&id)
     }
 
     /// The place of a conversation in the list.
     pub fn position(&self, id: ConversationId) -> Option<usize> {
-        self.conversations
-            .iter()
-            .position(|conversation| conversation.id == id)
+        self.order.position(self.get(id)?)
     }
 
     /// How many requests wait for the person.
     pub fn waiting(&self) -> usize {
-        self.conversations.iter().map(Conversation::waiting).sum()
+        self.order.waiting_requests()
     }
 
     /// The conversations that wait, the one that has waited longest first.
-    pub fn longest_waiting(&self) -> Vec<ConversationId> {
-        let waiting = self.conversations.iter().rev();
-        let mut waiting: Vec<_> = waiting
-            .filter_map(|conversation| match conversation.status() {
-                Status::Waiting { since } => Some((since, conversation.id)),
-                _ => None,
-            })
-            .collect();
-        // Those that came at the same moment in the order in which they came.
-        waiting.sort();
-        waiting.into_iter().map(|(_, id)| id).collect()
+    pub fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
+        self.order.waiting()
     }
 
     /// Numbers since the program was started.
@@ -139,13 +126,11 @@ impl Inbox {
 
     /// Takes an event in. `None` if it changed nothing that can be seen.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
-        let change = match event {
+        match event {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
             Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
-        };
-        self.tidy();
-        change
+        }
     }
 
     /// Says something to the request that waits in a conversation. `typed` is the text as the
@@ -161,170 +146,112 @@ impl Inbox {
         typed: &str,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
-        let conversation = self.get_mut(id).ok_or(ReplyError::NobodyWaits)?;
-        let open = conversation
-            .open
-            .front_mut()
-            .ok_or(ReplyError::NobodyWaits)?;
+        let conversation = self.conversations.get_mut(&id);
+        let open = conversation.and_then(|conversation| conversation.open.front_mut());
+        let open = open.ok_or(ReplyError::NobodyWaits)?;
         let (request, arrived) = (open.id, open.arrived);
         let Some(ticket) = open.responder.send(reply.clone()) else {
             // The news of it is on its way; the text must not be.
             self.gone(request, now);
-            self.tidy();
             return Err(ReplyError::ClientGone);
         };
-        let is_first = !conversation.has_said();
         let ends = reply.ends();
-        let words: Vec<Words> = match reply {
-            Reply::Items(items) => {
-                conversation.end_live(request);
-                items.into_iter().map(Words::Item).collect()
+        let is_first = self.edit(id, |conversation, held| {
+            let is_first = !conversation.has_said();
+            conversation.say(reply, typed, (request, ticket), now);
+            if ends {
+                conversation.closed = Closed::Answered;
+                conversation.open.pop_front();
+                conversation.next_in_line(held, now);
             }
-            Reply::Live { delta, phase } => {
-                conversation.say_live(&delta, phase, now, request, ticket);
-                Vec::new()
-            }
-            Reply::End { items, ending } => {
-                conversation.end_live(request);
-                let items = items.into_iter().map(Words::Item);
-                let rejection = match ending {
-                    Ending::Failed { message, .. } => Some(Words::Rejection(message)),
-                    Ending::Completed | Ending::OutOfTokens => None,
-                };
-                items.chain(rejection).collect()
-            }
-        };
-        conversation
-            .said
-            .extend(words.into_iter().map(|words| Said {
-                words,
-                typed: typed.to_owned(),
-                at: now,
-                state: Delivery::Sent,
-                request,
-                ticket,
-            }));
-        conversation.last_activity = now;
-        if ends {
-            conversation.closed = Closed::Answered;
-            conversation.open.pop_front();
-            Self::next_in_line(conversation, now);
-        }
-        if is_first {
+            is_first
+        });
+        if is_first == Some(true) {
             self.statistics.first.add(arrived, now);
         }
         if ends {
             self.statistics.answered += 1;
             self.statistics.whole.add(arrived, now);
         }
-        self.tidy();
         Ok(())
     }
 
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
         let Arrival {
             id,
+            conversation,
             request,
             agent,
             answerer,
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
-        let found = match &request.thread {
-            Some(thread) => self.threads.get(&(thread.clone(), automatic)).copied(),
-            None => {
-                let all = || {
-                    let all = self.conversations.iter();
-                    all.filter(|c| c.automatic.is_some() == automatic)
-                };
-                // What goes on by id does so whatever became of the words.
-                let chained = all().find(|c| c.is_chained_with(&request));
-                let found = chained.or_else(|| all().find(|c| c.is_continued_by(&request)));
-                found.map(|c| c.id)
-            }
-        };
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
-        let (index, mut queued) = match found.and_then(|id| self.position(id)) {
-            Some(index) => (index, Some(request)),
-            None => (self.begin(request, agent, automatic, now), None),
+        let mut queued = match self.conversations.contains_key(&conversation) {
+            true => Some(request),
+            false => {
+                let begun = Conversation::new(conversation, request, agent, now);
+                self.held.add(begun.items());
+                self.order.insert(&begun);
+                self.conversations.insert(conversation, begun);
+                None
+            }
         };
-        let conversation = &mut self.conversations[index];
-        self.requests.insert(id, conversation.id);
-        conversation.last_activity = now;
-        let mut current = true;
-        match answerer {
-            Answerer::Person(responder) => {
-                current = conversation.open.is_empty();
-                if let Some(request) = queued.take_if(|_| current) {
-                    conversation.adopt(request, now);
-                }
-                let open = OpenRequest {
+        self.requests.insert(id, conversation);
+        let current = self.edit(conversation, |conversation, held| {
+            conversation.last_activity = now;
+            let is_idle = conversation.open.is_empty();
+            if let Some(request) = queued.take_if(|_| is_idle || automatic) {
+                conversation.adopt(request, held, now);
+            }
+            match answerer {
+                Answerer::Person(responder) => conversation.open.push_back(OpenRequest {
                     id,
                     responder,
                     arrived: now,
                     queued,
-                };
-                conversation.open.push_back(open);
-                self.statistics.requests += 1;
-            }
-            Answerer::Program(housekeeping) => {
-                if let Some(request) = queued {
-                    conversation.adopt(request, now);
+                }),
+                Answerer::Program(housekeeping) => {
+                    // What the agent asked for is not what anybody would look for in the list.
+                    conversation.title = housekeeping.purpose.into();
+                    conversation.automatic = Some(housekeeping.purpose);
+                    conversation.said.push(Said {
+                        words: Words::Item(OutputItem::Message {
+                            text: housekeeping.answer,
+                            phase: Phase::FinalAnswer,
+                        }),
+                        typed: String::new(),
+                        at: now,
+                        state: Delivery::Sent,
+                        request: id,
+                        ticket: 0,
+                    });
                 }
-                // What the agent asked for is not what anybody would look for in the list.
-                conversation.title = housekeeping.purpose.into();
-                conversation.automatic = Some(housekeeping.purpose);
-                conversation.said.push(Said {
-                    words: Words::Item(OutputItem::Message {
-                        text: housekeeping.answer,
-                        phase: Phase::FinalAnswer,
-                    }),
-                    typed: String::new(),
-                    at: now,
-                    state: Delivery::Sent,
-                    request: id,
-                    ticket: 0,
-                });
-                self.statistics.automatic += 1;
             }
+            is_idle || automatic
+        });
+        match automatic {
+            true => self.statistics.automatic += 1,
+            false => self.statistics.requests += 1,
         }
+        self.make_room();
         Change::Arrived {
-            conversation: conversation.id,
+            conversation,
             automatic,
-            current,
+            current: current == Some(true),
         }
-    }
-
-    /// Begins a conversation and returns its place.
-    fn begin(&mut self, request: Request, agent: String, automatic: bool, now: Timestamp) -> usize {
-        let id = ConversationId(self.next_id);
-        self.next_id += 1;
-        if let Some(thread) = &request.thread {
-            self.threads.insert((thread.clone(), automatic), id);
-        }
-        self.conversations
-            .push(Conversation::new(id, request, agent, now));
-        self.conversations.len() - 1
     }
 
     fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
-        let conversation = self.of_request(id)?;
-        let is_own = conversation.automatic.is_none();
-        let said = conversation.said.iter_mut();
-        // Replies leave in order, so those before it are delivered too: a client that does not
-        // stream gets all of them at once.
-        for said in said.filter(|said| said.request == id && said.ticket <= ticket) {
-            said.state = Delivery::Delivered;
+        let conversation = *self.requests.get(&id)?;
+        let found = self.conversations.get_mut(&conversation)?;
+        // Nothing of it is listed by, so that it need not be listed anew.
+        let is_done = found.delivered(id, ticket);
+        if found.automatic.is_none() {
+            self.statistics.output_tokens += tokens;
         }
-        let is_open = conversation.open.iter().any(|open| open.id == id);
-        let mut said = conversation.said.iter();
-        let is_done = !is_open && !said.any(|s| s.request == id && s.state == Delivery::Sent);
-        let conversation = conversation.id;
         if is_done {
             self.requests.remove(&id);
-        }
-        if is_own {
-            self.statistics.output_tokens += tokens;
         }
         Some(Change::Delivered {
             conversation,
@@ -333,30 +260,18 @@ impl Inbox {
     }
 
     fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
-        let conversation = self.of_request(id)?;
-        let mut returned: Vec<String> = Vec::new();
-        for said in conversation
-            .said
-            .iter_mut()
-            .filter(|said| said.request == id)
-        {
-            // A message that was not whole is lost with all of its lines.
-            if said.state == Delivery::Sent || matches!(said.words, Words::Live(..)) {
-                said.state = Delivery::Undelivered;
-                if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
-                    returned.push(said.typed.clone());
-                }
+        let conversation = self.requests.remove(&id)?;
+        let returned = self.edit(conversation, |conversation, held| {
+            let returned = conversation.undelivered(id);
+            let was_current = conversation.open.front().is_some_and(|open| open.id == id);
+            conversation.open.retain(|open| open.id != id);
+            conversation.closed = Closed::ClientGone;
+            conversation.last_activity = now;
+            if was_current {
+                conversation.next_in_line(held, now);
             }
-        }
-        let was_current = conversation.open.front().is_some_and(|open| open.id == id);
-        conversation.open.retain(|open| open.id != id);
-        conversation.closed = Closed::ClientGone;
-        conversation.last_activity = now;
-        if was_current {
-            Self::next_in_line(conversation, now);
-        }
-        let conversation = conversation.id;
-        self.requests.remove(&id);
+            returned
+        })?;
         self.statistics.gone += 1;
         Some(Change::ClientGone {
             conversation,
@@ -364,48 +279,32 @@ impl Inbox {
         })
     }
 
-    /// Makes the next request of the conversation the one that is shown.
-    fn next_in_line(conversation: &mut Conversation, now: Timestamp) {
-        let next = conversation
-            .open
-            .front_mut()
-            .and_then(|open| open.queued.take());
-        if let Some(request) = next {
-            conversation.adopt(request, now);
-        }
+    /// Changes a conversation, and lists it where it belongs then.
+    fn edit<T>(
+        &mut self,
+        id: ConversationId,
+        change: impl FnOnce(&mut Conversation, &mut Account) -> T,
+    ) -> Option<T> {
+        let conversation = self.conversations.get_mut(&id)?;
+        self.order.remove(conversation);
+        let result = change(conversation, &mut self.held);
+        self.order.insert(conversation);
+        Some(result)
     }
 
-    fn of_request(&mut self, id: RequestId) -> Option<&mut Conversation> {
-        let conversation = *self.requests.get(&id)?;
-        self.get_mut(conversation)
-    }
-
-    fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
-        self.conversations
-            .iter_mut()
-            .find(|conversation| conversation.id == id)
-    }
-
-    /// Newest first, those that nobody has to look at last, and not too many.
-    fn tidy(&mut self) {
-        self.conversations.sort_by_key(|c| {
-            let is_automatic = c.automatic.is_some() && !c.is_waiting();
-            (is_automatic, std::cmp::Reverse(c.last_activity))
-        });
-        let most_bytes = self.most_bytes;
-        let too_much = |all: &[Conversation]| {
-            let bytes: usize = all.iter().map(Conversation::bytes).sum();
-            all.len() > MOST_CONVERSATIONS || bytes > most_bytes
-        };
-        while too_much(&self.conversations) {
-            let oldest = self.conversations.iter().rposition(|c| !c.is_waiting());
-            // The newest stays, however large it is: it is what the person looks at.
-            let Some(index) = oldest.filter(|index| *index > 0) else {
+    /// Lets go of the oldest where there are too many.
+    fn make_room(&mut self) {
+        while self.order.len() > MOST_CONVERSATIONS || self.held.bytes > self.most_bytes {
+            let Some(oldest) = self.order.oldest_idle() else {
                 return;
             };
-            let dropped = self.conversations.remove(index).id;
-            self.threads.retain(|_, id| *id != dropped);
-            self.requests.retain(|_, id| *id != dropped);
+            let Some(dropped) = self.conversations.remove(&oldest) else {
+                return;
+            };
+            self.order.remove(&dropped);
+            self.held.remove(dropped.items());
+            self.requests.retain(|_, id| *id != oldest);
+            self.store.forget(oldest);
         }
     }
 }

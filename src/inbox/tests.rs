@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{FailureCode, Housekeeping, responses};
+use crate::api::{Ending, FailureCode, Housekeeping, Interner, Request, responses};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -18,7 +18,7 @@ fn assistant(text: &str) -> Value {
 
 fn request(thread: Option<&str>, input: Value) -> Request {
     let body = json!({"model": "m", "input": input, "prompt_cache_key": thread});
-    responses::parse(body.to_string().as_bytes()).unwrap()
+    responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
 fn note(text: &str) -> Reply {
@@ -48,11 +48,12 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let (intake, events) = channel(3);
+        let store = Store::new(10);
+        let (intake, events) = channel(3, store.clone());
         Self {
             intake,
             events,
-            inbox: Inbox::default(),
+            inbox: Inbox::new(store),
             clock: 0,
         }
     }
@@ -136,7 +137,7 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     );
     let (_other, other) = desk.ask(Some("u"), json!([user("hello")]));
     assert_ne!(other, id);
-    assert_eq!(desk.inbox.conversations()[0].id, other, "newest first");
+    assert_eq!(desk.inbox.conversations().next().unwrap().id, other, "newest first");
 }
 
 #[test]
@@ -331,7 +332,6 @@ fn old_conversations_make_room_but_waiting_ones_stay() {
     }
     assert_eq!(desk.inbox.conversations().len(), MOST_CONVERSATIONS);
     assert!(desk.inbox.get(id).is_some());
-    assert_eq!(desk.inbox.threads.len(), MOST_CONVERSATIONS);
 }
 
 #[test]
@@ -347,9 +347,8 @@ fn large_conversations_make_room_too() {
             id
         })
         .collect();
-    let kept = desk.inbox.conversations();
-    assert!(kept.iter().map(Conversation::bytes).sum::<usize>() <= MOST);
-    assert!(kept.iter().any(Conversation::is_waiting));
+    assert!(desk.inbox.held.bytes <= MOST);
+    assert!(desk.inbox.conversations().any(Conversation::is_waiting));
     assert!(desk.inbox.get(ids[0]).is_none());
     assert!(desk.inbox.get(ids[44]).is_some());
     drop(large);

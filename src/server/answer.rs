@@ -1,6 +1,8 @@
 //! Reads a request, puts it before the person, and sends what comes back, in the wire format of
 //! the route.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State as Shared;
@@ -11,17 +13,18 @@ use serde_json::json;
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, Write};
 use super::{State, background, body, sse};
-use crate::api::{ApiError, Request, chat, messages, responses};
+use crate::api::{ApiError, Interner, Request, chat, messages, responses};
 use crate::inbox::Refusal;
+use crate::tokens::count_request;
 
 /// Bodies above this size, in bytes, are parsed on a thread that may block.
 const LARGE_BODY: usize = 256 * 1024;
 
 /// An answer, or the error that is one.
-type Answer = Result<Response, ErrorResponse>;
+pub(super) type Answer = Result<Response, ErrorResponse>;
 
 /// Reads the body of a wire format.
-type Parse = fn(&[u8]) -> Result<Request, ApiError>;
+type Parse<T> = fn(&[u8], &Interner) -> Result<T, ApiError>;
 
 /// Writes a response of the Responses API.
 pub(super) const RESPONSES: Write =
@@ -34,22 +37,22 @@ pub(super) async fn responses(
     body: Body,
 ) -> Answer {
     let mut request = receive(&state, &headers, body, responses::parse).await?;
-    state.stored.resolve(&mut request)?;
+    state.store.responses().resolve(&mut request)?;
     let wants_stream = request.stream;
-    let is_background = responses::background(&request.params);
-    let shelves = match responses::store(&request.params) {
-        true => vec![state.stored.clone()],
+    let is_background = request.background;
+    let places = match request.store {
+        true => vec![state.store.responses().clone()],
         false => Vec::new(),
     };
     let agent = agent(&headers);
-    let exchange = Exchange::open(&state, request, agent, RESPONSES, shelves, is_background)?;
+    let exchange = Exchange::open(&state, request, agent, RESPONSES, places)?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
         let (id, document) = (exchange.id().to_owned(), exchange.document()?);
         tokio::spawn(background::run(exchange, state.clone()));
         return Ok(match wants_stream {
-            true => sse::replay(state.stored, id, None, heartbeat),
-            false => Json(document).into_response(),
+            true => sse::replay(state.store.responses().clone(), id, None, heartbeat),
+            false => json(document),
         });
     }
     match wants_stream {
@@ -65,10 +68,10 @@ pub(super) async fn compact(
     body: Body,
 ) -> Answer {
     let mut request = receive(&state, &headers, body, responses::parse_compaction).await?;
-    state.stored.resolve(&mut request)?;
+    state.store.responses().resolve(&mut request)?;
     let write: Write =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
-    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new(), false)?;
+    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new())?;
     plain(exchange).await
 }
 
@@ -80,8 +83,8 @@ pub(super) async fn input_tokens(
 ) -> Answer {
     let mut request =
         receive_unanswered(&state, &headers, body, responses::parse_for_count).await?;
-    state.stored.resolve(&mut request)?;
-    let tokens = count(&state, request).await?;
+    state.store.responses().resolve(&mut request)?;
+    let tokens = count(request).await?;
     Ok(Json(json!({"object": "response.input_tokens", "input_tokens": tokens})).into_response())
 }
 
@@ -108,7 +111,7 @@ pub(super) async fn count_tokens(
     body: Body,
 ) -> Answer {
     let request = receive_unanswered(&state, &headers, body, messages::parse_for_count).await?;
-    let tokens = count(&state, request).await?;
+    let tokens = count(request).await?;
     Ok(Json(json!({"input_tokens": tokens})).into_response())
 }
 
@@ -117,12 +120,12 @@ async fn answer(
     state: State,
     headers: HeaderMap,
     body: Body,
-    parse: Parse,
+    parse: Parse<Request>,
     write: Write,
 ) -> Answer {
     let request = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
-    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new(), false)?;
+    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new())?;
     match wants_stream {
         true => Ok(sse::live(exchange, state.settings.heartbeat)),
         false => plain(exchange).await,
@@ -143,7 +146,7 @@ async fn plain(mut exchange: Exchange) -> Answer {
     }
     let document = exchange.document();
     exchange.delivered();
-    Ok(Json(document?).into_response())
+    Ok(json(document?))
 }
 
 /// Reads a request that somebody has to answer.
@@ -151,14 +154,14 @@ async fn receive(
     state: &State,
     headers: &HeaderMap,
     body: Body,
-    parse: Parse,
+    parse: Parse<Request>,
 ) -> Result<Request, ErrorResponse> {
     if let Err(error) = acceptable(state, headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = body::read(body, state.settings.max_body).await?;
-    let mut request = read(body, parse).await?;
+    let mut request: Request = read(state, body, parse).await?;
     if request.thread.is_none() {
         request.thread = thread_header(headers);
     }
@@ -170,20 +173,19 @@ pub(super) async fn receive_unanswered<T: Send + 'static>(
     state: &State,
     headers: &HeaderMap,
     body: Body,
-    parse: fn(&[u8]) -> Result<T, ApiError>,
+    parse: Parse<T>,
 ) -> Result<T, ErrorResponse> {
     if let Err(error) = uncompressed(headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = body::read(body, state.settings.max_body).await?;
-    read(body, parse).await
+    Ok(read(state, body, parse).await?)
 }
 
 /// Counts the tokens of a request on a thread that may take its time.
-async fn count(state: &State, request: Request) -> Result<u64, ApiError> {
-    let counter = state.counter.clone();
-    let count = move || counter.request(&request.items, &request.tools);
+async fn count(request: Request) -> Result<u64, ApiError> {
+    let count = move || count_request(&request.items, &request.tools);
     let tokens = tokio::task::spawn_blocking(count).await;
     tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))
 }
@@ -206,19 +208,27 @@ fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
 }
 
 /// Parses what may be large; what takes long does not hold up the other connections.
-pub(super) async fn read<T, B>(
+pub(super) async fn read<T, E, B>(
+    state: &State,
     body: B,
-    parse: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ErrorResponse>
+    parse: fn(&[u8], &Interner) -> Result<T, E>,
+) -> Result<T, E>
 where
     T: Send + 'static,
+    E: From<ApiError> + Send + 'static,
     B: AsRef<[u8]> + Send + 'static,
 {
+    let interner = Arc::clone(state.store.interner());
     if body.as_ref().len() <= LARGE_BODY {
-        return Ok(parse(body.as_ref())?);
+        return parse(body.as_ref(), &interner);
     }
-    let parsed = tokio::task::spawn_blocking(move || parse(body.as_ref())).await;
-    Ok(parsed.map_err(|_| ApiError::invalid("The body could not be read.").status(500))??)
+    let parsed = tokio::task::spawn_blocking(move || parse(body.as_ref(), &interner)).await;
+    parsed.map_err(|_| ApiError::invalid("The body could not be read.").status(500))?
+}
+
+/// A document as an HTTP response.
+pub(super) fn json(document: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 /// The headers in which agents name a thread; the first is what Codex 0.169 sends.

@@ -5,12 +5,12 @@ use super::exchange::Exchange;
 
 /// Goes on with a response until it has ended, or until nobody wants it any more.
 pub(super) async fn run(mut exchange: Exchange, state: State) {
-    let shelf = &state.stored;
-    let mut changes = shelf.changes();
+    let stored = state.store.responses();
+    let mut changes = stored.changes();
     exchange.start();
     while exchange.is_kept() && !exchange.has_ended() {
         changes.mark_unchanged();
-        if !shelf.lock().is_open(exchange.id()) {
+        if !stored.lock().is_open(exchange.id()) {
             break;
         }
         tokio::select! {

@@ -7,17 +7,18 @@ use axum::http::HeaderMap;
 use serde_json::json;
 
 use super::State;
-use super::answer::receive_unanswered as receive;
+use super::answer::{Answer, json as json_of, receive_unanswered as receive};
 use super::exchange::{new_id, unix_now};
 use super::stored::{Found, Id, Pairs};
-use crate::api::responses::{Page, parse_items, resolve_items};
+use crate::api::responses::{Page, parse_items};
+use crate::store::resolve_items;
 
 /// `POST /v1/conversations`, with `items` to begin with and `metadata`.
 pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Found {
     let (mut items, metadata) = receive(&state, &headers, body, parse_items).await?;
     let object = json!({"id": new_id("conv"), "object": "conversation",
         "created_at": unix_now(), "metadata": metadata});
-    let mut stored = state.stored.lock();
+    let mut stored = state.store.responses().lock();
     resolve_items(&mut items, &[&stored], "items")?;
     stored.begin_conversation(object.clone(), items);
     Ok(Json(object))
@@ -25,18 +26,23 @@ pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, bod
 
 /// `GET /v1/conversations/{id}`.
 pub(super) async fn retrieve(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.stored.lock().conversation(&id)?.clone()))
+    Ok(Json(state.store.responses().lock().conversation(&id)?.clone()))
 }
 
 /// `DELETE /v1/conversations/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.stored.lock().delete_conversation(&id)?))
+    Ok(Json(state.store.responses().lock().delete_conversation(&id)?))
 }
 
 /// `GET /v1/conversations/{id}/items`.
-pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query): Pairs) -> Found {
+pub(super) async fn items(
+    Shared(state): Shared<State>,
+    Id(id): Id,
+    Query(query): Pairs,
+) -> Answer {
     let page = Page::read(&query)?;
-    Ok(Json(state.stored.lock().conversation_items(&id, &page)?))
+    let items = state.store.responses().lock().conversation_items(&id, &page)?;
+    Ok(json_of(items))
 }
 
 /// `POST /v1/conversations/{id}/items`.
@@ -45,9 +51,9 @@ pub(super) async fn add_items(
     Id(id): Id,
     headers: HeaderMap,
     body: Body,
-) -> Found {
+) -> Answer {
     let (mut items, _) = receive(&state, &headers, body, parse_items).await?;
-    let mut stored = state.stored.lock();
+    let mut stored = state.store.responses().lock();
     resolve_items(&mut items, &[&stored], "items")?;
-    Ok(Json(stored.add_items(&id, items)?))
+    Ok(json_of(stored.add_items(&id, items)?))
 }

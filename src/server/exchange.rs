@@ -2,15 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
-
 use super::meter::Meter;
-use super::shelf::{Record, Shelf};
 use super::{State, error::ErrorResponse};
+use crate::api::responses::Status;
 use crate::api::{
     ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter,
 };
 use crate::inbox::Pending;
+use crate::store::{Record, Responses};
 
 /// Makes the writer of a wire format.
 pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
@@ -31,8 +30,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Puts a request before the person. The response is kept on `shelves` while it comes to be
-    /// and after that; its events too if it is a background response.
+    /// Puts a request before the person. The response is kept in these places while it comes to be
+    /// and after that.
     ///
     /// # Errors
     ///
@@ -42,8 +41,7 @@ impl Exchange {
         mut request: Request,
         agent: String,
         write: Write,
-        shelves: Vec<Shelf>,
-        background: bool,
+        places: Vec<Responses>,
     ) -> Result<Self, ErrorResponse> {
         let housekeeping = match state.settings.answer_housekeeping {
             true => Housekeeping::of(&request),
@@ -55,25 +53,18 @@ impl Exchange {
             model = request.model,
             items = request.items.len(),
             earlier = request.earlier,
-            background,
+            background = request.background,
             housekeeping = housekeeping.is_some(),
             "request"
         );
         // Before it is kept: what nobody takes must not push out what is kept already.
         state.intake.check()?;
         let mut record = None;
-        if !shelves.is_empty() {
+        if let Some(response) = writer.response().filter(|_| !places.is_empty()) {
             request.chain.get_or_insert_with(|| writer.id().to_owned());
-            let document = writer.document()?;
-            record = Some(Record::begin(
-                shelves,
-                writer.id(),
-                &request,
-                document,
-                background,
-            ));
+            record = Some(Record::begin(places, &request, response));
         }
-        let meter = Meter::start(&state.counter, &request);
+        let meter = Meter::start(&request);
         let pending = match state.intake.open(request, agent, housekeeping) {
             Ok(pending) => pending,
             Err(refusal) => {
@@ -100,12 +91,12 @@ impl Exchange {
         self.writer.id()
     }
 
-    /// The response as a document.
+    /// The response as a document of JSON.
     ///
     /// # Errors
     ///
     /// A failure, where the format has no document for it.
-    pub(super) fn document(&self) -> Result<Value, ApiError> {
+    pub(super) fn document(&self) -> Result<String, ApiError> {
         self.writer.document()
     }
 
@@ -155,6 +146,12 @@ impl Exchange {
         self.ended
     }
 
+    /// Whether the response has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        let response = self.writer.response();
+        response.is_some_and(|response| response.status() == Status::Failed)
+    }
+
     /// Whether the response is still kept for those who come back for it.
     pub(super) fn is_kept(&self) -> bool {
         self.is_kept
@@ -164,13 +161,13 @@ impl Exchange {
         let Some(record) = &mut self.record else {
             return;
         };
-        if let Ok(document) = self.writer.document() {
+        if let Some(response) = self.writer.response() {
             let events = match frames {
                 // What has no name is no event of the response: it ends a stream.
                 [events @ .., last] if last.event.is_none() => events,
                 events => events,
             };
-            self.is_kept = record.update(document, events, self.ended);
+            self.is_kept = record.update(response, events, self.ended);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Counts the tokens of a request and of what is said to it, beside the threads that serve.
 
+use std::sync::Arc;
+
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::api::{OutputItem, Reply, Request, Usage};
-use crate::tokens::{Counter, count};
+use crate::tokens::{count, count_request};
 
 /// The tokens of one response.
 #[derive(Debug)]
@@ -14,11 +16,10 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Begins to count the request; the person has hardly begun to read by the time it is done.
-    pub(super) fn start(counter: &Counter, request: &Request) -> Self {
-        let (counter, items) = (counter.clone(), request.items.clone());
-        let tools = request.tools.clone();
+    pub(super) fn start(request: &Request) -> Self {
+        let (items, tools) = (request.items.clone(), Arc::clone(&request.tools));
         Self {
-            input: spawn_blocking(move || counter.request(&items, &tools)),
+            input: spawn_blocking(move || count_request(&items, &tools)),
             usage: Usage::default(),
         }
     }

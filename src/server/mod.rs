@@ -10,7 +10,6 @@ mod exchange;
 mod guard;
 mod meter;
 mod models;
-mod shelf;
 mod socket;
 mod sse;
 mod stored;
@@ -27,11 +26,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use self::error::ErrorResponse;
 use self::guard::Guard;
-use self::shelf::Shelf;
 use crate::api::ApiError;
-use crate::api::responses::Stored;
 use crate::inbox::Intake;
-use crate::tokens::Counter;
+use crate::store::Store;
 
 /// What the server needs to know.
 #[derive(Debug, Clone)]
@@ -44,8 +41,6 @@ pub struct Settings {
     pub models: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body: usize,
-    /// How many responses and conversations are kept for later requests.
-    pub max_stored: usize,
     /// How often an open stream says that it is still in progress.
     pub heartbeat: Duration,
     /// How long a WebSocket lasts. A response that is under way then is finished first: a person
@@ -70,8 +65,7 @@ const MOST_SOCKETS: usize = 256;
 struct State {
     intake: Intake,
     settings: Arc<Settings>,
-    counter: Counter,
-    stored: Shelf,
+    store: Store,
     /// One for each WebSocket that may still be opened.
     sockets: Arc<Semaphore>,
     /// Dropped with the last thing that still works for a client.
@@ -97,10 +91,9 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
     let state = State {
+        store: intake.store().clone(),
         intake,
-        stored: Shelf::new(Stored::new(settings.max_stored)),
         settings: Arc::new(settings),
-        counter: Counter::default(),
         sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
         _at_work: at_work,
     };

@@ -13,17 +13,17 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 use tungstenite::error::ProtocolError;
 
 use super::answer::{self, RESPONSES};
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, new_id, unix_now};
-use super::shelf::{Record, Shelf};
 use super::{State, sse};
-use crate::api::responses::{self, Previous, Stored};
-use crate::api::{ApiError, Ending, Frame, Reply, Request, Usage};
+use crate::api::responses::{Message as Create, parse_message};
+use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
+use crate::store::{Record, Responses, Stored, resolve};
 
 /// How long a client may take to answer a farewell. One that was not read when the connection
 /// goes may never arrive.
@@ -60,7 +60,7 @@ pub(super) async fn open(
         let mut connection = Connection {
             agent: answer::agent(&headers),
             thread: answer::thread_header(&headers),
-            remembered: Shelf::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
+            remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
             state,
@@ -104,7 +104,7 @@ struct Connection {
     /// The thread that the handshake names.
     thread: Option<String>,
     /// What was said on this connection.
-    remembered: Shelf,
+    remembered: Responses,
     until: Instant,
     /// Requests that came while another one was answered.
     line: VecDeque<String>,
@@ -139,24 +139,31 @@ impl Connection {
 
     /// Answers one message of the client.
     async fn answer(&mut self, message: String) -> Result<(), Gone> {
-        let params = match answer::read(message, fields).await {
-            Ok(params) => params,
-            Err(ErrorResponse(error)) => return self.refuse(&error).await,
-        };
-        let previous = match responses::previous(&params) {
-            Some(Previous::Response(id)) => Some(id.to_owned()),
-            _ => None,
-        };
-        let generate = params.get("generate") != Some(&Value::Bool(false));
-        let failed = match self.request(params) {
-            Ok(request) if generate => self.respond(request).await?,
-            Ok(request) => {
-                self.prepare(request).await?;
-                false
+        let message = answer::read(&self.state, message, |body, interner| {
+            parse_message(body, interner).map_err(Refused::from)
+        });
+        let (previous, failed) = match message.await {
+            Ok(Create { request, generate }) => {
+                let previous = match &request.previous {
+                    Some(Previous::Response(id)) => Some(id.clone()),
+                    _ => None,
+                };
+                let failed = match self.resolve(request) {
+                    Ok(request) if generate => self.respond(request).await?,
+                    Ok(request) => {
+                        self.prepare(request).await?;
+                        false
+                    }
+                    Err(error) => {
+                        self.refuse(&error).await?;
+                        true
+                    }
+                };
+                (previous, failed)
             }
-            Err(error) => {
+            Err(Refused { error, previous }) => {
                 self.refuse(&error).await?;
-                true
+                (previous, true)
             }
         };
         if let Some(previous) = previous.filter(|_| failed) {
@@ -167,21 +174,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads a request, with all that it goes on from.
-    fn request(&self, mut params: Map<String, Value>) -> Result<Request, ApiError> {
-        if responses::background(&params) {
-            let message = "'background' is not for WebSockets: send POST /v1/responses.";
-            return Err(ApiError::invalid(message)
-                .code("unsupported_parameter")
-                .param("background"));
-        }
-        // They say how HTTP shall carry the response; Codex 0.169 sends the first all the same.
-        params.shift_remove("stream");
-        params.shift_remove("stream_options");
-        let mut request = responses::from_params(params)?;
+    /// Puts before a request all that it goes on from.
+    fn resolve(&self, mut request: Request) -> Result<Request, ApiError> {
         {
-            let stores = (self.remembered.lock(), self.state.stored.lock());
-            responses::resolve(&mut request, &[&stores.0, &stores.1])?;
+            let stored = self.state.store.responses();
+            let stores = (self.remembered.lock(), stored.lock());
+            resolve(&mut request, &[&stores.0, &stores.1])?;
         }
         if request.thread.is_none() {
             request.thread.clone_from(&self.thread);
@@ -190,19 +188,19 @@ impl Connection {
     }
 
     /// Where a response is kept: here, and among what is stored if the client wants that.
-    fn shelves(&self, request: &Request) -> Vec<Shelf> {
-        let mut shelves = vec![self.remembered.clone()];
-        if responses::store(&request.params) {
-            shelves.push(self.state.stored.clone());
+    fn places(&self, request: &Request) -> Vec<Responses> {
+        let mut places = vec![self.remembered.clone()];
+        if request.store {
+            places.push(self.state.store.responses().clone());
         }
-        shelves
+        places
     }
 
     /// Has the person answer a request, and tells whether the response has failed.
     async fn respond(&mut self, request: Request) -> Result<bool, Gone> {
-        let shelves = self.shelves(&request);
+        let places = self.places(&request);
         let agent = self.agent.clone();
-        let exchange = Exchange::open(&self.state, request, agent, RESPONSES, shelves, false);
+        let exchange = Exchange::open(&self.state, request, agent, RESPONSES, places);
         let mut exchange = match exchange {
             Ok(exchange) => exchange,
             Err(ErrorResponse(error)) => {
@@ -232,8 +230,7 @@ impl Connection {
                 }
             }
         }
-        let document = exchange.document();
-        Ok(document.is_ok_and(|document| document["status"] == "failed"))
+        Ok(exchange.has_failed())
     }
 
     /// Takes in a request that is not to be answered (`generate: false`), so that the next one can
@@ -242,10 +239,10 @@ impl Connection {
         let mut writer = RESPONSES(&request, unix_now(), Box::new(new_id));
         let id = writer.id().to_owned();
         request.chain.get_or_insert_with(|| id.clone());
-        let Ok(document) = writer.document() else {
+        let Some(response) = writer.response() else {
             return Ok(());
         };
-        let mut record = Record::begin(self.shelves(&request), &id, &request, document, false);
+        let mut record = Record::begin(self.places(&request), &request, response);
         let mut frames = writer.start();
         let nothing = Reply::End {
             items: Vec::new(),
@@ -253,8 +250,8 @@ impl Connection {
         };
         let usage = Usage::default();
         frames.extend(writer.reply(&nothing, unix_now(), Some(usage)));
-        if let Ok(document) = writer.document() {
-            record.update(document, &[], true);
+        if let Some(response) = writer.response() {
+            record.update(response, &[], true);
         }
         self.send_all(&frames).await
     }
@@ -269,7 +266,7 @@ impl Connection {
     /// Sends an event. What only ends a stream of HTTP is left out.
     async fn send(&mut self, frame: &Frame) -> Result<(), Gone> {
         if frame.event.is_some() {
-            let message = Message::Text(frame.data.as_str().into());
+            let message = Message::Text((*frame.data).into());
             self.socket.send(message).await?;
         }
         Ok(())
@@ -397,16 +394,21 @@ fn too_large(most: usize) -> ApiError {
     .code("message_too_large")
 }
 
-/// The fields of a `response.create` event.
-fn fields(message: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    let mut params = crate::api::json_object(message)?;
-    match params.shift_remove("type") {
-        Some(Value::String(kind)) if kind == "response.create" => Ok(params),
-        None | Some(Value::Null) => Err(ApiError::missing("type")),
-        Some(other) => Err(ApiError::invalid(format!(
-            "Unknown event type {other}: this server knows 'response.create'."
-        ))
-        .code("unknown_event")
-        .param("type")),
+/// Why a message is no request.
+struct Refused {
+    error: ApiError,
+    /// What it goes on from.
+    previous: Option<String>,
+}
+
+impl From<(ApiError, Option<String>)> for Refused {
+    fn from((error, previous): (ApiError, Option<String>)) -> Self {
+        Self { error, previous }
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::from((error, None))
     }
 }

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::exchange::Exchange;
-use super::shelf::Shelf;
 use crate::api::Frame;
 use crate::api::responses::DONE;
+use crate::store::Responses;
 
 /// Streams a response to the client that asked for it.
 pub(super) fn live(mut exchange: Exchange, heartbeat: Duration) -> Response {
@@ -32,14 +32,14 @@ pub(super) fn live(mut exchange: Exchange, heartbeat: Duration) -> Response {
 /// Streams a background response from its log: the events after number `after` that are there,
 /// and those that come.
 pub(super) fn replay(
-    shelf: Shelf,
+    stored: Responses,
     id: String,
     after: Option<u64>,
     heartbeat: Duration,
 ) -> Response {
     let state = Replayed {
-        changes: shelf.changes(),
-        shelf,
+        changes: stored.changes(),
+        stored,
         id,
         after,
         queue: VecDeque::new(),
@@ -116,7 +116,7 @@ impl Live {
 
 /// A stream of what is in the log of a background response.
 struct Replayed {
-    shelf: Shelf,
+    stored: Responses,
     changes: watch::Receiver<()>,
     id: String,
     after: Option<u64>,
@@ -136,7 +136,7 @@ impl Replayed {
             }
             self.changes.mark_unchanged();
             // One that was deleted in the meantime has nothing more to say.
-            let replay = self.shelf.lock().replay(&self.id, self.after).ok()?;
+            let replay = self.stored.lock().replay(&self.id, self.after).ok()?;
             let count = replay.frames.len() as u64;
             self.after = match (self.after, count) {
                 (after, 0) => after,
@@ -155,7 +155,7 @@ impl Replayed {
             tokio::select! {
                 changed = self.changes.changed() => changed.ok()?,
                 _ = self.heartbeats.tick() => {
-                    self.queue.extend(self.shelf.lock().heartbeat(&self.id));
+                    self.queue.extend(self.stored.lock().heartbeat(&self.id));
                 }
             }
         }

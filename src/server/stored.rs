@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State as Shared};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::State;
+use super::answer::{Answer, json};
 use super::error::ErrorResponse;
 use super::sse;
 use crate::api::ApiError;
@@ -38,13 +38,15 @@ pub(super) async fn retrieve(
     Shared(state): Shared<State>,
     Id(id): Id,
     Query(query): Pairs,
-) -> Result<Response, ErrorResponse> {
+) -> Answer {
     let value = |name: &str| {
         let mut all = query.iter();
         all.find(|(key, _)| key == name).map(|(_, value)| value)
     };
     if value("stream").is_none_or(|stream| stream != "true") {
-        return Ok(Json(state.stored.lock().get(&id)?.clone()).into_response());
+        // Copied first, so that nobody waits while it is written.
+        let response = state.store.responses().lock().get(&id)?.clone();
+        return Ok(json(response.to_json()));
     }
     let after = match value("starting_after") {
         None => None,
@@ -57,23 +59,23 @@ pub(super) async fn retrieve(
         })?),
     };
     // What is wrong is told before the stream begins.
-    state.stored.lock().replay(&id, after)?;
+    state.store.responses().lock().replay(&id, after)?;
     let heartbeat = state.settings.heartbeat;
-    Ok(sse::replay(state.stored, id, after, heartbeat))
+    Ok(sse::replay(state.store.responses().clone(), id, after, heartbeat))
 }
 
 /// `DELETE /v1/responses/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    let deleted = state.stored.lock().delete(&id)?;
-    state.stored.tell();
+    let deleted = state.store.responses().lock().delete(&id)?;
+    state.store.responses().tell();
     Ok(Json(deleted))
 }
 
 /// `POST /v1/responses/{id}/cancel`.
-pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    let cancelled = state.stored.lock().cancel(&id)?.clone();
-    state.stored.tell();
-    Ok(Json(cancelled))
+pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
+    let cancelled = state.store.responses().lock().cancel(&id)?.clone();
+    state.store.responses().tell();
+    Ok(json(cancelled.to_json()))
 }
 
 /// `GET /v1/responses/{id}/input_items`.
@@ -81,7 +83,8 @@ pub(super) async fn input_items(
     Shared(state): Shared<State>,
     Id(id): Id,
     Query(query): Pairs,
-) -> Found {
+) -> Answer {
     let page = Page::read(&query)?;
-    Ok(Json(state.stored.lock().input_items(&id, &page)?))
+    let items = state.store.responses().lock().input_items(&id, &page)?;
+    Ok(json(items))
 }

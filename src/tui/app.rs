@@ -19,6 +19,7 @@ use super::picker::Picker;
 use super::transcript::Transcript;
 use crate::drafts::Drafts;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
+use crate::store::Store;
 
 mod compose;
 mod dialogs;
@@ -157,11 +158,11 @@ pub struct App {
 
 impl App {
     /// A program that has just started. Without `drafts` nothing is kept on disk.
-    pub fn new(settings: Settings, drafts: Option<Drafts>, now: Timestamp) -> Self {
+    pub fn new(settings: Settings, store: Store, drafts: Option<Drafts>, now: Timestamp) -> Self {
         Self {
             settings,
             now,
-            inbox: Inbox::default(),
+            inbox: Inbox::new(store),
             open: None,
             announced: None,
             pane: Pane::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::form::pretty;
 use super::format;
 use super::markup::{Markup, Styled};
 use super::pictures::Picture;
@@ -73,7 +74,7 @@ enum Origin {
 impl Block {
     /// The block of an item.
     pub fn of_item(item: &Arc<Item>, at: Option<Timestamp>) -> Self {
-        let (kind, label) = match &item.body {
+        let (kind, label) = match item.body() {
             ItemBody::Message { role, phase, .. } => {
                 let kind = match role.as_str() {
                     _ if item.is_boilerplate() => Kind::Boilerplate,
@@ -90,14 +91,14 @@ impl Block {
             }
             ItemBody::LocalShellCall { .. } => (Kind::Call, "local_shell".into()),
             ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
-            ItemBody::Other { kind } => (Kind::Other, kind.clone()),
+            ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
         };
         let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
         block.at = at;
         block.size = item_size(item);
         block.folded = item.is_boilerplate();
         block.pictures = Picture::all_of(item);
-        match &item.body {
+        match item.body() {
             ItemBody::ToolOutput { content, .. } => {
                 if let [Content::Text(text)] = content.as_slice() {
                     let head = OutputHead::of(text);
@@ -118,7 +119,7 @@ impl Block {
     /// The same block, which names the call that it is the output of.
     pub fn of_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
-            let text = match &call.body {
+            let text = match call.body() {
                 ItemBody::FunctionCall {
                     name, arguments, ..
                 } if command_of(arguments).is_none() => name.clone(),
@@ -190,9 +191,16 @@ impl Block {
         matches!(self.origin, Origin::Note(_))
     }
 
-    /// Whether it is the block of this very item.
-    pub fn is_of_item(&self, item: &Arc<Item>) -> bool {
-        matches!(&self.origin, Origin::Item(own) if Arc::ptr_eq(own, item))
+    /// Whether it is the block of this item; it is from now on if the item says the same.
+    pub fn takes_item(&mut self, item: &Arc<Item>) -> bool {
+        match &mut self.origin {
+            Origin::Item(own) if Arc::ptr_eq(own, item) => true,
+            Origin::Item(own) if own.says_the_same(item) => {
+                *own = Arc::clone(item);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether it is the block of this and nothing has changed.
@@ -204,9 +212,9 @@ impl Block {
     }
 
     /// The item as it came, if it is one that came.
-    pub fn raw(&self) -> Option<&Value> {
+    pub fn raw(&self) -> Option<&str> {
         match &self.origin {
-            Origin::Item(item) => Some(&*item.raw),
+            Origin::Item(item) => Some(item.raw()),
             Origin::Said(_) | Origin::Note(_) => None,
         }
     }
@@ -304,7 +312,7 @@ fn with_phase(role: &str, phase: Option<&str>) -> String {
 }
 
 fn item_size(item: &Item) -> usize {
-    match &item.body {
+    match item.body() {
         ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
             let sizes = content.iter().map(|part| match part {
                 Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
@@ -320,13 +328,13 @@ fn item_size(item: &Item) -> usize {
             summary: Some(summary),
         } => summary.len(),
         ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            item.raw.to_string().len()
+            item.raw().len()
         }
     }
 }
 
 fn item_body(item: &Item) -> String {
-    match &item.body {
+    match item.body() {
         ItemBody::Message { content, .. } => parts(content, |text| text),
         ItemBody::ToolOutput { content, .. } => {
             let body = parts(content, |text| OutputHead::of(text).rest);
@@ -343,12 +351,15 @@ fn item_body(item: &Item) -> String {
             summary: Some(summary),
         } => summary.clone(),
         ItemBody::Reasoning { .. } | ItemBody::Compaction { .. } => "(encrypted)".into(),
-        ItemBody::Other { .. } => web_search(&item.raw).unwrap_or_else(|| pretty(&item.raw)),
+        ItemBody::Other { .. } => web_search(item.raw()).unwrap_or_else(|| pretty(item.raw())),
     }
 }
 
 /// What a search of the web was for, or which page it opened.
-fn web_search(raw: &Value) -> Option<String> {
+fn web_search(raw: &str) -> Option<String> {
+    // What is long is something else.
+    const LONGEST: usize = 16 * 1024;
+    let raw: Value = serde_json::from_str(Some(raw).filter(|raw| raw.len() <= LONGEST)?).ok()?;
     let action = raw
         .get("action")
         .filter(|_| raw["type"] == "web_search_call")?;
@@ -398,20 +409,12 @@ fn call_body(arguments: &str) -> String {
     if let Some((command, _)) = command_of(arguments) {
         return format!("$ {command}");
     }
-    match serde_json::from_str::<Value>(arguments) {
-        Ok(arguments) => pretty(&arguments),
-        Err(_) => arguments.to_owned(),
-    }
+    pretty(arguments)
 }
 
 fn words_body(command: &[String]) -> String {
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     format!("$ {}", command_line(&words))
-}
-
-fn pretty(value: &Value) -> String {
-    // Writing a value that was read cannot fail; the short form is there all the same.
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// What agents write above the output of a command.
@@ -486,7 +489,7 @@ mod tests {
     use super::*;
 
     fn block(raw: Value) -> Block {
-        Block::of_item(&Arc::new(Item::from_responses(raw)), None)
+        Block::of_item(&Arc::new(Item::from_responses(&raw)), None)
     }
 
     fn output(text: &str) -> Block {

@@ -74,7 +74,10 @@ impl Transcript {
                 self.blocks.push(note);
             }
             while old.next_if(Block::is_note).is_some() {}
-            let same = old.next_if(|block| block.is_of_item(item));
+            let same = match old.peek_mut().is_some_and(|block| block.takes_item(item)) {
+                true => old.next(),
+                false => None,
+            };
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
                 Block::of_item(item, conversation.seen(index)).of_call(call)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply};
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
 use humanllm::server::{SOCKET_LIFETIME, Server, Settings, router};
+use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -41,6 +42,11 @@ impl Desk {
 
     /// A server with settings changed, and room for this many waiting requests.
     pub fn with(places: usize, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::storing(Store::new(100), places, change)
+    }
+
+    /// The same, with a store of its own.
+    pub fn storing(store: Store, places: usize, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("its address");
         let mut settings = Settings {
@@ -48,7 +54,6 @@ impl Desk {
             api_key: None,
             models: vec!["human".into(), "org/human".into()],
             max_body: 64 << 20,
-            max_stored: 100,
             heartbeat: Duration::from_secs(3600),
             socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
@@ -61,14 +66,14 @@ impl Desk {
             .enable_all()
             .build()
             .expect("a runtime");
-        let (intake, events) = inbox::channel(places);
+        let (intake, events) = inbox::channel(places, store.clone());
         let (stop, stopped) = watch::channel(false);
         let (server, closed) = Server::new(listener, router(intake, settings), stopped);
         let served = runtime.spawn(server.serve());
         Self {
             address,
             client: Client::new(address),
-            inbox: Inbox::default(),
+            inbox: Inbox::new(store),
             runtime,
             events,
             stop,
@@ -148,7 +153,7 @@ impl Desk {
 
     /// The person leaves without another word.
     pub fn leave(&mut self) {
-        self.inbox = Inbox::default();
+        self.inbox = Inbox::new(Store::new(0));
         let (_, nothing) = mpsc::unbounded_channel();
         self.events = nothing;
     }

@@ -5,8 +5,9 @@ use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
-use humanllm::api::{Ending, Housekeeping, OutputItem, Reply, Request, responses};
+use humanllm::api::{Ending, Housekeeping, Interner, OutputItem, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::store::Store;
 use humanllm::tui::app::{App, Effect, Settings};
 use humanllm::tui::key_chord::KeyChord;
 use humanllm::tui::keymap::Keymap;
@@ -45,9 +46,10 @@ impl Desk {
             snippets: Vec::new(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
-        let (intake, events) = inbox::channel(1_000);
+        let store = Store::new(10);
+        let (intake, events) = inbox::channel(1_000, store.clone());
         let mut desk = Self {
-            app: App::new(settings, None, now),
+            app: App::new(settings, store, None, now),
             intake,
             events,
             terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),
@@ -63,7 +65,7 @@ impl Desk {
     }
 
     pub fn ask_as(&mut self, body: &Value, housekeeping: Option<Housekeeping>) -> Client {
-        let request = responses::parse(body.to_string().as_bytes()).unwrap();
+        let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         self.open(request, housekeeping)
     }
 

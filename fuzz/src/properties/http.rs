@@ -10,6 +10,7 @@ use axum::http::{Method, Request, Response};
 use humanllm::api::Ending;
 use humanllm::inbox::{self, Change, Event, Inbox};
 use humanllm::server::{Settings, router};
+use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::runtime::Builder;
@@ -26,11 +27,12 @@ pub fn http(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
-        let (intake, events) = inbox::channel(1);
+        let store = Store::new(3);
+        let (intake, events) = inbox::channel(1, store.clone());
         let mut server = router(intake, settings()).into_router();
         tokio::select! {
             () = read(&mut server, request, data) => {}
-            () = person(events, data) => {}
+            () = person(events, store, data) => {}
         }
     });
 }
@@ -41,7 +43,6 @@ fn settings() -> Settings {
         api_key: None,
         models: vec!["human".into(), "org/human".into()],
         max_body: 1 << 20,
-        max_stored: 3,
         heartbeat: Duration::from_secs(3600),
         socket_lifetime: Duration::from_secs(3600),
         allowed_hosts: vec!["example.org".into()],
@@ -66,8 +67,8 @@ fn request(data: &[u8]) -> Option<Request<Body>> {
 }
 
 /// Answers everything that arrives, for as long as there is a server.
-async fn person(mut events: UnboundedReceiver<Event>, data: &[u8]) {
-    let mut inbox = Inbox::default();
+async fn person(mut events: UnboundedReceiver<Event>, store: Store, data: &[u8]) {
+    let mut inbox = Inbox::new(store);
     let now = Timestamp::UNIX_EPOCH;
     let words: String = String::from_utf8_lossy(data).chars().take(100).collect();
     while let Some(event) = events.recv().await {

@@ -26,7 +26,7 @@ pub fn picture(data: &[u8]) {
 fn look_at(url: &str) {
     let content = json!([{"type": "input_image", "image_url": url}]);
     let item = json!({"type": "message", "role": "user", "content": content});
-    for picture in Picture::all_of(&Arc::new(Item::from_responses(item))) {
+    for picture in Picture::all_of(&Arc::new(Item::from_responses(&item))) {
         for room in [0, 1, 40] {
             assert!(picture.rows(room) <= usize::from(u16::MAX));
         }

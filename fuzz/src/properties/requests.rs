@@ -2,18 +2,23 @@
 
 use humanllm::api::{
     ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, OutputItem, Phase, Reply, Request,
-    ResponseWriter, ShellTool, Usage, chat as chat_api, messages as messages_api,
+    Interner, Previous, ResponseWriter, Usage, chat as chat_api, messages as messages_api,
     responses as responses_api,
 };
+use humanllm::api::responses::ResponseObject;
+use humanllm::store::{Stored, resolve};
 use humanllm::tokens;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Deeper than this no JSON is compared: it becomes deeper within an event, and readers have limits.
 const DEEPEST: usize = 100;
 
+/// Reads a request.
+type Parse = fn(&[u8], &Interner) -> Result<Request, ApiError>;
+
 /// What a wire format has to offer.
 pub(super) struct Format {
-    pub parse: fn(&[u8]) -> Result<Request, ApiError>,
+    pub parse: Parse,
     pub write: fn(&Request, Ids) -> Box<dyn ResponseWriter>,
 }
 
@@ -34,7 +39,7 @@ pub(super) const FORMATS: [Format; 3] = [RESPONSES, CHAT, MESSAGES];
 
 /// The body of `POST /v1/responses`, and of its relatives.
 pub fn responses(body: &[u8]) {
-    let _ = responses_api::parse_items(body);
+    let _ = responses_api::parse_items(body, &Interner::default());
     let counted = parsed(responses_api::parse_for_count, body);
     let compaction = parsed(responses_api::parse_compaction, body);
     let Some(request) = parsed(RESPONSES.parse, body) else {
@@ -52,17 +57,17 @@ pub fn responses(body: &[u8]) {
 
 /// A request that is kept, and one that goes on from it.
 fn kept(request: &Request) {
-    let mut stored = responses_api::Stored::new(2);
+    let mut stored = Stored::new(2);
     for id in ["resp_1", "resp_2", "resp_3"] {
-        let output = json!([{"type": "message", "id": format!("msg_{id}"), "role": "assistant",
-            "content": [{"type": "output_text", "text": "yes", "annotations": []}]}]);
-        stored.begin(request, json!({"id": id, "output": []}), true);
-        assert!(stored.update(json!({"id": id, "output": output}), &[], true));
+        let response = ResponseObject::new(request, id.to_owned(), 1);
+        stored.begin(request, response.clone());
+        assert!(stored.update(&response, &[], true));
         assert!(stored.len() <= 2);
         let mut page = Some(vec![("limit".to_owned(), "7".to_owned())]);
         while let Some(query) = page.take() {
             let wanted = responses_api::Page::read(&query).expect("a page");
             let list = stored.input_items(id, &wanted).expect("a list");
+            let list: Value = serde_json::from_str(&list).expect("JSON");
             for item in list["data"].as_array().expect("items") {
                 assert!(item["id"].is_string() && item["type"].is_string(), "{item}");
             }
@@ -79,12 +84,11 @@ fn kept(request: &Request) {
             }
         }
         let mut next = request.clone();
-        next.params.shift_remove("conversation");
-        next.params.insert("previous_response_id".into(), id.into());
-        if responses_api::resolve(&mut next, &[&stored]).is_ok() {
+        next.previous = Some(Previous::Response(id.to_owned()));
+        if resolve(&mut next, &[&stored]).is_ok() {
             assert_eq!(
                 next.items.len(),
-                2 * request.items.len() - request.preamble + 1
+                2 * request.items.len() - request.preamble
             );
         }
     }
@@ -105,7 +109,7 @@ pub fn messages(body: &[u8]) {
     let counted = parsed(messages_api::parse_for_count, body);
     let request = parsed(MESSAGES.parse, body);
     if let Some(counted) = &counted {
-        tokens::Counter::default().request(&counted.items, &counted.tools);
+        tokens::count_request(&counted.items, &counted.tools);
     }
     if let Some(request) = request {
         assert!(counted.is_some(), "what can be asked can be counted");
@@ -113,42 +117,34 @@ pub fn messages(body: &[u8]) {
     }
 }
 
-/// The request, if it is one: the same each time, and with all that was sent.
-fn parsed(parse: fn(&[u8]) -> Result<Request, ApiError>, body: &[u8]) -> Option<Request> {
-    match (parse(body), parse(body)) {
-        (Ok(request), Ok(again)) => {
-            assert_eq!(format!("{request:?}"), format!("{again:?}"));
-            nothing_is_lost(&request, body);
-            // Each may look at all of it.
-            let _ = (Housekeeping::of(&request), ShellTool::find(&request.tools));
+/// The request, if it is one: the same each time, whether it was seen before or not, and byte for
+/// byte what was sent.
+fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
+    let interner = Interner::default();
+    let first = parse(body, &interner);
+    match (first, parse(body, &interner), parse(body, &Interner::default())) {
+        (Ok(request), Ok(again), Ok(alone)) => {
+            for other in [&again, &alone] {
+                // Each may look at all of it.
+                let _ = (Housekeeping::of(other), other.tools.shell());
+                assert_eq!(request.items.len(), other.items.len());
+                let mut pairs = request.items.iter().zip(&other.items);
+                assert!(pairs.all(|(one, other)| one.says_the_same(other)));
+                assert_eq!(request.tools.tools(), other.tools.tools());
+                assert_eq!(request.constraints(), other.constraints());
+                assert_eq!(request.thread, other.thread);
+                assert_eq!(other.whole().as_bytes(), body);
+            }
             Some(request)
         }
-        (Err(error), Err(again)) => {
-            assert_eq!(error, again);
-            assert_eq!(error.status, 400, "{error}");
+        (Err(error), Err(again), Err(alone)) => {
+            assert_eq!((&error, &error), (&again, &alone));
+            assert_eq!(error.status / 100, 4, "{error}");
             assert!(!error.message.is_empty());
             None
         }
-        (one, other) => panic!("{one:?} and then {other:?}"),
+        other => panic!("{other:?}"),
     }
-}
-
-/// Every field that was sent is in the request as it is shown to the person.
-fn nothing_is_lost(request: &Request, body: &[u8]) {
-    let sent: Value = serde_json::from_slice(body).expect("JSON, since it was accepted");
-    let sent = sent.as_object().expect("an object, since it was accepted");
-    let shown = request.to_json();
-    for (key, value) in sent {
-        if Some(key.as_str()) != request.items_key {
-            assert_eq!(shown.get(key), Some(value), "{key}");
-        } else if let Value::Array(items) = value {
-            // Instructions are an item too, and come first.
-            let shown = shown[key].as_array().expect("the items");
-            assert!(shown.ends_with(items), "{key}");
-        }
-    }
-    let shown = shown.as_object().expect("an object");
-    assert_eq!(shown.len(), sent.len());
 }
 
 /// What the person may say, in the words of the client: notes, thoughts, lines that leave one by one,
@@ -243,7 +239,7 @@ fn responses_to(format: &Format, request: &Request, body: &[u8]) -> Vec<Vec<Fram
 pub(super) fn is_one_event(frame: &Frame, is_deep: bool) {
     let data = &frame.data;
     assert!(!data.contains(['\n', '\r']), "a line break in {data:?}");
-    if is_deep || data == "[DONE]" {
+    if is_deep || **data == *"[DONE]" {
         return;
     }
     let event = value(frame).unwrap_or_else(|| panic!("no JSON: {data:?}"));

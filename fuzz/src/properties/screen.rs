@@ -2,8 +2,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::FutureExt;
-use humanllm::api::{Housekeeping, ResponseWriter, Usage};
+use humanllm::api::{Housekeeping, Interner, ResponseWriter, Usage};
 use humanllm::inbox::{self, Event, Pending};
+use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keymap::Keymap;
 use humanllm::tui::view;
@@ -73,11 +74,12 @@ const WALK: &[(KeyCode, KeyModifiers)] = &[
 pub fn screen(body: &[u8]) {
     let is_deep = depth(body) > 100;
     for format in &FORMATS {
-        let Ok(request) = (format.parse)(body) else {
+        let Ok(request) = (format.parse)(body, &Interner::default()) else {
             continue;
         };
-        let (intake, events) = inbox::channel(10);
-        let mut desk = Desk::new(events);
+        let store = Store::new(10);
+        let (intake, events) = inbox::channel(10, store.clone());
+        let mut desk = Desk::new(store, events);
         // The second one goes on with the first.
         for _ in 0..2 {
             let mut writer = (format.write)(&request, ids());
@@ -110,7 +112,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(events: UnboundedReceiver<Event>) -> Self {
+    fn new(store: Store, events: UnboundedReceiver<Event>) -> Self {
         let settings = Settings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
@@ -124,7 +126,7 @@ impl Desk {
             Terminal::new(backend).expect("a terminal in memory")
         };
         Self {
-            app: App::new(settings, None, Timestamp::UNIX_EPOCH),
+            app: App::new(settings, store, None, Timestamp::UNIX_EPOCH),
             events,
             terminals: SIZES.map(terminal).into(),
             steps: 0,

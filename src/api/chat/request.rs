@@ -1,160 +1,192 @@
 //! Reads the body of `POST /v1/chat/completions`.
 
-use std::sync::Arc;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use serde_json::{Map, Value, json};
+use crate::api::envelope::Cutter;
+use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
+use crate::api::{
+    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape,
+    Tool,
+};
 
-use crate::api::fields::{array, flag, json_object, messages, string};
-use crate::api::responses::{read_tools, tool_choice};
-use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool};
-
-/// Reads a request.
+/// Reads a request. What `interner` knows is not read again.
 ///
 /// # Errors
 ///
 /// An [`ApiError`] with status 400 that names the parameter at fault.
-pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
-    let params = json_object(body)?;
-    let model = string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
-    let model = model.to_owned();
-    match params.get("n") {
-        None | Some(Value::Null) => {}
-        Some(n) if n == 1 => {}
-        Some(Value::Number(_)) => {
+pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    let fields = Fields::of_body(body)?;
+    let model = fields.string("model")?;
+    let mut request = Request {
+        model: model.ok_or_else(|| ApiError::missing("model"))?,
+        ..Request::empty(Format::Chat)
+    };
+    match fields.get("n") {
+        Some(n) if kind(n) != Kind::Number => {
+            return Err(ApiError::wrong_type("n", "an integer", n));
+        }
+        Some(n) if n.get() != "1" => {
             return Err(ApiError::invalid(
                 "Only one choice can be given: leave 'n' out or set it to 1.",
             )
             .code("unsupported_value")
             .param("n"));
         }
-        Some(other) => return Err(ApiError::wrong_type("n", "an integer", other)),
+        _ => {}
     }
-    let items = read_messages(&params)?;
-    let tools = tools(&params)?;
-    let choice = params
-        .get("tool_choice")
-        .or_else(|| params.get("function_call"));
-    Ok(Request {
-        format: Format::Chat,
-        model,
-        stream: flag(&params, "stream")?.unwrap_or(false),
-        items,
-        tools,
-        thread: string(&params, "prompt_cache_key")?.map(str::to_owned),
-        chain: None,
-        preamble: 0,
-        earlier: 0,
-        output_format: output_format(&params)?,
-        tool_choice: tool_choice(choice.map(flat_choice).as_ref()),
-        parallel_tool_calls: flag(&params, "parallel_tool_calls")?.unwrap_or(true),
-        purpose: None,
-        items_key: None,
-        params,
-    })
-}
-
-fn read_messages(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> {
-    let mut items = Vec::new();
-    for (role, message) in messages(params)? {
-        let forms = item_forms(role, message);
-        items.extend(Item::translated(&forms, message));
+    let mut cutter = Cutter::new(body);
+    let members = messages(&fields)?;
+    for (index, raw) in members.iter().enumerate() {
+        interner.items(Shape::Chat, raw.get(), &mut request.items, |text, hash| {
+            let message = Fields::of(raw);
+            let role = message.text("role");
+            let missing = || ApiError::missing(&format!("messages[{index}].role"));
+            let role = role.ok_or_else(missing)?;
+            valid(body, raw)?;
+            Ok(Item::all_of(Shape::Chat, &text, hash, bodies(role, &message)))
+        })?;
     }
-    Ok(items)
-}
-
-/// The items that a message stands for, in the form of the Responses API, which is the one that
-/// is understood.
-fn item_forms(role: &str, message: &Value) -> Vec<Value> {
-    let content = message.get("content").unwrap_or(&Value::Null);
-    if matches!(role, "tool" | "function") {
-        let id = message.get("tool_call_id").or_else(|| message.get("name"));
-        return vec![json!({"type": "function_call_output", "call_id": id,
-            "output": parts(content, "input_text")})];
-    }
-    let mut forms = Vec::new();
-    // The format itself has no place for thoughts; servers that give them use this name.
-    if let Some(thoughts) = message.get("reasoning_content").and_then(Value::as_str)
-        && !thoughts.is_empty()
-    {
-        forms.push(json!({"type": "reasoning",
-            "summary": [{"type": "summary_text", "text": thoughts}]}));
-    }
-    let said = if role == "assistant" {
-        "output_text"
-    } else {
-        "input_text"
+    cutter.items(&members);
+    // `functions` is what tools were called before there were others; nobody sends both.
+    let (key, shape) = match fields.get("tools") {
+        None => ("functions", Shape::Functions),
+        Some(_) => ("tools", Shape::Chat),
     };
-    let refusal = message.get("refusal").and_then(Value::as_str);
-    if !content.is_null() || refusal.is_some() {
-        let mut content = parts(content, said);
-        if let (Some(refusal), Some(parts)) = (refusal, content.as_array_mut()) {
-            parts.push(json!({"type": "refusal", "refusal": refusal}));
-        }
-        forms.push(json!({"type": "message", "role": role, "content": content}));
+    request.tools = tools(body, &fields, &mut cutter, shape, key, interner)?;
+    let choice = fields
+        .get("tool_choice")
+        .or_else(|| fields.get("function_call"));
+    request.stream = fields.flag("stream")?.unwrap_or(false);
+    request.thread = fields.string("prompt_cache_key")?;
+    request.output_format = output_format(&fields)?;
+    request.tool_choice = tool_choice(value(choice).as_ref().map(flat_choice).as_ref());
+    request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
+    request.limits = Limits::read(&fields);
+    request.envelope = sealed(body, cutter)?;
+    Ok(request)
+}
+
+/// The items that a message stands for.
+fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
+    let content = message.get("content");
+    if matches!(role.as_str(), "tool" | "function") {
+        let id = message.text("tool_call_id").or_else(|| message.text("name"));
+        return vec![ItemBody::ToolOutput {
+            call_id: id.unwrap_or_default(),
+            content: content.map(parts).unwrap_or_default(),
+        }];
     }
-    let calls = message.get("tool_calls").and_then(Value::as_array);
-    for call in calls.into_iter().flatten() {
-        let (function, custom) = (&call["function"], &call["custom"]);
-        forms.push(match custom.is_object() {
-            true => json!({"type": "custom_tool_call", "call_id": call["id"],
-                "name": custom["name"], "input": custom["input"]}),
-            false => json!({"type": "function_call", "call_id": call["id"],
-                "name": function["name"], "arguments": function["arguments"]}),
+    let mut bodies = Vec::new();
+    // The format itself has no place for thoughts; servers that give them use this name.
+    if let Some(thoughts) = message.text("reasoning_content").filter(|text| !text.is_empty()) {
+        bodies.push(ItemBody::Reasoning {
+            summary: vec![thoughts],
         });
     }
+    let refusal = message.text("refusal").map(Content::Refusal);
+    if content.is_some() || refusal.is_some() {
+        bodies.push(ItemBody::Message {
+            role: role.clone(),
+            phase: None,
+            content: content.map(parts).unwrap_or_default().into_iter().chain(refusal).collect(),
+        });
+    }
+    bodies.extend(message.list("tool_calls").into_iter().map(call));
     // The form before there were tools; the output is joined to it by name.
-    if let Some(call) = message.get("function_call").filter(|call| call.is_object()) {
-        forms.push(json!({"type": "function_call", "call_id": call["name"],
-            "name": call["name"], "arguments": call["arguments"]}));
+    if let Some(raw) = message.get("function_call").filter(|raw| kind(raw) == Kind::Object) {
+        let call = Fields::of(raw);
+        bodies.push(ItemBody::FunctionCall {
+            call_id: call.text_or_empty("name"),
+            name: call.text_or_empty("name"),
+            arguments: call.text_or_empty("arguments"),
+        });
     }
-    if forms.is_empty() {
-        forms.push(json!({"type": "message", "role": role, "content": []}));
+    if bodies.is_empty() {
+        bodies.push(ItemBody::Message {
+            role,
+            phase: None,
+            content: Vec::new(),
+        });
     }
-    forms
+    bodies
+}
+
+fn call(raw: &RawValue) -> ItemBody {
+    let call = Fields::of(raw);
+    let call_id = call.text_or_empty("id");
+    let is_custom = call.get("custom").is_some_and(|raw| kind(raw) == Kind::Object);
+    let (function, custom) = (call.object("function"), call.object("custom"));
+    match is_custom {
+        true => ItemBody::CustomToolCall {
+            name: custom.text_or_empty("name"),
+            input: custom.text_or_empty("input"),
+            call_id,
+        },
+        false => ItemBody::FunctionCall {
+            name: function.text_or_empty("name"),
+            arguments: function.text_or_empty("arguments"),
+            call_id,
+        },
+    }
 }
 
 /// The content parts; what is not known stays as it is, and is shown as JSON.
-fn parts(content: &Value, text_type: &str) -> Value {
-    let Value::Array(parts) = content else {
-        return match content {
-            Value::String(text) => json!([{"type": text_type, "text": text}]),
-            Value::Null => json!([]),
-            other => json!([other]),
-        };
-    };
-    let translated = parts.iter().map(|part| match part["type"].as_str() {
-        Some("text") => json!({"type": text_type, "text": part["text"]}),
-        Some("image_url") => {
-            let image = &part["image_url"];
-            let url = if image.is_string() {
-                image
-            } else {
-                &image["url"]
-            };
-            json!({"type": "input_image", "image_url": url})
-        }
-        Some("file") => json!({"type": "input_file", "filename": part["file"]["filename"],
-            "file_id": part["file"]["file_id"], "file_data": part["file"]["file_data"]}),
-        _ => part.clone(),
-    });
-    translated.collect()
+fn parts(content: &RawValue) -> Vec<Content> {
+    match kind(content) {
+        Kind::String => text(content).map(Content::Text).into_iter().collect(),
+        Kind::Array => fields::list(content).into_iter().map(part).collect(),
+        _ => vec![Content::Other(content.get().to_owned())],
+    }
 }
 
-/// `tools`, and `functions` of the form before them.
-fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
-    let mut tools = read_tools(params.get("tools"))?;
+fn part(raw: &RawValue) -> Content {
+    if let Some(text) = text(raw) {
+        return Content::Text(text);
+    }
+    let fields = Fields::of(raw);
+    let read = match fields.text("type").as_deref() {
+        Some("text") => fields.text("text").map(Content::Text),
+        Some("refusal") => fields.text("refusal").map(Content::Refusal),
+        Some("image_url") => {
+            let url = fields.text("image_url");
+            let url = url.or_else(|| fields.object("image_url").text("url"));
+            url.map(Content::Image)
+        }
+        Some("file") => {
+            let file = fields.object("file");
+            let name = file.text("filename").or_else(|| file.text("file_id"));
+            name.map(|name| Content::file(name, file.text("file_data").as_deref()))
+        }
+        _ => None,
+    };
+    read.unwrap_or_else(|| Content::Other(raw.get().to_owned()))
+}
+
+/// Reads `tools`.
+pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
+    let mut tools = crate::api::responses::read_tools(raw);
     for tool in tools.iter_mut().filter(|tool| tool.kind == "custom") {
         // The name of a free-form tool is one level down here.
-        let custom = tool.raw.get("custom").cloned().unwrap_or_default();
-        let text = |key: &str| custom[key].as_str().unwrap_or_default().to_owned();
+        let custom = tool.raw.get("custom");
+        let text = |key: &str| {
+            let text = custom.and_then(|custom| custom.get(key)?.as_str());
+            text.unwrap_or_default().to_owned()
+        };
         (tool.name, tool.description) = (text("name"), text("description"));
     }
-    if let Some(functions) = array(params, "functions")? {
-        let functions = functions.iter();
-        let functions = functions.map(|function| json!({"type": "function", "function": function}));
-        tools.extend(read_tools(Some(&functions.collect()))?);
-    }
-    Ok(tools)
+    tools
+}
+
+/// Reads `functions`, from before there were tools.
+pub(crate) fn read_functions(raw: &str) -> Vec<Tool> {
+    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let function = |raw| Tool {
+        kind: "function".into(),
+        ..read_tool(raw, None)
+    };
+    list.into_iter().map(function).collect()
 }
 
 /// A choice with the name where the Responses API has it.
@@ -180,21 +212,18 @@ fn flat_choice(choice: &Value) -> Value {
     }
 }
 
-fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> {
-    let format = match params.get("response_format") {
-        None | Some(Value::Null) => return Ok(OutputFormat::Text),
-        Some(format) if format.is_object() => format,
-        Some(other) => return Err(ApiError::wrong_type("response_format", "an object", other)),
-    };
-    Ok(match format["type"].as_str() {
+fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
+    fields.expect("response_format", "an object", &[Kind::Object])?;
+    let format = fields.object("response_format");
+    Ok(match format.text("type").as_deref() {
         Some("json_object") => OutputFormat::JsonObject,
-        Some("json_schema") => OutputFormat::JsonSchema {
-            name: format["json_schema"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            schema: format["json_schema"]["schema"].clone(),
-        },
+        Some("json_schema") => {
+            let schema = format.object("json_schema");
+            OutputFormat::JsonSchema {
+                name: schema.text_or_empty("name"),
+                schema: value(schema.get("schema")).unwrap_or_default(),
+            }
+        }
         _ => OutputFormat::Text,
     })
 }

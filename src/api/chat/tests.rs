@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
+    Interner,
     Ending, FailureCode, Frame, ItemBody, OutputFormat, OutputItem, Phase, Reply, Request,
     ResponseWriter, ToolChoice, Usage,
 };
@@ -11,7 +12,7 @@ fn request(extra: Value) -> Request {
     body.as_object_mut()
         .unwrap()
         .extend(extra.as_object().unwrap().clone());
-    parse(body.to_string().as_bytes()).unwrap()
+    parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
 fn writer(extra: Value) -> Writer {
@@ -43,6 +44,11 @@ fn call(name: &str, arguments: &str) -> OutputItem {
         name: name.into(),
         arguments: arguments.into(),
     }
+}
+
+/// The document, taken apart.
+fn document(writer: &Writer) -> Value {
+    serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
 fn end(items: Vec<OutputItem>) -> Reply {
@@ -110,7 +116,7 @@ fn messages_of_every_role_become_items() {
     let kinds: Vec<String> = read
         .items
         .iter()
-        .map(|item| match &item.body {
+        .map(|item| match item.body() {
             ItemBody::Message { role, content, .. } => format!("{role} {}", content.len()),
             ItemBody::FunctionCall { name, call_id, .. } => format!("call {name} {call_id}"),
             ItemBody::CustomToolCall { name, input, .. } => format!("custom {name} {input}"),
@@ -134,7 +140,7 @@ fn messages_of_every_role_become_items() {
         ]
     );
     assert_eq!(
-        read.to_json()["messages"][2]["name"],
+        serde_json::from_str::<Value>(&read.whole()).unwrap()["messages"][2]["name"],
         "jo",
         "nothing is lost for the reader"
     );
@@ -152,11 +158,12 @@ fn tools_choices_and_formats_are_understood() {
         "parallel_tool_calls": false}));
     let tools: Vec<_> = read
         .tools
+        .tools()
         .iter()
         .map(|t| (t.kind.as_str(), t.name.as_str()))
         .collect();
     assert_eq!(tools, [("function", "f"), ("custom", "p")]);
-    assert!(read.tools[0].parameters().is_some());
+    assert!(read.tools.tools()[0].parameters().is_some());
     let only = |required| ToolChoice::Only {
         names: vec!["f".into()],
         required,
@@ -174,7 +181,7 @@ fn tools_choices_and_formats_are_understood() {
 
     let read = request(json!({"functions": [function], "function_call": {"name": "f"}}));
     assert_eq!(
-        (read.tools[0].name.as_str(), read.tool_choice),
+        (read.tools.tools()[0].name.as_str(), read.tool_choice),
         ("f", only(true))
     );
     let allowed = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto",
@@ -212,7 +219,7 @@ fn the_parameter_at_fault_is_named() {
             "functions",
         ),
     ] {
-        let error = parse(body.to_string().as_bytes()).unwrap_err();
+        let error = parse(body.to_string().as_bytes(), &Interner::default()).unwrap_err();
         assert_eq!(
             (error.status, error.param.as_deref()),
             (400, Some(param)),
@@ -244,7 +251,7 @@ fn notes_are_lines_before_the_answer() {
             .iter()
             .all(|chunk| chunk["id"] == "chatcmpl_1" && chunk["created"] == 7)
     );
-    let document = writer.document().unwrap();
+    let document = document(&writer);
     assert_eq!(document["object"], "chat.completion");
     assert_eq!(document["choices"][0]["message"]["content"], text);
     assert_eq!(document["usage"]["total_tokens"], 8);
@@ -270,7 +277,7 @@ fn calls_carry_their_index_and_end_with_their_reason() {
         ]
     );
     assert_eq!(finish(&chunks), ["tool_calls"]);
-    let message = &writer.document().unwrap()["choices"][0]["message"];
+    let message = &document(&writer)["choices"][0]["message"];
     assert_eq!(message["tool_calls"][1]["id"], "call_3");
     assert_eq!(message["content"], "look\n");
 }
@@ -280,7 +287,7 @@ fn old_clients_get_a_function_call() {
     let mut writer = writer(json!({"functions": [{"name": "f"}]}));
     let chunks = stream(&mut writer, &[end(vec![call("f", "{}")])]);
     assert_eq!(finish(&chunks), ["function_call"]);
-    let message = &writer.document().unwrap()["choices"][0]["message"];
+    let message = &document(&writer)["choices"][0]["message"];
     assert_eq!(
         message["function_call"],
         json!({"name": "f", "arguments": "{}"})
@@ -336,7 +343,7 @@ fn an_answer_that_was_cut_off_says_so() {
         ending: Ending::OutOfTokens,
     };
     writer.reply(&cut, 8, USAGE);
-    let document = writer.document().unwrap();
+    let document = document(&writer);
     assert_eq!(document["choices"][0]["finish_reason"], "length");
     assert_eq!(document["choices"][0]["message"]["content"], "half an ans");
 }
@@ -346,9 +353,9 @@ fn the_calls_of_a_message_share_what_came() {
     let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
     let body =
         json!({"model": "m", "messages": [{"role": "assistant", "tool_calls": [call, call]}]});
-    let request = parse(body.to_string().as_bytes()).unwrap();
+    let request = parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
     let [one, other] = &request.items[..] else {
         panic!("{request:?}");
     };
-    assert!(std::sync::Arc::ptr_eq(&one.raw, &other.raw));
+    assert!(std::sync::Arc::ptr_eq(one.shared_raw(), other.shared_raw()));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::fields::Fields;
 use crate::api::{
     ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
 };
@@ -28,16 +29,16 @@ pub struct Writer {
 impl Writer {
     /// A completion for `request`, created at `created` (Unix seconds).
     pub fn new(request: &Request, created: u64, mut ids: Ids) -> Self {
-        let options = request.params.get("stream_options");
-        let include_usage = options.and_then(|options| options.get("include_usage")?.as_bool());
-        let has = |key: &str| request.params.get(key).is_some_and(Value::is_array);
+        let fields = Fields::of_text(request.envelope.text());
+        let options = fields.object("stream_options");
+        let include_usage = options.flag("include_usage").ok().flatten();
         Self {
             id: ids("chatcmpl"),
             ids,
             model: request.model.clone(),
             created,
             include_usage: include_usage.unwrap_or(false),
-            legacy: has("functions") && !has("tools"),
+            legacy: request.tools.are_functions(),
             content: String::new(),
             calls: Vec::new(),
             usage: None,
@@ -200,7 +201,7 @@ impl ResponseWriter for Writer {
         frames
     }
 
-    fn document(&self) -> Result<Value, ApiError> {
+    fn document(&self) -> Result<String, ApiError> {
         if let Some(error) = self.failure() {
             return Err(error);
         }
@@ -219,6 +220,7 @@ impl ResponseWriter for Writer {
         }
         let choice = json!({"index": 0, "message": message, "logprobs": null,
             "finish_reason": self.finish_reason()});
-        Ok(self.document_of("chat.completion", json!([choice]), self.usage_object()))
+        let document = self.document_of("chat.completion", json!([choice]), self.usage_object());
+        Ok(document.to_string())
     }
 }

@@ -3,6 +3,7 @@
 mod request;
 mod writer;
 
+pub(crate) use request::read_tools;
 pub use request::{parse, parse_for_count};
 pub use writer::Writer;
 

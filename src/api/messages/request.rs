@@ -1,33 +1,34 @@
 //! Reads the body of `POST /v1/messages`.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::json;
 
 use super::NO_THREADS;
-use crate::api::fields::{array, check_objects, flag, json_object, messages, string};
-use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
+use crate::api::envelope::Cutter;
+use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::responses::{sealed, tools, valid, value};
+use crate::api::{
+    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape,
+    Tool, ToolChoice,
+};
 
-/// Reads a request.
+/// Reads a request. What `interner` knows is not read again.
 ///
 /// # Errors
 ///
 /// An [`ApiError`] with status 400 that names the parameter at fault.
-pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
-    let request = parse_for_count(body)?;
+pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    let fields = Fields::of_body(body)?;
+    let request = read(body, &fields, interner)?;
     // Ignored, it would leave the person with the last message alone.
-    if request
-        .params
-        .get("thread")
-        .is_some_and(|thread| !thread.is_null())
-    {
+    if fields.get("thread").is_some() {
         let message = "Threads are not kept here: send the whole conversation without 'thread'.";
         return Err(ApiError::invalid(message).code(NO_THREADS).param("thread"));
     }
-    match request.params.get("max_tokens") {
-        Some(Value::Number(_)) => Ok(request),
-        None | Some(Value::Null) => Err(ApiError::missing("max_tokens")),
-        Some(other) => Err(ApiError::wrong_type("max_tokens", "an integer", other)),
+    fields.expect("max_tokens", "an integer", &[Kind::Number])?;
+    match fields.get("max_tokens") {
+        Some(_) => Ok(request),
+        None => Err(ApiError::missing("max_tokens")),
     }
 }
 
@@ -36,228 +37,225 @@ pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
 /// # Errors
 ///
 /// As [`parse`].
-pub fn parse_for_count(body: &[u8]) -> Result<Request, ApiError> {
-    let params = json_object(body)?;
-    let model = string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
-    let model = model.to_owned();
-    let mut items = read_system(&params)?;
-    read_messages(&params, &mut items)?;
-    let choice = params.get("tool_choice");
-    let one_at_a_time = choice.and_then(|choice| choice["disable_parallel_tool_use"].as_bool());
-    Ok(Request {
-        format: Format::Messages,
-        model,
-        stream: flag(&params, "stream")?.unwrap_or(false),
-        items,
-        tools: tools(&params)?,
-        thread: None,
-        chain: None,
-        preamble: 0,
-        earlier: 0,
-        output_format: output_format(&params)?,
-        tool_choice: tool_choice(choice),
-        parallel_tool_calls: one_at_a_time != Some(true),
-        purpose: None,
-        items_key: None,
-        params,
-    })
+pub fn parse_for_count(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    read(body, &Fields::of_body(body)?, interner)
 }
 
-/// The system prompt, which stands beside the messages.
-fn read_system(params: &Map<String, Value>) -> Result<Vec<Arc<Item>>, ApiError> {
-    let system = match params.get("system") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(system @ (Value::String(_) | Value::Array(_))) => system,
-        Some(other) => {
-            return Err(ApiError::wrong_type(
-                "system",
-                "a string or an array",
-                other,
-            ));
-        }
+fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request, ApiError> {
+    let model = fields.string("model")?;
+    let mut request = Request {
+        model: model.ok_or_else(|| ApiError::missing("model"))?,
+        ..Request::empty(Format::Messages)
     };
-    let form = json!({"type": "message", "role": "system", "content": parts(system, "input_text")});
-    Ok(Item::translated(&[form], system).collect())
-}
-
-fn read_messages(params: &Map<String, Value>, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
-    for (role, message) in messages(params)? {
-        let forms = item_forms(role, message.get("content").unwrap_or(&Value::Null));
-        items.extend(Item::translated(&forms, message));
+    let mut cutter = Cutter::new(body);
+    let items = &mut request.items;
+    // The system prompt stands beside the messages.
+    if let Some(system) = fields.get("system") {
+        fields.expect("system", "a string or an array", &[Kind::String, Kind::Array])?;
+        interner.items(Shape::System, system.get(), items, |text, hash| {
+            valid(body, system)?;
+            let message = ItemBody::Message {
+                role: "system".into(),
+                phase: None,
+                content: parts(system),
+            };
+            Ok(Item::all_of(Shape::System, &text, hash, vec![message]))
+        })?;
+        cutter.item(system);
+        request.preamble = 1;
     }
-    Ok(())
+    let members = messages(fields)?;
+    for (index, raw) in members.iter().enumerate() {
+        interner.items(Shape::Messages, raw.get(), items, |text, hash| {
+            let message = Fields::of(raw);
+            let role = message.text("role");
+            let missing = || ApiError::missing(&format!("messages[{index}].role"));
+            let role = role.ok_or_else(missing)?;
+            valid(body, raw)?;
+            let bodies = bodies(&role, message.get("content"));
+            Ok(Item::all_of(Shape::Messages, &text, hash, bodies))
+        })?;
+    }
+    cutter.items(&members);
+    request.tools = tools(body, fields, &mut cutter, Shape::Messages, "tools", interner)?;
+    request.stream = fields.flag("stream")?.unwrap_or(false);
+    request.output_format = output_format(fields)?;
+    let choice = fields.object("tool_choice");
+    request.tool_choice = tool_choice(&choice);
+    let one_at_a_time = choice.flag("disable_parallel_tool_use").ok().flatten();
+    request.parallel_tool_calls = one_at_a_time != Some(true);
+    request.limits = Limits::read(fields);
+    request.envelope = sealed(body, cutter)?;
+    Ok(request)
 }
 
-/// The items that a message stands for, in the form of the Responses API. Calls, their results and
-/// thoughts are blocks of a message here and items there; what stands between them is a message.
-fn item_forms(role: &str, content: &Value) -> Vec<Value> {
-    let said = if role == "assistant" {
-        "output_text"
-    } else {
-        "input_text"
+/// The items that a message stands for. Calls, their results and thoughts are blocks of a message
+/// here and items there; what stands between them is a message.
+fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
+    let message = |content| ItemBody::Message {
+        role: role.to_owned(),
+        phase: None,
+        content,
     };
-    let Value::Array(blocks) = content else {
-        return vec![json!({"type": "message", "role": role, "content": parts(content, said)})];
+    let blocks = match content {
+        Some(content) if kind(content) == Kind::Array => fields::list(content),
+        content => return vec![message(content.map(parts).unwrap_or_default())],
     };
-    let mut forms = Vec::new();
-    let mut words: Vec<Value> = Vec::new();
-    let close = |words: &mut Vec<Value>, forms: &mut Vec<Value>| {
-        if !words.is_empty() {
-            let content = std::mem::take(words);
-            forms.push(json!({"type": "message", "role": role, "content": content}));
-        }
-    };
-    for block in blocks {
-        let form = match block["type"].as_str() {
-            Some("tool_use") => json!({"type": "function_call", "call_id": block["id"],
-                "name": block["name"], "arguments": block["input"].to_string()}),
+    let mut bodies = Vec::new();
+    let mut words = Vec::new();
+    for raw in blocks {
+        let block = Fields::of(raw);
+        let body = match block.text("type").as_deref() {
+            Some("tool_use") => ItemBody::FunctionCall {
+                name: block.text_or_empty("name"),
+                arguments: block.get("input").map_or("null", RawValue::get).to_owned(),
+                call_id: block.text_or_empty("id"),
+            },
             Some("tool_result") => {
-                let mut output = parts(&block["content"], "input_text");
-                if let (Some(parts), Some(true)) =
-                    (output.as_array_mut(), block["is_error"].as_bool())
-                {
-                    parts.insert(0, json!({"type": "input_text", "text": "(error)"}));
+                let is_error = block.flag("is_error").ok().flatten() == Some(true);
+                let fault = is_error.then(|| Content::Text("(error)".into()));
+                let output = block.get("content").map(parts).unwrap_or_default();
+                ItemBody::ToolOutput {
+                    call_id: block.text_or_empty("tool_use_id"),
+                    content: fault.into_iter().chain(output).collect(),
                 }
-                json!({"type": "function_call_output", "call_id": block["tool_use_id"],
-                    "output": output})
             }
-            Some("thinking") => json!({"type": "reasoning",
-                "summary": [{"type": "summary_text", "text": block["thinking"]}]}),
+            Some("thinking") => ItemBody::Reasoning {
+                summary: block.text("thinking").into_iter().collect(),
+            },
             // Nobody but the one who wrote it can read it.
-            Some("redacted_thinking") => json!({"type": "reasoning", "summary": []}),
+            Some("redacted_thinking") => ItemBody::Reasoning {
+                summary: Vec::new(),
+            },
             _ => {
-                words.extend(read_block(block, said));
+                words.extend(read_block(raw));
                 continue;
             }
         };
-        close(&mut words, &mut forms);
-        forms.push(form);
+        if !words.is_empty() {
+            bodies.push(message(std::mem::take(&mut words)));
+        }
+        bodies.push(body);
     }
-    close(&mut words, &mut forms);
-    if forms.is_empty() {
-        forms.push(json!({"type": "message", "role": role, "content": []}));
+    if !words.is_empty() || bodies.is_empty() {
+        bodies.push(message(words));
     }
-    forms
+    bodies
 }
 
-fn parts(content: &Value, text_type: &str) -> Value {
-    match content {
-        Value::String(text) => json!([{"type": text_type, "text": text}]),
-        Value::Array(blocks) => {
-            let parts = blocks.iter().flat_map(|block| read_block(block, text_type));
-            parts.collect()
-        }
-        Value::Null => json!([]),
-        other => json!([other]),
+fn parts(content: &RawValue) -> Vec<Content> {
+    match kind(content) {
+        Kind::String => text(content).map(Content::Text).into_iter().collect(),
+        Kind::Array => fields::list(content).into_iter().flat_map(read_block).collect(),
+        _ => vec![Content::Other(content.get().to_owned())],
     }
 }
 
 /// The parts of one block; what is not known stays as it is, and is shown as JSON.
-fn read_block(block: &Value, text_type: &str) -> Vec<Value> {
-    let source = &block["source"];
+fn read_block(raw: &RawValue) -> Vec<Content> {
+    if let Some(text) = text(raw) {
+        return vec![Content::Text(text)];
+    }
+    let block = Fields::of(raw);
+    let source = block.object("source");
     let data = || {
-        let (kind, data) = (source["media_type"].as_str(), source["data"].as_str());
-        Some(format!("data:{};base64,{}", kind?, data?))
+        let (kind, data) = (source.text("media_type")?, source.text("data")?);
+        Some(format!("data:{kind};base64,{data}"))
     };
-    vec![match block["type"].as_str() {
-        Some("text") => json!({"type": text_type, "text": block["text"]}),
+    let read = match block.text("type").as_deref() {
+        Some("text") => block.text("text").map(Content::Text),
         Some("image") => {
-            let url = data().map_or_else(|| source["url"].clone(), Value::String);
-            json!({"type": "input_image", "image_url": url, "file_id": source["file_id"]})
+            let url = data().or_else(|| source.text("url"));
+            url.or_else(|| source.text("file_id")).map(Content::Image)
         }
-        Some("document") => return read_document(block, data(), text_type),
-        _ => block.clone(),
-    }]
+        Some("document") => return read_document(&block, &source, data()),
+        _ => None,
+    };
+    vec![read.unwrap_or_else(|| Content::Other(raw.get().to_owned()))]
 }
 
 /// A document: its name, what the client says about it, and its words where they can be read.
-fn read_document(block: &Value, data: Option<String>, text_type: &str) -> Vec<Value> {
-    let source = &block["source"];
-    let words = match source["type"].as_str() {
-        Some("text") if !source["data"].is_null() => parts(&source["data"], text_type),
-        Some("content") if !source["content"].is_null() => parts(&source["content"], text_type),
-        _ => Value::Null,
+fn read_document(block: &Fields<'_>, source: &Fields<'_>, data: Option<String>) -> Vec<Content> {
+    let words = match source.text("type").as_deref() {
+        Some("text") => source.get("data").map(parts),
+        Some("content") => source.get("content").map(parts),
+        _ => None,
     };
-    let mut name = block["title"].as_str();
-    let mut read = Vec::new();
-    if words.is_null() {
-        let keys = ["url", "file_id", "media_type"].iter();
-        name = name.or_else(|| keys.map(|key| &source[*key]).find_map(Value::as_str));
-        let name = name.unwrap_or("document");
-        read.push(json!({"type": "input_file", "filename": name, "file_data": data}));
-    } else if let Some(name) = name {
-        read.push(json!({"type": "input_file", "filename": name}));
-    }
-    if let Some(context) = block["context"].as_str() {
-        read.push(json!({"type": text_type, "text": context}));
-    }
-    if let Value::Array(words) = words {
-        read.extend(words);
-    }
-    read
+    let title = block.text("title");
+    let file = match words {
+        Some(_) => title.map(|name| Content::file(name, None)),
+        None => {
+            let named = ["url", "file_id", "media_type"].into_iter();
+            let name = title.or_else(|| named.filter_map(|key| source.text(key)).next());
+            let name = name.unwrap_or_else(|| "document".into());
+            Some(Content::file(name, data.as_deref()))
+        }
+    };
+    let context = block.text("context").map(Content::Text);
+    let words = words.into_iter().flatten();
+    file.into_iter().chain(context).chain(words).collect()
 }
 
-fn tools(params: &Map<String, Value>) -> Result<Vec<Tool>, ApiError> {
-    let list = array(params, "tools")?.unwrap_or_default();
-    check_objects(list, "tools")?;
-    Ok(list.iter().map(tool).collect())
+/// Reads `tools`.
+pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
+    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    list.into_iter().map(tool).collect()
 }
 
 /// A tool of the client, or one that Anthropic defined and the client runs, such as `bash`; those
 /// come without a schema. What Anthropic's own servers would run cannot be called.
-fn tool(raw: &Value) -> Tool {
-    let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
-    let kind = match raw["type"].as_str() {
-        None | Some("custom") => "function".to_owned(),
+fn tool(raw: &RawValue) -> Tool {
+    let fields = Fields::of(raw);
+    let given = fields.text("type");
+    let kind = match given.as_deref() {
+        None | Some("custom") => "function",
         Some(kind)
             if ["bash_", "text_editor_", "computer_", "memory_"]
                 .iter()
                 .any(|own| kind.starts_with(own)) =>
         {
-            "function".to_owned()
+            "function"
         }
-        Some(kind) => kind.to_owned(),
+        Some(kind) => kind,
     };
-    let mut known = raw.clone();
-    known["parameters"] = match raw.get("input_schema") {
-        Some(schema) => schema.clone(),
-        None if text("type").starts_with("bash_") => json!({"type": "object",
-            "properties": {"command": {"type": "string"}, "restart": {"type": "boolean"}}}),
+    let parameters = match value(fields.get("input_schema")) {
+        Some(schema) => schema,
+        None if given.as_deref().is_some_and(|kind| kind.starts_with("bash_")) => {
+            json!({"type": "object", "properties": {"command": {"type": "string"},
+                "restart": {"type": "boolean"}}})
+        }
         None => json!({"type": "object"}),
     };
+    let mut known = value(Some(raw)).unwrap_or_else(|| json!({}));
+    known["parameters"] = parameters;
     Tool {
-        kind,
-        name: text("name"),
+        kind: kind.to_owned(),
+        name: fields.text_or_empty("name"),
         namespace: None,
-        description: text("description"),
+        description: fields.text_or_empty("description"),
         raw: known,
     }
 }
 
 /// `output_config.format`. The schemas have no names here.
-fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> {
-    let config = match params.get("output_config") {
-        None | Some(Value::Null) => return Ok(OutputFormat::Text),
-        Some(config) if config.is_object() => config,
-        Some(other) => return Err(ApiError::wrong_type("output_config", "an object", other)),
-    };
-    let format = &config["format"];
-    Ok(match format["type"].as_str() {
+fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
+    fields.expect("output_config", "an object", &[Kind::Object])?;
+    let format = fields.object("output_config").object("format");
+    Ok(match format.text("type").as_deref() {
         Some("json_schema") => OutputFormat::JsonSchema {
             name: String::new(),
-            schema: format["schema"].clone(),
+            schema: value(format.get("schema")).unwrap_or_default(),
         },
         _ => OutputFormat::Text,
     })
 }
 
-fn tool_choice(choice: Option<&Value>) -> ToolChoice {
-    let text = |key: &str| choice.and_then(|choice| choice.get(key)?.as_str());
-    match text("type") {
+fn tool_choice(choice: &Fields<'_>) -> ToolChoice {
+    match choice.text("type").as_deref() {
         Some("none") => ToolChoice::None,
         Some("any") => ToolChoice::Required,
         Some("tool") => ToolChoice::Only {
-            names: text("name").map(str::to_owned).into_iter().collect(),
+            names: choice.text("name").into_iter().collect(),
             required: true,
         },
         _ => ToolChoice::Auto,

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
+    Interner,
     Ending, FailureCode, Frame, ItemBody, OutputFormat, OutputItem, Phase, Reply, Request,
     ResponseWriter, ToolChoice, Usage,
 };
@@ -12,7 +13,7 @@ fn request(extra: Value) -> Request {
     body.as_object_mut()
         .unwrap()
         .extend(extra.as_object().unwrap().clone());
-    parse(body.to_string().as_bytes()).unwrap()
+    parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
 fn writer() -> Writer {
@@ -28,7 +29,7 @@ fn writer() -> Writer {
 fn threads_are_refused_so_that_clients_send_the_whole_conversation() {
     let with = |thread: Value| {
         let body = json!({"model": "m", "max_tokens": 1, "messages": [], "thread": thread});
-        parse(body.to_string().as_bytes())
+        parse(body.to_string().as_bytes(), &Interner::default())
     };
     assert!(with(Value::Null).is_ok());
     for thread in [
@@ -76,6 +77,11 @@ fn message(text: &str, phase: Phase) -> OutputItem {
     }
 }
 
+/// The document, taken apart.
+fn document(writer: &Writer) -> Value {
+    serde_json::from_str(&writer.document().unwrap()).unwrap()
+}
+
 fn end(items: Vec<OutputItem>) -> Reply {
     Reply::End {
         items,
@@ -107,7 +113,7 @@ fn blocks_of_every_kind_become_items() {
     let kinds: Vec<String> = read
         .items
         .iter()
-        .map(|item| match &item.body {
+        .map(|item| match item.body() {
             ItemBody::Message { role, content, .. } => format!("{role} {}", content.len()),
             ItemBody::FunctionCall {
                 name,
@@ -147,13 +153,14 @@ fn tools_and_choices_are_understood() {
         "tool_choice": {"type": "any", "disable_parallel_tool_use": true}}));
     let kinds: Vec<_> = read
         .tools
+        .tools()
         .iter()
         .map(|t| (t.kind.as_str(), t.name.as_str()))
         .collect();
     let search = ("web_search_20250305", "web_search");
     assert_eq!(kinds, [("function", "get"), ("function", "bash"), search]);
-    assert!(read.tools[0].parameter("a").is_some());
-    assert!(read.tools[1].parameter("command").is_some(), "a shell");
+    assert!(read.tools.tools()[0].parameter("a").is_some());
+    assert!(read.tools.tools()[1].parameter("command").is_some(), "a shell");
     assert_eq!(
         (read.tool_choice, read.parallel_tool_calls),
         (ToolChoice::Required, false)
@@ -183,14 +190,14 @@ fn the_parameter_at_fault_is_named() {
             "tools[0]",
         ),
     ] {
-        let error = parse(body.to_string().as_bytes()).unwrap_err();
+        let error = parse(body.to_string().as_bytes(), &Interner::default()).unwrap_err();
         assert_eq!(
             (error.status, error.param.as_deref()),
             (400, Some(param)),
             "{body}"
         );
     }
-    assert!(parse_for_count(br#"{"model": "m", "messages": []}"#).is_ok());
+    assert!(parse_for_count(br#"{"model": "m", "messages": []}"#, &Interner::default()).is_ok());
 }
 
 #[test]
@@ -238,7 +245,7 @@ fn events_come_in_order_and_add_up() {
     assert_eq!(events[10]["delta"]["partial_json"], "{\"a\":1}");
     assert_eq!(events[12]["delta"]["stop_reason"], "tool_use");
     assert_eq!(events[12]["usage"]["output_tokens"], 3);
-    let document = writer.document().unwrap();
+    let document = document(&writer);
     assert_eq!(
         document["content"][1],
         json!({"type": "text", "text": "one moment\n"})
@@ -256,7 +263,7 @@ fn live_text_is_one_block() {
     let mut writer = writer();
     let events = stream(&mut writer, &[live("a\n"), live("b"), end(vec![])]);
     assert_eq!(events[2]["index"], 0);
-    let document = writer.document().unwrap();
+    let document = document(&writer);
     assert_eq!(
         document["content"],
         json!([{"type": "text", "text": "a\nb"}])
@@ -314,5 +321,5 @@ fn an_answer_that_was_cut_off_says_so() {
         ending: Ending::OutOfTokens,
     };
     writer.reply(&cut, 8, None);
-    assert_eq!(writer.document().unwrap()["stop_reason"], "max_tokens");
+    assert_eq!(document(&writer)["stop_reason"], "max_tokens");
 }

@@ -199,7 +199,7 @@ impl ResponseWriter for Writer {
         match self.failure() {
             Some(error) => frames.push(Frame {
                 event: Some("error"),
-                data: error_object(&error).to_string(),
+                data: error_object(&error).to_string().into(),
             }),
             None => {
                 let delta = json!({"stop_reason": self.stop_reason(), "stop_sequence": null});
@@ -211,10 +211,10 @@ impl ResponseWriter for Writer {
         frames
     }
 
-    fn document(&self) -> Result<Value, ApiError> {
+    fn document(&self) -> Result<String, ApiError> {
         match self.failure() {
             Some(error) => Err(error),
-            None => Ok(self.message(Some(self.stop_reason()))),
+            None => Ok(self.message(Some(self.stop_reason())).to_string()),
         }
     }
 }
@@ -227,6 +227,6 @@ fn event(name: &'static str, fields: Value) -> Frame {
     }
     Frame {
         event: Some(name),
-        data: Value::Object(data).to_string(),
+        data: Value::Object(data).to_string().into(),
     }
 }

@@ -1,9 +1,11 @@
 //! Writes the answer to a request for a summary.
 
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::list::{id_or_made, input_item};
-use super::writer::usage_object;
+use super::object::usage_object;
 use crate::api::{
     ApiError, Frame, Ids, Item, ItemBody, OutputItem, Reply, Request, ResponseWriter, Usage,
     command_of, compaction,
@@ -15,7 +17,7 @@ pub struct CompactionWriter {
     ids: Ids,
     id: String,
     created_at: u64,
-    kept: Vec<Value>,
+    kept: Vec<Box<RawValue>>,
     summary: Vec<String>,
     usage: Usage,
     failure: Option<ApiError>,
@@ -30,7 +32,7 @@ impl CompactionWriter {
             .enumerate()
             .filter(|(_, item)| item.role() == Some("user"));
         let kept =
-            prompts.map(|(index, item)| input_item(&item.raw, &id_or_made(&item.raw, &id, index)));
+            prompts.filter_map(|(index, item)| input_item(item, &id_or_made(item, &id, index)));
         Self {
             kept: kept.collect(),
             ids,
@@ -73,9 +75,9 @@ impl ResponseWriter for CompactionWriter {
                 self.failure = ending.error();
                 if self.failure.is_none() {
                     let content = compaction::write(&self.summary.join("\n\n"));
-                    self.kept
-                        .push(json!({"type": "compaction", "id": (self.ids)("cmp"),
-                        "status": "completed", "encrypted_content": content}));
+                    let item = json!({"type": "compaction", "id": (self.ids)("cmp"),
+                        "status": "completed", "encrypted_content": content});
+                    self.kept.extend(to_raw_value(&item));
                 }
             }
             Reply::Items(_) => {}
@@ -83,14 +85,27 @@ impl ResponseWriter for CompactionWriter {
         Vec::new()
     }
 
-    fn document(&self) -> Result<Value, ApiError> {
+    fn document(&self) -> Result<String, ApiError> {
+        /// The object of a compaction.
+        #[derive(Serialize)]
+        struct Compaction<'a> {
+            id: &'a str,
+            object: &'static str,
+            created_at: u64,
+            output: &'a [Box<RawValue>],
+            usage: Value,
+        }
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        Ok(
-            json!({"id": self.id, "object": "response.compaction", "created_at": self.created_at,
-            "output": self.kept, "usage": usage_object(self.usage)}),
-        )
+        let compaction = Compaction {
+            id: &self.id,
+            object: "response.compaction",
+            created_at: self.created_at,
+            output: &self.kept,
+            usage: usage_object(self.usage),
+        };
+        Ok(serde_json::to_string(&compaction).unwrap_or_default())
     }
 }
 
@@ -119,7 +134,7 @@ pub fn draft(request: &Request) -> String {
                 .map(|item| format!("- {}", cut(&item.text()))),
         );
     }
-    let earlier = request.items.iter().filter_map(|item| match &item.body {
+    let earlier = request.items.iter().filter_map(|item| match item.body() {
         ItemBody::Compaction { summary } => summary.as_deref(),
         _ => None,
     });
@@ -144,7 +159,7 @@ pub fn draft(request: &Request) -> String {
 /// A call in one line.
 fn call(item: &Item) -> Option<String> {
     use ItemBody::{CustomToolCall, FunctionCall, LocalShellCall};
-    Some(match &item.body {
+    Some(match item.body() {
         FunctionCall {
             name, arguments, ..
         } => match command_of(arguments) {

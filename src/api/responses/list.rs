@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::api::{ApiError, Item};
+use crate::api::fields::is_bushy;
+use crate::api::{ApiError, Item, ItemBody};
 
 /// How many items a page has where the client does not say.
 const USUAL: usize = 20;
@@ -55,7 +58,7 @@ impl Page {
     }
 
     /// Everything, oldest first.
-    pub(super) fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self {
             limit: usize::MAX,
             ascending: true,
@@ -73,21 +76,53 @@ fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
 
 /// The items of `owner`, oldest first, each with the id by which a list knows it: its own, unless
 /// an earlier one has that already, because pages are found by ids.
-pub(super) fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Value)> {
+fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
     let mut known = HashSet::new();
-    let items = items.iter().map(|item| &*item.raw).enumerate();
+    let items = items.iter().enumerate();
     items
-        .map(|(index, raw)| {
-            let own = own_id(raw).filter(|id| !known.contains(*id));
-            let id = own.map_or_else(|| made_id(raw, owner, index), str::to_owned);
+        .map(|(index, item)| {
+            let own = item.id().filter(|id| !known.contains(id));
+            let id = own.unwrap_or_else(|| made_id(item, owner, index));
             known.insert(id.clone());
-            (id, raw)
+            (id, item)
         })
         .collect()
 }
 
-/// A page of the items, which come oldest first. Only what is on it is copied.
-pub(super) fn page(mut items: Vec<(String, &Value)>, wanted: &Page) -> Result<Value, ApiError> {
+/// A page of a list, as OpenAI documents it.
+#[derive(Serialize)]
+struct List {
+    object: &'static str,
+    data: Vec<Box<RawValue>>,
+    first_id: Option<String>,
+    last_id: Option<String>,
+    has_more: bool,
+}
+
+/// A page of the items of `owner`, which come oldest first, as JSON.
+///
+/// # Errors
+///
+/// 400 for a page that does not exist.
+pub(crate) fn page(items: &[Arc<Item>], owner: &str, wanted: &Page) -> Result<String, ApiError> {
+    page_of(listed(items, owner), wanted)
+}
+
+/// The items of `owner` from one on, as JSON.
+///
+/// # Errors
+///
+/// As [`page`].
+pub(crate) fn conversation_items(
+    items: &[Arc<Item>],
+    owner: &str,
+    first: usize,
+) -> Result<String, ApiError> {
+    page_of(listed(items, owner).split_off(first), &Page::all())
+}
+
+/// Only what is on the page is read.
+fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &Page) -> Result<String, ApiError> {
     if !wanted.ascending {
         items.reverse();
     }
@@ -102,34 +137,24 @@ pub(super) fn page(mut items: Vec<(String, &Value)>, wanted: &Page) -> Result<Va
     let mut rest = items.split_off(from);
     let has_more = rest.len() > wanted.limit;
     rest.truncate(wanted.limit);
-    let (first, last) = (rest.first(), rest.last());
-    let (first, last) = (first.map(|(id, _)| id), last.map(|(id, _)| id));
-    let items = rest.iter().map(|(id, raw)| input_item(raw, id));
-    let items: Vec<Value> = items.collect();
-    Ok(
-        json!({"object": "list", "data": items, "first_id": first, "last_id": last,
-        "has_more": has_more}),
-    )
-}
-
-/// The id that an object brings.
-pub(super) fn own_id(raw: &Value) -> Option<&str> {
-    raw.get("id")?.as_str()
-}
-
-fn kind(raw: &Value) -> &str {
-    let kind = raw.get("type").and_then(Value::as_str);
-    kind.unwrap_or("message")
+    let list = List {
+        object: "list",
+        data: rest.iter().filter_map(|(id, item)| input_item(item, id)).collect(),
+        first_id: rest.first().map(|(id, _)| id.clone()),
+        last_id: rest.last().map(|(id, _)| id.clone()),
+        has_more,
+    };
+    Ok(serde_json::to_string(&list).unwrap_or_default())
 }
 
 /// The id of an item that brings none: of its owner and its place there, the same each time.
-fn made_id(raw: &Value, owner: &str, index: usize) -> String {
-    let prefix = match kind(raw) {
-        "message" => "msg",
-        "function_call" => "fc",
-        "function_call_output" => "fco",
-        "reasoning" => "rs",
-        "compaction" => "cmp",
+fn made_id(item: &Item, owner: &str, index: usize) -> String {
+    let prefix = match item.body() {
+        ItemBody::Message { .. } => "msg",
+        ItemBody::FunctionCall { .. } => "fc",
+        ItemBody::ToolOutput { .. } => "fco",
+        ItemBody::Reasoning { .. } => "rs",
+        ItemBody::Compaction { .. } => "cmp",
         _ => "item",
     };
     let (_, owner) = owner.split_once('_').unwrap_or(("", owner));
@@ -137,15 +162,28 @@ fn made_id(raw: &Value, owner: &str, index: usize) -> String {
 }
 
 /// The id of an item that stands alone: its own, or one made of its owner and its place there.
-pub(super) fn id_or_made(raw: &Value, owner: &str, index: usize) -> String {
-    own_id(raw).map_or_else(|| made_id(raw, owner, index), str::to_owned)
+pub(super) fn id_or_made(item: &Item, owner: &str, index: usize) -> String {
+    item.id().unwrap_or_else(|| made_id(item, owner, index))
 }
 
 /// An item of an input as the schema wants it: with an id, with all that may be left out in a
 /// request.
-pub(super) fn input_item(raw: &Value, id: &str) -> Value {
-    let kind = kind(raw).to_owned();
-    let mut item = raw.clone();
+pub(super) fn input_item(item: &Item, id: &str) -> Option<Box<RawValue>> {
+    if is_bushy(item.raw()) {
+        // As it came, rather than as a tree that takes all memory.
+        return RawValue::from_string(item.raw().to_owned()).ok();
+    }
+    to_raw_value(&completed(item.to_value(), id)).ok()
+}
+
+/// The type of an item.
+fn kind(raw: &Value) -> &str {
+    let kind = raw.get("type").and_then(Value::as_str);
+    kind.unwrap_or("message")
+}
+
+fn completed(mut item: Value, id: &str) -> Value {
+    let kind = kind(&item).to_owned();
     let Some(fields) = item.as_object_mut() else {
         return item;
     };

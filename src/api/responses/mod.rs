@@ -5,18 +5,20 @@
 //! itself offered.
 
 mod compaction;
+mod item;
 mod list;
 mod object;
 mod request;
-mod stored;
 mod writer;
 
 pub use compaction::{CompactionWriter, draft};
+pub(crate) use item::read_item;
+pub(crate) use list::{conversation_items, page};
 pub use list::Page;
-pub use request::{
-    Previous, background, from_params, parse, parse_compaction, parse_for_count, parse_items,
-    previous, store,
-};
-pub(crate) use request::{read_tools, tool_choice};
-pub use stored::{History, Replay, Stored, resolve, resolve_items};
-pub use writer::{DONE, Event, Writer};
+pub(crate) use object::echo_tools;
+pub use object::ResponseObject;
+pub(crate) use object::Status;
+pub use request::{Message, parse, parse_compaction, parse_for_count, parse_items, parse_message};
+pub(crate) use request::{read_tool, read_tools, tool_choice, valid, value};
+pub(in crate::api) use request::{sealed, tools};
+pub use writer::{DONE, Writer};

@@ -1,67 +1,351 @@
 //! The response object: what a request asked, echoed, and what came of it.
 
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-use super::request::{Previous, background, previous, store};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-/// The part of the response object that the request decides, with the defaults that OpenAI
-/// documents where it is silent. All of it validates against the public schema, whatever came.
-pub(super) fn echo(params: &Map<String, Value>) -> Map<String, Value> {
-    let or = |key: &str, default: Value| match params.get(key) {
-        None | Some(Value::Null) => default,
-        Some(value) => value.clone(),
-    };
-    let echoed = json!({
-        "model": or("model", json!("")),
-        "previous_response_id": or("previous_response_id", Value::Null),
-        "instructions": or("instructions", Value::Null),
-        "tools": tools(params.get("tools")),
-        "tool_choice": tool_choice(params.get("tool_choice")),
-        "truncation": one_of(params.get("truncation"), &["auto", "disabled"])
-            .unwrap_or_else(|| json!("disabled")),
-        "parallel_tool_calls": or("parallel_tool_calls", json!(true)),
-        "text": text(params.get("text")),
-        "top_p": or("top_p", json!(1.0)),
-        "presence_penalty": or("presence_penalty", json!(0.0)),
-        "frequency_penalty": or("frequency_penalty", json!(0.0)),
-        "top_logprobs": or("top_logprobs", json!(0)),
-        "temperature": or("temperature", json!(1.0)),
-        "reasoning": reasoning(params.get("reasoning")),
-        "max_output_tokens": or("max_output_tokens", Value::Null),
-        "max_tool_calls": or("max_tool_calls", Value::Null),
-        "store": store(params),
-        "background": background(params),
-        "service_tier": "default",
-        "metadata": metadata(params.get("metadata")),
-        "safety_identifier": or("safety_identifier", Value::Null),
-        "prompt_cache_key": or("prompt_cache_key", Value::Null),
-    });
-    let Value::Object(mut echoed) = echoed else {
-        return Map::new();
-    };
-    if let Some(Previous::Conversation(id)) = previous(params) {
-        echoed.insert("conversation".into(), json!({"id": id}));
-    }
-    echoed
+use super::request::value;
+use crate::api::fields::{Fields, Kind, kind};
+use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
+
+/// A response as it stands: what its request decides, and what came of it so far. Copies of it share
+/// what is large.
+#[derive(Debug, Clone)]
+pub struct ResponseObject {
+    echo: Arc<Echo>,
+    tools: Arc<ToolList>,
+    instructions: Option<Arc<Item>>,
+    state: ResponseState,
 }
 
-/// The schema of a response knows function tools only; others are the client's own business and
-/// are left out of the echo.
-fn tools(tools: Option<&Value>) -> Value {
-    let tools = tools.and_then(Value::as_array).into_iter().flatten();
-    tools
-        .filter(|tool| tool.get("type") == Some(&json!("function")))
-        .filter_map(|tool| {
-            let parameters = tool.get("parameters").filter(|p| p.is_object());
-            Some(json!({
-                "type": "function",
-                "name": tool.get("name")?.as_str()?,
-                "description": tool.get("description").and_then(Value::as_str),
-                "parameters": parameters,
-                "strict": tool.get("strict").and_then(Value::as_bool),
-            }))
-        })
-        .collect()
+/// What came of a response so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResponseState {
+    id: String,
+    /// Unix seconds.
+    created_at: u64,
+    /// Unix seconds.
+    completed_at: Option<u64>,
+    status: Status,
+    error: Option<Fault>,
+    usage: Option<Usage>,
+    /// The output items that are complete, as JSON.
+    output: Vec<Arc<str>>,
+}
+
+/// How far a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// A background response that nobody has been asked for yet.
+    Queued,
+    /// It waits for the person.
+    InProgress,
+    Completed,
+    /// It was cut off at the length that the request allows.
+    Incomplete,
+    Failed,
+    Cancelled,
+}
+
+/// Why a response failed, as a client is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fault {
+    code: String,
+    message: String,
+    // More than the format asks for. Without it, the AI SDK 7 takes the whole document for broken
+    // and shows nobody the message.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl ResponseObject {
+    /// The response to a request that has just come in; `created_at` is in Unix seconds.
+    pub fn new(request: &Request, id: String, created_at: u64) -> Self {
+        let status = match request.background {
+            true => Status::Queued,
+            false => Status::InProgress,
+        };
+        let state = ResponseState {
+            id,
+            created_at,
+            completed_at: None,
+            status,
+            error: None,
+            usage: None,
+            output: Vec::new(),
+        };
+        Self::resume(request, state)
+    }
+
+    /// The response to a request that came in earlier.
+    pub(crate) fn resume(request: &Request, state: ResponseState) -> Self {
+        Self {
+            echo: Arc::new(Echo::of(request)),
+            tools: Arc::clone(&request.tools),
+            instructions: request.items[..request.preamble].first().cloned(),
+            state,
+        }
+    }
+
+    /// The id of the response.
+    pub fn id(&self) -> &str {
+        &self.state.id
+    }
+
+    /// What came of it so far.
+    pub(crate) fn state(&self) -> &ResponseState {
+        &self.state
+    }
+
+    /// How far it is.
+    pub(crate) fn status(&self) -> Status {
+        self.state.status
+    }
+
+    /// The output items that are complete, as JSON.
+    pub(crate) fn output(&self) -> &[Arc<str>] {
+        &self.state.output
+    }
+
+    /// Adds an output item.
+    pub(crate) fn push(&mut self, item: Arc<str>) {
+        self.state.output.push(item);
+    }
+
+    pub(crate) fn set_status(&mut self, status: Status) {
+        self.state.status = status;
+    }
+
+    pub(crate) fn set_usage(&mut self, usage: Usage) {
+        self.state.usage = Some(usage);
+    }
+
+    /// Ends it at a time, in Unix seconds.
+    pub(crate) fn end(&mut self, ending: &Ending, now: u64) {
+        let state = &mut self.state;
+        match ending {
+            Ending::Completed => {
+                state.status = Status::Completed;
+                state.completed_at = Some(now);
+            }
+            Ending::OutOfTokens => state.status = Status::Incomplete,
+            Ending::Failed { code, message } => {
+                state.status = Status::Failed;
+                state.error = Some(Fault {
+                    code: code.as_str().to_owned(),
+                    message: message.clone(),
+                    kind: ending.error().map(|error| error.kind.to_owned()),
+                });
+            }
+        }
+    }
+
+    /// About how many bytes it takes besides what it shares.
+    pub(crate) fn bytes(&self) -> usize {
+        let output = self.state.output.iter().map(|item| item.len());
+        size_of::<Self>() + self.echo.before.len() + self.echo.after.len() + output.sum::<usize>()
+    }
+
+    /// The event that says that somebody still thinks about it, with this number.
+    pub(crate) fn heartbeat(&self, number: u64) -> Frame {
+        let response = format!("\"response\":{}", self.to_json());
+        event("response.in_progress", number, &response)
+    }
+
+    /// The object as JSON, without line breaks.
+    pub fn to_json(&self) -> String {
+        /// What stands before the echo of the request.
+        #[derive(Serialize)]
+        struct Head<'a> {
+            id: &'a str,
+            object: &'static str,
+            created_at: u64,
+            completed_at: Option<u64>,
+            status: Status,
+            incomplete_details: Option<Value>,
+            error: Option<&'a Fault>,
+            usage: Option<Value>,
+        }
+        let state = &self.state;
+        let incomplete = state.status == Status::Incomplete;
+        let head = Head {
+            id: &state.id,
+            object: "response",
+            created_at: state.created_at,
+            completed_at: state.completed_at,
+            status: state.status,
+            incomplete_details: incomplete.then(|| json!({"reason": "max_output_tokens"})),
+            error: state.error.as_ref(),
+            usage: state.usage.map(usage_object),
+        };
+        let head = serde_json::to_string(&head).unwrap_or_default();
+        let tools = self.tools.echo();
+        let room = head.len() + tools.len() + self.bytes();
+        let instructions = self.instructions.as_ref().map_or("null", |item| item.raw());
+        let mut json = String::with_capacity(room + instructions.len());
+        // All but the bracket that would end the object here.
+        json.push_str(head.strip_suffix('}').unwrap_or(&head));
+        for part in [&*self.echo.before, instructions, ",\"tools\":", tools, &*self.echo.after] {
+            json.push_str(part);
+        }
+        json.push_str(",\"output\":[");
+        for (index, item) in state.output.iter().enumerate() {
+            if index > 0 {
+                json.push(',');
+            }
+            json.push_str(item);
+        }
+        json.push_str("]}");
+        json
+    }
+}
+
+/// An event with these fields, in JSON without the brackets around it.
+pub(super) fn event(name: &'static str, number: u64, fields: &str) -> Frame {
+    Frame {
+        event: Some(name),
+        data: format!("{{\"type\":\"{name}\",\"sequence_number\":{number},{fields}}}").into(),
+    }
+}
+
+/// The tokens of a response, as the object tells them.
+pub(super) fn usage_object(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.input + usage.output,
+    })
+}
+
+/// The part of the response object that the request decides, as JSON: what stands before the
+/// instructions, and what stands after the tools. All of it validates against the public schema,
+/// whatever came.
+#[derive(Debug)]
+struct Echo {
+    before: Box<str>,
+    after: Box<str>,
+}
+
+/// The fields of a request that are echoed, whatever they hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Echoed {
+    model: Option<Value>,
+    previous_response_id: Option<Value>,
+    tool_choice: Option<Value>,
+    truncation: Option<Value>,
+    parallel_tool_calls: Option<Value>,
+    text: Option<EchoedText>,
+    top_p: Option<Value>,
+    presence_penalty: Option<Value>,
+    frequency_penalty: Option<Value>,
+    top_logprobs: Option<Value>,
+    temperature: Option<Value>,
+    reasoning: Option<Value>,
+    max_output_tokens: Option<Value>,
+    max_tool_calls: Option<Value>,
+    metadata: Option<Value>,
+    safety_identifier: Option<Value>,
+    prompt_cache_key: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EchoedText {
+    #[serde(deserialize_with = "or_default")]
+    format: EchoedFormat,
+    verbosity: Option<Value>,
+}
+
+/// What is `null` where it may be left out.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EchoedFormat {
+    #[serde(rename = "type")]
+    kind: Option<Value>,
+    name: Option<Value>,
+    description: Option<Value>,
+    strict: Option<Value>,
+}
+
+impl Echo {
+    /// What is echoed of a request, with the defaults that OpenAI documents where it is silent.
+    fn of(request: &Request) -> Self {
+        let asked: Echoed = serde_json::from_str(request.envelope.text()).unwrap_or_default();
+        let or = |value: Option<Value>, default: Value| value.unwrap_or(default);
+        let before = json!({
+            "model": or(asked.model, json!("")),
+            "previous_response_id": asked.previous_response_id,
+        });
+        let mut after = json!({
+            "tool_choice": tool_choice(asked.tool_choice.as_ref()),
+            "truncation": one_of(asked.truncation.as_ref(), &["auto", "disabled"])
+                .unwrap_or_else(|| json!("disabled")),
+            "parallel_tool_calls": or(asked.parallel_tool_calls, json!(true)),
+            "text": text(&asked.text.unwrap_or_default()),
+            "top_p": or(asked.top_p, json!(1.0)),
+            "presence_penalty": or(asked.presence_penalty, json!(0.0)),
+            "frequency_penalty": or(asked.frequency_penalty, json!(0.0)),
+            "top_logprobs": or(asked.top_logprobs, json!(0)),
+            "temperature": or(asked.temperature, json!(1.0)),
+            "reasoning": reasoning(asked.reasoning.as_ref()),
+            "max_output_tokens": asked.max_output_tokens,
+            "max_tool_calls": asked.max_tool_calls,
+            "store": request.store,
+            "background": request.background,
+            "service_tier": "default",
+            "metadata": metadata(asked.metadata.as_ref()),
+            "safety_identifier": asked.safety_identifier,
+            "prompt_cache_key": asked.prompt_cache_key,
+        });
+        if let Some(Previous::Conversation(id)) = &request.previous {
+            after["conversation"] = json!({"id": id});
+        }
+        // The insides of both objects, with what joins them to what is around them.
+        let inside = |object: &Value| {
+            let json = object.to_string();
+            format!(",{}", &json[1..json.len() - 1])
+        };
+        Self {
+            before: format!("{},\"instructions\":", inside(&before)).into(),
+            after: inside(&after).into(),
+        }
+    }
+}
+
+/// The JSON of the tools that a response object lists. The schema of a response knows function tools
+/// only; others are the client's own business and are left out.
+pub(crate) fn echo_tools(raw: &str) -> String {
+    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let functions = list.into_iter().filter_map(|raw| {
+        let fields = Fields::of(raw);
+        if fields.text("type").as_deref() != Some("function") {
+            return None;
+        }
+        let parameters = fields.get("parameters");
+        let parameters = value(parameters.filter(|raw| kind(raw) == Kind::Object));
+        Some(json!({
+            "type": "function",
+            "name": fields.text("name")?,
+            "description": fields.text("description"),
+            "parameters": parameters,
+            "strict": fields.flag("strict").ok().flatten(),
+        }))
+    });
+    Value::Array(functions.collect()).to_string()
 }
 
 /// Metadata is text by text, 16 entries at most; typed clients expect no other.
@@ -96,25 +380,23 @@ fn tool_choice(choice: Option<&Value>) -> Value {
     function(choice).unwrap_or_else(|| json!("auto"))
 }
 
-fn text(text: Option<&Value>) -> Value {
-    let format = text.and_then(|text| text.get("format"));
-    let field = |key: &str| format.and_then(|format| format.get(key));
-    let format = match field("type").and_then(Value::as_str) {
+fn text(text: &EchoedText) -> Value {
+    let format = &text.format;
+    let format = match format.kind.as_ref().and_then(Value::as_str) {
         Some("json_object") => json!({"type": "json_object"}),
         Some("json_schema") => json!({
             "type": "json_schema",
-            "name": field("name").and_then(Value::as_str).unwrap_or("schema"),
-            "description": field("description").and_then(Value::as_str),
+            "name": format.name.as_ref().and_then(Value::as_str).unwrap_or("schema"),
+            "description": format.description.as_ref().and_then(Value::as_str),
             // The public schema (2026-04-24) allows nothing but null here; the client has the
             // schema anyway.
             "schema": null,
-            "strict": field("strict").and_then(Value::as_bool).unwrap_or(false),
+            "strict": format.strict.as_ref().and_then(Value::as_bool).unwrap_or(false),
         }),
         _ => json!({"type": "text"}),
     };
     let mut echoed = json!({"format": format});
-    let verbosity = text.and_then(|text| text.get("verbosity"));
-    if let Some(verbosity) = one_of(verbosity, &["low", "medium", "high"]) {
+    if let Some(verbosity) = one_of(text.verbosity.as_ref(), &["low", "medium", "high"]) {
         echoed["verbosity"] = verbosity;
     }
     echoed

@@ -2,36 +2,38 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::object;
-use crate::api::fields::{check_objects, flag, json_object, string};
-use crate::api::{ApiError, Format, Item, OutputFormat, Request, Tool, ToolChoice};
+use crate::api::envelope::Cutter;
+use crate::api::fields::{self, Fields, Kind, kind};
+use crate::api::{
+    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Request, Shape, Tool,
+    ToolChoice, ToolList,
+};
 
-/// Reads a request.
+/// Reads a request. What `interner` knows is not read again.
 ///
 /// # Errors
 ///
 /// An [`ApiError`] with status 400 that names the parameter at fault: JSON that cannot be read,
 /// a missing `model` or `input`, a known field of the wrong type, or a feature this server does
 /// not have and must not pretend to have.
-pub fn parse(body: &[u8]) -> Result<Request, ApiError> {
-    from_params(json_object(body)?)
+pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    parse_as(Format::Responses, body, interner)
 }
 
-/// Reads a request whose fields are known already, as a message on a WebSocket brings it.
-///
-/// # Errors
-///
-/// As [`parse`].
-pub fn from_params(params: Map<String, Value>) -> Result<Request, ApiError> {
-    string(&params, "model")?.ok_or_else(|| ApiError::missing("model"))?;
-    let has_input = params.get("input").is_some_and(|input| !input.is_null());
-    let request = read(params)?;
-    if !has_input && previous(&request.params).is_none() {
+fn parse_as(format: Format, body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    let fields = Fields::of_body(body)?;
+    let request = read(format, body, &fields, interner)?;
+    fields
+        .get("model")
+        .ok_or_else(|| ApiError::missing("model"))?;
+    if fields.get("input").is_none() && request.previous.is_none() {
         return Err(ApiError::missing("input"));
     }
-    if store(&request.params) || !background(&request.params) {
+    if request.store || !request.background {
         return Ok(request);
     }
     let message = "A background response is kept until somebody comes for it: 'background' needs \
@@ -39,20 +41,58 @@ pub fn from_params(params: Map<String, Value>) -> Result<Request, ApiError> {
     Err(ApiError::invalid(message).param("background"))
 }
 
+/// What a client says over a WebSocket.
+#[derive(Debug)]
+pub struct Message {
+    /// The request that it makes.
+    pub request: Request,
+    /// Whether it is to be answered; otherwise it is what the next one goes on from.
+    pub generate: bool,
+}
+
+/// Reads a message of a WebSocket, a `response.create` event.
+///
+/// # Errors
+///
+/// As [`parse`], and for events of another type and what only HTTP has; with the error comes the
+/// response that the message goes on from.
+pub fn parse_message(
+    body: &[u8],
+    interner: &Interner,
+) -> Result<Message, (ApiError, Option<String>)> {
+    let fields = Fields::of_body(body).map_err(|error| (error, None))?;
+    let previous = fields.text("previous_response_id");
+    let refused = |error: ApiError| (error, previous.clone());
+    match fields.get("type") {
+        None => return Err((ApiError::missing("type"), None)),
+        Some(kind) if kind.get() != r#""response.create""# => {
+            let error = ApiError::invalid(format!(
+                "Unknown event type {kind}: this server knows 'response.create'."
+            ));
+            return Err((error.code("unknown_event").param("type"), None));
+        }
+        Some(_) => {}
+    }
+    if fields.get("background").is_some_and(|raw| raw.get() == "true") {
+        let message = "'background' is not for WebSockets: send POST /v1/responses.";
+        let error = ApiError::invalid(message).code("unsupported_parameter");
+        return Err(refused(error.param("background")));
+    }
+    let request = parse(body, interner).map_err(refused)?;
+    let generate = fields.flag("generate").ok().flatten();
+    Ok(Message {
+        request,
+        generate: generate != Some(false),
+    })
+}
+
 /// Reads a request for a summary (`POST /v1/responses/compact`).
 ///
 /// # Errors
 ///
 /// As [`parse`].
-pub fn parse_compaction(body: &[u8]) -> Result<Request, ApiError> {
-    let mut request = parse(body)?;
-    request.format = Format::Compaction;
-    // A summary is words and comes as a whole, whatever else a client sends along.
-    request.stream = false;
-    request.tools.clear();
-    request.tool_choice = ToolChoice::Auto;
-    request.output_format = OutputFormat::Text;
-    Ok(request)
+pub fn parse_compaction(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    parse_as(Format::Compaction, body, interner)
 }
 
 /// Reads a request whose tokens are to be counted (`POST /v1/responses/input_tokens`), in which
@@ -61,8 +101,8 @@ pub fn parse_compaction(body: &[u8]) -> Result<Request, ApiError> {
 /// # Errors
 ///
 /// As [`parse`].
-pub fn parse_for_count(body: &[u8]) -> Result<Request, ApiError> {
-    read(json_object(body)?)
+pub fn parse_for_count(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
+    read(Format::Responses, body, &Fields::of_body(body)?, interner)
 }
 
 /// Reads the body of a request that makes a conversation or adds to it: the items, and the
@@ -71,133 +111,195 @@ pub fn parse_for_count(body: &[u8]) -> Result<Request, ApiError> {
 /// # Errors
 ///
 /// As [`parse`].
-pub fn parse_items(body: &[u8]) -> Result<(Vec<Arc<Item>>, Value), ApiError> {
-    let mut params = match body.is_empty() {
-        true => Map::new(),
-        false => json_object(body)?,
-    };
+pub fn parse_items(body: &[u8], interner: &Interner) -> Result<(Vec<Arc<Item>>, Value), ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let fields = Fields::of_body(body)?;
     let mut items = Vec::new();
-    match params.shift_remove("items") {
-        Some(Value::String(text)) => {
-            return Err(ApiError::wrong_type(
-                "items",
-                "an array",
-                &Value::String(text),
-            ));
-        }
-        list => read_items(list, "items", &mut items)?,
-    }
-    if let Some(metadata) = params.get("metadata").filter(|value| !value.is_null())
-        && !metadata.is_object()
-    {
-        return Err(ApiError::wrong_type("metadata", "an object", metadata));
-    }
-    Ok((items, object::metadata(params.get("metadata"))))
+    let members = fields.array("items")?.unwrap_or_default();
+    read_members(body, &members, "items", interner, &mut items)?;
+    fields.expect("metadata", "an object", &[Kind::Object])?;
+    let metadata = fields.get("metadata");
+    let metadata = metadata.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    Ok((items, object::metadata(metadata.as_ref())))
 }
 
-fn read(mut params: Map<String, Value>) -> Result<Request, ApiError> {
-    let model = string(&params, "model")?.unwrap_or_default().to_owned();
-    let mut items = Vec::new();
-    if let Some(instructions) = string(&params, "instructions")? {
-        items.push(Arc::new(Item::message("system", instructions)));
+fn read(
+    format: Format,
+    body: &[u8],
+    fields: &Fields<'_>,
+    interner: &Interner,
+) -> Result<Request, ApiError> {
+    let mut request = Request {
+        model: fields.string("model")?.unwrap_or_default(),
+        ..Request::empty(format)
+    };
+    let mut cutter = Cutter::new(body);
+    let items = &mut request.items;
+    if fields.string("instructions")?.is_some()
+        && let Some(raw) = fields.get("instructions")
+    {
+        read_text(body, raw, Shape::Instructions, interner, items)?;
+        cutter.item(raw);
+        request.preamble = 1;
     }
-    let preamble = items.len();
-    // Where there are no items the field stays as it came.
-    let is_empty = |input: &Value| input.is_null() || input.as_array().is_some_and(Vec::is_empty);
-    if params.get("input").is_some_and(|input| !is_empty(input)) {
-        read_items(params.shift_remove("input"), "input", &mut items)?;
+    if let Some(input) = fields.get("input") {
+        match kind(input) {
+            Kind::String => {
+                read_text(body, input, Shape::Prompt, interner, items)?;
+                cutter.item(input);
+            }
+            Kind::Array => {
+                let members = fields::list(input);
+                read_members(body, &members, "input", interner, items)?;
+                cutter.items(&members);
+            }
+            _ => return Err(ApiError::wrong_type("input", "a string or an array", input)),
+        }
     }
-    check_known_fields(&params)?;
-    let tools = read_tools(params.get("tools"))?;
-    Ok(Request {
-        format: Format::Responses,
-        items_key: Some("input"),
-        model,
-        stream: flag(&params, "stream")?.unwrap_or(false),
-        items,
-        tools,
-        thread: thread(&params),
-        chain: None,
-        preamble,
-        earlier: 0,
-        output_format: output_format(&params)?,
-        tool_choice: tool_choice(params.get("tool_choice")),
-        parallel_tool_calls: flag(&params, "parallel_tool_calls")?.unwrap_or(true),
-        purpose: turn_metadata(&params, "thread_source"),
-        params,
+    check_known_fields(fields)?;
+    // A summary is words and comes as a whole, whatever else a client sends along.
+    if format == Format::Responses {
+        request.stream = fields.flag("stream")?.unwrap_or(false);
+        request.tools = tools(body, fields, &mut cutter, Shape::Item, "tools", interner)?;
+        request.output_format = output_format(fields)?;
+        request.tool_choice = tool_choice(value(fields.get("tool_choice")).as_ref());
+        request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
+    }
+    request.thread = thread(fields);
+    request.previous = previous(fields);
+    request.store = fields.flag("store")?.unwrap_or(true);
+    request.background = fields.flag("background")?.unwrap_or(false);
+    request.limits = Limits::read(fields);
+    request.purpose = turn_metadata(fields, "thread_source");
+    request.envelope = sealed(body, cutter)?;
+    Ok(request)
+}
+
+/// What is left of a request once its parts are taken out, which must not be more than a tree of
+/// it can hold.
+pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Envelope>, ApiError> {
+    let envelope = cutter.finish();
+    if fields::check(envelope.text()).is_err() {
+        // The same again, for words that fit the whole of it.
+        fields::check_body(body)?;
+    }
+    if fields::is_bushy(envelope.text()) {
+        let message = "The request holds more values besides its items and tools than anybody reads.";
+        return Err(ApiError::invalid(message).status(413));
+    }
+    Ok(Arc::new(envelope))
+}
+
+/// The list of tools in a field, taken out of the request.
+pub(in crate::api) fn tools<'a>(
+    body: &'a [u8],
+    fields: &Fields<'a>,
+    cutter: &mut Cutter<'a>,
+    shape: Shape,
+    key: &str,
+    interner: &Interner,
+) -> Result<Arc<ToolList>, ApiError> {
+    let Some(raw) = fields.get(key) else {
+        return Ok(Arc::default());
+    };
+    if kind(raw) != Kind::Array {
+        return Err(ApiError::wrong_type(key, "an array", raw));
+    }
+    cutter.tools(raw);
+    interner.tools(shape, raw.get(), |text, hash| {
+        fields::check_objects(&fields::list(raw), key)?;
+        valid(body, raw)?;
+        Ok(ToolList::unread(shape, text, hash))
     })
 }
 
-/// Reads a list of items; a text stands for one message. `key` is the field that it came in.
-fn read_items(list: Option<Value>, key: &str, items: &mut Vec<Arc<Item>>) -> Result<(), ApiError> {
-    match list {
-        None | Some(Value::Null) => {}
-        Some(Value::String(text)) => items.push(Arc::new(Item::user_message(&text))),
-        Some(Value::Array(list)) => {
-            for (index, raw) in list.into_iter().enumerate() {
-                if !raw.is_object() {
-                    let param = format!("{key}[{index}]");
-                    return Err(ApiError::wrong_type(param, "an object", &raw));
-                }
-                items.push(Arc::new(Item::from_responses(raw)));
+/// That a part of a body is JSON all the way down.
+pub(crate) fn valid(body: &[u8], part: &RawValue) -> Result<(), ApiError> {
+    match fields::check(part.get()) {
+        Ok(()) => Ok(()),
+        // The same again, for words that fit the whole body.
+        Err(_) => fields::check_body(body),
+    }
+}
+
+fn read_text(
+    body: &[u8],
+    raw: &RawValue,
+    shape: Shape,
+    interner: &Interner,
+    items: &mut Vec<Arc<Item>>,
+) -> Result<(), ApiError> {
+    interner.items(shape, raw.get(), items, |text, hash| {
+        valid(body, raw)?;
+        Ok(vec![Arc::new(Item::unread(shape, text, hash))])
+    })
+}
+
+/// Reads the members of a list of items; `key` is the field that it came in.
+fn read_members(
+    body: &[u8],
+    members: &[&RawValue],
+    key: &str,
+    interner: &Interner,
+    items: &mut Vec<Arc<Item>>,
+) -> Result<(), ApiError> {
+    items.reserve(members.len());
+    for (index, raw) in members.iter().enumerate() {
+        interner.items(Shape::Item, raw.get(), items, |text, hash| {
+            if kind(raw) != Kind::Object {
+                let param = format!("{key}[{index}]");
+                return Err(ApiError::wrong_type(param, "an object", raw));
             }
-        }
-        Some(other) => {
-            return Err(ApiError::wrong_type(key, "a string or an array", &other));
-        }
+            valid(body, raw)?;
+            Ok(vec![Arc::new(Item::unread(Shape::Item, text, hash))])
+        })?;
     }
     Ok(())
 }
 
 /// Types of the fields that the response echoes or that change what happens.
-fn check_known_fields(params: &Map<String, Value>) -> Result<(), ApiError> {
-    let is = |key: &str, expected: &str, good: fn(&Value) -> bool| match params.get(key) {
-        None | Some(Value::Null) => Ok(()),
-        Some(value) if good(value) => Ok(()),
-        Some(value) => Err(ApiError::wrong_type(key, expected, value)),
-    };
-    is("metadata", "an object", Value::is_object)?;
-    is("text", "an object", Value::is_object)?;
-    is("reasoning", "an object", Value::is_object)?;
-    is("include", "an array", Value::is_array)?;
-    is("tool_choice", "a string or an object", |value| {
-        value.is_string() || value.is_object()
-    })?;
+fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
+    for key in ["metadata", "text", "reasoning"] {
+        fields.expect(key, "an object", &[Kind::Object])?;
+    }
+    fields.expect("include", "an array", &[Kind::Array])?;
+    let either = [Kind::String, Kind::Object];
+    fields.expect("tool_choice", "a string or an object", &either)?;
     for key in [
         "temperature",
         "top_p",
         "presence_penalty",
         "frequency_penalty",
     ] {
-        is(key, "a number", Value::is_number)?;
+        fields.expect(key, "a number", &[Kind::Number])?;
     }
     for key in ["max_output_tokens", "max_tool_calls", "top_logprobs"] {
-        is(key, "an integer", Value::is_u64)?;
+        fields.integer(key)?;
     }
     for key in ["parallel_tool_calls", "store", "background"] {
-        is(key, "a boolean", Value::is_boolean)?;
+        fields.flag(key)?;
     }
     for key in [
         "prompt_cache_key",
         "safety_identifier",
         "service_tier",
         "truncation",
+        "previous_response_id",
     ] {
-        is(key, "a string", Value::is_string)?;
+        fields.expect(key, "a string", &[Kind::String])?;
     }
-    is("conversation", "a string or an object", |value| {
-        conversation(value).is_some()
-    })?;
-    if string(params, "previous_response_id")?.is_some()
-        && params.get("conversation").is_some_and(|c| !c.is_null())
-    {
+    let named = fields.get("conversation");
+    if let Some(raw) = named.filter(|raw| conversation(raw).is_none()) {
+        return Err(ApiError::wrong_type("conversation", "a string or an object", raw));
+    }
+    if fields.get("previous_response_id").is_some() && named.is_some() {
         let message = "Mutually exclusive parameters: send either 'previous_response_id' or \
                        'conversation'.";
         return Err(ApiError::invalid(message)
             .code("mutually_exclusive_parameters")
             .param("previous_response_id"));
     }
-    if params.get("prompt").is_some_and(|value| !value.is_null()) {
+    if fields.get("prompt").is_some() {
         let message = "'prompt' refers to a template that is stored elsewhere: send what it says \
                        in 'instructions' and 'input'.";
         return Err(ApiError::invalid(message)
@@ -207,94 +309,81 @@ fn check_known_fields(params: &Map<String, Value>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a request goes on from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Previous<'a> {
-    /// The response of this id.
-    Response(&'a str),
-    /// The conversation of this id.
-    Conversation(&'a str),
-}
-
 /// What a request goes on from, if it names something.
-pub fn previous(params: &Map<String, Value>) -> Option<Previous<'_>> {
-    let response = params.get("previous_response_id").and_then(Value::as_str);
-    let named = params.get("conversation").and_then(conversation);
+fn previous(fields: &Fields<'_>) -> Option<Previous> {
+    let response = fields.text("previous_response_id");
+    let named = fields.get("conversation").and_then(conversation);
     response
         .map(Previous::Response)
         .or_else(|| named.map(Previous::Conversation))
 }
 
 /// The id in the `conversation` of a request: a string, or an object that has it.
-fn conversation(value: &Value) -> Option<&str> {
-    value.get("id").unwrap_or(value).as_str()
-}
-
-/// Whether the response is to be kept; OpenAI documents that it is unless the request says
-/// otherwise.
-pub fn store(params: &Map<String, Value>) -> bool {
-    params.get("store") != Some(&Value::Bool(false))
-}
-
-/// Whether the client comes back for the response instead of waiting for it.
-pub fn background(params: &Map<String, Value>) -> bool {
-    params.get("background") == Some(&Value::Bool(true))
+fn conversation(raw: &RawValue) -> Option<String> {
+    match kind(raw) {
+        Kind::Object => Fields::of(raw).text("id"),
+        _ => fields::text(raw),
+    }
 }
 
 /// Reads the list of tools; functions inside a `namespace` stand for themselves.
-pub(crate) fn read_tools(tools: Option<&Value>) -> Result<Vec<Tool>, ApiError> {
-    let list = match tools {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(list)) => list,
-        Some(other) => return Err(ApiError::wrong_type("tools", "an array", other)),
-    };
-    check_objects(list, "tools")?;
+pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
+    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
     let mut found = Vec::new();
     for raw in list {
-        let tool = read_tool(raw, None);
-        match raw.get("tools").and_then(Value::as_array) {
-            Some(inner) if tool.kind == "namespace" => {
-                let namespace = Some(tool.name.as_str());
-                found.extend(inner.iter().map(|raw| read_tool(raw, namespace)));
-            }
-            _ => found.push(tool),
+        let fields = Fields::of(raw);
+        let inner = fields.get("tools").filter(|raw| kind(raw) == Kind::Array);
+        if let Some(inner) = inner
+            && fields.text("type").as_deref() == Some("namespace")
+        {
+            let namespace = fields.text_or_empty("name");
+            let inner = fields::list(inner).into_iter();
+            found.extend(inner.map(|raw| read_tool(raw, Some(&namespace))));
+        } else {
+            found.push(read_tool(raw, None));
         }
     }
-    Ok(found)
+    found
 }
 
-fn read_tool(raw: &Value, namespace: Option<&str>) -> Tool {
+/// Reads one tool, as it stands alone or in a namespace.
+pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
+    let outer = Fields::of(raw);
     // Chat Completions nests a function's fields; some clients send that form here too.
-    let fields = raw.get("function").filter(|f| f.is_object()).unwrap_or(raw);
-    let text = |from: &Value, key: &str| {
-        let text = from.get(key).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
+    let nested = outer.get("function").filter(|raw| kind(raw) == Kind::Object);
+    let raw = nested.unwrap_or(raw);
+    let fields = Fields::of(raw);
     Tool {
-        kind: text(raw, "type"),
-        name: text(fields, "name"),
+        kind: outer.text_or_empty("type"),
+        name: fields.text_or_empty("name"),
         namespace: namespace.map(str::to_owned),
-        description: text(fields, "description"),
-        raw: fields.clone(),
+        description: fields.text_or_empty("description"),
+        raw: value(Some(raw)).unwrap_or_default(),
     }
 }
 
-fn output_format(params: &Map<String, Value>) -> Result<OutputFormat, ApiError> {
-    let format = params.get("text").and_then(|text| text.get("format"));
-    let format = match format {
-        None | Some(Value::Null) => return Ok(OutputFormat::Text),
-        Some(format) if format.is_object() => format,
-        Some(other) => return Err(ApiError::wrong_type("text.format", "an object", other)),
-    };
-    Ok(match format.get("type").and_then(Value::as_str) {
+/// A value as a tree, unless that would take all memory.
+pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
+    let text = raw?.get();
+    match fields::is_bushy(text) {
+        true => None,
+        false => serde_json::from_str(text).ok(),
+    }
+}
+
+fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
+    let text = fields.object("text");
+    text.expect("format", "an object", &[Kind::Object])
+        .map_err(|error| match text.get("format") {
+            Some(raw) => ApiError::wrong_type("text.format", "an object", raw),
+            None => error,
+        })?;
+    let format = text.object("format");
+    Ok(match format.text("type").as_deref() {
         Some("json_object") => OutputFormat::JsonObject,
         Some("json_schema") => OutputFormat::JsonSchema {
-            name: format
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-            schema: format.get("schema").cloned().unwrap_or_default(),
+            name: format.text_or_empty("name"),
+            schema: value(format.get("schema")).unwrap_or_default(),
         },
         _ => OutputFormat::Text,
     })
@@ -327,24 +416,19 @@ pub(crate) fn tool_choice(choice: Option<&Value>) -> ToolChoice {
 
 /// What names the thread in the body. Codex 0.169 sends its thread id in several places, the
 /// first of which is the most particular; `prompt_cache_key` is what other agents set.
-fn thread(params: &Map<String, Value>) -> Option<String> {
-    let metadata = params.get("client_metadata");
-    let thread_id = metadata.and_then(|metadata| metadata.get("thread_id"));
-    let key = thread_id.or_else(|| params.get("prompt_cache_key"));
-    key.and_then(Value::as_str)
-        .filter(|key| !key.is_empty())
-        .map(str::to_owned)
-        .or_else(|| turn_metadata(params, "thread_id"))
+fn thread(fields: &Fields<'_>) -> Option<String> {
+    let thread_id = fields.object("client_metadata").text("thread_id");
+    let key = thread_id.or_else(|| fields.text("prompt_cache_key"));
+    key.filter(|key| !key.is_empty())
+        .or_else(|| turn_metadata(fields, "thread_id"))
 }
 
 /// A field of the JSON text that Codex puts into `client_metadata`.
-fn turn_metadata(params: &Map<String, Value>, key: &str) -> Option<String> {
-    let text = params
-        .get("client_metadata")?
-        .get("x-codex-turn-metadata")?
-        .as_str()?;
-    let metadata: Value = serde_json::from_str(text).ok()?;
-    Some(metadata.get(key)?.as_str()?.to_owned())
+fn turn_metadata(fields: &Fields<'_>, key: &str) -> Option<String> {
+    let text = fields
+        .object("client_metadata")
+        .text("x-codex-turn-metadata")?;
+    Fields::of_text(&text).text(key)
 }
 
 #[cfg(test)]
@@ -354,7 +438,7 @@ mod tests {
     use super::*;
 
     fn error(body: Value) -> (String, Option<String>) {
-        let error = parse(body.to_string().as_bytes()).unwrap_err();
+        let error = parse(body.to_string().as_bytes(), &Interner::default()).unwrap_err();
         assert_eq!(error.status, 400);
         (error.message, error.param)
     }
@@ -419,7 +503,7 @@ mod tests {
             assert_eq!(found.as_deref(), Some(param), "{body}: {message}");
             assert!(message.contains(param), "{message}");
         }
-        let error = parse(b"{\"model\": ").unwrap_err();
+        let error = parse(b"{\"model\": ", &Interner::default()).unwrap_err();
         assert!(
             error.message.contains("could not parse the JSON"),
             "{error}"
@@ -433,18 +517,20 @@ mod tests {
                 "tools": [{"type": "teleport", "to": "moon"}], "store": null})
             .to_string()
             .as_bytes(),
+            &Interner::default(),
         )
         .unwrap();
-        assert_eq!(*request.items[0].raw, json!({"type": "hologram", "x": 1}));
-        assert_eq!(request.tools[0].kind, "teleport");
-        assert_eq!(request.to_json()["sparkle"], 5);
-        assert_eq!(request.to_json()["input"][0]["x"], 1);
+        assert_eq!(request.items[0].raw(), r#"{"type":"hologram","x":1}"#);
+        assert_eq!(request.tools.tools()[0].kind, "teleport");
+        let whole: Value = serde_json::from_str(&request.whole()).unwrap();
+        assert_eq!(whole["sparkle"], 5);
+        assert_eq!(whole["input"][0]["x"], 1);
     }
 
     #[test]
     fn text_input_and_instructions_become_messages() {
         let body = json!({"model": "m", "input": "hi", "instructions": "be kind"});
-        let request = parse(body.to_string().as_bytes()).unwrap();
+        let request = parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let said: Vec<_> = request
             .items
             .iter()
@@ -460,8 +546,8 @@ mod tests {
             {"type": "namespace", "name": "mcp__x", "tools": [
                 {"type": "function", "name": "go", "description": "goes"}]},
             {"type": "function", "name": "exec_command"}]});
-        let request = parse(body.to_string().as_bytes()).unwrap();
-        let titles: Vec<_> = request.tools.iter().map(Tool::title).collect();
+        let request = parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
+        let titles: Vec<_> = request.tools.tools().iter().map(Tool::title).collect();
         assert_eq!(titles, ["mcp__x.go", "exec_command"]);
     }
 
@@ -497,7 +583,7 @@ mod tests {
             body.as_object_mut()
                 .unwrap()
                 .extend(extra.as_object().unwrap().clone());
-            parse(body.to_string().as_bytes()).unwrap().thread
+            parse(body.to_string().as_bytes(), &Interner::default()).unwrap().thread
         };
         assert_eq!(thread(json!({})), None);
         assert_eq!(thread(json!({"prompt_cache_key": "k"})), Some("k".into()));

@@ -1,36 +1,24 @@
 //! Writes a response: the events of a stream, or the object of a plain answer.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::object;
-use super::request::background;
+use super::object::{ResponseObject, ResponseState, Status, event};
 use crate::api::{
     ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
 /// The data of the last server-sent event of a stream, which is no event of the response.
 pub const DONE: &str = "[DONE]";
-/// The status of a background response that nobody has been asked for yet.
-const QUEUED: &str = "queued";
-/// The status of a response that waits for the person.
-const IN_PROGRESS: &str = "in_progress";
-
-/// One server-sent event of a response.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// The name, equal to `type` in the data.
-    pub name: &'static str,
-    /// The data.
-    pub data: Value,
-}
 
 /// Turns what the person says into the events of one response, in the order of the
 /// specification, and keeps the response object that they add up to.
 pub struct Writer {
     ids: Ids,
     sequence_number: u64,
-    response: Map<String, Value>,
-    output: Vec<Value>,
+    response: ResponseObject,
     /// Whether the item in hand is the last one, and was cut off.
     cut: bool,
     /// The message that is being typed live, which becomes the next output item.
@@ -38,11 +26,20 @@ pub struct Writer {
 }
 
 /// A message that has begun and not ended.
+#[derive(Debug, Serialize, Deserialize)]
 struct OpenMessage {
     index: usize,
     id: String,
-    item: Value,
+    phase: Phase,
     text: String,
+}
+
+/// All that a writer knows that its request does not tell, to go on after a restart.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checkpoint<State, Live> {
+    state: State,
+    sequence_number: u64,
+    live: Live,
 }
 
 impl OpenMessage {
@@ -53,62 +50,64 @@ impl OpenMessage {
         fields["content_index"] = json!(0);
         fields
     }
+
+    /// The message as an output item.
+    fn item(&self, status: &str, content: Value) -> Value {
+        json!({
+            "type": "message", "id": self.id, "status": status, "role": "assistant",
+            "content": content, "phase": self.phase.as_str(),
+        })
+    }
 }
 
 fn text_part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": []})
 }
 
-pub(super) fn usage_object(usage: Usage) -> Value {
-    json!({
-        "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": usage.output,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-        "total_tokens": usage.input + usage.output,
-    })
-}
-
 impl Writer {
     /// A response to `request`, created at `created_at` (Unix seconds).
     pub fn new(request: &Request, created_at: u64, mut ids: Ids) -> Self {
-        let mut response = Map::new();
-        response.insert("id".into(), ids("resp").into());
-        response.insert("object".into(), "response".into());
-        response.insert("created_at".into(), created_at.into());
-        response.insert("completed_at".into(), Value::Null);
-        let is_background = background(&request.params);
-        let status = if is_background { QUEUED } else { IN_PROGRESS };
-        response.insert("status".into(), status.into());
-        response.insert("incomplete_details".into(), Value::Null);
-        response.insert("error".into(), Value::Null);
-        response.insert("usage".into(), Value::Null);
-        response.extend(object::echo(&request.params));
+        let response = ResponseObject::new(request, ids("resp"), created_at);
         Self {
             ids,
             sequence_number: 0,
             response,
-            output: Vec::new(),
             cut: false,
             live: None,
         }
     }
 
-    /// The id of the response.
-    pub fn id(&self) -> &str {
-        self.response
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+    /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
+    /// read.
+    pub fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
+        let checkpoint: Checkpoint<ResponseState, Option<OpenMessage>> =
+            serde_json::from_str(checkpoint).ok()?;
+        Some(Self {
+            ids,
+            sequence_number: checkpoint.sequence_number,
+            response: ResponseObject::resume(request, checkpoint.state),
+            cut: false,
+            live: checkpoint.live,
+        })
+    }
+
+    /// All that it takes to go on with the response later, as JSON.
+    pub fn checkpoint(&self) -> String {
+        let checkpoint = Checkpoint {
+            state: self.response.state(),
+            sequence_number: self.sequence_number,
+            live: &self.live,
+        };
+        serde_json::to_string(&checkpoint).unwrap_or_default()
     }
 
     /// The events that leave before anybody has read the request.
-    pub fn start(&mut self) -> Vec<Event> {
+    fn events_of_start(&mut self) -> Vec<Frame> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
-        if self.response.get("status") == Some(&json!(QUEUED)) {
+        if self.response.status() == Status::Queued {
             self.snapshot("response.queued", &mut events);
-            self.set("status", json!(IN_PROGRESS));
+            self.response.set_status(Status::InProgress);
         }
         self.snapshot("response.in_progress", &mut events);
         events
@@ -116,14 +115,14 @@ impl Writer {
 
     /// The event that tells the client that somebody is still thinking. Codex counts events only,
     /// so that a comment would not keep it waiting.
-    pub fn heartbeat(&mut self) -> Event {
+    fn event_of_heartbeat(&mut self) -> Frame {
         let mut events = Vec::with_capacity(1);
         self.snapshot("response.in_progress", &mut events);
         events.remove(0)
     }
 
     /// The events of a reply. `now` is the time in Unix seconds; `usage` is told at the end.
-    pub fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Event> {
+    fn events_of_reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut events = Vec::new();
         match reply {
             Reply::Live { delta, phase } => self.live(delta, *phase, &mut events),
@@ -142,47 +141,25 @@ impl Writer {
         }
         if let Reply::End { ending, .. } = reply {
             if let Some(usage) = usage {
-                self.set("usage", usage_object(usage));
+                self.response.set_usage(usage);
             }
             self.end(ending, now, &mut events);
         }
         events
     }
 
-    /// The response object as it stands.
-    pub fn response(&self) -> Value {
-        let mut response = self.response.clone();
-        response.insert("output".into(), self.output.clone().into());
-        Value::Object(response)
-    }
-
-    fn end(&mut self, ending: &Ending, now: u64, events: &mut Vec<Event>) {
+    fn end(&mut self, ending: &Ending, now: u64, events: &mut Vec<Frame>) {
+        self.response.end(ending, now);
         let name = match ending {
-            Ending::Completed => {
-                self.set("status", json!("completed"));
-                self.set("completed_at", json!(now));
-                "response.completed"
-            }
-            Ending::OutOfTokens => {
-                self.set("status", json!("incomplete"));
-                self.set("incomplete_details", json!({"reason": "max_output_tokens"}));
-                "response.incomplete"
-            }
-            Ending::Failed { code, message } => {
-                self.set("status", json!("failed"));
-                // The type is more than the format asks for. Without it, the AI SDK 7 takes the
-                // whole document for broken and shows nobody the message.
-                let kind = ending.error().map(|error| error.kind);
-                let error = json!({"code": code.as_str(), "message": message, "type": kind});
-                self.set("error", error);
-                "response.failed"
-            }
+            Ending::Completed => "response.completed",
+            Ending::OutOfTokens => "response.incomplete",
+            Ending::Failed { .. } => "response.failed",
         };
         self.snapshot(name, events);
     }
 
-    fn item(&mut self, item: &OutputItem, events: &mut Vec<Event>) {
-        let index = self.output.len();
+    fn item(&mut self, item: &OutputItem, events: &mut Vec<Frame>) {
+        let index = self.response.output().len();
         let done = match item {
             OutputItem::Message { text, phase } => self.message(index, text, *phase, events),
             OutputItem::FunctionCall {
@@ -214,10 +191,11 @@ impl Writer {
         self.done(index, done, events);
     }
 
-    fn done(&mut self, index: usize, item: Value, events: &mut Vec<Event>) {
-        let fields = json!({"output_index": index, "item": item});
-        self.event("response.output_item.done", fields, events);
-        self.output.push(item);
+    fn done(&mut self, index: usize, item: Value, events: &mut Vec<Frame>) {
+        let item: Arc<str> = item.to_string().into();
+        let parts = format!("\"output_index\":{index},\"item\":{item}");
+        self.raw_event("response.output_item.done", &parts, events);
+        self.response.push(item);
     }
 
     fn message(
@@ -225,23 +203,23 @@ impl Writer {
         index: usize,
         text: &str,
         phase: Phase,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Frame>,
     ) -> Value {
         let mut message = self.open_message(index, phase, events);
         self.grow_message(&mut message, text, events);
         self.close_message(message, events)
     }
 
-    fn live(&mut self, delta: &str, phase: Phase, events: &mut Vec<Event>) {
+    fn live(&mut self, delta: &str, phase: Phase, events: &mut Vec<Frame>) {
         let mut message = match self.live.take() {
             Some(message) => message,
-            None => self.open_message(self.output.len(), phase, events),
+            None => self.open_message(self.response.output().len(), phase, events),
         };
         self.grow_message(&mut message, delta, events);
         self.live = Some(message);
     }
 
-    fn close_live(&mut self, events: &mut Vec<Event>) {
+    fn close_live(&mut self, events: &mut Vec<Frame>) {
         if let Some(message) = self.live.take() {
             let index = message.index;
             let item = self.close_message(message, events);
@@ -249,25 +227,20 @@ impl Writer {
         }
     }
 
-    fn open_message(&mut self, index: usize, phase: Phase, events: &mut Vec<Event>) -> OpenMessage {
-        let id = (self.ids)("msg");
-        let item = json!({
-            "type": "message", "id": id, "status": "in_progress", "role": "assistant",
-            "content": [], "phase": phase.as_str(),
-        });
-        self.added(index, &item, events);
+    fn open_message(&mut self, index: usize, phase: Phase, events: &mut Vec<Frame>) -> OpenMessage {
         let message = OpenMessage {
             index,
-            id,
-            item,
+            id: (self.ids)("msg"),
+            phase,
             text: String::new(),
         };
+        self.added(index, &message.item("in_progress", json!([])), events);
         let part = message.at(json!({"part": text_part("")}));
         self.event("response.content_part.added", part, events);
         message
     }
 
-    fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Event>) {
+    fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Frame>) {
         // Codex shows a line when its end arrives, so lines are what the text is sent by.
         for line in text.split_inclusive('\n') {
             let delta = message.at(json!({"delta": line, "logprobs": []}));
@@ -276,20 +249,18 @@ impl Writer {
         message.text.push_str(text);
     }
 
-    fn close_message(&mut self, message: OpenMessage, events: &mut Vec<Event>) -> Value {
+    fn close_message(&mut self, message: OpenMessage, events: &mut Vec<Frame>) -> Value {
         let text = message.text.as_str();
         let done = message.at(json!({"text": text, "logprobs": []}));
         self.event("response.output_text.done", done, events);
         let part = message.at(json!({"part": text_part(text)}));
         self.event("response.content_part.done", part, events);
-        let mut item = message.item.clone();
-        item["status"] = json!(if self.cut { "incomplete" } else { "completed" });
-        item["content"] = json!([text_part(text)]);
-        item
+        let status = if self.cut { "incomplete" } else { "completed" };
+        message.item(status, json!([text_part(text)]))
     }
 
     /// A reasoning item with its summary as one part, which Codex shows as thinking.
-    fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Event>) -> Value {
+    fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Frame>) -> Value {
         let id = (self.ids)("rs");
         // The prose wants a status in every item; the schema only leaves room for it here.
         let mut item = json!({"type": "reasoning", "id": id, "status": "in_progress",
@@ -324,7 +295,7 @@ impl Writer {
         index: usize,
         name: &str,
         input: &str,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Frame>,
     ) -> Value {
         let id = (self.ids)("ctc");
         let mut item = json!({
@@ -347,7 +318,7 @@ impl Writer {
         namespace: Option<&str>,
         name: &str,
         arguments: &str,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Frame>,
     ) -> Value {
         let id = (self.ids)("fc");
         let mut item = json!({
@@ -373,7 +344,7 @@ impl Writer {
         item
     }
 
-    fn added(&mut self, index: usize, item: &Value, events: &mut Vec<Event>) {
+    fn added(&mut self, index: usize, item: &Value, events: &mut Vec<Frame>) {
         self.event(
             "response.output_item.added",
             json!({"output_index": index, "item": item}),
@@ -381,62 +352,56 @@ impl Writer {
         );
     }
 
-    fn snapshot(&mut self, name: &'static str, events: &mut Vec<Event>) {
-        let response = self.response();
-        self.event(name, json!({"response": response}), events);
+    fn snapshot(&mut self, name: &'static str, events: &mut Vec<Frame>) {
+        let response = format!("\"response\":{}", self.response.to_json());
+        self.raw_event(name, &response, events);
     }
 
-    fn event(&mut self, name: &'static str, fields: Value, events: &mut Vec<Event>) {
-        let mut data = Map::new();
-        data.insert("type".into(), name.into());
-        data.insert("sequence_number".into(), self.sequence_number.into());
-        if let Value::Object(fields) = fields {
-            data.extend(fields);
-        }
+    fn event(&mut self, name: &'static str, fields: Value, events: &mut Vec<Frame>) {
+        let fields: Map<String, Value> = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        let fields = Value::Object(fields).to_string();
+        self.raw_event(name, &fields[1..fields.len() - 1], events);
+    }
+
+    /// An event with these fields, in JSON without the brackets around it.
+    fn raw_event(&mut self, name: &'static str, fields: &str, events: &mut Vec<Frame>) {
+        events.push(event(name, self.sequence_number, fields));
         self.sequence_number += 1;
-        events.push(Event {
-            name,
-            data: Value::Object(data),
-        });
-    }
-
-    fn set(&mut self, key: &str, value: Value) {
-        self.response.insert(key.into(), value);
     }
 }
 
-/// The same events as they are written.
 impl ResponseWriter for Writer {
     fn id(&self) -> &str {
-        self.id()
+        self.response.id()
     }
 
     fn start(&mut self) -> Vec<Frame> {
-        self.start().iter().map(Event::frame).collect()
+        self.events_of_start()
     }
 
     fn heartbeat(&mut self) -> Frame {
-        self.heartbeat().frame()
+        self.event_of_heartbeat()
     }
 
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
-        let events = self.reply(reply, now, usage);
-        let frames = events.iter().map(Event::frame);
-        let last = reply.ends().then(|| Frame::data(DONE));
-        frames.chain(last).collect()
+        let mut frames = self.events_of_reply(reply, now, usage);
+        frames.extend(reply.ends().then(|| Frame::data(DONE)));
+        frames
     }
 
-    fn document(&self) -> Result<Value, ApiError> {
-        Ok(self.response())
+    fn document(&self) -> Result<String, ApiError> {
+        Ok(self.response.to_json())
     }
-}
 
-impl Event {
-    fn frame(&self) -> Frame {
-        Frame {
-            event: Some(self.name),
-            data: self.data.to_string(),
-        }
+    fn response(&self) -> Option<&ResponseObject> {
+        Some(&self.response)
+    }
+
+    fn checkpoint(&self) -> Option<String> {
+        Some(self.checkpoint())
     }
 }
 

@@ -638,7 +638,7 @@ impl Conversation {
     fn running_session(&self) -> Option<String> {
         let mut ended = Vec::new();
         for item in self.items().iter().rev() {
-            let ItemBody::ToolOutput { call_id, .. } = &item.body else {
+            let ItemBody::ToolOutput { call_id, .. } = item.body() else {
                 continue;
             };
             let text = item.text();
@@ -658,7 +658,7 @@ impl Conversation {
 
     /// The session that a call went on with.
     fn session_of(&self, call: &str) -> Option<String> {
-        self.items().iter().rev().find_map(|item| match &item.body {
+        self.items().iter().rev().find_map(|item| match item.body() {
             ItemBody::FunctionCall {
                 arguments, call_id, ..
             } if call_id == call => {

@@ -4,6 +4,7 @@ use super::{App, Dialog, Effect, Level, Pane};
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::action::Action;
 use crate::tui::block::Block;
+use crate::tui::form::pretty;
 use crate::tui::pager::{self, Pager, Topic};
 use crate::tui::transcript::Transcript;
 
@@ -33,9 +34,10 @@ impl App {
             (Topic::Tools, Some(conversation)) => pager::tools(conversation.tools()),
             (Topic::Raw, Some(conversation)) => {
                 let block = self.transcript().and_then(Transcript::selected_block);
-                let raw = block.and_then(Block::raw).cloned();
-                let raw = raw.unwrap_or_else(|| conversation.request().to_json());
-                serde_json::to_string_pretty(&raw).unwrap_or_else(|_| raw.to_string())
+                match block.and_then(Block::raw) {
+                    Some(raw) => pretty(raw),
+                    None => pretty(&conversation.request().whole()),
+                }
             }
         };
         // It takes the place of the transcript, also where only one pane is on the screen.
@@ -139,23 +141,23 @@ impl App {
         let waits = |id: &ConversationId| self.inbox.get(*id).is_some_and(Conversation::is_waiting);
         let announced = self.announced.filter(|id| is_other(id) && waits(id));
         announced.or_else(|| {
-            let waiting = self.inbox.longest_waiting();
-            let at = waiting.iter().position(|id| !is_other(id));
-            let next = at.map_or(0, |at| (at + 1) % waiting.len());
-            waiting.get(next).copied().filter(is_other)
+            let waiting = || self.inbox.longest_waiting();
+            let after = waiting().skip_while(|id| is_other(id)).nth(1);
+            after.or_else(|| waiting().next()).filter(is_other)
         })
     }
 
     pub(super) fn step_conversation(&mut self, forward: bool) {
-        let all = self.inbox.conversations();
+        let count = self.inbox.conversations().len();
         let at = self.open.and_then(|id| self.inbox.position(id));
         let next = match (at, forward) {
             (None, _) => 0,
-            (Some(at), true) => (at + 1).min(all.len().saturating_sub(1)),
+            (Some(at), true) => (at + 1).min(count.saturating_sub(1)),
             (Some(at), false) => at.saturating_sub(1),
         };
         let pane = self.pane;
-        match all.get(next).map(|conversation| conversation.id) {
+        let next = self.inbox.conversations().nth(next).map(|found| found.id);
+        match next {
             Some(id) if Some(id) != self.open => {
                 self.show(id);
                 // Somebody who walks through the list wants to see it.

@@ -9,6 +9,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
+use crate::api::is_bushy;
+
 /// Levels that are taken apart; what is deeper stays text. The parser below recurses.
 const DEPTH: usize = 64;
 
@@ -28,6 +30,19 @@ pub(super) enum Json {
 }
 
 impl Json {
+    /// JSON text for people to read; other text, and more of it than anybody reads, as it is.
+    pub(super) fn pretty(text: &str) -> String {
+        if is_bushy(text) {
+            return text.to_owned();
+        }
+        let Ok(json) = Self::parse(text) else {
+            return text.to_owned();
+        };
+        let mut out = String::new();
+        json.write_pretty(&mut out);
+        out
+    }
+
     /// Reads JSON text.
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
         Ok(Self::of_raw(serde_json::from_str(text)?, DEPTH))

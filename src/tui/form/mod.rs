@@ -309,3 +309,8 @@ impl Form {
 pub fn compact(text: &str) -> String {
     Json::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
 }
+
+/// JSON text for people to read, with its numbers as they were written; other text as it is.
+pub fn pretty(text: &str) -> String {
+    Json::pretty(text)
+}

@@ -179,7 +179,7 @@ mod tests {
             .map(|url| json!({"type": "input_image", "image_url": url}));
         let item = json!({"type": "function_call_output", "call_id": "c",
             "output": parts.collect::<Vec<_>>()});
-        Picture::all_of(&Arc::new(Item::from_responses(item)))
+        Picture::all_of(&Arc::new(Item::from_responses(&item)))
     }
 
     fn settled(picture: &Picture) -> Look {

@@ -35,7 +35,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, Conve
     let mut hits = Vec::new();
     let rows = u16::try_from(ROWS).unwrap_or(1);
     let mut y = area.y.saturating_add(1);
-    for conversation in all.iter().skip(first).take(fits) {
+    for conversation in all.skip(first).take(fits) {
         lines.extend(entry(conversation, app, area.width));
         let place = Rect {
             y,
@@ -45,7 +45,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, Conve
         hits.push((place, conversation.id));
         y = y.saturating_add(rows);
     }
-    if all.is_empty() {
+    if app.inbox.conversations().len() == 0 {
         lines.push(Line::styled(" nothing yet", style::dim()));
     }
     for (line, row) in lines.into_iter().zip(area.rows()) {

@@ -1,15 +1,14 @@
-//! What the server keeps of responses, so that later requests can go on from them: bounded, the
-//! oldest first to go, and in memory only.
+//! What the server keeps of responses, so that later requests can go on from them: bounded, and the
+//! oldest first to go.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::list::{Page, listed, own_id, page};
-use super::request::{Previous, previous};
-use crate::api::item::bytes as size;
-use crate::api::{ApiError, Frame, Item, Request};
+use super::account::{Account, weight};
+use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
+use crate::api::{ApiError, Frame, Item, Previous, Request};
 
 /// How many bytes of JSON all responses and conversations together may hold.
 const MOST_BYTES: usize = 256 << 20;
@@ -27,65 +26,16 @@ pub struct Stored {
     order: VecDeque<String>,
     /// Output items by their own ids.
     items: HashMap<String, Arc<Item>>,
-    held: Held,
+    held: Account,
     most: usize,
     most_bytes: usize,
-}
-
-/// How much all that is kept takes. What goes on from something earlier shares its items, and
-/// keeps them when the earlier one goes: an item is counted once, and for as long as anybody has
-/// it.
-#[derive(Debug, Default)]
-struct Held {
-    bytes: usize,
-    /// How many have an item, by its address, which stays the same while one of them does.
-    holders: HashMap<usize, usize>,
-}
-
-impl Held {
-    fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
-        for item in items {
-            self.bytes += size_of::<Arc<Item>>();
-            let holders = self.holders.entry(Arc::as_ptr(item).addr()).or_default();
-            *holders += 1;
-            if *holders == 1 {
-                self.bytes += weight(item);
-            }
-        }
-    }
-
-    /// Counts what an entry takes besides its items anew.
-    fn recount(&mut self, known: &mut usize, bytes: usize) {
-        self.bytes = self.bytes + bytes - *known;
-        *known = bytes;
-    }
-
-    fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
-        for item in items {
-            let address = Arc::as_ptr(item).addr();
-            let Some(holders) = self.holders.get_mut(&address) else {
-                continue;
-            };
-            self.bytes -= size_of::<Arc<Item>>();
-            *holders -= 1;
-            if *holders == 0 {
-                self.holders.remove(&address);
-                self.bytes -= weight(item);
-            }
-        }
-    }
-}
-
-/// What an item takes; the smallest takes room too.
-fn weight(item: &Item) -> usize {
-    item.bytes + size_of::<Item>()
 }
 
 /// A response, under way or ended.
 #[derive(Debug)]
 struct Entry {
-    /// The response object as it stands, shared with other stores that have it.
-    document: Arc<Value>,
+    /// The response object as it stands.
+    response: ResponseObject,
     /// What the person was asked, without the instructions.
     input: Vec<Arc<Item>>,
     /// Where the client's own part of the input begins; before it is what was stored earlier.
@@ -97,7 +47,7 @@ struct Entry {
     /// The events so far, the number of each being its place; only of a background response.
     log: Option<Vec<Frame>>,
     open: bool,
-    /// What the document and the log take.
+    /// What the response object and the log take.
     bytes: usize,
 }
 
@@ -138,21 +88,18 @@ impl Stored {
             conversations: HashMap::new(),
             order: VecDeque::new(),
             items: HashMap::new(),
-            held: Held::default(),
+            held: Account::default(),
             most,
             most_bytes,
         }
     }
 
-    /// Keeps a response that has just begun. `document` is the response object.
-    pub fn begin(&mut self, request: &Request, document: impl Into<Arc<Value>>, background: bool) {
-        let document = document.into();
-        let Some(id) = own_id(&document).map(str::to_owned) else {
-            return;
-        };
+    /// Keeps a response that has just begun; its events too, if its client comes back for it.
+    pub fn begin(&mut self, request: &Request, response: ResponseObject) {
+        let id = response.id().to_owned();
         let input: Vec<_> = request.items[request.preamble..].to_vec();
-        let conversation = match previous(&request.params) {
-            Some(Previous::Conversation(id)) => Some(id.to_owned()),
+        let conversation = match &request.previous {
+            Some(Previous::Conversation(id)) => Some(id.clone()),
             _ => None,
         };
         if let Some(id) = &conversation {
@@ -160,14 +107,14 @@ impl Stored {
         }
         let entry = Entry {
             own: request.earlier.min(input.len()),
-            bytes: size(&document),
-            document,
+            bytes: response.bytes(),
+            response,
             input,
             output: Vec::new(),
             chain: request.chain.clone(),
             thread: request.thread.clone(),
             conversation,
-            log: background.then(Vec::new),
+            log: request.background.then(Vec::new),
             open: true,
         };
         self.held.add(&entry.input);
@@ -179,40 +126,31 @@ impl Stored {
 
     /// Takes in what a response has become, and the events that say so. Returns false if nobody
     /// wants it any more: it was cancelled or deleted.
-    pub fn update(
-        &mut self,
-        document: impl Into<Arc<Value>>,
-        frames: &[Frame],
-        ended: bool,
-    ) -> bool {
-        let document = document.into();
-        let Some(id) = own_id(&document).map(str::to_owned) else {
+    pub fn update(&mut self, response: &ResponseObject, frames: &[Frame], ended: bool) -> bool {
+        let id = response.id();
+        let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
             return false;
         };
-        let Some(entry) = self.responses.get_mut(&id).filter(|entry| entry.open) else {
-            return false;
-        };
-        let output = document["output"].as_array();
-        let added = output.into_iter().flatten().skip(entry.output.len());
-        let added = added.cloned().map(Item::from_responses);
-        let added: Vec<_> = added.map(Arc::new).collect();
+        let added = response.output().iter().skip(entry.output.len());
+        let added = added.map(|item| Arc::new(Item::of_text(Arc::clone(item))));
+        let added: Vec<_> = added.collect();
         self.held.add(&added);
         for item in &added {
-            if let Some(item_id) = item.id.clone() {
+            if let Some(item_id) = item.id() {
                 self.items.insert(item_id, Arc::clone(item));
             }
         }
         entry.output.extend(added);
-        let mut bytes = entry.bytes + size(&document) - size(&entry.document);
+        let mut bytes = entry.bytes + response.bytes() - entry.response.bytes();
         if let Some(log) = &mut entry.log {
             bytes += frames.iter().map(|frame| frame.data.len()).sum::<usize>();
             log.extend(frames.iter().cloned());
         }
         self.held.recount(&mut entry.bytes, bytes);
-        entry.document = document;
+        entry.response = response.clone();
         entry.open = !ended;
         if ended {
-            self.add_to_conversation(&id);
+            self.add_to_conversation(id);
         }
         self.tidy();
         true
@@ -223,8 +161,7 @@ impl Stored {
         let Some(entry) = self.responses.get(id) else {
             return;
         };
-        let status = entry.document["status"].as_str();
-        if !matches!(status, Some("completed" | "incomplete")) {
+        if !matches!(entry.response.status(), Status::Completed | Status::Incomplete) {
             // What was refused is not part of what was said.
             return;
         }
@@ -243,10 +180,7 @@ impl Stored {
     pub fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.open = false;
-            let before = size(&entry.document);
-            Arc::make_mut(&mut entry.document)["status"] = json!("cancelled");
-            let bytes = entry.bytes + size(&entry.document) - before;
-            self.held.recount(&mut entry.bytes, bytes);
+            entry.response.set_status(Status::Cancelled);
         }
     }
 
@@ -260,8 +194,8 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id.
-    pub fn get(&self, id: &str) -> Result<&Value, ApiError> {
-        Ok(&self.entry(id)?.document)
+    pub fn get(&self, id: &str) -> Result<&ResponseObject, ApiError> {
+        Ok(&self.entry(id)?.response)
     }
 
     /// Cancels a background response, and returns the response object. One that has ended stays
@@ -270,7 +204,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a response that is not a background response.
-    pub fn cancel(&mut self, id: &str) -> Result<&Value, ApiError> {
+    pub fn cancel(&mut self, id: &str) -> Result<&ResponseObject, ApiError> {
         if self.entry(id)?.log.is_none() {
             let message = "Only a background response can be cancelled: close the connection to \
                            end this one.";
@@ -296,9 +230,8 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn input_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
-        let entry = self.entry(id)?;
-        page(listed(&entry.input, id), wanted)
+    pub fn input_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+        page(&self.entry(id)?.input, id, wanted)
     }
 
     /// The events of a background response after the one with number `after`, or from the first
@@ -328,12 +261,7 @@ impl Stored {
     pub fn heartbeat(&self, id: &str) -> Option<Frame> {
         let entry = self.responses.get(id).filter(|entry| entry.open)?;
         let number = entry.log.as_ref()?.len().checked_sub(1)?;
-        let name = "response.in_progress";
-        let data = json!({"type": name, "sequence_number": number, "response": *entry.document});
-        Some(Frame {
-            event: Some(name),
-            data: data.to_string(),
-        })
+        Some(entry.response.heartbeat(number as u64))
     }
 
     /// How many responses and conversations are kept.
@@ -352,7 +280,7 @@ impl Stored {
     /// # Errors
     ///
     /// 400 for a response that has not ended.
-    pub fn history(&self, previous: Previous<'_>) -> Result<Option<History>, ApiError> {
+    pub fn history(&self, previous: &Previous) -> Result<Option<History>, ApiError> {
         match previous {
             Previous::Response(id) => match self.responses.get(id) {
                 None => Ok(None),
@@ -371,7 +299,7 @@ impl Stored {
             },
             Previous::Conversation(id) => Ok(self.conversations.get(id).map(|found| History {
                 items: found.items.clone(),
-                chain: Some(id.to_owned()),
+                chain: Some(id.clone()),
                 thread: None,
             })),
         }
@@ -389,7 +317,7 @@ impl Stored {
 
     /// Makes a conversation; `object` is what its client gets to see.
     pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
-        let Some(id) = own_id(&object).map(str::to_owned) else {
+        let Some(id) = object["id"].as_str().map(str::to_owned) else {
             return;
         };
         self.held.add(&items);
@@ -414,8 +342,8 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<Value, ApiError> {
-        page(listed(&self.conversation_entry(id)?.items, id), wanted)
+    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+        page(&self.conversation_entry(id)?.items, id, wanted)
     }
 
     /// Adds items to a conversation, and returns the list of them.
@@ -423,7 +351,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a conversation that becomes too long.
-    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<Value, ApiError> {
+    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<String, ApiError> {
         let known = &self.conversation_entry(id)?.items;
         let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
@@ -432,8 +360,7 @@ impl Stored {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.items.extend(items);
         }
-        let added = listed(&self.conversation_entry(id)?.items, id).split_off(first);
-        let list = page(added, &Page::all());
+        let list = conversation_items(&self.conversation_entry(id)?.items, id, first);
         self.tidy();
         list
     }
@@ -457,8 +384,8 @@ impl Stored {
     /// Forgets a response or a conversation.
     pub fn forget(&mut self, id: &str) {
         if let Some(entry) = self.responses.remove(id) {
-            for item in entry.output.iter().filter_map(|item| item.id.as_ref()) {
-                self.items.remove(item);
+            for item in entry.output.iter().filter_map(|item| item.id()) {
+                self.items.remove(&item);
             }
             self.held.remove(entry.input.iter().chain(&entry.output));
             self.held.bytes -= entry.bytes;
@@ -505,9 +432,9 @@ impl Stored {
 /// 400 for an unknown response, for the output of a call that was never made, or for more than may
 /// be stored; 404 for an unknown item or conversation.
 pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
-    let referred = resolve_items(&mut request.items, stores, "input")?;
-    let named = previous(&request.params);
-    if let Some(named) = named {
+    let own = request.preamble;
+    request.references = resolve_items(&mut request.items[own..], stores, "input")?;
+    if let Some(named) = &request.previous {
         let mut history = None;
         for stored in stores {
             if history.is_none() {
@@ -527,13 +454,15 @@ pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError
     // A few words can stand for a lot of what is stored. What the client sends itself is bounded
     // where it is read.
     match stores.iter().map(|stored| stored.most_bytes).max() {
-        Some(most) if referred || named.is_some() => check_length(&request.items, most, "input"),
+        Some(most) if !request.references.is_empty() || request.previous.is_some() => {
+            check_length(&request.items, most, "input")
+        }
         _ => Ok(()),
     }
 }
 
-/// Puts what items refer to in their place, and tells whether there was something. `param` is
-/// the field that they came in.
+/// Puts what items refer to in their place, and returns what stood there. `param` is the field
+/// that they came in.
 ///
 /// # Errors
 ///
@@ -542,24 +471,24 @@ pub fn resolve_items(
     items: &mut [Arc<Item>],
     stores: &[&Stored],
     param: &str,
-) -> Result<bool, ApiError> {
-    let mut any = false;
-    for item in items {
-        let Some(id) = reference(&item.raw) else {
+) -> Result<Vec<(usize, Arc<Item>)>, ApiError> {
+    let mut references = Vec::new();
+    for (place, item) in items.iter_mut().enumerate() {
+        let Some(id) = item.reference() else {
             continue;
         };
-        let found = stores.iter().find_map(|stored| stored.item(id));
-        *item = Arc::clone(found.ok_or_else(|| {
+        let found = stores.iter().find_map(|stored| stored.item(&id));
+        let found = found.ok_or_else(|| {
             ApiError::invalid(format!(
                 "Item with id '{id}' not found: only what this server said in a response that it \
                  stored can be referred to. Send the item itself instead."
             ))
             .status(404)
             .param(param)
-        })?);
-        any = true;
+        })?;
+        references.push((place, std::mem::replace(item, Arc::clone(found))));
     }
-    Ok(any)
+    Ok(references)
 }
 
 fn check_length<'a>(
@@ -581,7 +510,7 @@ fn check_length<'a>(
         .param(param))
 }
 
-fn unknown(previous: Previous<'_>) -> ApiError {
+fn unknown(previous: &Previous) -> ApiError {
     match previous {
         Previous::Response(id) => ApiError::invalid(format!(
             "Previous response with id '{id}' not found: it was made with 'store' false, was \
@@ -606,13 +535,15 @@ fn not_found(what: &str, id: &str, param: &str) -> ApiError {
 /// comes from `own` on is looked at: what was stored before cannot be mended any more.
 fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
     // A call of any kind will do: clients have tools that nobody here knows.
-    let calls = items.iter().filter(|item| item.output_of().is_none());
-    let calls = calls.filter_map(|item| item.raw.get("call_id")?.as_str());
-    let calls: HashSet<&str> = calls.collect();
     let outputs = items.iter().skip(own).filter_map(|item| item.output_of());
     // Some kinds of output name their call in another way.
-    let mut outputs = outputs.filter(|call_id| !call_id.is_empty());
-    match outputs.find(|output| !calls.contains(output)) {
+    let mut outputs = outputs.filter(|call_id| !call_id.is_empty()).peekable();
+    if outputs.peek().is_none() {
+        return Ok(());
+    }
+    let calls = items.iter().filter(|item| item.output_of().is_none());
+    let calls: HashSet<String> = calls.filter_map(|item| item.any_call_id()).collect();
+    match outputs.find(|output| !calls.contains(*output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(
             "No tool call found for the output with call_id '{call_id}'."
@@ -621,16 +552,9 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
     }
 }
 
-/// The id that an `item_reference` refers to. The type may be left out where there is nothing
-/// but the id.
-fn reference(raw: &Value) -> Option<&str> {
-    let fields: &Map<String, Value> = raw.as_object()?;
-    let named = fields.get("type").and_then(Value::as_str) == Some("item_reference");
-    let bare = fields
-        .keys()
-        .all(|key| matches!(key.as_str(), "id" | "type"))
-        && fields.get("type").is_none_or(Value::is_null);
-    (named || bare).then(|| raw.get("id")?.as_str())?
+/// About how many bytes the object of a conversation takes.
+fn size(object: &Value) -> usize {
+    object.to_string().len()
 }
 
 #[cfg(test)]

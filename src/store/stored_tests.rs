@@ -1,19 +1,23 @@
 use super::*;
 use crate::api::responses::parse;
+use crate::api::{Ending, Interner};
 
 fn request(body: Value) -> Request {
     let mut all = json!({"model": "m"});
     let fields = all.as_object_mut().unwrap();
     fields.extend(body.as_object().unwrap().clone());
-    parse(all.to_string().as_bytes()).unwrap()
+    parse(all.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
-fn document(id: &str, texts: &[&str]) -> Value {
-    let output = texts.iter().enumerate().map(|(index, text)| {
-        json!({"type": "message", "id": format!("msg_{id}_{index}"), "role": "assistant",
-            "content": [{"type": "output_text", "text": text}]})
-    });
-    json!({"id": id, "status": "in_progress", "output": output.collect::<Vec<_>>()})
+/// The response to a request, with output items of these texts.
+fn response(request: &Request, id: &str, texts: &[&str]) -> ResponseObject {
+    let mut response = ResponseObject::new(request, id.into(), 7);
+    for (index, text) in texts.iter().enumerate() {
+        let item = json!({"type": "message", "id": format!("msg_{id}_{index}"), "role": "assistant",
+            "content": [{"type": "output_text", "text": text}]});
+        response.push(item.to_string().into());
+    }
+    response
 }
 
 fn frames(count: usize) -> Vec<Frame> {
@@ -25,8 +29,10 @@ fn frames(count: usize) -> Vec<Frame> {
 fn respond(stored: &mut Stored, id: &str, body: Value, reply: &str) {
     let mut request = request(body);
     resolve(&mut request, &[stored]).unwrap();
-    stored.begin(&request, document(id, &[]), false);
-    assert!(stored.update(document(id, &[reply]), &[], true));
+    stored.begin(&request, response(&request, id, &[]));
+    let mut response = response(&request, id, &[reply]);
+    response.end(&Ending::Completed, 8);
+    assert!(stored.update(&response, &[], true));
     check(stored);
 }
 
@@ -54,14 +60,14 @@ fn check(stored: &Stored) {
     let places = all.len() * size_of::<Arc<Item>>();
     let documents = stored.responses.values().map(|entry| {
         let log = entry.log.iter().flatten().map(|frame| frame.data.len());
-        assert_eq!(entry.bytes, size(&entry.document) + log.sum::<usize>());
+        assert_eq!(entry.bytes, entry.response.bytes() + log.sum::<usize>());
         entry.bytes
     });
     let objects = stored.conversations.values();
     let objects: usize = objects.map(|talk| size(&talk.object)).sum();
     let expected = weights + places + documents.sum::<usize>() + objects;
     assert_eq!(stored.held.bytes, expected);
-    assert_eq!(stored.held.holders.len(), each.len());
+    assert_eq!(stored.held.items(), each.len());
     assert_eq!(
         stored.order.len(),
         stored.responses.len() + stored.conversations.len()
@@ -88,12 +94,12 @@ fn every_byte_is_counted_once_and_given_back() {
     respond(&mut stored, "resp_6", within, "on");
 
     let live = request(json!({"input": "x", "background": true}));
-    stored.begin(&live, document("resp_7", &[]), true);
-    assert!(stored.update(document("resp_7", &["a"]), &frames(3), false));
+    stored.begin(&live, response(&live, "resp_7", &[]));
+    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_7", &["a"]), &frames(3), false));
     check(&stored);
-    assert_eq!(stored.cancel("resp_7").unwrap()["status"], "cancelled");
+    assert_eq!(stored.cancel("resp_7").unwrap().status(), Status::Cancelled);
     check(&stored);
-    assert!(!stored.update(document("resp_7", &["a", "b"]), &frames(1), true));
+    assert!(!stored.update(&response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]), &frames(1), true));
     check(&stored);
 
     assert_eq!(stored.len(), 8);
@@ -103,7 +109,7 @@ fn every_byte_is_counted_once_and_given_back() {
         check(&stored);
     }
     assert!(stored.is_empty());
-    assert_eq!((stored.held.bytes, stored.held.holders.len()), (0, 0));
+    assert_eq!((stored.held.bytes, stored.held.items()), (0, 0));
 }
 
 #[test]
@@ -156,6 +162,7 @@ fn a_conversation_does_not_outgrow_the_room() {
     );
     check(&stored);
     let list = stored.conversation_items("conv_1", &Page::all()).unwrap();
+    let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
 }
 
@@ -177,18 +184,18 @@ fn many_references_to_few_items_take_room_too() {
 fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
     let mut stored = Stored::new(2);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, document("resp_open", &[]), false);
+    stored.begin(&open, response(&open, "resp_open", &[]));
     for id in ["resp_1", "resp_2", "resp_3"] {
         respond(&mut stored, id, json!({"input": "x"}), "y");
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_3"]);
     assert!(stored.item("msg_resp_1_0").is_none());
     for id in ["resp_4", "resp_5"] {
-        stored.begin(&open, document(id, &[]), false);
+        stored.begin(&open, response(&open, id, &[]));
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_4", "resp_5"]);
     stored.abandon("resp_open");
-    stored.begin(&open, document("resp_6", &[]), false);
+    stored.begin(&open, response(&open, "resp_6", &[]));
     assert_eq!(ids(&stored), ["resp_4", "resp_5", "resp_6"]);
     check(&stored);
 
@@ -231,9 +238,9 @@ fn a_response_outlives_its_conversation() {
     talk(&mut stored, "conv_1", vec![item("zero")]);
     let mut open = request(json!({"input": "x", "conversation": "conv_1"}));
     resolve(&mut open, &[&stored]).unwrap();
-    stored.begin(&open, document("resp_1", &[]), false);
+    stored.begin(&open, response(&open, "resp_1", &[]));
     stored.delete_conversation("conv_1").unwrap();
-    assert!(stored.update(document("resp_1", &["y"]), &[], true));
+    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["y"]), &[], true));
     check(&stored);
     let mut next = request(json!({"input": "z", "previous_response_id": "resp_1"}));
     resolve(&mut next, &[&stored]).unwrap();
@@ -246,13 +253,13 @@ fn a_response_outlives_its_conversation() {
 fn an_open_response_cannot_be_gone_on_from() {
     let mut stored = Stored::new(100);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, document("resp_1", &[]), false);
+    stored.begin(&open, response(&open, "resp_1", &[]));
     assert!(stored.is_open("resp_1"));
     let mut next = request(json!({"input": "y", "previous_response_id": "resp_1"}));
     let error = resolve(&mut next, &[&stored]).unwrap_err();
     assert_eq!(error.param.as_deref(), Some("previous_response_id"));
     // Cancelled, it counts as far as it got.
-    assert!(stored.update(document("resp_1", &["half"]), &[], false));
+    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["half"]), &[], false));
     stored.abandon("resp_1");
     resolve(&mut next, &[&stored]).unwrap();
     let texts: Vec<_> = next.items.iter().map(|item| item.text()).collect();
@@ -290,9 +297,9 @@ fn instructions_stay_in_front_of_what_was_stored() {
 fn a_long_log_is_handed_out_in_parts() {
     let mut stored = Stored::new(100);
     let open = request(json!({"input": "x", "background": true}));
-    stored.begin(&open, document("resp_1", &[]), true);
+    stored.begin(&open, response(&open, "resp_1", &[]));
     let all = frames(MOST_EVENTS * 2 + 1);
-    assert!(stored.update(document("resp_1", &["y"]), &all, true));
+    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["y"]), &all, true));
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let replay = stored.replay("resp_1", after).unwrap();
@@ -327,6 +334,7 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
             ];
             let wanted = Page::read(&query).unwrap();
             let list = stored.input_items("resp_1", &wanted).unwrap();
+            let list: Value = serde_json::from_str(&list).unwrap();
             seen.push(list["data"][0]["id"].as_str().unwrap().to_owned());
             assert!(seen.len() <= 6, "{seen:?}");
             if list["has_more"] == false {

@@ -1,0 +1,198 @@
+//! A request without its large parts, which others may share, and how it is put together again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The text of a request from which its items and its tools were taken out. What is left is still
+/// JSON, with nothing in the place of what was taken; together with the parts it is the request as
+/// it came, byte for byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    text: Box<str>,
+    cuts: Box<[Cut]>,
+}
+
+/// A place from which something was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Cut {
+    /// Where it was, in bytes of the text that is left.
+    at: usize,
+    /// How many bytes stand there instead.
+    stand_in: usize,
+    parts: Parts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Parts {
+    /// The list of tools, as a whole.
+    Tools,
+    /// One item, as a whole.
+    Item,
+    /// Items of a list, and what stood between them: how often, and what.
+    Items(Vec<(usize, Box<str>)>),
+}
+
+/// What stands in the place of a value that was taken out.
+const STAND_IN: &str = "null";
+
+/// Takes parts out of the text of a request, from its beginning to its end.
+#[derive(Debug)]
+pub(super) struct Cutter<'a> {
+    body: &'a str,
+    cuts: Vec<(&'a str, Parts)>,
+}
+
+impl<'a> Cutter<'a> {
+    /// Nothing is cut from this text yet.
+    pub fn new(body: &'a [u8]) -> Self {
+        Self {
+            // It was read as JSON before.
+            body: std::str::from_utf8(body).unwrap_or_default(),
+            cuts: Vec::new(),
+        }
+    }
+
+    /// Takes the list of tools out.
+    pub fn tools(&mut self, raw: &'a RawValue) {
+        self.cuts.push((raw.get(), Parts::Tools));
+    }
+
+    /// Takes an item out that stands alone.
+    pub fn item(&mut self, raw: &'a RawValue) {
+        self.cuts.push((raw.get(), Parts::Item));
+    }
+
+    /// Takes all members of a list out.
+    pub fn items(&mut self, members: &[&'a RawValue]) {
+        let (Some(first), Some(last)) = (members.first(), members.last()) else {
+            return;
+        };
+        let mut between: Vec<(usize, Box<str>)> = Vec::new();
+        for pair in members.windows(2) {
+            let (end, start) = (self.end(pair[0].get()), self.start(pair[1].get()));
+            let gap = self.body.get(end..start).unwrap_or(",");
+            match between.last_mut().filter(|(_, last)| **last == *gap) {
+                Some((count, _)) => *count += 1,
+                None => between.push((1, gap.into())),
+            }
+        }
+        let all = self.start(first.get())..self.end(last.get());
+        let Some(all) = self.body.get(all) else {
+            return;
+        };
+        self.cuts.push((all, Parts::Items(between)));
+    }
+
+    /// What is left.
+    pub fn finish(mut self) -> Envelope {
+        let start = |part: &str| part.as_ptr().addr() - self.body.as_ptr().addr();
+        self.cuts.sort_by_key(|(part, _)| start(part));
+        let (mut text, mut from) = (String::new(), 0);
+        let mut cuts = Vec::with_capacity(self.cuts.len());
+        for (part, parts) in std::mem::take(&mut self.cuts) {
+            let at = self.start(part);
+            text.push_str(self.body.get(from..at).unwrap_or_default());
+            from = at + part.len();
+            let stand_in = match parts {
+                Parts::Items(_) => "",
+                Parts::Tools | Parts::Item => STAND_IN,
+            };
+            cuts.push(Cut {
+                at: text.len(),
+                stand_in: stand_in.len(),
+                parts,
+            });
+            text.push_str(stand_in);
+        }
+        text.push_str(self.body.get(from..).unwrap_or_default());
+        Envelope {
+            text: text.into(),
+            cuts: cuts.into(),
+        }
+    }
+
+    /// Where a part of the body begins.
+    fn start(&self, part: &str) -> usize {
+        part.as_ptr().addr() - self.body.as_ptr().addr()
+    }
+
+    fn end(&self, part: &str) -> usize {
+        self.start(part) + part.len()
+    }
+}
+
+impl Envelope {
+    /// What is left of the request, which is JSON.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let between = |cut: &Cut| match &cut.parts {
+            Parts::Items(between) => between.len() * size_of::<(usize, Box<str>)>(),
+            Parts::Tools | Parts::Item => 0,
+        };
+        self.text.len() + self.cuts.iter().map(|cut| size_of::<Cut>() + between(cut)).sum::<usize>()
+    }
+
+    /// The request as it came. The items come in the order in which they stand there.
+    pub fn whole<'a>(&self, tools: &str, items: impl IntoIterator<Item = &'a str>) -> String {
+        let mut items = items.into_iter();
+        let (mut whole, mut from) = (String::new(), 0);
+        for cut in &self.cuts {
+            whole.push_str(self.text.get(from..cut.at).unwrap_or_default());
+            from = cut.at + cut.stand_in;
+            match &cut.parts {
+                Parts::Tools => whole.push_str(tools),
+                Parts::Item => whole.extend(items.next()),
+                Parts::Items(between) => {
+                    whole.extend(items.next());
+                    for (count, gap) in between {
+                        for item in items.by_ref().take(*count) {
+                            whole.push_str(gap);
+                            whole.push_str(item);
+                        }
+                    }
+                }
+            }
+        }
+        whole.push_str(self.text.get(from..).unwrap_or_default());
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fields::Fields;
+
+    #[test]
+    fn what_was_taken_apart_is_put_together_again() {
+        let body = r#" { "a": 1.50, "tools" : [ {"x":1} ] , "input":[ {"n":1},{"n":2}, {"n":3},
+            {"n":4} ], "instructions":"be \u006bind" }"#;
+        let fields = Fields::of_body(body.as_bytes()).unwrap();
+        let members = fields.list("input");
+        let mut cutter = Cutter::new(body.as_bytes());
+        cutter.items(&members);
+        cutter.item(fields.get("instructions").unwrap());
+        cutter.tools(fields.get("tools").unwrap());
+        let envelope = cutter.finish();
+        let left = serde_json::json!({"a": 1.5, "tools": null, "input": [], "instructions": null});
+        let text: serde_json::Value = serde_json::from_str(envelope.text()).unwrap();
+        assert_eq!(text, left);
+        let items = members.iter().map(|raw| raw.get());
+        let items = items.chain([r#""be \u006bind""#]);
+        assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, items), body);
+    }
+
+    #[test]
+    fn a_long_list_leaves_little_behind() {
+        let members = vec!["{}"; 10_000].join(", ");
+        let body = format!("{{\"input\": [{members}]}}");
+        let fields = Fields::of_body(body.as_bytes()).unwrap();
+        let mut cutter = Cutter::new(body.as_bytes());
+        cutter.items(&fields.list("input"));
+        assert!(cutter.finish().bytes() < 200);
+    }
+}

@@ -1,0 +1,102 @@
+//! What was read before: the same bytes are the same item, however many requests bring them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::{ApiError, Item, Shape, ToolList};
+use crate::hash::Hash;
+
+/// Items and lists of tools that somebody holds, by what they were read from. What nobody holds any
+/// more is forgotten.
+#[derive(Debug, Default)]
+pub struct Interner {
+    items: Mutex<Table<Box<[Weak<Item>]>>>,
+    tools: Mutex<Table<Weak<ToolList>>>,
+}
+
+#[derive(Debug)]
+struct Table<T> {
+    known: HashMap<(Shape, Hash), T>,
+    /// How many there may be before those that nobody holds are looked for.
+    limit: usize,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            limit: 1024,
+        }
+    }
+}
+
+impl<T> Table<T> {
+    fn insert(&mut self, key: (Shape, Hash), value: T, is_held: impl Fn(&T) -> bool) {
+        if self.known.len() >= self.limit {
+            self.known.retain(|_, value| is_held(value));
+            // So that looking for them costs as little as putting them in.
+            self.limit = (self.known.len() * 2).max(1024);
+            self.known.shrink_to(self.limit);
+        }
+        self.known.insert(key, value);
+    }
+}
+
+impl Interner {
+    /// Puts the items that a text stands for behind those in `items`, which are made by `read` if
+    /// nobody holds them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub(super) fn items(
+        &self,
+        shape: Shape,
+        text: &str,
+        items: &mut Vec<Arc<Item>>,
+        read: impl FnOnce(Arc<str>, Hash) -> Result<Vec<Arc<Item>>, ApiError>,
+    ) -> Result<(), ApiError> {
+        let key = (shape, Hash::of(text.as_bytes()));
+        if let Some(known) = lock(&self.items).known.get(&key) {
+            let from = items.len();
+            items.extend(known.iter().map_while(Weak::upgrade));
+            // All of them, and of this very text.
+            if items.len() - from == known.len() && items[from..].iter().all(|i| i.raw() == text) {
+                return Ok(());
+            }
+            items.truncate(from);
+        }
+        let made = read(text.into(), key.1)?;
+        let weak = made.iter().map(Arc::downgrade).collect();
+        let is_held = |known: &Box<[Weak<Item>]>| known.iter().any(|item| item.strong_count() > 0);
+        lock(&self.items).insert(key, weak, is_held);
+        items.extend(made);
+        Ok(())
+    }
+
+    /// The list of tools that a text stands for, made by `read` if nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub(super) fn tools(
+        &self,
+        shape: Shape,
+        text: &str,
+        read: impl FnOnce(Arc<str>, Hash) -> Result<ToolList, ApiError>,
+    ) -> Result<Arc<ToolList>, ApiError> {
+        let key = (shape, Hash::of(text.as_bytes()));
+        let known = lock(&self.tools).known.get(&key).and_then(Weak::upgrade);
+        if let Some(known) = known.filter(|known| known.raw() == text) {
+            return Ok(known);
+        }
+        let made = Arc::new(read(text.into(), key.1)?);
+        let is_held = |known: &Weak<ToolList>| known.strong_count() > 0;
+        lock(&self.tools).insert(key, Arc::downgrade(&made), is_held);
+        Ok(made)
+    }
+}
+
+fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,114 @@
+//! Reads an item of the Responses API.
+
+use serde_json::value::RawValue;
+
+use crate::api::fields::{Fields, Kind, kind, list, text};
+use crate::api::{Content, ItemBody, compaction};
+
+/// What an item means, whatever is in it.
+pub(crate) fn read_item(raw: &str) -> ItemBody {
+    let fields = Fields::of_text(raw);
+    let kind = match fields.text("type") {
+        Some(kind) => kind,
+        // The short form of a message has no type.
+        None if fields.get("role").is_some() => "message".into(),
+        None => "item".into(),
+    };
+    match kind.as_str() {
+        "message" => ItemBody::Message {
+            role: fields.text("role").unwrap_or_else(|| "unknown".into()),
+            phase: fields.text("phase"),
+            content: fields.get("content").map(read_content).unwrap_or_default(),
+        },
+        "reasoning" => {
+            let parts = ["summary", "content"].iter().flat_map(|key| fields.list(key));
+            ItemBody::Reasoning {
+                summary: parts
+                    .filter_map(|part| Fields::of(part).text("text"))
+                    .collect(),
+            }
+        }
+        "function_call" => {
+            let name = fields.text_or_empty("name");
+            ItemBody::FunctionCall {
+                name: match fields.text("namespace") {
+                    Some(namespace) => format!("{namespace}.{name}"),
+                    None => name,
+                },
+                arguments: fields.text_or_empty("arguments"),
+                call_id: fields.text_or_empty("call_id"),
+            }
+        }
+        "custom_tool_call" => ItemBody::CustomToolCall {
+            name: fields.text_or_empty("name"),
+            input: fields.text_or_empty("input"),
+            call_id: fields.text_or_empty("call_id"),
+        },
+        "local_shell_call" => ItemBody::LocalShellCall {
+            command: fields
+                .object("action")
+                .list("command")
+                .into_iter()
+                .filter_map(text)
+                .collect(),
+            call_id: fields.text_or_empty("call_id"),
+        },
+        "compaction" => ItemBody::Compaction {
+            summary: fields
+                .text("encrypted_content")
+                .and_then(|content| compaction::read(&content)),
+        },
+        kind if kind.ends_with("_output") && fields.get("output").is_some() => {
+            ItemBody::ToolOutput {
+                call_id: fields.text_or_empty("call_id"),
+                content: fields.get("output").map(read_content).unwrap_or_default(),
+            }
+        }
+        _ => ItemBody::Other {
+            kind,
+            says: says(&fields),
+        },
+    }
+}
+
+/// All that an unknown item says but its `id` and `status`, in one order whatever came first.
+fn says(fields: &Fields<'_>) -> String {
+    let fields = fields.iter();
+    let mut fields: Vec<(&str, &str)> = fields
+        .filter(|(key, _)| !matches!(*key, "id" | "status"))
+        .map(|(key, raw)| (key, raw.get()))
+        .collect();
+    fields.sort_unstable();
+    let fields = fields.iter().map(|(key, raw)| format!("{key}:{raw}\n"));
+    fields.collect()
+}
+
+fn read_content(content: &RawValue) -> Vec<Content> {
+    match kind(content) {
+        Kind::Null => Vec::new(),
+        Kind::String => text(content).map(Content::Text).into_iter().collect(),
+        Kind::Array => list(content).into_iter().map(read_part).collect(),
+        _ => vec![Content::Other(content.get().to_owned())],
+    }
+}
+
+fn read_part(part: &RawValue) -> Content {
+    if let Some(text) = text(part) {
+        return Content::Text(text);
+    }
+    let fields = Fields::of(part);
+    let found = |keys: &[&str]| keys.iter().find_map(|key| fields.text(key));
+    let read = match fields.text("type").as_deref() {
+        Some("input_text" | "output_text" | "text" | "summary_text" | "reasoning_text") => {
+            found(&["text"]).map(Content::Text)
+        }
+        Some("refusal") => found(&["refusal"]).map(Content::Refusal),
+        Some("input_image") => found(&["image_url", "file_id"]).map(Content::Image),
+        Some("input_file") => {
+            let name = found(&["filename", "file_id", "file_url"]);
+            name.map(|name| Content::file(name, fields.text("file_data").as_deref()))
+        }
+        _ => None,
+    };
+    read.unwrap_or_else(|| Content::Other(part.get().to_owned()))
+}

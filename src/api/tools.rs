@@ -1,0 +1,136 @@
+//! The tools that a request offers.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use super::{NoShellTool, Shape, ShellTool};
+use crate::hash::Hash;
+
+/// A tool that a request offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// The wire type: `function`, `custom`, `namespace`, `web_search`, `local_shell`, …
+    pub kind: String,
+    /// The name to call it by; empty where the type alone names it.
+    pub name: String,
+    /// The namespace that holds it, for a function inside a `namespace` tool.
+    pub namespace: Option<String>,
+    /// What the client says it does.
+    pub description: String,
+    /// What else the client sent of it.
+    pub raw: Value,
+}
+
+impl Tool {
+    /// The JSON Schema of the arguments, for a function that has one.
+    pub fn parameters(&self) -> Option<&Value> {
+        self.raw.get("parameters")
+    }
+
+    /// The schema of one named argument.
+    pub fn parameter(&self, name: &str) -> Option<&Value> {
+        self.parameters()?.get("properties")?.get(name)
+    }
+
+    /// The name for a person to read: `namespace.name`, the name, or the type.
+    pub fn title(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}.{}", self.name),
+            None if self.name.is_empty() => self.kind.clone(),
+            None => self.name.clone(),
+        }
+    }
+}
+
+/// The tools of a request as they came, read when somebody looks. Requests that offer the same
+/// tools share them.
+#[derive(Debug)]
+pub struct ToolList {
+    raw: Arc<str>,
+    hash: Hash,
+    shape: Shape,
+    tools: OnceLock<Vec<Tool>>,
+    shell: OnceLock<Result<ShellTool, NoShellTool>>,
+    echo: OnceLock<Box<str>>,
+    tokens: OnceLock<u64>,
+}
+
+impl Default for ToolList {
+    fn default() -> Self {
+        let raw: Arc<str> = "[]".into();
+        let hash = Hash::of(raw.as_bytes());
+        Self::unread(Shape::Item, raw, hash)
+    }
+}
+
+impl ToolList {
+    pub(super) fn unread(shape: Shape, raw: Arc<str>, hash: Hash) -> Self {
+        Self {
+            raw,
+            hash,
+            shape,
+            tools: OnceLock::new(),
+            shell: OnceLock::new(),
+            echo: OnceLock::new(),
+            tokens: OnceLock::new(),
+        }
+    }
+
+    /// The tools.
+    pub fn tools(&self) -> &[Tool] {
+        self.tools.get_or_init(|| match self.shape {
+            Shape::Chat => super::chat::read_tools(&self.raw),
+            Shape::Functions => super::chat::read_functions(&self.raw),
+            Shape::Messages => super::messages::read_tools(&self.raw),
+            _ => super::responses::read_tools(&self.raw),
+        })
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.raw.len() <= 2 || self.tools().is_empty()
+    }
+
+    /// The tool that runs a shell command.
+    ///
+    /// # Errors
+    ///
+    /// [`NoShellTool`] if none of the tools takes a command.
+    pub fn shell(&self) -> Result<&ShellTool, &NoShellTool> {
+        self.shell
+            .get_or_init(|| ShellTool::find(self.tools()))
+            .as_ref()
+    }
+
+    /// Whether the client knows functions only, and not tools.
+    pub(super) fn are_functions(&self) -> bool {
+        self.shape == Shape::Functions
+    }
+
+    /// The JSON that they came as.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn shared_raw(&self) -> &Arc<str> {
+        &self.raw
+    }
+
+    /// The hash of what they came as.
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The JSON of those that a response object lists.
+    pub(super) fn echo(&self) -> &str {
+        self.echo
+            .get_or_init(|| super::responses::echo_tools(&self.raw).into())
+    }
+
+    /// Their tokens, once somebody has counted them.
+    pub(crate) fn tokens(&self) -> &OnceLock<u64> {
+        &self.tokens
+    }
+}

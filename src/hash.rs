@@ -1,0 +1,62 @@
+//! The hash by which parts of requests are known.
+
+use std::fmt;
+
+/// The first 128 bits of the BLAKE3 hash of some bytes. It is the same on every machine and in every
+/// version, because what is on disk is found by it; and nobody can make two texts that share it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 16]);
+
+impl Hash {
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::from_hasher(&{
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(bytes);
+            hasher
+        })
+    }
+
+    /// The hash of a sequence of hashes, from that of the sequence before its last member.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let mut both = [0; 32];
+        both[..16].copy_from_slice(&self.0);
+        both[16..].copy_from_slice(&next.0);
+        Self::of(&both)
+    }
+
+    /// The hash of all that was written to a hasher.
+    pub(crate) fn from_hasher(hasher: &blake3::Hasher) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_one_that_is_specified() {
+        // The test vector of BLAKE3 for no input.
+        assert_eq!(
+            Hash::of(b"").to_string(),
+            "af1349b9f5f9a1a6a0404dea36dcc949"
+        );
+        assert_ne!(Hash::of(b"a").then(Hash::of(b"b")), Hash::of(b"ab"));
+    }
+}

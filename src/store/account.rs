@@ -1,0 +1,64 @@
+//! How much is held: what many share counts once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::api::Item;
+
+/// How many bytes those take that somebody holds. What goes on from something earlier shares its
+/// items, and keeps them when the earlier one goes: an item is counted once, and for as long as
+/// anybody has it.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// The bytes.
+    pub bytes: usize,
+    /// How many have an item, by its address, which stays the same while one of them does.
+    holders: HashMap<usize, u32>,
+}
+
+impl Account {
+    /// Somebody takes these items.
+    pub fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+        for item in items {
+            self.bytes += size_of::<Arc<Item>>();
+            let holders = self.holders.entry(Arc::as_ptr(item).addr()).or_default();
+            *holders += 1;
+            if *holders == 1 {
+                self.bytes += weight(item);
+            }
+        }
+    }
+
+    /// Counts what somebody takes besides items anew.
+    pub fn recount(&mut self, known: &mut usize, bytes: usize) {
+        self.bytes = self.bytes + bytes - *known;
+        *known = bytes;
+    }
+
+    /// Somebody lets these items go.
+    pub fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+        for item in items {
+            let address = Arc::as_ptr(item).addr();
+            let Some(holders) = self.holders.get_mut(&address) else {
+                continue;
+            };
+            self.bytes -= size_of::<Arc<Item>>();
+            *holders -= 1;
+            if *holders == 0 {
+                self.holders.remove(&address);
+                self.bytes -= weight(item);
+            }
+        }
+    }
+
+    /// How many different items are held.
+    #[cfg(test)]
+    pub fn items(&self) -> usize {
+        self.holders.len()
+    }
+}
+
+/// What an item takes.
+pub(crate) fn weight(item: &Item) -> usize {
+    item.bytes()
+}
