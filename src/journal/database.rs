@@ -10,7 +10,7 @@ use super::error::{Fault, OpenError};
 use super::files::Files;
 
 /// What makes a database of version N one of version N + 1.
-const STEPS: &[&str] = &[include_str!("sql/1.sql")];
+pub(super) const STEPS: &[&str] = &[include_str!("sql/1.sql")];
 /// Makes the index of the full-text search, which a damaged one is replaced by too.
 const SEARCH: &str = include_str!("sql/search.sql");
 /// How long another connection may hold a lock before that is a fault.
@@ -103,7 +103,7 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn latest() -> i64 {
+pub(super) fn latest() -> i64 {
     STEPS.len() as i64
 }
 
@@ -131,7 +131,7 @@ fn set_up(
 }
 
 /// Takes the steps that the database has not taken yet, each as a whole.
-fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
     let done = usize::try_from(version(connection)?).unwrap_or(0);
     for (index, step) in steps.iter().enumerate().skip(done) {
         let transaction = connection.transaction()?;

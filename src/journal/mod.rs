@@ -26,6 +26,8 @@ mod queue;
 mod reader;
 mod record;
 mod search;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod writer;
 

@@ -30,6 +30,9 @@ const VACUUM_STEP: u32 = 256;
 const RETIRE_EVERY: Duration = Duration::from_secs(600);
 const RETIRE_AFTER: Duration = Duration::from_secs(5);
 
+/// How long before what failed is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 const DAY: i64 = 24 * 3600 * 1000;
 
 /// What is left to do, and when.
@@ -98,47 +101,45 @@ impl Upkeep {
     pub fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<()> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        // Each is put off first, so that what fails does not fail again at once.
         if due(self.checkpoint) {
-            self.checkpoint = None;
-            self.move_written(db)
+            self.checkpoint = Some(now + AGAIN_AFTER);
+            let done = self.move_written(db)?;
+            self.checkpoint = (!done).then(|| now + CHECKPOINT_AFTER);
         } else if due(self.index) {
-            self.index = None;
-            if index_some(db)? {
-                self.index = Some(now);
-            }
+            self.index = Some(now + AGAIN_AFTER);
+            self.index = index_some(db)?.then_some(now);
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
-            Ok(())
         } else if due(self.retire) {
-            // Put off first, so that what fails does not fail at once again.
             self.retire = Some(now + RETIRE_EVERY);
             if retire_some(db, applier, self.retention)? {
                 self.retire = Some(now);
             }
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
-            Ok(())
-        } else {
-            Ok(())
         }
+        Ok(())
     }
 
-    /// Moves what was written from the log of SQLite into the database, if it is worth it.
-    fn move_written(&mut self, db: &Connection) -> Result<()> {
+    /// Takes in that the index of the full-text search is empty.
+    pub fn index_anew(&mut self) {
+        self.index = Some(Instant::now());
+    }
+
+    /// Moves what was written from the log of SQLite into the database, if it is worth it. Returns
+    /// false if something is in the way.
+    fn move_written(&mut self, db: &Connection) -> Result<bool> {
         if self.deleted {
             // Nothing of what was deleted stays in the log.
-            if checkpoint(db, "TRUNCATE")? {
-                self.deleted = false;
-                self.unmoved = 0;
-            } else {
-                self.checkpoint = Some(Instant::now() + CHECKPOINT_AFTER);
-            }
-            return Ok(());
+            let done = checkpoint(db, "TRUNCATE")?;
+            self.deleted = !done;
+            return Ok(done);
         }
         let pages: i64 = db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
         if pages >= CHECKPOINT_FROM {
             checkpoint(db, "PASSIVE")?;
-            self.unmoved = 0;
         }
-        Ok(())
+        self.unmoved = 0;
+        Ok(true)
     }
 
     /// Leaves the database in order. Whatever cannot be done is done at the next start.
@@ -197,18 +198,15 @@ fn retire_some(db: &mut Connection, applier: &mut Applier, retention: Retention)
         Some(most) => database::used_bytes(db)? > most,
         None => false,
     };
-    // Nobody came back for these in all that time.
-    let before = if too_large { Some(i64::MAX) } else { oldest };
-    let Some(before) = before else {
-        return Ok(false);
-    };
-    let transaction = db.transaction()?;
-    let found = retire_one(&transaction, applier, before, oldest)?;
-    transaction.commit()?;
-    if !found {
-        return free_some(db);
+    if let Some(before) = if too_large { Some(i64::MAX) } else { oldest } {
+        let transaction = db.transaction()?;
+        let found = retire_one(&transaction, applier, before, oldest)?;
+        transaction.commit()?;
+        if found {
+            return Ok(true);
+        }
     }
-    Ok(true)
+    free_some(db)
 }
 
 /// Deletes a piece of the oldest that may go: a conversation that was active last before `before`,

@@ -82,22 +82,24 @@ impl Writer {
         let Some(last) = batches.last().map(|batch| batch.seq) else {
             // All that waited has gone for want of memory.
             self.retry = None;
-            self.shared.queue.saved(self.shared.queue.newest());
-            return self.tell(None);
+            self.tell(None);
+            return self.shared.queue.saved(self.shared.queue.newest());
         };
         match self.commit(&batches) {
             Ok(refused) => {
                 self.retry = None;
                 self.upkeep.written(&batches);
-                self.shared.queue.saved(last);
+                // Those who wait for the write find out the truth when they ask how it went.
                 self.shared.health.send_if_modified(|health| {
                     health.lost += refused;
                     refused > 0
                 });
                 self.tell(None);
+                self.shared.queue.saved(last);
             }
             Err(why) => {
                 self.retry = Some(Instant::now() + RETRY);
+                self.tell(Some(why.clone()));
                 self.shared.queue.put_back(batches);
                 self.tell(Some(why));
             }
@@ -182,7 +184,9 @@ impl Writer {
         if fault == Fault::Index
             && let Some((connection, _)) = &mut self.connection
         {
-            return database::renew_search(connection).map_err(|error| self.explain(&error));
+            let renewed = database::renew_search(connection);
+            self.upkeep.index_anew();
+            return renewed.map_err(|error| self.explain(&error));
         }
         // Without a handle on it, nothing goes into it any more.
         self.connection = None;
