@@ -5,16 +5,19 @@ use std::fmt;
 /// The first 128 bits of the BLAKE3 hash of some bytes. It is the same on every machine and in every
 /// version, because what is on disk is found by it; and nobody can make two texts that share it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Hash(pub [u8; 16]);
+pub struct Hash([u8; 16]);
 
 impl Hash {
     /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self::from_hasher(&{
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(bytes);
-            hasher
-        })
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(bytes);
+        Self::from_hasher(&hasher)
+    }
+
+    /// The hash itself.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 
     /// The hash of a sequence of hashes, from that of the sequence before its last member.
@@ -30,6 +33,12 @@ impl Hash {
     pub(crate) fn from_hasher(hasher: &blake3::Hasher) -> Self {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Self(bytes)
+    }
+}
+
+impl From<[u8; 16]> for Hash {
+    fn from(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }

@@ -25,6 +25,7 @@ pub mod config;
 pub mod drafts;
 pub mod environment;
 pub mod inbox;
+pub mod journal;
 pub mod logging;
 mod hash;
 mod nearest;

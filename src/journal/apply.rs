@@ -1,0 +1,387 @@
+//! From records to rows.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use super::cache::Cache;
+use super::delete;
+use super::hash::Hash;
+use super::items;
+use super::pack::pack;
+use super::record::{
+    ApiConversation, Blob, Conversation, Draft, Event, Record, Response, Said, Turn,
+};
+
+/// How many texts are offered again.
+const MOST_RECALLS: usize = 200;
+/// How many contents are known to be there without asking the database.
+const MOST_KNOWN: usize = 1 << 15;
+/// How many items the remembered lists may have.
+const MOST_LISTED: usize = 1 << 18;
+
+/// What a content in a turn is for, as it stands in the database.
+pub(super) mod role {
+    pub const ITEM: i64 = 0;
+    pub const TOOLS: i64 = 1;
+    pub const INSTRUCTIONS: i64 = 2;
+    pub const ENVELOPE: i64 = 3;
+}
+
+/// Applies records to a database, and remembers what it would have to ask for again and again.
+#[derive(Debug)]
+pub(super) struct Applier {
+    /// The row of a content.
+    known: Cache<Hash, i64>,
+    /// The newest turn of a conversation.
+    newest: Cache<i64, Arc<Newest>>,
+}
+
+/// The newest turn of a conversation, on whose items the next one goes on.
+#[derive(Debug)]
+struct Newest {
+    turn: i64,
+    depth: i64,
+    items: Vec<i64>,
+}
+
+impl Applier {
+    pub fn new() -> Self {
+        Self {
+            known: Cache::new(MOST_KNOWN),
+            newest: Cache::new(MOST_LISTED),
+        }
+    }
+
+    /// Forgets what it remembers, because the database has changed otherwise.
+    pub fn forget(&mut self) {
+        self.known.clear();
+        self.newest.clear();
+    }
+
+    pub fn apply(&mut self, db: &Connection, record: &Record) -> Result<()> {
+        match record {
+            Record::Conversation(row) => self.conversation(db, row),
+            Record::DeleteConversation { id } => self.deleting(|| delete::conversation(db, *id)),
+            Record::Turn(row) => self.turn(db, row),
+            Record::TurnState { id, state, ended } => run(
+                db,
+                "UPDATE turn SET state = ?2, ended = ?3 WHERE id = ?1",
+                params![id, state, ended],
+            ),
+            Record::Said(row) => said(db, row),
+            Record::SaidState { id, state } => run(
+                db,
+                "UPDATE said SET state = ?2 WHERE id = ?1",
+                params![id, state],
+            ),
+            Record::Draft(row) => draft(db, row),
+            Record::ClearDraft { conversation } => run(
+                db,
+                "DELETE FROM draft WHERE conversation = ?1",
+                params![conversation],
+            ),
+            Record::Recall { text, at } => recall(db, text, *at),
+            Record::Setting { key, value } => run(
+                db,
+                "INSERT INTO setting (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                params![key, value],
+            ),
+            Record::Response(row) => response(db, row),
+            Record::DeleteResponse { id } => self.deleting(|| delete::response(db, id)),
+            Record::ResponseItem { id, response, item } => {
+                self.response_item(db, id, response, item)
+            }
+            Record::Events { response, events } => add_events(db, response, events),
+            Record::ApiConversation(row) => api_conversation(db, row),
+            Record::ApiConversationItems {
+                conversation,
+                position,
+                items,
+            } => self.api_items(db, conversation, *position, items),
+            Record::DeleteApiConversation { id } => {
+                self.deleting(|| delete::api_conversation(db, id))
+            }
+            Record::Text { conversation, text } => self.text(db, *conversation, text, false),
+        }
+    }
+
+    /// Deletes something, with the contents that nothing else has.
+    pub fn deleting(&mut self, delete: impl FnOnce() -> Result<()>) -> Result<()> {
+        // A row that goes may be another content's soon.
+        self.forget();
+        delete()
+    }
+
+    /// The row of a content, which is stored if it is new.
+    fn blob(&mut self, db: &Connection, blob: &Blob) -> Result<i64> {
+        if let Some(row) = self.known.get(&blob.hash) {
+            return Ok(*row);
+        }
+        let mut find = db.prepare_cached("SELECT id FROM blob WHERE hash = ?1")?;
+        let row = match find.query_row([blob.hash], |row| row.get(0)).optional()? {
+            Some(row) => row,
+            None => {
+                let packed = pack(&blob.text);
+                run(
+                    db,
+                    "INSERT INTO blob (hash, size, bytes) VALUES (?1, ?2, ?3)",
+                    params![blob.hash, packed.size, packed.bytes],
+                )?;
+                db.last_insert_rowid()
+            }
+        };
+        self.known.insert(blob.hash, row, 1);
+        Ok(row)
+    }
+
+    fn conversation(&mut self, db: &Connection, row: &Conversation) -> Result<()> {
+        let mut find = db.prepare_cached("SELECT title FROM conversation WHERE id = ?1")?;
+        let title: Option<String> = find.query_row([row.id], |row| row.get(0)).optional()?;
+        run(
+            db,
+            "INSERT INTO conversation (id, thread, chain, automatic, prefix, agent, title, begun,
+                 active, state, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (id) DO UPDATE SET thread = excluded.thread, chain = excluded.chain,
+                 automatic = excluded.automatic, prefix = excluded.prefix, agent = excluded.agent,
+                 title = excluded.title, begun = excluded.begun, active = excluded.active,
+                 state = excluded.state, note = excluded.note",
+            params![
+                row.id,
+                row.thread,
+                row.chain,
+                row.automatic,
+                row.prefix,
+                row.agent,
+                row.title,
+                row.begun,
+                row.active,
+                row.state,
+                row.note
+            ],
+        )?;
+        if title.as_ref() == Some(&row.title) {
+            return Ok(());
+        }
+        if title.is_some() {
+            self.deleting(|| delete::title(db, row.id))?;
+        }
+        self.text(db, row.id, &Blob::new(row.title.as_str()), true)
+    }
+
+    fn turn(&mut self, db: &Connection, row: &Turn) -> Result<()> {
+        let mut list = Vec::with_capacity(row.items.len());
+        for item in &row.items {
+            list.push(self.blob(db, item)?);
+        }
+        let newest = self.newest(db, row.conversation)?;
+        let common = newest.as_ref().map_or(0, |newest| {
+            let pairs = newest.items.iter().zip(&list);
+            pairs.take_while(|(old, new)| old == new).count()
+        });
+        let base = newest.filter(|newest| common > 0 && newest.depth < items::DEEPEST);
+        let kept = if base.is_some() { common } else { 0 };
+        let depth = base.as_ref().map_or(0, |base| base.depth + 1);
+        let mut insert = db.prepare_cached(
+            "INSERT INTO turn (id, conversation, response, format, agent, arrived, ended, state,
+                 base, kept, depth, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (id) DO NOTHING",
+        )?;
+        let inserted = insert.execute(params![
+            row.id,
+            row.conversation,
+            row.response,
+            row.format,
+            row.agent,
+            row.arrived,
+            row.ended,
+            row.state,
+            base.as_ref().map(|base| base.turn),
+            kept,
+            depth,
+            row.detail
+        ])?;
+        if inserted == 0 {
+            tracing::warn!(turn = row.id, "a turn was written twice");
+            return Ok(());
+        }
+        let mut insert = db.prepare_cached(
+            "INSERT INTO turn_blob (turn, role, position, blob) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for (position, blob) in list.iter().enumerate().skip(kept) {
+            insert.execute(params![row.id, role::ITEM, position, blob])?;
+        }
+        for (role, blob) in [
+            (role::TOOLS, row.tools.as_ref()),
+            (role::INSTRUCTIONS, row.instructions.as_ref()),
+            (role::ENVELOPE, Some(&row.envelope)),
+        ] {
+            if let Some(blob) = blob {
+                let blob = self.blob(db, blob)?;
+                insert.execute(params![row.id, role, 0, blob])?;
+            }
+        }
+        let weight = list.len() + 1;
+        let newest = Newest {
+            turn: row.id,
+            depth,
+            items: list,
+        };
+        self.newest
+            .insert(row.conversation, Arc::new(newest), weight);
+        Ok(())
+    }
+
+    fn newest(&mut self, db: &Connection, conversation: i64) -> Result<Option<Arc<Newest>>> {
+        if let Some(newest) = self.newest.get(&conversation) {
+            return Ok(Some(Arc::clone(newest)));
+        }
+        let mut find = db.prepare_cached(
+            "SELECT id, depth FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1",
+        )?;
+        let found = find.query_row([conversation], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((turn, depth)) = found.optional()? else {
+            return Ok(None);
+        };
+        let items = items::of_turn(db, turn)?;
+        Ok(Some(Arc::new(Newest { turn, depth, items })))
+    }
+
+    fn response_item(
+        &mut self,
+        db: &Connection,
+        id: &str,
+        response: &str,
+        item: &Blob,
+    ) -> Result<()> {
+        let blob = self.blob(db, item)?;
+        run(
+            db,
+            "INSERT INTO response_item (id, response, blob)
+             SELECT ?1, key, ?3 FROM response WHERE id = ?2
+             ON CONFLICT (id) DO UPDATE SET response = excluded.response, blob = excluded.blob",
+            params![id, response, blob],
+        )
+    }
+
+    fn api_items(&mut self, db: &Connection, id: &str, first: i64, items: &[Blob]) -> Result<()> {
+        for (position, item) in (first..).zip(items) {
+            let blob = self.blob(db, item)?;
+            run(
+                db,
+                "INSERT INTO api_conversation_item (conversation, position, blob)
+                 SELECT key, ?2, ?3 FROM api_conversation WHERE id = ?1
+                 ON CONFLICT (conversation, position) DO UPDATE SET blob = excluded.blob",
+                params![id, position, blob],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, db: &Connection, conversation: i64, text: &Blob, title: bool) -> Result<()> {
+        let blob = self.blob(db, text)?;
+        run(
+            db,
+            "INSERT INTO text (conversation, title, blob, indexed) VALUES (?1, ?2, ?3, 0)
+             ON CONFLICT DO NOTHING",
+            params![conversation, title, blob],
+        )
+    }
+}
+
+fn said(db: &Connection, row: &Said) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO said (id, conversation, turn, ticket, at, state, words, typed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation,
+             turn = excluded.turn, ticket = excluded.ticket, at = excluded.at,
+             state = excluded.state, words = excluded.words, typed = excluded.typed",
+        params![
+            row.id,
+            row.conversation,
+            row.turn,
+            row.ticket,
+            row.at,
+            row.state,
+            row.words,
+            row.typed
+        ],
+    )
+}
+
+fn draft(db: &Connection, row: &Draft) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO draft (conversation, updated, body) VALUES (?1, ?2, ?3)
+         ON CONFLICT (conversation) DO UPDATE SET updated = excluded.updated, body = excluded.body",
+        params![row.conversation, row.updated, row.body],
+    )
+}
+
+fn recall(db: &Connection, text: &str, at: i64) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO recall (text, at) VALUES (?1, ?2)
+         ON CONFLICT (text) DO UPDATE SET at = excluded.at",
+        params![text, at],
+    )?;
+    run(
+        db,
+        "DELETE FROM recall WHERE text IN
+             (SELECT text FROM recall ORDER BY at DESC, text LIMIT -1 OFFSET ?1)",
+        params![MOST_RECALLS],
+    )
+}
+
+fn response(db: &Connection, row: &Response) -> Result<()> {
+    let state = pack(&row.state);
+    run(
+        db,
+        "INSERT INTO response (id, turn, open, background, created, size, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET turn = excluded.turn, open = excluded.open,
+             background = excluded.background, created = excluded.created, size = excluded.size,
+             state = excluded.state",
+        params![
+            row.id,
+            row.turn,
+            row.open,
+            row.background,
+            row.created,
+            state.size,
+            state.bytes
+        ],
+    )
+}
+
+fn add_events(db: &Connection, response: &str, events: &[Event]) -> Result<()> {
+    for event in events {
+        let data = pack(&event.data);
+        run(
+            db,
+            "INSERT INTO event (response, number, name, size, data)
+             SELECT key, ?2, ?3, ?4, ?5 FROM response WHERE id = ?1
+             ON CONFLICT (response, number) DO NOTHING",
+            params![response, event.number, event.name, data.size, data.bytes],
+        )?;
+    }
+    Ok(())
+}
+
+fn api_conversation(db: &Connection, row: &ApiConversation) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO api_conversation (id, object, used) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id) DO UPDATE SET object = excluded.object, used = excluded.used",
+        params![row.id, row.object, row.used],
+    )
+}
+
+/// Runs a statement, which stays prepared.
+fn run(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<()> {
+    db.prepare_cached(sql)?.execute(params).map(|_| ())
+}

@@ -1,0 +1,175 @@
+//! The files of the journal: where they are, whose they are, and that only one program writes them.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use super::error::OpenError;
+
+/// The database in the state folder.
+const DATABASE: &str = "journal.db";
+/// What SQLite keeps beside a database: what is not yet in it, and an index of that.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// Who holds a lock on this file writes the journal.
+const LOCK: &str = "journal.lock";
+
+/// Where the journal is.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// The database, in a folder without symbolic links.
+    pub database: PathBuf,
+}
+
+/// Which file a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+impl Files {
+    /// The files in a state folder that is there.
+    pub fn in_folder(folder: &Path) -> Result<Self, OpenError> {
+        // SQLite follows no symbolic links, but those that lead to the folder are the person's.
+        let folder = folder.canonicalize().map_err(|error| OpenError::Io {
+            path: folder.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            database: folder.join(DATABASE),
+        })
+    }
+
+    /// Makes the folder if need be, for its owner only.
+    pub fn make_folder(folder: &Path) -> Result<(), OpenError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| OpenError::Io {
+            path: folder.to_owned(),
+            error,
+        })
+    }
+
+    /// Becomes the one program that writes, until the file is dropped.
+    pub fn lock(&self) -> Result<File, OpenError> {
+        let path = self.database.with_file_name(LOCK);
+        check_regular(&path)?;
+        let io = |error| OpenError::Io {
+            path: path.clone(),
+            error,
+        };
+        let file = owners_only().create(true).open(&path).map_err(io)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Busy {
+                folder: self.folder().to_owned(),
+            }),
+            Err(error) => Err(io(error.into())),
+        }
+    }
+
+    /// Makes sure that everything in the way of the database is a file of its owner, and that there
+    /// is a database, be it empty.
+    pub fn prepare(&self) -> Result<(), OpenError> {
+        for path in self.all() {
+            if let Some(mode) = check_regular(&path)?
+                && mode & 0o077 != 0
+            {
+                fs::set_permissions(&path, Permissions::from_mode(0o600))
+                    .map_err(|error| OpenError::Io { path, error })?;
+            }
+        }
+        // Made here because SQLite would let others read it. One that is there is not even opened:
+        // closing it again would take SQLite's locks away.
+        match owners_only().create_new(true).open(&self.database) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::Io {
+                path: self.database.clone(),
+                error,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a database to read.
+    pub fn check_readable(&self) -> Result<(), OpenError> {
+        for path in self.all() {
+            check_regular(&path)?;
+        }
+        match fs::symlink_metadata(&self.database) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::None {
+                folder: self.folder().to_owned(),
+            }),
+            Err(error) => Err(OpenError::Io {
+                path: self.database.clone(),
+                error,
+            }),
+        }
+    }
+
+    /// Renames the database and what is beside it, and returns what it is called now.
+    pub fn put_aside(&self) -> io::Result<PathBuf> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_secs();
+        let named = |number: u64| with_suffix(&self.database, &format!(".damaged-{number}"));
+        let aside = (now..)
+            .map(named)
+            .find(|path| fs::symlink_metadata(path).is_err())
+            .unwrap_or_else(|| named(now));
+        // The database last: as long as it is there, another attempt finds the rest.
+        for suffix in BESIDE {
+            match fs::rename(
+                with_suffix(&self.database, suffix),
+                with_suffix(&aside, suffix),
+            ) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(&self.database, &aside)?;
+        Ok(aside)
+    }
+
+    /// Which file the database is, if it is there.
+    pub fn identity(&self) -> Option<Identity> {
+        let metadata = fs::symlink_metadata(&self.database).ok()?;
+        Some(Identity(metadata.dev(), metadata.ino()))
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.database.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn all(&self) -> impl Iterator<Item = PathBuf> {
+        let beside = BESIDE.map(|suffix| with_suffix(&self.database, suffix));
+        beside.into_iter().chain([self.database.clone()])
+    }
+}
+
+/// How files are made and opened: private, and never through a symbolic link.
+fn owners_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
+}
+
+/// The mode of a regular file; `None` if there is nothing.
+fn check_regular(path: &Path) -> Result<Option<u32>, OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata.mode())),
+        Ok(_) => Err(OpenError::NoFile(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpenError::Io {
+            path: path.to_owned(),
+            error,
+        }),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

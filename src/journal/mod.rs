@@ -1,0 +1,236 @@
+//! The journal: everything asked and said, on disk.
+//!
+//! It knows rows, texts and their hashes, and nothing of what they mean. [`Journal`] is one SQLite
+//! database in the state folder and the one thread that writes it; [`Reader`] reads it.
+//!
+//! - [`Journal::write`] takes [`Record`]s, which are written together or not at all, and returns at
+//!   once. [`Journal::settled`] waits until they are in the journal, so that what they stand for
+//!   can leave the program.
+//! - While writing fails (a full disk, a lock), nobody waits: [`Health`] says so, records stay in
+//!   memory, and the thread tries again until they are in.
+//! - Contents ([`Blob`]) are stored once, whatever they are part of.
+//!
+//! With [`Durability::Process`], nothing that is settled is lost however the program ends; if the
+//! whole machine does, the last seconds may be. [`Durability::Power`] waits for the disk.
+
+mod apply;
+mod cache;
+mod database;
+mod delete;
+mod error;
+mod files;
+mod hash;
+mod items;
+mod pack;
+mod queue;
+mod reader;
+mod record;
+mod search;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use serde::Deserialize;
+use tokio::sync::watch;
+
+pub use error::{OpenError, ReadError};
+pub use hash::Hash;
+pub use queue::Seq;
+pub use reader::{NextIds, Reader, Totals};
+pub use record::{
+    ApiConversation, Blob, Conversation, Draft, Event, Record, Response, Said, SaidState, State,
+    Turn,
+};
+pub use search::{Excerpt, Hit};
+
+use files::Files;
+use queue::Queue;
+use writer::Writer;
+
+/// How the journal is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What it outlives.
+    pub durability: Durability,
+    /// What is kept.
+    pub retention: Retention,
+}
+
+/// What the journal outlives without losing anything that is settled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// The end of the program, however it comes. If power fails, the last seconds may be lost.
+    #[default]
+    Process,
+    /// A power failure too. Every write waits for the disk.
+    Power,
+}
+
+/// How much is kept. A conversation that waits, or that has a draft, always is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// What nothing happened to for so many days goes.
+    pub days: Option<u32>,
+    /// Of more bytes than this, the oldest conversations go.
+    pub bytes: Option<u64>,
+}
+
+/// How writing goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why nothing can be written right now.
+    pub failing: Option<String>,
+    /// Why the journal does not have what was in it before: it was damaged or removed.
+    pub replaced: Option<String>,
+    /// How many records went for want of memory while nothing could be written. None held words of
+    /// the person.
+    pub dropped: u64,
+    /// How many records the database refused for what they are, which is a mistake of the program.
+    pub lost: u64,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    health: watch::Sender<Health>,
+    /// Greater after the database was replaced by another.
+    generation: Arc<AtomicU64>,
+}
+
+/// The journal of this program: the one that writes it. Dropping it writes what is left.
+pub struct Journal {
+    shared: Arc<Shared>,
+    reader: Reader,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// Opens the journal in a state folder; both are made if need be. A damaged one is put aside,
+    /// which [`Health::replaced`] then says.
+    ///
+    /// # Errors
+    ///
+    /// If another program writes it, a newer one wrote it, or it cannot be opened for writing.
+    pub fn open(state_dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Files::make_folder(state_dir)?;
+        let files = Files::in_folder(state_dir)?;
+        let lock = files.lock()?;
+        let (connection, aside) = database::open(&files, options.durability)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            health: watch::Sender::new(Health {
+                replaced: aside.as_deref().map(writer::damaged),
+                ..Health::default()
+            }),
+            generation: Arc::default(),
+        });
+        let reader = Reader::new(files.clone(), Arc::clone(&shared.generation));
+        let folder = files.folder().to_owned();
+        let writer = Writer::new(Arc::clone(&shared), files, options, connection, lock);
+        let writer = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run())
+            .map_err(|error| OpenError::Io {
+                path: folder,
+                error,
+            })?;
+        Ok(Self {
+            shared,
+            reader,
+            writer: Some(writer),
+        })
+    }
+
+    /// Writes records, all of them or none. Returns at once, with what to wait for.
+    pub fn write(&self, records: Vec<Record>) -> Seq {
+        self.shared.queue.push(records)
+    }
+
+    /// Waits until a write is in the journal, or could not be written and is tried again. Returns
+    /// whether it is in the journal.
+    pub async fn settled(&self, seq: Seq) -> bool {
+        let mut progress = self.shared.queue.progress();
+        let settled = progress.wait_for(|progress| progress.of(seq).is_some());
+        // The sender lives as long as this struct.
+        let saved = settled.await.ok().and_then(|progress| progress.of(seq));
+        saved.unwrap_or(false)
+    }
+
+    /// As [`Journal::settled`], for threads that may wait.
+    pub fn settled_blocking(&self, seq: Seq) -> bool {
+        self.shared.queue.wait_for(seq)
+    }
+
+    /// How writing goes, now and later.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    /// Something to read with. It sees what is settled.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Writes what is left, and returns how that went.
+    pub fn close(mut self) -> Health {
+        self.end();
+        self.shared.health.borrow().clone()
+    }
+
+    fn end(&mut self) {
+        self.shared.queue.end();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the thread of the journal failed");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").finish_non_exhaustive()
+    }
+}
+
+/// Gives back all space that nothing needs, and makes the index of the full-text search as small as
+/// it can be. Takes a while, and as much free space as the journal has. Returns how many bytes the
+/// database had before and has now.
+///
+/// # Errors
+///
+/// As [`Journal::open`]; above all if a program that runs uses the journal.
+pub fn compact(state_dir: &Path) -> Result<(u64, u64), OpenError> {
+    let files = Files::in_folder(state_dir)?;
+    files.check_readable()?;
+    let _lock = files.lock()?;
+    let mut connection = database::open_as_it_is(&files, Durability::Process)?;
+    let mut compact = || {
+        let before = database::bytes(&connection)?;
+        while upkeep::index_some(&mut connection)? {}
+        delete::all_unused(&connection)?;
+        connection.execute("INSERT INTO search (search) VALUES ('optimize')", [])?;
+        connection.execute_batch("VACUUM")?;
+        upkeep::checkpoint(&connection, "TRUNCATE")?;
+        Ok((before, database::bytes(&connection)?))
+    };
+    compact().map_err(|error| OpenError::Database {
+        database: files.database.clone(),
+        error,
+    })
+}

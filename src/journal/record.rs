@@ -1,0 +1,369 @@
+//! What is written: rows of the database, and the changes made of them.
+//!
+//! Ids of conversations, turns and of what was said are given by whoever writes and are at least 1.
+//! Moments are milliseconds since 1970. What is JSON to others is text here.
+
+use std::sync::Arc;
+
+use rusqlite::ToSql;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+
+use super::hash::Hash;
+
+/// A content and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// The hash of the text.
+    pub hash: Hash,
+    /// The text.
+    pub text: Arc<str>,
+}
+
+impl Blob {
+    /// Names a text.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        Self {
+            hash: Hash::of(text.as_bytes()),
+            text,
+        }
+    }
+}
+
+/// What a conversation or a turn is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A client waits for the person.
+    Waiting,
+    /// It was answered.
+    Answered,
+    /// The client went away.
+    Gone,
+}
+
+/// How far something that was said got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaidState {
+    /// On its way.
+    Sent,
+    /// Handed to the client's connection.
+    Delivered,
+    /// The client went away first.
+    Undelivered,
+}
+
+/// Stores an enum without fields as its place in this list. The list is part of the schema.
+macro_rules! stored_as_place {
+    ($enum:ident: $($variant:ident),+) => {
+        impl $enum {
+            const PLACES: &[Self] = &[$(Self::$variant),+];
+        }
+
+        impl ToSql for $enum {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok((*self as i64).into())
+            }
+        }
+
+        impl FromSql for $enum {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let place = i64::column_result(value)?;
+                let known = usize::try_from(place).ok().and_then(|place| Self::PLACES.get(place));
+                known.copied().ok_or(FromSqlError::OutOfRange(place))
+            }
+        }
+    };
+}
+
+stored_as_place!(State: Waiting, Answered, Gone);
+stored_as_place!(SaidState: Sent, Delivered, Undelivered);
+
+/// A conversation without its turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its name.
+    pub id: i64,
+    /// What the client calls the thread.
+    pub thread: Option<String>,
+    /// What joins requests of clients that name no thread.
+    pub chain: Option<String>,
+    /// Why the program answers in it by itself.
+    pub automatic: Option<String>,
+    /// The hash of its items so far.
+    pub prefix: Option<Hash>,
+    /// The program on the other side.
+    pub agent: String,
+    /// Its first line, which the full-text search finds too.
+    pub title: String,
+    /// When it began.
+    pub begun: i64,
+    /// When something last happened.
+    pub active: i64,
+    /// What it is doing. One that waits is never retired.
+    pub state: State,
+    /// Whatever else is known of it.
+    pub note: String,
+}
+
+/// A request, taken apart, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Its name. Later turns of a conversation have greater ones.
+    pub id: i64,
+    /// Where it belongs.
+    pub conversation: i64,
+    /// The id of its response.
+    pub response: Option<String>,
+    /// A number for the wire format.
+    pub format: i64,
+    /// The program that asked.
+    pub agent: String,
+    /// When it came.
+    pub arrived: i64,
+    /// When its response ended.
+    pub ended: Option<i64>,
+    /// What became of it.
+    pub state: State,
+    /// The request without its big parts.
+    pub envelope: Blob,
+    /// The instructions of the request.
+    pub instructions: Option<Blob>,
+    /// The tools of the request.
+    pub tools: Option<Blob>,
+    /// All of its items, in order. Those that the turn before it had too are stored once.
+    pub items: Vec<Blob>,
+    /// Whatever else is known of it.
+    pub detail: String,
+}
+
+/// Something the person said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its name.
+    pub id: i64,
+    /// Where.
+    pub conversation: i64,
+    /// To which request.
+    pub turn: i64,
+    /// Its number among what was said to the request.
+    pub ticket: i64,
+    /// When.
+    pub at: i64,
+    /// How far it got.
+    pub state: SaidState,
+    /// What went to the client.
+    pub words: String,
+    /// As it was typed.
+    pub typed: String,
+}
+
+/// What was typed and not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Where; 0 for what was typed before there was any conversation.
+    pub conversation: i64,
+    /// When it last changed.
+    pub updated: i64,
+    /// What was typed.
+    pub body: String,
+}
+
+/// A response that clients can come back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// Its id on the wire.
+    pub id: String,
+    /// The request it answers. It is deleted with the conversation of that.
+    pub turn: Option<i64>,
+    /// Whether it is still being made.
+    pub open: bool,
+    /// Whether it is made while no client waits.
+    pub background: bool,
+    /// When it began.
+    pub created: i64,
+    /// What it is.
+    pub state: String,
+}
+
+/// An event of a background response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its number within the response.
+    pub number: i64,
+    /// Its name, where the format names events.
+    pub name: Option<String>,
+    /// What it says.
+    pub data: String,
+}
+
+/// A conversation that a client made and names in its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConversation {
+    /// Its id on the wire.
+    pub id: String,
+    /// What it is.
+    pub object: String,
+    /// When a request last named it.
+    pub used: i64,
+}
+
+/// A change of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A conversation, new or as it is now.
+    Conversation(Conversation),
+    /// Deletes a conversation for good, with all that belongs to it.
+    DeleteConversation {
+        /// Which.
+        id: i64,
+    },
+    /// A new turn. One that is there stays as it is.
+    Turn(Box<Turn>),
+    /// What became of a turn.
+    TurnState {
+        /// Which.
+        id: i64,
+        /// What it is doing now.
+        state: State,
+        /// When its response ended.
+        ended: Option<i64>,
+    },
+    /// Something the person said, new or as it is now.
+    Said(Said),
+    /// How far something that was said got.
+    SaidState {
+        /// Which.
+        id: i64,
+        /// How far.
+        state: SaidState,
+    },
+    /// A draft, new or as it is now.
+    Draft(Draft),
+    /// Forgets a draft.
+    ClearDraft {
+        /// Where.
+        conversation: i64,
+    },
+    /// Something to be offered again. The newest 200 are kept.
+    Recall {
+        /// As it was typed.
+        text: String,
+        /// When.
+        at: i64,
+    },
+    /// A value that outlives the program.
+    Setting {
+        /// Its name.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// A response, new or as it is now.
+    Response(Response),
+    /// Deletes a response with its items and events.
+    DeleteResponse {
+        /// Its id.
+        id: String,
+    },
+    /// An item of a response, new or as it is now.
+    ResponseItem {
+        /// The item's id on the wire.
+        id: String,
+        /// The id of the response.
+        response: String,
+        /// The item.
+        item: Blob,
+    },
+    /// Events of a background response.
+    Events {
+        /// The id of the response.
+        response: String,
+        /// The events.
+        events: Vec<Event>,
+    },
+    /// A client's conversation, new or as it is now.
+    ApiConversation(ApiConversation),
+    /// Items of a client's conversation.
+    ApiConversationItems {
+        /// Its id.
+        conversation: String,
+        /// The place of the first of them.
+        position: i64,
+        /// The items.
+        items: Vec<Blob>,
+    },
+    /// Deletes a client's conversation with its items.
+    DeleteApiConversation {
+        /// Its id.
+        id: String,
+    },
+    /// A text that the full-text search finds.
+    Text {
+        /// Where it was said.
+        conversation: i64,
+        /// The text. One that was added before is not added again.
+        text: Blob,
+    },
+}
+
+impl Record {
+    /// Whether words of the person are at stake, which are kept whatever happens.
+    pub(super) fn holds_words(&self) -> bool {
+        matches!(
+            self,
+            Self::Said(_)
+                | Self::SaidState { .. }
+                | Self::Draft(_)
+                | Self::ClearDraft { .. }
+                | Self::Recall { .. }
+        )
+    }
+
+    /// The conversation whose draft this changes.
+    pub(super) fn draft_of(&self) -> Option<i64> {
+        match self {
+            Self::Draft(draft) => Some(draft.conversation),
+            Self::ClearDraft { conversation } => Some(*conversation),
+            _ => None,
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let blob = |blob: &Blob| size_of::<Blob>() + blob.text.len();
+        let blobs = |blobs: &[Blob]| blobs.iter().map(blob).sum();
+        let texts = match self {
+            Self::Conversation(row) => row.agent.len() + row.title.len() + row.note.len(),
+            Self::Turn(row) => {
+                let parts = [
+                    Some(&row.envelope),
+                    row.instructions.as_ref(),
+                    row.tools.as_ref(),
+                ];
+                let parts: usize = parts.into_iter().flatten().map(blob).sum();
+                let items: usize = blobs(&row.items);
+                size_of::<Turn>() + parts + items + row.detail.len()
+            }
+            Self::Said(row) => row.words.len() + row.typed.len(),
+            Self::Draft(row) => row.body.len(),
+            Self::Recall { text, .. } => text.len(),
+            Self::Setting { key, value } => key.len() + value.len(),
+            Self::Response(row) => row.state.len(),
+            Self::ResponseItem { item, .. } => blob(item),
+            Self::Events { events, .. } => {
+                let event = |event: &Event| size_of::<Event>() + event.data.len();
+                events.iter().map(event).sum()
+            }
+            Self::ApiConversation(row) => row.object.len(),
+            Self::ApiConversationItems { items, .. } => blobs(items),
+            Self::Text { text, .. } => blob(text),
+            Self::DeleteConversation { .. }
+            | Self::TurnState { .. }
+            | Self::SaidState { .. }
+            | Self::ClearDraft { .. }
+            | Self::DeleteResponse { .. }
+            | Self::DeleteApiConversation { .. } => 0,
+        };
+        size_of::<Self>() + texts
+    }
+}

@@ -1,0 +1,153 @@
+//! The journal as those who use it see it.
+
+mod deletion;
+mod faults;
+mod kept;
+mod properties;
+mod versions;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A state folder with a journal.
+struct Desk {
+    folder: TempDir,
+    journal: Option<Journal>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    fn with(options: Options) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(folder.path(), options).expect("a journal");
+        Self {
+            folder,
+            journal: Some(journal),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn journal(&self) -> &Journal {
+        self.journal.as_ref().expect("open")
+    }
+
+    fn reader(&self) -> Reader {
+        self.journal().reader()
+    }
+
+    /// Writes and waits until it is there.
+    fn write(&self, records: Vec<Record>) {
+        let seq = self.journal().write(records);
+        assert!(self.journal().settled_blocking(seq), "{:?}", self.health());
+    }
+
+    fn health(&self) -> Health {
+        self.journal().health().borrow().clone()
+    }
+
+    /// Ends the program and starts it again.
+    fn restart(&mut self) {
+        self.journal = None;
+        self.journal = Some(Journal::open(self.path(), Options::default()).expect("a journal"));
+    }
+}
+
+/// Waits for something that comes soon.
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn conversation(id: i64) -> Conversation {
+    Conversation {
+        id,
+        thread: Some(format!("thread {id}")),
+        chain: None,
+        automatic: None,
+        prefix: None,
+        agent: "codex".into(),
+        title: format!("Title number {id}"),
+        begun: 1000 + id,
+        active: 2000 + id,
+        state: State::Answered,
+        note: "{}".into(),
+    }
+}
+
+fn turn(id: i64, conversation: i64, items: &[&str]) -> Turn {
+    Turn {
+        id,
+        conversation,
+        response: Some(format!("resp_{id}")),
+        format: 1,
+        agent: "codex".into(),
+        arrived: 5000 + id,
+        ended: None,
+        state: State::Answered,
+        envelope: Blob::new(r#"{"model":"human"}"#),
+        instructions: None,
+        tools: Some(Blob::new("[]")),
+        items: items.iter().copied().map(Blob::new).collect(),
+        detail: "{}".into(),
+    }
+}
+
+fn draft(conversation: i64, body: &str) -> Record {
+    Record::Draft(Draft {
+        conversation,
+        updated: 7,
+        body: body.into(),
+    })
+}
+
+fn said(id: i64, conversation: i64, words: &str) -> Said {
+    Said {
+        id,
+        conversation,
+        turn: 1,
+        ticket: id,
+        at: 9000 + id,
+        state: SaidState::Sent,
+        words: format!("{{\"text\":{words:?}}}"),
+        typed: words.into(),
+    }
+}
+
+fn response(id: &str, turn: Option<i64>) -> Response {
+    Response {
+        id: id.into(),
+        turn,
+        open: false,
+        background: false,
+        created: 3000,
+        state: format!("{{\"id\":\"{id}\"}}"),
+    }
+}
+
+fn add(conversation: Conversation) -> Record {
+    Record::Conversation(conversation)
+}
+
+fn add_turn(turn: Turn) -> Record {
+    Record::Turn(Box::new(turn))
+}
+
+fn add_text(conversation: i64, text: &str) -> Record {
+    Record::Text {
+        conversation,
+        text: Blob::new(text),
+    }
+}

@@ -1,0 +1,141 @@
+//! Databases of earlier and later versions.
+
+use rusqlite::Connection;
+
+use super::*;
+
+#[test]
+fn a_newer_one_is_refused_and_stays_as_it_is() {
+    let mut desk = Desk::new();
+    desk.write(vec![draft(1, "kept")]);
+    desk.journal = None;
+    let database = desk.path().join("journal.db");
+    let edit = Connection::open(&database).unwrap();
+    edit.pragma_update(None, "user_version", 99).unwrap();
+    drop(edit);
+    let before = std::fs::read(&database).unwrap();
+    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    assert!(
+        matches!(refused, OpenError::Newer { found: 99, .. }),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("newer humanllm"), "{refused}");
+    let refused = Reader::open(desk.path()).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { .. }), "{refused}");
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+}
+
+/// A database as each version made it, with a row in every table.
+const EARLIER: &[&str] = &[include_str!("version_1.sql")];
+
+#[test]
+fn every_earlier_one_opens_with_all_that_is_in_it() {
+    let fresh = Desk::new();
+    for (index, sql) in EARLIER.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("journal.db")).unwrap();
+        old.execute_batch(sql).unwrap();
+        old.pragma_update(None, "user_version", index as i64 + 1)
+            .unwrap();
+        drop(old);
+        let journal = Journal::open(folder.path(), Options::default()).unwrap();
+        let reader = journal.reader();
+        assert_eq!(
+            reader.conversation(1).unwrap().unwrap().title,
+            "Fix the parser"
+        );
+        let turn = reader.turn(2).unwrap().unwrap();
+        let items: Vec<&str> = turn.items.iter().map(|item| &*item.text).collect();
+        assert_eq!(items, ["{\"first\"}", "{\"third\"}"]);
+        assert_eq!(&*turn.tools.unwrap().text, "[]");
+        assert_eq!(reader.said(1).unwrap()[0].typed, "Hello");
+        assert_eq!(reader.draft(1).unwrap().unwrap().body, "half");
+        assert_eq!(reader.recalls().unwrap(), ["Hello"]);
+        assert_eq!(reader.setting("statistics").unwrap().as_deref(), Some("{}"));
+        assert_eq!(reader.response("resp_1").unwrap().unwrap().state, "{}");
+        assert_eq!(
+            &*reader.response_item("msg_1").unwrap().unwrap().text,
+            "{\"third\"}"
+        );
+        assert_eq!(reader.events("resp_1", 0, 9).unwrap()[0].data, "{}");
+        assert_eq!(
+            reader.api_conversation("conv_1").unwrap().unwrap().1.len(),
+            1
+        );
+        assert_eq!(reader.search("parser", 9).unwrap()[0].conversation, 1);
+        drop(journal);
+        let layout = |folder: &Path| {
+            let database = Connection::open(folder.join("journal.db")).unwrap();
+            let mut find = database
+                .prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
+                .unwrap();
+            let rows = find.query_map([], |row| {
+                let sql: Option<String> = row.get(2)?;
+                // Comments and spaces are no difference.
+                let sql = sql.unwrap_or_default();
+                let code = sql
+                    .lines()
+                    .map(|line| line.split("--").next().unwrap_or_default());
+                let code: String = code.flat_map(str::split_whitespace).collect();
+                Ok((row.get(0)?, row.get(1)?, code))
+            });
+            rows.unwrap()
+                .collect::<rusqlite::Result<Vec<(String, String, String)>>>()
+                .unwrap()
+        };
+        assert_eq!(
+            layout(folder.path()),
+            layout(fresh.path()),
+            "version {}",
+            index + 1
+        );
+    }
+    assert_eq!(
+        EARLIER.len() as i64,
+        database::latest(),
+        "one fixture for each version"
+    );
+}
+
+#[test]
+fn later_steps_are_taken_once_and_as_a_whole() {
+    let mut desk = Desk::new();
+    desk.write(vec![draft(1, "kept")]);
+    desk.journal = None;
+    let mut database = Connection::open(desk.path().join("journal.db")).unwrap();
+    let step = "ALTER TABLE draft ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'";
+    let broken = "CREATE TABLE half (a); this is no SQL";
+    let version = |database: &Connection| {
+        database
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let steps = [&database::STEPS[..1], &[step, broken]].concat();
+    database::migrate(&mut database, &steps).unwrap_err();
+    assert_eq!(
+        version(&database),
+        2,
+        "the step before the broken one is done"
+    );
+    assert!(database.prepare("SELECT * FROM half").is_err());
+    for _ in 0..2 {
+        database::migrate(&mut database, &steps[..2]).unwrap();
+        let row = database.query_row("SELECT body, colour FROM draft", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        });
+        assert_eq!(row.unwrap(), ("kept".into(), "blue".into()));
+    }
+    drop(database);
+    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            OpenError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}

@@ -1,0 +1,268 @@
+//! The thread that writes. It commits at once whatever has come in meanwhile, and does everything
+//! else (the index of the full-text search, checkpoints, retention) in moments when nothing comes.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::apply::Applier;
+use super::error::{Fault, OpenError};
+use super::files::{Files, Identity};
+use super::queue::{Batch, Work};
+use super::upkeep::Upkeep;
+use super::{Health, Options, Shared, database};
+
+/// How long to wait before what failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The writer's own state.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    files: Files,
+    options: Options,
+    /// `None` only where opening it anew failed.
+    connection: Option<(Connection, Option<Identity>)>,
+    applier: Applier,
+    upkeep: Upkeep,
+    /// When to try again what failed.
+    retry: Option<Instant>,
+    /// Held as long as this program writes.
+    _lock: File,
+}
+
+impl Writer {
+    pub fn new(
+        shared: Arc<Shared>,
+        files: Files,
+        options: Options,
+        connection: Connection,
+        lock: File,
+    ) -> Self {
+        let identity = files.identity();
+        Self {
+            shared,
+            files,
+            upkeep: Upkeep::new(options.retention),
+            options,
+            connection: Some((connection, identity)),
+            applier: Applier::new(),
+            retry: None,
+            _lock: lock,
+        }
+    }
+
+    /// Writes until there will be nothing more to write.
+    pub fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            match self.shared.queue.wait(self.retry.or(self.upkeep.due())) {
+                Work::Batches if self.retry.is_some_and(|retry| now < retry) => {
+                    self.shared.queue.postpone();
+                }
+                Work::Batches => self.write(),
+                Work::Idle if self.retry.is_some() => self.write(),
+                Work::Idle => self.look_after(),
+                Work::End => break,
+            }
+        }
+        if self.retry.is_some() {
+            self.write();
+        }
+        if let Some((connection, _)) = &self.connection {
+            self.upkeep.close(connection);
+        }
+    }
+
+    /// Writes everything that waits.
+    fn write(&mut self) {
+        let batches = self.shared.queue.take();
+        let Some(last) = batches.last().map(|batch| batch.seq) else {
+            // All that waited has gone for want of memory.
+            self.retry = None;
+            self.tell(None);
+            return self.shared.queue.saved(self.shared.queue.newest());
+        };
+        match self.commit(&batches) {
+            Ok(refused) => {
+                self.retry = None;
+                self.upkeep.written(&batches);
+                // Those who wait for the write find out the truth when they ask how it went.
+                self.shared.health.send_if_modified(|health| {
+                    health.lost += refused;
+                    refused > 0
+                });
+                self.tell(None);
+                self.shared.queue.saved(last);
+            }
+            Err(why) => {
+                self.retry = Some(Instant::now() + RETRY);
+                self.tell(Some(why.clone()));
+                self.shared.queue.put_back(batches);
+                self.tell(Some(why));
+            }
+        }
+    }
+
+    /// Commits all of these, and returns how many records the database refused for what they are.
+    fn commit(&mut self, batches: &[Batch]) -> Result<u64, String> {
+        self.check_place()?;
+        let mut mended = false;
+        loop {
+            let error = match self.transaction(batches) {
+                Ok(()) => return Ok(0),
+                Err(error) => error,
+            };
+            match Fault::of(&error) {
+                Fault::Passing => return Err(self.explain(&error)),
+                Fault::Refused => return self.commit_one_by_one(batches),
+                // What was mended and is broken again will not be mended by doing it once more.
+                _ if mended => return Err(self.explain(&error)),
+                fault => self.mend(fault, &error)?,
+            }
+            mended = true;
+        }
+    }
+
+    /// Commits each batch on its own, so that one that is refused takes no other with it.
+    fn commit_one_by_one(&mut self, batches: &[Batch]) -> Result<u64, String> {
+        let mut refused = 0;
+        for batch in batches {
+            match self.transaction(std::slice::from_ref(batch)) {
+                Ok(()) => {}
+                Err(error) if Fault::of(&error) == Fault::Refused => {
+                    tracing::error!(%error, "the journal refused a change");
+                    refused += batch.records.len() as u64;
+                }
+                // What is written already is written again later, which changes nothing.
+                Err(error) => return Err(self.explain(&error)),
+            }
+        }
+        Ok(refused)
+    }
+
+    fn transaction(&mut self, batches: &[Batch]) -> rusqlite::Result<()> {
+        let Some((connection, _)) = &mut self.connection else {
+            let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+            return Err(rusqlite::Error::SqliteFailure(error, None));
+        };
+        let mut transact = || {
+            let transaction = connection.transaction()?;
+            for record in batches.iter().flat_map(|batch| &batch.records) {
+                self.applier.apply(&transaction, record)?;
+            }
+            transaction.commit()
+        };
+        let written = transact();
+        if written.is_err() {
+            // It may remember rows that there will never be.
+            self.applier.forget();
+        }
+        written
+    }
+
+    /// Makes sure that what is written goes where it will be looked for: a file without a name takes
+    /// everything and keeps nothing.
+    fn check_place(&mut self) -> Result<(), String> {
+        match &self.connection {
+            Some((_, identity)) if *identity == self.files.identity() => Ok(()),
+            Some(_) => {
+                self.connection = None;
+                self.reopen()?;
+                self.replaced("the journal was removed while it was in use; a new one was begun");
+                Ok(())
+            }
+            None => self.reopen(),
+        }
+    }
+
+    /// Does what can be done about damage.
+    fn mend(&mut self, fault: Fault, error: &rusqlite::Error) -> Result<(), String> {
+        tracing::error!(%error, "the journal is damaged");
+        if fault == Fault::Index
+            && let Some((connection, _)) = &mut self.connection
+        {
+            let renewed = database::renew_search(connection);
+            self.upkeep.index_anew();
+            return renewed.map_err(|error| self.explain(&error));
+        }
+        // Without a handle on it, nothing goes into it any more.
+        self.connection = None;
+        let aside = self.files.put_aside();
+        let aside = aside.map_err(|error| format!("{}: {error}", self.files.database.display()))?;
+        self.reopen()?;
+        self.replaced(&damaged(&aside));
+        Ok(())
+    }
+
+    /// Opens the database again, after it was replaced or removed.
+    fn reopen(&mut self) -> Result<(), String> {
+        let opened = Files::make_folder(self.files.folder())
+            .and_then(|()| database::open(&self.files, self.options.durability));
+        let (connection, aside) = opened.map_err(|error: OpenError| error.to_string())?;
+        self.connection = Some((connection, self.files.identity()));
+        self.applier.forget();
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        if let Some(aside) = aside {
+            self.replaced(&damaged(&aside));
+        }
+        Ok(())
+    }
+
+    /// Does a piece of what can wait.
+    fn look_after(&mut self) {
+        let Some((connection, _)) = &mut self.connection else {
+            return;
+        };
+        let Err(error) = self.upkeep.step(connection, &mut self.applier) else {
+            return;
+        };
+        self.applier.forget();
+        tracing::warn!(%error, "the journal could not be looked after");
+        let fault = Fault::of(&error);
+        if matches!(fault, Fault::Damaged | Fault::Index)
+            && let Err(why) = self.mend(fault, &error)
+        {
+            self.retry = Some(Instant::now() + RETRY);
+            self.tell(Some(why));
+        }
+    }
+
+    fn explain(&self, error: &rusqlite::Error) -> String {
+        format!("{}: {error}", self.files.database.display())
+    }
+
+    fn replaced(&self, why: &str) {
+        tracing::error!("{why}");
+        self.shared
+            .health
+            .send_modify(|health| health.replaced = Some(why.to_owned()));
+    }
+
+    /// Says how writing goes, to those who want to know when that changes.
+    fn tell(&self, failing: Option<String>) {
+        let dropped = self.shared.queue.dropped();
+        self.shared.health.send_if_modified(|health: &mut Health| {
+            let changed = health.failing != failing || health.dropped != dropped;
+            if changed {
+                match &failing {
+                    Some(why) => tracing::error!(why, "the journal cannot be written"),
+                    None => tracing::info!("the journal is written again"),
+                }
+            }
+            health.failing = failing;
+            health.dropped = dropped;
+            changed
+        });
+    }
+}
+
+/// What to say about a database that was put aside.
+pub(super) fn damaged(aside: &std::path::Path) -> String {
+    format!(
+        "the journal was damaged; a new one was begun, and the old one is {}",
+        aside.display()
+    )
+}
