@@ -46,7 +46,7 @@ impl Desk {
         let request = responses::parse(body.to_string().as_bytes()).unwrap();
         let pending = intake.open(request, "codex".into(), None).unwrap();
         let mut desk = Self {
-            app: App::new(settings, None, now),
+            app: App::new(settings, now),
             events,
             terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
             _waiting: (intake, pending),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::changes::changes;
 use super::channel::{RequestId, Responder};
 use crate::api::{Item, OutputItem, Phase, Request, ShellTool, Tool};
+use crate::draft::Draft;
 
 /// Identifies a conversation for as long as the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,8 +54,9 @@ pub(super) struct OpenRequest {
 pub struct Said {
     /// What.
     pub words: Words,
-    /// As it was typed.
-    pub typed: String,
+    /// As it was composed: it comes back should the client not get it. All that left with one
+    /// reply shares it.
+    pub draft: Arc<Draft>,
     /// When.
     pub at: Timestamp,
     /// How far it got.
@@ -67,6 +69,16 @@ impl Said {
     /// Whether the other is this one, at another stage of its delivery perhaps.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
+    }
+
+    /// Whether the client would not have it if it went now: a message that is not whole is lost
+    /// with all of its lines.
+    pub(super) fn can_be_lost(&self) -> bool {
+        match self.state {
+            Delivery::Sent => true,
+            Delivery::Delivered => matches!(self.words, Words::Live(..)),
+            Delivery::Undelivered => false,
+        }
     }
 }
 
@@ -251,17 +263,40 @@ impl Conversation {
         }
     }
 
-    /// Ends the message that was typed live to a request.
-    pub(super) fn end_live(&mut self, request: RequestId) {
+    /// Ends the message that was typed live to a request, which is delivered when that reply is.
+    pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
         let last = self.said.last_mut().filter(|said| said.request == request);
-        if let Some(words) = last.map(|said| &mut said.words)
-            && let Words::Live(text, phase) = words
+        if let Some(said) = last
+            && let Words::Live(text, phase) = &mut said.words
         {
-            *words = Words::Item(OutputItem::Message {
+            said.words = Words::Item(OutputItem::Message {
                 text: std::mem::take(text),
                 phase: *phase,
             });
+            said.state = Delivery::Sent;
+            said.ticket = ticket;
         }
+    }
+
+    /// What was said and is not known to have arrived, as it was composed, oldest first.
+    pub fn undelivered(&self) -> Vec<Arc<Draft>> {
+        self.undelivered_of(|_| true)
+    }
+
+    /// The same, as far as it was said to one request.
+    pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Arc<Draft>> {
+        self.undelivered_of(|said| said.request == request)
+    }
+
+    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Arc<Draft>> {
+        let mut drafts: Vec<Arc<Draft>> = Vec::new();
+        for said in self.said.iter().filter(|said| is_meant(said)) {
+            let is_same = |last: &Arc<Draft>| Arc::ptr_eq(last, &said.draft);
+            if said.can_be_lost() && !drafts.last().is_some_and(is_same) {
+                drafts.push(Arc::clone(&said.draft));
+            }
+        }
+        drafts
     }
 
     /// The thread that a draft belongs to, the same after a restart of the program: the client's
@@ -284,24 +319,25 @@ impl Conversation {
         now: Timestamp,
         request: RequestId,
         new_ticket: u64,
+        draft: Draft,
     ) {
         if let Some(Said {
             words: Words::Live(text, _),
-            typed,
+            draft: all,
             ticket,
             state,
             ..
         }) = self.said.last_mut().filter(|said| said.request == request)
         {
             text.push_str(delta);
-            typed.push_str(delta);
+            Arc::make_mut(all).text.push_str(&draft.text);
             *ticket = new_ticket;
             *state = Delivery::Sent;
             return;
         }
         self.said.push(Said {
             words: Words::Live(delta.to_owned(), phase),
-            typed: delta.to_owned(),
+            draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
             request,

@@ -9,6 +9,7 @@ mod conversation;
 mod statistics;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -21,6 +22,7 @@ pub use conversation::{Conversation, ConversationId, Delivery, Said, Status, Wor
 pub use statistics::{Spread, Statistics};
 
 use crate::api::{Ending, OutputItem, Phase, Reply, Request};
+use crate::draft::Draft;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
@@ -36,6 +38,8 @@ pub struct Inbox {
     /// asks for itself must not end up among what the person talks about.
     threads: HashMap<(String, bool), ConversationId>,
     requests: HashMap<RequestId, ConversationId>,
+    /// What comes back with the news that a client has gone, where that was found out before.
+    unreturned: HashMap<RequestId, (ConversationId, Vec<Arc<Draft>>)>,
     next_id: u64,
     statistics: Statistics,
     most_bytes: usize,
@@ -47,6 +51,7 @@ impl Default for Inbox {
             conversations: Vec::new(),
             threads: HashMap::new(),
             requests: HashMap::new(),
+            unreturned: HashMap::new(),
             next_id: 0,
             statistics: Statistics::default(),
             most_bytes: MOST_BYTES,
@@ -55,7 +60,7 @@ impl Default for Inbox {
 }
 
 /// What an [`Event`] changed, for whoever draws it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A request came in.
     Arrived {
@@ -77,8 +82,8 @@ pub enum Change {
     ClientGone {
         /// Where.
         conversation: ConversationId,
-        /// What had been said and did not reach it, as it was typed.
-        returned: Vec<String>,
+        /// What had been said and did not reach it, as it was composed, oldest first.
+        returned: Vec<Arc<Draft>>,
     },
 }
 
@@ -148,8 +153,8 @@ impl Inbox {
         change
     }
 
-    /// Says something to the request that waits in a conversation. `typed` is the text as the
-    /// person typed it, which comes back should the client not get it.
+    /// Says something to the request that waits in a conversation. `draft` is how the person
+    /// composed it, which comes back should the client not get it.
     ///
     /// # Errors
     ///
@@ -158,7 +163,7 @@ impl Inbox {
         &mut self,
         id: ConversationId,
         reply: Reply,
-        typed: &str,
+        draft: Draft,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
         let conversation = self.get_mut(id).ok_or(ReplyError::NobodyWaits)?;
@@ -169,7 +174,11 @@ impl Inbox {
         let (request, arrived) = (open.id, open.arrived);
         let Some(ticket) = open.responder.send(reply.clone()) else {
             // The news of it is on its way; the text must not be.
-            self.gone(request, now);
+            if let Some(Change::ClientGone { returned, .. }) = self.gone(request, now)
+                && !returned.is_empty()
+            {
+                self.unreturned.insert(request, (id, returned));
+            }
             self.tidy();
             return Err(ReplyError::ClientGone);
         };
@@ -177,15 +186,15 @@ impl Inbox {
         let ends = reply.ends();
         let words: Vec<Words> = match reply {
             Reply::Items(items) => {
-                conversation.end_live(request);
+                conversation.end_live(request, ticket);
                 items.into_iter().map(Words::Item).collect()
             }
             Reply::Live { delta, phase } => {
-                conversation.say_live(&delta, phase, now, request, ticket);
+                conversation.say_live(&delta, phase, now, request, ticket, draft.clone());
                 Vec::new()
             }
             Reply::End { items, ending } => {
-                conversation.end_live(request);
+                conversation.end_live(request, ticket);
                 let items = items.into_iter().map(Words::Item);
                 let rejection = match ending {
                     Ending::Failed { message, .. } => Some(Words::Rejection(message)),
@@ -194,11 +203,12 @@ impl Inbox {
                 items.chain(rejection).collect()
             }
         };
+        let draft = Arc::new(draft);
         conversation
             .said
             .extend(words.into_iter().map(|words| Said {
                 words,
-                typed: typed.to_owned(),
+                draft: Arc::clone(&draft),
                 at: now,
                 state: Delivery::Sent,
                 request,
@@ -279,7 +289,7 @@ impl Inbox {
                         text: housekeeping.answer,
                         phase: Phase::FinalAnswer,
                     }),
-                    typed: String::new(),
+                    draft: Arc::default(),
                     at: now,
                     state: Delivery::Sent,
                     request: id,
@@ -333,19 +343,21 @@ impl Inbox {
     }
 
     fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
+        if let Some((conversation, returned)) = self.unreturned.remove(&id) {
+            return Some(Change::ClientGone {
+                conversation,
+                returned,
+            });
+        }
         let conversation = self.of_request(id)?;
-        let mut returned: Vec<String> = Vec::new();
+        let returned = conversation.undelivered_to(id);
         for said in conversation
             .said
             .iter_mut()
             .filter(|said| said.request == id)
         {
-            // A message that was not whole is lost with all of its lines.
-            if said.state == Delivery::Sent || matches!(said.words, Words::Live(..)) {
+            if said.can_be_lost() {
                 said.state = Delivery::Undelivered;
-                if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
-                    returned.push(said.typed.clone());
-                }
             }
         }
         let was_current = conversation.open.front().is_some_and(|open| open.id == id);

@@ -47,7 +47,7 @@ impl Desk {
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000);
         let mut desk = Self {
-            app: App::new(settings, None, now),
+            app: App::new(settings, now),
             intake,
             events,
             terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),

@@ -124,7 +124,7 @@ impl Desk {
             Terminal::new(backend).expect("a terminal in memory")
         };
         Self {
-            app: App::new(settings, None, Timestamp::UNIX_EPOCH),
+            app: App::new(settings, Timestamp::UNIX_EPOCH),
             events,
             terminals: SIZES.map(terminal).into(),
             steps: 0,

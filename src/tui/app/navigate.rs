@@ -1,6 +1,9 @@
 //! Going from one conversation to another, and around in the one that is open.
 
+use std::sync::Arc;
+
 use super::{App, Dialog, Effect, Level, Pane};
+use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::action::Action;
 use crate::tui::block::Block;
@@ -107,17 +110,19 @@ impl App {
         }
     }
 
-    pub(super) fn client_gone(&mut self, id: ConversationId, returned: &[String]) {
-        if !returned.is_empty() {
+    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Arc<Draft>>) {
+        let has_returned = !returned.is_empty();
+        if has_returned {
+            let returned = returned.into_iter().map(Arc::unwrap_or_clone).collect();
             self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
         }
         if self.open == Some(id) {
             let waits = self.conversation().is_some_and(Conversation::is_waiting);
-            let (level, what) = match (returned.is_empty(), waits) {
-                (true, true) => (Level::Info, "one request is gone; another still waits"),
-                (true, false) => (Level::Bad, "the client is gone"),
-                (false, _) => (Level::Bad, "client gone; text is back"),
+            let (level, what) = match (has_returned, waits) {
+                (false, true) => (Level::Info, "one request is gone; another still waits"),
+                (false, false) => (Level::Bad, "the client is gone"),
+                (true, _) => (Level::Bad, "client gone; text is back"),
             };
             self.tell(level, what);
         }
@@ -184,12 +189,7 @@ impl App {
             self.with_transcript(Transcript::show_new);
         }
         self.composer_of(id);
-        if !self.scratch.is_empty() && self.composer().is_empty() {
-            // What was typed before anybody asked is for whoever is answered first.
-            let scratch = std::mem::take(&mut self.scratch);
-            self.composers.insert(id, scratch);
-            self.keep_draft();
-        }
+        self.take_scratch(id);
     }
 
     /// Brings the transcript of a conversation up to date, if it has been looked at.

@@ -171,7 +171,7 @@ fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
     let first = first.min(parts.len().saturating_sub(MOST_PARTS));
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
-        let words = part_line(part, index, area.width.saturating_sub(2));
+        let words = part_line(app, part, index, area.width.saturating_sub(2));
         let style = match selected == Some(index) {
             true => style::bar(),
             false => style::dim(),
@@ -185,8 +185,12 @@ fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
 }
 
 /// A part in one line: its number, what it is, and how it begins.
-fn part_line(part: &Part, index: usize, width: u16) -> String {
-    let block = Block::of_output(&part.item);
+fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
+    let block = match app.item_of(part) {
+        Ok(item) => Block::of_output(&item),
+        // It cannot be sent now, but it can be seen and changed.
+        Err(_) => Block::of_note(part.kind.label(), part.text()),
+    };
     let text = block.text().line(0);
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
