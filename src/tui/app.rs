@@ -18,6 +18,7 @@ use super::keymap::Keymap;
 use super::pager::{Pager, Topic};
 use super::picker::Picker;
 use super::transcript::Transcript;
+use super::view::About;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 
 mod compose;
@@ -161,6 +162,8 @@ pub struct App {
     said_before: Vec<String>,
     /// What is where on the screen.
     pub(super) hits: Hits,
+    /// What the lines of the inbox that were drawn last say.
+    pub(super) abouts: HashMap<ConversationId, About>,
 }
 
 impl App {
@@ -188,6 +191,7 @@ impl App {
             insists: None,
             said_before: Vec::new(),
             hits: Hits::default(),
+            abouts: HashMap::new(),
         }
     }
 

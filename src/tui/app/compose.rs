@@ -442,7 +442,6 @@ impl App {
         };
         let mut choices: Vec<Choice> = conversation
             .callable()
-            .iter()
             .map(|tool| Choice {
                 label: tool.title(),
                 detail: tool
@@ -469,7 +468,7 @@ impl App {
         let Some(conversation) = self.conversation() else {
             return;
         };
-        let call = match conversation.callable().get(index) {
+        let call = match conversation.callable().nth(index) {
             Some(tool) => Call::new(tool),
             None => match conversation.shell() {
                 Some(shell) => Call::patch_by_shell(shell.clone()),
@@ -639,7 +638,7 @@ impl App {
         match kind {
             ReplyKind::Command if conversation.shell().is_none() => Some(super::NO_SHELL),
             ReplyKind::Tool
-                if conversation.callable().is_empty() && !conversation.patches_by_shell() =>
+                if conversation.callable().next().is_none() && !conversation.patches_by_shell() =>
             {
                 Some("this request offers no tool that can be called")
             }
@@ -662,11 +661,9 @@ impl App {
 /// What the composer needs to know of a conversation.
 impl Conversation {
     /// The tools that can be called by name.
-    fn callable(&self) -> Vec<&crate::api::Tool> {
+    fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
         let tools = self.tools().iter();
-        tools
-            .filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
-            .collect()
+        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }
 
     /// Whether a patch has to go through the shell, because no tool takes it.

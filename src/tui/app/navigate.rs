@@ -7,6 +7,7 @@ use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::action::Action;
 use crate::tui::block::Block;
+use crate::tui::clipboard::without_controls;
 use crate::tui::pager::{self, Pager, Topic};
 use crate::tui::transcript::Transcript;
 
@@ -204,23 +205,23 @@ impl App {
 
     /// Copies what is selected in the composer, else the selected block, else the last one.
     pub(super) fn copy(&mut self) {
-        if let Some(text) = self.composer_mut().take_selection() {
-            self.effects.push(Effect::Copy(text));
-            return;
-        }
-        let block = self.transcript().and_then(Transcript::block_at_hand);
-        match block.map(|block| block.text().as_str().to_owned()) {
-            Some(text) => self.effects.push(Effect::Copy(text)),
-            None => self.say(Level::Info, "there is nothing to copy"),
-        }
+        let text = self.composer_mut().take_selection().or_else(|| {
+            let block = self.transcript().and_then(Transcript::block_at_hand);
+            block.map(|block| block.text().as_str().to_owned())
+        });
+        self.copy_text(text, "there is nothing to copy");
     }
 
     /// Copies the last code block of the selected block, or the last one of the conversation.
     pub(super) fn copy_code(&mut self) {
         let code = self.transcript().and_then(Transcript::code_at_hand);
-        match code {
-            Some(code) => self.effects.push(Effect::Copy(code)),
-            None => self.say(Level::Info, "there is no code block here"),
+        self.copy_text(code, "there is no code block here");
+    }
+
+    fn copy_text(&mut self, text: Option<String>, otherwise: &str) {
+        match text {
+            Some(text) => self.effects.push(Effect::Copy(without_controls(&text))),
+            None => self.say(Level::Info, otherwise),
         }
     }
 }
