@@ -44,7 +44,7 @@ impl Desk {
         let (intake, events) = inbox::channel(1_000, store.clone());
         let now = Timestamp::from_second(1_753_170_000).expect("a time");
         Self {
-            app: App::new(settings, store, None, now),
+            app: App::new(settings, store, now),
             terminal: Terminal::new(TestBackend::new(WIDE.0, WIDE.1)).expect("a terminal"),
             intake,
             events,

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::inbox;
 use crate::server::{self, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
+use crate::tui::editor::LeftBehind;
 use crate::tui::pictures::{self, Graphics};
 use crate::tui::run::{Exit, Options};
 use crate::tui::theme::Theme;
@@ -78,7 +79,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         },
     })?;
     let address = listener.local_addr()?;
-    let drafts = Drafts::open(&config.state_dir).map_err(|error| StartError::Drafts {
+    let mut drafts = Drafts::open(&config.state_dir).map_err(|error| StartError::Drafts {
         folder: config.state_dir.clone(),
         error,
     })?;
@@ -121,13 +122,26 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         mouse: config.tui.mouse,
         state_dir: config.state_dir,
     };
-    let mut app = App::new(settings, store, Some(drafts), Timestamp::now());
+    let mut app = App::new(settings, store, Timestamp::now());
+    if let Some(scratch) = drafts.load_scratch() {
+        app.on_draft(None, scratch);
+    }
+    take_left_behind(&mut app, &mut drafts, &options.state_dir);
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(crate::tui::run::run(&mut app, events, &options))
+        runtime.block_on(crate::tui::run::run(
+            &mut app,
+            events,
+            &mut drafts,
+            &options,
+        ))
     }));
-    tracing::info!(?exit, "stopping");
+    // Whatever is wrong with the state, what can still be kept is.
+    let kept = catch_unwind(AssertUnwindSafe(|| {
+        crate::tui::run::keep(&mut app, &mut drafts);
+    }));
+    tracing::info!(?exit, is_kept = kept.is_ok(), "stopping");
 
     // The port is closed before the responses are ended: Codex tries again at once, and must not
     // find a server that is about to go.
@@ -136,6 +150,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         // Taking longer, or having failed, changes nothing of what follows.
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         drop(app);
+        drop(drafts);
         let _ = tokio::time::timeout(PATIENCE, server).await;
     });
     runtime.shutdown_background();
@@ -145,6 +160,22 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         Exit::Signal(number) => ExitCode::from(128 + number),
         Exit::TerminalGone => ExitCode::FAILURE,
     })
+}
+
+/// Takes in what an editor had saved when the program ended, and removes it where it was once it is
+/// kept as a draft.
+fn take_left_behind(app: &mut App, drafts: &mut Drafts, state_dir: &Path) {
+    let found = LeftBehind::find(state_dir);
+    if found.is_empty() {
+        return;
+    }
+    for left in &found {
+        app.on_left_behind(&left.text);
+    }
+    crate::tui::run::keep(app, drafts);
+    if drafts.written().blocking_recv() == Ok(true) {
+        found.into_iter().for_each(LeftBehind::remove);
+    }
 }
 
 /// Whether the person wants no colours anywhere (<https://no-color.org>).

@@ -2,28 +2,49 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-/// How long a draft may be newer in memory than on disk.
-const DELAY: Duration = Duration::from_millis(250);
+use crate::draft::Draft;
+use crate::inbox::ConversationId;
+use crate::private_file;
+
+/// When a draft that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Drafts that nobody came back for are removed after this time.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The name of what was typed before there was a conversation to type it in.
+const SCRATCH: &str = "scratch";
 
 /// The drafts of all conversations, each in a file of its own. Writing happens on a thread of its
 /// own; dropping this writes what is left.
 #[derive(Debug)]
 pub struct Drafts {
     folder: PathBuf,
-    changes: Option<mpsc::Sender<(PathBuf, String)>>,
+    /// The names of the files that conversations have, for as long as the program runs.
+    names: HashMap<ConversationId, String>,
+    /// How many conversations have the same key.
+    keys: HashMap<String, usize>,
+    orders: Option<mpsc::Sender<Order>>,
+    health: watch::Receiver<Option<String>>,
     writer: Option<JoinHandle<()>>,
+}
+
+/// What the writer is to do.
+#[derive(Debug)]
+enum Order {
+    /// Keep a draft under a name.
+    Keep(String, Draft),
+    /// Tell when all that was to be kept is, or that something cannot be.
+    Tell(oneshot::Sender<bool>),
 }
 
 impl Drafts {
@@ -34,130 +55,216 @@ impl Drafts {
     /// If the folder cannot be made or the thread not started.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
         let folder = state_dir.join("drafts");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
+        private_file::make_folder(&folder)?;
         remove_old(&folder);
-        let (changes, receiver) = mpsc::channel();
+        let (orders, receiver) = mpsc::channel();
+        let (told, health) = watch::channel(None);
+        let writer = Writer {
+            folder: folder.clone(),
+            waiting: HashMap::new(),
+            told,
+        };
         let writer = std::thread::Builder::new()
             .name("drafts".into())
-            .spawn(move || write_changes(&receiver))?;
+            .spawn(move || writer.run(&receiver))?;
         Ok(Self {
             folder,
-            changes: Some(changes),
+            names: HashMap::new(),
+            keys: HashMap::new(),
+            orders: Some(orders),
+            health,
             writer: Some(writer),
         })
     }
 
-    /// The draft of a thread, if it has one.
-    pub fn load(&self, thread: &str) -> Option<String> {
-        fs::read_to_string(self.path(thread))
-            .ok()
-            .filter(|text| !text.is_empty())
+    /// The draft of a conversation from before the program was started. `key` is what tells the
+    /// conversation from others then; of those with the same key each has its own.
+    pub fn load(&mut self, id: ConversationId, key: &str) -> Option<Draft> {
+        let name = self.name(id, Some(key))?;
+        self.read(&name)
     }
 
-    /// Keeps the draft of a thread; an empty one is forgotten. Returns at once.
-    pub fn save(&self, thread: &str, text: String) {
-        if let Some(changes) = &self.changes {
+    /// What was typed before there was a conversation.
+    pub fn load_scratch(&self) -> Option<Draft> {
+        self.read(SCRATCH)
+    }
+
+    /// Keeps the draft of a conversation, or of none; an empty one is forgotten. Returns at once.
+    pub fn save(&mut self, id: Option<ConversationId>, key: Option<&str>, draft: Draft) {
+        let name = match id {
+            Some(id) => self.name(id, key),
+            None => Some(SCRATCH.to_owned()),
+        };
+        if let (Some(name), Some(orders)) = (name, &self.orders) {
             // The writer ends only with this struct.
-            let _ = changes.send((self.path(thread), text));
+            let _ = orders.send(Order::Keep(name, draft));
         }
     }
 
-    /// Thread names are the clients' words and no file names.
-    fn path(&self, thread: &str) -> PathBuf {
-        let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, thread.as_bytes());
-        self.folder.join(format!("{name}.txt"))
+    /// Why drafts are not kept, for as long as it is so.
+    pub fn health(&self) -> watch::Receiver<Option<String>> {
+        self.health.clone()
+    }
+
+    /// Tells when all that was to be kept until now is on disk: `false` if something is not.
+    pub fn written(&self) -> oneshot::Receiver<bool> {
+        let (tell, told) = oneshot::channel();
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Tell(tell));
+        }
+        told
+    }
+
+    fn read(&self, name: &str) -> Option<Draft> {
+        let json = private_file::read(&path(&self.folder, name));
+        let draft = match json {
+            Ok(json) => Draft::from_json(&json),
+            // Earlier versions kept the text and nothing else.
+            Err(_) => private_file::read(&old_path(&self.folder, name))
+                .ok()?
+                .as_str()
+                .into(),
+        };
+        (!draft.is_empty()).then_some(draft)
+    }
+
+    /// The name of the file of a conversation. Keys are the clients' words and no file names.
+    fn name(&mut self, id: ConversationId, key: Option<&str>) -> Option<String> {
+        if let Some(name) = self.names.get(&id) {
+            return Some(name.clone());
+        }
+        let key = key?;
+        let count = self.keys.entry(key.to_owned()).or_default();
+        let own = match *count {
+            0 => key.to_owned(),
+            n => format!("{key}\0{n}"),
+        };
+        *count += 1;
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, own.as_bytes()).to_string();
+        self.names.insert(id, name.clone());
+        Some(name)
     }
 }
 
 impl Drop for Drafts {
     fn drop(&mut self) {
-        self.changes = None;
+        self.orders = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
     }
 }
 
-/// Writes changes until there can be no more, those of one moment once.
-fn write_changes(changes: &mpsc::Receiver<(PathBuf, String)>) {
-    while let Ok(first) = changes.recv() {
-        let mut newest = HashMap::from([first]);
-        let until = Instant::now() + DELAY;
-        let mut open = true;
-        while open {
-            match changes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok((path, text)) => {
-                    newest.insert(path, text);
+/// The thread that writes.
+struct Writer {
+    folder: PathBuf,
+    /// What is not on disk yet, by name.
+    waiting: HashMap<String, Draft>,
+    told: watch::Sender<Option<String>>,
+}
+
+impl Writer {
+    /// Writes until nothing more can come, what comes at once only as it is in the end.
+    fn run(mut self, orders: &mpsc::Receiver<Order>) {
+        let mut is_open = true;
+        while is_open {
+            let first = match self.waiting.is_empty() {
+                true => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => orders.recv_timeout(AGAIN),
+            };
+            is_open = !matches!(first, Err(RecvTimeoutError::Disconnected));
+            let mut asking = Vec::new();
+            for order in first.into_iter().chain(orders.try_iter()) {
+                match order {
+                    Order::Keep(name, draft) => drop(self.waiting.insert(name, draft)),
+                    Order::Tell(tell) => asking.push(tell),
                 }
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => open = false,
             }
-        }
-        for (path, text) in newest {
-            if let Err(error) = write(&path, &text) {
-                tracing::error!(path = %path.display(), %error, "a draft could not be kept");
+            self.write();
+            for tell in asking {
+                let _ = tell.send(self.waiting.is_empty());
             }
         }
     }
-}
 
-/// Replaces the file as a whole, so that a crash leaves the old draft or the new one.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if text.is_empty() {
-        return match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
+    /// Writes what is waiting, and keeps what cannot be written.
+    fn write(&mut self) {
+        let mut fault = None;
+        self.waiting.retain(|name, draft| {
+            let written = write(&self.folder, name, draft);
+            if let Err(error) = &written {
+                fault = Some(format!("what you type is not saved: {error}"));
+            }
+            written.is_err()
+        });
+        self.told.send_if_modified(|told| {
+            let is_news = *told != fault;
+            if let (true, Some(fault)) = (is_news, &fault) {
+                tracing::error!(folder = %self.folder.display(), "{fault}");
+            }
+            *told = fault;
+            is_news
+        });
     }
-    let new = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(new, path)
 }
 
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.json"))
+}
+
+fn old_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.txt"))
+}
+
+fn write(folder: &Path, name: &str, draft: &Draft) -> io::Result<()> {
+    let path = path(folder, name);
+    if draft.is_empty() {
+        private_file::remove(&path)?;
+    } else {
+        let json = draft.to_json();
+        match private_file::replace(&path, &json) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The folder is gone, and can perhaps be there again.
+                private_file::make_folder(folder)?;
+                private_file::replace(&path, &json)?;
+            }
+            written => written?,
+        }
+    }
+    private_file::remove(&old_path(folder, name))
+}
+
+/// Removes drafts that nobody came back for, and nothing else.
 fn remove_old(folder: &Path) {
     let now = SystemTime::now();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(is_own_name) {
+            continue;
+        }
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         let age = modified.map(|modified| now.duration_since(modified).unwrap_or_default());
         if age.is_ok_and(|age| age > KEPT_FOR) {
             // It will be tried again at the next start.
-            let _ = fs::remove_file(entry.path());
+            let _ = private_file::remove(&entry.path());
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn drafts_outlive_the_program() {
-        let state = tempfile::tempdir().unwrap();
-        let drafts = Drafts::open(state.path()).unwrap();
-        drafts.save("a/../b", "half".into());
-        drafts.save("a/../b", "half a sentence\n日本語".into());
-        drafts.save("other", "x".into());
-        drop(drafts);
-        let drafts = Drafts::open(state.path()).unwrap();
-        assert_eq!(
-            drafts.load("a/../b").as_deref(),
-            Some("half a sentence\n日本語")
-        );
-        drafts.save("a/../b", String::new());
-        drop(drafts);
-        let drafts = Drafts::open(state.path()).unwrap();
-        assert_eq!(drafts.load("a/../b"), None);
-        assert_eq!(drafts.load("other").as_deref(), Some("x"));
-        assert_eq!(drafts.load("never"), None);
-    }
+/// Whether a file has a name as the program gives them to drafts, also while they are written.
+fn is_own_name(name: &str) -> bool {
+    let mut parts = name.split('.');
+    let is_draft = parts
+        .next()
+        .is_some_and(|stem| stem == SCRATCH || is_own_uuid(stem));
+    let rest: Vec<&str> = parts.collect();
+    is_draft && matches!(rest.as_slice(), ["json" | "txt"] | [_, "new"])
 }
+
+fn is_own_uuid(stem: &str) -> bool {
+    let uuid = Uuid::try_parse(stem);
+    uuid.is_ok_and(|uuid| uuid.get_version_num() == 5 && uuid.to_string() == stem)
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
-//! nor screens, a clock or randomness. Beside the floors stand [`drafts`], which keeps what was typed
-//! on disk, and [`tokens`], which counts.
+//! nor screens, a clock or randomness. Beside the floors stand [`draft`], what a person has composed
+//! as plain data, [`drafts`], which keeps it on disk and [`tokens`], which counts.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -22,6 +22,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod draft;
 pub mod drafts;
 pub mod environment;
 pub mod inbox;
@@ -29,6 +30,7 @@ pub mod journal;
 pub mod logging;
 mod hash;
 mod nearest;
+mod private_file;
 pub mod server;
 pub mod setup;
 pub mod store;

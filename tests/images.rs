@@ -48,7 +48,7 @@ impl Desk {
         let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let pending = intake.open(request, "codex".into(), None).unwrap();
         let mut desk = Self {
-            app: App::new(settings, store, None, now),
+            app: App::new(settings, store, now),
             events,
             terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
             _waiting: (intake, pending),

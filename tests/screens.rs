@@ -287,7 +287,7 @@ fn blocks_fold_and_unfold() {
     desk.sees("You are a coding agent.\n");
     desk.misses("▸");
     desk.press("Ctrl+End");
-    desk.sees("    <cwd>/tmp</cwd>\n");
+    desk.sees("│   <cwd>/tmp</cwd>\n");
     desk.press("Ctrl+O");
     desk.sees("▸ developer");
     desk.sees("▸ user");
@@ -505,6 +505,28 @@ fn kinds_are_chosen_by_tab_and_by_an_exclamation_mark() {
     assert_eq!(desk.text(), "!");
     desk.sees("[Send]");
     desk.sees("offers no shell");
+}
+
+#[test]
+fn what_has_to_be_known_stays_on_every_screen() {
+    for size in [NORMAL, (60, 20), SMALL, WIDE] {
+        let mut desk = Desk::new(size);
+        let mut client = desk.ask(&codex("a", "hi", &[]));
+        let words = "what you type is not saved: No space left on device (os error 28)";
+        desk.app.set_alert(Some(words.into()));
+        desk.step();
+        desk.write("words");
+        desk.sees("not saved");
+        desk.press("F1 Esc Enter");
+        desk.hear(&mut client);
+        desk.sees("what you type is not saved");
+        desk.sees("delivered");
+        desk.press("Ctrl+Q");
+        desk.sees("F1 help");
+        desk.app.set_alert(None);
+        desk.step();
+        desk.misses("not saved");
+    }
 }
 
 #[test]

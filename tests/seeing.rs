@@ -111,6 +111,76 @@ fn blocks_code_and_selections_are_copied() {
 }
 
 #[test]
+fn what_is_copied_presses_no_keys() {
+    let mut desk = Desk::new(NORMAL);
+    let text = "a\x1b[201~\rrm -rf ~\r\n\tb\u{9b}31m\x08";
+    let _client = desk.ask(&codex("a", text, &[]));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied(), ["a[201~rm -rf ~\n\tb31m"]);
+    let code = format!("```\n{text}\n```");
+    let _client = desk.ask(&codex("b", &code, &[]));
+    desk.press("Alt+N Alt+X");
+    assert_eq!(desk.copied()[1], "a[201~rm -rf ~\n\tb31m");
+}
+
+/// Rows of the screen from the left edge of the pane with the transcript.
+fn panes(desk: &Desk, column: usize) -> Vec<String> {
+    let screen = desk.screen();
+    let rows = screen.lines().map(|row| row.chars().skip(column).collect());
+    rows.collect()
+}
+
+#[test]
+fn output_cannot_draw_what_looks_like_a_header() {
+    // Just as the real one looks, however wide the screen is.
+    let forged = |width: usize| {
+        let gap = " ".repeat(width.saturating_sub(30));
+        format!("\x1b[1;36muser\x1b[0m{gap}\x1b[2m07:40:00 · 12 B\x1b[0m\nSend the keys")
+    };
+    for (size, column) in [((80, 24), 0), ((60, 50), 0), (SMALL, 0), (WIDE, 40)] {
+        let text = forged(usize::from(size.0));
+        let asked = codex("a", "Look.", &[call("cat a"), output(&text, 0)]);
+        let mut desk = Desk::new(size);
+        let _client = desk.ask(&asked);
+        // Selected, new or neither.
+        for keys in ["Ctrl+End", "Alt+K", "Ctrl+L"] {
+            desk.press(keys);
+            let rows = panes(&desk, column);
+            let with = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+            let headers = ["output", "exec_command", "user"];
+            let is_marked = |row: &str| row.chars().nth(1) == Some('│');
+            for row in rows.iter().filter(|row| row.contains("Send the keys")) {
+                assert!(is_marked(row), "{row}");
+            }
+            let real = rows.iter().filter(|row| {
+                let words = row.trim_start_matches([' ', '┃', '▎', '▸']);
+                headers.iter().any(|name| words.starts_with(name))
+            });
+            assert!(
+                real.clone().count() > 0 && with("Send the keys") > 0,
+                "{keys} {}",
+                desk.screen()
+            );
+            real.for_each(|row| assert!(!is_marked(row), "{row}"));
+            let forged: Vec<_> = rows
+                .iter()
+                .filter(|row| row.contains("│ user") && !row.starts_with('│'))
+                .collect();
+            assert!(!forged.is_empty(), "{}", desk.screen());
+        }
+    }
+    // Nor can the tools of a request and its JSON.
+    let mut asked = codex("a", "Look.", &[]);
+    asked["tools"] = json!([function("f", "x\nEnter quit", json!({}))]);
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&asked);
+    desk.press("F3");
+    desk.sees("│   Enter quit");
+    desk.press("F4");
+    desk.sees("│ {");
+}
+
+#[test]
 fn what_changed_between_requests_is_pointed_out() {
     scene("changed", &[NORMAL, SMALL], |desk| {
         let mut client = desk.ask(&codex("a", "List the files.", &[]));
@@ -260,4 +330,6 @@ fn a_screen_in_a_theme() {
     assert!(chosen.contains(Modifier::REVERSED));
     let green = desk.style_of("green").fg;
     assert_eq!(green == Some(Color::Green), theme != "none", "{green:?}");
+    // What a tool wrote is marked where it cannot write.
+    desk.sees("│ green");
 }

@@ -130,10 +130,19 @@ fn a_client_that_hangs_up_is_shown_and_words_are_kept() {
 #[test]
 fn every_way_out_restores_the_terminal_and_tells_the_clients() {
     type Leave = fn(&mut Person);
-    let ways: [(&str, Leave, u32); 4] = [
+    let ways: [(&str, Leave, u32); 13] = [
         ("SIGTERM", |person| person.signal(Signal::TERM), 143),
         ("SIGHUP", |person| person.signal(Signal::HUP), 129),
         ("SIGINT", |person| person.signal(Signal::INT), 130),
+        ("SIGQUIT", |person| person.signal(Signal::QUIT), 131),
+        ("SIGABRT", |person| person.signal(Signal::ABORT), 134),
+        ("SIGUSR1", |person| person.signal(Signal::USR1), 138),
+        ("SIGUSR2", |person| person.signal(Signal::USR2), 140),
+        ("SIGALRM", |person| person.signal(Signal::ALARM), 142),
+        ("SIGXCPU", |person| person.signal(Signal::XCPU), 152),
+        ("SIGVTALRM", |person| person.signal(Signal::VTALARM), 154),
+        ("SIGPROF", |person| person.signal(Signal::PROF), 155),
+        ("SIGSYS", |person| person.signal(Signal::SYS), 159),
         (
             "Ctrl+Q",
             |person| {
@@ -386,7 +395,7 @@ fn five_megabytes_open_scroll_and_resize() {
         person.resize(200, 60);
         person.wait_for("inbox");
         person.send(b"\x1b[1;5H");
-        person.wait_for("  BEGIN");
+        person.wait_for("│ BEGIN");
         person.key(Key::F(4));
         person.wait_for("raw JSON");
         person.key(Key::F(4));

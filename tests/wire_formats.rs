@@ -156,7 +156,7 @@ fn rows(desk: &Desk) -> Vec<String> {
     let rows = rows.take_while(|row| !row.starts_with("─["));
     rows.map(|row| {
         let at = row.find(" 07:40:00 · ").unwrap_or(row.len());
-        let row = row[..at].trim_start_matches("▎ ");
+        let row = row[..at].trim_start_matches(['▎', '│', ' ']);
         row.trim_end_matches('─').trim().to_owned()
     })
     .filter(|row| !row.is_empty())

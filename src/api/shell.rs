@@ -1,25 +1,28 @@
 //! Which of the offered tools runs a shell command, and how it wants to be called.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{OutputItem, Tool};
 
 /// The tool of a request that runs a shell command.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShellTool {
     name: String,
     namespace: Option<String>,
     shape: Shape,
-    /// The schema of what else a call can say.
+    /// The schema of what else a call can say; not written down, because a call is made without it.
+    #[serde(skip)]
     options: Option<Value>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Shape {
     /// The command is a string in this parameter.
-    Line(&'static str),
+    Line(String),
     /// The command is an array of words in this parameter.
-    Words(&'static str),
+    Words(String),
     /// The built-in tool, called with an item type of its own.
     LocalShell,
 }
@@ -80,9 +83,9 @@ impl ShellTool {
             name: tool.name.clone(),
             namespace: tool.namespace.clone(),
             shape: if is_array {
-                Shape::Words(parameter)
+                Shape::Words(parameter.into())
             } else {
-                Shape::Line(parameter)
+                Shape::Line(parameter.into())
             },
             options: options(tool, parameter),
         })
@@ -103,7 +106,7 @@ impl ShellTool {
     pub fn call(&self, command: &str, options: &Map<String, Value>) -> OutputItem {
         let words = || vec!["bash".to_owned(), "-lc".to_owned(), command.to_owned()];
         let mut arguments = Map::new();
-        match self.shape {
+        match &self.shape {
             Shape::LocalShell => {
                 let workdir = options.get("working_directory").and_then(Value::as_str);
                 return OutputItem::LocalShellCall {
@@ -111,8 +114,8 @@ impl ShellTool {
                     working_directory: workdir.map(str::to_owned),
                 };
             }
-            Shape::Line(parameter) => arguments.insert(parameter.into(), command.into()),
-            Shape::Words(parameter) => arguments.insert(parameter.into(), words().into()),
+            Shape::Line(parameter) => arguments.insert(parameter.clone(), command.into()),
+            Shape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
         };
         arguments.extend(options.clone());
         OutputItem::FunctionCall {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::changes::changes;
 use super::channel::Responder;
 use crate::api::{Ending, Item, OutputItem, Phase, Reply, Request, ShellTool, Tool};
+use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::store::{Account, ConversationId, RequestId};
 
@@ -49,8 +50,9 @@ pub(super) struct OpenRequest {
 pub struct Said {
     /// What.
     pub words: Words,
-    /// As it was typed.
-    pub typed: String,
+    /// As it was composed: it comes back should the client not get it. All that left with one
+    /// reply shares it.
+    pub draft: Arc<Draft>,
     /// When.
     pub at: Timestamp,
     /// How far it got.
@@ -63,6 +65,16 @@ impl Said {
     /// Whether the other is this one, at another stage of its delivery perhaps.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
+    }
+
+    /// Whether the client would not have it if it went now: a message that is not whole is lost
+    /// with all of its lines.
+    pub(super) fn can_be_lost(&self) -> bool {
+        match self.state {
+            Delivery::Sent => true,
+            Delivery::Delivered => matches!(self.words, Words::Live(..)),
+            Delivery::Undelivered => false,
+        }
     }
 }
 
@@ -241,17 +253,40 @@ impl Conversation {
         }
     }
 
-    /// Ends the message that was typed live to a request.
-    pub(super) fn end_live(&mut self, request: RequestId) {
+    /// Ends the message that was typed live to a request, which is delivered when that reply is.
+    pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
         let last = self.said.last_mut().filter(|said| said.request == request);
-        if let Some(words) = last.map(|said| &mut said.words)
-            && let Words::Live(text, phase) = words
+        if let Some(said) = last
+            && let Words::Live(text, phase) = &mut said.words
         {
-            *words = Words::Item(OutputItem::Message {
+            said.words = Words::Item(OutputItem::Message {
                 text: std::mem::take(text),
                 phase: *phase,
             });
+            said.state = Delivery::Sent;
+            said.ticket = ticket;
         }
+    }
+
+    /// What was said and is not known to have arrived, as it was composed, oldest first.
+    pub fn undelivered(&self) -> Vec<Arc<Draft>> {
+        self.undelivered_of(|_| true)
+    }
+
+    /// The same, as far as it was said to one request.
+    pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Arc<Draft>> {
+        self.undelivered_of(|said| said.request == request)
+    }
+
+    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Arc<Draft>> {
+        let mut drafts: Vec<Arc<Draft>> = Vec::new();
+        for said in self.said.iter().filter(|said| is_meant(said)) {
+            let is_same = |last: &Arc<Draft>| Arc::ptr_eq(last, &said.draft);
+            if said.can_be_lost() && !drafts.last().is_some_and(is_same) {
+                drafts.push(Arc::clone(&said.draft));
+            }
+        }
+        drafts
     }
 
     /// The thread that a draft belongs to, the same after a restart of the program: the client's
@@ -274,24 +309,25 @@ impl Conversation {
         now: Timestamp,
         request: RequestId,
         new_ticket: u64,
+        draft: Draft,
     ) {
         if let Some(Said {
             words: Words::Live(text, _),
-            typed,
+            draft: all,
             ticket,
             state,
             ..
         }) = self.said.last_mut().filter(|said| said.request == request)
         {
             text.push_str(delta);
-            typed.push_str(delta);
+            Arc::make_mut(all).text.push_str(&draft.text);
             *ticket = new_ticket;
             *state = Delivery::Sent;
             return;
         }
         self.said.push(Said {
             words: Words::Live(delta.to_owned(), phase),
-            typed: delta.to_owned(),
+            draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
             request,
@@ -299,18 +335,18 @@ impl Conversation {
         });
     }
 
-    /// Adds what was said with a reply.
+    /// Adds what was said with a reply, which was composed as `draft`.
     pub(super) fn say(
         &mut self,
         reply: Reply,
-        typed: &str,
+        draft: Draft,
         (request, ticket): (RequestId, u64),
         now: Timestamp,
     ) {
         self.last_activity = now;
         let (items, rejection) = match reply {
             Reply::Live { delta, phase } => {
-                return self.say_live(&delta, phase, now, request, ticket);
+                return self.say_live(&delta, phase, now, request, ticket, draft);
             }
             Reply::Items(items) => (items, None),
             Reply::End { items, ending } => match ending {
@@ -318,11 +354,12 @@ impl Conversation {
                 Ending::Completed | Ending::OutOfTokens => (items, None),
             },
         };
-        self.end_live(request);
+        self.end_live(request, ticket);
+        let draft = Arc::new(draft);
         let words = items.into_iter().map(Words::Item).chain(rejection);
         self.said.extend(words.map(|words| Said {
             words,
-            typed: typed.to_owned(),
+            draft: Arc::clone(&draft),
             at: now,
             state: Delivery::Sent,
             request,
@@ -346,16 +383,12 @@ impl Conversation {
     }
 
     /// The client of a request is gone; returns what had been said and did not reach it, as it was
-    /// typed.
-    pub(super) fn undelivered(&mut self, id: RequestId) -> Vec<String> {
-        let mut returned: Vec<String> = Vec::new();
+    /// composed.
+    pub(super) fn lose(&mut self, id: RequestId) -> Vec<Arc<Draft>> {
+        let returned = self.undelivered_to(id);
         for said in self.said.iter_mut().filter(|said| said.request == id) {
-            // A message that was not whole is lost with all of its lines.
-            if said.state == Delivery::Sent || matches!(said.words, Words::Live(..)) {
+            if said.can_be_lost() {
                 said.state = Delivery::Undelivered;
-                if !said.typed.is_empty() && returned.last() != Some(&said.typed) {
-                    returned.push(said.typed.clone());
-                }
             }
         }
         returned

@@ -10,6 +10,7 @@ mod order;
 mod statistics;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,6 +21,7 @@ use order::Order;
 pub use statistics::{Spread, Statistics};
 
 use crate::api::{OutputItem, Phase, Reply};
+use crate::draft::Draft;
 use crate::store::{Account, Store};
 pub use crate::store::{ConversationId, RequestId};
 
@@ -35,6 +37,8 @@ pub struct Inbox {
     conversations: HashMap<ConversationId, Conversation>,
     order: Order,
     requests: HashMap<RequestId, ConversationId>,
+    /// What comes back with the news that a client has gone, where that was found out before.
+    unreturned: HashMap<RequestId, (ConversationId, Vec<Arc<Draft>>)>,
     statistics: Statistics,
     held: Account,
     most_bytes: usize,
@@ -42,7 +46,7 @@ pub struct Inbox {
 }
 
 /// What an [`Event`] changed, for whoever draws it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A request came in.
     Arrived {
@@ -64,8 +68,8 @@ pub enum Change {
     ClientGone {
         /// Where.
         conversation: ConversationId,
-        /// What had been said and did not reach it, as it was typed.
-        returned: Vec<String>,
+        /// What had been said and did not reach it, as it was composed, oldest first.
+        returned: Vec<Arc<Draft>>,
     },
 }
 
@@ -88,6 +92,7 @@ impl Inbox {
             order: Order::default(),
             requests: HashMap::new(),
             statistics: Statistics::default(),
+            unreturned: HashMap::new(),
             held: Account::default(),
             most_bytes: MOST_BYTES,
             store,
@@ -133,8 +138,8 @@ impl Inbox {
         }
     }
 
-    /// Says something to the request that waits in a conversation. `typed` is the text as the
-    /// person typed it, which comes back should the client not get it.
+    /// Says something to the request that waits in a conversation. `draft` is how the person
+    /// composed it, which comes back should the client not get it.
     ///
     /// # Errors
     ///
@@ -143,7 +148,7 @@ impl Inbox {
         &mut self,
         id: ConversationId,
         reply: Reply,
-        typed: &str,
+        draft: Draft,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
         let conversation = self.conversations.get_mut(&id);
@@ -152,13 +157,17 @@ impl Inbox {
         let (request, arrived) = (open.id, open.arrived);
         let Some(ticket) = open.responder.send(reply.clone()) else {
             // The news of it is on its way; the text must not be.
-            self.gone(request, now);
+            if let Some(Change::ClientGone { returned, .. }) = self.gone(request, now)
+                && !returned.is_empty()
+            {
+                self.unreturned.insert(request, (id, returned));
+            }
             return Err(ReplyError::ClientGone);
         };
         let ends = reply.ends();
         let is_first = self.edit(id, |conversation, held| {
             let is_first = !conversation.has_said();
-            conversation.say(reply, typed, (request, ticket), now);
+            conversation.say(reply, draft, (request, ticket), now);
             if ends {
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
@@ -220,7 +229,7 @@ impl Inbox {
                             text: housekeeping.answer,
                             phase: Phase::FinalAnswer,
                         }),
-                        typed: String::new(),
+                        draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,
                         request: id,
@@ -260,9 +269,15 @@ impl Inbox {
     }
 
     fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
+        if let Some((conversation, returned)) = self.unreturned.remove(&id) {
+            return Some(Change::ClientGone {
+                conversation,
+                returned,
+            });
+        }
         let conversation = self.requests.remove(&id)?;
         let returned = self.edit(conversation, |conversation, held| {
-            let returned = conversation.undelivered(id);
+            let returned = conversation.lose(id);
             let was_current = conversation.open.front().is_some_and(|open| open.id == id);
             conversation.open.retain(|open| open.id != id);
             conversation.closed = Closed::ClientGone;

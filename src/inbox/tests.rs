@@ -87,7 +87,7 @@ impl Desk {
 
     fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
         self.clock += 1;
-        self.inbox.reply(id, reply, "typed", at(self.clock))
+        self.inbox.reply(id, reply, "typed".into(), at(self.clock))
     }
 
     fn new_texts(&self, id: ConversationId) -> Vec<String> {
@@ -252,7 +252,7 @@ fn what_did_not_reach_the_client_comes_back() {
         desk.take(),
         [Change::ClientGone {
             conversation: id,
-            returned: vec!["typed".into()]
+            returned: vec![std::sync::Arc::new("typed".into())]
         }]
     );
     assert_eq!(desk.say(id, note("more")), Err(ReplyError::NobodyWaits));

@@ -8,6 +8,7 @@ use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::drafts::Unkept;
 pub use self::find::Finder;
 pub use self::mouse::Hits;
 use super::action::Action;
@@ -17,12 +18,13 @@ use super::keymap::Keymap;
 use super::pager::{Pager, Topic};
 use super::picker::Picker;
 use super::transcript::Transcript;
-use crate::drafts::Drafts;
+use super::view::About;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::Store;
 
 mod compose;
 mod dialogs;
+mod drafts;
 mod find;
 mod mouse;
 mod navigate;
@@ -39,6 +41,9 @@ pub enum Effect {
     Suspend,
     /// Open the draft in the person's editor.
     Edit,
+    /// Look for the draft of a conversation from before the program was started, and hand it to
+    /// [`App::on_draft`].
+    LoadDraft(ConversationId),
     /// Ring.
     Bell,
     /// Draw everything anew.
@@ -140,11 +145,15 @@ pub struct App {
     pub(super) pager: Option<Pager>,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
+    /// What stays on the screen for as long as it is so.
+    pub(super) alert: Option<String>,
     composers: HashMap<ConversationId, Composer>,
     transcripts: HashMap<ConversationId, Transcript>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
-    drafts: Option<Drafts>,
+    /// The conversation that what was typed before went to, until its own draft is known.
+    scratch_went_to: Option<ConversationId>,
+    unkept: Unkept,
     effects: Vec<Effect>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
@@ -154,11 +163,13 @@ pub struct App {
     said_before: Vec<String>,
     /// What is where on the screen.
     pub(super) hits: Hits,
+    /// What the lines of the inbox that were drawn last say.
+    pub(super) abouts: HashMap<ConversationId, About>,
 }
 
 impl App {
-    /// A program that has just started. Without `drafts` nothing is kept on disk.
-    pub fn new(settings: Settings, store: Store, drafts: Option<Drafts>, now: Timestamp) -> Self {
+    /// A program that has just started.
+    pub fn new(settings: Settings, store: Store, now: Timestamp) -> Self {
         Self {
             settings,
             now,
@@ -170,15 +181,18 @@ impl App {
             pager: None,
             dialog: Dialog::default(),
             notice: None,
+            alert: None,
             composers: HashMap::new(),
             transcripts: HashMap::new(),
             scratch: Composer::default(),
-            drafts,
+            scratch_went_to: None,
+            unkept: Unkept::default(),
             effects: Vec::new(),
             interrupted: false,
             insists: None,
             said_before: Vec::new(),
             hits: Hits::default(),
+            abouts: HashMap::new(),
         }
     }
 
@@ -236,12 +250,14 @@ impl App {
                 current,
             }) => {
                 self.arrived(conversation, automatic, current);
+                self.keep_said(conversation);
             }
             Some(Change::Delivered {
                 conversation,
                 tokens,
             }) => {
                 self.sync(conversation);
+                self.keep_said(conversation);
                 if self.open == Some(conversation) {
                     self.say(Level::Good, self.delivered(tokens));
                 }
@@ -251,7 +267,7 @@ impl App {
                 returned,
             }) => {
                 self.sync(conversation);
-                self.client_gone(conversation, &returned);
+                self.client_gone(conversation, returned);
             }
             None => {}
         }
@@ -367,6 +383,28 @@ impl App {
         self.keep_draft();
     }
 
+    /// Takes what is left where the editor failed: the draft stays, and a text that was saved all
+    /// the same can be recalled.
+    pub fn on_edit_failed(&mut self, text: Option<String>, failure: &str) {
+        let recall = match text {
+            Some(text) => {
+                self.remember(text);
+                let key = self.key_of(Action::Recall);
+                format!("; {key} recalls what it saved")
+            }
+            None => String::new(),
+        };
+        self.say(
+            Level::Bad,
+            format!("{failure}; the draft is as it was{recall}"),
+        );
+    }
+
+    /// Says for as long as it is so what the person has to know whatever else happens.
+    pub fn set_alert(&mut self, alert: Option<String>) {
+        self.alert = alert;
+    }
+
     /// Says something on the status line, until the next key.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
@@ -385,7 +423,8 @@ impl App {
         });
     }
 
-    fn submits(&self, key: &KeyEvent) -> bool {
+    /// Whether a key sends what was composed.
+    pub(super) fn submits(&self, key: &KeyEvent) -> bool {
         self.settings.keymap.action(key) == Some(Action::Submit)
     }
 
@@ -487,6 +526,7 @@ impl App {
         if action == Some(Action::Cancel) && !pager_is_open {
             // The call is still there when the kind is chosen again.
             self.composer_mut().kind = ReplyKind::Send;
+            self.keep_draft();
             return true;
         }
         match &mut call.editor {
@@ -528,13 +568,13 @@ impl App {
                         Some(why) => self.say(Level::Info, why),
                         None => {
                             self.composer_mut().kind = ReplyKind::Command;
-                            return;
+                            return self.keep_draft();
                         }
                     }
                 }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
-                    return;
+                    return self.keep_draft();
                 }
                 _ => {}
             }
@@ -553,37 +593,13 @@ impl App {
             kind = kind.step(forward);
         }
         self.composer_mut().kind = kind;
+        self.keep_draft();
     }
 
     fn composer_mut(&mut self) -> &mut Composer {
         match self.open {
             Some(id) => self.composer_of(id),
             None => &mut self.scratch,
-        }
-    }
-
-    /// The composer of a conversation, with the draft from before the program was started.
-    fn composer_of(&mut self, id: ConversationId) -> &mut Composer {
-        let (inbox, drafts) = (&self.inbox, &self.drafts);
-        self.composers.entry(id).or_insert_with(|| {
-            let key = inbox.get(id).map(Conversation::draft_key);
-            let draft = key.and_then(|key| drafts.as_ref()?.load(&key));
-            Composer::new(&draft.unwrap_or_default())
-        })
-    }
-
-    fn keep_draft(&self) {
-        if let Some(id) = self.open {
-            self.keep_draft_of(id);
-        }
-    }
-
-    fn keep_draft_of(&self, id: ConversationId) {
-        let composer = self.composers.get(&id);
-        if let (Some(drafts), Some(conversation), Some(composer)) =
-            (&self.drafts, self.inbox.get(id), composer)
-        {
-            drafts.save(&conversation.draft_key(), composer.typed());
         }
     }
 

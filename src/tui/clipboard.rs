@@ -56,6 +56,12 @@ impl Copied {
     }
 }
 
+/// A text as it is copied: a shell that it is pasted into must not take a part of it for a key.
+pub fn without_controls(text: &str) -> String {
+    let stays = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().filter(stays).collect()
+}
+
 /// The escape sequence that copies `text`, cut at [`LIMIT`], for what stands between the program and
 /// the terminal: tmux if `in_tmux` (`$TMUX` is set), GNU screen if `in_screen` (`$STY` is set).
 ///

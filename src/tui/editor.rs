@@ -1,62 +1,249 @@
-//! The person's own editor.
+//! The person's own editor, and the file that it works on. What was saved in there survives whatever
+//! ends the program.
 
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use uuid::Uuid;
 
-/// Why the editor gave nothing back.
-#[derive(Debug, thiserror::Error)]
-pub enum EditorError {
-    /// The file for the draft could not be made or read.
-    #[error("the draft could not be handed to the editor: {0}")]
-    File(#[from] io::Error),
-    /// The editor could not be started, or said that it failed.
-    #[error("{editor} ended with {status}; the draft is as it was")]
-    Failed {
-        /// The command.
-        editor: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
+use crate::private_file;
+
+/// The folder of the files, in the state folder.
+const FOLDER: &str = "editor";
+/// Files of the same text.
+const MOST: usize = 100;
+
+/// A file that an editor works on. It stays when this is dropped, until [`EditorFile::remove`]: the text
+/// must be kept elsewhere first.
+///
+/// It is named after the text that was handed over, so that a file that is left behind tells
+/// whether anything was changed.
+#[derive(Debug)]
+pub struct EditorFile {
+    path: PathBuf,
+    /// Tells other programs that the file is in use.
+    _lock: File,
 }
 
-/// Opens `text` in `$VISUAL`, `$EDITOR` or `vi`, in a file that ends in `suffix`, and returns what
-/// the person made of it. The terminal must have been given back.
-///
-/// # Errors
-///
-/// An [`EditorError`]; the text is unchanged then.
-pub async fn edit(text: &str, suffix: &str, folder: &Path) -> Result<String, EditorError> {
-    let mut file = tempfile::Builder::new()
-        .prefix("draft-")
-        .suffix(suffix)
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.flush()?;
-    let set = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.trim().is_empty())
-    };
-    let editor = set("VISUAL")
-        .or_else(|| set("EDITOR"))
-        .unwrap_or_else(|| "vi".into());
-    // The variable may hold arguments, as in `code --wait`: the shell takes it apart, as git does.
-    let status = Command::new("sh")
-        .arg("-c")
-        .arg(format!("{editor} \"$@\""))
-        .arg(&editor)
-        .arg(file.path())
-        .kill_on_drop(true)
-        .status()
-        .await?;
-    if !status.success() {
-        return Err(EditorError::Failed { editor, status });
+impl EditorFile {
+    /// A file with a text in `STATE_DIR/editor`, which ends in `suffix`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn create(text: &str, suffix: &str, state_dir: &Path) -> io::Result<Self> {
+        let folder = state_dir.join(FOLDER);
+        private_file::make_folder(&folder)?;
+        let lock = File::open(&folder)?;
+        // Where there are no locks there is nobody to be told.
+        let _ = lock.try_lock_shared();
+        let name = name_of(text);
+        // Another program may work on the same text.
+        let names = (0..MOST).map(|count| match count {
+            0 => format!("{name}{suffix}"),
+            count => format!("{name}.{count}{suffix}"),
+        });
+        for path in names.map(|name| folder.join(name)) {
+            match private_file::create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(mut file) => {
+                    file.write_all(text.as_bytes())?;
+                    return Ok(Self { path, _lock: lock });
+                }
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
-    // Editors may replace the file rather than write into it, so it is read by its name.
-    // The file goes away now, so a byte that is no UTF-8 must not take all the others along.
-    let text = std::fs::read(file.path())?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+
+    /// Opens it in `$VISUAL`, `$EDITOR` or `vi`. The terminal must have been given back.
+    ///
+    /// # Errors
+    ///
+    /// If no shell can be started.
+    pub fn open(&self) -> io::Result<Editor> {
+        let set = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .filter(|value| !value.trim().is_empty())
+        };
+        let name = set("VISUAL")
+            .or_else(|| set("EDITOR"))
+            .unwrap_or_else(|| "vi".into());
+        // The variable may hold arguments, as in `code --wait`: the shell takes it apart, as git
+        // does.
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{name} \"$@\""))
+            .arg(&name)
+            .arg(&self.path)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Editor { name, child })
+    }
+
+    /// The text that was saved in it; `None` if it is the one that was handed over.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn changed(&self) -> io::Result<Option<String>> {
+        // Editors may replace the file rather than write into it, so it is read by its name.
+        let text = private_file::read(&self.path)?;
+        Ok(is_changed(&self.path, &text).then_some(text))
+    }
+
+    /// Removes it.
+    pub fn remove(self) {
+        remove(&self.path);
+    }
+}
+
+/// An editor at work.
+#[derive(Debug)]
+pub struct Editor {
+    /// The command.
+    pub name: String,
+    child: Child,
+}
+
+impl Editor {
+    /// Waits until the person is done.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Ends it, because the program ends.
+    pub async fn kill(&mut self) {
+        // What cannot be killed is gone already.
+        let _ = self.child.kill().await;
+    }
+}
+
+/// A text that was saved in an editor when the program ended.
+#[derive(Debug)]
+pub struct LeftBehind {
+    /// The text.
+    pub text: String,
+    path: PathBuf,
+}
+
+impl LeftBehind {
+    /// All of them. What is not a file of the program is left alone, and so is everything while
+    /// another program has an editor open.
+    pub fn find(state_dir: &Path) -> Vec<Self> {
+        let folder = state_dir.join(FOLDER);
+        let is_free = File::open(&folder).is_ok_and(|folder| folder.try_lock().is_ok());
+        if !is_free {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let own = entries
+            .map(|entry| entry.path())
+            .filter(|path| name_in(path).is_some());
+        let mut found = Vec::new();
+        for path in own {
+            match private_file::read(&path) {
+                Ok(text) if is_changed(&path, &text) => found.push(Self { text, path }),
+                // The draft is where it was.
+                Ok(_) => remove(&path),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "left alone");
+                }
+            }
+        }
+        found
+    }
+
+    /// Removes the file, because the text is kept elsewhere.
+    pub fn remove(self) {
+        remove(&self.path);
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = private_file::remove(path) {
+        // It is offered once more at the next start.
+        tracing::warn!(path = %path.display(), %error, "cannot be removed");
+    }
+}
+
+fn name_of(text: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
+}
+
+/// The name that the program gave to a file; `None` if it did not.
+fn name_in(path: &Path) -> Option<Uuid> {
+    let stem = path.file_stem()?.to_str()?;
+    let stem = match stem.split_once('.') {
+        Some((stem, count)) if count.parse::<usize>().is_ok() => stem,
+        _ => stem,
+    };
+    let uuid = Uuid::try_parse(stem).ok()?;
+    let is_own = uuid.get_version_num() == 5 && uuid.to_string() == stem;
+    let suffix = path.extension()?.to_str()?;
+    (is_own && matches!(suffix, "md" | "sh" | "json" | "patch" | "txt")).then_some(uuid)
+}
+
+fn is_changed(path: &Path, text: &str) -> bool {
+    // Editors end the last line.
+    let texts = [text, text.strip_suffix('\n').unwrap_or(text)];
+    let name = name_in(path);
+    !texts.iter().any(|text| Some(name_of(text)) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn left(state: &Path) -> Vec<String> {
+        let found = LeftBehind::find(state).into_iter();
+        found.map(|left| left.text).collect()
+    }
+
+    #[test]
+    fn what_was_saved_is_found_again_and_nothing_else() {
+        let state = tempfile::tempdir().unwrap();
+        let file = EditorFile::create("half", ".md", state.path()).unwrap();
+        assert_eq!(file.changed().unwrap(), None);
+        fs::write(&file.path, "half\n").unwrap();
+        assert_eq!(file.changed().unwrap(), None);
+        fs::write(&file.path, "half and more").unwrap();
+        assert_eq!(file.changed().unwrap().as_deref(), Some("half and more"));
+        assert!(left(state.path()).is_empty(), "it is still in use");
+        let path = file.path.clone();
+        drop(file);
+
+        let folder = state.path().join(FOLDER);
+        let others = ["notes.md", ".half.md.swp", &format!("{}.rs", name_of("x"))];
+        for name in others {
+            fs::write(folder.join(name), "not ours").unwrap();
+        }
+        let target = state.path().join("target");
+        fs::write(&target, "secret").unwrap();
+        symlink(&target, folder.join(format!("{}.md", name_of("y")))).unwrap();
+        assert_eq!(left(state.path()), ["half and more"]);
+        for found in LeftBehind::find(state.path()) {
+            found.remove();
+        }
+        assert!(!path.exists());
+        assert!(left(state.path()).is_empty());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "secret");
+
+        let file = EditorFile::create("same", ".md", state.path()).unwrap();
+        let path = file.path.clone();
+        drop(file);
+        assert!(left(state.path()).is_empty());
+        assert!(!path.exists(), "nothing was changed, nothing is kept");
+    }
 }

@@ -5,23 +5,34 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crossterm::event::{self, EventStream};
-use futures_util::StreamExt;
+use crossterm::event;
 use jiff::Timestamp;
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::frames::Frames;
+use self::keys::Keys;
+use self::signals::Signals;
 
 use super::app::{App, Effect, Level};
 use super::clipboard::{TMUX_COMMAND, osc52};
+use super::editor::EditorFile;
 use super::screen::Screen;
-use super::{editor, markup, pictures, view};
+use super::{markup, pictures, view};
+use crate::drafts::Drafts;
 use crate::inbox::Event;
 
-/// How long tmux has to take a text.
+mod frames;
+mod keys;
+mod signals;
+
+/// How long tmux has to take a text, and the disk a draft.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Events that are taken in before the next look at the keys.
+const MOST_EVENTS: usize = 256;
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +57,7 @@ pub struct Options {
 }
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
-/// given back in every case.
+/// given back in every case. Drafts that have changed last are still to be kept.
 ///
 /// # Errors
 ///
@@ -54,49 +65,63 @@ pub struct Options {
 pub async fn run(
     app: &mut App,
     mut events: UnboundedReceiver<Event>,
+    drafts: &mut Drafts,
     options: &Options,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
-    let mut keys = EventStream::new();
+    let mut keys = Keys::new();
     let mut colours = markup::changes();
     let mut shown = pictures::changes();
+    let mut health = drafts.health();
+    let mut frames = Frames::new();
+    let mut keep_at: Option<Instant> = None;
     loop {
         app.now = Timestamp::now();
-        let title = options.title.then(|| app.title());
-        if show(&mut screen, app, title).is_err() {
-            return Ok(Exit::TerminalGone);
+        if frames.take_due() {
+            let title = options.title.then(|| app.title());
+            if show(&mut screen, app, title).is_err() {
+                return Ok(Exit::TerminalGone);
+            }
         }
         tokio::select! {
-            key = keys.next() => match key {
-                Some(Ok(key)) => match all_typed(key) {
-                    Ok(typed) => {
-                        app.now = Timestamp::now();
-                        if typed.iter().any(event::Event::is_resize) {
-                            pictures::measure();
-                        }
-                        app.on_input(typed);
+            typed = keys.next(app) => match typed {
+                Ok(typed) => {
+                    app.now = Timestamp::now();
+                    if typed.iter().any(event::Event::is_resize) {
+                        pictures::measure();
                     }
-                    Err(_) => return Ok(Exit::TerminalGone),
-                },
-                Some(Err(_)) | None => return Ok(Exit::TerminalGone),
+                    app.on_input(typed);
+                    frames.draw_now();
+                }
+                Err(_) => return Ok(Exit::TerminalGone),
             },
             Some(event) = events.recv() => {
                 app.now = Timestamp::now();
                 app.on_event(event);
+                // All that is there already is drawn once.
+                let more = std::iter::from_fn(|| events.try_recv().ok());
+                more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
+                frames.draw_soon();
             }
-            number = signals.next() => return Ok(Exit::Signal(number)),
-            () = next_tick(app) => app.on_tick(),
+            signal = signals.next() => return Ok(Exit::Signal(number(signal))),
+            () = next_tick(app) => {
+                app.on_tick();
+                frames.draw_soon();
+            }
             // Colours of code and pictures come when they are ready; the senders live as long as
             // the program.
-            Ok(()) = colours.changed() => {}
-            Ok(()) = shown.changed() => {}
-        }
-        // All that is there already is drawn once.
-        while let Ok(event) = events.try_recv() {
-            app.on_event(event);
+            Ok(()) = colours.changed() => frames.draw_soon(),
+            Ok(()) = shown.changed() => frames.draw_soon(),
+            Ok(()) = health.changed() => {
+                app.set_alert(health.borrow_and_update().clone());
+                frames.draw_now();
+            }
+            () = until(frames.next()) => {}
+            () = until(keep_at) => {}
         }
         for effect in app.take_effects() {
+            frames.draw_now();
             match effect {
                 Effect::Quit => return Ok(Exit::Quit),
                 Effect::Bell => {
@@ -111,12 +136,17 @@ pub async fn run(
                     };
                     app.say(Level::Info, notice);
                 }
+                Effect::LoadDraft(id) => {
+                    let draft = app.draft_key(id).and_then(|key| drafts.load(id, &key));
+                    app.on_draft(Some(id), draft.unwrap_or_default());
+                }
                 Effect::Redraw => {
                     pictures::forget_drawn();
                     screen.clear()?;
                 }
                 Effect::Suspend => {
-                    keys = released(keys, &mut screen);
+                    keep(app, drafts);
+                    keys.release(&mut screen);
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
@@ -125,40 +155,45 @@ pub async fn run(
                     screen.come_back()?;
                 }
                 Effect::Edit => {
-                    keys = released(keys, &mut screen);
-                    let number = edit(app, options, &mut signals).await;
-                    if let Some(number) = number {
-                        return Ok(Exit::Signal(number));
+                    keep(app, drafts);
+                    keys.release(&mut screen);
+                    if let Some(signal) = edit(app, drafts, options, &mut signals).await {
+                        return Ok(Exit::Signal(number(signal)));
                     }
                     pictures::forget_drawn();
                     screen.come_back()?;
                 }
             }
         }
+        let now = Instant::now();
+        keep_at = app.keeps_within().map(|wait| {
+            let latest = now + wait;
+            keep_at.map_or(latest, |at| at.min(latest))
+        });
+        if keep_at.take_if(|at| *at <= now).is_some() {
+            keep(app, drafts);
+        }
     }
 }
 
-/// How long to look for the next key; crossterm does not look at all if this is zero.
-const KEY_GAP: Duration = Duration::from_millis(1);
-/// Keys that nobody types at once: a terminal hands over what was pasted.
-const BURST: usize = 16;
-/// How long the next part of a burst may take. Were a burst cut behind a line break, that would be
-/// taken for the Enter that submits.
-const BURST_GAP: Duration = Duration::from_millis(20);
+/// Hands the drafts that have changed to where they are kept.
+pub fn keep(app: &mut App, drafts: &mut Drafts) {
+    for (id, draft) in app.take_dirty_drafts() {
+        let key = id.and_then(|id| app.draft_key(id));
+        drafts.save(id, key.as_deref(), draft);
+    }
+}
 
-/// The key and all that were typed with it.
-fn all_typed(first: event::Event) -> io::Result<Vec<event::Event>> {
-    let mut typed = vec![first];
-    // Not from the stream: it would remember who asked last, and nobody would be woken later.
-    loop {
-        let gap = match typed.len() {
-            0..BURST => KEY_GAP,
-            _ => BURST_GAP,
-        };
-        if !event::poll(gap)? {
-            return Ok(typed);
-        }
-        typed.push(event::read()?);
+/// The number of a signal, for the exit code.
+fn number(signal: Signal) -> u8 {
+    u8::try_from(signal.as_raw()).unwrap_or(0)
+}
+
+/// Waits until then; for ever if there is no such moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -200,37 +235,65 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
         .ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// Stops reading keys and gives the terminal back. The stream it returns reads nothing until it is
-/// asked to.
-fn released(keys: EventStream, screen: &mut Screen) -> EventStream {
-    drop(keys);
-    screen.leave();
-    // The stream's thread may still be waiting for a key; it lets go of the reader only when it
-    // has noticed. What comes back `false` had no key to lose.
-    let _ = event::poll(Duration::from_millis(1));
-    EventStream::new()
+/// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
+/// saved in the editor is in the draft then too.
+async fn edit(
+    app: &mut App,
+    drafts: &mut Drafts,
+    options: &Options,
+    signals: &mut Signals,
+) -> Option<Signal> {
+    let (text, suffix) = app.composer().edited_text();
+    let file = match EditorFile::create(&text, suffix, &options.state_dir) {
+        Ok(file) => file,
+        Err(error) => {
+            app.say(Level::Bad, format!("cannot hand the draft over: {error}"));
+            return None;
+        }
+    };
+    let (failure, signal) = match wait_for_editor(&file, signals).await {
+        Ok(signal) => (None, signal),
+        Err(failure) => (Some(failure), None),
+    };
+    match (file.changed(), failure) {
+        (Ok(Some(text)), None) => app.on_edited(&text),
+        (Ok(None), None) => {}
+        (Ok(text), Some(failure)) => app.on_edit_failed(text, &failure),
+        (Err(error), _) => app.say(Level::Bad, format!("cannot read the draft: {error}")),
+    }
+    keep(app, drafts);
+    // Until it is certain that the text is kept, there is the file.
+    if matches!(timeout(PATIENCE, drafts.written()).await, Ok(Ok(true))) {
+        file.remove();
+    }
+    signal
 }
 
-/// Lets the person edit the draft; returns the number of a signal that ends the program meanwhile.
-async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<u8> {
-    let (text, suffix) = app.composer().edited_text();
-    let mut editing = std::pin::pin!(editor::edit(&text, suffix, &options.state_dir));
-    let edited = loop {
+/// Waits until the editor has ended as it should; or ends it, because of the signal that is
+/// returned.
+async fn wait_for_editor(
+    file: &EditorFile,
+    signals: &mut Signals,
+) -> Result<Option<Signal>, String> {
+    let mut editor = file.open().map_err(|error| error.to_string())?;
+    loop {
         tokio::select! {
-            edited = &mut editing => break edited,
-            number = signals.next() => {
-                // Ctrl+C in the editor is the editor's.
-                if number != Signals::INTERRUPT {
-                    return Some(number);
+            status = editor.wait() => {
+                let status = status.map_err(|error| error.to_string())?;
+                return match status.success() {
+                    true => Ok(None),
+                    false => Err(format!("{} ended with {status}", editor.name)),
+                };
+            }
+            signal = signals.next() => {
+                // What the keys of the terminal send to both is the editor's.
+                if !matches!(signal, Signal::INT | Signal::QUIT) {
+                    editor.kill().await;
+                    return Ok(Some(signal));
                 }
             }
         }
-    };
-    match edited {
-        Ok(text) => app.on_edited(&text),
-        Err(error) => app.say(Level::Bad, error.to_string()),
     }
-    None
 }
 
 /// Waits until the screen tells something else by itself.
@@ -238,33 +301,5 @@ async fn next_tick(app: &App) {
     match app.next_tick() {
         Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The signals that end the program.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    const INTERRUPT: u8 = 2;
-
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// The number of the next signal.
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.terminate.recv() => 15,
-            _ = self.hangup.recv() => 1,
-            _ = self.interrupt.recv() => Self::INTERRUPT,
-        }
     }
 }

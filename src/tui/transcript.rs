@@ -11,8 +11,11 @@ use super::text::{Text, row_count};
 use crate::api::Item;
 use crate::inbox::Conversation;
 
-/// Columns left of the text, for the marks of what is new, selected or folded.
-pub const GUTTER: u16 = 2;
+/// Columns left of a header, for the marks of what is new, selected or folded.
+pub const MARKS: u16 = 2;
+/// Columns left of the text. A line in them tells it from a header: whoever wrote the text can draw
+/// what looks like one, but not there.
+pub const GUTTER: u16 = MARKS + 1;
 
 /// The transcript of one conversation.
 #[derive(Debug, Default)]
@@ -314,7 +317,8 @@ impl Transcript {
     /// Scrolls just as far as it takes to see the header of a block and the beginning of its text.
     fn reveal(&self, viewport: &mut Viewport, index: usize, width: u16) {
         let header = Position::new(index, self.lead(index));
-        let after = Position::new(index, self.lines(index).min(self.lead(index) + 3));
+        let last = self.lines(index).saturating_sub(1);
+        let after = Position::new(index, last.min(self.lead(index) + 3));
         viewport.clamp(self, width, self.height);
         let rows: Vec<Position> = viewport.visible(self, width, self.height).collect();
         let (first, last) = (rows.first(), rows.last());

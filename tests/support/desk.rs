@@ -118,7 +118,8 @@ impl Desk {
 
     /// Says something, typed as `typed`.
     pub fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
-        self.inbox.reply(id, reply, "typed", Timestamp::now())
+        self.inbox
+            .reply(id, reply, "typed".into(), Timestamp::now())
     }
 
     /// Asks for a response that is not streamed. The answer comes when the person has given it.

@@ -49,7 +49,7 @@ impl Desk {
         let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());
         let mut desk = Self {
-            app: App::new(settings, store, None, now),
+            app: App::new(settings, store, now),
             intake,
             events,
             terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),

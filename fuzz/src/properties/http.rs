@@ -80,7 +80,7 @@ async fn person(mut events: UnboundedReceiver<Event>, store: Store, data: &[u8])
         {
             for reply in replies(&words, Ending::Completed) {
                 // The client may be gone already.
-                let _ = inbox.reply(conversation, reply, &words, now);
+                let _ = inbox.reply(conversation, reply, words.as_str().into(), now);
             }
         }
     }

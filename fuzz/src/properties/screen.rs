@@ -126,7 +126,7 @@ impl Desk {
             Terminal::new(backend).expect("a terminal in memory")
         };
         Self {
-            app: App::new(settings, store, None, Timestamp::UNIX_EPOCH),
+            app: App::new(settings, store, Timestamp::UNIX_EPOCH),
             events,
             terminals: SIZES.map(terminal).into(),
             steps: 0,

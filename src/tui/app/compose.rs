@@ -1,6 +1,6 @@
 //! From what was composed to what is sent.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{App, Dialog, Level, Purpose};
 use crate::api::responses::draft;
@@ -8,6 +8,7 @@ use crate::api::{
     Ending, FailureCode, Format, ItemBody, OutputFormat, OutputItem, Phase, Reply, ToolChoice,
     check_answer, skeleton,
 };
+use crate::draft::Draft;
 use crate::inbox::Conversation;
 use crate::tokens::{count, fit};
 use crate::tui::action::Action;
@@ -20,7 +21,7 @@ use crate::tui::transcript::Transcript;
 const MOST_RECALLED: usize = 200;
 
 /// Why something is not sent.
-pub(super) struct Problem {
+pub(in crate::tui) struct Problem {
     message: String,
     /// Whether the person may send it all the same by saying so twice.
     soft: bool,
@@ -93,16 +94,17 @@ impl App {
             _ => self.collected(known)?,
         };
         let typed = self.composer().typed_for_reply();
+        let draft = self.composer().reply_draft();
         let ends = reply.ends();
         self.inbox
-            .reply(id, reply, &typed, self.now)
+            .reply(id, reply, draft, self.now)
             .map_err(|error| Problem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
         // Whoever has answered goes on with those that wait longest.
         self.announced = None;
         let composer = self.composer_mut();
-        composer.keep_sent();
+        composer.clear_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
@@ -146,7 +148,9 @@ impl App {
     /// The parts and what is in the composer, as one reply.
     fn collected(&mut self, known: &[String]) -> Result<Reply, Problem> {
         let parts = self.composer().parts.iter();
-        let mut items: Vec<OutputItem> = parts.map(|part| part.item.clone()).collect();
+        let items: Result<Vec<OutputItem>, Problem> =
+            parts.map(|part| self.item_of(part)).collect();
+        let mut items = items?;
         match self.current_item(known) {
             Ok(Some(item)) => items.push(item),
             Ok(None) if items.is_empty() => {
@@ -215,14 +219,22 @@ impl App {
         let open = self.conversation().and_then(Conversation::live_phase);
         if open.is_some_and(|open| open != phase) {
             // What is typed now is another message.
-            let end = self.inbox.reply(id, Reply::Items(Vec::new()), "", self.now);
+            let nothing = Draft::default();
+            let end = self
+                .inbox
+                .reply(id, Reply::Items(Vec::new()), nothing, self.now);
             end.map_err(|error| Problem::hard(error.to_string()))?;
         }
         let reply = Reply::Live {
             delta: text.to_owned(),
             phase,
         };
-        let sent = self.inbox.reply(id, reply, text, self.now);
+        let draft = Draft {
+            text: text.to_owned(),
+            cursor: None,
+            ..self.composer().reply_draft()
+        };
+        let sent = self.inbox.reply(id, reply, draft, self.now);
         sent.map_err(|error| Problem::hard(error.to_string()))?;
         self.composer_mut().clear();
         self.keep_draft();
@@ -255,6 +267,7 @@ impl App {
             true => "live: every line leaves when it is complete",
             false => "not live: the text leaves when it is sent",
         };
+        self.keep_draft();
         self.say(Level::Info, words);
     }
 
@@ -274,29 +287,56 @@ impl App {
             }
             return Ok(Some(call.item()));
         }
-        let text = self.composer().text();
+        let composer = self.composer();
+        let item = self.item_of_text(kind, &composer.text(), &composer.options)?;
+        if let Some(OutputItem::Message { text, phase }) = &item
+            && *phase == Phase::FinalAnswer
+            && let Some(conversation) = self.conversation()
+            && let Err(problem) = check_answer(&conversation.request().output_format, text)
+            && !known.contains(&problem)
+        {
+            return Err(Problem::soft(problem));
+        }
+        Ok(item)
+    }
+
+    /// What a part becomes now.
+    pub(in crate::tui) fn item_of(&self, part: &Part) -> Result<OutputItem, Problem> {
+        if let Some(why) = self.unavailable(part.kind) {
+            return Err(Problem::hard(why));
+        }
+        let item = match &part.call {
+            Some(call) => Some(call.item()),
+            None => self.item_of_text(part.kind, &part.typed, &part.options)?,
+        };
+        item.ok_or_else(|| Problem::hard("one of the parts is empty: change or remove it"))
+    }
+
+    /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
+    /// send.
+    fn item_of_text(
+        &self,
+        kind: ReplyKind,
+        text: &str,
+        options: &Map<String, Value>,
+    ) -> Result<Option<OutputItem>, Problem> {
         if text.trim().is_empty() {
             return Ok(None);
         }
         let text = text.trim_end_matches('\n').to_owned();
-        let message = |text, phase| Ok(Some(OutputItem::Message { text, phase }));
-        match kind {
+        let message = |text, phase| OutputItem::Message { text, phase };
+        Ok(Some(match kind {
             ReplyKind::Progress => message(text, Phase::Commentary),
-            ReplyKind::Think => Ok(Some(OutputItem::Reasoning { summary: text })),
+            ReplyKind::Think => OutputItem::Reasoning { summary: text },
             ReplyKind::Command => {
                 let shell = self.conversation().and_then(Conversation::shell);
-                let options = &self.composer().options;
-                Ok(shell.map(|shell| shell.call(&text, options)))
+                let shell = shell.ok_or_else(|| Problem::hard(super::NO_SHELL))?;
+                shell.call(&text, options)
             }
             ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
-                let format = self.conversation().map(|c| &c.request().output_format);
-                let checked = format.map_or(Ok(()), |format| check_answer(format, &text));
-                match checked {
-                    Err(problem) if !known.contains(&problem) => Err(Problem::soft(problem)),
-                    _ => message(text, Phase::FinalAnswer),
-                }
+                message(text, Phase::FinalAnswer)
             }
-        }
+        }))
     }
 
     /// Cuts the answer off where the response would be longer than the request allows.
@@ -362,10 +402,9 @@ impl App {
             return self.say(Level::Bad, "a rejection stands alone");
         }
         match self.current_item(&known) {
-            Ok(Some(item)) => {
+            Ok(Some(_)) => {
                 let composer = self.composer_mut();
                 let part = Part {
-                    item,
                     kind: composer.kind,
                     typed: composer.own_text(),
                     options: std::mem::take(&mut composer.options),
@@ -403,7 +442,6 @@ impl App {
         };
         let mut choices: Vec<Choice> = conversation
             .callable()
-            .iter()
             .map(|tool| Choice {
                 label: tool.title(),
                 detail: tool
@@ -430,7 +468,7 @@ impl App {
         let Some(conversation) = self.conversation() else {
             return;
         };
-        let call = match conversation.callable().get(index) {
+        let call = match conversation.callable().nth(index) {
             Some(tool) => Call::new(tool),
             None => match conversation.shell() {
                 Some(shell) => Call::patch_by_shell(shell.clone()),
@@ -471,6 +509,7 @@ impl App {
         let composer = self.composer_mut();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
+        self.keep_draft();
         if let Some(old) = old {
             // Nothing typed is lost: what was begun can be recalled.
             self.remember(old.text());
@@ -484,8 +523,9 @@ impl App {
             Some(call) => call.toggle(),
             None => Err("no call is being made".into()),
         };
-        if let Err(why) = toggled {
-            self.say(Level::Bad, why);
+        match toggled {
+            Ok(()) => self.keep_draft(),
+            Err(why) => self.say(Level::Bad, why),
         }
     }
 
@@ -505,6 +545,7 @@ impl App {
                 composer.kind = ReplyKind::Command;
                 let options = Value::Object(composer.options.clone());
                 self.dialog = Dialog::Options(Box::new(Form::with_value(schema, &options)));
+                self.keep_draft();
             }
         }
     }
@@ -597,7 +638,7 @@ impl App {
         match kind {
             ReplyKind::Command if conversation.shell().is_none() => Some(super::NO_SHELL),
             ReplyKind::Tool
-                if conversation.callable().is_empty() && !conversation.patches_by_shell() =>
+                if conversation.callable().next().is_none() && !conversation.patches_by_shell() =>
             {
                 Some("this request offers no tool that can be called")
             }
@@ -620,11 +661,9 @@ impl App {
 /// What the composer needs to know of a conversation.
 impl Conversation {
     /// The tools that can be called by name.
-    fn callable(&self) -> Vec<&crate::api::Tool> {
+    fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
         let tools = self.tools().iter();
-        tools
-            .filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
-            .collect()
+        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }
 
     /// Whether a patch has to go through the shell, because no tool takes it.

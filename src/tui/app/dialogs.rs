@@ -41,6 +41,7 @@ impl App {
             Dialog::Options(form) => {
                 if action == Some(Action::Cancel) {
                     self.dialog = Dialog::None;
+                    self.keep_draft();
                     return true;
                 }
                 // The chord that opened it closes it too, and keeps what was filled in.
@@ -49,6 +50,7 @@ impl App {
                 if done {
                     self.take_options();
                 }
+                self.keep_draft();
                 true
             }
             Dialog::Parts(_) => {

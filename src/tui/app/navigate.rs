@@ -1,9 +1,13 @@
 //! Going from one conversation to another, and around in the one that is open.
 
+use std::sync::Arc;
+
 use super::{App, Dialog, Effect, Level, Pane};
+use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::action::Action;
 use crate::tui::block::Block;
+use crate::tui::clipboard::without_controls;
 use crate::tui::form::pretty;
 use crate::tui::pager::{self, Pager, Topic};
 use crate::tui::transcript::Transcript;
@@ -109,17 +113,19 @@ impl App {
         }
     }
 
-    pub(super) fn client_gone(&mut self, id: ConversationId, returned: &[String]) {
-        if !returned.is_empty() {
+    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Arc<Draft>>) {
+        let has_returned = !returned.is_empty();
+        if has_returned {
+            let returned = returned.into_iter().map(Arc::unwrap_or_clone).collect();
             self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
         }
         if self.open == Some(id) {
             let waits = self.conversation().is_some_and(Conversation::is_waiting);
-            let (level, what) = match (returned.is_empty(), waits) {
-                (true, true) => (Level::Info, "one request is gone; another still waits"),
-                (true, false) => (Level::Bad, "the client is gone"),
-                (false, _) => (Level::Bad, "client gone; text is back"),
+            let (level, what) = match (has_returned, waits) {
+                (false, true) => (Level::Info, "one request is gone; another still waits"),
+                (false, false) => (Level::Bad, "the client is gone"),
+                (true, _) => (Level::Bad, "client gone; text is back"),
             };
             self.tell(level, what);
         }
@@ -186,12 +192,7 @@ impl App {
             self.with_transcript(Transcript::show_new);
         }
         self.composer_of(id);
-        if !self.scratch.is_empty() && self.composer().is_empty() {
-            // What was typed before anybody asked is for whoever is answered first.
-            let scratch = std::mem::take(&mut self.scratch);
-            self.composers.insert(id, scratch);
-            self.keep_draft();
-        }
+        self.take_scratch(id);
     }
 
     /// Brings the transcript of a conversation up to date, if it has been looked at.
@@ -206,23 +207,23 @@ impl App {
 
     /// Copies what is selected in the composer, else the selected block, else the last one.
     pub(super) fn copy(&mut self) {
-        if let Some(text) = self.composer_mut().take_selection() {
-            self.effects.push(Effect::Copy(text));
-            return;
-        }
-        let block = self.transcript().and_then(Transcript::block_at_hand);
-        match block.map(|block| block.text().as_str().to_owned()) {
-            Some(text) => self.effects.push(Effect::Copy(text)),
-            None => self.say(Level::Info, "there is nothing to copy"),
-        }
+        let text = self.composer_mut().take_selection().or_else(|| {
+            let block = self.transcript().and_then(Transcript::block_at_hand);
+            block.map(|block| block.text().as_str().to_owned())
+        });
+        self.copy_text(text, "there is nothing to copy");
     }
 
     /// Copies the last code block of the selected block, or the last one of the conversation.
     pub(super) fn copy_code(&mut self) {
         let code = self.transcript().and_then(Transcript::code_at_hand);
-        match code {
-            Some(code) => self.effects.push(Effect::Copy(code)),
-            None => self.say(Level::Info, "there is no code block here"),
+        self.copy_text(code, "there is no code block here");
+    }
+
+    fn copy_text(&mut self, text: Option<String>, otherwise: &str) {
+        match text {
+            Some(text) => self.effects.push(Effect::Copy(without_controls(&text))),
+            None => self.say(Level::Info, otherwise),
         }
     }
 }

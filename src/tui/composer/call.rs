@@ -4,8 +4,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, TextArea};
 
-use super::area;
+use super::{area, cursor_of, put_cursor};
 use crate::api::{OutputItem, ShellTool, Tool, patch};
+use crate::draft::{self, Target};
 use crate::tui::form::{self, Form};
 
 /// A call of a tool that the person is putting together.
@@ -14,21 +15,6 @@ pub struct Call {
     target: Target,
     /// Where its arguments are typed.
     pub editor: Editor,
-}
-
-/// What is called.
-#[derive(Debug, Clone)]
-enum Target {
-    /// A function, by its arguments.
-    Function {
-        namespace: Option<String>,
-        name: String,
-        schema: Value,
-    },
-    /// A free-form tool, by a text.
-    Custom { name: String },
-    /// The shell, to apply a patch.
-    PatchByShell(ShellTool),
 }
 
 /// Where the arguments of a call are typed.
@@ -83,6 +69,43 @@ impl Call {
         Self {
             target: Target::PatchByShell(shell),
             editor: Editor::patch(),
+        }
+    }
+
+    /// The call as plain data.
+    pub fn to_draft(&self) -> draft::Call {
+        let editor = match &self.editor {
+            Editor::Form(form) => draft::Editor::Form(form.save()),
+            Editor::Text(area) => draft::Editor::Text {
+                text: area.lines().join("\n"),
+                cursor: Some(cursor_of(area)),
+            },
+        };
+        draft::Call {
+            target: self.target.clone(),
+            editor,
+        }
+    }
+
+    /// The call that was written down. Answers to a form of which there is no schema are raw JSON.
+    pub fn from_draft(draft: draft::Call) -> Self {
+        let editor = match (draft.editor, &draft.target) {
+            (draft::Editor::Form(answers), Target::Function { schema, .. }) => {
+                Editor::Form(Box::new(Form::from_saved(schema, &answers)))
+            }
+            (draft::Editor::Form(answers), _) => {
+                let form = Form::from_saved(&Value::Bool(true), &answers);
+                Editor::text(&form.to_pretty_json())
+            }
+            (draft::Editor::Text { text, cursor }, _) => {
+                let mut area = area(&text);
+                put_cursor(&mut area, cursor);
+                Editor::Text(Box::new(area))
+            }
+        };
+        Self {
+            target: draft.target,
+            editor,
         }
     }
 

@@ -1,22 +1,6 @@
-//! The kinds of reply.
+//! What the screen says of the kinds of reply.
 
-/// The kinds of reply, in the order in which they are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ReplyKind {
-    /// The final answer, which ends the response.
-    #[default]
-    Send,
-    /// A note; the response stays open.
-    Progress,
-    /// A shell command for the agent to run.
-    Command,
-    /// A call of any tool that the request offers.
-    Tool,
-    /// A summary of what the person thinks; the response stays open.
-    Think,
-    /// An error in the person's words, which ends the turn.
-    Reject,
-}
+pub use crate::draft::ReplyKind;
 
 impl ReplyKind {
     /// All kinds.

@@ -3,10 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
-use tui_textarea::{CursorMove, TextArea, WrapMode};
+use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
 use super::text::row_count;
-use crate::api::OutputItem;
+use crate::draft::{self, Cursor, Draft};
 
 mod call;
 mod kind;
@@ -28,23 +28,11 @@ pub struct Composer {
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
-    /// What was sent last, should the client not get it.
-    sent: Option<Sent>,
-}
-
-/// What was sent, as it was composed.
-#[derive(Debug)]
-struct Sent {
-    typed: String,
-    current: Part<()>,
-    parts: Vec<Part>,
 }
 
 /// One part of a reply of several.
 #[derive(Debug)]
-pub struct Part<Item = OutputItem> {
-    /// What it becomes.
-    pub item: Item,
+pub struct Part {
     /// How it was composed, to change it again.
     pub kind: ReplyKind,
     /// As it was typed.
@@ -55,12 +43,30 @@ pub struct Part<Item = OutputItem> {
     pub call: Option<Call>,
 }
 
-impl<Item> Part<Item> {
+impl Part {
     /// What was typed for it.
     pub fn text(&self) -> String {
         match &self.call {
             Some(call) => call.text(),
             None => self.typed.clone(),
+        }
+    }
+
+    fn to_draft(&self) -> draft::Part {
+        draft::Part {
+            kind: self.kind,
+            text: self.typed.clone(),
+            options: self.options.clone(),
+            call: self.call.as_ref().map(Call::to_draft),
+        }
+    }
+
+    fn from_draft(part: draft::Part) -> Self {
+        Self {
+            kind: part.kind,
+            typed: part.text,
+            options: part.options,
+            call: part.call.map(Call::from_draft),
         }
     }
 }
@@ -81,11 +87,62 @@ impl Composer {
             parts: Vec::new(),
             live: false,
             area: area(text),
-            sent: None,
         };
-        composer.area.move_cursor(CursorMove::Bottom);
-        composer.area.move_cursor(CursorMove::End);
+        put_cursor(&mut composer.area, None);
         composer
+    }
+
+    /// All that it holds, as plain data.
+    pub fn to_draft(&self) -> Draft {
+        Draft {
+            kind: self.kind,
+            text: self.text(),
+            cursor: Some(cursor_of(&self.area)),
+            options: self.options.clone(),
+            call: self.call.as_ref().map(Call::to_draft),
+            parts: self.parts.iter().map(Part::to_draft).collect(),
+            live: self.live,
+        }
+    }
+
+    /// What is going to be sent, as plain data: a draft beside a call is not of it, nor is a call
+    /// that was begun beside the draft.
+    pub fn reply_draft(&self) -> Draft {
+        let draft = self.to_draft();
+        match self.kind {
+            ReplyKind::Tool => Draft {
+                text: String::new(),
+                options: Map::new(),
+                ..draft
+            },
+            _ => Draft {
+                call: None,
+                ..draft
+            },
+        }
+    }
+
+    /// The composer that was written down.
+    pub fn from_draft(draft: Draft) -> Self {
+        let mut composer = Self::new(&draft.text);
+        composer.restore(draft);
+        composer
+    }
+
+    /// Makes it hold what the draft holds. Undo takes back what that does to the text.
+    fn restore(&mut self, draft: Draft) {
+        self.kind = draft.kind;
+        self.live = draft.live;
+        self.options = draft.options;
+        if self.text() != draft.text {
+            self.replace(&draft.text);
+        }
+        put_cursor(&mut self.area, draft.cursor);
+        // What stays the same keeps its history.
+        if self.call.as_ref().map(Call::to_draft) != draft.call {
+            self.call = draft.call.map(Call::from_draft);
+        }
+        self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
     }
 
     /// The text.
@@ -151,55 +208,21 @@ impl Composer {
             self.call = None;
         } else {
             self.clear();
+            self.options.clear();
         }
-        self.options.clear();
     }
 
-    /// Forgets everything, because it was sent, but for what [`Composer::bring_back`] needs.
-    pub fn keep_sent(&mut self) {
-        let typed = self.typed_for_reply();
-        let current = Part {
-            item: (),
-            kind: self.kind,
-            typed: self.own_text(),
-            options: self.options.clone(),
-            call: match self.kind {
-                ReplyKind::Tool => self.call.take(),
-                _ => None,
-            },
-        };
+    /// Forgets what was sent: a draft beside a call stays, and so does a call beside the draft.
+    pub fn clear_sent(&mut self) {
         self.clear_current();
-        self.sent = Some(Sent {
-            typed,
-            current,
-            parts: std::mem::take(&mut self.parts),
-        });
+        self.parts.clear();
     }
 
-    /// Takes in what was said and did not arrive. A reply that is all there is comes back as it was
-    /// composed; otherwise the texts come before the one that is there.
-    pub fn bring_back(&mut self, returned: &[String]) {
-        let (is_empty, has_call) = (self.is_empty(), self.call.is_some());
-        let fits = |sent: &mut Sent| {
-            let has_room = match sent.current.kind {
-                ReplyKind::Tool => !has_call,
-                _ => is_empty,
-            };
-            has_room && returned == [sent.typed.as_str()]
-        };
-        if self.parts.is_empty()
-            && let Some(sent) = self.sent.take_if(fits)
-        {
-            self.parts = sent.parts;
-            return self.recompose(sent.current);
-        }
-        let mut text = returned.join("\n");
-        if !self.is_empty() {
-            // A message that was typed live comes back in lines that are whole.
-            let gap = if text.ends_with('\n') { "" } else { "\n" };
-            text = format!("{text}{gap}{}", self.text());
-        }
-        self.replace(&text);
+    /// Takes in what was said and did not arrive, oldest first.
+    pub fn bring_back(&mut self, returned: Vec<Draft>) {
+        let mut draft = self.to_draft();
+        draft.bring_back(returned);
+        self.restore(draft);
     }
 
     /// Takes a part out of the collection to change it.
@@ -208,10 +231,6 @@ impl Composer {
             return;
         }
         let part = self.parts.remove(index);
-        self.recompose(part);
-    }
-
-    fn recompose<Item>(&mut self, part: Part<Item>) {
         self.kind = part.kind;
         self.options = part.options;
         if let Some(call) = part.call {
@@ -287,6 +306,27 @@ impl Composer {
             .iter()
             .map(|line| row_count(line, width))
             .sum()
+    }
+}
+
+/// Where the cursor of a text area is.
+fn cursor_of(area: &TextArea) -> Cursor {
+    let DataCursor(line, column) = area.cursor();
+    Cursor { line, column }
+}
+
+/// Puts the cursor somewhere, or at the end, where it also goes if the place is out of reach.
+fn put_cursor(area: &mut TextArea, cursor: Option<Cursor>) {
+    let place = cursor.and_then(|Cursor { line, column }| {
+        let place = (u16::try_from(line).ok()?, u16::try_from(column).ok()?);
+        (line < area.lines().len()).then_some(place)
+    });
+    match place {
+        Some((line, column)) => area.move_cursor(CursorMove::Jump(line, column)),
+        None => {
+            area.move_cursor(CursorMove::Bottom);
+            area.move_cursor(CursorMove::End);
+        }
     }
 }
 

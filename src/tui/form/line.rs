@@ -35,6 +35,17 @@ impl Line {
         }
     }
 
+    /// `text` with the cursor at a byte of it, or at its end if there is no such place.
+    pub(super) fn with_cursor(text: String, at: usize) -> Self {
+        let mut cursor = GraphemeCursor::new(at.min(text.len()), text.len(), true);
+        let is_place = text.is_char_boundary(at) && cursor.is_boundary(&text, 0) == Ok(true);
+        let mut line = Self::new(text);
+        if is_place {
+            line.at = at;
+        }
+        line
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -7,6 +7,7 @@
 //! - `line` and `choice` edit what is typed and chosen; `keys` moves between rows, `answer` gives
 //!   the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
+//! - `saved` writes answers down and reads them, half typed or wrong as they may be
 //! - `view` draws the rows
 //!
 //! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
@@ -21,6 +22,7 @@ mod line;
 mod node;
 mod read;
 mod row;
+mod saved;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -30,9 +30,47 @@ const MOST_PARTS: usize = 5;
 /// Rows for what the request asks of the answer.
 const MOST_ASKS: usize = 2;
 
+/// What is said around the text, found out once for each frame.
+pub(super) struct Words {
+    /// What the request asks of the answer, in rows.
+    asks: Vec<String>,
+    /// What the reply becomes, or why it cannot be sent.
+    target: String,
+    /// Whether that has a line of its own: where it is not the same every time, and there is no
+    /// room for it beside the kinds of reply.
+    has_line: bool,
+}
+
+impl Words {
+    /// The words for a composer of this width.
+    pub(super) fn new(app: &App, width: u16, place: Place) -> Self {
+        let composer = app.composer();
+        let target = target(app);
+        let tells = match composer.kind {
+            _ if place == Place::Beside || !matches!(app.dialog, Dialog::None) => false,
+            ReplyKind::Tool => composer.call.is_some(),
+            ReplyKind::Command => !composer.options.is_empty(),
+            _ => false,
+        };
+        let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
+        let taken = kinds.iter().sum::<usize>() + columns(&target) + 5;
+        Self {
+            asks: asks(app, width),
+            target,
+            has_line: tells && taken > usize::from(width),
+        }
+    }
+
+    /// Rows above the kinds of reply.
+    fn above(&self, app: &App) -> u16 {
+        let parts = app.composer().parts.len().min(MOST_PARTS);
+        u16::try_from(parts + self.asks.len()).unwrap_or(0)
+    }
+}
+
 /// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
 /// a list up to half of it.
-pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
+pub(super) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
     let composer = app.composer();
     let (rows, most) = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => (picker.counts().1 + 2, height / 2),
@@ -47,13 +85,7 @@ pub(super) fn height(app: &App, width: u16, height: u16) -> u16 {
     let rows = u16::try_from(rows)
         .unwrap_or(u16::MAX)
         .clamp(1, most.max(1));
-    rows + 1 + above(app, width) + u16::from(has_words(app, width))
-}
-
-/// Rows above the kinds of reply.
-fn above(app: &App, width: u16) -> u16 {
-    let parts = app.composer().parts.len().min(MOST_PARTS);
-    u16::try_from(parts + asks(app, width).len()).unwrap_or(0)
+    rows + 1 + words.above(app) + u16::from(words.has_line)
 }
 
 /// What the request asks of the answer; nothing if it leaves everything free.
@@ -83,50 +115,34 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     rows
 }
 
-/// Whether what the reply becomes has a line of its own: where it is not the same every time, and
-/// there is no room for it beside the kinds of reply.
-fn has_words(app: &App, width: u16) -> bool {
-    let composer = app.composer();
-    let tells = match composer.kind {
-        _ if !matches!(app.dialog, Dialog::None) => false,
-        ReplyKind::Tool => composer.call.is_some(),
-        ReplyKind::Command => !composer.options.is_empty(),
-        _ => false,
-    };
-    let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
-    let taken = kinds.iter().sum::<usize>() + columns(&target(app)) + 5;
-    tells && taken > usize::from(width)
-}
-
 /// Draws the composer, and puts the cursor where the next key goes.
-pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
-    let above = above(app, area.width).min(area.height.saturating_sub(2));
+pub(super) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
+    let above = words.above(app).min(area.height.saturating_sub(2));
     let [above, kinds, rest] = Layout::vertical([
         Constraint::Length(above),
         Constraint::Length(1),
         Constraint::Min(0),
     ])
     .areas(area);
-    draw_above(frame, app, above);
+    draw_above(frame, app, &words.asks, above);
     // Words that help are worth lines of their own where there is room.
-    let has_words = place == Place::Below && has_words(app, area.width);
     let beside = match place {
-        Place::Below if !has_words => target(app),
-        _ => String::new(),
+        Place::Below if !words.has_line => words.target.as_str(),
+        _ => "",
     };
-    draw_kinds(frame, app, kinds, &beside);
+    draw_kinds(frame, app, kinds, beside);
     let mut body = rest;
-    if has_words {
+    if words.has_line {
         let [name, below] =
             Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&target(app), name.width.saturating_sub(2));
+        let words = one_line(&words.target, name.width.saturating_sub(2));
         frame.render_widget(Line::styled(format!(" {words}"), style::strong()), name);
         body = below;
     }
     if place == Place::Beside {
         let [about, below] =
             Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&target(app), about.width.saturating_sub(2));
+        let words = one_line(&words.target, about.width.saturating_sub(2));
         frame.render_widget(Line::styled(format!(" {words}"), style::dim()), about);
         body = below;
     }
@@ -155,9 +171,9 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect, place: Place) {
 }
 
 /// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
+fn draw_above(frame: &mut Frame, app: &App, asks: &[String], area: Rect) {
     let mut rows = area.rows();
-    for (words, row) in asks(app, area.width).into_iter().zip(rows.by_ref()) {
+    for (words, row) in asks.iter().zip(rows.by_ref()) {
         frame.render_widget(Line::styled(format!(" {words}"), style::waiting()), row);
     }
     let selected = match app.dialog {
@@ -171,7 +187,7 @@ fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
     let first = first.min(parts.len().saturating_sub(MOST_PARTS));
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
-        let words = part_line(part, index, area.width.saturating_sub(2));
+        let words = part_line(app, part, index, area.width.saturating_sub(2));
         let style = match selected == Some(index) {
             true => style::bar(),
             false => style::dim(),
@@ -185,8 +201,12 @@ fn draw_above(frame: &mut Frame, app: &App, area: Rect) {
 }
 
 /// A part in one line: its number, what it is, and how it begins.
-fn part_line(part: &Part, index: usize, width: u16) -> String {
-    let block = Block::of_output(&part.item);
+fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
+    let block = match app.item_of(part) {
+        Ok(item) => Block::of_output(&item),
+        // It cannot be sent now, but it can be seen and changed.
+        Err(_) => Block::of_note(part.kind.label(), part.text()),
+    };
     let text = block.text().line(0);
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }

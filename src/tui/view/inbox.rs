@@ -1,6 +1,7 @@
 //! The inbox: a conversation in two lines, the newest activity first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,8 +9,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{status, style};
-use crate::api::OutputItem;
-use crate::inbox::{Conversation, ConversationId, Said, Status, Words};
+use crate::api::{Item, OutputItem};
+use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::block::Block;
 use crate::tui::text::{columns, one_line};
@@ -17,8 +18,8 @@ use crate::tui::text::{columns, one_line};
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
 
-/// Draws the part of the list around the open conversation; returns whose rows are where.
-pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, ConversationId)> {
+/// Draws the part of the list around the open conversation.
+pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     let waiting = match app.inbox.waiting() {
         0 => String::new(),
         waiting => format!("{waiting} waiting"),
@@ -32,11 +33,17 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, Conve
     let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
     let open = app.open.and_then(|id| app.inbox.position(id)).unwrap_or(0);
     let first = open.saturating_sub(fits.saturating_sub(1));
-    let mut hits = Vec::new();
+    let mut hits = Vec::with_capacity(fits);
+    let mut known = std::mem::take(&mut app.abouts);
+    let mut abouts = HashMap::with_capacity(fits);
     let rows = u16::try_from(ROWS).unwrap_or(1);
     let mut y = area.y.saturating_add(1);
     for conversation in all.skip(first).take(fits) {
-        lines.extend(entry(conversation, app, area.width));
+        let known = known.remove(&conversation.id);
+        let about = known.filter(|about| about.is_of(conversation));
+        let about = about.unwrap_or_else(|| About::new(conversation));
+        lines.extend(entry(conversation, &about.words, app, area.width));
+        abouts.insert(conversation.id, about);
         let place = Rect {
             y,
             height: rows,
@@ -51,10 +58,38 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) -> Vec<(Rect, Conve
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }
-    hits
+    app.hits.inbox = hits;
+    app.abouts = abouts;
 }
 
-fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; ROWS] {
+/// What a line of the inbox says of the newest item, until there is another.
+#[derive(Debug)]
+pub(in crate::tui) struct About {
+    newest: Option<Arc<Item>>,
+    said: usize,
+    words: String,
+}
+
+impl About {
+    fn new(conversation: &Conversation) -> Self {
+        Self {
+            newest: conversation.newest().cloned(),
+            said: conversation.said().len(),
+            words: about(conversation),
+        }
+    }
+
+    /// Whether it still says what is so.
+    fn is_of(&self, conversation: &Conversation) -> bool {
+        let is_newest = match (&self.newest, conversation.newest()) {
+            (Some(own), Some(newest)) => Arc::ptr_eq(own, newest),
+            (own, newest) => own.is_none() && newest.is_none(),
+        };
+        is_newest && self.said == conversation.said().len()
+    }
+}
+
+fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Line<'static>; ROWS] {
     let is_open = app.open == Some(conversation.id);
     let (mark, mark_style) = match conversation.status() {
         Status::Waiting { .. } => ("●", style::waiting()),
@@ -71,7 +106,6 @@ fn entry(conversation: &Conversation, app: &App, width: u16) -> [Line<'static>; 
     let title = one_line(conversation.title(), room);
     let fill = usize::from(room).saturating_sub(columns(&title));
     let state = status::state(conversation, app);
-    let about = about(conversation);
     let second = one_line(&format!("{state} · {about}"), width.saturating_sub(4));
     [
         Line::from(vec![

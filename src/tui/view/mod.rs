@@ -16,6 +16,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders};
 
+use self::composer::{Place, Words};
+pub(super) use self::inbox::About;
+use self::status::Status;
 use super::app::{App, Hits, Pane};
 
 /// Columns from which the inbox has a place of its own.
@@ -38,9 +41,10 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
         has_columns: area.width >= TWO_COLUMNS,
         ..Hits::default()
     };
-    let rows = Constraint::Length(status::height(app, area.width));
-    let [body, status] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
-    status::draw(frame, app, status);
+    let status = Status::new(app, area.width);
+    let rows = Constraint::Length(status.height());
+    let [body, last] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
+    status.draw(frame, last);
     let body = match body.width {
         0..TWO_COLUMNS => body,
         _ if app.hides_inbox => body,
@@ -49,7 +53,7 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
             let [list, rest] =
                 Layout::horizontal([Constraint::Length(column), Constraint::Min(0)]).areas(body);
             let inner = border(frame, list);
-            app.hits.inbox = inbox::draw(frame, app, inner);
+            inbox::draw(frame, app, inner);
             rest
         }
     };
@@ -58,18 +62,20 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
         let left = border(frame, left);
         main_pane(frame, app, left);
-        composer::draw(frame, app, right, composer::Place::Beside);
+        let words = Words::new(app, right.width, Place::Beside);
+        composer::draw(frame, app, &words, right, Place::Beside);
         return;
     }
-    let height = composer::height(app, body.width, body.height);
+    let words = Words::new(app, body.width, Place::Below);
+    let height = composer::height(app, &words, body.width, body.height);
     let [top, bottom] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
     if area.width < TWO_COLUMNS && app.pane == Pane::Inbox {
-        app.hits.inbox = inbox::draw(frame, app, top);
+        inbox::draw(frame, app, top);
     } else {
         main_pane(frame, app, top);
     }
-    composer::draw(frame, app, bottom, composer::Place::Below);
+    composer::draw(frame, app, &words, bottom, Place::Below);
 }
 
 /// The pane in the middle: the transcript, or a pager in its place.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::style;
-use crate::inbox::{Conversation, Status};
+use crate::inbox::{self, Conversation};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Dialog, Level, Pane};
 use crate::tui::composer::ReplyKind;
@@ -14,69 +14,114 @@ use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
+/// Rows for what has to be known.
+const MOST_ALERT: usize = 2;
 /// Columns from which a notice leaves room for more than one hint.
 const ROOMY: usize = 60;
 
-/// The rows of the status line: a notice that would leave no room for the keys has its own.
-pub(super) fn height(app: &App, width: u16) -> u16 {
-    let (notice, _) = notice(app);
-    let width = usize::from(width).saturating_sub(2);
-    let hints = hints(app, false);
-    let is_cut = columns(&notice) + 3 + least(app, &hints, width) > width;
-    // News may come at any time, and nothing should move then.
-    let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
-    if !is_cut || is_news || matches!(app.dialog, Dialog::Quit) {
-        return 1;
+/// The last rows of the screen, found out once for each frame: what has to be known for as long as
+/// it is so, what just happened, and what the keys do now.
+pub(super) struct Status {
+    alert: Vec<String>,
+    notice: String,
+    level: Level,
+    hints: Vec<String>,
+    /// Columns that a notice leaves to the keys.
+    least: usize,
+    /// Rows of the notice and the keys: a notice that would leave no room for the keys has its own.
+    rows: u16,
+}
+
+impl Status {
+    /// The status for a screen of this width.
+    pub(super) fn new(app: &App, screen: u16) -> Self {
+        let (notice, level) = notice(app);
+        let notice = harmless(&notice).into_owned();
+        let width = usize::from(screen).saturating_sub(2);
+        let lists = app.pane == Pane::Inbox && screen < super::TWO_COLUMNS;
+        let hints = hints(app, lists);
+        let least = least(app, &hints, width);
+        let is_cut = columns(&notice) + 3 + least > width;
+        // News may come at any time, and nothing should move then.
+        let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
+        let rows = match () {
+            () if !is_cut || is_news || matches!(app.dialog, Dialog::Quit) => 1,
+            () if columns(&notice) > width => 3,
+            () => 2,
+        };
+        Self {
+            alert: alert(app, screen.saturating_sub(2)),
+            notice,
+            level,
+            hints,
+            least,
+            rows,
+        }
     }
-    match columns(&notice) > width {
-        true => 3,
-        false => 2,
+
+    /// The rows that it takes.
+    pub(super) fn height(&self) -> u16 {
+        self.rows + u16::try_from(self.alert.len()).unwrap_or(0)
+    }
+
+    /// Draws it.
+    pub(super) fn draw(&self, frame: &mut Frame, area: Rect) {
+        let line = area.width.saturating_sub(2);
+        let width = usize::from(line);
+        let mut rows = area.rows();
+        for (words, row) in self.alert.iter().zip(rows.by_ref()) {
+            frame.render_widget(Line::styled(format!(" {words}"), style::bad()), row);
+        }
+        let mut notice = self.notice.as_str();
+        for left in (1..self.rows).rev() {
+            let first = wrapped(notice, line).next().unwrap_or_default();
+            let rest = match left {
+                1 => notice.len(),
+                _ => first.end,
+            };
+            let words = one_line(&notice[..rest], line);
+            notice = &notice[rest..];
+            if let Some(row) = rows.next() {
+                let line = Line::from(vec![
+                    Span::raw(" "),
+                    Span::styled(words, style::notice(self.level)),
+                ]);
+                frame.render_widget(line, row);
+            }
+        }
+        let Some(row) = rows.next() else {
+            return;
+        };
+        let room = width.saturating_sub(self.least + 3);
+        let notice = one_line(notice, u16::try_from(room).unwrap_or(u16::MAX));
+        let taken = match columns(&notice) {
+            0 => 0,
+            n => n + 3,
+        };
+        let keys = fit(&self.hints, width.saturating_sub(taken));
+        let gap = width.saturating_sub(columns(&notice) + columns(&keys));
+        let line = Line::from(vec![
+            Span::raw(" "),
+            Span::styled(notice, style::notice(self.level)),
+            Span::raw(" ".repeat(gap)),
+            Span::styled(keys, style::dim()),
+        ]);
+        frame.render_widget(line, row);
     }
 }
 
-/// Draws what just happened and what the keys do now.
-pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
-    let width = usize::from(area.width).saturating_sub(2);
-    let (notice, level) = notice(app);
-    let lists = app.pane == Pane::Inbox && area.width < super::TWO_COLUMNS;
-    let hints = hints(app, lists);
-    let mut rows = area.rows();
-    let mut notice = harmless(&notice).into_owned();
-    for left in (1..area.height).rev() {
-        let line = area.width.saturating_sub(2);
-        let first = wrapped(&notice, line).next().unwrap_or_default();
-        let rest = match left {
-            1 => notice.len(),
-            _ => first.end,
-        };
-        let words = one_line(&notice[..rest], line);
-        notice.drain(..rest);
-        if let Some(row) = rows.next() {
-            let line = Line::from(vec![
-                Span::raw(" "),
-                Span::styled(words, style::notice(level)),
-            ]);
-            frame.render_widget(line, row);
-        }
+/// What has to be known for as long as it is so, in rows of this width.
+fn alert(app: &App, width: u16) -> Vec<String> {
+    let words = app.alert.as_deref().map(harmless).unwrap_or_default();
+    let mut lines: Vec<String> = wrapped(&words, width)
+        .map(|row| words[row].trim_end().to_owned())
+        .collect();
+    if lines.len() > MOST_ALERT {
+        let rest = lines.split_off(MOST_ALERT - 1).join(" ");
+        lines.push(one_line(&rest, width));
     }
-    let Some(row) = rows.next() else {
-        return;
-    };
-    let room = width.saturating_sub(least(app, &hints, width) + 3);
-    let notice = one_line(&notice, u16::try_from(room).unwrap_or(u16::MAX));
-    let taken = match columns(&notice) {
-        0 => 0,
-        n => n + 3,
-    };
-    let keys = fit(&hints, width.saturating_sub(taken));
-    let gap = width.saturating_sub(columns(&notice) + columns(&keys));
-    let line = Line::from(vec![
-        Span::raw(" "),
-        Span::styled(notice, style::notice(level)),
-        Span::raw(" ".repeat(gap)),
-        Span::styled(keys, style::dim()),
-    ]);
-    frame.render_widget(line, row);
+    lines.retain(|line| !line.is_empty());
+    lines
 }
 
 /// What just happened, or what is asked.
@@ -234,17 +279,17 @@ pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
 /// What a conversation is doing, in words.
 pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     match conversation.status() {
-        Status::Waiting { since } => {
+        inbox::Status::Waiting { since } => {
             let behind = match conversation.waiting() {
                 0 | 1 => String::new(),
                 n => format!(" (+{} behind)", n - 1),
             };
             format!("waiting {}{behind}", waited(since, app.now))
         }
-        Status::Answered => match conversation.automatic {
+        inbox::Status::Answered => match conversation.automatic {
             Some(_) => "answered by itself".into(),
             None => "answered".into(),
         },
-        Status::ClientGone => "client gone".into(),
+        inbox::Status::ClientGone => "client gone".into(),
     }
 }

@@ -13,10 +13,10 @@ use crate::tui::app::{App, Dialog};
 use crate::tui::block::{Block, Kind};
 use crate::tui::format::{size, time_of_day};
 use crate::tui::markup::Styled;
-use crate::tui::pager::Pager;
+use crate::tui::pager::{Pager, Topic};
 use crate::tui::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
-use crate::tui::transcript::{GUTTER, Line, text_width};
+use crate::tui::transcript::{Line, MARKS, text_width};
 
 /// Draws the transcript of the open conversation.
 pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
@@ -34,7 +34,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     let is_at_bottom = transcript.is_at_bottom();
     let mut wrapped = Wrapped::default();
     let mut pictures = Pictures::default();
-    let mut hits = Vec::new();
+    let mut hits = Vec::with_capacity(usize::from(area.height));
     for (position, row) in transcript.visible().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
             continue;
@@ -52,7 +52,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 } else {
                     fold_mark(block)
                 };
-                let content = header(block, app, width);
+                let content = header(block, app, area.width.saturating_sub(MARKS));
                 (fold, content)
             }
             Line::Text(number) => {
@@ -88,8 +88,14 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
             (false, true) => Span::styled(marks, style::new()),
             (false, false) => Span::styled(marks, style::dim()),
         };
-        let beside = if is_selected { marks } else { " " };
-        let mut spans = vec![side, Span::styled(beside, style::dim())];
+        let mut spans = vec![side];
+        match line {
+            Line::Header => {
+                let beside = if is_selected { marks } else { " " };
+                spans.push(Span::styled(beside, style::dim()));
+            }
+            _ => spans.push(Span::styled("│ ", style::rule())),
+        }
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
@@ -158,25 +164,27 @@ fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
 
 fn divider(words: &str, width: u16) -> Row<'static> {
     let width = usize::from(width);
-    let before = "─".repeat(usize::from(GUTTER));
-    let after = width.saturating_sub(columns(words) + usize::from(GUTTER) + 2);
+    let before = "─".repeat(usize::from(MARKS));
+    let after = width.saturating_sub(columns(words) + usize::from(MARKS) + 2);
     Row::styled(
         format!("{before} {words} {}", "─".repeat(after)),
         style::new(),
     )
 }
 
-/// Draws a text in the place of the transcript.
+/// Draws a text in the place of the transcript, beside a line if it is not the program's own.
 pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
-    let area = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
+    let gutter = match pager.topic {
+        Topic::Raw | Topic::Tools => "│ ",
+        Topic::Help | Topic::Statistics => " ",
     };
-    pager.layout(area.width, area.height);
+    let width = u16::try_from(columns(gutter)).unwrap_or(0) + 1;
+    pager.layout(area.width.saturating_sub(width), area.height);
     let mut wrapped = Wrapped::default();
     for (position, row) in pager.visible().zip(area.rows()) {
-        let spans = wrapped.row(&pager.text, position.line, position, area.width, &[]);
+        let text_width = area.width.saturating_sub(width);
+        let mut spans = vec![Span::styled(gutter, style::rule())];
+        spans.extend(wrapped.row(&pager.text, position.line, position, text_width, &[]));
         frame.render_widget(Row::from(spans), row);
     }
 }

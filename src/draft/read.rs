@@ -1,0 +1,111 @@
+//! Reads drafts that were written by any version of the program, or by none.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Draft, Part, ReplyKind};
+
+impl Draft {
+    /// Reads a draft. What is not understood is left out, but for words, which are never left out:
+    /// those that have lost their place stand in the text. What is no draft at all is a text.
+    pub fn from_json(json: &str) -> Self {
+        let Some(fields) = fields(json) else {
+            return json.into();
+        };
+        // In one go where nothing is wrong, because a draft may be large.
+        let value = Value::Object(fields);
+        if let Some(draft) = read(&value) {
+            return draft;
+        }
+        match value {
+            Value::Object(fields) => salvaged(fields),
+            _ => json.into(),
+        }
+    }
+}
+
+/// The fields of what is marked as a draft.
+fn fields(json: &str) -> Option<Map<String, Value>> {
+    let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
+        return None;
+    };
+    fields
+        .get("draft")
+        .is_some_and(Value::is_u64)
+        .then_some(fields)
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    T::deserialize(value).ok()
+}
+
+/// Takes the fields one by one.
+fn salvaged(mut fields: Map<String, Value>) -> Draft {
+    let mut lost = Vec::new();
+    let mut draft = Draft::default();
+    let mut take = |name: &str| fields.remove(name).unwrap_or(Value::Null);
+    draft.live = read(&take("live")).unwrap_or_default();
+    draft.cursor = read(&take("cursor"));
+    match take("kind") {
+        // A thought does the least harm where nobody knows what it was to be.
+        Value::Null => {}
+        kind => draft.kind = read(&kind).unwrap_or(ReplyKind::Think),
+    }
+    match take("text") {
+        Value::String(text) => draft.text = text,
+        other => words(&other, &mut lost),
+    }
+    match take("options") {
+        Value::Object(options) => draft.options = options,
+        other => words(&other, &mut lost),
+    }
+    match take("parts") {
+        Value::Array(parts) => {
+            for part in parts {
+                match (read::<Part>(&part), part) {
+                    (Some(part), _) => draft.parts.push(part),
+                    // It has the fields that a draft has.
+                    (None, Value::Object(fields)) => {
+                        draft.parts.extend(salvaged(fields).into_parts());
+                    }
+                    (None, other) => words(&other, &mut lost),
+                }
+            }
+        }
+        other => words(&other, &mut lost),
+    }
+    match take("call") {
+        Value::Null => {}
+        call => match read(&call) {
+            Some(call) => draft.call = Some(call),
+            None => words(&call, &mut lost),
+        },
+    }
+    if draft.kind == ReplyKind::Tool && draft.call.is_none() {
+        draft.kind = ReplyKind::Think;
+    }
+    if !lost.is_empty() {
+        lost.insert(0, std::mem::take(&mut draft.text));
+        lost.retain(|text| !text.is_empty());
+        draft.text = lost.join("\n");
+        draft.cursor = None;
+    }
+    draft
+}
+
+/// All texts in a value that somebody typed, by the name that they have everywhere.
+fn words(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| words(item, found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(_) if name != "text" => {}
+                    value => words(value, found),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,154 @@
+//! Which drafts have to be written down. That they are is somebody else's work: here is only known
+//! what has changed since they were.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{App, Dialog, Effect, Level};
+use crate::draft::Draft;
+use crate::inbox::{Conversation, ConversationId};
+use crate::tui::action::Action;
+use crate::tui::composer::Composer;
+
+/// How long a change may wait for those that follow it: a draft may be large.
+const GATHERING: Duration = Duration::from_millis(30);
+
+/// Drafts that have changed since they were taken to be kept. `None` is what is typed before there
+/// is a conversation to type it in.
+#[derive(Debug, Default)]
+pub(super) struct Unkept {
+    changed: HashSet<Option<ConversationId>>,
+    /// Whether there is something that must not wait: what was delivered is a draft no more.
+    is_urgent: bool,
+}
+
+impl App {
+    /// How long the drafts that have changed may wait before they are written down; `None` if there
+    /// are none.
+    pub fn keeps_within(&self) -> Option<Duration> {
+        match (self.unkept.changed.is_empty(), self.unkept.is_urgent) {
+            (true, _) => None,
+            (false, true) => Some(Duration::ZERO),
+            (false, false) => Some(GATHERING),
+        }
+    }
+
+    /// The drafts that have changed since this was last asked, with their conversations; `None` is
+    /// what was typed before there was one. An empty draft is one to forget.
+    ///
+    /// A draft holds what would have to come back if the program ended now: what is being composed,
+    /// and before it what was sent and is not known to have been delivered.
+    pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
+        let changed = std::mem::take(&mut self.unkept).changed;
+        changed
+            .into_iter()
+            // What is left of a conversation that the inbox has dropped is what is on disk.
+            .filter(|id| id.is_none_or(|id| self.composers.contains_key(&id)))
+            .map(|id| (id, self.draft_to_keep(id)))
+            .collect()
+    }
+
+    /// The name by which the draft of a conversation is found again after a restart; more than one
+    /// conversation may have it.
+    pub fn draft_key(&self, id: ConversationId) -> Option<String> {
+        self.inbox.get(id).map(Conversation::draft_key)
+    }
+
+    /// Takes in a draft from before the program was started.
+    pub fn on_draft(&mut self, id: Option<ConversationId>, draft: Draft) {
+        let has_scratch = id.is_some() && self.scratch_went_to == id;
+        self.scratch_went_to.take_if(|_| has_scratch);
+        if draft.is_empty() {
+            return;
+        }
+        if has_scratch {
+            // There is an own draft after all: what was typed before goes on waiting.
+            let scratch = id.and_then(|id| self.composers.remove(&id));
+            self.scratch = scratch.unwrap_or_default();
+            self.unkept.changed.insert(None);
+        }
+        let composer = match id {
+            Some(id) => self.composers.entry(id).or_default(),
+            None => &mut self.scratch,
+        };
+        if composer.is_idle() {
+            *composer = Composer::from_draft(draft);
+        } else {
+            composer.bring_back(vec![draft]);
+        }
+        self.unkept.changed.insert(id);
+    }
+
+    /// Takes in a text that was left behind when the program ended: it can be recalled, and is
+    /// there to be sent to whoever asks first.
+    pub fn on_left_behind(&mut self, text: &str) {
+        self.scratch.bring_back(vec![text.into()]);
+        self.unkept.changed.insert(None);
+        self.remember(text.to_owned());
+        let key = self.key_of(Action::Recall);
+        self.tell(
+            Level::Info,
+            format!("what an editor had saved is back; {key} finds it too"),
+        );
+    }
+
+    fn draft_to_keep(&self, id: Option<ConversationId>) -> Draft {
+        let composer = match id {
+            Some(id) => self.composers.get(&id),
+            None => Some(&self.scratch),
+        };
+        let mut draft = composer.map(Composer::to_draft).unwrap_or_default();
+        if let (Dialog::Options(form), true) = (&self.dialog, id == self.open)
+            && let Value::Object(options) = form.value()
+        {
+            draft.options = options;
+        }
+        let said = id.and_then(|id| self.inbox.get(id));
+        let said = said.map(Conversation::undelivered).unwrap_or_default();
+        draft.bring_back(said.into_iter().map(Arc::unwrap_or_clone).collect());
+        draft
+    }
+
+    /// The composer of a conversation. The draft from before the program was started is on its way
+    /// when this is the first that is known of it.
+    pub(super) fn composer_of(&mut self, id: ConversationId) -> &mut Composer {
+        let effects = &mut self.effects;
+        self.composers.entry(id).or_insert_with(|| {
+            effects.push(Effect::LoadDraft(id));
+            Composer::default()
+        })
+    }
+
+    /// What was typed before anybody asked is for whoever is answered first.
+    pub(super) fn take_scratch(&mut self, id: ConversationId) {
+        let is_free = self.composers.get(&id).is_none_or(Composer::is_idle);
+        if is_free && !self.scratch.is_idle() {
+            let scratch = std::mem::take(&mut self.scratch);
+            self.composers.insert(id, scratch);
+            self.scratch_went_to = Some(id);
+            self.unkept.changed.extend([None, Some(id)]);
+        }
+    }
+
+    /// Follows a change of the draft on the screen.
+    pub(super) fn keep_draft(&mut self) {
+        self.unkept.changed.insert(self.open);
+    }
+
+    /// Follows a change of the draft of a conversation.
+    pub(super) fn keep_draft_of(&mut self, id: ConversationId) {
+        self.unkept.changed.insert(Some(id));
+    }
+
+    /// Follows what became of something that was said.
+    pub(super) fn keep_said(&mut self, id: ConversationId) {
+        // Where nothing was typed, nothing was said.
+        if self.composers.contains_key(&id) {
+            self.unkept.changed.insert(Some(id));
+            self.unkept.is_urgent = true;
+        }
+    }
+}
