@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::config::{Config, DEFAULT_LISTEN, ThemeName};
-use crate::drafts::Drafts;
+use crate::journal::Journal;
 use crate::environment::Environment;
 use crate::inbox;
 use crate::server::{self, Server};
@@ -48,14 +48,6 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-    /// There is no place for drafts.
-    #[error("cannot keep drafts in {}: {error}; choose another folder with --state-dir", folder.display())]
-    Drafts {
-        /// The state folder.
-        folder: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
     /// Something that every program needs is missing.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -79,15 +71,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         },
     })?;
     let address = listener.local_addr()?;
-    let mut drafts = Drafts::open(&config.state_dir).map_err(|error| StartError::Drafts {
-        folder: config.state_dir.clone(),
-        error,
-    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let store = Store::new(config.server.max_stored);
+    let (store, unkept) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
     let router = server::router(intake, server_settings(&config, address));
     let (stop, stopped) = watch::channel(false);
@@ -123,23 +111,21 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         state_dir: config.state_dir,
     };
     let mut app = App::new(settings, store, Timestamp::now());
-    if let Some(scratch) = drafts.load_scratch() {
-        app.on_draft(None, scratch);
-    }
-    take_left_behind(&mut app, &mut drafts, &options.state_dir);
+    app.restore();
+    app.set_alert(unkept);
+    take_left_behind(&mut app, &options.state_dir);
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(crate::tui::run::run(
             &mut app,
             events,
-            &mut drafts,
             &options,
         ))
     }));
     // Whatever is wrong with the state, what can still be kept is.
     let kept = catch_unwind(AssertUnwindSafe(|| {
-        crate::tui::run::keep(&mut app, &mut drafts);
+        crate::tui::run::keep(&mut app);
     }));
     tracing::info!(?exit, is_kept = kept.is_ok(), "stopping");
 
@@ -150,7 +136,6 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         // Taking longer, or having failed, changes nothing of what follows.
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         drop(app);
-        drop(drafts);
         let _ = tokio::time::timeout(PATIENCE, server).await;
     });
     runtime.shutdown_background();
@@ -162,9 +147,28 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     })
 }
 
+/// The store, and what the person has to know if it keeps nothing on disk although it should.
+fn open_store(config: &Config) -> (Store, Option<String>) {
+    let most = config.server.max_stored;
+    if !config.journal.enabled {
+        return (Store::new(most), None);
+    }
+    let options = config.journal.options();
+    let opened = Journal::open(&config.state_dir, options).map_err(|error| error.to_string());
+    let opened = opened.and_then(|journal| {
+        let alert = journal.health().borrow().alert();
+        let store = Store::with_journal(most, journal).map_err(|error| error.to_string());
+        store.map(|store| (store, alert))
+    });
+    opened.unwrap_or_else(|error| {
+        tracing::error!(error, "no journal");
+        (Store::new(most), Some(format!("nothing is saved: {error}")))
+    })
+}
+
 /// Takes in what an editor had saved when the program ended, and removes it where it was once it is
 /// kept as a draft.
-fn take_left_behind(app: &mut App, drafts: &mut Drafts, state_dir: &Path) {
+fn take_left_behind(app: &mut App, state_dir: &Path) {
     let found = LeftBehind::find(state_dir);
     if found.is_empty() {
         return;
@@ -172,8 +176,8 @@ fn take_left_behind(app: &mut App, drafts: &mut Drafts, state_dir: &Path) {
     for left in &found {
         app.on_left_behind(&left.text);
     }
-    crate::tui::run::keep(app, drafts);
-    if drafts.written().blocking_recv() == Ok(true) {
+    let saving = crate::tui::run::keep(app);
+    if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
     }
 }

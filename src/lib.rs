@@ -12,7 +12,7 @@
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the floors stand [`draft`], what a person has composed
-//! as plain data, [`drafts`], which keeps it on disk and [`tokens`], which counts.
+//! as plain data, and [`tokens`], which counts.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -23,7 +23,6 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod draft;
-pub mod drafts;
 pub mod environment;
 pub mod inbox;
 pub mod journal;

@@ -26,8 +26,10 @@ struct Cut {
 enum Parts {
     /// The list of tools, as a whole.
     Tools,
-    /// One item, as a whole.
-    Item,
+    /// What stands beside the items and comes before them: instructions, a system prompt.
+    Preamble,
+    /// The one item that there is, as a whole.
+    Prompt,
     /// Items of a list, and what stood between them: how often, and what.
     Items(Vec<(usize, Box<str>)>),
 }
@@ -57,9 +59,14 @@ impl<'a> Cutter<'a> {
         self.cuts.push((raw.get(), Parts::Tools));
     }
 
-    /// Takes an item out that stands alone.
-    pub fn item(&mut self, raw: &'a RawValue) {
-        self.cuts.push((raw.get(), Parts::Item));
+    /// Takes out what stands beside the items.
+    pub fn preamble(&mut self, raw: &'a RawValue) {
+        self.cuts.push((raw.get(), Parts::Preamble));
+    }
+
+    /// Takes out what stands for the only item.
+    pub fn prompt(&mut self, raw: &'a RawValue) {
+        self.cuts.push((raw.get(), Parts::Prompt));
     }
 
     /// Takes all members of a list out.
@@ -95,7 +102,7 @@ impl<'a> Cutter<'a> {
             from = at + part.len();
             let stand_in = match parts {
                 Parts::Items(_) => "",
-                Parts::Tools | Parts::Item => STAND_IN,
+                Parts::Tools | Parts::Preamble | Parts::Prompt => STAND_IN,
             };
             cuts.push(Cut {
                 at: text.len(),
@@ -131,13 +138,18 @@ impl Envelope {
     pub fn bytes(&self) -> usize {
         let between = |cut: &Cut| match &cut.parts {
             Parts::Items(between) => between.len() * size_of::<(usize, Box<str>)>(),
-            Parts::Tools | Parts::Item => 0,
+            Parts::Tools | Parts::Preamble | Parts::Prompt => 0,
         };
         self.text.len() + self.cuts.iter().map(|cut| size_of::<Cut>() + between(cut)).sum::<usize>()
     }
 
-    /// The request as it came. The items come in the order in which they stand there.
-    pub fn whole<'a>(&self, tools: &str, items: impl IntoIterator<Item = &'a str>) -> String {
+    /// The request as it came, from its parts.
+    pub fn whole<'a>(
+        &self,
+        tools: &str,
+        preamble: Option<&str>,
+        items: impl IntoIterator<Item = &'a str>,
+    ) -> String {
         let mut items = items.into_iter();
         let (mut whole, mut from) = (String::new(), 0);
         for cut in &self.cuts {
@@ -145,7 +157,8 @@ impl Envelope {
             from = cut.at + cut.stand_in;
             match &cut.parts {
                 Parts::Tools => whole.push_str(tools),
-                Parts::Item => whole.extend(items.next()),
+                Parts::Preamble => whole.extend(preamble),
+                Parts::Prompt => whole.extend(items.next()),
                 Parts::Items(between) => {
                     whole.extend(items.next());
                     for (count, gap) in between {
@@ -175,15 +188,15 @@ mod tests {
         let members = fields.list("input");
         let mut cutter = Cutter::new(body.as_bytes());
         cutter.items(&members);
-        cutter.item(fields.get("instructions").unwrap());
+        cutter.preamble(fields.get("instructions").unwrap());
         cutter.tools(fields.get("tools").unwrap());
         let envelope = cutter.finish();
         let left = serde_json::json!({"a": 1.5, "tools": null, "input": [], "instructions": null});
         let text: serde_json::Value = serde_json::from_str(envelope.text()).unwrap();
         assert_eq!(text, left);
         let items = members.iter().map(|raw| raw.get());
-        let items = items.chain([r#""be \u006bind""#]);
-        assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, items), body);
+        let preamble = Some(r#""be \u006bind""#);
+        assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, preamble, items), body);
     }
 
     #[test]

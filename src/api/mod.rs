@@ -130,23 +130,36 @@ impl Request {
 
     /// The request as the client sent it, byte for byte.
     pub fn whole(&self) -> String {
+        let sent = self.sent().filter(|item| item.begins_text());
         self.envelope.whole(
             self.tools.raw(),
-            self.sent()
-                .filter(|item| item.begins_text())
-                .map(|item| item.raw()),
+            self.beside().map(|item| item.raw()),
+            sent.map(|item| item.raw()),
         )
     }
 
-    /// The items that the client sent, as it sent them.
+    /// What stands beside the items that were sent: instructions, a system prompt.
+    pub(crate) fn beside(&self) -> Option<&Arc<Item>> {
+        self.items[..self.preamble].first()
+    }
+
+    /// The other items that the client sent, as it sent them.
     pub(crate) fn sent(&self) -> impl Iterator<Item = &Arc<Item>> {
         let own = self.items.iter().skip(self.preamble + self.earlier);
-        let own = own.enumerate().map(|(place, item)| {
+        own.enumerate().map(|(place, item)| {
             let mut references = self.references.iter();
             let reference = references.find(|(known, _)| *known == place);
             reference.map_or(item, |(_, reference)| reference)
-        });
-        self.items.iter().take(self.preamble).chain(own)
+        })
+    }
+
+    /// The first line of what was asked first.
+    pub fn title(&self) -> String {
+        let items = &self.items;
+        let prompt = items.iter().find(|item| item.is_prompt()).or(items.first());
+        let text = prompt.map(|item| item.text()).unwrap_or_default();
+        let line = text.lines().find(|line| !line.trim().is_empty());
+        line.unwrap_or_default().trim().chars().take(200).collect()
     }
 
     /// The fields of the request, each with its JSON; lists of items and tools are empty there.

@@ -87,6 +87,11 @@ impl ToolList {
         })
     }
 
+    /// Whether the client sent a list at all.
+    pub(crate) fn is_given(&self) -> bool {
+        self.shape != Shape::Item || self.raw.len() > 2
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.raw.len() <= 2 || self.tools().is_empty()

@@ -18,6 +18,14 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// An event that was written down. Its name is one of those that this program gives.
+    pub(crate) fn of_event(name: Option<String>, data: String) -> Self {
+        Self {
+            event: name.and_then(|name| super::responses::event_name(&name)),
+            data: data.into(),
+        }
+    }
+
     /// An event without a name.
     pub fn data(data: impl ToString) -> Self {
         Self {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
-use super::{InboxConfig, ServerConfig, TuiConfig};
+use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
 use crate::tui::keymap::OneOrMany;
 
@@ -21,6 +21,7 @@ pub(super) struct FileConfig {
     pub models: Option<Vec<String>>,
     pub server: ServerConfig,
     pub inbox: InboxConfig,
+    pub journal: JournalConfig,
     pub tui: TuiConfig,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
@@ -110,7 +111,7 @@ fn wrong_type(message: &str) -> String {
         return message.to_owned();
     };
     let expected = match expected {
-        "u32" | "usize" => "a whole number from 0 up",
+        "u32" | "u64" | "usize" => "a whole number from 0 up",
         "a boolean" => "true or false",
         "a string" => "text in quotes",
         "a sequence" => "a list such as [\"a\", \"b\"]",

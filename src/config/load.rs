@@ -72,6 +72,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         models,
         server: values.server,
         inbox: values.inbox,
+        journal: values.journal,
         tui: values.tui,
         snippets: values.snippets,
         keys,

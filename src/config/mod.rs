@@ -17,6 +17,7 @@ use serde::Deserialize;
 pub use error::{ConfigError, Problem};
 pub use load::{Flags, load};
 
+use crate::journal::{Durability, Options, Retention};
 use crate::tui::keymap::Keymap;
 
 /// Where the server listens when nothing else is said.
@@ -39,6 +40,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// What reaches the person.
     pub inbox: InboxConfig,
+    /// What is kept on disk.
+    pub journal: JournalConfig,
     /// How the terminal behaves.
     pub tui: TuiConfig,
     /// Which key does what.
@@ -102,6 +105,45 @@ impl Default for InboxConfig {
     fn default() -> Self {
         Self {
             answer_housekeeping: true,
+        }
+    }
+}
+
+/// The `[journal]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct JournalConfig {
+    /// Whether what is asked and said outlives the program.
+    pub enabled: bool,
+    /// After how many days without anything new a conversation goes; 0 for never.
+    pub days: u32,
+    /// How large the journal may become, in MiB; 0 for as large as it gets.
+    pub max_mib: u64,
+    /// What it outlives: the end of the program, or a power failure too.
+    pub durability: Durability,
+}
+
+impl JournalConfig {
+    /// The same for the journal.
+    pub fn options(&self) -> Options {
+        let limit = |value: u64| (value > 0).then_some(value);
+        Options {
+            durability: self.durability,
+            retention: Retention {
+                days: (self.days > 0).then_some(self.days),
+                bytes: limit(self.max_mib.saturating_mul(1 << 20)),
+            },
+        }
+    }
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            days: 0,
+            max_mib: 2048,
+            durability: Durability::Process,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::api::{Ending, Housekeeping, OutputItem, Phase, Reply, Request};
-use crate::store::{ConversationId, Place, RequestId, Store};
+use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store};
 
 /// Something that happened to a request, on its way to the person.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Arrival {
     pub conversation: ConversationId,
     /// What it asks.
     pub request: Request,
+    /// The conversation as an earlier run left it, where it goes on with such.
+    pub earlier: Option<Box<Loaded>>,
     /// The program that asks, in the words of its headers.
     pub agent: String,
     /// Who answers it.
@@ -56,18 +58,40 @@ pub enum Answerer {
 /// response has failed.
 #[derive(Debug)]
 pub struct Responder {
-    replies: mpsc::UnboundedSender<(u64, Reply)>,
+    replies: mpsc::UnboundedSender<Sent>,
     next_ticket: u64,
 }
 
+/// A reply on its way to the client.
+#[derive(Debug)]
+struct Sent {
+    ticket: u64,
+    reply: Reply,
+    /// It leaves when this is in the journal.
+    saving: Saving,
+}
+
 impl Responder {
-    /// Hands a reply over and returns its ticket, by which its delivery is told; `None` when the
-    /// client is gone.
-    pub fn send(&mut self, reply: Reply) -> Option<u64> {
+    /// By what the delivery of the next reply will be told.
+    pub fn next_ticket(&self) -> u64 {
+        self.next_ticket
+    }
+
+    /// Whether the client is gone.
+    pub fn is_closed(&self) -> bool {
+        self.replies.is_closed()
+    }
+
+    /// Hands a reply over, which leaves when it is saved; tells whether the client is still there.
+    pub fn send(&mut self, reply: Reply, saving: Saving) -> bool {
         let ticket = self.next_ticket;
-        self.replies.send((ticket, reply)).ok()?;
         self.next_ticket += 1;
-        Some(ticket)
+        let sent = Sent {
+            ticket,
+            reply,
+            saving,
+        };
+        self.replies.send(sent).is_ok()
     }
 }
 
@@ -141,8 +165,39 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
+        let permit = self.permit()?;
+        let purpose = housekeeping.as_ref().map(|housekeeping| housekeeping.purpose);
+        let opened = self.store.open(&request, &agent, purpose);
+        self.put(permit, opened, request, agent, housekeeping)
+    }
+
+    /// Puts a request of an earlier run before the person again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Intake::open`].
+    pub(crate) fn reopen(
+        &self,
+        request: Request,
+        opened: Opened,
+        agent: String,
+    ) -> Result<Pending, Refusal> {
+        self.put(self.permit()?, opened, request, agent, None)
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let permit = Arc::clone(&self.places).try_acquire_owned();
-        let permit = permit.map_err(|_| Refusal::Full(self.limit))?;
+        permit.map_err(|_| Refusal::Full(self.limit))
+    }
+
+    fn put(
+        &self,
+        permit: OwnedSemaphorePermit,
+        opened: Opened,
+        request: Request,
+        agent: String,
+        housekeeping: Option<Housekeeping>,
+    ) -> Result<Pending, Refusal> {
         let (replies, receiver) = mpsc::unbounded_channel();
         let mut responder = Responder {
             replies,
@@ -150,23 +205,29 @@ impl Intake {
         };
         let answerer = match housekeeping {
             Some(housekeeping) => {
-                responder.send(Reply::End {
+                let answer = Reply::End {
                     items: vec![OutputItem::Message {
                         text: housekeeping.answer.clone(),
                         phase: Phase::FinalAnswer,
                     }],
                     ending: Ending::Completed,
-                });
+                };
+                responder.send(answer, Saving::default());
                 Answerer::Program(housekeeping)
             }
             None => Answerer::Person(responder),
         };
-        let automatic = matches!(answerer, Answerer::Program(_));
-        let place = self.store.place(&request, automatic);
+        let Opened {
+            place,
+            earlier,
+            saving,
+        } = opened;
         let pending = Pending {
             place,
+            saving,
             store: self.store.clone(),
             replies: receiver,
+            unsettled: None,
             events: self.events.clone(),
             ended: false,
             _permit: permit,
@@ -174,6 +235,7 @@ impl Intake {
         let arrival = Arrival {
             id: place.request,
             conversation: place.conversation,
+            earlier,
             request,
             agent,
             answerer,
@@ -190,8 +252,12 @@ impl Intake {
 #[derive(Debug)]
 pub struct Pending {
     place: Place,
+    /// The request itself.
+    saving: Saving,
     store: Store,
-    replies: mpsc::UnboundedReceiver<(u64, Reply)>,
+    replies: mpsc::UnboundedReceiver<Sent>,
+    /// What was heard and is not in the journal yet.
+    unsettled: Option<Sent>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
     _permit: OwnedSemaphorePermit,
@@ -201,7 +267,24 @@ impl Pending {
     /// The next reply with its ticket; `None` when there will never be one because the person's
     /// side is gone.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
-        self.replies.recv().await
+        if self.unsettled.is_none() {
+            self.unsettled = Some(self.replies.recv().await?);
+        }
+        // Whoever gives up waiting here finds it again the next time.
+        if let Some(sent) = &self.unsettled {
+            self.store.settled(sent.saving).await;
+        }
+        self.unsettled.take().map(|sent| (sent.ticket, sent.reply))
+    }
+
+    /// Waits until the request is in the journal, so that something about it may leave.
+    pub async fn settled(&mut self) {
+        self.store.settled(self.saving).await;
+    }
+
+    /// The request and its conversation.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Tells the person that a reply, and with it all before it, was handed to the connection:
@@ -219,7 +302,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.store.close(self.place.conversation, !self.ended);
+        self.store.close(self.place, !self.ended);
         if !self.ended {
             let id = self.place.request;
             let _ = self.events.send(Event::Gone { id });

@@ -4,13 +4,15 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{Ending, Item, OutputItem, Phase, Reply, Request, ShellTool, Tool};
+use crate::api::{Ending, Format, Item, OutputItem, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::hash::Hash;
-use crate::store::{Account, ConversationId, RequestId};
+use crate::journal::{self, SaidState};
+use crate::store::{Account, ConversationId, Header, Loaded, RequestId, Store};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -21,7 +23,7 @@ pub struct Conversation {
     /// The program on the other side.
     pub agent: String,
     /// Why the program answered by itself, if it did.
-    pub automatic: Option<&'static str>,
+    pub automatic: Option<String>,
     /// When something last happened.
     pub last_activity: Timestamp,
     pub(super) title: String,
@@ -33,6 +35,8 @@ pub struct Conversation {
     pub(super) open: VecDeque<OpenRequest>,
     pub(super) said: Vec<Said>,
     pub(super) closed: Closed,
+    /// Whether its request is there, or has to be read from the journal first.
+    loaded: bool,
 }
 
 /// A request that waits for the person.
@@ -57,6 +61,7 @@ pub struct Said {
     pub at: Timestamp,
     /// How far it got.
     pub state: Delivery,
+    pub(super) id: i64,
     pub(super) request: RequestId,
     pub(super) ticket: u64,
 }
@@ -79,7 +84,7 @@ impl Said {
 }
 
 /// What a person can say to a request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Words {
     /// An output item of the response.
     Item(OutputItem),
@@ -98,6 +103,16 @@ pub enum Delivery {
     Delivered,
     /// The client went away first.
     Undelivered,
+}
+
+impl From<Delivery> for SaidState {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Sent => Self::Sent,
+            Delivery::Delivered => Self::Delivered,
+            Delivery::Undelivered => Self::Undelivered,
+        }
+    }
 }
 
 /// How the last response of a conversation ended.
@@ -139,9 +154,91 @@ impl Conversation {
             open: VecDeque::new(),
             said: Vec::new(),
             closed: Closed::Answered,
+            loaded: true,
         };
-        conversation.title = conversation.make_title();
+        conversation.title = conversation.request.title();
         conversation
+    }
+
+    /// A conversation of an earlier run, of which only what a list shows is in memory.
+    pub(super) fn of_header(header: Header) -> Self {
+        let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
+        let mut conversation = Self::new(
+            header.id,
+            Request::empty(Format::Responses),
+            header.agent,
+            at,
+        );
+        conversation.title = header.title;
+        conversation.automatic = header.automatic;
+        conversation.loaded = false;
+        if header.gone {
+            conversation.closed = Closed::ClientGone;
+        }
+        conversation
+    }
+
+    /// Takes in what the journal has of it.
+    pub(super) fn fill(&mut self, loaded: Loaded, held: &mut Account) {
+        let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
+        let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
+        held.add(known.items());
+        held.remove(self.items());
+        (self.request, self.seen) = (known.request, known.seen);
+        (self.new_from, self.continued) = (known.new_from, known.continued);
+        let mut drafts: Vec<(String, Arc<Draft>)> = Vec::new();
+        self.said.clear();
+        for row in loaded.said {
+            let Ok(words) = serde_json::from_str(&row.words) else {
+                continue;
+            };
+            // What left with one reply shares its draft.
+            let shared = drafts.last().filter(|(typed, _)| *typed == row.typed);
+            let draft = match shared {
+                Some((_, draft)) => Arc::clone(draft),
+                None => Arc::new(Draft::from_json(&row.typed)),
+            };
+            drafts.push((row.typed, Arc::clone(&draft)));
+            self.said.push(Said {
+                words,
+                draft,
+                at: Timestamp::from_millisecond(row.at).unwrap_or_default(),
+                state: match row.state {
+                    SaidState::Sent => Delivery::Sent,
+                    SaidState::Delivered => Delivery::Delivered,
+                    SaidState::Undelivered => Delivery::Undelivered,
+                },
+                id: row.id,
+                request: RequestId(row.turn),
+                ticket: u64::try_from(row.ticket).unwrap_or(0),
+            });
+        }
+        self.loaded = true;
+    }
+
+    /// Whether its request is in memory; else it has to be loaded to be looked at.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// The rows of what was said to a request, from a place on.
+    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<journal::Said> {
+        let said = self.said.iter().skip(from);
+        let own = said.filter(|said| said.request == request);
+        own.map(|said| self.row(said)).collect()
+    }
+
+    fn row(&self, said: &Said) -> journal::Said {
+        journal::Said {
+            id: said.id,
+            conversation: self.id.0,
+            turn: said.request.0,
+            ticket: i64::try_from(said.ticket).unwrap_or(i64::MAX),
+            at: said.at.as_millisecond(),
+            state: said.state.into(),
+            words: serde_json::to_string(&said.words).unwrap_or_default(),
+            typed: said.draft.to_json(),
+        }
     }
 
     /// The first line of what was asked first.
@@ -289,24 +386,12 @@ impl Conversation {
         drafts
     }
 
-    /// The thread that a draft belongs to, the same after a restart of the program: the client's
-    /// own name for it, else the fingerprint of how it began.
-    pub fn draft_key(&self) -> String {
-        match &self.request.thread {
-            Some(thread) => thread.clone(),
-            None => {
-                let first = self.items().iter().find(|item| item.is_prompt());
-                first.map_or_else(String::new, |item| item.likeness().to_string())
-            }
-        }
-    }
-
     /// Adds to the message that is typed live, which is the last thing said if there is one.
     pub(super) fn say_live(
         &mut self,
         delta: &str,
         phase: Phase,
-        now: Timestamp,
+        (now, id): (Timestamp, i64),
         request: RequestId,
         new_ticket: u64,
         draft: Draft,
@@ -330,6 +415,7 @@ impl Conversation {
             draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
+            id,
             request,
             ticket: new_ticket,
         });
@@ -341,12 +427,13 @@ impl Conversation {
         reply: Reply,
         draft: Draft,
         (request, ticket): (RequestId, u64),
+        store: &Store,
         now: Timestamp,
     ) {
         self.last_activity = now;
         let (items, rejection) = match reply {
             Reply::Live { delta, phase } => {
-                return self.say_live(&delta, phase, now, request, ticket, draft);
+                return self.say_live(&delta, phase, (now, store.next_said()), request, ticket, draft);
             }
             Reply::Items(items) => (items, None),
             Reply::End { items, ending } => match ending {
@@ -362,35 +449,41 @@ impl Conversation {
             draft: Arc::clone(&draft),
             at: now,
             state: Delivery::Sent,
+            id: store.next_said(),
             request,
             ticket,
         }));
     }
 
     /// A reply to a request reached the client; tells whether nothing is left of the request.
-    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64) -> bool {
+    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64, store: &Store) -> bool {
         let own = self.said.iter_mut().filter(|said| said.request == id);
         let mut is_done = true;
+        let mut reached = Vec::new();
         for said in own {
             // Replies leave in order, so those before it are delivered too: a client that does not
             // stream gets all of them at once.
-            if said.ticket <= ticket {
+            if said.ticket <= ticket && said.state != Delivery::Delivered {
                 said.state = Delivery::Delivered;
+                reached.push((said.id, SaidState::Delivered));
             }
             is_done &= said.state != Delivery::Sent;
         }
+        store.said(reached.into_iter());
         is_done && !self.open.iter().any(|open| open.id == id)
     }
 
     /// The client of a request is gone; returns what had been said and did not reach it, as it was
     /// composed.
-    pub(super) fn lose(&mut self, id: RequestId) -> Vec<Arc<Draft>> {
+    pub(super) fn lose(&mut self, id: RequestId, store: &Store) -> Vec<Arc<Draft>> {
         let returned = self.undelivered_to(id);
-        for said in self.said.iter_mut().filter(|said| said.request == id) {
-            if said.can_be_lost() {
-                said.state = Delivery::Undelivered;
-            }
+        let own = self.said.iter_mut().filter(|said| said.request == id);
+        let mut lost = Vec::new();
+        for said in own.filter(|said| said.can_be_lost()) {
+            said.state = Delivery::Undelivered;
+            lost.push((said.id, SaidState::Undelivered));
         }
+        store.said(lost.into_iter());
         returned
     }
 
@@ -448,15 +541,7 @@ impl Conversation {
         }
         self.seen.resize(new.items.len(), now);
         if self.title.is_empty() {
-            self.title = self.make_title();
+            self.title = self.request.title();
         }
-    }
-
-    fn make_title(&self) -> String {
-        let items = self.items();
-        let prompt = items.iter().find(|item| item.is_prompt()).or(items.first());
-        let text = prompt.map(|item| item.text()).unwrap_or_default();
-        let line = text.lines().find(|line| !line.trim().is_empty());
-        line.unwrap_or_default().trim().chars().take(200).collect()
     }
 }

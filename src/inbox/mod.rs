@@ -22,7 +22,7 @@ pub use statistics::{Spread, Statistics};
 
 use crate::api::{OutputItem, Phase, Reply};
 use crate::draft::Draft;
-use crate::store::{Account, Store};
+use crate::store::{Account, Header, Loaded, Store};
 pub use crate::store::{ConversationId, RequestId};
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -30,6 +30,11 @@ const MOST_CONVERSATIONS: usize = 500;
 /// How many bytes of JSON all conversations together may hold before the oldest that nobody waits
 /// in goes.
 const MOST_BYTES: usize = 1 << 30;
+
+/// How many conversations of earlier runs are listed; the others are found by a search.
+const MOST_RESTORED: u32 = 200;
+/// The name by which the statistics are kept.
+const STATISTICS: &str = "statistics";
 
 /// All conversations.
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub enum Change {
         automatic: bool,
         /// Whether it is the one that the conversation now shows; else it waits behind another.
         current: bool,
+        /// What was said in an earlier run and is not known to have reached the client.
+        returned: Vec<Arc<Draft>>,
     },
     /// A reply reached the client.
     Delivered {
@@ -87,16 +94,23 @@ pub enum ReplyError {
 impl Inbox {
     /// An inbox with nothing in it.
     pub fn new(store: Store) -> Self {
+        let statistics = store.setting(STATISTICS);
+        let statistics = statistics.and_then(|numbers| serde_json::from_str(&numbers).ok());
         Self {
             conversations: HashMap::new(),
             order: Order::default(),
             requests: HashMap::new(),
-            statistics: Statistics::default(),
+            statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
             held: Account::default(),
             most_bytes: MOST_BYTES,
             store,
         }
+    }
+
+    /// Where all of it is kept.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// All conversations, newest activity first; those that the program answers come last.
@@ -124,7 +138,7 @@ impl Inbox {
         self.order.waiting()
     }
 
-    /// Numbers since the program was started.
+    /// Numbers since the program was first used.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }
@@ -139,7 +153,8 @@ impl Inbox {
     }
 
     /// Says something to the request that waits in a conversation. `draft` is how the person
-    /// composed it, which comes back should the client not get it.
+    /// composed it, which comes back should the client not get it; `rest` is what is left of it
+    /// to be sent later.
     ///
     /// # Errors
     ///
@@ -149,13 +164,14 @@ impl Inbox {
         id: ConversationId,
         reply: Reply,
         draft: Draft,
+        rest: &Draft,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
         let conversation = self.conversations.get_mut(&id);
         let open = conversation.and_then(|conversation| conversation.open.front_mut());
         let open = open.ok_or(ReplyError::NobodyWaits)?;
         let (request, arrived) = (open.id, open.arrived);
-        let Some(ticket) = open.responder.send(reply.clone()) else {
+        if open.responder.is_closed() {
             // The news of it is on its way; the text must not be.
             if let Some(Change::ClientGone { returned, .. }) = self.gone(request, now)
                 && !returned.is_empty()
@@ -163,11 +179,26 @@ impl Inbox {
                 self.unreturned.insert(request, (id, returned));
             }
             return Err(ReplyError::ClientGone);
-        };
+        }
         let ends = reply.ends();
+        let store = self.store.clone();
         let is_first = self.edit(id, |conversation, held| {
             let is_first = !conversation.has_said();
-            conversation.say(reply, draft, (request, ticket), now);
+            let Some(open) = conversation.open.front() else {
+                return is_first;
+            };
+            let ticket = open.responder.next_ticket();
+            let before = conversation.said.len().saturating_sub(1);
+            conversation.say(reply.clone(), draft, (request, ticket), &store, now);
+            let rows = match store.keeps() {
+                true => conversation.rows(before, request),
+                false => Vec::new(),
+            };
+            // Should the client be gone by now, the news of it brings the words back.
+            let saving = store.say(rows, Some((id, rest)));
+            if let Some(open) = conversation.open.front_mut() {
+                open.responder.send(reply, saving);
+            }
             if ends {
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
@@ -182,6 +213,7 @@ impl Inbox {
             self.statistics.answered += 1;
             self.statistics.whole.add(arrived, now);
         }
+        self.keep_statistics();
         Ok(())
     }
 
@@ -189,6 +221,7 @@ impl Inbox {
         let Arrival {
             id,
             conversation,
+            earlier,
             request,
             agent,
             answerer,
@@ -196,6 +229,7 @@ impl Inbox {
         let automatic = matches!(answerer, Answerer::Program(_));
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
+        let returned = earlier.map(|loaded| self.revive(*loaded)).unwrap_or_default();
         let mut queued = match self.conversations.contains_key(&conversation) {
             true => Some(request),
             false => {
@@ -223,7 +257,7 @@ impl Inbox {
                 Answerer::Program(housekeeping) => {
                     // What the agent asked for is not what anybody would look for in the list.
                     conversation.title = housekeeping.purpose.into();
-                    conversation.automatic = Some(housekeeping.purpose);
+                    conversation.automatic = Some(housekeeping.purpose.into());
                     conversation.said.push(Said {
                         words: Words::Item(OutputItem::Message {
                             text: housekeeping.answer,
@@ -232,6 +266,7 @@ impl Inbox {
                         draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,
+                        id: 0,
                         request: id,
                         ticket: 0,
                     });
@@ -248,6 +283,62 @@ impl Inbox {
             conversation,
             automatic,
             current: current == Some(true),
+            returned,
+        }
+    }
+
+    /// Takes in a conversation of an earlier run whose client comes back. What was said to it last
+    /// and is not known to have arrived did not, because the client asks the same again; otherwise
+    /// it is in what the client sends.
+    fn revive(&mut self, loaded: Loaded) -> Vec<Arc<Draft>> {
+        let id = loaded.header.id;
+        self.insert(loaded.header.clone());
+        self.load(loaded);
+        Vec::from_iter(self.conversations.get(&id).map(|found| found.undelivered()))
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Lists the newest conversations of earlier runs.
+    pub fn restore(&mut self) {
+        for header in self.store.recent(MOST_RESTORED) {
+            self.insert(header);
+        }
+    }
+
+    /// Lists a conversation of an earlier run, if it is not listed already.
+    pub fn insert(&mut self, header: Header) {
+        if !self.conversations.contains_key(&header.id) {
+            let conversation = Conversation::of_header(header);
+            self.order.insert(&conversation);
+            self.conversations.insert(conversation.id, conversation);
+        }
+    }
+
+    /// Takes in what the journal has of a conversation that is listed.
+    pub fn load(&mut self, loaded: Loaded) {
+        self.edit(loaded.header.id, |conversation, held| {
+            if !conversation.is_loaded() {
+                conversation.fill(loaded, held);
+            }
+        });
+    }
+
+    /// Deletes a conversation for good, unless somebody waits in it; says whether it is gone.
+    pub fn delete(&mut self, id: ConversationId) -> bool {
+        let is_idle = self.get(id).is_some_and(|found| !found.is_waiting());
+        if is_idle {
+            self.remove(id);
+            self.store.delete(id);
+        }
+        is_idle
+    }
+
+    fn keep_statistics(&self) {
+        if self.store.keeps() {
+            let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
+            self.store.keep_setting(STATISTICS, numbers);
         }
     }
 
@@ -255,13 +346,14 @@ impl Inbox {
         let conversation = *self.requests.get(&id)?;
         let found = self.conversations.get_mut(&conversation)?;
         // Nothing of it is listed by, so that it need not be listed anew.
-        let is_done = found.delivered(id, ticket);
+        let is_done = found.delivered(id, ticket, &self.store);
         if found.automatic.is_none() {
             self.statistics.output_tokens += tokens;
         }
         if is_done {
             self.requests.remove(&id);
         }
+        self.keep_statistics();
         Some(Change::Delivered {
             conversation,
             tokens,
@@ -276,8 +368,9 @@ impl Inbox {
             });
         }
         let conversation = self.requests.remove(&id)?;
+        let store = self.store.clone();
         let returned = self.edit(conversation, |conversation, held| {
-            let returned = conversation.lose(id);
+            let returned = conversation.lose(id, &store);
             let was_current = conversation.open.front().is_some_and(|open| open.id == id);
             conversation.open.retain(|open| open.id != id);
             conversation.closed = Closed::ClientGone;
@@ -313,13 +406,16 @@ impl Inbox {
             let Some(oldest) = self.order.oldest_idle() else {
                 return;
             };
-            let Some(dropped) = self.conversations.remove(&oldest) else {
-                return;
-            };
-            self.order.remove(&dropped);
-            self.held.remove(dropped.items());
-            self.requests.retain(|_, id| *id != oldest);
+            self.remove(oldest);
             self.store.forget(oldest);
+        }
+    }
+
+    fn remove(&mut self, id: ConversationId) {
+        if let Some(removed) = self.conversations.remove(&id) {
+            self.order.remove(&removed);
+            self.held.remove(removed.items());
+            self.requests.retain(|_, other| *other != id);
         }
     }
 }

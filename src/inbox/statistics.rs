@@ -1,9 +1,11 @@
 //! How the person does as a model.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Numbers of one response, or of many added up. Times are in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Statistics {
     /// Requests that came in for the person.
     pub requests: u64,
@@ -22,7 +24,8 @@ pub struct Statistics {
 }
 
 /// Some times, added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spread {
     /// How many.
     pub count: u64,

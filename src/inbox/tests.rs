@@ -87,7 +87,8 @@ impl Desk {
 
     fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
         self.clock += 1;
-        self.inbox.reply(id, reply, "typed".into(), at(self.clock))
+        self.inbox
+            .reply(id, reply, "typed".into(), &Draft::default(), at(self.clock))
     }
 
     fn new_texts(&self, id: ConversationId) -> Vec<String> {
@@ -168,8 +169,8 @@ fn what_the_program_answers_stays_out_of_the_conversation() {
             assert_ne!(conversation, id);
             let title = desk.inbox.get(conversation).unwrap();
             assert_eq!(
-                (title.title(), title.automatic),
-                ("thread title", Some("thread title"))
+                (title.title(), title.automatic.clone()),
+                ("thread title", Some("thread title".to_owned()))
             );
         }
         let conversation = desk.inbox.get(id).unwrap();

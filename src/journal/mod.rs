@@ -97,6 +97,15 @@ pub struct Health {
     pub lost: u64,
 }
 
+impl Health {
+    /// What the person has to know, for as long as it is so; `None` if all is well.
+    pub fn alert(&self) -> Option<String> {
+        let failing = self.failing.as_ref();
+        let failing = failing.map(|why| format!("not saved: {why}; trying again"));
+        failing.or_else(|| self.replaced.clone())
+    }
+}
+
 /// What the threads share.
 #[derive(Debug)]
 struct Shared {

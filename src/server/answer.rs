@@ -45,9 +45,10 @@ pub(super) async fn responses(
         false => Vec::new(),
     };
     let agent = agent(&headers);
-    let exchange = Exchange::open(&state, request, agent, RESPONSES, places)?;
+    let mut exchange = Exchange::open(&state, request, agent, RESPONSES, places)?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
+        exchange.settled().await;
         let (id, document) = (exchange.id().to_owned(), exchange.document()?);
         tokio::spawn(background::run(exchange, state.clone()));
         return Ok(match wants_stream {

@@ -1,7 +1,20 @@
 //! Responses whose client comes back for them.
 
 use super::State;
+use super::error::ErrorResponse;
 use super::exchange::Exchange;
+
+/// Goes on with all that nobody has finished in earlier runs.
+pub(super) fn resume_all(state: &State) {
+    for (request, opened, checkpoint) in state.store.open_background() {
+        match Exchange::resume(state, request, opened, &checkpoint) {
+            Ok(exchange) => {
+                tokio::spawn(run(exchange, state.clone()));
+            }
+            Err(ErrorResponse(error)) => tracing::error!(%error, "not resumed"),
+        }
+    }
+}
 
 /// Goes on with a response until it has ended, or until nobody wants it any more.
 pub(super) async fn run(mut exchange: Exchange, state: State) {

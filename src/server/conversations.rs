@@ -26,12 +26,12 @@ pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, bod
 
 /// `GET /v1/conversations/{id}`.
 pub(super) async fn retrieve(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.store.responses().lock().conversation(&id)?.clone()))
+    Ok(Json(state.store.responses().lock_for(&id).conversation(&id)?.clone()))
 }
 
 /// `DELETE /v1/conversations/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.store.responses().lock().delete_conversation(&id)?))
+    Ok(Json(state.store.responses().lock_for(&id).delete_conversation(&id)?))
 }
 
 /// `GET /v1/conversations/{id}/items`.
@@ -41,7 +41,7 @@ pub(super) async fn items(
     Query(query): Pairs,
 ) -> Answer {
     let page = Page::read(&query)?;
-    let items = state.store.responses().lock().conversation_items(&id, &page)?;
+    let items = state.store.responses().lock_for(&id).conversation_items(&id, &page)?;
     Ok(json_of(items))
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn add_items(
     body: Body,
 ) -> Answer {
     let (mut items, _) = receive(&state, &headers, body, parse_items).await?;
-    let mut stored = state.store.responses().lock();
+    let mut stored = state.store.responses().lock_for(&id);
     resolve_items(&mut items, &[&stored], "items")?;
     Ok(json_of(stored.add_items(&id, items)?))
 }

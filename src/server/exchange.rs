@@ -4,12 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::meter::Meter;
 use super::{State, error::ErrorResponse};
-use crate::api::responses::Status;
+use crate::api::responses::{self, Status};
 use crate::api::{
     ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter,
 };
 use crate::inbox::Pending;
-use crate::store::{Record, Responses};
+use crate::store::{Opened, Record, Responses};
 
 /// Makes the writer of a wire format.
 pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
@@ -20,6 +20,7 @@ pub(super) struct Exchange {
     pending: Pending,
     meter: Meter,
     record: Option<Record>,
+    has_started: bool,
     /// Whether what was said last went where it is kept.
     is_kept: bool,
     /// The reply that was said last and is not delivered yet, and the tokens since the last that
@@ -57,33 +58,69 @@ impl Exchange {
             housekeeping = housekeeping.is_some(),
             "request"
         );
-        // Before it is kept: what nobody takes must not push out what is kept already.
-        state.intake.check()?;
-        let mut record = None;
-        if let Some(response) = writer.response().filter(|_| !places.is_empty()) {
+        let mut kept = None;
+        if writer.response().is_some() && !places.is_empty() {
             request.chain.get_or_insert_with(|| writer.id().to_owned());
-            record = Some(Record::begin(places, &request, response));
+            kept = Some(request.clone());
         }
         let meter = Meter::start(&request);
-        let pending = match state.intake.open(request, agent, housekeeping) {
-            Ok(pending) => pending,
-            Err(refusal) => {
-                if let Some(record) = record {
-                    record.forget();
-                }
-                return Err(refusal.into());
-            }
-        };
-        Ok(Self {
+        // Before it is kept: what nobody takes must not push out what is kept already.
+        let pending = state.intake.open(request, agent, housekeeping)?;
+        let record = kept.zip(writer.response()).map(|(request, response)| {
+            let turn = Some(pending.place().request);
+            Record::begin(places, &request, response, turn)
+        });
+        Ok(Self::of(writer, pending, meter, record))
+    }
+
+    /// Puts a background response of an earlier run before the person again. Its events so far are
+    /// in the log.
+    ///
+    /// # Errors
+    ///
+    /// If nobody takes it, or it cannot be read any more.
+    pub(super) fn resume(
+        state: &State,
+        request: Request,
+        opened: Opened,
+        checkpoint: &str,
+    ) -> Result<Self, ErrorResponse> {
+        let unreadable = || ApiError::invalid("The response cannot be read any more.");
+        let writer = responses::Writer::resume(&request, checkpoint, Box::new(new_id));
+        let writer = writer.ok_or_else(unreadable)?;
+        let id = writer.id().to_owned();
+        let has_started = writer.has_started();
+        let meter = Meter::start(&request);
+        let agent = opened.agent().to_owned();
+        let pending = state.intake.reopen(request, opened, agent)?;
+        let record = Record::resume(state.store.responses().clone(), &id);
+        let mut exchange = Self::of(Box::new(writer), pending, meter, Some(record));
+        exchange.has_started = has_started;
+        Ok(exchange)
+    }
+
+    fn of(
+        writer: Box<dyn ResponseWriter>,
+        pending: Pending,
+        meter: Meter,
+        record: Option<Record>,
+    ) -> Self {
+        Self {
             writer,
             pending,
             meter,
             is_kept: record.is_some(),
             record,
+            has_started: false,
             receipt: None,
             tokens: 0,
             ended: false,
-        })
+        }
+    }
+
+    /// Waits until the request is in the journal: nothing about it leaves before.
+    pub(super) async fn settled(&mut self) {
+        self.pending.settled().await;
     }
 
     /// The id of the response.
@@ -100,8 +137,11 @@ impl Exchange {
         self.writer.document()
     }
 
-    /// The events that leave before anybody has read the request.
+    /// The events that leave before anybody has read the request; none if they have left already.
     pub(super) fn start(&mut self) -> Vec<Frame> {
+        if std::mem::replace(&mut self.has_started, true) {
+            return Vec::new();
+        }
         let frames = self.writer.start();
         self.keep(&frames);
         frames
@@ -167,7 +207,8 @@ impl Exchange {
                 [events @ .., last] if last.event.is_none() => events,
                 events => events,
             };
-            self.is_kept = record.update(response, events, self.ended);
+            let checkpoint = self.writer.checkpoint();
+            self.is_kept = record.update(response, checkpoint, events, self.ended);
         }
     }
 }

@@ -76,6 +76,7 @@ struct State {
 #[derive(Debug)]
 pub struct Routes {
     router: Router,
+    state: State,
     at_work: mpsc::Receiver<()>,
 }
 
@@ -135,9 +136,10 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
             guard::same_site,
         ))
         .layer(axum::middleware::from_fn(error::in_callers_form))
-        .with_state(state);
+        .with_state(state.clone());
     Routes {
         router,
+        state,
         at_work: is_at_work,
     }
 }
@@ -184,8 +186,11 @@ impl Server {
         };
         let Routes {
             router,
+            state,
             mut at_work,
         } = self.routes;
+        background::resume_all(&state);
+        drop(state);
         axum::serve(door, router)
             .with_graceful_shutdown(async move {
                 // An error means that the sender is gone, and so is the program.

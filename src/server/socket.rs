@@ -178,7 +178,8 @@ impl Connection {
     fn resolve(&self, mut request: Request) -> Result<Request, ApiError> {
         {
             let stored = self.state.store.responses();
-            let stores = (self.remembered.lock(), stored.lock());
+            let mut stores = (self.remembered.lock(), stored.lock());
+            stores.1.fetch_for(&request);
             resolve(&mut request, &[&stores.0, &stores.1])?;
         }
         if request.thread.is_none() {
@@ -208,6 +209,7 @@ impl Connection {
                 return Ok(true);
             }
         };
+        exchange.settled().await;
         self.send_all(&exchange.start()).await?;
         let mut heartbeats = sse::heartbeats(self.state.settings.heartbeat);
         while !exchange.has_ended() {
@@ -242,7 +244,7 @@ impl Connection {
         let Some(response) = writer.response() else {
             return Ok(());
         };
-        let mut record = Record::begin(self.places(&request), &request, response);
+        let mut record = Record::begin(self.places(&request), &request, response, None);
         let mut frames = writer.start();
         let nothing = Reply::End {
             items: Vec::new(),
@@ -251,7 +253,7 @@ impl Connection {
         let usage = Usage::default();
         frames.extend(writer.reply(&nothing, unix_now(), Some(usage)));
         if let Some(response) = writer.response() {
-            record.update(response, &[], true);
+            record.update(response, None, &[], true);
         }
         self.send_all(&frames).await
     }

@@ -17,9 +17,10 @@ use crate::api::responses::DONE;
 use crate::store::Responses;
 
 /// Streams a response to the client that asked for it.
-pub(super) fn live(mut exchange: Exchange, heartbeat: Duration) -> Response {
+pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
     let state = Live {
-        queue: exchange.start().into(),
+        queue: VecDeque::new(),
+        has_started: false,
         exchange,
         heartbeats: heartbeats(heartbeat),
     };
@@ -85,12 +86,17 @@ struct Live {
     heartbeats: Interval,
     /// Events that wait for the connection to take them.
     queue: VecDeque<Frame>,
+    has_started: bool,
 }
 
 impl Live {
     /// The next event. The connection asks for it only after it has taken the last one, which is
     /// how delivery is known.
     async fn next(&mut self) -> Option<Frame> {
+        if !std::mem::replace(&mut self.has_started, true) {
+            self.exchange.settled().await;
+            self.queue.extend(self.exchange.start());
+        }
         loop {
             if let Some(frame) = self.queue.pop_front() {
                 return Some(frame);

@@ -45,7 +45,7 @@ pub(super) async fn retrieve(
     };
     if value("stream").is_none_or(|stream| stream != "true") {
         // Copied first, so that nobody waits while it is written.
-        let response = state.store.responses().lock().get(&id)?.clone();
+        let response = state.store.responses().lock_for(&id).get(&id)?.clone();
         return Ok(json(response.to_json()));
     }
     let after = match value("starting_after") {
@@ -59,21 +59,21 @@ pub(super) async fn retrieve(
         })?),
     };
     // What is wrong is told before the stream begins.
-    state.store.responses().lock().replay(&id, after)?;
+    state.store.responses().lock_for(&id).replay(&id, after)?;
     let heartbeat = state.settings.heartbeat;
     Ok(sse::replay(state.store.responses().clone(), id, after, heartbeat))
 }
 
 /// `DELETE /v1/responses/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    let deleted = state.store.responses().lock().delete(&id)?;
+    let deleted = state.store.responses().lock_for(&id).delete(&id)?;
     state.store.responses().tell();
     Ok(Json(deleted))
 }
 
 /// `POST /v1/responses/{id}/cancel`.
 pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
-    let cancelled = state.store.responses().lock().cancel(&id)?.clone();
+    let cancelled = state.store.responses().lock_for(&id).cancel(&id)?.clone();
     state.store.responses().tell();
     Ok(json(cancelled.to_json()))
 }
@@ -85,6 +85,6 @@ pub(super) async fn input_items(
     Query(query): Pairs,
 ) -> Answer {
     let page = Page::read(&query)?;
-    let items = state.store.responses().lock().input_items(&id, &page)?;
+    let items = state.store.responses().lock_for(&id).input_items(&id, &page)?;
     Ok(json(items))
 }

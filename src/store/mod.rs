@@ -1,21 +1,37 @@
 //! Everything asked and said, once: what server and inbox share.
+//!
+//! - `turn` is how a request is written down and read again
+//! - `threads` decides which requests belong together
+//! - `stored` and `responses` keep what later requests of the Responses API go on from
+//! - `account` counts what all of that takes
+//!
+//! With a [journal](crate::journal), all of it is on disk too, and what is not in memory any more is
+//! found there.
 
 mod account;
 mod responses;
 mod stored;
 mod threads;
+mod turn;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
+
+use self::threads::Threads;
 use crate::api::{Interner, Request};
+use crate::draft::Draft;
+use crate::journal::{
+    self, Blob, Conversation, Health, Journal, Reader, Record as Row, Said, SaidState, Seq, State,
+};
 
 pub(crate) use account::Account;
 pub(crate) use responses::{Record, Responses};
+pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
-
-use self::threads::Threads;
-pub use stored::{History, Replay, Stored, resolve, resolve_items};
 
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -23,16 +39,95 @@ pub struct Store {
     interner: Arc<Interner>,
     responses: Responses,
     threads: Arc<Mutex<Threads>>,
+    next_said: Arc<AtomicI64>,
+    journal: Option<Arc<Journal>>,
+}
+
+/// A write that may not be in the journal yet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Saving(Option<Seq>);
+
+/// A request that was put where it belongs.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub place: Place,
+    /// The conversation as it was, if it has to be read again.
+    pub earlier: Option<Box<Loaded>>,
+    pub saving: Saving,
+}
+
+impl Opened {
+    /// The program that asks, for a conversation of an earlier run.
+    pub fn agent(&self) -> &str {
+        self.earlier.as_ref().map_or("", |loaded| &loaded.header.agent)
+    }
+}
+
+/// A conversation from an earlier run, as far as a list shows it.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// Its name.
+    pub id: ConversationId,
+    /// The program on the other side.
+    pub agent: String,
+    /// Its title.
+    pub title: String,
+    /// Why the program answers in it by itself.
+    pub automatic: Option<String>,
+    /// When something last happened, in milliseconds since 1970.
+    pub active: i64,
+    /// Whether its last client went away without an answer.
+    pub gone: bool,
+}
+
+/// All that is known of a conversation from an earlier run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What a list shows.
+    pub header: Header,
+    /// Its newest request.
+    pub request: Request,
+    /// When that came, in milliseconds since 1970.
+    pub arrived: i64,
+    /// What was said to it.
+    pub said: Vec<Said>,
 }
 
 impl Store {
-    /// A store with room for this many responses and conversations of the Responses API.
+    /// A store in memory alone, with room for this many responses and conversations of the
+    /// Responses API.
     pub fn new(most_responses: usize) -> Self {
         Self {
             interner: Arc::default(),
             responses: Responses::new(Stored::new(most_responses)),
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
+            next_said: Arc::new(AtomicI64::new(1)),
+            journal: None,
         }
+    }
+
+    /// A store that keeps all in a journal too.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn with_journal(
+        most_responses: usize,
+        journal: Journal,
+    ) -> Result<Self, journal::ReadError> {
+        let next = journal.reader().next_ids()?;
+        let (journal, interner) = (Arc::new(journal), Arc::<Interner>::default());
+        Ok(Self {
+            threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
+            next_said: Arc::new(AtomicI64::new(next.said)),
+            journal: Some(Arc::clone(&journal)),
+            responses: Responses::new(Stored::with_journal(
+                most_responses,
+                journal,
+                Arc::clone(&interner),
+            )),
+            interner,
+        })
     }
 
     /// What was read before.
@@ -45,22 +140,297 @@ impl Store {
         &self.responses
     }
 
-    /// Finds the conversation that a request goes on with, or begins one.
-    pub(crate) fn place(&self, request: &Request, automatic: bool) -> Place {
-        self.threads().place(request, automatic)
+    /// Whether anything is written.
+    pub(crate) fn keeps(&self) -> bool {
+        self.journal.is_some()
     }
 
-    /// A request of a conversation was answered, or its client went away.
-    pub(crate) fn close(&self, conversation: ConversationId, gone: bool) {
-        self.threads().close(conversation, gone);
+    /// How writing goes; `None` where nothing is written.
+    pub fn health(&self) -> Option<watch::Receiver<Health>> {
+        self.journal.as_ref().map(|journal| journal.health())
     }
 
-    /// Forgets a conversation.
-    pub(crate) fn forget(&self, conversation: ConversationId) {
-        self.threads().forget(conversation);
+    /// Waits until a write is in the journal, or is known not to be; tells which. What it stands for
+    /// may leave then.
+    pub(crate) async fn settled(&self, saving: Saving) -> bool {
+        match (&self.journal, saving) {
+            (Some(journal), Saving(Some(seq))) => journal.settled(seq).await,
+            _ => false,
+        }
+    }
+
+    /// The same on a thread that may wait; tells whether it is in the journal.
+    pub fn settled_blocking(&self, saving: Saving) -> bool {
+        match (&self.journal, saving) {
+            (Some(journal), Saving(Some(seq))) => journal.settled_blocking(seq),
+            _ => false,
+        }
+    }
+
+    fn write(&self, rows: Vec<Row>) -> Saving {
+        let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
+        Saving(journal.map(|journal| journal.write(rows)))
+    }
+
+    fn reader(&self) -> Option<Reader> {
+        self.journal.as_ref().map(|journal| journal.reader())
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
+    /// by itself, if it does.
+    pub(crate) fn open(
+        &self,
+        request: &Request,
+        agent: &str,
+        automatic: Option<&str>,
+    ) -> Opened {
+        let reader = self.reader();
+        let placed = self.threads().place(request, automatic, reader.as_ref());
+        let now = now();
+        let mut earlier = None;
+        if placed.is_cold && let Some(reader) = &reader {
+            earlier = self.load_with(reader, placed.place.conversation).map(Box::new);
+        }
+        let mut rows = Vec::new();
+        if self.journal.is_some() {
+            let title = match (&placed.row, automatic) {
+                (Some(row), _) => row.title.clone(),
+                (None, Some(purpose)) => purpose.to_owned(),
+                (None, None) => request.title(),
+            };
+            let row = placed.row.as_ref();
+            let row = Conversation {
+                id: placed.place.conversation.0,
+                thread: request.thread.clone(),
+                chain: request.chain.clone().filter(|_| request.thread.is_none()),
+                automatic: automatic.map(str::to_owned),
+                prefix: placed.prefix,
+                agent: row.map_or(agent, |row| &row.agent).to_owned(),
+                title,
+                begun: row.map_or(now, |row| row.begun),
+                active: now,
+                state: State::Waiting,
+                note: String::new(),
+            };
+            self.threads().remember(row.clone());
+            rows.push(Row::Conversation(row));
+            rows.push(Row::Turn(Box::new(turn::row(placed.place, request, agent, now))));
+            rows.extend(texts(placed.place.conversation, request, placed.known_items));
+        }
+        Opened {
+            place: placed.place,
+            earlier,
+            saving: self.write(rows),
+        }
+    }
+
+    /// A request was answered, or its client went away.
+    pub(crate) fn close(&self, place: Place, gone: bool) {
+        let row = self.threads().close(place.conversation, gone);
+        let state = if gone { State::Gone } else { State::Answered };
+        let turn = Row::TurnState {
+            id: place.request.0,
+            state,
+            ended: Some(now()),
+        };
+        self.write([turn].into_iter().chain(row.map(Row::Conversation)).collect());
+    }
+
+    /// Nobody holds a conversation in memory any more.
+    pub(crate) fn forget(&self, conversation: ConversationId) {
+        self.threads().forget(conversation);
+    }
+
+    /// Deletes a conversation for good.
+    pub fn delete(&self, conversation: ConversationId) {
+        self.threads().forget(conversation);
+        self.write(vec![Row::DeleteConversation { id: conversation.0 }]);
+    }
+
+    /// The conversations of earlier runs, the newest first.
+    pub fn recent(&self, most: u32) -> Vec<Header> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        let found = reader.recent(most, None).unwrap_or_else(failed);
+        found.into_iter().map(Header::from).collect()
+    }
+
+    /// A conversation of an earlier run.
+    pub fn load(&self, conversation: ConversationId) -> Option<Loaded> {
+        self.load_with(&self.reader()?, conversation)
+    }
+
+    fn load_with(&self, reader: &Reader, conversation: ConversationId) -> Option<Loaded> {
+        let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
+        let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
+        let said = reader.said(conversation.0).unwrap_or_else(failed);
+        Some(Loaded {
+            header: Header::from(row),
+            request: turn::request(&newest, &self.interner)?,
+            arrived: newest.arrived,
+            said: said.into_iter().filter(|said| said.turn == newest.id).collect(),
+        })
+    }
+
+    /// Conversations that have all of these words, the best first, each with an excerpt.
+    pub fn search(&self, words: &str, most: u32) -> Vec<(Header, String)> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        let hits = reader.search(words, most).unwrap_or_else(failed);
+        let header = |hit: journal::Hit| {
+            let row = reader.conversation(hit.conversation).unwrap_or_else(failed)?;
+            Some((Header::from(row), hit.excerpt.text))
+        };
+        hits.into_iter().filter_map(header).collect()
+    }
+
+    /// A name for something that is said.
+    pub(crate) fn next_said(&self) -> i64 {
+        self.next_said.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Writes down what is said, before it leaves, together with what is left of the draft.
+    pub(crate) fn say(&self, said: Vec<Said>, rest: Option<(ConversationId, &Draft)>) -> Saving {
+        if self.journal.is_none() {
+            return Saving::default();
+        }
+        let texts: Vec<Row> = said
+            .iter()
+            .map(|said| Row::Text {
+                conversation: said.conversation,
+                text: Blob::new(said.words.as_str()),
+            })
+            .collect();
+        let said = said.into_iter().map(Row::Said);
+        let rest = rest.map(|(id, draft)| draft_row(Some(id), draft));
+        self.write(said.chain(rest).chain(texts).collect())
+    }
+
+    /// How far something got that was said.
+    pub(crate) fn said(&self, states: impl Iterator<Item = (i64, SaidState)>) {
+        let rows = states.map(|(id, state)| Row::SaidState { id, state });
+        self.write(rows.collect());
+    }
+
+    /// Keeps what is typed in a conversation; without one, what is typed before there is any.
+    pub fn keep_draft(&self, conversation: Option<ConversationId>, draft: &Draft) -> Saving {
+        self.write(vec![draft_row(conversation, draft)])
+    }
+
+    /// What was typed in a conversation and not sent.
+    pub fn draft(&self, conversation: Option<ConversationId>) -> Option<Draft> {
+        let id = conversation.map_or(0, |id| id.0);
+        let row = self.reader()?.draft(id).unwrap_or_else(failed)?;
+        Some(Draft::from_json(&row.body))
+    }
+
+    /// Keeps something to be said again.
+    pub fn keep_recall(&self, text: &str) {
+        let (text, at) = (text.to_owned(), now());
+        self.write(vec![Row::Recall { text, at }]);
+    }
+
+    /// What was kept to be said again, the oldest first.
+    pub fn recalls(&self) -> Vec<String> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        let mut texts = reader.recalls().unwrap_or_else(failed);
+        texts.reverse();
+        texts
+    }
+
+    /// Keeps a value that outlives the program.
+    pub(crate) fn keep_setting(&self, key: &str, value: String) {
+        let key = key.to_owned();
+        self.write(vec![Row::Setting { key, value }]);
+    }
+
+    /// A value that was kept.
+    pub(crate) fn setting(&self, key: &str) -> Option<String> {
+        self.reader()?.setting(key).unwrap_or_else(failed)
+    }
+
+    /// The background responses of an earlier run that nobody has finished: their requests, and
+    /// where the writer of each was.
+    pub(crate) fn open_background(&self) -> Vec<(Request, Opened, String)> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        let open = reader.open_background().unwrap_or_else(failed);
+        let resumed = open.into_iter().filter_map(|response| {
+            let turn = reader.turn(response.turn?).unwrap_or_else(failed)?;
+            let request = turn::request(&turn, &self.interner)?;
+            let row = reader.conversation(turn.conversation).unwrap_or_else(failed)?;
+            let id = ConversationId(turn.conversation);
+            let opened = Opened {
+                place: self.threads().reopen(row, turn.id, &request),
+                earlier: self.load_with(&reader, id).map(Box::new),
+                saving: Saving::default(),
+            };
+            Some((request, opened, response.state))
+        });
+        resumed.collect()
+    }
+}
+
+impl From<Conversation> for Header {
+    fn from(row: Conversation) -> Self {
+        Self {
+            id: ConversationId(row.id),
+            agent: row.agent,
+            title: row.title,
+            automatic: row.automatic,
+            active: row.active,
+            // Whoever waited when the program ended does not any more.
+            gone: row.state != State::Answered,
+        }
+    }
+}
+
+fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
+    let conversation = conversation.map_or(0, |id| id.0);
+    match draft.is_empty() {
+        true => Row::ClearDraft { conversation },
+        false => Row::Draft(journal::Draft {
+            conversation,
+            updated: now(),
+            body: draft.to_json(),
+        }),
+    }
+}
+
+/// What can be searched for in the items of a request from a place on.
+fn texts(
+    conversation: ConversationId,
+    request: &Request,
+    from: usize,
+) -> impl Iterator<Item = Row> {
+    /// What is longer is output that nobody searches for.
+    const LONGEST: usize = 64 * 1024;
+    let new = request.items.get(from..).unwrap_or_default().iter();
+    let new = new.filter(|item| !item.is_boilerplate() && item.raw().len() <= LONGEST);
+    let texts = new.map(|item| item.text()).filter(|text| !text.trim().is_empty());
+    texts.map(move |text| Row::Text {
+        conversation: conversation.0,
+        text: Blob::new(text),
+    })
+}
+
+/// What there is where the journal cannot be read, which its health tells the person.
+fn failed<T: Default>(error: journal::ReadError) -> T {
+    tracing::error!(%error, "the journal cannot be read");
+    T::default()
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Stored, resolve};
+use super::{RequestId, Stored, resolve};
 use crate::api::responses::ResponseObject;
 use crate::api::{ApiError, Frame, Request};
 
@@ -39,9 +39,18 @@ impl Responses {
         self.changed.subscribe()
     }
 
+    /// The same, with this response or conversation in memory, if there is one.
+    pub(crate) fn lock_for(&self, id: &str) -> MutexGuard<'_, Stored> {
+        let mut stored = self.lock();
+        stored.fetch(id);
+        stored
+    }
+
     /// Puts what a request goes on from before its items; see [`resolve`].
     pub(crate) fn resolve(&self, request: &mut Request) -> Result<(), ApiError> {
-        resolve(request, &[&self.lock()])
+        let mut stored = self.lock();
+        stored.fetch_for(request);
+        resolve(request, &[&stored])
     }
 }
 
@@ -59,13 +68,25 @@ impl Record {
         places: Vec<Responses>,
         request: &Request,
         response: &ResponseObject,
+        turn: Option<RequestId>,
     ) -> Self {
         for place in &places {
-            place.lock().begin(request, response.clone());
+            let turn = turn.map(|turn| turn.0);
+            place.lock().begin_turn(request, response.clone(), turn);
         }
         Self {
             places,
             id: response.id().to_owned(),
+            ended: false,
+        }
+    }
+
+    /// Goes on with a response of an earlier run.
+    pub(crate) fn resume(place: Responses, id: &str) -> Self {
+        place.lock().fetch(id);
+        Self {
+            places: vec![place],
+            id: id.to_owned(),
             ended: false,
         }
     }
@@ -75,24 +96,18 @@ impl Record {
     pub(crate) fn update(
         &mut self,
         response: &ResponseObject,
+        checkpoint: Option<String>,
         frames: &[Frame],
         ended: bool,
     ) -> bool {
         self.ended |= ended;
         let mut is_kept = false;
         for place in &self.places {
-            is_kept |= place.lock().update(response, frames, ended);
+            let checkpoint = checkpoint.clone();
+            is_kept |= place.lock().update_from(response, checkpoint, frames, ended);
             place.tell();
         }
         is_kept
-    }
-
-    /// Keeps nothing of a response that never began.
-    pub(crate) fn forget(mut self) {
-        self.ended = true;
-        for place in &self.places {
-            place.lock().forget(&self.id);
-        }
     }
 }
 

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::account::{Account, weight};
+use super::turn;
+use super::{failed, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
-use crate::api::{ApiError, Frame, Item, Previous, Request};
+use crate::api::{ApiError, Frame, Interner, Item, Previous, Request};
+use crate::journal::{self, ApiConversation, Journal, Record as Row};
 
 /// How many bytes of JSON all responses and conversations together may hold.
 const MOST_BYTES: usize = 256 << 20;
@@ -26,9 +29,19 @@ pub struct Stored {
     order: VecDeque<String>,
     /// Output items by their own ids.
     items: HashMap<String, Arc<Item>>,
+    /// Output items of responses that are not in memory, which were referred to lately.
+    past_items: HashMap<String, Arc<Item>>,
     held: Account,
     most: usize,
     most_bytes: usize,
+    past: Option<Past>,
+}
+
+/// Where all of it is on disk.
+#[derive(Debug)]
+struct Past {
+    journal: Arc<Journal>,
+    interner: Arc<Interner>,
 }
 
 /// A response, under way or ended.
@@ -47,6 +60,8 @@ struct Entry {
     /// The events so far, the number of each being its place; only of a background response.
     log: Option<Vec<Frame>>,
     open: bool,
+    /// The number of its request in the journal.
+    turn: Option<i64>,
     /// What the response object and the log take.
     bytes: usize,
 }
@@ -88,14 +103,42 @@ impl Stored {
             conversations: HashMap::new(),
             order: VecDeque::new(),
             items: HashMap::new(),
+            past_items: HashMap::new(),
             held: Account::default(),
             most,
             most_bytes,
+            past: None,
+        }
+    }
+
+    /// The same, with all of it in a journal too: what has no room in memory is found there.
+    pub(super) fn with_journal(most: usize, journal: Arc<Journal>, interner: Arc<Interner>) -> Self {
+        Self {
+            past: Some(Past { journal, interner }),
+            ..Self::new(most)
         }
     }
 
     /// Keeps a response that has just begun; its events too, if its client comes back for it.
     pub fn begin(&mut self, request: &Request, response: ResponseObject) {
+        self.begin_turn(request, response, None);
+    }
+
+    /// The same, for the request that has this number in the journal.
+    pub(super) fn begin_turn(
+        &mut self,
+        request: &Request,
+        response: ResponseObject,
+        turn: Option<i64>,
+    ) {
+        let state = || response.checkpoint();
+        self.keep_response(response.id(), turn, true, request.background, state);
+        self.enter(request, response, turn);
+        self.tidy();
+    }
+
+    /// Puts a response among those in memory.
+    fn enter(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let id = response.id().to_owned();
         let input: Vec<_> = request.items[request.preamble..].to_vec();
         let conversation = match &request.previous {
@@ -116,17 +159,28 @@ impl Stored {
             conversation,
             log: request.background.then(Vec::new),
             open: true,
+            turn,
         };
         self.held.add(&entry.input);
         self.held.bytes += entry.bytes;
         self.order.push_back(id.clone());
         self.responses.insert(id, entry);
-        self.tidy();
     }
 
     /// Takes in what a response has become, and the events that say so. Returns false if nobody
     /// wants it any more: it was cancelled or deleted.
     pub fn update(&mut self, response: &ResponseObject, frames: &[Frame], ended: bool) -> bool {
+        self.update_from(response, None, frames, ended)
+    }
+
+    /// The same, with what it takes to go on with the response after a restart.
+    pub(super) fn update_from(
+        &mut self,
+        response: &ResponseObject,
+        checkpoint: Option<String>,
+        frames: &[Frame],
+        ended: bool,
+    ) -> bool {
         let id = response.id();
         let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
             return false;
@@ -135,20 +189,37 @@ impl Stored {
         let added = added.map(|item| Arc::new(Item::of_text(Arc::clone(item))));
         let added: Vec<_> = added.collect();
         self.held.add(&added);
+        let mut rows = Vec::new();
+        for item in &added {
+            if let Some(id) = item.id().filter(|_| self.past.is_some()) {
+                let (item, response) = (turn::blob(item), response.id().to_owned());
+                rows.push(Row::ResponseItem { id, response, item });
+            }
+        }
         for item in &added {
             if let Some(item_id) = item.id() {
                 self.items.insert(item_id, Arc::clone(item));
             }
         }
+        let has_changed = ended || !added.is_empty() || entry.log.is_some();
         entry.output.extend(added);
         let mut bytes = entry.bytes + response.bytes() - entry.response.bytes();
         if let Some(log) = &mut entry.log {
             bytes += frames.iter().map(|frame| frame.data.len()).sum::<usize>();
+            if self.past.is_some() && !frames.is_empty() {
+                rows.push(events(id, log.len(), frames));
+            }
             log.extend(frames.iter().cloned());
         }
         self.held.recount(&mut entry.bytes, bytes);
         entry.response = response.clone();
         entry.open = !ended;
+        let (turn, background) = (entry.turn, entry.log.is_some());
+        if has_changed {
+            let state = || checkpoint.unwrap_or_else(|| response.checkpoint());
+            self.keep_response(id, turn, !ended, background, state);
+        }
+        self.write(rows);
         if ended {
             self.add_to_conversation(id);
         }
@@ -168,11 +239,16 @@ impl Stored {
         let Some(name) = entry.conversation.clone() else {
             return;
         };
+        let mut rows = Vec::new();
         if let Some(conversation) = self.conversations.get_mut(&name) {
             let added = entry.input[entry.own..].iter().chain(&entry.output);
             self.held.add(added.clone());
+            if self.past.is_some() {
+                rows.push(added_items(&name, conversation.items.len(), added.clone()));
+            }
             conversation.items.extend(added.map(Arc::clone));
         }
+        self.write(rows);
         self.touch(&name);
     }
 
@@ -181,6 +257,9 @@ impl Stored {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.open = false;
             entry.response.set_status(Status::Cancelled);
+            let (state, turn) = (entry.response.checkpoint(), entry.turn);
+            let background = entry.log.is_some();
+            self.keep_response(id, turn, false, background, || state);
         }
     }
 
@@ -222,6 +301,7 @@ impl Stored {
     pub fn delete(&mut self, id: &str) -> Result<Value, ApiError> {
         self.entry(id)?;
         self.forget(id);
+        self.write(vec![Row::DeleteResponse { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "response", "deleted": true}))
     }
 
@@ -307,7 +387,102 @@ impl Stored {
 
     /// An output item by its own id.
     pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
-        self.items.get(id)
+        self.items.get(id).or_else(|| self.past_items.get(id))
+    }
+
+    /// Brings a response or a conversation into memory, if only the journal has it.
+    pub(crate) fn fetch(&mut self, id: &str) {
+        let Some(past) = &self.past else {
+            return;
+        };
+        if self.responses.contains_key(id) || self.conversations.contains_key(id) {
+            return;
+        }
+        let reader = past.journal.reader();
+        if let Some(row) = reader.response(id).unwrap_or_else(failed) {
+            let Some(turn) = row.turn.and_then(|turn| reader.turn(turn).unwrap_or_else(failed))
+            else {
+                return;
+            };
+            let request = turn::request(&turn, &past.interner);
+            let response = request.as_ref().and_then(|request| {
+                ResponseObject::from_checkpoint(request, &row.state)
+            });
+            let (Some(request), Some(response)) = (request, response) else {
+                return;
+            };
+            let log = row.background.then(|| {
+                let events = reader.events(id, -1, u32::MAX).unwrap_or_else(failed);
+                let frame = |event: journal::Event| Frame::of_event(event.name, event.data);
+                events.into_iter().map(frame).collect::<Vec<_>>()
+            });
+            self.enter(&request, response.clone(), row.turn);
+            // What the journal has already is not written again.
+            let past = self.past.take();
+            self.update(&response, log.as_deref().unwrap_or_default(), !row.open);
+            self.past = past;
+            if row.open && !row.background {
+                // Whoever waited for it when the program ended is gone.
+                self.abandon(id);
+            }
+        } else if let Some((row, items)) = reader.api_conversation(id).unwrap_or_else(failed) {
+            let items = items.into_iter().map(|item| Arc::new(Item::of_text(item.text)));
+            let object = serde_json::from_str(&row.object).unwrap_or_default();
+            let past = self.past.take();
+            self.begin_conversation(object, items.collect());
+            self.past = past;
+        }
+    }
+
+    /// The same for all that a request refers to.
+    pub(crate) fn fetch_for(&mut self, request: &Request) {
+        /// Items of the journal that are kept in memory.
+        const MOST: usize = 1_000;
+        if self.past.is_none() {
+            return;
+        }
+        match &request.previous {
+            Some(Previous::Response(id) | Previous::Conversation(id)) => self.fetch(id),
+            None => {}
+        }
+        for id in request.items.iter().filter_map(|item| item.reference()) {
+            let Some(past) = self.past.as_ref().filter(|_| self.item(&id).is_none()) else {
+                continue;
+            };
+            let found = past.journal.reader().response_item(&id).unwrap_or_else(failed);
+            if let Some(found) = found {
+                if self.past_items.len() >= MOST {
+                    self.past_items.clear();
+                }
+                self.past_items.insert(id, Arc::new(Item::of_text(found.text)));
+            }
+        }
+    }
+
+    fn keep_response(
+        &self,
+        id: &str,
+        turn: Option<i64>,
+        open: bool,
+        background: bool,
+        state: impl FnOnce() -> String,
+    ) {
+        if self.past.is_some() {
+            self.write(vec![Row::Response(journal::Response {
+                id: id.to_owned(),
+                turn,
+                open,
+                background,
+                created: now(),
+                state: state(),
+            })]);
+        }
+    }
+
+    fn write(&self, rows: Vec<Row>) {
+        if let Some(past) = self.past.as_ref().filter(|_| !rows.is_empty()) {
+            past.journal.write(rows);
+        }
     }
 
     fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
@@ -322,6 +497,15 @@ impl Stored {
         };
         self.held.add(&items);
         self.held.bytes += size(&object);
+        if self.past.is_some() {
+            let row = ApiConversation {
+                id: id.clone(),
+                object: object.to_string(),
+                used: now(),
+            };
+            let items = added_items(&id, 0, items.iter());
+            self.write(vec![Row::ApiConversation(row), items]);
+        }
         self.order.push_back(id.clone());
         let conversation = Conversation { object, items };
         self.conversations.insert(id, conversation);
@@ -357,6 +541,9 @@ impl Stored {
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
         self.held.add(&items);
         self.touch(id);
+        if self.past.is_some() {
+            self.write(vec![added_items(id, first, items.iter())]);
+        }
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.items.extend(items);
         }
@@ -373,6 +560,7 @@ impl Stored {
     pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
         self.forget(id);
+        self.write(vec![Row::DeleteApiConversation { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
     }
 
@@ -549,6 +737,28 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
             "No tool call found for the output with call_id '{call_id}'."
         ))
         .param("input")),
+    }
+}
+
+/// The row of events of a response, the first of which has this number.
+fn events(response: &str, first: usize, frames: &[Frame]) -> Row {
+    let event = |(number, frame): (usize, &Frame)| journal::Event {
+        number: i64::try_from(first + number).unwrap_or(i64::MAX),
+        name: frame.event.map(str::to_owned),
+        data: frame.data.to_string(),
+    };
+    Row::Events {
+        response: response.to_owned(),
+        events: frames.iter().enumerate().map(event).collect(),
+    }
+}
+
+/// The row of items that come to a conversation.
+fn added_items<'a>(id: &str, first: usize, items: impl Iterator<Item = &'a Arc<Item>>) -> Row {
+    Row::ApiConversationItems {
+        conversation: id.to_owned(),
+        position: i64::try_from(first).unwrap_or(i64::MAX),
+        items: items.map(|item| turn::blob(item)).collect(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::now;
 use crate::api::Request;
 use crate::hash::Hash;
+use crate::journal::{Conversation, Reader, State};
 
 /// Identifies a conversation, in this run of the program and in later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +32,8 @@ enum Name {
 pub(super) struct Threads {
     names: HashMap<(Name, bool), Vec<ConversationId>>,
     known: HashMap<ConversationId, Known>,
+    /// Whether there may be conversations that only the journal knows.
+    has_past: bool,
     next_conversation: i64,
     next_request: i64,
 }
@@ -38,10 +42,28 @@ pub(super) struct Threads {
 struct Known {
     automatic: bool,
     names: Vec<Name>,
+    /// How many items its last request had.
+    items: usize,
     /// How many of its requests are open.
     open: usize,
     /// Whether the client of the last one that was open went away.
     gone: bool,
+    /// What the journal has of it.
+    row: Option<Conversation>,
+}
+
+/// A request whose place was found.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub place: Place,
+    /// The hash of its items.
+    pub prefix: Option<Hash>,
+    /// What the journal has of the conversation.
+    pub row: Option<Conversation>,
+    /// Whether nobody has the conversation in memory.
+    pub is_cold: bool,
+    /// How many items the request before it had.
+    pub known_items: usize,
 }
 
 /// Where a request belongs.
@@ -59,49 +81,112 @@ impl Threads {
         Self {
             names: HashMap::new(),
             known: HashMap::new(),
+            has_past: next_conversation > 1,
             next_conversation,
             next_request,
         }
     }
 
-    /// Finds the conversation that a request goes on with, or begins one.
-    pub fn place(&mut self, request: &Request, automatic: bool) -> Place {
+    /// Finds the conversation that a request goes on with, in the journal too, or begins one.
+    /// `automatic` is why the program answers by itself, if it does.
+    pub fn place(
+        &mut self,
+        request: &Request,
+        automatic: Option<&str>,
+        reader: Option<&Reader>,
+    ) -> Placed {
         let names = Names::of(request);
-        let conversation = self.find(&names, automatic).unwrap_or_else(|| {
-            self.next_conversation += 1;
-            ConversationId(self.next_conversation - 1)
-        });
-        let known = self.known.entry(conversation).or_insert_with(|| Known {
-            automatic,
-            names: Vec::new(),
-            open: 0,
-            gone: false,
-        });
-        known.open += 1;
-        let old = std::mem::replace(&mut known.names, names.own);
-        let new = known.names.clone();
-        self.unname(conversation, automatic, &old);
-        for name in new {
-            let ids = self.names.entry((name, automatic)).or_default();
-            ids.push(conversation);
-        }
+        let found = self.find(&names, automatic.is_some());
+        let reader = reader.filter(|_| self.has_past && found.is_none());
+        let past = reader.and_then(|reader| self.find_past(&names, automatic, reader));
+        let is_cold = past.is_some();
+        let conversation = match (found, &past) {
+            (Some(found), _) => found,
+            (None, Some(row)) => ConversationId(row.id),
+            (None, None) => {
+                self.next_conversation += 1;
+                ConversationId(self.next_conversation - 1)
+            }
+        };
+        let prefix = names.prefix;
+        let known = self.enter(conversation, automatic.is_some(), names);
+        known.row = past.or_else(|| known.row.take());
+        let known_items = std::mem::replace(&mut known.items, request.items.len());
+        let row = known.row.clone();
         self.next_request += 1;
+        Placed {
+            place: Place {
+                conversation,
+                request: RequestId(self.next_request - 1),
+            },
+            prefix,
+            row,
+            is_cold,
+            known_items,
+        }
+    }
+
+    /// Opens a request of an earlier run again.
+    pub fn reopen(&mut self, row: Conversation, turn: i64, request: &Request) -> Place {
+        let conversation = ConversationId(row.id);
+        let automatic = row.automatic.is_some();
+        let known = self.enter(conversation, automatic, Names::of(request));
+        known.items = request.items.len();
+        known.row = Some(row);
         Place {
             conversation,
-            request: RequestId(self.next_request - 1),
+            request: RequestId(turn),
         }
     }
 
-    /// A request of a conversation was answered, or its client went away.
-    pub fn close(&mut self, conversation: ConversationId, gone: bool) {
-        if let Some(known) = self.known.get_mut(&conversation) {
-            known.open = known.open.saturating_sub(1);
-            known.gone = gone;
+    /// One more request of a conversation is open, which is found by these names from now on.
+    fn enter(&mut self, id: ConversationId, automatic: bool, names: Names) -> &mut Known {
+        let old = self.known.get(&id).map(|known| known.names.clone());
+        self.unname(id, automatic, &old.unwrap_or_default());
+        for name in &names.own {
+            let ids = self.names.entry((name.clone(), automatic)).or_default();
+            ids.push(id);
+        }
+        let known = self.known.entry(id).or_insert_with(|| Known {
+            automatic,
+            names: Vec::new(),
+            items: 0,
+            open: 0,
+            gone: false,
+            row: None,
+        });
+        known.names = names.own;
+        known.open += 1;
+        known
+    }
+
+    /// Keeps what the journal has of a conversation.
+    pub fn remember(&mut self, row: Conversation) {
+        if let Some(known) = self.known.get_mut(&ConversationId(row.id)) {
+            known.row = Some(row);
         }
     }
 
-    /// Forgets a conversation: requests that go on with it begin another one.
+    /// A request of a conversation was answered, or its client went away; returns what the journal
+    /// should have of the conversation then.
+    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<Conversation> {
+        let known = self.known.get_mut(&conversation)?;
+        known.open = known.open.saturating_sub(1);
+        known.gone = gone;
+        let row = known.row.as_mut()?;
+        row.active = now();
+        row.state = match (known.open, gone) {
+            (0, true) => State::Gone,
+            (0, false) => State::Answered,
+            _ => State::Waiting,
+        };
+        Some(row.clone())
+    }
+
+    /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
+    /// one.
     pub fn forget(&mut self, conversation: ConversationId) {
+        self.has_past = true;
         if let Some(known) = self.known.remove(&conversation) {
             self.unname(conversation, known.automatic, &known.names);
         }
@@ -115,8 +200,45 @@ impl Threads {
         };
         let chained = names.goes_on.iter().flat_map(named).next();
         chained
-            .or_else(|| names.repeats.iter().flat_map(named).find(|id| self.is_lost(*id)))
+            .or_else(|| {
+                let mut same = names.repeats.iter().flat_map(named);
+                same.find(|id| self.is_lost(*id))
+            })
             .or_else(|| names.extends.iter().flat_map(named).next())
+    }
+
+    /// The same in the journal, among those that are not in memory.
+    fn find_past(
+        &self,
+        names: &Names,
+        automatic: Option<&str>,
+        reader: &Reader,
+    ) -> Option<Conversation> {
+        let is_past = |row: &Conversation| {
+            row.automatic.is_some() == automatic.is_some()
+                && !self.known.contains_key(&ConversationId(row.id))
+        };
+        let found = match &names.goes_on {
+            Some(Name::Thread(thread)) => reader.by_thread(thread, automatic),
+            Some(Name::Chain(chain)) => reader.by_chain(chain),
+            _ => Ok(None),
+        };
+        let found = found.unwrap_or_else(super::failed).filter(is_past);
+        if found.is_some() || names.repeats.is_none() {
+            return found;
+        }
+        let hash = |name: &Name| match name {
+            Name::Prefix(hash) => Some(*hash),
+            _ => None,
+        };
+        let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
+        let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
+        let lost = same.filter(|row| is_past(row) && row.state != State::Answered);
+        lost.or_else(|| {
+            let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
+            let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
+            longest.filter(is_past)
+        })
     }
 
     fn is_lost(&self, id: ConversationId) -> bool {
@@ -147,6 +269,8 @@ struct Names {
     /// Of what it may begin with, the longest first.
     extends: Vec<Name>,
     own: Vec<Name>,
+    /// The hash of all items.
+    prefix: Option<Hash>,
 }
 
 impl Names {
@@ -168,7 +292,12 @@ impl Names {
         extends.reverse();
         let mut extends = extends.into_iter();
         let repeats = extends.next();
+        let prefix = match &repeats {
+            Some(Name::Prefix(hash)) => Some(*hash),
+            _ => None,
+        };
         Self {
+            prefix,
             // What is chained to nothing earlier begins a chain.
             goes_on: chain.clone().filter(|_| request.earlier > 0),
             own: chain.into_iter().chain(repeats.clone()).collect(),

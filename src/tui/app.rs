@@ -2,6 +2,7 @@
 //! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -44,6 +45,8 @@ pub enum Effect {
     /// Look for the draft of a conversation from before the program was started, and hand it to
     /// [`App::on_draft`].
     LoadDraft(ConversationId),
+    /// Read a conversation of an earlier run, for [`App::on_loaded`].
+    Load(ConversationId),
     /// Ring.
     Bell,
     /// Draw everything anew.
@@ -170,6 +173,7 @@ pub struct App {
 impl App {
     /// A program that has just started.
     pub fn new(settings: Settings, store: Store, now: Timestamp) -> Self {
+        let said_before = store.recalls();
         Self {
             settings,
             now,
@@ -190,10 +194,15 @@ impl App {
             effects: Vec::new(),
             interrupted: false,
             insists: None,
-            said_before: Vec::new(),
+            said_before,
             hits: Hits::default(),
             abouts: HashMap::new(),
         }
+    }
+
+    /// Where all of it is kept.
+    pub fn store(&self) -> &Store {
+        self.inbox.store()
     }
 
     /// The conversation on the screen.
@@ -248,16 +257,20 @@ impl App {
                 conversation,
                 automatic,
                 current,
+                returned,
             }) => {
+                if !returned.is_empty() {
+                    let returned = returned.into_iter().map(Arc::unwrap_or_clone).collect();
+                    self.composer_of(conversation).bring_back(returned);
+                    self.keep_draft_of(conversation);
+                }
                 self.arrived(conversation, automatic, current);
-                self.keep_said(conversation);
             }
             Some(Change::Delivered {
                 conversation,
                 tokens,
             }) => {
                 self.sync(conversation);
-                self.keep_said(conversation);
                 if self.open == Some(conversation) {
                     self.say(Level::Good, self.delivered(tokens));
                 }

@@ -11,6 +11,7 @@ use rustix::process::{Signal, kill_current_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::frames::Frames;
@@ -22,8 +23,9 @@ use super::clipboard::{TMUX_COMMAND, osc52};
 use super::editor::EditorFile;
 use super::screen::Screen;
 use super::{markup, pictures, view};
-use crate::drafts::Drafts;
+use crate::journal::Health;
 use crate::inbox::Event;
+use crate::store::Saving;
 
 mod frames;
 mod keys;
@@ -65,7 +67,6 @@ pub struct Options {
 pub async fn run(
     app: &mut App,
     mut events: UnboundedReceiver<Event>,
-    drafts: &mut Drafts,
     options: &Options,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
@@ -73,7 +74,9 @@ pub async fn run(
     let mut keys = Keys::new();
     let mut colours = markup::changes();
     let mut shown = pictures::changes();
-    let mut health = drafts.health();
+    let store = app.store().clone();
+    let mut health = store.health();
+    let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     loop {
@@ -113,8 +116,12 @@ pub async fn run(
             // the program.
             Ok(()) = colours.changed() => frames.draw_soon(),
             Ok(()) = shown.changed() => frames.draw_soon(),
-            Ok(()) = health.changed() => {
-                app.set_alert(health.borrow_and_update().clone());
+            Some(alert) = news(&mut health) => {
+                app.set_alert(alert);
+                frames.draw_now();
+            }
+            Some(found) = loads.recv() => {
+                app.on_loaded(found);
                 frames.draw_now();
             }
             () = until(frames.next()) => {}
@@ -137,15 +144,22 @@ pub async fn run(
                     app.say(Level::Info, notice);
                 }
                 Effect::LoadDraft(id) => {
-                    let draft = app.draft_key(id).and_then(|key| drafts.load(id, &key));
-                    app.on_draft(Some(id), draft.unwrap_or_default());
+                    app.on_draft(Some(id), store.draft(Some(id)).unwrap_or_default());
+                }
+                Effect::Load(id) => {
+                    // The disk may be slow, and the screen must not wait for it.
+                    let (store, loaded) = (store.clone(), loaded.clone());
+                    tokio::task::spawn_blocking(move || {
+                        // Nobody to tell is no error: the program is going away.
+                        store.load(id).map(|found| loaded.send(found))
+                    });
                 }
                 Effect::Redraw => {
                     pictures::forget_drawn();
                     screen.clear()?;
                 }
                 Effect::Suspend => {
-                    keep(app, drafts);
+                    keep(app);
                     keys.release(&mut screen);
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
@@ -155,9 +169,9 @@ pub async fn run(
                     screen.come_back()?;
                 }
                 Effect::Edit => {
-                    keep(app, drafts);
+                    keep(app);
                     keys.release(&mut screen);
-                    if let Some(signal) = edit(app, drafts, options, &mut signals).await {
+                    if let Some(signal) = edit(app, options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
                     pictures::forget_drawn();
@@ -171,16 +185,26 @@ pub async fn run(
             keep_at.map_or(latest, |at| at.min(latest))
         });
         if keep_at.take_if(|at| *at <= now).is_some() {
-            keep(app, drafts);
+            keep(app);
         }
     }
 }
 
-/// Hands the drafts that have changed to where they are kept.
-pub fn keep(app: &mut App, drafts: &mut Drafts) {
-    for (id, draft) in app.take_dirty_drafts() {
-        let key = id.and_then(|id| app.draft_key(id));
-        drafts.save(id, key.as_deref(), draft);
+/// Keeps the drafts that have changed; returns the last write of it.
+pub fn keep(app: &mut App) -> Saving {
+    let changed = app.take_dirty_drafts().into_iter();
+    let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
+    writes.last().unwrap_or_default()
+}
+
+/// Waits until there is news of how keeping goes, and says what the person must know of it.
+async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
+    match health {
+        Some(health) => {
+            health.changed().await.ok()?;
+            Some(health.borrow_and_update().alert())
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -239,7 +263,6 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
 /// saved in the editor is in the draft then too.
 async fn edit(
     app: &mut App,
-    drafts: &mut Drafts,
     options: &Options,
     signals: &mut Signals,
 ) -> Option<Signal> {
@@ -261,9 +284,9 @@ async fn edit(
         (Ok(text), Some(failure)) => app.on_edit_failed(text, &failure),
         (Err(error), _) => app.say(Level::Bad, format!("cannot read the draft: {error}")),
     }
-    keep(app, drafts);
+    let (store, saving) = (app.store().clone(), keep(app));
     // Until it is certain that the text is kept, there is the file.
-    if matches!(timeout(PATIENCE, drafts.written()).await, Ok(Ok(true))) {
+    if timeout(PATIENCE, store.settled(saving)).await == Ok(true) {
         file.remove();
     }
     signal

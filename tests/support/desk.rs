@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply};
+use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
 use humanllm::server::{SOCKET_LIFETIME, Server, Settings, router};
 use humanllm::store::Store;
@@ -119,7 +120,7 @@ impl Desk {
     /// Says something, typed as `typed`.
     pub fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
         self.inbox
-            .reply(id, reply, "typed".into(), Timestamp::now())
+            .reply(id, reply, "typed".into(), &Draft::default(), Timestamp::now())
     }
 
     /// Asks for a response that is not streamed. The answer comes when the person has given it.

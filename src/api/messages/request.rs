@@ -61,7 +61,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             };
             Ok(Item::all_of(Shape::System, &text, hash, vec![message]))
         })?;
-        cutter.item(system);
+        cutter.preamble(system);
         request.preamble = 1;
     }
     let members = messages(fields)?;

@@ -15,7 +15,7 @@ pub use compaction::{CompactionWriter, draft};
 pub(crate) use item::read_item;
 pub(crate) use list::{conversation_items, page};
 pub use list::Page;
-pub(crate) use object::echo_tools;
+pub(crate) use object::{echo_tools, event_name};
 pub use object::ResponseObject;
 pub(crate) use object::Status;
 pub use request::{Message, parse, parse_compaction, parse_for_count, parse_items, parse_message};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -33,6 +34,28 @@ pub(crate) struct ResponseState {
     usage: Option<Usage>,
     /// The output items that are complete, as JSON.
     output: Vec<Arc<str>>,
+}
+
+/// All that came of a response so far: what its request does not tell.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Checkpoint<State, Live> {
+    pub state: State,
+    /// The number of the next event.
+    pub sequence_number: u64,
+    /// The message that has begun and not ended.
+    pub live: Option<Live>,
+}
+
+impl<State: Serialize, Live: Serialize> Checkpoint<State, Live> {
+    /// The checkpoint as JSON.
+    pub fn new(state: State, sequence_number: u64, live: Option<Live>) -> String {
+        let checkpoint = Self {
+            state,
+            sequence_number,
+            live,
+        };
+        serde_json::to_string(&checkpoint).unwrap_or_default()
+    }
 }
 
 /// How far a response is.
@@ -88,6 +111,18 @@ impl ResponseObject {
             instructions: request.items[..request.preamble].first().cloned(),
             state,
         }
+    }
+
+    /// All that came of it so far, as JSON, to go on with it later.
+    pub(crate) fn checkpoint(&self) -> String {
+        Checkpoint::new(&self.state, 0, None::<()>)
+    }
+
+    /// The response that [`ResponseObject::checkpoint`] or a writer's was taken of.
+    pub(crate) fn from_checkpoint(request: &Request, checkpoint: &str) -> Option<Self> {
+        let checkpoint: Checkpoint<ResponseState, IgnoredAny> =
+            serde_json::from_str(checkpoint).ok()?;
+        Some(Self::resume(request, checkpoint.state))
     }
 
     /// The id of the response.
@@ -201,6 +236,35 @@ impl ResponseObject {
         json.push_str("]}");
         json
     }
+}
+
+/// The names of all events.
+const EVENTS: [&str; 20] = [
+    "response.completed",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.created",
+    "response.custom_tool_call_input.delta",
+    "response.custom_tool_call_input.done",
+    "response.failed",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+    "response.in_progress",
+    "response.incomplete",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.queued",
+    "response.reasoning_summary_part.added",
+    "response.reasoning_summary_part.done",
+    "response.reasoning_summary_text.delta",
+    "response.reasoning_summary_text.done",
+];
+
+/// The event of this name.
+pub(crate) fn event_name(name: &str) -> Option<&'static str> {
+    EVENTS.into_iter().find(|known| *known == name)
 }
 
 /// An event with these fields, in JSON without the brackets around it.

@@ -139,14 +139,14 @@ fn read(
         && let Some(raw) = fields.get("instructions")
     {
         read_text(body, raw, Shape::Instructions, interner, items)?;
-        cutter.item(raw);
+        cutter.preamble(raw);
         request.preamble = 1;
     }
     if let Some(input) = fields.get("input") {
         match kind(input) {
             Kind::String => {
                 read_text(body, input, Shape::Prompt, interner, items)?;
-                cutter.item(input);
+                cutter.prompt(input);
             }
             Kind::Array => {
                 let members = fields::list(input);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::object::{ResponseObject, ResponseState, Status, event};
+use super::object::{Checkpoint, ResponseObject, ResponseState, Status, event};
 use crate::api::{
     ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
 };
@@ -32,14 +32,6 @@ struct OpenMessage {
     id: String,
     phase: Phase,
     text: String,
-}
-
-/// All that a writer knows that its request does not tell, to go on after a restart.
-#[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint<State, Live> {
-    state: State,
-    sequence_number: u64,
-    live: Live,
 }
 
 impl OpenMessage {
@@ -80,7 +72,7 @@ impl Writer {
     /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
     /// read.
     pub fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
-        let checkpoint: Checkpoint<ResponseState, Option<OpenMessage>> =
+        let checkpoint: Checkpoint<ResponseState, OpenMessage> =
             serde_json::from_str(checkpoint).ok()?;
         Some(Self {
             ids,
@@ -93,12 +85,12 @@ impl Writer {
 
     /// All that it takes to go on with the response later, as JSON.
     pub fn checkpoint(&self) -> String {
-        let checkpoint = Checkpoint {
-            state: self.response.state(),
-            sequence_number: self.sequence_number,
-            live: &self.live,
-        };
-        serde_json::to_string(&checkpoint).unwrap_or_default()
+        Checkpoint::new(self.response.state(), self.sequence_number, self.live.as_ref())
+    }
+
+    /// Whether its first events have been written.
+    pub fn has_started(&self) -> bool {
+        self.sequence_number > 0
     }
 
     /// The events that leave before anybody has read the request.

@@ -94,10 +94,10 @@ impl App {
             _ => self.collected(known)?,
         };
         let typed = self.composer().typed_for_reply();
-        let draft = self.composer().reply_draft();
+        let (draft, rest) = (self.composer().reply_draft(), self.composer().rest_draft());
         let ends = reply.ends();
         self.inbox
-            .reply(id, reply, draft, self.now)
+            .reply(id, reply, draft, &rest, self.now)
             .map_err(|error| Problem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember(typed);
@@ -219,10 +219,10 @@ impl App {
         let open = self.conversation().and_then(Conversation::live_phase);
         if open.is_some_and(|open| open != phase) {
             // What is typed now is another message.
-            let nothing = Draft::default();
+            let (nothing, rest) = (Draft::default(), self.composer().to_draft());
             let end = self
                 .inbox
-                .reply(id, Reply::Items(Vec::new()), nothing, self.now);
+                .reply(id, Reply::Items(Vec::new()), nothing, &rest, self.now);
             end.map_err(|error| Problem::hard(error.to_string()))?;
         }
         let reply = Reply::Live {
@@ -234,7 +234,8 @@ impl App {
             cursor: None,
             ..self.composer().reply_draft()
         };
-        let sent = self.inbox.reply(id, reply, draft, self.now);
+        let rest = self.composer().rest_draft();
+        let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
         sent.map_err(|error| Problem::hard(error.to_string()))?;
         self.composer_mut().clear();
         self.keep_draft();
@@ -625,6 +626,7 @@ impl App {
             return;
         }
         self.said_before.retain(|before| *before != text);
+        self.inbox.store().keep_recall(&text);
         self.said_before.push(text);
         if self.said_before.len() > MOST_RECALLED {
             self.said_before.remove(0);

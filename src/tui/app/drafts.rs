@@ -2,16 +2,17 @@
 //! what has changed since they were.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{App, Dialog, Effect, Level};
 use crate::draft::Draft;
-use crate::inbox::{Conversation, ConversationId};
+use crate::inbox::ConversationId;
+use crate::store::Loaded;
 use crate::tui::action::Action;
 use crate::tui::composer::Composer;
+use crate::tui::transcript::Transcript;
 
 /// How long a change may wait for those that follow it: a draft may be large.
 const GATHERING: Duration = Duration::from_millis(30);
@@ -21,26 +22,18 @@ const GATHERING: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     changed: HashSet<Option<ConversationId>>,
-    /// Whether there is something that must not wait: what was delivered is a draft no more.
-    is_urgent: bool,
 }
 
 impl App {
     /// How long the drafts that have changed may wait before they are written down; `None` if there
     /// are none.
     pub fn keeps_within(&self) -> Option<Duration> {
-        match (self.unkept.changed.is_empty(), self.unkept.is_urgent) {
-            (true, _) => None,
-            (false, true) => Some(Duration::ZERO),
-            (false, false) => Some(GATHERING),
-        }
+        (!self.unkept.changed.is_empty()).then_some(GATHERING)
     }
 
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
     ///
-    /// A draft holds what would have to come back if the program ended now: what is being composed,
-    /// and before it what was sent and is not known to have been delivered.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
         let changed = std::mem::take(&mut self.unkept).changed;
         changed
@@ -51,10 +44,22 @@ impl App {
             .collect()
     }
 
-    /// The name by which the draft of a conversation is found again after a restart; more than one
-    /// conversation may have it.
-    pub fn draft_key(&self, id: ConversationId) -> Option<String> {
-        self.inbox.get(id).map(Conversation::draft_key)
+    /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
+    pub fn restore(&mut self) {
+        self.inbox.restore();
+        if let Some(scratch) = self.inbox.store().draft(None) {
+            self.on_draft(None, scratch);
+        }
+    }
+
+    /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`].
+    pub fn on_loaded(&mut self, loaded: Loaded) {
+        let id = loaded.header.id;
+        self.inbox.load(loaded);
+        self.sync(id);
+        if self.open == Some(id) {
+            self.with_transcript(Transcript::show_bottom);
+        }
     }
 
     /// Takes in a draft from before the program was started.
@@ -106,9 +111,6 @@ impl App {
         {
             draft.options = options;
         }
-        let said = id.and_then(|id| self.inbox.get(id));
-        let said = said.map(Conversation::undelivered).unwrap_or_default();
-        draft.bring_back(said.into_iter().map(Arc::unwrap_or_clone).collect());
         draft
     }
 
@@ -141,14 +143,5 @@ impl App {
     /// Follows a change of the draft of a conversation.
     pub(super) fn keep_draft_of(&mut self, id: ConversationId) {
         self.unkept.changed.insert(Some(id));
-    }
-
-    /// Follows what became of something that was said.
-    pub(super) fn keep_said(&mut self, id: ConversationId) {
-        // Where nothing was typed, nothing was said.
-        if self.composers.contains_key(&id) {
-            self.unkept.changed.insert(Some(id));
-            self.unkept.is_urgent = true;
-        }
     }
 }

@@ -181,6 +181,9 @@ impl App {
             return;
         }
         let first_look = !self.transcripts.contains_key(&id);
+        if self.inbox.get(id).is_some_and(|found| !found.is_loaded()) {
+            self.effects.push(Effect::Load(id));
+        }
         self.open = Some(id);
         self.announced = None;
         self.pane = Pane::Transcript;

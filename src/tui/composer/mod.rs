@@ -122,6 +122,22 @@ impl Composer {
         }
     }
 
+    /// What is left once that was sent.
+    pub fn rest_draft(&self) -> Draft {
+        let draft = self.to_draft();
+        match self.kind {
+            ReplyKind::Tool => Draft {
+                text: draft.text,
+                cursor: draft.cursor,
+                ..Draft::default()
+            },
+            _ => Draft {
+                call: draft.call,
+                ..Draft::default()
+            },
+        }
+    }
+
     /// The composer that was written down.
     pub fn from_draft(draft: Draft) -> Self {
         let mut composer = Self::new(&draft.text);

@@ -130,7 +130,7 @@ fn about(conversation: &Conversation) -> String {
             words: Words::Item(OutputItem::Message { text, .. }),
             ..
         }),
-    ) = (conversation.automatic, conversation.said().last())
+    ) = (&conversation.automatic, conversation.said().last())
     {
         // The answer itself, where it stands in JSON.
         let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);

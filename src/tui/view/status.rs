@@ -286,7 +286,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             };
             format!("waiting {}{behind}", waited(since, app.now))
         }
-        inbox::Status::Answered => match conversation.automatic {
+        inbox::Status::Answered => match &conversation.automatic {
             Some(_) => "answered by itself".into(),
             None => "answered".into(),
         },
