@@ -42,7 +42,7 @@ pub struct Drafts {
 #[derive(Debug)]
 enum Order {
     /// Keep a draft under a name.
-    Keep(String, Draft),
+    Keep(String, Box<Draft>),
     /// Tell when all that was to be kept is, or that something cannot be.
     Tell(oneshot::Sender<bool>),
 }
@@ -97,7 +97,7 @@ impl Drafts {
         };
         if let (Some(name), Some(orders)) = (name, &self.orders) {
             // The writer ends only with this struct.
-            let _ = orders.send(Order::Keep(name, draft));
+            let _ = orders.send(Order::Keep(name, Box::new(draft)));
         }
     }
 
@@ -176,7 +176,7 @@ impl Writer {
             let mut asking = Vec::new();
             for order in first.into_iter().chain(orders.try_iter()) {
                 match order {
-                    Order::Keep(name, draft) => drop(self.waiting.insert(name, draft)),
+                    Order::Keep(name, draft) => drop(self.waiting.insert(name, *draft)),
                     Order::Tell(tell) => asking.push(tell),
                 }
             }
