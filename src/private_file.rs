@@ -68,7 +68,8 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
         .prefix(&format!("{stem}."))
         .suffix(".new")
         .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        .map_err(without_path)?;
     new.write_all(text.as_bytes())?;
     check(path)?;
     new.persist(path)?;
@@ -94,6 +95,14 @@ fn check(path: &Path) -> io::Result<()> {
         Ok(found) if !found.is_file() => Err(is_no_file()),
         _ => Ok(()),
     }
+}
+
+/// What the system says, without the name of a file that nobody knows.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    let code = cause.and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn is_no_file() -> io::Error {

@@ -737,7 +737,7 @@ fn what_a_cancelled_response_was_told_comes_back() {
             change,
             Change::ClientGone {
                 conversation: id,
-                returned: vec![std::sync::Arc::new("typed".into())]
+                returned: vec!["typed".into()]
             }
         ),
         // The count was faster.

@@ -39,7 +39,7 @@ pub struct Inbox {
     threads: HashMap<(String, bool), ConversationId>,
     requests: HashMap<RequestId, ConversationId>,
     /// What comes back with the news that a client has gone, where that was found out before.
-    unreturned: HashMap<RequestId, (ConversationId, Vec<Arc<Draft>>)>,
+    unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     next_id: u64,
     statistics: Statistics,
     most_bytes: usize,
@@ -83,7 +83,7 @@ pub enum Change {
         /// Where.
         conversation: ConversationId,
         /// What had been said and did not reach it, as it was composed, oldest first.
-        returned: Vec<Arc<Draft>>,
+        returned: Vec<Draft>,
     },
 }
 

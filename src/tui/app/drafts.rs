@@ -2,7 +2,6 @@
 //! what has changed since they were.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -107,8 +106,7 @@ impl App {
             draft.options = options;
         }
         let said = id.and_then(|id| self.inbox.get(id));
-        let said = said.map(Conversation::undelivered).unwrap_or_default();
-        draft.bring_back(said.into_iter().map(Arc::unwrap_or_clone).collect());
+        draft.bring_back(said.map(Conversation::undelivered).unwrap_or_default());
         draft
     }
 
