@@ -56,25 +56,6 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Replaces a file as a whole, so that a crash leaves the old one or the new one.
-///
-/// # Errors
-///
-/// If it cannot be written, or there is something of that name that is no file.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut new = tempfile::Builder::new()
-        .prefix(&format!("{stem}."))
-        .suffix(".new")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    check(path)?;
-    new.persist(path)?;
-    Ok(())
-}
-
 /// Removes a file, if there is one.
 ///
 /// # Errors
@@ -94,6 +75,14 @@ fn check(path: &Path) -> io::Result<()> {
         Ok(found) if !found.is_file() => Err(is_no_file()),
         _ => Ok(()),
     }
+}
+
+/// What the system says, without the name of a file that nobody knows.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    let code = cause.and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn is_no_file() -> io::Error {

@@ -366,24 +366,26 @@ impl Conversation {
     }
 
     /// What was said and is not known to have arrived, as it was composed, oldest first.
-    pub fn undelivered(&self) -> Vec<Arc<Draft>> {
+    pub fn undelivered(&self) -> Vec<Draft> {
         self.undelivered_of(|_| true)
     }
 
     /// The same, as far as it was said to one request.
-    pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Arc<Draft>> {
+    pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Draft> {
         self.undelivered_of(|said| said.request == request)
     }
 
-    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Arc<Draft>> {
-        let mut drafts: Vec<Arc<Draft>> = Vec::new();
-        for said in self.said.iter().filter(|said| is_meant(said)) {
-            let is_same = |last: &Arc<Draft>| Arc::ptr_eq(last, &said.draft);
-            if said.can_be_lost() && !drafts.last().is_some_and(is_same) {
-                drafts.push(Arc::clone(&said.draft));
-            }
-        }
+    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Draft> {
+        let said = self.said.iter().filter(|said| is_meant(said));
+        let mut drafts: Vec<&Arc<Draft>> = said
+            .filter(|said| said.can_be_lost())
+            .map(|said| &said.draft)
+            .collect();
+        drafts.dedup_by(|one, other| Arc::ptr_eq(one, other));
         drafts
+            .into_iter()
+            .map(|draft| Draft::clone(draft))
+            .collect()
     }
 
     /// Adds to the message that is typed live, which is the last thing said if there is one.
@@ -475,7 +477,7 @@ impl Conversation {
 
     /// The client of a request is gone; returns what had been said and did not reach it, as it was
     /// composed.
-    pub(super) fn lose(&mut self, id: RequestId, store: &Store) -> Vec<Arc<Draft>> {
+    pub(super) fn lose(&mut self, id: RequestId, store: &Store) -> Vec<Draft> {
         let returned = self.undelivered_to(id);
         let own = self.said.iter_mut().filter(|said| said.request == id);
         let mut lost = Vec::new();

@@ -43,7 +43,7 @@ pub struct Inbox {
     order: Order,
     requests: HashMap<RequestId, ConversationId>,
     /// What comes back with the news that a client has gone, where that was found out before.
-    unreturned: HashMap<RequestId, (ConversationId, Vec<Arc<Draft>>)>,
+    unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: Statistics,
     held: Account,
     most_bytes: usize,
@@ -62,7 +62,7 @@ pub enum Change {
         /// Whether it is the one that the conversation now shows; else it waits behind another.
         current: bool,
         /// What was said in an earlier run and is not known to have reached the client.
-        returned: Vec<Arc<Draft>>,
+        returned: Vec<Draft>,
     },
     /// A reply reached the client.
     Delivered {
@@ -76,7 +76,7 @@ pub enum Change {
         /// Where.
         conversation: ConversationId,
         /// What had been said and did not reach it, as it was composed, oldest first.
-        returned: Vec<Arc<Draft>>,
+        returned: Vec<Draft>,
     },
 }
 
@@ -290,7 +290,7 @@ impl Inbox {
     /// Takes in a conversation of an earlier run whose client comes back. What was said to it last
     /// and is not known to have arrived did not, because the client asks the same again; otherwise
     /// it is in what the client sends.
-    fn revive(&mut self, loaded: Loaded) -> Vec<Arc<Draft>> {
+    fn revive(&mut self, loaded: Loaded) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
         self.load(loaded);

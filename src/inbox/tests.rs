@@ -253,7 +253,7 @@ fn what_did_not_reach_the_client_comes_back() {
         desk.take(),
         [Change::ClientGone {
             conversation: id,
-            returned: vec![std::sync::Arc::new("typed".into())]
+            returned: vec!["typed".into()]
         }]
     );
     assert_eq!(desk.say(id, note("more")), Err(ReplyError::NobodyWaits));

@@ -2,7 +2,6 @@
 //! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -260,7 +259,6 @@ impl App {
                 returned,
             }) => {
                 if !returned.is_empty() {
-                    let returned = returned.into_iter().map(Arc::unwrap_or_clone).collect();
                     self.composer_of(conversation).bring_back(returned);
                     self.keep_draft_of(conversation);
                 }

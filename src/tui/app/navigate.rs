@@ -1,7 +1,5 @@
 //! Going from one conversation to another, and around in the one that is open.
 
-use std::sync::Arc;
-
 use super::{App, Dialog, Effect, Level, Pane};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
@@ -113,10 +111,9 @@ impl App {
         }
     }
 
-    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Arc<Draft>>) {
+    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
         let has_returned = !returned.is_empty();
         if has_returned {
-            let returned = returned.into_iter().map(Arc::unwrap_or_clone).collect();
             self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
         }
