@@ -4,7 +4,7 @@
 //!
 //! | floor | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
@@ -12,7 +12,7 @@
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the floors stand [`drafts`], which keeps what was typed
-//! on disk, and [`tokens`], which counts.
+//! on disk, [`journal`], which keeps everything there, and [`tokens`], which counts.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod drafts;
 pub mod environment;
+pub mod history;
 pub mod inbox;
 pub mod journal;
 pub mod logging;
