@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Flags;
+use crate::history::{Action, Form};
 use crate::setup::codex;
 
 const EXAMPLES: &str = "\
@@ -17,6 +18,7 @@ EXAMPLES:
     humanllm setup codex --print               Only show what would be written
     humanllm setup                             Show what to set for any client
     eval \"$(humanllm setup --print env)\"       Set it for the SDKs of OpenAI and Anthropic
+    humanllm history search parser             Find earlier conversations
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -66,6 +68,8 @@ impl From<GlobalFlags> for Flags {
 pub enum Command {
     /// Set another program up to use humanllm as its model; without a command, show what to set
     Setup(SetupArgs),
+    /// List, show, search and delete the conversations of the journal
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -138,6 +142,84 @@ impl From<CodexArgs> for codex::Options {
             print: args.print,
             force: args.force,
             websocket: args.websocket,
+        }
+    }
+}
+
+/// The flags of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    command: HistoryCommand,
+}
+
+/// What can be done with the journal.
+#[derive(Debug, Subcommand)]
+enum HistoryCommand {
+    /// List the conversations, the newest first
+    List {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        form: FormArgs,
+    },
+    /// Show a conversation: what was said in it, and the items of its newest request as they came
+    Show {
+        /// Its number in the list
+        id: i64,
+        #[command(flatten)]
+        form: FormArgs,
+    },
+    /// Find the conversations with a text that has all of these words
+    Search {
+        /// The words; of the last one, its beginning will do
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many conversations
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        #[command(flatten)]
+        form: FormArgs,
+    },
+    /// Delete conversations for good
+    Delete {
+        /// Their numbers in the list
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+        /// Do not ask first
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give back the space on disk that nothing needs
+    Compact,
+}
+
+/// The flags of everything that shows the journal.
+#[derive(Debug, Args)]
+struct FormArgs {
+    /// Print one JSON document, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<HistoryArgs> for (Action, Form) {
+    fn from(args: HistoryArgs) -> Self {
+        let form = |args: FormArgs| if args.json { Form::Json } else { Form::Text };
+        match args.command {
+            HistoryCommand::List { limit, form: json } => (Action::List { limit }, form(json)),
+            HistoryCommand::Show { id, form: json } => (Action::Show { id }, form(json)),
+            HistoryCommand::Search {
+                words,
+                limit,
+                form: json,
+            } => {
+                let words = words.join(" ");
+                (Action::Search { words, limit }, form(json))
+            }
+            HistoryCommand::Delete { ids, yes } => (Action::Delete { ids, yes }, Form::Text),
+            HistoryCommand::Compact => (Action::Compact, Form::Text),
         }
     }
 }

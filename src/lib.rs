@@ -4,7 +4,7 @@
 //!
 //! | floor | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod draft;
 pub mod environment;
+pub mod history;
 pub mod inbox;
 pub mod journal;
 pub mod logging;

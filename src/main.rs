@@ -8,7 +8,7 @@ use humanllm::cli::{Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
 use humanllm::environment::Environment;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
-use humanllm::{app, config, logging};
+use humanllm::{app, config, history, logging};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -35,6 +35,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Setup(args)) => {
             let report = setup(args, &cli.global.into(), &environment)?;
             print(report.as_bytes())
+        }
+        Some(Command::History(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let (action, form) = args.into();
+            print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.

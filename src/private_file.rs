@@ -77,14 +77,6 @@ fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What the system says, without the name of a file that nobody knows.
-fn without_path(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source());
-    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
-    let code = cause.and_then(io::Error::raw_os_error);
-    code.map_or(error, io::Error::from_raw_os_error)
-}
-
 fn is_no_file() -> io::Error {
     io::Error::other("something else than a file has its name")
 }

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use humanllm::journal::{
-    Blob, Conversation, Draft, Event, Journal, Options, Record, Response, Said, SaidState, State,
-    Turn,
+    Blob, Conversation, Draft, Event, Journal, Options, Reader, Record, Response, Said, SaidState,
+    State, Turn,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -153,6 +153,9 @@ fn a_kill_loses_nothing_that_was_settled() {
         settled = numbers.last().unwrap_or(settled).max(settled);
         child.wait().expect("ended");
 
+        let shell = Reader::open(folder.path()).expect("readable without writing");
+        assert!(shell.next_ids().expect("readable").turn > settled);
+        drop(shell);
         let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
         assert_eq!(*journal.health().borrow(), Default::default());
         let reader = journal.reader();

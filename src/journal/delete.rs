@@ -141,13 +141,13 @@ fn response_rows(db: &Connection, key: i64) -> Result<Vec<i64>> {
 
 /// Deletes those of these contents that nothing has any more.
 fn unused(db: &Connection, candidates: Vec<i64>) -> Result<()> {
-    let mut delete = db.prepare_cached(concat!(
+    let mut delete = db.prepare_cached(
         "DELETE FROM blob WHERE id = ?1
              AND NOT EXISTS (SELECT 1 FROM turn_blob WHERE blob = ?1)
              AND NOT EXISTS (SELECT 1 FROM text WHERE blob = ?1)
              AND NOT EXISTS (SELECT 1 FROM response_item WHERE blob = ?1)
-             AND NOT EXISTS (SELECT 1 FROM api_conversation_item WHERE blob = ?1)"
-    ))?;
+             AND NOT EXISTS (SELECT 1 FROM api_conversation_item WHERE blob = ?1)",
+    )?;
     for blob in candidates {
         delete.execute([blob])?;
     }

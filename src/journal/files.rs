@@ -1,7 +1,7 @@
 //! The files of the journal: where they are, whose they are, and that only one program writes them.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,12 @@ pub(super) struct Files {
 /// Which file a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
 
 impl Files {
     /// The files in a state folder that is there.
@@ -67,6 +73,14 @@ impl Files {
             }),
             Err(error) => Err(io(error.into())),
         }
+    }
+
+    /// Whether this still is the lock that another program would find.
+    pub fn is_locked_by(&self, lock: &File) -> bool {
+        let found = fs::symlink_metadata(self.database.with_file_name(LOCK));
+        let identities =
+            found.and_then(|found| Ok([Identity::of(&found), Identity::of(&lock.metadata()?)]));
+        identities.is_ok_and(|[found, held]| found == held)
     }
 
     /// Makes sure that everything in the way of the database is a file of its owner, and that there
@@ -134,7 +148,7 @@ impl Files {
     /// Which file the database is, if it is there.
     pub fn identity(&self) -> Option<Identity> {
         let metadata = fs::symlink_metadata(&self.database).ok()?;
-        Some(Identity(metadata.dev(), metadata.ino()))
+        Some(Identity::of(&metadata))
     }
 
     pub fn folder(&self) -> &Path {

@@ -234,6 +234,8 @@ pub fn compact(state_dir: &Path) -> Result<(u64, u64), OpenError> {
         while upkeep::index_some(&mut connection)? {}
         delete::all_unused(&connection)?;
         connection.execute("INSERT INTO search (search) VALUES ('optimize')", [])?;
+        // The copy that this makes may be larger than the memory.
+        connection.pragma_update(None, "temp_store", "FILE")?;
         connection.execute_batch("VACUUM")?;
         upkeep::checkpoint(&connection, "TRUNCATE")?;
         Ok((before, database::bytes(&connection)?))

@@ -20,6 +20,8 @@ const CHECKPOINT_AFTER: Duration = Duration::from_millis(300);
 const CHECKPOINT_FROM: i64 = 256;
 /// After this many bytes of records it is not put off any longer.
 const CHECKPOINT_AT: usize = 32 << 20;
+/// What a record takes in the log besides its bytes, about: SQLite writes whole pages.
+const PAGES_OF_A_RECORD: usize = 8 << 10;
 /// How much text is indexed in one step.
 const INDEX_STEP: usize = 64 << 10;
 /// How many texts retention takes out of the index in one step.
@@ -73,12 +75,17 @@ impl Upkeep {
             .min()
     }
 
+    /// Whether the next step must not wait for a moment when nothing comes in.
+    pub fn is_urgent(&self) -> bool {
+        self.unmoved >= CHECKPOINT_AT
+    }
+
     /// Takes in that something was written.
     pub fn written(&mut self, batches: &[Batch]) {
         let now = Instant::now();
         let mut texts = false;
         for record in batches.iter().flat_map(|batch| &batch.records) {
-            self.unmoved += record.bytes();
+            self.unmoved += record.bytes() + PAGES_OF_A_RECORD;
             texts |= matches!(record, Record::Text { .. } | Record::Conversation(_));
             self.deleted |= matches!(
                 record,
@@ -90,7 +97,7 @@ impl Upkeep {
         if texts || self.index.is_some() {
             self.index = Some(now + INDEX_AFTER);
         }
-        let wait = match self.deleted || self.unmoved >= CHECKPOINT_AT {
+        let wait = match self.deleted || self.is_urgent() {
             true => Duration::ZERO,
             false => CHECKPOINT_AFTER,
         };

@@ -30,7 +30,7 @@ pub(super) struct Writer {
     /// When to try again what failed.
     retry: Option<Instant>,
     /// Held as long as this program writes.
-    _lock: File,
+    lock: File,
 }
 
 impl Writer {
@@ -50,7 +50,7 @@ impl Writer {
             connection: Some((connection, identity)),
             applier: Applier::new(),
             retry: None,
-            _lock: lock,
+            lock,
         }
     }
 
@@ -96,6 +96,9 @@ impl Writer {
                 });
                 self.tell(None);
                 self.shared.queue.saved(last);
+                if self.upkeep.is_urgent() {
+                    self.look_after();
+                }
             }
             Err(why) => {
                 self.retry = Some(Instant::now() + RETRY);
@@ -199,9 +202,14 @@ impl Writer {
 
     /// Opens the database again, after it was replaced or removed.
     fn reopen(&mut self) -> Result<(), String> {
-        let opened = Files::make_folder(self.files.folder())
-            .and_then(|()| database::open(&self.files, self.options.durability));
-        let (connection, aside) = opened.map_err(|error: OpenError| error.to_string())?;
+        let mut open = || {
+            Files::make_folder(self.files.folder())?;
+            if !self.files.is_locked_by(&self.lock) {
+                self.lock = self.files.lock()?;
+            }
+            database::open(&self.files, self.options.durability)
+        };
+        let (connection, aside) = open().map_err(|error: OpenError| error.to_string())?;
         self.connection = Some((connection, self.files.identity()));
         self.applier.forget();
         self.shared.generation.fetch_add(1, Ordering::Release);

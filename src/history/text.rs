@@ -1,0 +1,134 @@
+//! The journal for people.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Found, Whole};
+use crate::journal::{Conversation, SaidState, State};
+use crate::tui::format::size;
+
+/// How wide an agent's name may be before it is cut.
+const AGENT: usize = 14;
+
+pub(super) fn list(list: &[Conversation], zone: &TimeZone) -> String {
+    match list {
+        [] => "There is no conversation yet.\n".into(),
+        _ => list.iter().map(|row| line(row, zone)).collect(),
+    }
+}
+
+pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
+    if found.is_empty() {
+        return "Nothing was found.\n".into();
+    }
+    let lines = found.iter().map(|found| {
+        let excerpt = one_line(&found.hit.excerpt.text);
+        format!("{}{:8}{excerpt}\n", line(&found.conversation, zone), "")
+    });
+    lines.collect()
+}
+
+pub(super) fn show(whole: &Whole, zone: &TimeZone) -> String {
+    let row = &whole.conversation;
+    let mut out = format!("{}  {}\n\n", row.id, one_line(&row.title));
+    let mut fact = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{name:<10}{}", one_line(value));
+    };
+    fact("agent", &row.agent);
+    if let Some(thread) = &row.thread {
+        fact("thread", thread);
+    }
+    if let Some(reason) = &row.automatic {
+        fact("automatic", reason);
+    }
+    fact("begun", &time(row.begun, zone));
+    fact("active", &time(row.active, zone));
+    fact("state", state(row.state));
+    fact("requests", &whole.turns.len().to_string());
+    if !whole.said.is_empty() {
+        out.push_str("\nSaid:\n");
+    }
+    for said in &whole.said {
+        let state = match said.state {
+            SaidState::Sent => "sent",
+            SaidState::Delivered => "delivered",
+            SaidState::Undelivered => "not delivered",
+        };
+        let at = time(said.at, zone);
+        let _ = write!(out, "\n{at}  {state}\n{}\n", lines(&said.typed));
+    }
+    if let Some(draft) = &whole.draft {
+        let at = time(draft.updated, zone);
+        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", lines(&draft.body));
+    }
+    if let Some(turn) = &whole.newest {
+        let at = time(turn.arrived, zone);
+        let _ = write!(out, "\nItems of the newest request, of {at}:\n\n");
+        for item in &turn.items {
+            out.push_str(&lines(&item.text));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+pub(super) fn question(doomed: &[Conversation]) -> String {
+    let mut out = String::from("Delete for good:\n");
+    for row in doomed {
+        let _ = writeln!(out, "{:>6}  {}", row.id, one_line(&row.title));
+    }
+    out.push_str("Are you sure? [y/N] ");
+    out
+}
+
+pub(super) fn deleted(number: usize) -> String {
+    match number {
+        1 => "Deleted 1 conversation.\n".into(),
+        _ => format!("Deleted {number} conversations.\n"),
+    }
+}
+
+pub(super) fn compacted(before: u64, after: u64) -> String {
+    let [before, after] = [before, after].map(|bytes| size(usize::try_from(bytes).unwrap_or(0)));
+    format!("The journal had {before} and has {after} now.\n")
+}
+
+fn line(row: &Conversation, zone: &TimeZone) -> String {
+    let agent: String = one_line(&row.agent).chars().take(AGENT).collect();
+    format!(
+        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+        row.id,
+        time(row.active, zone),
+        state(row.state),
+        one_line(&row.title)
+    )
+}
+
+pub(super) fn state(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Answered => "answered",
+        State::Gone => "client gone",
+    }
+}
+
+fn time(milliseconds: i64, zone: &TimeZone) -> String {
+    let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
+    let at = zone.to_datetime(at);
+    format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute())
+}
+
+/// What agents wrote cannot steer the terminal, nor pass for another line.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// As [`one_line`], where there may be several.
+fn lines(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    text.chars().map(shown).collect()
+}
