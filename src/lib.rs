@@ -12,7 +12,8 @@
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the floors stand [`drafts`], which keeps what was typed
-//! on disk, and [`tokens`], which counts.
+//! on disk, [`state_dir`], the folder that it and the log lie in, [`descriptors`], how many files may be
+//! open, and [`tokens`], which counts.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -22,6 +23,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod drafts;
 pub mod environment;
 pub mod inbox;
@@ -29,5 +31,6 @@ pub mod logging;
 mod nearest;
 pub mod server;
 pub mod setup;
+pub mod state_dir;
 pub mod tokens;
 pub mod tui;

@@ -157,7 +157,7 @@ async fn receive(
         body::discard(body).await;
         return Err(error);
     }
-    let body = body::read(body, state.settings.max_body).await?;
+    let body = state.reading.read(body).await?;
     let mut request = read(body, parse).await?;
     if request.thread.is_none() {
         request.thread = thread_header(headers);
@@ -176,7 +176,7 @@ pub(super) async fn receive_unanswered<T: Send + 'static>(
         body::discard(body).await;
         return Err(error);
     }
-    let body = body::read(body, state.settings.max_body).await?;
+    let body = state.reading.read(body).await?;
     read(body, parse).await
 }
 

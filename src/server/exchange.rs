@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::meter::Meter;
+use super::refusals::excerpt;
 use super::shelf::{Record, Shelf};
 use super::{State, error::ErrorResponse};
 use crate::api::{
@@ -52,7 +53,7 @@ impl Exchange {
         let writer = write(&request, unix_now(), Box::new(new_id));
         tracing::info!(
             response = writer.id(),
-            model = request.model,
+            model = excerpt(&request.model),
             items = request.items.len(),
             earlier = request.earlier,
             background,
