@@ -345,7 +345,7 @@ fn web_pages_are_refused() {
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
     let own = format!("Host: {}", desk.address);
-    let table: [(&str, &[&str], u16); 16] = [
+    let table: [(&str, &[&str], u16); 24] = [
         ("1.1", &[&own], 200),
         ("1.1", &["Host: localhost"], 200),
         ("1.1", &["Host: LOCALHOST:8080"], 200),
@@ -356,7 +356,15 @@ fn web_pages_are_refused() {
         ("1.1", &["Host: evil.example:3000"], 403),
         ("1.1", &["Host: localhost.evil.example"], 403),
         ("1.1", &["Host: 127.0.0.1.evil.example"], 403),
-        ("1.1", &["Host: localhost", "Host: evil.example"], 403),
+        ("1.1", &["Host: [::ffff:127.0.0.1]:8080"], 200),
+        ("1.1", &["Host: [::ffff:7f00:1]"], 200),
+        ("1.1", &["Host: [::ffff:127.0.0.9]"], 403),
+        ("1.1", &["Host: 2130706433"], 403),
+        ("1.1", &["Host: 0x7f000001"], 403),
+        ("1.1", &[], 400),
+        ("1.0", &["Host: evil.example"], 403),
+        ("1.1", &["Host: localhost", "Host: evil.example"], 400),
+        ("1.1", &["Host: localhost", "Host: localhost"], 400),
         (
             "1.1",
             &["Host: localhost", "Origin: https://friend.example"],
@@ -380,7 +388,14 @@ fn web_pages_are_refused() {
             let answer = desk.raw(&get_raw(version, path, headers));
             let (status, head, body) = parts(&answer);
             assert_eq!(status, expected, "{path} {headers:?}: {answer}");
-            assert!(!head.contains("access-control"), "{head}");
+            let is_friend = headers.iter().any(|h| h.ends_with("friend.example"));
+            let permitted = head.contains("access-control-allow-origin: https://friend.example");
+            assert_eq!(
+                permitted,
+                is_friend && expected == 200,
+                "{headers:?}: {head}"
+            );
+            assert_eq!(head.contains("access-control"), permitted, "{head}");
             if expected == 403 {
                 assert!(
                     error(&body)["message"]
@@ -398,22 +413,76 @@ fn web_pages_are_refused() {
     ];
     let (status, _) = desk.client.post_json(PATH, &evil, &hello(false));
     assert_eq!(status, 403);
-    for (origin, expected) in [
-        ("https://evil.example", 403),
-        ("https://friend.example", 405),
-    ] {
-        let origin = format!("Origin: {origin}");
-        let asks = "Access-Control-Request-Method: POST";
-        let headers = ["Host: localhost", &origin, asks];
-        let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
-        let (status, head, _) = parts(&answer);
-        assert_eq!(status, expected, "{answer}");
-        assert!(!head.contains("access-control"), "{head}");
+    for host in ["localhost", "evil.example"] {
+        for origin in ["https://evil.example", "https://friend.example"] {
+            if (host, origin) == ("localhost", "https://friend.example") {
+                continue;
+            }
+            let (host, origin) = (format!("Host: {host}"), format!("Origin: {origin}"));
+            let headers = [&host, &origin, "Access-Control-Request-Method: POST"];
+            let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
+            let (status, head, _) = parts(&answer);
+            assert_eq!(status, 403, "{answer}");
+            assert!(!head.contains("access-control"), "{head}");
+        }
     }
     // A name in the request line counts too.
     let absolute = get_raw("1.1", "http://evil.example/v1/models", &["Host: localhost"]);
     assert_eq!(parts(&desk.raw(&absolute)).0, 403);
     assert!(desk.is_quiet(), "nothing reached the person");
+}
+
+#[test]
+fn a_page_that_may_ask_can_use_the_server() {
+    let mut desk = Desk::with(9, |settings| {
+        settings.api_key = Some(b"secret".to_vec());
+        settings.allowed_origins = vec!["https://friend.example".into()];
+    });
+    let page = ["Host: localhost", "Origin: https://friend.example"];
+    // What its browser asks first, without a key.
+    for (private, allowed) in [(None, false), (Some("true"), true)] {
+        let mut asks = page.to_vec();
+        asks.push("Access-Control-Request-Method: POST");
+        asks.push("Access-Control-Request-Headers: authorization,content-type,x-stainless-os");
+        let network = private.map(|is| format!("Access-Control-Request-Private-Network: {is}"));
+        asks.extend(network.as_deref());
+        let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
+        let (status, head, _) = parts(&answer);
+        assert_eq!(status, 204, "{answer}");
+        for line in [
+            "access-control-allow-origin: https://friend.example",
+            "access-control-allow-methods: get, post, delete",
+            "access-control-allow-headers: authorization,content-type,x-stainless-os",
+            "vary: origin",
+        ] {
+            assert!(head.lines().any(|found| found == line), "{line}: {head}");
+        }
+        let network = head.contains("access-control-allow-private-network: true");
+        assert_eq!(network, allowed, "{head}");
+        assert!(!head.contains("allow-credentials"), "{head}");
+    }
+    // It can read why it is refused, and what it is answered while the answer comes to be.
+    let refused = desk.raw(&get_raw("1.1", "/v1/models", &page));
+    let (status, head, _) = parts(&refused);
+    assert_eq!(status, 401);
+    assert!(head.contains("access-control-allow-origin"), "{head}");
+    let headers = [
+        ("origin", "https://friend.example"),
+        ("authorization", "Bearer secret"),
+    ];
+    let body = hello(true).to_string();
+    let response = desk.client.post(PATH, &headers, body.as_bytes());
+    assert_eq!(
+        response.headers()["access-control-allow-origin"],
+        "https://friend.example"
+    );
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let id = desk.arrival();
+    desk.say(id, answer("hello, page")).unwrap();
+    let mut text = String::new();
+    let mut reader = response.into_body().into_reader();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.contains("hello, page"), "{text}");
 }
 
 #[test]
