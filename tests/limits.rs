@@ -4,11 +4,12 @@ mod support;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::desk::hello;
-use support::{Desk, Socket, answer, poll};
+use support::{Desk, Key, Person, Socket, answer, poll};
 
 const PATH: &str = "/v1/responses";
 /// Long enough for a test to do what it wants to do in time, short enough to wait for.
@@ -152,8 +153,10 @@ fn bodies_share_the_memory_that_is_there_for_them() {
         1 << 20
     );
     write!(large, "{head}\r\n\r\n{first}").expect("sent");
+    // As large, and no request: where it is read, it is refused for that.
+    let blank = vec![b' '; 1 << 20];
     let refused = || {
-        let response = desk.client.post(PATH, &[], body.as_bytes());
+        let response = desk.client.post(PATH, &[], &blank);
         (response.status() == 503).then_some(response)
     };
     let refused = poll("a refusal", refused, String::new);
@@ -233,17 +236,76 @@ fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
 #[test]
 fn a_reader_that_stopped_is_let_go_of() {
     let mut desk = Desk::with(9, |settings| settings.limits.write_timeout = SHORT);
-    let mut stream = desk.connect();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    socket.set_recv_buffer_size(16 << 10).expect("a small one");
+    socket.connect(&desk.address.into()).expect("connected");
+    let mut stream = TcpStream::from(socket);
     let body = hello(true).to_string();
     let length = body.len();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
     write!(stream, "{head}\r\n\r\n{body}").expect("sent");
     let id = desk.arrival();
     // Many times what a connection holds, and nobody reads.
-    desk.say(id, answer(&"x".repeat(32 << 20))).unwrap();
+    desk.say(id, answer(&"a word and ".repeat((8 << 20) / 11)))
+        .unwrap();
     let change = desk.change();
     assert!(
         matches!(&change, humanllm::inbox::Change::ClientGone { returned, .. } if returned == &["typed"]),
         "{change:?}"
     );
+}
+
+#[test]
+fn a_crowd_leaves_the_program_what_it_needs() {
+    let place = support::Place::new();
+    let editor = place.path("editor");
+    std::fs::write(&editor, "#!/bin/sh\nprintf 'from the editor' > \"$1\"\n").expect("written");
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).expect("changed");
+    let builder = Person::at(place).descriptors(128);
+    let editor = editor.display().to_string();
+    let mut person = builder.env("VISUAL", &editor).start();
+    let mut stream = person.client().post_sse(
+        PATH,
+        &[],
+        &json!({"model": "human", "input": "Who is there?", "stream": true}),
+    );
+    person.wait_request("Who is there?");
+    let address = person.place().address;
+    let crowd: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(address).expect("in the queue"))
+        .collect();
+    // Whoever was there before is answered, with all that the person can use for it.
+    person.key(Key::Ctrl('g'));
+    person.wait_for("from the editor");
+    person.key(Key::Enter);
+    stream.until("response.completed");
+    drop(crowd);
+    person.client().wait_healthy();
+}
+
+#[test]
+fn a_client_without_a_key_cannot_fill_the_log() {
+    let person = Person::builder().env("HUMANLLM_API_KEY", "secret").start();
+    let private = format!("between-us-{}", "x".repeat(2_000));
+    for number in 0..100 {
+        let path = format!("/v1/{private}/{number}");
+        let (status, _) = person
+            .client()
+            .get(&path, &[("authorization", "Bearer my-own-key")]);
+        assert_eq!(status, 404);
+        assert_eq!(person.client().get("/v1/models", &[]).0, 401);
+    }
+    let log = person.place().state_dir().join("humanllm.log");
+    let read = || std::fs::read_to_string(&log).unwrap_or_default();
+    let of = |log: &str, status: &str| log.lines().filter(|line| line.contains(status)).count();
+    poll(
+        "refusals in the log",
+        || (of(&read(), "status=401") >= 20 && of(&read(), "status=404") >= 20).then_some(()),
+        read,
+    );
+    let log = read();
+    assert_eq!((of(&log, "status=401"), of(&log, "status=404")), (20, 20));
+    assert!(log.lines().all(|line| line.len() < 400), "{log}");
+    assert!(!log.contains("my-own-key"), "{log}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Descriptors that stay free for the program itself: terminal, log, drafts, an editor with its
-/// pipes, and what the runtime needs.
+/// pipes, what the runtime needs, and the few connections that are told that there is no place.
 const OWN_DESCRIPTORS: usize = 96;
 /// Connections that are served at once, however many descriptors there are, unless more requests
 /// than that may wait. One that does nothing costs some 10 KB.

@@ -14,10 +14,20 @@ const MOST_QUOTED: usize = 100;
 const STRETCH: Duration = Duration::from_secs(60);
 
 /// Tells the log what was refused, whoever refused it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Refusals {
+    stretch: Duration,
     /// How many there were in the stretch that lasts, by status.
     counts: Arc<Mutex<BTreeMap<u16, u64>>>,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            stretch: STRETCH,
+            counts: Arc::default(),
+        }
+    }
 }
 
 impl Refusals {
@@ -46,7 +56,7 @@ impl Refusals {
 
     /// Ends a stretch of time.
     async fn sum_up(self, status: u16) {
-        tokio::time::sleep(STRETCH).await;
+        tokio::time::sleep(self.stretch).await;
         let count = {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             counts.remove(&status).unwrap_or_default()
@@ -71,6 +81,55 @@ pub(super) fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn many_of_one_kind_are_counted() {
+        let written = Written::default();
+        let lines = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || lines.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let refusals = Refusals {
+            stretch: Duration::from_millis(1),
+            ..Refusals::default()
+        };
+        // Nothing else runs before this has told of all of them.
+        for _ in 0..1_000 {
+            refusals.tell(&ApiError::invalid("no").status(401));
+        }
+        refusals.tell(&ApiError::invalid("what?").status(400));
+        let count = |text: &str| written.text().matches(text).count();
+        assert_eq!((count("reason=\"no\""), count("reason=\"what?\"")), (20, 1));
+        while count("more like this") == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(count("refused 980 more like this"), 1);
+        refusals.tell(&ApiError::invalid("no").status(401));
+        assert_eq!(count("reason=\"no\""), 21);
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        fn text(&self) -> String {
+            let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    }
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn an_excerpt_is_short_and_harmless() {
