@@ -810,6 +810,71 @@ fn a_client_that_does_not_read_holds_up_nobody() {
     assert_eq!(desk.change(), gone);
 }
 
+/// Reads until `text` has come `times`, or to the end if the server closes, and returns all of it.
+fn read_up_to(stream: &mut TcpStream, text: &str, times: usize) -> String {
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let so_far = String::from_utf8_lossy(&seen).into_owned();
+        let count = match so_far.matches(text).count() < times {
+            true => stream.read(&mut buffer).expect("more"),
+            false => 0,
+        };
+        if count == 0 {
+            return so_far;
+        }
+        seen.extend(&buffer[..count]);
+    }
+}
+
+#[test]
+fn a_stream_leaves_its_connection_to_the_next_request() {
+    let mut desk = Desk::start();
+    let mut connection = desk.connect();
+    // The second is sent before the first is answered, and a third one comes after both.
+    post_raw(&mut connection, &hello(true));
+    let first = desk.arrival();
+    post_raw(&mut connection, &hello(true));
+    assert!(desk.is_quiet(), "it waits for its turn");
+    desk.say(first, answer("one")).unwrap();
+    desk.delivery();
+    let second = desk.arrival();
+    desk.say(second, answer("two")).unwrap();
+    desk.delivery();
+    let end = "0\r\n\r\n";
+    let both = read_up_to(&mut connection, end, 2);
+    assert_eq!(both.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{both}");
+    assert_eq!(both.matches("transfer-encoding: chunked\r\n").count(), 2);
+    assert_eq!(both.matches("\r\ndate: ").count(), 2);
+    assert!(both.find("\"one\"") < both.find("\"two\""), "{both}");
+    assert!(both.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"), "{both}");
+    post_raw(&mut connection, &hello(false));
+    let third = desk.arrival();
+    desk.say(third, answer("three")).unwrap();
+    let plain = read_up_to(&mut connection, "three", 1);
+    assert!(plain.starts_with("HTTP/1.1 200 OK\r\n"), "{plain}");
+}
+
+#[test]
+fn a_stream_ends_with_its_connection_where_the_client_wants_that() {
+    let mut desk = Desk::start();
+    for (version, header) in [("1.1", "Connection: close\r\n"), ("1.0", "")] {
+        let mut connection = desk.connect();
+        let body = hello(true).to_string();
+        let head = format!("POST {PATH} HTTP/{version}\r\nHost: localhost\r\n{header}");
+        let length = body.len();
+        write!(connection, "{head}Content-Length: {length}\r\n\r\n{body}").expect("sent");
+        let id = desk.arrival();
+        desk.say(id, answer("the end")).unwrap();
+        let mut all = String::new();
+        connection.read_to_string(&mut all).expect("up to the end");
+        assert!(
+            all.contains("the end") && all.contains("data: [DONE]"),
+            "{all}"
+        );
+        desk.delivery();
+    }
+}
+
 #[test]
 fn one_connection_serves_many_requests() {
     let mut desk = Desk::start();

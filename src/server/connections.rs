@@ -1,7 +1,6 @@
 //! The port and the connections on it: how many there may be, and how they end.
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +11,16 @@ use axum::http::header::RETRY_AFTER;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use super::body;
 use super::error::{self, ErrorResponse};
 use super::limits::Limits;
 use super::refusals::Refusals;
 use super::stream::Stream;
+use super::{body, connection};
 use crate::api::ApiError;
 
 /// The longest head of a request, in bytes.
@@ -48,9 +47,6 @@ pub(super) struct Connections {
     /// long as it lasts.
     ending: watch::Sender<()>,
 }
-
-/// A connection in the hands of hyper.
-type Connection = http1::UpgradeableConnection<TokioIo<Stream>, TowerToHyperService<Router>>;
 
 /// What becomes of a new connection. The permit goes with its descriptor.
 enum Place {
@@ -142,47 +138,22 @@ impl Connections {
             served => served,
         };
         let ending = self.ending.subscribe();
-        match place {
-            Place::Served(permit) => {
-                let connection = self.connection(&self.http, self.router.clone(), stream, permit);
-                // One that panics ends alone.
-                tokio::spawn(run(connection, ending));
-            }
-            Place::Refused(permit) => {
-                let mut http = self.http.clone();
-                http.keep_alive(false);
-                let connection = self.connection(&http, self.no_place.clone(), stream, permit);
-                let refusal = tokio::time::timeout(REFUSAL_TIMEOUT, run(connection, ending));
-                tokio::spawn(refusal);
-            }
-        }
-    }
-
-    fn connection(
-        &self,
-        http: &http1::Builder,
-        router: Router,
-        stream: TcpStream,
-        permit: OwnedSemaphorePermit,
-    ) -> Connection {
+        let (router, permit, is_served) = match place {
+            Place::Served(permit) => (self.router.clone(), permit, true),
+            Place::Refused(permit) => (self.no_place.clone(), permit, false),
+        };
+        let mut http = self.http.clone();
+        http.keep_alive(is_served);
         let stream = Stream::new(stream, self.limits.write_timeout, permit);
-        http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-            .with_upgrades()
-    }
-}
-
-/// Serves a connection until one side has had enough, or all connections shall end.
-async fn run(connection: Connection, mut ending: watch::Receiver<()>) {
-    let mut connection = pin!(connection);
-    let done = tokio::select! {
-        done = connection.as_mut() => done,
-        _ = ending.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        let connection = connection::serve(http, TowerToHyperService::new(router), stream, ending);
+        // One that panics ends alone.
+        match is_served {
+            true => drop(tokio::spawn(connection)),
+            false => drop(tokio::spawn(async {
+                // A client that takes longer learns of it as well as that goes.
+                let _ = tokio::time::timeout(REFUSAL_TIMEOUT, connection).await;
+            })),
         }
-    };
-    if let Err(error) = done {
-        tracing::debug!(%error, "connection");
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
@@ -14,6 +17,8 @@ use tokio::time::Sleep;
 /// The most that is read at once, in bytes: one less than hyper's buffer has at first. Reads that
 /// fill it make it grow, and it stays as large for as long as a person thinks about the answer.
 const READ: u64 = 8 * 1024 - 1;
+/// How much may come before it is its turn, in bytes.
+const MAX_EARLY: usize = 16 * 1024;
 /// How long a connection may be silent before the system asks whether the client is still there,
 /// and how often it asks then. The system itself decides when to give up.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -23,9 +28,13 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct Stream {
     tcp: Take<TcpStream>,
+    /// What was read already and is to be read again.
+    early: BytesMut,
     /// How long a write may wait.
     patience: Duration,
-    /// When a write that waits has waited too long.
+    /// Whether a write waits.
+    blocked: Arc<AtomicBool>,
+    /// When it has waited too long.
     until: Option<Pin<Box<Sleep>>>,
     /// The place it takes, for as long as it has its descriptor: a WebSocket outlives the
     /// connection of HTTP that it began as.
@@ -46,9 +55,45 @@ impl Stream {
         }
         Self {
             tcp: tcp.take(READ),
+            early: BytesMut::new(),
             patience,
+            blocked: Arc::default(),
             until: None,
             _place: place,
+        }
+    }
+
+    /// Puts back what was read and not used.
+    pub(super) fn put_back(&mut self, early: &[u8]) {
+        // Nothing of the buffer that it was read into, which is larger.
+        self.early = early.into();
+    }
+
+    /// Whether something that was to be sent waits, for whoever wants to know while somebody else
+    /// has the stream.
+    pub(super) fn blocked(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.blocked)
+    }
+
+    /// Keeps what the client sends before it is its turn, up to a head of a request; ends only when
+    /// it is gone. Can be given up and begun again without losing anything.
+    pub(super) async fn read_ahead(&mut self) -> io::Error {
+        loop {
+            if self.early.len() > MAX_EARLY {
+                // Nothing more is read until this is used.
+                return std::future::pending().await;
+            }
+            let tcp = self.tcp.get_ref();
+            if let Err(error) = tcp.readable().await {
+                return error;
+            }
+            let mut buffer = [0; 1024];
+            match tcp.try_read(&mut buffer) {
+                Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
+                Ok(count) => self.early.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return error,
+            }
         }
     }
 
@@ -58,6 +103,7 @@ impl Stream {
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.blocked.store(written.is_pending(), Ordering::Relaxed);
         if written.is_ready() {
             self.until = None;
             return written;
@@ -77,6 +123,11 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let count = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         self.tcp.set_limit(READ);
         Pin::new(&mut self.tcp).poll_read(context, buffer)
     }
