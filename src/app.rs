@@ -13,10 +13,11 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::config::{Config, DEFAULT_LISTEN, ThemeName};
-use crate::journal::Journal;
+use crate::descriptors;
 use crate::environment::Environment;
 use crate::inbox;
-use crate::server::{self, Server};
+use crate::journal::Journal;
+use crate::server::{self, Limits, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
 use crate::tui::editor::LeftBehind;
@@ -71,13 +72,14 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         },
     })?;
     let address = listener.local_addr()?;
+    let descriptors = descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let (store, unkept) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
-    let router = server::router(intake, server_settings(&config, address));
+    let router = server::router(intake, server_settings(&config, address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
@@ -187,16 +189,18 @@ fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-fn server_settings(config: &Config, address: SocketAddr) -> server::Settings {
+fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> server::Settings {
+    let max_body = config.server.max_body_bytes();
     server::Settings {
         address,
         api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
         models: config.models.clone(),
-        max_body: config.server.max_body_bytes(),
+        max_body,
         heartbeat: config.server.heartbeat(),
         socket_lifetime: server::SOCKET_LIFETIME,
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
         answer_housekeeping: config.inbox.answer_housekeeping,
+        limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the floors stand [`draft`], what a person has composed
-//! as plain data, and [`tokens`], which counts.
+//! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
+//! files may be open, and [`tokens`], which counts.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -22,6 +23,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod draft;
 pub mod environment;
 pub mod history;
@@ -33,6 +35,7 @@ mod nearest;
 mod private_file;
 pub mod server;
 pub mod setup;
+pub mod state_dir;
 pub mod store;
 pub mod tokens;
 pub mod tui;

@@ -8,6 +8,7 @@ use humanllm::cli::{Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
 use humanllm::environment::Environment;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
+use humanllm::state_dir::StateDir;
 use humanllm::{app, config, history, logging};
 
 /// Whatever went wrong; its message is all that the person needs.
@@ -29,7 +30,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         None => {
             let config = config::load(&cli.global.into(), &environment)?;
-            logging::init(&config.state_dir, environment.get_filled("HUMANLLM_LOG"))?;
+            let state_dir = StateDir::open(&config.state_dir)?;
+            let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
             Ok(app::run(config)?)
         }
         Some(Command::Setup(args)) => {

@@ -1,6 +1,7 @@
 //! The real binary on the command line, in a home folder of its own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -166,6 +167,24 @@ fn a_state_folder_that_cannot_be_is_refused() {
         home.path("file/state").display()
     )));
     assert!(line.contains("cannot create the state folder"), "{line}");
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_to_is_refused() {
+    let home = Home::new();
+    let state = home.path("state");
+    fs::create_dir(&state).expect("made");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("changed");
+    let line = refusal(&home.run(&format!("--state-dir {}", state.display())));
+    assert!(
+        line.contains("others can write to the state folder"),
+        "{line}"
+    );
+    assert!(
+        line.contains(&format!("chmod go-w {}", state.display())),
+        "{line}"
+    );
+    assert_eq!(fs::read_dir(&state).expect("readable").count(), 0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use humanllm::cli::Cli;
 use humanllm::config::{self, ConfigError, Flags, Problem};
 use humanllm::environment::Environment;
 use humanllm::inbox;
-use humanllm::server::{Server, Settings, router};
+use humanllm::server::{Limits, Server, Settings, router};
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
 use humanllm::tui::action::Action;
@@ -218,6 +218,7 @@ fn the_table_of_routes_is_what_the_server_has() {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         answer_housekeeping: true,
+        limits: Limits::new(1_024, 1_000, 100),
     };
     let (stop, stopped) = watch::channel(false);
     let (server, _closed) = Server::new(listener, router(intake, settings), stopped);

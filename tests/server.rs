@@ -345,7 +345,7 @@ fn web_pages_are_refused() {
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
     let own = format!("Host: {}", desk.address);
-    let table: [(&str, &[&str], u16); 16] = [
+    let table: [(&str, &[&str], u16); 24] = [
         ("1.1", &[&own], 200),
         ("1.1", &["Host: localhost"], 200),
         ("1.1", &["Host: LOCALHOST:8080"], 200),
@@ -356,7 +356,15 @@ fn web_pages_are_refused() {
         ("1.1", &["Host: evil.example:3000"], 403),
         ("1.1", &["Host: localhost.evil.example"], 403),
         ("1.1", &["Host: 127.0.0.1.evil.example"], 403),
-        ("1.1", &["Host: localhost", "Host: evil.example"], 403),
+        ("1.1", &["Host: [::ffff:127.0.0.1]:8080"], 200),
+        ("1.1", &["Host: [::ffff:7f00:1]"], 200),
+        ("1.1", &["Host: [::ffff:127.0.0.9]"], 403),
+        ("1.1", &["Host: 2130706433"], 403),
+        ("1.1", &["Host: 0x7f000001"], 403),
+        ("1.1", &[], 400),
+        ("1.0", &["Host: evil.example"], 403),
+        ("1.1", &["Host: localhost", "Host: evil.example"], 400),
+        ("1.1", &["Host: localhost", "Host: localhost"], 400),
         (
             "1.1",
             &["Host: localhost", "Origin: https://friend.example"],
@@ -380,7 +388,14 @@ fn web_pages_are_refused() {
             let answer = desk.raw(&get_raw(version, path, headers));
             let (status, head, body) = parts(&answer);
             assert_eq!(status, expected, "{path} {headers:?}: {answer}");
-            assert!(!head.contains("access-control"), "{head}");
+            let is_friend = headers.iter().any(|h| h.ends_with("friend.example"));
+            let permitted = head.contains("access-control-allow-origin: https://friend.example");
+            assert_eq!(
+                permitted,
+                is_friend && expected == 200,
+                "{headers:?}: {head}"
+            );
+            assert_eq!(head.contains("access-control"), permitted, "{head}");
             if expected == 403 {
                 assert!(
                     error(&body)["message"]
@@ -398,22 +413,76 @@ fn web_pages_are_refused() {
     ];
     let (status, _) = desk.client.post_json(PATH, &evil, &hello(false));
     assert_eq!(status, 403);
-    for (origin, expected) in [
-        ("https://evil.example", 403),
-        ("https://friend.example", 405),
-    ] {
-        let origin = format!("Origin: {origin}");
-        let asks = "Access-Control-Request-Method: POST";
-        let headers = ["Host: localhost", &origin, asks];
-        let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
-        let (status, head, _) = parts(&answer);
-        assert_eq!(status, expected, "{answer}");
-        assert!(!head.contains("access-control"), "{head}");
+    for host in ["localhost", "evil.example"] {
+        for origin in ["https://evil.example", "https://friend.example"] {
+            if (host, origin) == ("localhost", "https://friend.example") {
+                continue;
+            }
+            let (host, origin) = (format!("Host: {host}"), format!("Origin: {origin}"));
+            let headers = [&host, &origin, "Access-Control-Request-Method: POST"];
+            let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
+            let (status, head, _) = parts(&answer);
+            assert_eq!(status, 403, "{answer}");
+            assert!(!head.contains("access-control"), "{head}");
+        }
     }
     // A name in the request line counts too.
     let absolute = get_raw("1.1", "http://evil.example/v1/models", &["Host: localhost"]);
     assert_eq!(parts(&desk.raw(&absolute)).0, 403);
     assert!(desk.is_quiet(), "nothing reached the person");
+}
+
+#[test]
+fn a_page_that_may_ask_can_use_the_server() {
+    let mut desk = Desk::with(9, |settings| {
+        settings.api_key = Some(b"secret".to_vec());
+        settings.allowed_origins = vec!["https://friend.example".into()];
+    });
+    let page = ["Host: localhost", "Origin: https://friend.example"];
+    // What its browser asks first, without a key.
+    for (private, allowed) in [(None, false), (Some("true"), true)] {
+        let mut asks = page.to_vec();
+        asks.push("Access-Control-Request-Method: POST");
+        asks.push("Access-Control-Request-Headers: authorization,content-type,x-stainless-os");
+        let network = private.map(|is| format!("Access-Control-Request-Private-Network: {is}"));
+        asks.extend(network.as_deref());
+        let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
+        let (status, head, _) = parts(&answer);
+        assert_eq!(status, 204, "{answer}");
+        for line in [
+            "access-control-allow-origin: https://friend.example",
+            "access-control-allow-methods: get, post, delete",
+            "access-control-allow-headers: authorization,content-type,x-stainless-os",
+            "vary: origin",
+        ] {
+            assert!(head.lines().any(|found| found == line), "{line}: {head}");
+        }
+        let network = head.contains("access-control-allow-private-network: true");
+        assert_eq!(network, allowed, "{head}");
+        assert!(!head.contains("allow-credentials"), "{head}");
+    }
+    // It can read why it is refused, and what it is answered while the answer comes to be.
+    let refused = desk.raw(&get_raw("1.1", "/v1/models", &page));
+    let (status, head, _) = parts(&refused);
+    assert_eq!(status, 401);
+    assert!(head.contains("access-control-allow-origin"), "{head}");
+    let headers = [
+        ("origin", "https://friend.example"),
+        ("authorization", "Bearer secret"),
+    ];
+    let body = hello(true).to_string();
+    let response = desk.client.post(PATH, &headers, body.as_bytes());
+    assert_eq!(
+        response.headers()["access-control-allow-origin"],
+        "https://friend.example"
+    );
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let id = desk.arrival();
+    desk.say(id, answer("hello, page")).unwrap();
+    let mut text = String::new();
+    let mut reader = response.into_body().into_reader();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.contains("hello, page"), "{text}");
 }
 
 #[test]
@@ -740,6 +809,71 @@ fn a_client_that_does_not_read_holds_up_nobody() {
         returned: vec!["typed".into()],
     };
     assert_eq!(desk.change(), gone);
+}
+
+/// Reads until `text` has come `times`, or to the end if the server closes, and returns all of it.
+fn read_up_to(stream: &mut TcpStream, text: &str, times: usize) -> String {
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let so_far = String::from_utf8_lossy(&seen).into_owned();
+        let count = match so_far.matches(text).count() < times {
+            true => stream.read(&mut buffer).expect("more"),
+            false => 0,
+        };
+        if count == 0 {
+            return so_far;
+        }
+        seen.extend(&buffer[..count]);
+    }
+}
+
+#[test]
+fn a_stream_leaves_its_connection_to_the_next_request() {
+    let mut desk = Desk::start();
+    let mut connection = desk.connect();
+    // The second is sent before the first is answered, and a third one comes after both.
+    post_raw(&mut connection, &hello(true));
+    let first = desk.arrival();
+    post_raw(&mut connection, &hello(true));
+    assert!(desk.is_quiet(), "it waits for its turn");
+    desk.say(first, answer("one")).unwrap();
+    desk.delivery();
+    let second = desk.arrival();
+    desk.say(second, answer("two")).unwrap();
+    desk.delivery();
+    let end = "0\r\n\r\n";
+    let both = read_up_to(&mut connection, end, 2);
+    assert_eq!(both.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{both}");
+    assert_eq!(both.matches("transfer-encoding: chunked\r\n").count(), 2);
+    assert_eq!(both.matches("\r\ndate: ").count(), 2);
+    assert!(both.find("\"one\"") < both.find("\"two\""), "{both}");
+    assert!(both.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"), "{both}");
+    post_raw(&mut connection, &hello(false));
+    let third = desk.arrival();
+    desk.say(third, answer("three")).unwrap();
+    let plain = read_up_to(&mut connection, "three", 1);
+    assert!(plain.starts_with("HTTP/1.1 200 OK\r\n"), "{plain}");
+}
+
+#[test]
+fn a_stream_ends_with_its_connection_where_the_client_wants_that() {
+    let mut desk = Desk::start();
+    for (version, header) in [("1.1", "Connection: close\r\n"), ("1.0", "")] {
+        let mut connection = desk.connect();
+        let body = hello(true).to_string();
+        let head = format!("POST {PATH} HTTP/{version}\r\nHost: localhost\r\n{header}");
+        let length = body.len();
+        write!(connection, "{head}Content-Length: {length}\r\n\r\n{body}").expect("sent");
+        let id = desk.arrival();
+        desk.say(id, answer("the end")).unwrap();
+        let mut all = String::new();
+        connection.read_to_string(&mut all).expect("up to the end");
+        assert!(
+            all.contains("the end") && all.contains("data: [DONE]"),
+            "{all}"
+        );
+        desk.delivery();
+    }
 }
 
 #[test]

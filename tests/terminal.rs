@@ -570,7 +570,8 @@ fn a_panic_restores_the_terminal_and_can_be_read() {
 #[ignore = "run in a terminal by a_panic_restores_the_terminal_and_can_be_read"]
 fn a_program_that_panics() {
     let state = std::env::var_os("STATE_DIR").expect("a state folder");
-    humanllm::logging::init(state.as_ref(), None).unwrap();
+    let state = humanllm::state_dir::StateDir::open(state.as_ref()).unwrap();
+    let _log = humanllm::logging::init(&state, None).unwrap();
     let mut screen = Screen::enter(false).unwrap();
     let elsewhere = std::thread::spawn(|| panic!("trouble in the background"));
     assert!(elsewhere.join().is_err());

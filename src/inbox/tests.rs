@@ -176,7 +176,7 @@ fn what_the_program_answers_stays_out_of_the_conversation() {
         let conversation = desk.inbox.get(id).unwrap();
         assert_eq!(conversation.title(), "hello");
         assert_eq!(
-            (conversation.items().len(), conversation.automatic),
+            (conversation.items().len(), conversation.automatic.clone()),
             (1, None)
         );
         assert!(conversation.is_waiting());

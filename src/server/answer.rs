@@ -161,7 +161,7 @@ async fn receive(
         body::discard(body).await;
         return Err(error);
     }
-    let body = body::read(body, state.settings.max_body).await?;
+    let body = state.reading.read(body).await?;
     let mut request: Request = read(state, body, parse).await?;
     if request.thread.is_none() {
         request.thread = thread_header(headers);
@@ -180,7 +180,7 @@ pub(super) async fn receive_unanswered<T: Send + 'static>(
         body::discard(body).await;
         return Err(error);
     }
-    let body = body::read(body, state.settings.max_body).await?;
+    let body = state.reading.read(body).await?;
     Ok(read(state, body, parse).await?)
 }
 

@@ -1,12 +1,13 @@
 //! Errors on their way out.
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::refusals::Refusals;
 use crate::api::ApiError;
 use crate::api::messages::error_object;
 use crate::inbox::Refusal;
@@ -19,26 +20,31 @@ impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // The message may hold the client's words, which must not write lines of their own.
-        let (param, reason) = (&self.0.param, &self.0.message);
-        tracing::info!(status = status.as_u16(), ?param, ?reason, "refused");
         let mut response = (status, Json(self.0.to_json())).into_response();
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2: it must say how to do better.
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        // For whoever has to say the same in another form.
+        // For whoever has to say the same in another form, or in the log.
         response.extensions_mut().insert(self.0);
         response
     }
 }
 
-/// Says errors in the form of the caller: Anthropic's for its routes and its clients.
-pub(super) async fn in_callers_form(request: Request, next: Next) -> Response {
+/// Says errors in the form of the caller, which is Anthropic's for its routes and its clients, and
+/// tells the log of them.
+pub(super) async fn in_callers_form(
+    State(refusals): State<Refusals>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_anthropic = is_anthropic(request.uri().path(), request.headers());
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = &error {
+        refusals.tell(error);
+    }
     match error.filter(|_| is_anthropic) {
         Some(error) => {
             let body = error_object(&error).to_string();

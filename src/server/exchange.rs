@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::meter::Meter;
+use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
 use crate::api::responses::{self, Status};
 use crate::api::{
@@ -51,7 +52,7 @@ impl Exchange {
         let writer = write(&request, unix_now(), Box::new(new_id));
         tracing::info!(
             response = writer.id(),
-            model = request.model,
+            model = excerpt(&request.model),
             items = request.items.len(),
             earlier = request.earlier,
             background = request.background,

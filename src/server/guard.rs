@@ -1,16 +1,18 @@
 //! Who may speak to the person: nobody without the key, and no web page.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::error::ErrorResponse;
-use super::{Settings, body};
+use super::refusals::excerpt;
+use super::{Settings, body, cors};
 use crate::api::ApiError;
 
 /// The header in which Anthropic's clients send the key.
@@ -21,18 +23,44 @@ const API_KEY: &str = "x-api-key";
 pub(super) struct Guard {
     api_key: Option<Vec<u8>>,
     loopback: bool,
-    address: String,
-    allowed_hosts: Vec<String>,
+    names: Vec<Name>,
     allowed_origins: Vec<String>,
+}
+
+/// What a `Host` names.
+#[derive(Debug, PartialEq, Eq)]
+enum Name {
+    /// An address, as what it really is: `::ffff:127.0.0.1` is 127.0.0.1.
+    Address(IpAddr),
+    /// Anything else, in lower case. Browsers write addresses in one way only, so that `127.1` and
+    /// `0x7f000001` are nothing but names that nobody knows.
+    Word(String),
+}
+
+impl Name {
+    /// The name in `name:port`, `[v6]:port` or a bare name or address; `None` if it is none of
+    /// these.
+    fn of(host: &str) -> Option<Self> {
+        let name = host_name(host)?;
+        Some(match name.parse::<IpAddr>() {
+            Ok(address) => Self::Address(address.to_canonical()),
+            Err(_) => Self::Word(name.to_ascii_lowercase()),
+        })
+    }
 }
 
 impl Guard {
     pub(super) fn new(settings: &Settings) -> Self {
+        let address = settings.address.ip().to_canonical();
+        let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
+        let own = [v4, v6, address].map(Name::Address).into_iter();
+        let own = own.chain([Name::Word("localhost".into())]);
+        let allowed = settings.allowed_hosts.iter();
+        let allowed = allowed.filter_map(|host| Name::of(host));
         Self {
             api_key: settings.api_key.clone(),
-            loopback: settings.address.ip().is_loopback(),
-            address: settings.address.ip().to_string(),
-            allowed_hosts: settings.allowed_hosts.clone(),
+            loopback: address.is_loopback(),
+            names: own.chain(allowed).collect(),
             allowed_origins: settings.allowed_origins.clone(),
         }
     }
@@ -41,15 +69,7 @@ impl Guard {
     /// machine (DNS rebinding) still sends its own name. Off loopback the key protects instead,
     /// because the names of the machine are not known.
     fn knows_host(&self, host: &str) -> bool {
-        let Some(name) = host_name(host).filter(|_| self.loopback) else {
-            return !self.loopback;
-        };
-        let own = ["localhost", "127.0.0.1", "::1", &self.address];
-        let mut known = own
-            .into_iter()
-            .chain(self.allowed_hosts.iter().map(String::as_str))
-            .filter_map(host_name);
-        known.any(|known| known.eq_ignore_ascii_case(name))
+        !self.loopback || Name::of(host).is_some_and(|name| self.names.contains(&name))
     }
 
     /// Browsers send an `Origin` with every request that a page could not make by itself; agents
@@ -76,7 +96,6 @@ impl Guard {
     }
 }
 
-/// The name in `name:port`, `[v6]:port` or a bare name or address; `None` if it is none of these.
 fn host_name(host: &str) -> Option<&str> {
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     if let Some(v6) = host.strip_prefix('[') {
@@ -91,8 +110,8 @@ fn host_name(host: &str) -> Option<&str> {
     }
 }
 
-/// Refuses what a web page could have caused. Nothing here permits anything to a page, and the
-/// server never sends CORS headers: a browser that asks first (`OPTIONS`) gets no permission.
+/// Refuses what a web page could have caused, unless the configuration allows the page: then its
+/// browser is told so (CORS), and of everybody else's gets no permission for anything.
 pub(super) async fn same_site(
     State(guard): State<Arc<Guard>>,
     uri: Uri,
@@ -100,6 +119,9 @@ pub(super) async fn same_site(
     next: Next,
 ) -> Response {
     let headers = request.headers();
+    if let Err(fault) = one_host(request.version(), headers) {
+        return refuse(ApiError::invalid(fault), request).await;
+    }
     let texts = |name| {
         let values = headers.get_all(name).into_iter();
         values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -107,6 +129,7 @@ pub(super) async fn same_site(
     // A name in the request line counts more than the header (RFC 9112, section 3.2.2).
     let mut hosts = texts(HOST).chain(uri.authority().map(ToString::to_string));
     if let Some(host) = hosts.find(|host| !guard.knows_host(host)) {
+        let host = excerpt(&host);
         let message = format!(
             "The Host header '{host}' is not a name of this server. If it should be, add it to \
              'allowed_hosts' in the configuration."
@@ -114,13 +137,33 @@ pub(super) async fn same_site(
         return forbidden(message, request).await;
     }
     if let Some(origin) = texts(ORIGIN).find(|origin| !guard.knows_origin(origin)) {
+        let origin = excerpt(&origin);
         let message = format!(
             "Requests from the web page '{origin}' are refused. If it may ask, add it to \
              'allowed_origins' in the configuration."
         );
         return forbidden(message, request).await;
     }
-    next.run(request).await
+    let Some(origin) = headers.get(ORIGIN).cloned() else {
+        return next.run(request).await;
+    };
+    let mut response = match cors::is_preflight(request.method(), headers) {
+        true => cors::preflight(headers),
+        false => next.run(request).await,
+    };
+    cors::permit(origin, &mut response);
+    response
+}
+
+/// Whether a request names its host once (RFC 9112, section 3.2). HTTP/1.0 need not name any: no
+/// browser speaks it, so that no page can be behind such a request.
+fn one_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
+    match headers.get_all(HOST).iter().count() {
+        1 => Ok(()),
+        0 if version < Version::HTTP_11 => Ok(()),
+        0 => Err("There is no Host header, which HTTP/1.1 asks for."),
+        _ => Err("There are several Host headers; one is allowed."),
+    }
 }
 
 /// Refuses who does not have the key.
@@ -184,8 +227,10 @@ mod tests {
         let guard = |loopback| Guard {
             api_key: None,
             loopback,
-            address: "127.0.0.7".into(),
-            allowed_hosts: vec!["My-Laptop.lan".into(), "[fd00::1]".into()],
+            names: ["localhost", "127.0.0.7", "My-Laptop.lan", "[fd00::1]"]
+                .into_iter()
+                .filter_map(Name::of)
+                .collect(),
             allowed_origins: Vec::new(),
         };
         for (host, known) in [
@@ -193,6 +238,15 @@ mod tests {
             ("127.0.0.7:3000", true),
             ("my-laptop.lan:3000", true),
             ("[fd00::1]:3000", true),
+            ("[fd00:0::1]", true),
+            ("[::ffff:127.0.0.7]:3000", true),
+            ("[::ffff:7f00:7]", true),
+            ("[::127.0.0.7]", false),
+            ("[::ffff:127.0.0.8]", false),
+            ("2130706439", false),
+            ("0x7f000007", false),
+            ("127.7", false),
+            ("0177.0.0.7", false),
             ("127.0.0.8", false),
             ("localhost.evil.example", false),
             ("evil.example", false),
@@ -209,8 +263,7 @@ mod tests {
         let settings = |key: &[u8]| Guard {
             api_key: Some(key.into()),
             loopback: true,
-            address: String::new(),
-            allowed_hosts: Vec::new(),
+            names: Vec::new(),
             allowed_origins: Vec::new(),
         };
         for (header, good) in [

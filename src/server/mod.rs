@@ -4,15 +4,23 @@
 mod answer;
 mod background;
 mod body;
+mod budget;
+mod connection;
+mod connections;
 mod conversations;
+mod cors;
 mod error;
 mod exchange;
 mod guard;
+mod held;
+mod limits;
 mod meter;
 mod models;
+mod refusals;
 mod socket;
 mod sse;
 mod stored;
+mod stream;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -21,11 +29,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use self::body::Reading;
+use self::connections::Connections;
 use self::error::ErrorResponse;
 use self::guard::Guard;
+pub use self::limits::Limits;
+use self::refusals::Refusals;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::store::Store;
@@ -52,6 +65,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Whether the program answers the requests that agents make for themselves.
     pub answer_housekeeping: bool,
+    /// What a client may cost.
+    pub limits: Limits,
 }
 
 /// How long a WebSocket lasts where nobody says otherwise (Open Responses, 2026-04-24).
@@ -66,6 +81,8 @@ struct State {
     intake: Intake,
     settings: Arc<Settings>,
     store: Store,
+    reading: Reading,
+    refusals: Refusals,
     /// One for each WebSocket that may still be opened.
     sockets: Arc<Semaphore>,
     /// Dropped with the last thing that still works for a client.
@@ -77,6 +94,8 @@ struct State {
 pub struct Routes {
     router: Router,
     state: State,
+    no_place: Router,
+    limits: Limits,
     at_work: mpsc::Receiver<()>,
 }
 
@@ -91,9 +110,13 @@ impl Routes {
 pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
+    let limits = settings.limits.clone();
+    let refusals = Refusals::default();
     let state = State {
         store: intake.store().clone(),
         intake,
+        reading: Reading::new(settings.max_body, &limits),
+        refusals: refusals.clone(),
         settings: Arc::new(settings),
         sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
         _at_work: at_work,
@@ -123,23 +146,19 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
         .route("/v1/messages/count_tokens", post(answer::count_tokens))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
-        .route_layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&guard),
-            guard::authorize,
-        ));
+        .route_layer(from_fn_with_state(Arc::clone(&guard), guard::authorize));
     let router = open
         .merge(guarded)
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
-        .layer(axum::middleware::from_fn_with_state(
-            guard,
-            guard::same_site,
-        ))
-        .layer(axum::middleware::from_fn(error::in_callers_form))
+        .layer(from_fn_with_state(guard, guard::same_site))
+        .layer(from_fn_with_state(refusals.clone(), error::in_callers_form))
         .with_state(state.clone());
     Routes {
         router,
         state,
+        no_place: connections::no_place(refusals),
+        limits,
         at_work: is_at_work,
     }
 }
@@ -178,54 +197,25 @@ impl Server {
     /// # Errors
     ///
     /// If the port cannot be used.
-    pub async fn serve(mut self) -> std::io::Result<()> {
+    pub async fn serve(self) -> std::io::Result<()> {
         self.listener.set_nonblocking(true)?;
-        let door = Door {
-            listener: tokio::net::TcpListener::from_std(self.listener)?,
-            _closed: self.closed,
-        };
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let Routes {
             router,
             state,
+            no_place,
+            limits,
             mut at_work,
         } = self.routes;
         background::resume_all(&state);
         drop(state);
-        axum::serve(door, router)
-            .with_graceful_shutdown(async move {
-                // An error means that the sender is gone, and so is the program.
-                let _ = self.stop.wait_for(|stop| *stop).await;
-            })
-            .await?;
+        Connections::new(listener, router, no_place, limits)
+            .serve(self.stop, self.closed)
+            .await;
         // Background responses and WebSockets go on beside the connections that were waited for.
         // Nothing is ever sent here; it ends when the last of them is gone.
         at_work.recv().await;
         Ok(())
-    }
-}
-
-/// A listener that tells when it is gone.
-struct Door {
-    // In this order: the port is closed before that is told.
-    listener: tokio::net::TcpListener,
-    _closed: oneshot::Sender<()>,
-}
-
-impl axum::serve::Listener for Door {
-    type Io = tokio::net::TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
-        // Events are small and must not wait for more.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.listener.local_addr()
     }
 }
 

@@ -5,6 +5,8 @@
 //! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +15,17 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::SinkExt;
 use serde_json::json;
 use tokio::time::Instant;
 use tungstenite::error::ProtocolError;
 
 use super::answer::{self, RESPONSES};
+use super::body::Received;
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, new_id, unix_now};
+use super::refusals::excerpt;
 use super::{State, sse};
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
@@ -31,6 +37,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How much larger than it may be a message is read at all: somebody who sends a little too much
 /// is told so, and goes on.
 const INDULGENCE: usize = 2;
+/// The room for reading that a socket has while nothing large comes over it, in bytes. It has none
+/// for writing: each message is taken by the connection before anything more is read.
+const BUFFER: usize = 8 * 1024;
 /// How many responses the connection itself remembers.
 const MOST_REMEMBERED: usize = 16;
 /// How many bytes of JSON they may hold together; the newest one stays, however large it is.
@@ -56,6 +65,7 @@ pub(super) async fn open(
     let most = state.settings.max_body;
     let most = most.saturating_mul(INDULGENCE);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = Connection {
             agent: answer::agent(&headers),
@@ -63,13 +73,14 @@ pub(super) async fn open(
             remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
+            last: Bytes::new(),
             state,
             socket,
         };
-        tracing::info!(agent = connection.agent, "socket opened");
+        tracing::info!(agent = excerpt(&connection.agent), "socket opened");
         // It ends with one side gone, whichever that is.
         let _ = connection.serve().await;
-        tracing::info!(agent = connection.agent, "socket closed");
+        tracing::info!(agent = excerpt(&connection.agent), "socket closed");
         drop(place);
     })
 }
@@ -107,7 +118,9 @@ struct Connection {
     remembered: Responses,
     until: Instant,
     /// Requests that came while another one was answered.
-    line: VecDeque<String>,
+    line: VecDeque<Received>,
+    /// The message that was read last.
+    last: Bytes,
 }
 
 impl Connection {
@@ -117,13 +130,13 @@ impl Connection {
             let message = match self.line.pop_front() {
                 Some(message) => message,
                 None => {
-                    let intake = self.state.intake.clone();
+                    let (intake, until) = (self.state.intake.clone(), self.until);
                     tokio::select! {
-                        message = self.socket.recv() => match self.take(message).await? {
+                        message = self.recv() => match self.take(message).await? {
                             Some(message) => message,
                             None => continue,
                         },
-                        () = tokio::time::sleep_until(self.until) => return self.expire().await,
+                        () = tokio::time::sleep_until(until) => return self.expire().await,
                         () = intake.closed() => {
                             return self.close(close_code::AWAY, "the server is shutting down").await;
                         }
@@ -137,8 +150,21 @@ impl Connection {
         }
     }
 
+    /// The next message. The one before is let go of only when reading has begun: a socket that
+    /// finds its buffer in use takes another one, and does not keep for as long as it lasts what
+    /// the largest message needed.
+    async fn recv(&mut self) -> Option<Result<Message, axum::Error>> {
+        let mut next = pin!(self.socket.recv());
+        poll_fn(|context| {
+            let polled = next.as_mut().poll(context);
+            self.last = Bytes::new();
+            polled
+        })
+        .await
+    }
+
     /// Answers one message of the client.
-    async fn answer(&mut self, message: String) -> Result<(), Gone> {
+    async fn answer(&mut self, message: Received) -> Result<(), Gone> {
         let message = answer::read(&self.state, message, |body, interner| {
             parse_message(body, interner).map_err(Refused::from)
         });
@@ -221,7 +247,7 @@ impl Connection {
                     exchange.delivered();
                     heartbeats.reset();
                 }
-                message = self.socket.recv() => {
+                message = self.recv() => {
                     if let Some(message) = self.take(message).await? {
                         self.stand_in_line(message).await?;
                     }
@@ -276,8 +302,7 @@ impl Connection {
 
     /// Sends an error, after which the connection goes on.
     async fn refuse(&mut self, error: &ApiError) -> Result<(), Gone> {
-        let (param, reason) = (&error.param, &error.message);
-        tracing::info!(status = error.status, ?param, ?reason, "refused");
+        self.state.refusals.tell(error);
         let data = json!({"type": "error", "status": error.status, "error": {
             "type": error.kind,
             // The schema wants a code in every error here.
@@ -322,20 +347,36 @@ impl Connection {
     async fn take(
         &mut self,
         message: Option<Result<Message, axum::Error>>,
-    ) -> Result<Option<String>, Gone> {
+    ) -> Result<Option<Received>, Gone> {
         let most = self.state.settings.max_body;
         match message.ok_or(Gone)? {
-            Ok(Message::Text(text)) if text.len() > most => {
-                self.refuse(&too_large(most)).await?;
-                Ok(None)
+            Ok(Message::Text(text)) => {
+                let bytes = Bytes::from(text);
+                self.last = bytes.clone();
+                let received = match bytes.len() > most {
+                    true => Err(too_large(most)),
+                    false => self.state.reading.receive(bytes),
+                };
+                match received {
+                    Ok(message) => Ok(Some(message)),
+                    Err(error) => {
+                        self.refuse(&error).await?;
+                        Ok(None)
+                    }
+                }
             }
-            Ok(Message::Text(text)) => Ok(Some(text.as_str().to_owned())),
-            Ok(Message::Binary(_)) => {
+            Ok(Message::Binary(bytes)) => {
+                self.last = bytes;
                 let message = "Binary messages are not understood here: send JSON as text.";
                 self.refuse(&ApiError::invalid(message)).await?;
                 Ok(None)
             }
-            Ok(Message::Ping(_) | Message::Pong(_)) => Ok(None),
+            Ok(Message::Ping(_)) => {
+                // A client that asks and takes no answers is not heard until it does.
+                self.socket.flush().await?;
+                Ok(None)
+            }
+            Ok(Message::Pong(_)) => Ok(None),
             Ok(Message::Close(_)) => {
                 // The answer to it leaves with the next read.
                 let _ = self.socket.recv().await;
@@ -346,7 +387,7 @@ impl Connection {
     }
 
     /// Ends a connection on which nothing more can be understood.
-    async fn break_off(&mut self, error: axum::Error) -> Result<Option<String>, Gone> {
+    async fn break_off(&mut self, error: axum::Error) -> Result<Option<Received>, Gone> {
         let text = error.to_string();
         let code = match error.into_inner().downcast_ref() {
             Some(tungstenite::Error::Capacity(_)) => {
@@ -369,8 +410,8 @@ impl Connection {
     }
 
     /// Keeps a request until those before it are answered.
-    async fn stand_in_line(&mut self, message: String) -> Result<(), Gone> {
-        let bytes: usize = self.line.iter().map(String::len).sum();
+    async fn stand_in_line(&mut self, message: Received) -> Result<(), Gone> {
+        let bytes: usize = self.line.iter().map(Received::len).sum();
         let is_full = self.line.len() >= MOST_IN_LINE
             || !self.line.is_empty() && bytes + message.len() > self.state.settings.max_body;
         if !is_full {

@@ -4,17 +4,24 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::exchange::Exchange;
+use super::held::Held;
 use crate::api::Frame;
 use crate::api::responses::DONE;
 use crate::store::Responses;
+
+/// How many bytes of events leave together at most, unless one has more by itself.
+const LARGE: usize = 16 * 1024;
 
 /// Streams a response to the client that asked for it.
 pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
@@ -25,8 +32,8 @@ pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
         heartbeats: heartbeats(heartbeat),
     };
     events(stream::unfold(state, |mut state| async move {
-        let frame = state.next().await?;
-        Some((frame, state))
+        let part = state.next().await?;
+        Some((part, state))
     }))
 }
 
@@ -48,8 +55,8 @@ pub(super) fn replay(
         ended: false,
     };
     events(stream::unfold(state, |mut state| async move {
-        let frame = state.next().await?;
-        Some((frame, state))
+        let part = state.next().await?;
+        Some((part, state))
     }))
 }
 
@@ -60,24 +67,37 @@ pub(super) fn heartbeats(every: Duration) -> Interval {
     heartbeats
 }
 
-fn events(frames: impl Stream<Item = Frame> + Send + 'static) -> Response {
+fn events(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     use futures_util::StreamExt;
-    let events = frames.map(|frame| Ok::<_, Infallible>(event(&frame)));
-    // Reverse proxies that buffer would hold back what the person says.
-    let unbuffered = (
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    ([unbuffered], Sse::new(events)).into_response()
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        // Reverse proxies that buffer would hold back what the person says.
+        (
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        ),
+    ];
+    let body = Body::from_stream(parts.map(Ok::<_, Infallible>));
+    (Extension(Held), headers, body).into_response()
 }
 
-fn event(frame: &Frame) -> Event {
-    // In this order on the wire, because there are clients that want the name first.
-    let event = match frame.event {
-        Some(name) => Event::default().event(name),
-        None => Event::default(),
-    };
-    event.data(&frame.data)
+/// The events that wait, as they leave: together as far as they are small, so that one reply costs
+/// one write.
+fn written(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
+    let mut text = String::new();
+    while let Some(frame) = queue.pop_front() {
+        // In this order on the wire, because there are clients that want the name first.
+        if let Some(name) = frame.event {
+            text.extend(["event: ", name, "\n"]);
+        }
+        // JSON, of which each line break is escaped.
+        text.extend(["data: ", &frame.data, "\n\n"]);
+        if text.len() >= LARGE {
+            break;
+        }
+    }
+    (!text.is_empty()).then(|| text.into())
 }
 
 /// An open stream.
@@ -90,16 +110,16 @@ struct Live {
 }
 
 impl Live {
-    /// The next event. The connection asks for it only after it has taken the last one, which is
-    /// how delivery is known.
-    async fn next(&mut self) -> Option<Frame> {
+    /// The next events. The connection asks for them only after it has taken the last ones, which
+    /// is how delivery is known.
+    async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.has_started, true) {
             self.exchange.settled().await;
             self.queue.extend(self.exchange.start());
         }
         loop {
-            if let Some(frame) = self.queue.pop_front() {
-                return Some(frame);
+            if let Some(part) = written(&mut self.queue) {
+                return Some(part);
             }
             self.exchange.delivered();
             if self.exchange.has_ended() {
@@ -132,10 +152,10 @@ struct Replayed {
 }
 
 impl Replayed {
-    async fn next(&mut self) -> Option<Frame> {
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(frame) = self.queue.pop_front() {
-                return Some(frame);
+            if let Some(part) = written(&mut self.queue) {
+                return Some(part);
             }
             if self.ended {
                 return None;

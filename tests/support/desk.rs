@@ -8,7 +8,7 @@ use std::time::Duration;
 use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply};
 use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
-use humanllm::server::{SOCKET_LIFETIME, Server, Settings, router};
+use humanllm::server::{Limits, SOCKET_LIFETIME, Server, Settings, router};
 use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ impl Desk {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             answer_housekeeping: true,
+            limits: Limits::new(1_024, 64 << 20, 100),
         };
         change(&mut settings);
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -94,6 +94,7 @@ pub struct Builder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     in_shell: bool,
+    descriptors: Option<u32>,
 }
 
 impl Builder {
@@ -119,6 +120,12 @@ impl Builder {
     /// One more environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets the program have this many descriptors and no more.
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
         self
     }
 
@@ -157,8 +164,13 @@ impl Builder {
             "--state-dir",
             &self.place.state_dir().display().to_string(),
         ];
+        let limit = self.descriptors.map(|most| {
+            let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+            ["sh".to_owned(), "-c".to_owned(), script]
+        });
+        let limit = limit.into_iter().flatten();
         let fixed = fixed.map(str::to_owned);
-        fixed.into_iter().chain(self.args.clone()).collect()
+        limit.chain(fixed).chain(self.args.clone()).collect()
     }
 
     fn command(&self) -> CommandBuilder {
@@ -200,6 +212,7 @@ impl Person {
             args: Vec::new(),
             env: Vec::new(),
             in_shell: false,
+            descriptors: None,
         }
     }
 

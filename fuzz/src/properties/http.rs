@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request, Response};
 use humanllm::api::Ending;
 use humanllm::inbox::{self, Change, Event, Inbox};
-use humanllm::server::{Settings, router};
+use humanllm::server::{Limits, Settings, router};
 use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -48,6 +48,7 @@ fn settings() -> Settings {
         allowed_hosts: vec!["example.org".into()],
         allowed_origins: vec!["https://example.org".into()],
         answer_housekeeping: true,
+        limits: Limits::new(1_024, 1 << 20, 100),
     }
 }
 

@@ -1,0 +1,183 @@
+//! Lines on their way to the log. Whoever logs never waits for a disk.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How many bytes of lines wait for the disk at most; what comes then is left out.
+const MAX_WAITING: usize = 256 * 1024;
+/// The longest line, in bytes; the rest of it is left out.
+const MAX_LINE: usize = 4 * 1024;
+/// How long the last lines may take when the program ends.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    left_out: u64,
+    is_closing: bool,
+    is_closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where lines wait. Dropping it writes those that do.
+#[derive(Debug)]
+pub(super) struct Queue(Arc<Shared>);
+
+/// The end into which lines go, one with each write.
+#[derive(Debug, Clone)]
+pub(super) struct Lines(Arc<Shared>);
+
+impl Queue {
+    /// A queue of lines that are written to `log` by a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub(super) fn start(log: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let queue = Self(Arc::clone(&shared));
+        thread::Builder::new()
+            .name("log".into())
+            .spawn(move || write_all(&shared, log))?;
+        Ok(queue)
+    }
+
+    pub(super) fn lines(&self) -> Lines {
+        Lines(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.is_closing = true;
+        self.0.changed.notify_all();
+        // A disk that does not answer does not keep the program from ending.
+        let _ = self
+            .0
+            .changed
+            .wait_timeout_while(waiting, PATIENCE, |waiting| !waiting.is_closed);
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.0.lock();
+        if waiting.lines.len() + line.len().min(MAX_LINE) > MAX_WAITING {
+            waiting.left_out += 1;
+        } else if line.len() > MAX_LINE {
+            // Where a character is cut in two, it is the log that has half of it.
+            waiting.lines.extend_from_slice(&line[..MAX_LINE - 1]);
+            waiting.lines.push(b'\n');
+        } else {
+            waiting.lines.extend_from_slice(line);
+        }
+        self.0.changed.notify_all();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes lines until there can be no more.
+fn write_all(shared: &Shared, mut log: impl Write) {
+    let mut waiting = shared.lock();
+    loop {
+        let lines = std::mem::take(&mut waiting.lines);
+        let left_out = std::mem::take(&mut waiting.left_out);
+        if lines.is_empty() && waiting.is_closing {
+            waiting.is_closed = true;
+            shared.changed.notify_all();
+            return;
+        }
+        if lines.is_empty() {
+            let waited = shared.changed.wait(waiting);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        drop(waiting);
+        // What cannot be written is lost; the next lines may have more luck, and there is no other
+        // place to say so.
+        let _ = log.write_all(&lines);
+        if left_out > 0 {
+            let _ = writeln!(log, "{left_out} lines were left out here");
+        }
+        waiting = shared.lock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A disk that takes a write only when it is told to, and hands on what it took.
+    struct Disk(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
+
+    impl Write for Disk {
+        fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+            // It goes on by itself once nobody tells it any more.
+            let _ = self.0.recv();
+            let _ = self.1.send(lines.to_vec());
+            Ok(lines.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_holds_up_nobody_and_costs_little() {
+        let (go, gone) = mpsc::channel();
+        let (took, taken) = mpsc::channel();
+        let queue = Queue::start(Disk(gone, took)).expect("started");
+        let mut lines = queue.lines();
+        let line = [b'x'; 999];
+        for _ in 0..10 * MAX_WAITING / line.len() {
+            writeln!(lines, "{}", String::from_utf8_lossy(&line)).expect("taken");
+        }
+        lines.write_all(&[b'y'; 2 * MAX_LINE]).expect("taken");
+        drop(go);
+        drop(queue);
+        let text: Vec<u8> = taken.iter().flatten().collect();
+        let text = String::from_utf8(text).expect("text");
+        assert!(text.len() <= 2 * MAX_WAITING, "{}", text.len());
+        assert!(text.contains(" lines were left out here\n"), "{text}");
+    }
+
+    #[test]
+    fn lines_are_written_in_order_and_cut_where_they_are_too_long() {
+        let (go, gone) = mpsc::channel();
+        let (took, taken) = mpsc::channel();
+        drop(go);
+        let queue = Queue::start(Disk(gone, took)).expect("started");
+        let mut lines = queue.lines();
+        lines.write_all(b"one\n").expect("taken");
+        lines.write_all(&[b'x'; 2 * MAX_LINE]).expect("taken");
+        lines.write_all(b"two\n").expect("taken");
+        drop(queue);
+        let text: Vec<u8> = taken.iter().flatten().collect();
+        let long = "x".repeat(MAX_LINE - 1);
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            format!("one\n{long}\ntwo\n")
+        );
+    }
+}
