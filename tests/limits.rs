@@ -251,7 +251,7 @@ fn a_reader_that_stopped_is_let_go_of() {
         .unwrap();
     let change = desk.change();
     assert!(
-        matches!(&change, humanllm::inbox::Change::ClientGone { returned, .. } if returned == &["typed"]),
+        matches!(&change, humanllm::inbox::Change::ClientGone { returned, .. } if returned[..] == ["typed".into()]),
         "{change:?}"
     );
 }

@@ -67,6 +67,7 @@ fn the_example_documents_every_key_with_its_default() {
         ("", ""),
         ("server", "[server]\n"),
         ("inbox", "[inbox]\n"),
+        ("journal", "[journal]\n"),
         ("tui", "[tui]\n"),
     ] {
         let error = Home::new(&format!("{header}no_such_key = 1")).load();

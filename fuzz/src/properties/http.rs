@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request, Response};
 use humanllm::api::Ending;
+use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, Event, Inbox};
 use humanllm::server::{Limits, Settings, router};
 use humanllm::store::Store;
@@ -81,7 +82,8 @@ async fn person(mut events: UnboundedReceiver<Event>, store: Store, data: &[u8])
         {
             for reply in replies(&words, Ending::Completed) {
                 // The client may be gone already.
-                let _ = inbox.reply(conversation, reply, words.as_str().into(), now);
+                let rest = Draft::default();
+                let _ = inbox.reply(conversation, reply, words.as_str().into(), &rest, now);
             }
         }
     }
