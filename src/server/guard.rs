@@ -111,7 +111,7 @@ fn host_name(host: &str) -> Option<&str> {
 }
 
 /// Refuses what a web page could have caused, unless the configuration allows the page: then its
-/// browser is told so (CORS), and of everybody else's gets no permission for anything.
+/// browser is told so (CORS). That of any other page gets no permission for anything.
 pub(super) async fn same_site(
     State(guard): State<Arc<Guard>>,
     uri: Uri,
