@@ -70,7 +70,8 @@ impl Desk {
         let body = json!({"model": "human", "prompt_cache_key": thread, "input": [
             message("developer", &"You are a coding agent.\n".repeat(1_600)),
             message("user", prompt)]});
-        let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).expect("a request");
+        let request =
+            responses::parse(body.to_string().as_bytes(), &Interner::default()).expect("a request");
         let pending = self.intake.open(request, "bench".into(), None);
         self.clients.push(pending.expect("room"));
         self.events.try_recv().expect("the arrival")

@@ -119,11 +119,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(crate::tui::run::run(
-            &mut app,
-            events,
-            &options,
-        ))
+        runtime.block_on(crate::tui::run::run(&mut app, events, &options))
     }));
     // Whatever is wrong with the state, what can still be kept is.
     let kept = catch_unwind(AssertUnwindSafe(|| {

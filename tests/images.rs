@@ -111,7 +111,7 @@ impl Desk {
     /// What there is of pictures in the first column of the text, from top to bottom.
     fn column(&self) -> Vec<Halves> {
         let rows = 0..self.terminal.backend().buffer().area.height;
-        rows.filter_map(|y| self.halves(2, y)).collect()
+        rows.filter_map(|y| self.halves(3, y)).collect()
     }
 }
 
@@ -157,9 +157,9 @@ fn what_a_tool_gave_back_is_seen() {
     desk.until("picture", |desk| !desk.column().is_empty());
     let words = desk.row_of("[image: image/png, ").expect("its words");
     let y = u16::try_from(words).unwrap() + 1;
-    assert_eq!(desk.halves(2, y), Some((colours[0], colours[2])));
-    assert_eq!(desk.halves(3, y), Some((colours[1], colours[3])));
-    assert_eq!(desk.halves(4, y), None);
+    assert_eq!(desk.halves(3, y), Some((colours[0], colours[2])));
+    assert_eq!(desk.halves(4, y), Some((colours[1], colours[3])));
+    assert_eq!(desk.halves(5, y), None);
     assert_eq!(desk.column().len(), 1);
     assert_eq!(desk.row_of("loading"), None);
 }
@@ -200,7 +200,7 @@ fn the_layout_is_the_same_before_and_after() {
     desk.terminal.backend_mut().resize(30, 24);
     desk.draw();
     desk.terminal.backend_mut().resize(80, 24);
-    desk.until("picture", |desk| desk.halves(41, 12).is_some());
+    desk.until("picture", |desk| desk.halves(42, 12).is_some());
 }
 
 #[test]

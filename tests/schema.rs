@@ -409,8 +409,13 @@ fn requests_with_several_oddities_are_answered_validly() {
     let Some(schema) = Schema::load() else { return };
     let fields = variants().into_iter().map(|(key, mut values)| {
         // One wrong field and the rest is not looked at, so only what can be read is combined.
-        values
-            .retain(|value| parse(request([(key, value.clone())]).to_string().as_bytes(), &Interner::default()).is_ok());
+        values.retain(|value| {
+            parse(
+                request([(key, value.clone())]).to_string().as_bytes(),
+                &Interner::default(),
+            )
+            .is_ok()
+        });
         values.push(Value::Null);
         values.retain(|value| !(value.is_null() && matches!(key, "model" | "input")));
         proptest::option::of(select(values)).prop_map(move |value| Some((key, value?)))
@@ -477,7 +482,8 @@ fn what_real_clients_ask_is_answered_validly() {
     let mut count = 0;
     for path in paths.iter().filter(is_json) {
         let text = std::fs::read_to_string(path).expect("a capture");
-        parse(text.as_bytes(), &Interner::default()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        parse(text.as_bytes(), &Interner::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let body = serde_json::from_str(&text).expect("JSON");
         for replies in conversations() {
             schema.check(&body, &replies);

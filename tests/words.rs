@@ -6,9 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use humanllm::journal::Reader;
 use serde_json::{Value, json};
 use support::{Client, EventStream, Key, Person, Place, Signal};
-use support::{any_file_contains, contains, poll};
+use support::{contains, poll};
 
 fn body(input: &str) -> Value {
     let tool = json!({"type": "function", "name": "exec_command", "parameters": {
@@ -115,10 +116,26 @@ fn what_was_delivered_does_not_come_back() {
     person.reply("the answer");
     stream.until("response.completed");
     person.wait_for("final answer delivered");
-    let folder = person.place().state_dir();
+    no_draft_is_left(&person);
+    person.signal(Signal::KILL);
+    let mut person = person.restart();
+    person.key(Key::AltDown);
+    person.wait_for("the answer");
+    let screen = person.screen();
+    assert!(screen.contains("> Nobody waits"), "{screen}");
+}
+
+/// Waits until nothing that was typed is kept to be sent.
+fn no_draft_is_left(person: &Person) {
+    let reader = Reader::open(&person.place().state_dir()).expect("a journal");
     poll(
         "the draft to go",
-        || (!any_file_contains(&folder, "the answer")).then_some(()),
+        || {
+            reader
+                .drafts()
+                .is_ok_and(|drafts| drafts.is_empty())
+                .then_some(())
+        },
         || person.screen(),
     );
 }
@@ -163,12 +180,7 @@ fn words_typed_before_any_request_are_kept() {
     person.key(Key::Enter);
     stream.until("response.completed");
     person.wait_for("final answer delivered");
-    let folder = person.place().state_dir();
-    poll(
-        "the draft to go",
-        || (!any_file_contains(&folder, "early words")).then_some(()),
-        || person.screen(),
-    );
+    no_draft_is_left(&person);
 }
 
 #[test]
@@ -214,17 +226,17 @@ fn what_cannot_be_saved_is_told_for_as_long_as_it_is_so() {
         let mut person = Person::builder().size(columns, rows).start();
         let mut stream = ask(&person.client(), "a");
         person.wait_request("What now?");
-        let folder = person.place().state_dir().join("drafts");
-        let _ = fs::remove_dir_all(&folder);
-        fs::write(&folder, "in the way").unwrap();
+        let folder = person.place().state_dir();
+        let other = rusqlite::Connection::open(folder.join("journal.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
         person.type_text("words");
-        person.wait_for("what you type is not saved");
+        person.wait_for("not saved: ");
         person.type_text(" and more");
         let screen = person.wait_for("> words and more");
-        assert!(screen.contains("is not saved"), "{screen}");
-        fs::remove_file(&folder).unwrap();
-        person.wait_gone("is not saved");
-        assert!(any_file_contains(&folder, "words and more"));
+        assert!(screen.contains("not saved: "), "{screen}");
+        other.execute_batch("ROLLBACK").unwrap();
+        person.wait_gone("not saved: ");
+        person.wait_saved("words and more");
         person.key(Key::Enter);
         stream.until("response.completed");
     }

@@ -140,7 +140,12 @@ impl Envelope {
             Parts::Items(between) => between.len() * size_of::<(usize, Box<str>)>(),
             Parts::Tools | Parts::Preamble | Parts::Prompt => 0,
         };
-        self.text.len() + self.cuts.iter().map(|cut| size_of::<Cut>() + between(cut)).sum::<usize>()
+        self.text.len()
+            + self
+                .cuts
+                .iter()
+                .map(|cut| size_of::<Cut>() + between(cut))
+                .sum::<usize>()
     }
 
     /// The request as it came, from its parts.

@@ -216,7 +216,9 @@ pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
 pub(crate) fn is_bushy(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
     const MOST: usize = 200_000;
-    let marks = json.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+    let marks = json
+        .bytes()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
     json.len() > MOST && marks.take(MOST + 1).count() > MOST
 }
 

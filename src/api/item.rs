@@ -492,8 +492,10 @@ mod tests {
     fn likeness_is_of_what_is_said() {
         let item = |raw: Value| Item::from_responses(&raw);
         let base = item(json!({"type": "message", "role": "user", "content": "a", "id": "1"}));
-        let same = item(json!({"id": "2", "status": "completed", "content": "a", "role": "user",
-            "type": "message"}));
+        let same = item(
+            json!({"id": "2", "status": "completed", "content": "a", "role": "user",
+            "type": "message"}),
+        );
         let other = item(json!({"type": "message", "role": "user", "content": "b", "id": "1"}));
         assert!(base.says_the_same(&same) && !base.says_the_same(&other));
         let unknown = |id, x| item(json!({"type": "hologram", "x": x, "id": id}));

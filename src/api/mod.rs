@@ -193,7 +193,12 @@ impl Format {
 
     /// The format of a number.
     pub(crate) fn of_number(number: i64) -> Option<Self> {
-        let all = [Self::Responses, Self::Compaction, Self::Chat, Self::Messages];
+        let all = [
+            Self::Responses,
+            Self::Compaction,
+            Self::Chat,
+            Self::Messages,
+        ];
         all.into_iter().find(|format| format.number() == number)
     }
 

@@ -98,8 +98,16 @@ fn params(old: &Request, new: &Request) -> Vec<String> {
     };
     let (old, new) = (fields(old), fields(new));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    let change = |name: &String| format!("{name}: {} → {}", short(old.get(name)), short(new.get(name)));
+    let differ = names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name));
+    let change = |name: &String| {
+        format!(
+            "{name}: {} → {}",
+            short(old.get(name)),
+            short(new.get(name))
+        )
+    };
     differ.map(change).collect()
 }
 

@@ -166,7 +166,9 @@ impl Intake {
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
         let permit = self.permit()?;
-        let purpose = housekeeping.as_ref().map(|housekeeping| housekeeping.purpose);
+        let purpose = housekeeping
+            .as_ref()
+            .map(|housekeeping| housekeeping.purpose);
         let opened = self.store.open(&request, &agent, purpose);
         self.put(permit, opened, request, agent, housekeeping)
     }

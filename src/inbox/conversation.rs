@@ -435,7 +435,14 @@ impl Conversation {
         self.last_activity = now;
         let (items, rejection) = match reply {
             Reply::Live { delta, phase } => {
-                return self.say_live(&delta, phase, (now, store.next_said()), request, ticket, draft);
+                return self.say_live(
+                    &delta,
+                    phase,
+                    (now, store.next_said()),
+                    request,
+                    ticket,
+                    draft,
+                );
             }
             Reply::Items(items) => (items, None),
             Reply::End { items, ending } => match ending {
@@ -502,7 +509,9 @@ impl Conversation {
         let old = std::mem::replace(&mut self.request, request);
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
-        let common = pairs.take_while(|(old, new)| old.says_the_same(new)).count();
+        let common = pairs
+            .take_while(|(old, new)| old.says_the_same(new))
+            .count();
         held.add(&new.items);
         held.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();

@@ -229,7 +229,9 @@ impl Inbox {
         let automatic = matches!(answerer, Answerer::Program(_));
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
-        let returned = earlier.map(|loaded| self.revive(*loaded)).unwrap_or_default();
+        let returned = earlier
+            .map(|loaded| self.revive(*loaded))
+            .unwrap_or_default();
         let mut queued = match self.conversations.contains_key(&conversation) {
             true => Some(request),
             false => {

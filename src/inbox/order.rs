@@ -9,7 +9,7 @@ use super::{Conversation, Status};
 use crate::store::ConversationId;
 
 /// Where a conversation is listed: those that nobody has to look at last, else the newest first.
-type Key = (bool, Reverse<Timestamp>, Reverse<ConversationId>);
+type Key = (bool, Reverse<Timestamp>, ConversationId);
 
 /// All conversations in order. What is asked of it does not take longer the more there are.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Order {
 fn key(conversation: &Conversation) -> Key {
     let is_low = conversation.automatic.is_some() && !conversation.is_waiting();
     let activity = Reverse(conversation.last_activity);
-    (is_low, activity, Reverse(conversation.id))
+    (is_low, activity, conversation.id)
 }
 
 impl Order {
@@ -66,7 +66,7 @@ impl Order {
 
     /// All of them, as they are listed.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = ConversationId> {
-        self.listed.iter().map(|(_, _, Reverse(id))| *id)
+        self.listed.iter().map(|(_, _, id)| *id)
     }
 
     pub fn position(&self, conversation: &Conversation) -> Option<usize> {
@@ -81,7 +81,10 @@ impl Order {
     /// The one that nobody waits in and nobody has looked at for longest, unless it is the newest of
     /// all: that is what the person looks at.
     pub fn oldest_idle(&self) -> Option<ConversationId> {
-        let oldest = self.idle.last().filter(|key| Some(*key) != self.listed.front());
-        oldest.map(|(_, _, Reverse(id))| *id)
+        let oldest = self
+            .idle
+            .last()
+            .filter(|key| Some(*key) != self.listed.front());
+        oldest.map(|(_, _, id)| *id)
     }
 }

@@ -138,7 +138,11 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     );
     let (_other, other) = desk.ask(Some("u"), json!([user("hello")]));
     assert_ne!(other, id);
-    assert_eq!(desk.inbox.conversations().next().unwrap().id, other, "newest first");
+    assert_eq!(
+        desk.inbox.conversations().next().unwrap().id,
+        other,
+        "newest first"
+    );
 }
 
 #[test]

@@ -26,22 +26,35 @@ pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, bod
 
 /// `GET /v1/conversations/{id}`.
 pub(super) async fn retrieve(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.store.responses().lock_for(&id).conversation(&id)?.clone()))
+    Ok(Json(
+        state
+            .store
+            .responses()
+            .lock_for(&id)
+            .conversation(&id)?
+            .clone(),
+    ))
 }
 
 /// `DELETE /v1/conversations/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(state.store.responses().lock_for(&id).delete_conversation(&id)?))
+    Ok(Json(
+        state
+            .store
+            .responses()
+            .lock_for(&id)
+            .delete_conversation(&id)?,
+    ))
 }
 
 /// `GET /v1/conversations/{id}/items`.
-pub(super) async fn items(
-    Shared(state): Shared<State>,
-    Id(id): Id,
-    Query(query): Pairs,
-) -> Answer {
+pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query): Pairs) -> Answer {
     let page = Page::read(&query)?;
-    let items = state.store.responses().lock_for(&id).conversation_items(&id, &page)?;
+    let items = state
+        .store
+        .responses()
+        .lock_for(&id)
+        .conversation_items(&id, &page)?;
     Ok(json_of(items))
 }
 

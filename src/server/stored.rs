@@ -61,7 +61,12 @@ pub(super) async fn retrieve(
     // What is wrong is told before the stream begins.
     state.store.responses().lock_for(&id).replay(&id, after)?;
     let heartbeat = state.settings.heartbeat;
-    Ok(sse::replay(state.store.responses().clone(), id, after, heartbeat))
+    Ok(sse::replay(
+        state.store.responses().clone(),
+        id,
+        after,
+        heartbeat,
+    ))
 }
 
 /// `DELETE /v1/responses/{id}`.
@@ -85,6 +90,10 @@ pub(super) async fn input_items(
     Query(query): Pairs,
 ) -> Answer {
     let page = Page::read(&query)?;
-    let items = state.store.responses().lock_for(&id).input_items(&id, &page)?;
+    let items = state
+        .store
+        .responses()
+        .lock_for(&id)
+        .input_items(&id, &page)?;
     Ok(json(items))
 }

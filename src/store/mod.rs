@@ -59,7 +59,9 @@ pub(crate) struct Opened {
 impl Opened {
     /// The program that asks, for a conversation of an earlier run.
     pub fn agent(&self) -> &str {
-        self.earlier.as_ref().map_or("", |loaded| &loaded.header.agent)
+        self.earlier
+            .as_ref()
+            .map_or("", |loaded| &loaded.header.agent)
     }
 }
 
@@ -182,18 +184,17 @@ impl Store {
 
     /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
     /// by itself, if it does.
-    pub(crate) fn open(
-        &self,
-        request: &Request,
-        agent: &str,
-        automatic: Option<&str>,
-    ) -> Opened {
+    pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
         let reader = self.reader();
         let placed = self.threads().place(request, automatic, reader.as_ref());
         let now = now();
         let mut earlier = None;
-        if placed.is_cold && let Some(reader) = &reader {
-            earlier = self.load_with(reader, placed.place.conversation).map(Box::new);
+        if placed.is_cold
+            && let Some(reader) = &reader
+        {
+            earlier = self
+                .load_with(reader, placed.place.conversation)
+                .map(Box::new);
         }
         let mut rows = Vec::new();
         if self.journal.is_some() {
@@ -218,8 +219,17 @@ impl Store {
             };
             self.threads().remember(row.clone());
             rows.push(Row::Conversation(row));
-            rows.push(Row::Turn(Box::new(turn::row(placed.place, request, agent, now))));
-            rows.extend(texts(placed.place.conversation, request, placed.known_items));
+            rows.push(Row::Turn(Box::new(turn::row(
+                placed.place,
+                request,
+                agent,
+                now,
+            ))));
+            rows.extend(texts(
+                placed.place.conversation,
+                request,
+                placed.known_items,
+            ));
         }
         Opened {
             place: placed.place,
@@ -237,7 +247,12 @@ impl Store {
             state,
             ended: Some(now()),
         };
-        self.write([turn].into_iter().chain(row.map(Row::Conversation)).collect());
+        self.write(
+            [turn]
+                .into_iter()
+                .chain(row.map(Row::Conversation))
+                .collect(),
+        );
     }
 
     /// Nobody holds a conversation in memory any more.
@@ -273,7 +288,10 @@ impl Store {
             header: Header::from(row),
             request: turn::request(&newest, &self.interner)?,
             arrived: newest.arrived,
-            said: said.into_iter().filter(|said| said.turn == newest.id).collect(),
+            said: said
+                .into_iter()
+                .filter(|said| said.turn == newest.id)
+                .collect(),
         })
     }
 
@@ -284,7 +302,9 @@ impl Store {
         };
         let hits = reader.search(words, most).unwrap_or_else(failed);
         let header = |hit: journal::Hit| {
-            let row = reader.conversation(hit.conversation).unwrap_or_else(failed)?;
+            let row = reader
+                .conversation(hit.conversation)
+                .unwrap_or_else(failed)?;
             Some((Header::from(row), hit.excerpt.text))
         };
         hits.into_iter().filter_map(header).collect()
@@ -367,7 +387,9 @@ impl Store {
         let resumed = open.into_iter().filter_map(|response| {
             let turn = reader.turn(response.turn?).unwrap_or_else(failed)?;
             let request = turn::request(&turn, &self.interner)?;
-            let row = reader.conversation(turn.conversation).unwrap_or_else(failed)?;
+            let row = reader
+                .conversation(turn.conversation)
+                .unwrap_or_else(failed)?;
             let id = ConversationId(turn.conversation);
             let opened = Opened {
                 place: self.threads().reopen(row, turn.id, &request),
@@ -416,7 +438,9 @@ fn texts(
     const LONGEST: usize = 64 * 1024;
     let new = request.items.get(from..).unwrap_or_default().iter();
     let new = new.filter(|item| !item.is_boilerplate() && item.raw().len() <= LONGEST);
-    let texts = new.map(|item| item.text()).filter(|text| !text.trim().is_empty());
+    let texts = new
+        .map(|item| item.text())
+        .filter(|text| !text.trim().is_empty());
     texts.map(move |text| Row::Text {
         conversation: conversation.0,
         text: Blob::new(text),
@@ -431,6 +455,8 @@ fn failed<T: Default>(error: journal::ReadError) -> T {
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -104,7 +104,9 @@ impl Record {
         let mut is_kept = false;
         for place in &self.places {
             let checkpoint = checkpoint.clone();
-            is_kept |= place.lock().update_from(response, checkpoint, frames, ended);
+            is_kept |= place
+                .lock()
+                .update_from(response, checkpoint, frames, ended);
             place.tell();
         }
         is_kept

@@ -112,7 +112,11 @@ impl Stored {
     }
 
     /// The same, with all of it in a journal too: what has no room in memory is found there.
-    pub(super) fn with_journal(most: usize, journal: Arc<Journal>, interner: Arc<Interner>) -> Self {
+    pub(super) fn with_journal(
+        most: usize,
+        journal: Arc<Journal>,
+        interner: Arc<Interner>,
+    ) -> Self {
         Self {
             past: Some(Past { journal, interner }),
             ..Self::new(most)
@@ -232,7 +236,10 @@ impl Stored {
         let Some(entry) = self.responses.get(id) else {
             return;
         };
-        if !matches!(entry.response.status(), Status::Completed | Status::Incomplete) {
+        if !matches!(
+            entry.response.status(),
+            Status::Completed | Status::Incomplete
+        ) {
             // What was refused is not part of what was said.
             return;
         }
@@ -400,14 +407,16 @@ impl Stored {
         }
         let reader = past.journal.reader();
         if let Some(row) = reader.response(id).unwrap_or_else(failed) {
-            let Some(turn) = row.turn.and_then(|turn| reader.turn(turn).unwrap_or_else(failed))
+            let Some(turn) = row
+                .turn
+                .and_then(|turn| reader.turn(turn).unwrap_or_else(failed))
             else {
                 return;
             };
             let request = turn::request(&turn, &past.interner);
-            let response = request.as_ref().and_then(|request| {
-                ResponseObject::from_checkpoint(request, &row.state)
-            });
+            let response = request
+                .as_ref()
+                .and_then(|request| ResponseObject::from_checkpoint(request, &row.state));
             let (Some(request), Some(response)) = (request, response) else {
                 return;
             };
@@ -426,7 +435,9 @@ impl Stored {
                 self.abandon(id);
             }
         } else if let Some((row, items)) = reader.api_conversation(id).unwrap_or_else(failed) {
-            let items = items.into_iter().map(|item| Arc::new(Item::of_text(item.text)));
+            let items = items
+                .into_iter()
+                .map(|item| Arc::new(Item::of_text(item.text)));
             let object = serde_json::from_str(&row.object).unwrap_or_default();
             let past = self.past.take();
             self.begin_conversation(object, items.collect());
@@ -449,12 +460,17 @@ impl Stored {
             let Some(past) = self.past.as_ref().filter(|_| self.item(&id).is_none()) else {
                 continue;
             };
-            let found = past.journal.reader().response_item(&id).unwrap_or_else(failed);
+            let found = past
+                .journal
+                .reader()
+                .response_item(&id)
+                .unwrap_or_else(failed);
             if let Some(found) = found {
                 if self.past_items.len() >= MOST {
                     self.past_items.clear();
                 }
-                self.past_items.insert(id, Arc::new(Item::of_text(found.text)));
+                self.past_items
+                    .insert(id, Arc::new(Item::of_text(found.text)));
             }
         }
     }

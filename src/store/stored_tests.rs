@@ -95,11 +95,19 @@ fn every_byte_is_counted_once_and_given_back() {
 
     let live = request(json!({"input": "x", "background": true}));
     stored.begin(&live, response(&live, "resp_7", &[]));
-    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_7", &["a"]), &frames(3), false));
+    assert!(stored.update(
+        &response(&request(json!({"input": "x"})), "resp_7", &["a"]),
+        &frames(3),
+        false
+    ));
     check(&stored);
     assert_eq!(stored.cancel("resp_7").unwrap().status(), Status::Cancelled);
     check(&stored);
-    assert!(!stored.update(&response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]), &frames(1), true));
+    assert!(!stored.update(
+        &response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]),
+        &frames(1),
+        true
+    ));
     check(&stored);
 
     assert_eq!(stored.len(), 8);
@@ -240,7 +248,11 @@ fn a_response_outlives_its_conversation() {
     resolve(&mut open, &[&stored]).unwrap();
     stored.begin(&open, response(&open, "resp_1", &[]));
     stored.delete_conversation("conv_1").unwrap();
-    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["y"]), &[], true));
+    assert!(stored.update(
+        &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        &[],
+        true
+    ));
     check(&stored);
     let mut next = request(json!({"input": "z", "previous_response_id": "resp_1"}));
     resolve(&mut next, &[&stored]).unwrap();
@@ -259,7 +271,11 @@ fn an_open_response_cannot_be_gone_on_from() {
     let error = resolve(&mut next, &[&stored]).unwrap_err();
     assert_eq!(error.param.as_deref(), Some("previous_response_id"));
     // Cancelled, it counts as far as it got.
-    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["half"]), &[], false));
+    assert!(stored.update(
+        &response(&request(json!({"input": "x"})), "resp_1", &["half"]),
+        &[],
+        false
+    ));
     stored.abandon("resp_1");
     resolve(&mut next, &[&stored]).unwrap();
     let texts: Vec<_> = next.items.iter().map(|item| item.text()).collect();
@@ -299,7 +315,11 @@ fn a_long_log_is_handed_out_in_parts() {
     let open = request(json!({"input": "x", "background": true}));
     stored.begin(&open, response(&open, "resp_1", &[]));
     let all = frames(MOST_EVENTS * 2 + 1);
-    assert!(stored.update(&response(&request(json!({"input": "x"})), "resp_1", &["y"]), &all, true));
+    assert!(stored.update(
+        &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        &all,
+        true
+    ));
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let replay = stored.replay("resp_1", after).unwrap();

@@ -75,7 +75,9 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     for (at, raw) in detail.references {
         if let Some(item) = request.items.get_mut(request.preamble + at) {
             let resolved = Arc::new(Item::of_text(raw));
-            request.references.push((at, std::mem::replace(item, resolved)));
+            request
+                .references
+                .push((at, std::mem::replace(item, resolved)));
         }
     }
     let at = request.preamble;

@@ -23,8 +23,8 @@ use super::clipboard::{TMUX_COMMAND, osc52};
 use super::editor::EditorFile;
 use super::screen::Screen;
 use super::{markup, pictures, view};
-use crate::journal::Health;
 use crate::inbox::Event;
+use crate::journal::Health;
 use crate::store::Saving;
 
 mod frames;
@@ -261,11 +261,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
 
 /// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
 /// saved in the editor is in the draft then too.
-async fn edit(
-    app: &mut App,
-    options: &Options,
-    signals: &mut Signals,
-) -> Option<Signal> {
+async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<Signal> {
     let (text, suffix) = app.composer().edited_text();
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
         Ok(file) => file,

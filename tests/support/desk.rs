@@ -120,8 +120,13 @@ impl Desk {
 
     /// Says something, typed as `typed`.
     pub fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
-        self.inbox
-            .reply(id, reply, "typed".into(), &Draft::default(), Timestamp::now())
+        self.inbox.reply(
+            id,
+            reply,
+            "typed".into(),
+            &Draft::default(),
+            Timestamp::now(),
+        )
     }
 
     /// Asks for a response that is not streamed. The answer comes when the person has given it.

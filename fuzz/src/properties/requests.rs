@@ -1,11 +1,11 @@
 //! Requests of each wire format, and the responses to them.
 
+use humanllm::api::responses::ResponseObject;
 use humanllm::api::{
-    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, OutputItem, Phase, Reply, Request,
-    Interner, Previous, ResponseWriter, Usage, chat as chat_api, messages as messages_api,
+    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Interner, OutputItem, Phase, Previous,
+    Reply, Request, ResponseWriter, Usage, chat as chat_api, messages as messages_api,
     responses as responses_api,
 };
-use humanllm::api::responses::ResponseObject;
 use humanllm::store::{Stored, resolve};
 use humanllm::tokens;
 use serde_json::Value;
@@ -86,10 +86,7 @@ fn kept(request: &Request) {
         let mut next = request.clone();
         next.previous = Some(Previous::Response(id.to_owned()));
         if resolve(&mut next, &[&stored]).is_ok() {
-            assert_eq!(
-                next.items.len(),
-                2 * request.items.len() - request.preamble
-            );
+            assert_eq!(next.items.len(), 2 * request.items.len() - request.preamble);
         }
     }
     stored.forget("resp_2");
@@ -122,7 +119,11 @@ pub fn messages(body: &[u8]) {
 fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
     let interner = Interner::default();
     let first = parse(body, &interner);
-    match (first, parse(body, &interner), parse(body, &Interner::default())) {
+    match (
+        first,
+        parse(body, &interner),
+        parse(body, &Interner::default()),
+    ) {
         (Ok(request), Ok(again), Ok(alone)) => {
             for other in [&again, &alone] {
                 // Each may look at all of it.

@@ -7,8 +7,7 @@ use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, messages, text};
 use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
 use crate::api::{
-    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape,
-    Tool,
+    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape, Tool,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -45,7 +44,12 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;
             valid(body, raw)?;
-            Ok(Item::all_of(Shape::Chat, &text, hash, bodies(role, &message)))
+            Ok(Item::all_of(
+                Shape::Chat,
+                &text,
+                hash,
+                bodies(role, &message),
+            ))
         })?;
     }
     cutter.items(&members);
@@ -72,7 +76,9 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
 fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     let content = message.get("content");
     if matches!(role.as_str(), "tool" | "function") {
-        let id = message.text("tool_call_id").or_else(|| message.text("name"));
+        let id = message
+            .text("tool_call_id")
+            .or_else(|| message.text("name"));
         return vec![ItemBody::ToolOutput {
             call_id: id.unwrap_or_default(),
             content: content.map(parts).unwrap_or_default(),
@@ -80,7 +86,10 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     }
     let mut bodies = Vec::new();
     // The format itself has no place for thoughts; servers that give them use this name.
-    if let Some(thoughts) = message.text("reasoning_content").filter(|text| !text.is_empty()) {
+    if let Some(thoughts) = message
+        .text("reasoning_content")
+        .filter(|text| !text.is_empty())
+    {
         bodies.push(ItemBody::Reasoning {
             summary: vec![thoughts],
         });
@@ -90,12 +99,20 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         bodies.push(ItemBody::Message {
             role: role.clone(),
             phase: None,
-            content: content.map(parts).unwrap_or_default().into_iter().chain(refusal).collect(),
+            content: content
+                .map(parts)
+                .unwrap_or_default()
+                .into_iter()
+                .chain(refusal)
+                .collect(),
         });
     }
     bodies.extend(message.list("tool_calls").into_iter().map(call));
     // The form before there were tools; the output is joined to it by name.
-    if let Some(raw) = message.get("function_call").filter(|raw| kind(raw) == Kind::Object) {
+    if let Some(raw) = message
+        .get("function_call")
+        .filter(|raw| kind(raw) == Kind::Object)
+    {
         let call = Fields::of(raw);
         bodies.push(ItemBody::FunctionCall {
             call_id: call.text_or_empty("name"),
@@ -116,7 +133,9 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
 fn call(raw: &RawValue) -> ItemBody {
     let call = Fields::of(raw);
     let call_id = call.text_or_empty("id");
-    let is_custom = call.get("custom").is_some_and(|raw| kind(raw) == Kind::Object);
+    let is_custom = call
+        .get("custom")
+        .is_some_and(|raw| kind(raw) == Kind::Object);
     let (function, custom) = (call.object("function"), call.object("custom"));
     match is_custom {
         true => ItemBody::CustomToolCall {

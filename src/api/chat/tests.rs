@@ -2,9 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
-    Interner,
-    Ending, FailureCode, Frame, ItemBody, OutputFormat, OutputItem, Phase, Reply, Request,
-    ResponseWriter, ToolChoice, Usage,
+    Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, OutputItem, Phase, Reply,
+    Request, ResponseWriter, ToolChoice, Usage,
 };
 
 fn request(extra: Value) -> Request {

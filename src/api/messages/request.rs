@@ -1,7 +1,7 @@
 //! Reads the body of `POST /v1/messages`.
 
-use serde_json::value::RawValue;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::NO_THREADS;
 use crate::api::envelope::Cutter;
@@ -51,7 +51,11 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     let items = &mut request.items;
     // The system prompt stands beside the messages.
     if let Some(system) = fields.get("system") {
-        fields.expect("system", "a string or an array", &[Kind::String, Kind::Array])?;
+        fields.expect(
+            "system",
+            "a string or an array",
+            &[Kind::String, Kind::Array],
+        )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
             valid(body, system)?;
             let message = ItemBody::Message {
@@ -77,7 +81,14 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
         })?;
     }
     cutter.items(&members);
-    request.tools = tools(body, fields, &mut cutter, Shape::Messages, "tools", interner)?;
+    request.tools = tools(
+        body,
+        fields,
+        &mut cutter,
+        Shape::Messages,
+        "tools",
+        interner,
+    )?;
     request.stream = fields.flag("stream")?.unwrap_or(false);
     request.output_format = output_format(fields)?;
     let choice = fields.object("tool_choice");
@@ -146,7 +157,10 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
 fn parts(content: &RawValue) -> Vec<Content> {
     match kind(content) {
         Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => fields::list(content).into_iter().flat_map(read_block).collect(),
+        Kind::Array => fields::list(content)
+            .into_iter()
+            .flat_map(read_block)
+            .collect(),
         _ => vec![Content::Other(content.get().to_owned())],
     }
 }
@@ -220,7 +234,10 @@ fn tool(raw: &RawValue) -> Tool {
     };
     let parameters = match value(fields.get("input_schema")) {
         Some(schema) => schema,
-        None if given.as_deref().is_some_and(|kind| kind.starts_with("bash_")) => {
+        None if given
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("bash_")) =>
+        {
             json!({"type": "object", "properties": {"command": {"type": "string"},
                 "restart": {"type": "boolean"}}})
         }

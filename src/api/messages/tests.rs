@@ -2,9 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
-    Interner,
-    Ending, FailureCode, Frame, ItemBody, OutputFormat, OutputItem, Phase, Reply, Request,
-    ResponseWriter, ToolChoice, Usage,
+    Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, OutputItem, Phase, Reply,
+    Request, ResponseWriter, ToolChoice, Usage,
 };
 
 fn request(extra: Value) -> Request {
@@ -160,7 +159,10 @@ fn tools_and_choices_are_understood() {
     let search = ("web_search_20250305", "web_search");
     assert_eq!(kinds, [("function", "get"), ("function", "bash"), search]);
     assert!(read.tools.tools()[0].parameter("a").is_some());
-    assert!(read.tools.tools()[1].parameter("command").is_some(), "a shell");
+    assert!(
+        read.tools.tools()[1].parameter("command").is_some(),
+        "a shell"
+    );
     assert_eq!(
         (read.tool_choice, read.parallel_tool_calls),
         (ToolChoice::Required, false)

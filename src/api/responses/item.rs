@@ -21,7 +21,9 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
             content: fields.get("content").map(read_content).unwrap_or_default(),
         },
         "reasoning" => {
-            let parts = ["summary", "content"].iter().flat_map(|key| fields.list(key));
+            let parts = ["summary", "content"]
+                .iter()
+                .flat_map(|key| fields.list(key));
             ItemBody::Reasoning {
                 summary: parts
                     .filter_map(|part| Fields::of(part).text("text"))

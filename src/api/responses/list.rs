@@ -139,7 +139,10 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &Page) -> Result<String
     rest.truncate(wanted.limit);
     let list = List {
         object: "list",
-        data: rest.iter().filter_map(|(id, item)| input_item(item, id)).collect(),
+        data: rest
+            .iter()
+            .filter_map(|(id, item)| input_item(item, id))
+            .collect(),
         first_id: rest.first().map(|(id, _)| id.clone()),
         last_id: rest.last().map(|(id, _)| id.clone()),
         has_more,

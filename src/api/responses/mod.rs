@@ -13,11 +13,11 @@ mod writer;
 
 pub use compaction::{CompactionWriter, draft};
 pub(crate) use item::read_item;
-pub(crate) use list::{conversation_items, page};
 pub use list::Page;
-pub(crate) use object::{echo_tools, event_name};
+pub(crate) use list::{conversation_items, page};
 pub use object::ResponseObject;
 pub(crate) use object::Status;
+pub(crate) use object::{echo_tools, event_name};
 pub use request::{Message, parse, parse_compaction, parse_for_count, parse_items, parse_message};
 pub(crate) use request::{read_tool, read_tools, tool_choice, valid, value};
 pub(in crate::api) use request::{sealed, tools};

@@ -223,7 +223,13 @@ impl ResponseObject {
         let mut json = String::with_capacity(room + instructions.len());
         // All but the bracket that would end the object here.
         json.push_str(head.strip_suffix('}').unwrap_or(&head));
-        for part in [&*self.echo.before, instructions, ",\"tools\":", tools, &*self.echo.after] {
+        for part in [
+            &*self.echo.before,
+            instructions,
+            ",\"tools\":",
+            tools,
+            &*self.echo.after,
+        ] {
             json.push_str(part);
         }
         json.push_str(",\"output\":[");

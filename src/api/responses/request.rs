@@ -9,8 +9,8 @@ use super::object;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind};
 use crate::api::{
-    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Request, Shape, Tool,
-    ToolChoice, ToolList,
+    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Request, Shape,
+    Tool, ToolChoice, ToolList,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -73,7 +73,10 @@ pub fn parse_message(
         }
         Some(_) => {}
     }
-    if fields.get("background").is_some_and(|raw| raw.get() == "true") {
+    if fields
+        .get("background")
+        .is_some_and(|raw| raw.get() == "true")
+    {
         let message = "'background' is not for WebSockets: send POST /v1/responses.";
         let error = ApiError::invalid(message).code("unsupported_parameter");
         return Err(refused(error.param("background")));
@@ -184,7 +187,8 @@ pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Enve
         fields::check_body(body)?;
     }
     if fields::is_bushy(envelope.text()) {
-        let message = "The request holds more values besides its items and tools than anybody reads.";
+        let message =
+            "The request holds more values besides its items and tools than anybody reads.";
         return Err(ApiError::invalid(message).status(413));
     }
     Ok(Arc::new(envelope))
@@ -290,7 +294,11 @@ fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     }
     let named = fields.get("conversation");
     if let Some(raw) = named.filter(|raw| conversation(raw).is_none()) {
-        return Err(ApiError::wrong_type("conversation", "a string or an object", raw));
+        return Err(ApiError::wrong_type(
+            "conversation",
+            "a string or an object",
+            raw,
+        ));
     }
     if fields.get("previous_response_id").is_some() && named.is_some() {
         let message = "Mutually exclusive parameters: send either 'previous_response_id' or \
@@ -350,7 +358,9 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
 pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
     let outer = Fields::of(raw);
     // Chat Completions nests a function's fields; some clients send that form here too.
-    let nested = outer.get("function").filter(|raw| kind(raw) == Kind::Object);
+    let nested = outer
+        .get("function")
+        .filter(|raw| kind(raw) == Kind::Object);
     let raw = nested.unwrap_or(raw);
     let fields = Fields::of(raw);
     Tool {
@@ -583,7 +593,9 @@ mod tests {
             body.as_object_mut()
                 .unwrap()
                 .extend(extra.as_object().unwrap().clone());
-            parse(body.to_string().as_bytes(), &Interner::default()).unwrap().thread
+            parse(body.to_string().as_bytes(), &Interner::default())
+                .unwrap()
+                .thread
         };
         assert_eq!(thread(json!({})), None);
         assert_eq!(thread(json!({"prompt_cache_key": "k"})), Some("k".into()));

@@ -85,7 +85,11 @@ impl Writer {
 
     /// All that it takes to go on with the response later, as JSON.
     pub fn checkpoint(&self) -> String {
-        Checkpoint::new(self.response.state(), self.sequence_number, self.live.as_ref())
+        Checkpoint::new(
+            self.response.state(),
+            self.sequence_number,
+            self.live.as_ref(),
+        )
     }
 
     /// Whether its first events have been written.

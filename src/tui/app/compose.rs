@@ -699,14 +699,17 @@ impl Conversation {
 
     /// The session that a call went on with.
     fn session_of(&self, call: &str) -> Option<String> {
-        self.items().iter().rev().find_map(|item| match item.body() {
-            ItemBody::FunctionCall {
-                arguments, call_id, ..
-            } if call_id == call => {
-                let arguments: Value = serde_json::from_str(arguments).ok()?;
-                Some(arguments.get("session_id")?.to_string())
-            }
-            _ => None,
-        })
+        self.items()
+            .iter()
+            .rev()
+            .find_map(|item| match item.body() {
+                ItemBody::FunctionCall {
+                    arguments, call_id, ..
+                } if call_id == call => {
+                    let arguments: Value = serde_json::from_str(arguments).ok()?;
+                    Some(arguments.get("session_id")?.to_string())
+                }
+                _ => None,
+            })
     }
 }
