@@ -94,6 +94,7 @@ pub struct Builder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     in_shell: bool,
+    program: PathBuf,
 }
 
 impl Builder {
@@ -119,6 +120,12 @@ impl Builder {
     /// One more environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another build of the program.
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = path.to_owned();
         self
     }
 
@@ -151,7 +158,7 @@ impl Builder {
 
     fn argv(&self) -> Vec<String> {
         let fixed = [
-            PROGRAM,
+            &self.program.display().to_string(),
             "--listen",
             &self.place.address.to_string(),
             "--state-dir",
@@ -200,6 +207,7 @@ impl Person {
             args: Vec::new(),
             env: Vec::new(),
             in_shell: false,
+            program: PROGRAM.into(),
         }
     }
 
