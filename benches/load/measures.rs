@@ -237,27 +237,34 @@ const LARGE_ENTER: [Measure; 2] = [
     measure("Enter -> completed after a 5 MB prompt: p50", "ms", 2.0),
     unjudged("Enter -> completed after a 5 MB prompt: p99", "ms"),
 ];
+const LARGE_READ_ENTER: Measure = unjudged("the same once the program is at rest: p50", "ms");
 
-/// How long the answer to a very large prompt takes.
+/// How long the answer to a very large prompt takes, at once and after it has been read.
 pub fn large(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
     let mut desk = Desk::start(subject.program);
     let text = Words::new(4).lines(5_000_000);
-    let (mut paints, mut enters) = (Vec::new(), Vec::new());
-    for number in 0..options.large {
+    let (mut paints, mut at_once, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..2 * options.large {
         let marker = marker(number);
         let prompt = format!("{marker} {text} {marker}");
         let request = codex.request(number as u64, &prompt, "");
         let (mut exchange, painted) = desk.ask(&request, &marker);
         paints.push(painted);
-        // The person reads it first.
-        desk.process().settle();
+        let is_read = number % 2 == 1;
+        if is_read {
+            desk.process().settle();
+        }
         desk.type_letter(LETTERS[number % LETTERS.len()]);
-        enters.push(desk.enter(&mut exchange, COMPLETED));
+        let entered = desk.enter(&mut exchange, COMPLETED);
+        let times = if is_read { &mut after } else { &mut at_once };
+        times.push(entered);
     }
-    if let Some(painted) = quantile(&paints, 0.5) {
-        sheet.add(LARGE_PAINT, subject.column, painted);
+    spread(sheet, subject, LARGE_ENTER, &at_once);
+    for (measure, times) in [(LARGE_READ_ENTER, after), (LARGE_PAINT, paints)] {
+        if let Some(time) = quantile(&times, 0.5) {
+            sheet.add(measure, subject.column, time);
+        }
     }
-    spread(sheet, subject, LARGE_ENTER, &enters);
 }
 
 const START: Measure = unjudged("start until the port accepts, empty", "ms");

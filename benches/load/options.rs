@@ -41,7 +41,7 @@ pub struct Options {
     /// Turns of the conversation that grows
     #[arg(long, default_value_t = 300)]
     pub turns: usize,
-    /// Prompts of 5 MB
+    /// Prompts of 5 MB that are answered at once; as many more are answered later
     #[arg(long, default_value_t = 15)]
     pub large: usize,
     /// Starts of a round
