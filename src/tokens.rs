@@ -36,6 +36,11 @@ pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     items + tools
 }
 
+/// Whether all of that was counted before.
+pub fn is_counted(items: &[Arc<Item>], tools: &ToolList) -> bool {
+    tools.tokens().get().is_some() && items.iter().all(|item| item.tokens().get().is_some())
+}
+
 fn count_item(item: &Item) -> u64 {
     *item.tokens().get_or_init(|| PER_ITEM + count_body(item))
 }

@@ -1,5 +1,6 @@
 //! A response under way: what the person says becomes events, whatever carries them.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::meter::Meter;
@@ -64,9 +65,11 @@ impl Exchange {
             request.chain.get_or_insert_with(|| writer.id().to_owned());
             kept = Some(request.clone());
         }
-        let meter = Meter::start(&request);
-        // Before it is kept: what nobody takes must not push out what is kept already.
+        let counted = (request.items.clone(), Arc::clone(&request.tools));
+        // Before it is kept: what nobody takes must not push out what is kept already. And before
+        // anything is counted, so that the person sees it first.
         let pending = state.intake.open(request, agent, housekeeping)?;
+        let meter = Meter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);
             Record::begin(places, &request, response, turn)
@@ -91,7 +94,7 @@ impl Exchange {
         let writer = writer.ok_or_else(unreadable)?;
         let id = writer.id().to_owned();
         let has_started = writer.has_started();
-        let meter = Meter::start(&request);
+        let meter = Meter::start(request.items.clone(), Arc::clone(&request.tools));
         let agent = opened.agent().to_owned();
         let pending = state.intake.reopen(request, opened, agent)?;
         let record = Record::resume(state.store.responses().clone(), &id);

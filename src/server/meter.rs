@@ -4,41 +4,72 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::api::{OutputItem, Reply, Request, Usage};
-use crate::tokens::{count, count_request};
+use crate::api::{Item, OutputItem, Reply, ToolList, Usage};
+use crate::tokens::{count, count_request, is_counted};
+
+/// Bytes of a reply that are counted at once: going to another thread takes longer than that.
+const SHORT: usize = 2048;
 
 /// The tokens of one response.
 #[derive(Debug)]
 pub(super) struct Meter {
-    input: JoinHandle<u64>,
+    input: Input,
     usage: Usage,
 }
 
+/// The tokens of a request.
+#[derive(Debug)]
+enum Input {
+    Counted(u64),
+    /// They are being counted; the person has hardly begun to read by the time it is done.
+    Counting(JoinHandle<u64>),
+}
+
 impl Meter {
-    /// Begins to count the request; the person has hardly begun to read by the time it is done.
-    pub(super) fn start(request: &Request) -> Self {
-        let (items, tools) = (request.items.clone(), Arc::clone(&request.tools));
+    /// Begins to count a request that has these items and tools. What was counted for another one
+    /// is not counted again.
+    pub(super) fn start(items: Vec<Arc<Item>>, tools: Arc<ToolList>) -> Self {
+        let input = match is_counted(&items, &tools) {
+            true => Input::Counted(count_request(&items, &tools)),
+            false => Input::Counting(spawn_blocking(move || count_request(&items, &tools))),
+        };
         Self {
-            input: spawn_blocking(move || count_request(&items, &tools)),
+            input,
             usage: Usage::default(),
         }
     }
 
     /// Counts a reply: its own tokens, and those of the whole response if it ends there.
     pub(super) async fn add(&mut self, reply: &Reply) -> (u64, Option<Usage>) {
-        let reply = reply.clone();
-        let ends = reply.ends();
-        // A count that failed is no reason not to answer.
-        let (tokens, reasoning) = spawn_blocking(move || count_reply(&reply))
-            .await
-            .unwrap_or_default();
+        let (tokens, reasoning) = match bytes(reply) <= SHORT {
+            true => count_reply(reply),
+            false => {
+                let reply = reply.clone();
+                // A count that failed is no reason not to answer.
+                let counted = spawn_blocking(move || count_reply(&reply)).await;
+                counted.unwrap_or_default()
+            }
+        };
         self.usage.output += tokens;
         self.usage.reasoning += reasoning;
-        if !ends {
+        if !reply.ends() {
             return (tokens, None);
         }
-        self.usage.input = (&mut self.input).await.unwrap_or_default();
+        if let Input::Counting(counting) = &mut self.input {
+            self.input = Input::Counted(counting.await.unwrap_or_default());
+        }
+        if let Input::Counted(input) = self.input {
+            self.usage.input = input;
+        }
         (tokens, Some(self.usage))
+    }
+}
+
+/// About how many bytes a reply has to count.
+fn bytes(reply: &Reply) -> usize {
+    match reply {
+        Reply::Live { delta, .. } => delta.len(),
+        reply => reply.items().iter().map(|item| item.text().len()).sum(),
     }
 }
 

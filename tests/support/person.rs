@@ -95,6 +95,7 @@ pub struct Builder {
     env: Vec<(String, String)>,
     in_shell: bool,
     descriptors: Option<u32>,
+    program: PathBuf,
 }
 
 impl Builder {
@@ -129,6 +130,12 @@ impl Builder {
         self
     }
 
+    /// Another build of the program.
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = path.to_owned();
+        self
+    }
+
     /// Starts the program from an interactive shell, as job control (Ctrl+Z) needs one. The shell's
     /// prompt is `shell> `, and what ends at the end is the shell.
     pub fn in_shell(mut self) -> Self {
@@ -158,7 +165,7 @@ impl Builder {
 
     fn argv(&self) -> Vec<String> {
         let fixed = [
-            PROGRAM,
+            &self.program.display().to_string(),
             "--listen",
             &self.place.address.to_string(),
             "--state-dir",
@@ -213,6 +220,7 @@ impl Person {
             env: Vec::new(),
             in_shell: false,
             descriptors: None,
+            program: PROGRAM.into(),
         }
     }
 

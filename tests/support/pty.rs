@@ -123,6 +123,7 @@ impl vt100::Callbacks for Told {
 struct State {
     parser: vt100::Parser<Told>,
     raw: Vec<u8>,
+    watched: Option<Watched>,
     hung_up: bool,
     closed: bool,
 }
@@ -136,6 +137,26 @@ impl State {
             .map(|row| row.trim_end().to_owned())
             .collect();
         rows.join("\n")
+    }
+}
+
+/// Bytes that somebody waits for, and when they were read.
+struct Watched {
+    bytes: Vec<u8>,
+    /// What was read before this mark has been searched.
+    searched: usize,
+    seen: Option<Instant>,
+}
+
+impl Watched {
+    fn search(&mut self, raw: &[u8], now: Instant) {
+        if self.seen.is_none() {
+            let found = memchr::memmem::find(&raw[self.searched..], &self.bytes);
+            self.seen = found.map(|_| now);
+            // What is searched for may have come in part.
+            let whole = (raw.len() + 1).saturating_sub(self.bytes.len());
+            self.searched = self.searched.max(whole);
+        }
     }
 }
 
@@ -169,6 +190,7 @@ impl Pty {
         let state = State {
             parser: vt100::Parser::new_with_callbacks(rows, columns, 0, Told::default()),
             raw: Vec::new(),
+            watched: None,
             hung_up: false,
             closed: false,
         };
@@ -271,6 +293,36 @@ impl Pty {
     /// The bytes written to the terminal since `mark`.
     pub fn raw_since(&self, mark: usize) -> Vec<u8> {
         self.lock().raw[mark..].to_vec()
+    }
+
+    /// Looks out for bytes that the program has not written yet; [`Pty::seen`] tells when it did.
+    pub fn watch(&self, bytes: &str) {
+        let mut state = self.lock();
+        state.watched = Some(Watched {
+            bytes: bytes.into(),
+            searched: state.raw.len(),
+            seen: None,
+        });
+    }
+
+    /// Waits for the bytes that are watched for, and returns when they were read.
+    pub fn seen(&self) -> Instant {
+        let end = Instant::now() + DEADLINE;
+        let mut state = self.lock();
+        loop {
+            let watched = state.watched.as_ref().expect("something is watched for");
+            if let Some(seen) = watched.seen {
+                return seen;
+            }
+            let now = Instant::now();
+            if now >= end || state.closed {
+                let bytes = String::from_utf8_lossy(&watched.bytes).into_owned();
+                let screen = state.screen();
+                drop(state);
+                panic!("{bytes:?} was not written in one piece; the screen:\n{screen}\n---");
+            }
+            state = (self.shared.1.wait_timeout(state, end - now).unwrap()).0;
+        }
     }
 
     /// How often the bell rang.
@@ -398,6 +450,7 @@ fn display_loop(mut terminal: File, (state, changed): &(Mutex<State>, Condvar)) 
             // Linux reports EIO when the last program has closed its side.
             _ => Some(terminal.read(&mut buffer).unwrap_or(0)),
         };
+        let now = Instant::now();
         let mut guard = state.lock().unwrap();
         if guard.hung_up {
             return;
@@ -410,7 +463,11 @@ fn display_loop(mut terminal: File, (state, changed): &(Mutex<State>, Condvar)) 
                 return;
             }
             Some(count) => {
-                guard.raw.extend(&buffer[..count]);
+                let state = &mut *guard;
+                state.raw.extend(&buffer[..count]);
+                if let Some(watched) = &mut state.watched {
+                    watched.search(&state.raw, now);
+                }
                 guard.parser.process(&buffer[..count]);
                 let answers = std::mem::take(&mut guard.parser.callbacks_mut().answers);
                 drop(guard);
