@@ -36,9 +36,12 @@ pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     items + tools
 }
 
-/// Whether all of that was counted before.
-pub fn is_counted(items: &[Arc<Item>], tools: &ToolList) -> bool {
-    tools.tokens().get().is_some() && items.iter().all(|item| item.tokens().get().is_some())
+/// How many bytes of that nobody has counted yet.
+pub fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
+    let is_new = tools.tokens().get().is_none() && tools.is_given();
+    let items = items.iter().filter(|item| item.tokens().get().is_none());
+    let items: usize = items.map(|item| item.raw().len()).sum();
+    items + if is_new { tools.raw().len() } else { 0 }
 }
 
 fn count_item(item: &Item) -> u64 {

@@ -68,8 +68,9 @@ impl Interner {
         }
         let made = read(text.into(), key.1)?;
         let weak = made.iter().map(Arc::downgrade).collect();
-        let is_held = |known: &Box<[Weak<Item>]>| known.iter().any(|item| item.strong_count() > 0);
-        lock(&self.items).insert(key, weak, is_held);
+        lock(&self.items).insert(key, weak, |known| {
+            known.iter().any(|item| item.strong_count() > 0)
+        });
         items.extend(made);
         Ok(())
     }

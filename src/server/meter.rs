@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::api::{Item, OutputItem, Reply, ToolList, Usage};
-use crate::tokens::{count, count_request, is_counted};
+use crate::tokens::{count, count_request, uncounted};
 
-/// Bytes of a reply that are counted at once: going to another thread takes longer than that.
+/// Bytes that are counted at once: going to another thread takes longer than that.
 const SHORT: usize = 2048;
 
 /// The tokens of one response.
@@ -29,7 +29,7 @@ impl Meter {
     /// Begins to count a request that has these items and tools. What was counted for another one
     /// is not counted again.
     pub(super) fn start(items: Vec<Arc<Item>>, tools: Arc<ToolList>) -> Self {
-        let input = match is_counted(&items, &tools) {
+        let input = match uncounted(&items, &tools) <= SHORT {
             true => Input::Counted(count_request(&items, &tools)),
             false => Input::Counting(spawn_blocking(move || count_request(&items, &tools))),
         };

@@ -150,8 +150,10 @@ pub async fn run(
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
                     tokio::task::spawn_blocking(move || {
-                        // Nobody to tell is no error: the program is going away.
-                        store.load(id).map(|found| loaded.send(found))
+                        if let Some(found) = store.load(id) {
+                            // Nobody to tell is no error: the program is going away.
+                            let _ = loaded.send(found);
+                        }
                     });
                 }
                 Effect::Redraw => {

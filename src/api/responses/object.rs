@@ -48,7 +48,7 @@ pub(super) struct Checkpoint<State, Live> {
 
 impl<State: Serialize, Live: Serialize> Checkpoint<State, Live> {
     /// The checkpoint as JSON.
-    pub fn new(state: State, sequence_number: u64, live: Option<Live>) -> String {
+    pub fn to_json(state: State, sequence_number: u64, live: Option<Live>) -> String {
         let checkpoint = Self {
             state,
             sequence_number,
@@ -115,7 +115,7 @@ impl ResponseObject {
 
     /// All that came of it so far, as JSON, to go on with it later.
     pub(crate) fn checkpoint(&self) -> String {
-        Checkpoint::new(&self.state, 0, None::<()>)
+        Checkpoint::to_json(&self.state, 0, None::<()>)
     }
 
     /// The response that [`ResponseObject::checkpoint`] or a writer's was taken of.

@@ -85,7 +85,7 @@ impl Writer {
 
     /// All that it takes to go on with the response later, as JSON.
     pub fn checkpoint(&self) -> String {
-        Checkpoint::new(
+        Checkpoint::to_json(
             self.response.state(),
             self.sequence_number,
             self.live.as_ref(),
