@@ -27,6 +27,7 @@ pub mod environment;
 pub mod inbox;
 pub mod logging;
 mod nearest;
+mod o200k;
 pub mod server;
 pub mod setup;
 pub mod tokens;
