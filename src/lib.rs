@@ -32,6 +32,7 @@ pub mod inbox;
 pub mod journal;
 pub mod logging;
 mod nearest;
+mod o200k;
 mod private_file;
 pub mod server;
 pub mod setup;

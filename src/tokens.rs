@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::{Content, Item, ItemBody, ToolList};
+use crate::o200k;
 
 /// Tokens that stand around an item, for its role and its ends.
 const PER_ITEM: u64 = 4;
@@ -11,17 +12,13 @@ const PER_IMAGE: u64 = 85;
 
 /// The tokens of a text. The first call loads the vocabulary, which takes a moment.
 pub fn count(text: &str) -> u64 {
-    bpe_openai::o200k_base().count(text) as u64
+    o200k::count(text) as u64
 }
 
 /// The beginning of a text that is at most so many tokens long.
 pub fn fit(text: &str, most: u64) -> String {
-    let tokens = bpe_openai::o200k_base().encode(text);
-    let most = usize::try_from(most).map_or(tokens.len(), |most| most.min(tokens.len()));
-    // A token may end in the middle of a character.
-    let mut shorter = (0..=most).rev();
-    let fits = shorter.find_map(|end| bpe_openai::o200k_base().decode(&tokens[..end]));
-    fits.unwrap_or_default()
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    o200k::fit(text, most).to_owned()
 }
 
 /// The tokens of a request. Each item, and each list of tools, is counted once for all requests that
