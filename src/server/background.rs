@@ -29,6 +29,10 @@ pub(super) async fn run(mut exchange: Exchange, state: State) {
         tokio::select! {
             biased;
             heard = exchange.heard() => {
+                if heard.is_lost() && state.store.keeps() {
+                    // It waits for the person again when the program is back.
+                    return exchange.leave();
+                }
                 exchange.say(heard).await;
                 // It is where the client will find it, unless it was cancelled in the meantime.
                 if exchange.is_kept() {

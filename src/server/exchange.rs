@@ -177,6 +177,13 @@ impl Exchange {
         frames
     }
 
+    /// Lets go of a response that will be gone on with later.
+    pub(super) fn leave(mut self) {
+        if let Some(record) = self.record.take() {
+            record.leave();
+        }
+    }
+
     /// Tells the person that what was said last has been handed over.
     pub(super) fn delivered(&mut self) {
         if let Some(ticket) = self.receipt.take() {

@@ -113,6 +113,13 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Leaves the response open, to be gone on with later.
+    pub(crate) fn leave(mut self) {
+        self.ended = true;
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.ended {
