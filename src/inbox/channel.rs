@@ -284,6 +284,11 @@ impl Pending {
         self.store.settled(self.saving).await;
     }
 
+    /// Where all of it is kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The request and its conversation.
     pub(crate) fn place(&self) -> Place {
         self.place

@@ -174,6 +174,9 @@ impl Exchange {
         self.ended = reply.ends();
         let frames = self.writer.reply(&reply, unix_now(), usage);
         self.keep(&frames);
+        if let Some(record) = &self.record {
+            self.pending.store().settled(record.saving()).await;
+        }
         frames
     }
 

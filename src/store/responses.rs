@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{RequestId, Stored, resolve};
+use super::{RequestId, Saving, Stored, resolve};
 use crate::api::responses::ResponseObject;
 use crate::api::{ApiError, Frame, Request};
 
@@ -89,6 +89,12 @@ impl Record {
             id: id.to_owned(),
             ended: false,
         }
+    }
+
+    /// What was written of it last: what it says must not leave before that is in the journal.
+    pub(crate) fn saving(&self) -> Saving {
+        let written = self.places.iter().map(|place| place.lock().saving());
+        written.last().unwrap_or_default()
     }
 
     /// Takes in what the response has become, and the events that say so. Returns false if it is

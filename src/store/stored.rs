@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::account::{Account, weight};
 use super::turn;
-use super::{failed, now};
+use super::{Saving, failed, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
 use crate::api::{ApiError, Frame, Interner, Item, Previous, Request};
 use crate::journal::{self, ApiConversation, Journal, Record as Row};
@@ -42,6 +42,8 @@ pub struct Stored {
 struct Past {
     journal: Arc<Journal>,
     interner: Arc<Interner>,
+    /// What was written last.
+    saving: Saving,
 }
 
 /// A response, under way or ended.
@@ -118,7 +120,11 @@ impl Stored {
         interner: Arc<Interner>,
     ) -> Self {
         Self {
-            past: Some(Past { journal, interner }),
+            past: Some(Past {
+                journal,
+                interner,
+                saving: Saving::default(),
+            }),
             ..Self::new(most)
         }
     }
@@ -476,7 +482,7 @@ impl Stored {
     }
 
     fn keep_response(
-        &self,
+        &mut self,
         id: &str,
         turn: Option<i64>,
         open: bool,
@@ -495,10 +501,15 @@ impl Stored {
         }
     }
 
-    fn write(&self, rows: Vec<Row>) {
-        if let Some(past) = self.past.as_ref().filter(|_| !rows.is_empty()) {
-            past.journal.write(rows);
+    fn write(&mut self, rows: Vec<Row>) {
+        if let Some(past) = self.past.as_mut().filter(|_| !rows.is_empty()) {
+            past.saving = Saving(Some(past.journal.write(rows)));
         }
+    }
+
+    /// What was written last.
+    pub(super) fn saving(&self) -> Saving {
+        self.past.as_ref().map(|past| past.saving).unwrap_or_default()
     }
 
     fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
