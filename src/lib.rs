@@ -1,17 +1,19 @@
 //! `humanllm`: an OpenAI-compatible server whose language model is a person at a terminal.
 //!
-//! Data flows one way in and one way out, and each floor knows only the floors below it:
+//! Data flows one way in and one way out, and each layer knows only the layers below it:
 //!
-//! | floor | what it does |
+//! | layer | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
+//! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
+//! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
-//! nor screens, a clock or randomness. Beside the floors stand [`draft`], what a person has composed
+//! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
 //! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
 //! files may be open, and [`tokens`], which counts.
 //!

@@ -94,6 +94,16 @@ pub enum Words {
     Rejection(String),
 }
 
+impl Words {
+    /// What a model would have had to write.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Item(item) => item.text(),
+            Self::Live(text, _) | Self::Rejection(text) => text.clone(),
+        }
+    }
+}
+
 /// How far something that was said got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -221,11 +231,11 @@ impl Conversation {
         self.loaded
     }
 
-    /// The rows of what was said to a request, from a place on.
-    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<journal::Said> {
+    /// The rows of what was said to a request, from a place on, each with its text.
+    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
-        own.map(|said| self.row(said)).collect()
+        own.map(|said| (self.row(said), said.words.text())).collect()
     }
 
     fn row(&self, said: &Said) -> journal::Said {
@@ -332,11 +342,7 @@ impl Conversation {
             .said
             .iter()
             .filter(|said| Some(said.request) == current);
-        said.map(|said| match &said.words {
-            Words::Item(item) => item.text(),
-            Words::Live(text, _) | Words::Rejection(text) => text.clone(),
-        })
-        .collect()
+        said.map(|said| said.words.text()).collect()
     }
 
     /// What the message is that is being typed live to the request that waits, if there is one.

@@ -315,19 +315,23 @@ impl Store {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes down what is said, before it leaves, together with what is left of the draft.
-    pub(crate) fn say(&self, said: Vec<Said>, rest: Option<(ConversationId, &Draft)>) -> Saving {
+    /// Writes down what is said, with its text, before it leaves; and what is left of the draft.
+    pub(crate) fn say(
+        &self,
+        said: Vec<(Said, String)>,
+        rest: Option<(ConversationId, &Draft)>,
+    ) -> Saving {
         if self.journal.is_none() {
             return Saving::default();
         }
         let texts: Vec<Row> = said
             .iter()
-            .map(|said| Row::Text {
+            .map(|(said, text)| Row::Text {
                 conversation: said.conversation,
-                text: Blob::new(said.words.as_str()),
+                text: Blob::new(text.as_str()),
             })
             .collect();
-        let said = said.into_iter().map(Row::Said);
+        let said = said.into_iter().map(|(said, _)| Row::Said(said));
         let rest = rest.map(|(id, draft)| draft_row(Some(id), draft));
         self.write(said.chain(rest).chain(texts).collect())
     }
