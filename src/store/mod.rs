@@ -5,7 +5,7 @@
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
 //! - `account` counts what all of that takes
 //!
-//! With a [journal](crate::journal), all of it is on disk too, and what is not in memory any more is
+//! With a [`journal`], all of it is on disk too, and what is not in memory any more is
 //! found there.
 
 mod account;
