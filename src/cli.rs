@@ -165,10 +165,13 @@ enum HistoryCommand {
         #[command(flatten)]
         form: FormArgs,
     },
-    /// Show a conversation: what was said in it, and the items of its newest request as they came
+    /// Show a conversation: what was asked and what was said
     Show {
         /// Its number in the list
         id: i64,
+        /// Show all that was said, and the items of the newest request as they came
+        #[arg(long)]
+        raw: bool,
         #[command(flatten)]
         form: FormArgs,
     },
@@ -209,7 +212,11 @@ impl From<HistoryArgs> for (Action, Form) {
         let form = |args: FormArgs| if args.json { Form::Json } else { Form::Text };
         match args.command {
             HistoryCommand::List { limit, form: json } => (Action::List { limit }, form(json)),
-            HistoryCommand::Show { id, form: json } => (Action::Show { id }, form(json)),
+            HistoryCommand::Show {
+                id,
+                raw,
+                form: json,
+            } => (Action::Show { id, raw }, form(json)),
             HistoryCommand::Search {
                 words,
                 limit,

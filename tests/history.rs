@@ -141,7 +141,7 @@ fn everything_can_be_read_while_the_program_runs() {
     assert_eq!(list[1]["title"], "Fix the\u{1b}[31m parser");
     assert_eq!(list[1]["begun"], "2026-01-02T03:04:05Z");
 
-    let shown = shows(state, "show 1");
+    let shown = shows(state, "show 1 --raw");
     for part in [
         "\nagent     codex\n",
         "\n2026-01-02 03:04  delivered\nDone.\nReally.\n",

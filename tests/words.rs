@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use humanllm::journal::Reader;
 use serde_json::{Value, json};
 use support::{Client, EventStream, Key, Person, Place, Signal};
-use support::{contains, poll};
+use support::{any_file_contains, contains, poll};
 
 fn body(input: &str) -> Value {
     let tool = json!({"type": "function", "name": "exec_command", "parameters": {
@@ -162,6 +162,59 @@ fn requests_that_begin_alike_share_no_draft() {
         done["response"]["output"][0]["content"][0]["text"],
         "to the first"
     );
+}
+
+#[test]
+fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
+    let mut person = Person::start();
+    let client = person.client();
+    for (thread, prompt, reply) in [
+        ("a", "Where is the kestrel?", "zyzzogeton above the quarry"),
+        ("b", "And the heron?", "by the river"),
+    ] {
+        let mut body = body(prompt);
+        body["prompt_cache_key"] = thread.into();
+        let mut stream = client.post_sse("/v1/responses", &[], &body);
+        person.wait_request(prompt);
+        person.reply(reply);
+        stream.until("response.completed");
+        person.wait_for("final answer delivered");
+    }
+    person.key(Key::Ctrl('q'));
+    person.wait_exit();
+    let folder = person.place().state_dir();
+    assert!(any_file_contains(&folder, "zyzzogeton"));
+
+    let mut person = person.restart();
+    person.key(Key::F(6));
+    person.wait_for("find a conversation");
+    person.wait_for("Where is the kestrel?");
+    person.type_text("zyzz");
+    person.wait_gone("heron");
+    person.wait_for("zyzzogeton");
+    person.key(Key::Enter);
+    person.wait_for("zyzzogeton above the quarry");
+    person.key(Key::F(8));
+    person.wait_for("Delete «Where is the kestrel?» for good?");
+    // Whoever goes on writing keeps it.
+    person.type_text("no");
+    person.wait_gone("for good?");
+    person.key(Key::F(8));
+    person.wait_for("for good?");
+    person.type_text("y");
+    person.wait_for("And the heron?");
+    person.key(Key::Ctrl('q'));
+    person.wait_exit();
+    for word in ["zyzzogeton", "kestrel"] {
+        assert!(!any_file_contains(&folder, word), "{word} is left");
+    }
+    let mut person = person.restart();
+    person.key(Key::F(6));
+    person.wait_for("And the heron?");
+    person.type_text("zyzz");
+    person.wait_for("nothing");
+    let screen = person.screen();
+    assert!(!screen.contains("kestrel"), "{screen}");
 }
 
 #[test]

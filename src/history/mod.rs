@@ -27,6 +27,8 @@ pub enum Action {
     Show {
         /// Which.
         id: i64,
+        /// Whether people see its rows as they are, and not the transcript.
+        raw: bool,
     },
     /// Finds conversations by the words in them.
     Search {
@@ -133,10 +135,11 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
                 Form::Json => json::list(&list),
             }
         }
-        Action::Show { id } => {
+        Action::Show { id, raw } => {
             let whole = read(&reader, id)?;
             match form {
-                Form::Text => text::show(&whole, &zone),
+                Form::Text if raw => text::show_raw(&whole, &zone),
+                Form::Text => text::show(whole, &zone),
                 Form::Json => json::show(&whole),
             }
         }

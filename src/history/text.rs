@@ -6,8 +6,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Found, Whole};
+use crate::api::Interner;
+use crate::inbox;
 use crate::journal::{Conversation, SaidState, State};
+use crate::store::Loaded;
 use crate::tui::format::size;
+use crate::tui::transcript::Transcript;
 
 /// How wide an agent's name may be before it is cut.
 const AGENT: usize = 14;
@@ -30,7 +34,49 @@ pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
     lines.collect()
 }
 
-pub(super) fn show(whole: &Whole, zone: &TimeZone) -> String {
+/// The transcript of the newest request and of what was said to it, as the terminal shows it.
+pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
+    let mut out = head(&whole, zone);
+    let loaded = whole.newest.as_ref().and_then(|newest| {
+        let (row, said) = (whole.conversation.clone(), std::mem::take(&mut whole.said));
+        Loaded::of_rows(row, newest, said, &Interner::default())
+    });
+    let Some(loaded) = loaded else {
+        out.push_str("\nThere is no request that can be read; --raw shows what there is.\n");
+        return out;
+    };
+    let asked = time(loaded.arrived, zone);
+    let _ = writeln!(out, "\nNewest request, of {asked}:");
+    let conversation = inbox::Conversation::of_loaded(loaded);
+    let mut transcript = Transcript::default();
+    transcript.sync(&conversation);
+    let said = conversation.said().len();
+    let first_said = transcript.blocks().len().saturating_sub(said);
+    for (index, block) in transcript.blocks().iter().enumerate() {
+        let _ = write!(out, "\n── {}", one_line(&block.label));
+        // When an item was first sent is not known, only when the newest request was.
+        let at = block.at.filter(|_| index >= first_said);
+        let at = at
+            .map(|at| time(at.as_millisecond(), zone))
+            .unwrap_or_default();
+        for fact in [one_line(&block.detail), at] {
+            if !fact.is_empty() {
+                let _ = write!(out, " · {fact}");
+            }
+        }
+        out.push('\n');
+        let body = block.body();
+        for line in body.lines() {
+            // Beside a line, so that nothing in it passes for the head of another.
+            let _ = writeln!(out, "│ {}", one_line(line));
+        }
+    }
+    push_draft(&mut out, &whole, zone);
+    out
+}
+
+/// What the rows say of a conversation, before what was said in it.
+fn head(whole: &Whole, zone: &TimeZone) -> String {
     let row = &whole.conversation;
     let mut out = format!("{}  {}\n\n", row.id, one_line(&row.title));
     let mut fact = |name: &str, value: &str| {
@@ -48,6 +94,19 @@ pub(super) fn show(whole: &Whole, zone: &TimeZone) -> String {
     fact("active", &time(row.active, zone));
     fact("state", state(row.state));
     fact("requests", &whole.turns.len().to_string());
+    out
+}
+
+fn push_draft(out: &mut String, whole: &Whole, zone: &TimeZone) {
+    if let Some(draft) = &whole.draft {
+        let at = time(draft.updated, zone);
+        let text = crate::draft::Draft::from_json(&draft.body).text;
+        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", lines(&text));
+    }
+}
+
+pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
+    let mut out = head(whole, zone);
     if !whole.said.is_empty() {
         out.push_str("\nSaid:\n");
     }

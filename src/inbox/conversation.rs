@@ -226,6 +226,25 @@ impl Conversation {
         self.loaded = true;
     }
 
+    /// All that the journal has of it.
+    pub(crate) fn of_loaded(loaded: Loaded) -> Self {
+        let mut conversation = Self::of_header(loaded.header.clone());
+        conversation.fill(loaded, &mut Account::default());
+        conversation
+    }
+
+    /// What a list shows of it.
+    pub fn header(&self) -> Header {
+        Header {
+            id: self.id,
+            agent: self.agent.clone(),
+            title: self.title.clone(),
+            automatic: self.automatic.clone(),
+            active: self.last_activity.as_millisecond(),
+            gone: self.status() == Status::ClientGone,
+        }
+    }
+
     /// Whether its request is in memory; else it has to be loaded to be looked at.
     pub fn is_loaded(&self) -> bool {
         self.loaded
@@ -513,6 +532,7 @@ impl Conversation {
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
+        self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
         let common = pairs

@@ -327,14 +327,20 @@ impl Inbox {
         });
     }
 
-    /// Deletes a conversation for good, unless somebody waits in it; says whether it is gone.
+    /// Whether somebody waits in a conversation, or has not got all that was said to them.
+    pub fn is_busy(&self, id: ConversationId) -> bool {
+        self.get(id).is_some_and(Conversation::is_waiting)
+            || self.requests.values().any(|busy| *busy == id)
+    }
+
+    /// Deletes a conversation for good, unless it is busy; says whether it is gone.
     pub fn delete(&mut self, id: ConversationId) -> bool {
-        let is_idle = self.get(id).is_some_and(|found| !found.is_waiting());
-        if is_idle {
+        let is_deleted = self.get(id).is_some() && !self.is_busy(id);
+        if is_deleted {
             self.remove(id);
             self.store.delete(id);
         }
-        is_idle
+        is_deleted
     }
 
     fn keep_statistics(&self) {

@@ -10,7 +10,7 @@ use super::hash::Hash;
 use super::items;
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Draft, Event, Record, Response, Said, Turn,
+    ApiConversation, Blob, Conversation, Draft, Event, Recall, Record, Response, Said, Turn,
 };
 
 /// How many texts are offered again.
@@ -81,7 +81,7 @@ impl Applier {
                 "DELETE FROM draft WHERE conversation = ?1",
                 params![conversation],
             ),
-            Record::Recall { text, at } => recall(db, text, *at),
+            Record::Recall(row) => recall(db, row),
             Record::Setting { key, value } => run(
                 db,
                 "INSERT INTO setting (key, value) VALUES (?1, ?2)
@@ -322,12 +322,12 @@ fn draft(db: &Connection, row: &Draft) -> Result<()> {
     )
 }
 
-fn recall(db: &Connection, text: &str, at: i64) -> Result<()> {
+fn recall(db: &Connection, row: &Recall) -> Result<()> {
     run(
         db,
-        "INSERT INTO recall (text, at) VALUES (?1, ?2)
-         ON CONFLICT (text) DO UPDATE SET at = excluded.at",
-        params![text, at],
+        "INSERT INTO recall (text, at, conversation) VALUES (?1, ?2, ?3)
+         ON CONFLICT (text) DO UPDATE SET at = excluded.at, conversation = excluded.conversation",
+        params![row.text, row.at, row.conversation],
     )?;
     run(
         db,

@@ -11,7 +11,9 @@ use super::error::{OpenError, ReadError};
 use super::files::Files;
 use super::hash::Hash;
 use super::pack::unpack;
-use super::record::{ApiConversation, Blob, Conversation, Draft, Event, Response, Said, Turn};
+use super::record::{
+    ApiConversation, Blob, Conversation, Draft, Event, Recall, Response, Said, Turn,
+};
 use super::search::{self, Hit};
 use super::{database, items};
 
@@ -281,10 +283,16 @@ impl Reader {
     }
 
     /// What is offered again, the newest first.
-    pub fn recalls(&self) -> Read<Vec<String>> {
+    pub fn recalls(&self) -> Read<Vec<Recall>> {
         self.with(|db| {
-            let sql = "SELECT text FROM recall ORDER BY at DESC, text";
-            all(db, sql, [], |row| row.get(0))
+            let sql = "SELECT text, at, conversation FROM recall ORDER BY at DESC, text";
+            all(db, sql, [], |row| {
+                Ok(Recall {
+                    text: row.get(0)?,
+                    at: row.get(1)?,
+                    conversation: row.get(2)?,
+                })
+            })
         })
     }
 

@@ -207,6 +207,17 @@ pub struct ApiConversation {
     pub used: i64,
 }
 
+/// Something to be offered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recall {
+    /// As it was typed.
+    pub text: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Where it was said last, with which it is deleted.
+    pub conversation: Option<i64>,
+}
+
 /// A change of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -245,12 +256,7 @@ pub enum Record {
         conversation: i64,
     },
     /// Something to be offered again. The newest 200 are kept.
-    Recall {
-        /// As it was typed.
-        text: String,
-        /// When.
-        at: i64,
-    },
+    Recall(Recall),
     /// A value that outlives the program.
     Setting {
         /// Its name.
@@ -315,7 +321,7 @@ impl Record {
                 | Self::SaidState { .. }
                 | Self::Draft(_)
                 | Self::ClearDraft { .. }
-                | Self::Recall { .. }
+                | Self::Recall(_)
         )
     }
 
@@ -346,7 +352,7 @@ impl Record {
             }
             Self::Said(row) => row.words.len() + row.typed.len(),
             Self::Draft(row) => row.body.len(),
-            Self::Recall { text, .. } => text.len(),
+            Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),
             Self::Response(row) => row.state.len(),
             Self::ResponseItem { item, .. } => blob(item),

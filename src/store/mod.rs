@@ -24,7 +24,8 @@ use self::threads::Threads;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Health, Journal, Reader, Record as Row, Said, SaidState, Seq, State,
+    self, Blob, Conversation, Excerpt, Health, Journal, Reader, Recall, Record as Row, Said,
+    SaidState, Seq, State, Turn,
 };
 
 pub(crate) use account::Account;
@@ -80,6 +81,15 @@ pub struct Header {
     pub active: i64,
     /// Whether its last client went away without an answer.
     pub gone: bool,
+}
+
+/// A conversation that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What a list shows.
+    pub header: Header,
+    /// Some of the text in which it was found; empty where nothing was searched for.
+    pub excerpt: Excerpt,
 }
 
 /// All that is known of a conversation from an earlier run.
@@ -262,7 +272,7 @@ impl Store {
 
     /// Deletes a conversation for good.
     pub fn delete(&self, conversation: ConversationId) {
-        self.threads().forget(conversation);
+        self.threads().delete(conversation);
         self.write(vec![Row::DeleteConversation { id: conversation.0 }]);
     }
 
@@ -284,30 +294,38 @@ impl Store {
         let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
         let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
         let said = reader.said(conversation.0).unwrap_or_else(failed);
-        Some(Loaded {
-            header: Header::from(row),
-            request: turn::request(&newest, &self.interner)?,
-            arrived: newest.arrived,
-            said: said
-                .into_iter()
-                .filter(|said| said.turn == newest.id)
-                .collect(),
-        })
+        Loaded::of_rows(row, &newest, said, &self.interner)
     }
 
-    /// Conversations that have all of these words, the best first, each with an excerpt.
-    pub fn search(&self, words: &str, most: u32) -> Vec<(Header, String)> {
+    /// Conversations that have all of these words, the best first; without any words, the newest.
+    pub fn find(&self, words: &str, most: u32) -> Vec<Found> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let hits = reader.search(words, most).unwrap_or_else(failed);
-        let header = |hit: journal::Hit| {
-            let row = reader
-                .conversation(hit.conversation)
-                .unwrap_or_else(failed)?;
-            Some((Header::from(row), hit.excerpt.text))
+        let found: Vec<Found> = match words.trim().is_empty() {
+            true => {
+                let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
+                let found = rows.map(|row| Found {
+                    header: Header::from(row),
+                    excerpt: Excerpt::default(),
+                });
+                found.collect()
+            }
+            false => {
+                let hits = reader.search(words, most).unwrap_or_else(failed);
+                let found = hits.into_iter().filter_map(|hit| {
+                    let row = reader.conversation(hit.conversation);
+                    Some(Found {
+                        header: Header::from(row.unwrap_or_else(failed)?),
+                        excerpt: hit.excerpt,
+                    })
+                });
+                found.collect()
+            }
         };
-        hits.into_iter().filter_map(header).collect()
+        let threads = self.threads();
+        let there = |found: &Found| !threads.is_deleted(found.header.id);
+        found.into_iter().filter(there).collect()
     }
 
     /// A name for something that is said.
@@ -354,20 +372,25 @@ impl Store {
         Some(Draft::from_json(&row.body))
     }
 
-    /// Keeps something to be said again.
-    pub fn keep_recall(&self, text: &str) {
-        let (text, at) = (text.to_owned(), now());
-        self.write(vec![Row::Recall { text, at }]);
+    /// Keeps something to be said again, and where it was said.
+    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) {
+        self.write(vec![Row::Recall(Recall {
+            text: text.to_owned(),
+            at: now(),
+            conversation: conversation.map(|id| id.0),
+        })]);
     }
 
-    /// What was kept to be said again, the oldest first.
-    pub fn recalls(&self) -> Vec<String> {
+    /// What was kept to be said again, the oldest first, and where each was said.
+    pub fn recalls(&self) -> Vec<(String, Option<ConversationId>)> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let mut texts = reader.recalls().unwrap_or_else(failed);
-        texts.reverse();
+        let rows = reader.recalls().unwrap_or_else(failed);
+        let texts = rows.into_iter().rev();
         texts
+            .map(|row| (row.text, row.conversation.map(ConversationId)))
+            .collect()
     }
 
     /// Keeps a value that outlives the program.
@@ -403,6 +426,24 @@ impl Store {
             Some((request, opened, response.state))
         });
         resumed.collect()
+    }
+}
+
+impl Loaded {
+    /// What these rows say of a conversation; `None` if its newest request cannot be read any more.
+    pub(crate) fn of_rows(
+        row: Conversation,
+        newest: &Turn,
+        mut said: Vec<Said>,
+        interner: &Interner,
+    ) -> Option<Self> {
+        said.retain(|said| said.turn == newest.id);
+        Some(Self {
+            header: Header::from(row),
+            request: turn::request(newest, interner)?,
+            arrived: newest.arrived,
+            said,
+        })
     }
 }
 

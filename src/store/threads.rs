@@ -1,6 +1,6 @@
 //! Which requests belong together, and the names by which they are known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::now;
 use crate::api::Request;
@@ -32,6 +32,8 @@ enum Name {
 pub(super) struct Threads {
     names: HashMap<(Name, bool), Vec<ConversationId>>,
     known: HashMap<ConversationId, Known>,
+    /// What the journal may still have for a moment, and nothing goes on with.
+    deleted: HashSet<ConversationId>,
     /// Whether there may be conversations that only the journal knows.
     has_past: bool,
     next_conversation: i64,
@@ -81,6 +83,7 @@ impl Threads {
         Self {
             names: HashMap::new(),
             known: HashMap::new(),
+            deleted: HashSet::new(),
             has_past: next_conversation > 1,
             next_conversation,
             next_request,
@@ -192,6 +195,17 @@ impl Threads {
         }
     }
 
+    /// Forgets a conversation for good: requests that go on with it begin another one.
+    pub fn delete(&mut self, conversation: ConversationId) {
+        self.forget(conversation);
+        self.deleted.insert(conversation);
+    }
+
+    /// Whether a conversation was deleted for good.
+    pub fn is_deleted(&self, conversation: ConversationId) -> bool {
+        self.deleted.contains(&conversation)
+    }
+
     fn find(&self, names: &Names, automatic: bool) -> Option<ConversationId> {
         let named = |name: &Name| {
             let ids = self.names.get(&(name.clone(), automatic));
@@ -215,8 +229,10 @@ impl Threads {
         reader: &Reader,
     ) -> Option<Conversation> {
         let is_past = |row: &Conversation| {
+            let id = ConversationId(row.id);
             row.automatic.is_some() == automatic.is_some()
-                && !self.known.contains_key(&ConversationId(row.id))
+                && !self.known.contains_key(&id)
+                && !self.deleted.contains(&id)
         };
         let found = match &names.goes_on {
             Some(Name::Thread(thread)) => reader.by_thread(thread, automatic),

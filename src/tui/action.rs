@@ -55,6 +55,8 @@ actions! {
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
     NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
     Inbox, "inbox", "Show or hide the inbox", ["F2"];
+    FindConversation, "find_conversation", "Find an earlier conversation", ["F6"];
+    DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
     ScrollDown, "scroll_down", "Scroll the transcript down a page", ["PageDown"];
     ScrollLineUp, "scroll_line_up", "Scroll the transcript up a line", ["Ctrl+Up"];

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use self::drafts::Unkept;
 pub use self::find::Finder;
 pub use self::mouse::Hits;
+use self::past::Past;
 use super::action::Action;
 use super::composer::{Composer, Editor, ReplyKind};
 use super::form::{self, Form};
@@ -28,6 +29,7 @@ mod drafts;
 mod find;
 mod mouse;
 mod navigate;
+mod past;
 
 /// Why no command can be sent.
 const NO_SHELL: &str = "this request offers no shell";
@@ -46,6 +48,9 @@ pub enum Effect {
     LoadDraft(ConversationId),
     /// Read a conversation of an earlier run, for [`App::on_loaded`].
     Load(ConversationId),
+    /// Find the conversations that have these words, the newest ones without any, for
+    /// [`App::on_found`]. The newest such wish is the only one that counts.
+    FindConversations(String),
     /// Ring.
     Bell,
     /// Draw everything anew.
@@ -84,6 +89,8 @@ pub enum Dialog {
     None,
     /// The question whether to leave although somebody waits.
     Quit,
+    /// The question whether to delete a conversation for good.
+    Delete(ConversationId),
     /// A list to choose from.
     Picker(Purpose, Box<Picker>),
     /// What a command is given besides the command line.
@@ -94,6 +101,13 @@ pub enum Dialog {
     Find(Box<Finder>),
 }
 
+impl Dialog {
+    /// Whether it is a question that a letter answers.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Quit | Self::Delete(_))
+    }
+}
+
 /// What a picker is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -101,6 +115,8 @@ pub enum Purpose {
     Tool,
     /// A text to insert.
     Recall,
+    /// A conversation to open.
+    Conversation,
 }
 
 /// Which pane shows where there is room for one only.
@@ -161,8 +177,9 @@ pub struct App {
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
     pub(super) insists: Option<compose::Insists>,
-    /// What was said, oldest first, to be said again.
-    said_before: Vec<String>,
+    /// What was said, oldest first, to be said again, and where.
+    said_before: Vec<(String, Option<ConversationId>)>,
+    past: Past,
     /// What is where on the screen.
     pub(super) hits: Hits,
     /// What the lines of the inbox that were drawn last say.
@@ -194,6 +211,7 @@ impl App {
             interrupted: false,
             insists: None,
             said_before,
+            past: Past::default(),
             hits: Hits::default(),
             abouts: HashMap::new(),
         }
@@ -363,9 +381,18 @@ impl App {
         }
         self.insists = None;
         self.notice.take_if(|notice| !notice.is_news);
+        if matches!(self.dialog, Dialog::Delete(_)) {
+            // Whoever goes on writing does not mean it.
+            self.dialog = Dialog::None;
+        }
         match &mut self.dialog {
-            Dialog::Quit | Dialog::Parts(_) => {}
-            Dialog::Picker(_, picker) => picker.paste(text),
+            Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}
+            Dialog::Picker(purpose, picker) => {
+                picker.paste(text);
+                if *purpose == Purpose::Conversation {
+                    self.ask_for_found();
+                }
+            }
             Dialog::Options(form) => {
                 form.paste(text);
             }
@@ -484,6 +511,8 @@ impl App {
                     Pane::Inbox => Pane::Transcript,
                 };
             }
+            Action::FindConversation => self.find_conversation(),
+            Action::DeleteConversation => self.ask_to_delete(),
             Action::ScrollUp => self.scroll_pages(-1),
             Action::ScrollDown => self.scroll_pages(1),
             Action::ScrollLineUp => self.scroll(-1),

@@ -264,7 +264,8 @@ impl Block {
         }
     }
 
-    fn body(&self) -> String {
+    /// The text under the header, as it is made into [`Self::text`].
+    pub(crate) fn body(&self) -> String {
         match &self.origin {
             Origin::Item(item) => item_body(item),
             Origin::Said(said) => match &said.words {

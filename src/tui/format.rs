@@ -35,6 +35,15 @@ pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
+/// The time of day where it is of today, else the date: `07:41`, `2026-01-02`.
+pub fn day_or_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let [at, now] = [at, now].map(|at| zone.to_datetime(at));
+    match at.date() == now.date() {
+        true => format!("{:02}:{:02}", at.hour(), at.minute()),
+        false => at.date().to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +65,7 @@ mod tests {
         );
         assert_eq!(waited(at(9), at(3)), "0 s");
         assert_eq!(time_of_day(at(27_662), &TimeZone::UTC), "07:41:02");
+        let day = |now| day_or_time(at(27_662), at(now), &TimeZone::UTC);
+        assert_eq!([day(86_399), day(86_400)], ["07:41", "1970-01-01"]);
     }
 }

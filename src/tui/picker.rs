@@ -56,6 +56,8 @@ pub struct Picker {
     /// Indices into `rows`, best first.
     pub(in crate::tui) matches: Vec<usize>,
     pub(in crate::tui) selected: usize,
+    /// Whether somebody else finds what the query means: then everything in the list matches.
+    asks: bool,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
     /// The first match on the screen and how many fit there: what the last drawing found out. Moving
@@ -78,17 +80,7 @@ pub(in crate::tui) struct Row {
 impl Picker {
     /// A picker with nothing typed: the choices in the given order, the first one selected.
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
-        let row = |choice: Choice| {
-            let label = one_line(&choice.label, LONGEST);
-            let detail = one_line(&choice.detail, LONGEST);
-            Row {
-                matched_label: label.as_str().into(),
-                matched_detail: detail.as_str().into(),
-                label,
-                detail,
-            }
-        };
-        let rows: Vec<Row> = choices.into_iter().map(row).collect();
+        let rows: Vec<Row> = choices.into_iter().map(Row::from).collect();
         Self {
             title: title.into(),
             matches: (0..rows.len()).collect(),
@@ -97,10 +89,31 @@ impl Picker {
             words: Vec::new(),
             answered: String::new(),
             selected: 0,
+            asks: false,
             matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
             top: Cell::new(0),
             height: Cell::new(1),
         }
+    }
+
+    /// A picker whose query somebody else answers, with [`Self::offer`].
+    pub fn asking(title: impl Into<String>, choices: Vec<Choice>) -> Self {
+        Self {
+            asks: true,
+            ..Self::new(title, choices)
+        }
+    }
+
+    /// Takes the choices that answer the query.
+    pub fn offer(&mut self, choices: Vec<Choice>) {
+        self.rows = choices.into_iter().map(Row::from).collect();
+        self.answered.clear();
+        self.answer();
+    }
+
+    /// Whether somebody else answers the query.
+    pub(in crate::tui) fn asks(&self) -> bool {
+        self.asks
     }
 
     /// What was typed.
@@ -169,6 +182,12 @@ impl Picker {
                 .map(|word| Atom::new(word, case, accents, kind, false))
                 .collect()
         };
+        if self.asks {
+            self.words = words(AtomKind::Substring);
+            self.matches = (0..self.rows.len()).collect();
+            (self.selected, self.top) = (0, Cell::new(0));
+            return;
+        }
         let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
         let grown = self.query.text().starts_with(&self.answered);
         let candidates = if grown {
@@ -200,6 +219,19 @@ impl Picker {
         found.sort_unstable();
         found.dedup();
         found
+    }
+}
+
+impl From<Choice> for Row {
+    fn from(choice: Choice) -> Self {
+        let label = one_line(&choice.label, LONGEST);
+        let detail = one_line(&choice.detail, LONGEST);
+        Self {
+            matched_label: label.as_str().into(),
+            matched_detail: detail.as_str().into(),
+            label,
+            detail,
+        }
     }
 }
 

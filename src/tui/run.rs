@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use self::frames::Frames;
 use self::keys::Keys;
+use self::searches::Searches;
 use self::signals::Signals;
 
 use super::app::{App, Effect, Level};
@@ -29,6 +30,7 @@ use crate::store::Saving;
 
 mod frames;
 mod keys;
+mod searches;
 mod signals;
 
 /// How long tmux has to take a text, and the disk a draft.
@@ -77,6 +79,7 @@ pub async fn run(
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
+    let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     loop {
@@ -121,7 +124,12 @@ pub async fn run(
                 frames.draw_now();
             }
             Some(found) = loads.recv() => {
-                app.on_loaded(found);
+                let (id, loaded) = found;
+                app.on_loaded(id, loaded);
+                frames.draw_now();
+            }
+            Some((query, headers)) = searches.next() => {
+                app.on_found(&query, headers);
                 frames.draw_now();
             }
             () = until(frames.next()) => {}
@@ -150,12 +158,11 @@ pub async fn run(
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
                     tokio::task::spawn_blocking(move || {
-                        if let Some(found) = store.load(id) {
-                            // Nobody to tell is no error: the program is going away.
-                            let _ = loaded.send(found);
-                        }
+                        // Nobody to tell is no error: the program is going away.
+                        let _ = loaded.send((id, store.load(id)));
                     });
                 }
+                Effect::FindConversations(query) => searches.begin(query),
                 Effect::Redraw => {
                     pictures::forget_drawn();
                     screen.clear()?;

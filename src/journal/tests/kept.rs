@@ -178,15 +178,17 @@ fn drafts_recalls_and_settings_outlive_the_program() {
         Record::ClearDraft { conversation: 4 },
     ]);
     for number in 0..250 {
-        desk.write(vec![Record::Recall {
+        desk.write(vec![Record::Recall(Recall {
             text: format!("reply {number}"),
             at: number,
-        }]);
+            conversation: None,
+        })]);
     }
-    desk.write(vec![Record::Recall {
+    desk.write(vec![Record::Recall(Recall {
         text: "reply 60".into(),
         at: 999,
-    }]);
+        conversation: None,
+    })]);
     for value in ["1", "2"] {
         desk.write(vec![Record::Setting {
             key: "statistics".into(),
@@ -199,6 +201,7 @@ fn drafts_recalls_and_settings_outlive_the_program() {
     assert_eq!(reader.draft(3).unwrap().unwrap().body, "half a sentence");
     assert_eq!(reader.draft(4).unwrap(), None);
     let recalls = reader.recalls().unwrap();
+    let recalls: Vec<String> = recalls.into_iter().map(|row| row.text).collect();
     assert_eq!(recalls.len(), 200);
     assert_eq!(recalls[..2], ["reply 60", "reply 249"]);
     assert_eq!(recalls[199], "reply 50");

@@ -26,7 +26,7 @@ fn a_newer_one_is_refused_and_stays_as_it_is() {
 }
 
 /// A database as each version made it, with a row in every table.
-const EARLIER: &[&str] = &[include_str!("version_1.sql")];
+const EARLIER: &[&str] = &[include_str!("version_1.sql"), include_str!("version_2.sql")];
 
 #[test]
 fn every_earlier_one_opens_with_all_that_is_in_it() {
@@ -50,7 +50,7 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
         assert_eq!(&*turn.tools.unwrap().text, "[]");
         assert_eq!(reader.said(1).unwrap()[0].typed, "Hello");
         assert_eq!(reader.draft(1).unwrap().unwrap().body, "half");
-        assert_eq!(reader.recalls().unwrap(), ["Hello"]);
+        assert_eq!(reader.recalls().unwrap()[0].text, "Hello");
         assert_eq!(reader.setting("statistics").unwrap().as_deref(), Some("{}"));
         assert_eq!(reader.response("resp_1").unwrap().unwrap().state, "{}");
         assert_eq!(
@@ -110,16 +110,16 @@ fn later_steps_are_taken_once_and_as_a_whole() {
             .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
             .unwrap()
     };
-    let steps = [&database::STEPS[..1], &[step, broken]].concat();
+    let steps = [database::STEPS, &[step, broken]].concat();
     database::migrate(&mut database, &steps).unwrap_err();
     assert_eq!(
         version(&database),
-        2,
+        3,
         "the step before the broken one is done"
     );
     assert!(database.prepare("SELECT * FROM half").is_err());
     for _ in 0..2 {
-        database::migrate(&mut database, &steps[..2]).unwrap();
+        database::migrate(&mut database, &steps[..3]).unwrap();
         let row = database.query_row("SELECT body, colour FROM draft", [], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         });
@@ -131,8 +131,8 @@ fn later_steps_are_taken_once_and_as_a_whole() {
         matches!(
             refused,
             OpenError::Newer {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),

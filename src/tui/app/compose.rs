@@ -597,7 +597,7 @@ impl App {
     /// Puts the text at an index of the list that was picked from into the composer.
     pub(super) fn insert_recalled(&mut self, index: usize) {
         let snippets = self.settings.snippets.iter().map(|(_, text)| text);
-        let said = self.said_before.iter().rev();
+        let said = self.said_before.iter().rev().map(|(text, _)| text);
         if let Some(text) = snippets.chain(said).nth(index).cloned() {
             self.composer_mut().insert(&text);
             self.keep_draft();
@@ -614,7 +614,7 @@ impl App {
             .said_before
             .iter()
             .rev()
-            .map(|text| (one_line(text), "said before"));
+            .map(|(text, _)| (one_line(text), "said before"));
         snippets
             .chain(said)
             .map(|(label, detail)| (label, detail.to_owned()))
@@ -625,9 +625,9 @@ impl App {
         if text.trim().is_empty() {
             return;
         }
-        self.said_before.retain(|before| *before != text);
-        self.inbox.store().keep_recall(&text);
-        self.said_before.push(text);
+        self.said_before.retain(|(before, _)| *before != text);
+        self.inbox.store().keep_recall(&text, self.open);
+        self.said_before.push((text, self.open));
         if self.said_before.len() > MOST_RECALLED {
             self.said_before.remove(0);
         }

@@ -16,6 +16,10 @@ impl App {
                 self.key_in_quit(key, action);
                 true
             }
+            Dialog::Delete(id) => {
+                let id = *id;
+                self.key_in_delete(id, key)
+            }
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
                 // A tool that is not wanted after all: the kinds are still at hand.
@@ -26,6 +30,9 @@ impl App {
                     return false;
                 }
                 match picker.on_key(key) {
+                    picker::Outcome::Consumed if purpose == Purpose::Conversation => {
+                        self.ask_for_found();
+                    }
                     picker::Outcome::Consumed => {}
                     picker::Outcome::Cancelled => self.dialog = Dialog::None,
                     picker::Outcome::Picked(index) => {
@@ -33,6 +40,7 @@ impl App {
                         match purpose {
                             Purpose::Tool => self.begin_call(index),
                             Purpose::Recall => self.insert_recalled(index),
+                            Purpose::Conversation => self.open_found(index),
                         }
                     }
                 }

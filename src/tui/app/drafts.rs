@@ -9,10 +9,8 @@ use serde_json::Value;
 use super::{App, Dialog, Effect, Level};
 use crate::draft::Draft;
 use crate::inbox::ConversationId;
-use crate::store::Loaded;
 use crate::tui::action::Action;
 use crate::tui::composer::Composer;
-use crate::tui::transcript::Transcript;
 
 /// How long a change may wait for those that follow it: a draft may be large.
 const GATHERING: Duration = Duration::from_millis(30);
@@ -22,6 +20,13 @@ const GATHERING: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     changed: HashSet<Option<ConversationId>>,
+}
+
+impl Unkept {
+    /// Nothing of a conversation is to be kept any more.
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        self.changed.remove(&Some(id));
+    }
 }
 
 impl App {
@@ -49,16 +54,6 @@ impl App {
         self.inbox.restore();
         if let Some(scratch) = self.inbox.store().draft(None) {
             self.on_draft(None, scratch);
-        }
-    }
-
-    /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`].
-    pub fn on_loaded(&mut self, loaded: Loaded) {
-        let id = loaded.header.id;
-        self.inbox.load(loaded);
-        self.sync(id);
-        if self.open == Some(id) {
-            self.with_transcript(Transcript::show_bottom);
         }
     }
 

@@ -73,6 +73,8 @@ impl Words {
 pub(super) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
     let composer = app.composer();
     let (rows, most) = match (&app.dialog, &composer.call) {
+        // Nothing moves while the list changes with every letter.
+        (Dialog::Picker(Purpose::Conversation, _), _) => (usize::from(height), height / 2),
         (Dialog::Picker(_, picker), _) => (picker.counts().1 + 2, height / 2),
         (Dialog::Options(form), _) => (form.lines(), height / 2),
         (Dialog::Find(_), _) => (1, 1),
@@ -164,7 +166,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, plac
         },
         _ => draw_text(frame, app, body),
     };
-    let has_cursor = !matches!(app.dialog, Dialog::Quit | Dialog::Parts(_));
+    let has_cursor = !app.dialog.is_question() && !matches!(app.dialog, Dialog::Parts(_));
     if let Some(cursor) = cursor.filter(|_| has_cursor) {
         frame.set_cursor_position(cursor);
     }

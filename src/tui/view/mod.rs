@@ -84,6 +84,9 @@ fn main_pane(frame: &mut Frame, app: &mut App, area: Rect) {
     status::draw_title(frame, app, title);
     if let Some(pager) = &mut app.pager {
         transcript::draw_pager(frame, pager, rest);
+    } else if let Some(words) = app.instead_of_transcript() {
+        let words = format!(" {words}");
+        frame.render_widget(Line::styled(words, style::dim()), rest);
     } else if app.conversation().is_some() {
         transcript::draw(frame, app, rest);
     } else {

@@ -110,7 +110,13 @@ impl Picker {
             ("  ", Style::new())
         };
         let room = width.saturating_sub(2);
-        let label = one_line(&row.label, room);
+        // What was found stands in the detail, which must have room beside a long label.
+        let kept = match self.asks() {
+            true => columns(&row.detail).min(usize::from(room) * 3 / 5),
+            false => 0,
+        };
+        let kept = u16::try_from(kept).unwrap_or(u16::MAX);
+        let label = one_line(&row.label, room.saturating_sub(kept));
         let hit = style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
         let mut hits = self.highlights(row).into_iter().peekable();
         let mut spans = vec![Span::styled(mark, plain)];

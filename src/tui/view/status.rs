@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::style;
 use crate::inbox::{self, Conversation};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Dialog, Level, Pane};
+use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -16,6 +16,8 @@ use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 const BETWEEN: &str = " · ";
 /// Rows for what has to be known.
 const MOST_ALERT: usize = 2;
+/// Columns that the question whether to delete takes beside the title, with its answers.
+const ASKED_TO_DELETE: usize = 45;
 /// Columns from which a notice leaves room for more than one hint.
 const ROOMY: usize = 60;
 
@@ -35,7 +37,7 @@ pub(super) struct Status {
 impl Status {
     /// The status for a screen of this width.
     pub(super) fn new(app: &App, screen: u16) -> Self {
-        let (notice, level) = notice(app);
+        let (notice, level) = notice(app, usize::from(screen));
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
         let lists = app.pane == Pane::Inbox && screen < super::TWO_COLUMNS;
@@ -45,7 +47,7 @@ impl Status {
         // News may come at any time, and nothing should move then.
         let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
         let rows = match () {
-            () if !is_cut || is_news || matches!(app.dialog, Dialog::Quit) => 1,
+            () if !is_cut || is_news || app.dialog.is_question() => 1,
             () if columns(&notice) > width => 3,
             () => 2,
         };
@@ -125,8 +127,15 @@ fn alert(app: &App, width: u16) -> Vec<String> {
 }
 
 /// What just happened, or what is asked.
-fn notice(app: &App) -> (String, Level) {
+fn notice(app: &App, screen: usize) -> (String, Level) {
     match &app.notice {
+        _ if let Dialog::Delete(id) = app.dialog => {
+            // What is asked is readable where the title is long.
+            let words = screen.saturating_sub(ASKED_TO_DELETE);
+            let title = app.inbox.get(id).map_or("", Conversation::title);
+            let title = one_line(title, u16::try_from(words.max(4)).unwrap_or(u16::MAX));
+            (format!("Delete «{title}» for good?"), Level::Bad)
+        }
         _ if matches!(app.dialog, Dialog::Quit) => {
             let words = match app.inbox.waiting() {
                 // Whoever waited when it was asked has given up.
@@ -145,7 +154,7 @@ fn notice(app: &App) -> (String, Level) {
 /// the key that sends what has a fault; a narrow line has room for help and no more.
 fn least(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
-    let is_asked = matches!(app.dialog, Dialog::Quit) || app.insists.is_some();
+    let is_asked = app.dialog.is_question() || app.insists.is_some();
     match hints.last() {
         Some(last) if width < ROOMY && !is_asked => columns(last),
         _ if is_asked => all,
@@ -161,6 +170,11 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
     let mut hints: Vec<Option<String>> = Vec::new();
     match &app.dialog {
         Dialog::Quit => return vec!["y quit".into(), "n stay".into()],
+        Dialog::Delete(_) => return vec!["y delete".into(), "n keep".into()],
+        Dialog::Picker(Purpose::Conversation, _) => {
+            hints.push(Some("Enter open".into()));
+            hints.push(Some("Esc leave it".into()));
+        }
         Dialog::Picker(..) => {
             hints.push(Some("Enter choose".into()));
             hints.push(Some("Esc leave it".into()));
