@@ -78,6 +78,20 @@ impl Client {
         request.send(body).expect("an answer")
     }
 
+    /// POSTs JSON to a server that may end at any moment: the raw answer, if one has begun.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<Response<Body>> {
+        let request = self.agent.post(self.url(path));
+        let request = request.header("content-type", "application/json");
+        request.send(body.to_string().as_bytes()).ok()
+    }
+
+    /// GETs a path of a server that may end at any moment: the JSON of a good answer, if all of it
+    /// came.
+    pub fn try_get(&self, path: &str) -> Option<Value> {
+        let answer = self.agent.get(self.url(path)).call().ok()?;
+        serde_json::from_reader(answer.into_body().into_reader()).ok()
+    }
+
     /// Whether the server is up.
     pub fn is_healthy(&self) -> bool {
         self.answers("/healthz")
