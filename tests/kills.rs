@@ -192,7 +192,13 @@ fn kept(place: &Place) -> (String, BTreeMap<i64, String>) {
         .map(|id| (id, reader.draft(id).expect("readable").expect("there").body))
         .collect();
     let mut all: Vec<String> = drafts.values().cloned().collect();
-    all.extend(reader.recalls().expect("readable"));
+    all.extend(
+        reader
+            .recalls()
+            .expect("readable")
+            .into_iter()
+            .map(|kept| kept.text),
+    );
     for conversation in reader.recent(10_000, None).expect("readable") {
         for said in reader.said(conversation.id).expect("readable") {
             all.extend([said.words, said.typed]);

@@ -254,7 +254,8 @@ impl Conversation {
     pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
-        own.map(|said| (self.row(said), said.words.text())).collect()
+        own.map(|said| (self.row(said), said.words.text()))
+            .collect()
     }
 
     fn row(&self, said: &Said) -> journal::Said {

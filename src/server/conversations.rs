@@ -18,33 +18,28 @@ pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, bod
     let (mut items, metadata) = receive(&state, &headers, body, parse_items).await?;
     let object = json!({"id": new_id("conv"), "object": "conversation",
         "created_at": unix_now(), "metadata": metadata});
-    let mut stored = state.store.responses().lock();
-    resolve_items(&mut items, &[&stored], "items")?;
-    stored.begin_conversation(object.clone(), items);
+    let responses = state.store.responses();
+    {
+        let mut stored = responses.lock();
+        resolve_items(&mut items, &[&stored], "items")?;
+        stored.begin_conversation(object.clone(), items);
+    }
+    responses.settled().await;
     Ok(Json(object))
 }
 
 /// `GET /v1/conversations/{id}`.
 pub(super) async fn retrieve(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(
-        state
-            .store
-            .responses()
-            .lock_for(&id)
-            .conversation(&id)?
-            .clone(),
-    ))
+    let responses = state.store.responses();
+    Ok(Json(responses.lock_for(&id).conversation(&id)?.clone()))
 }
 
 /// `DELETE /v1/conversations/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    Ok(Json(
-        state
-            .store
-            .responses()
-            .lock_for(&id)
-            .delete_conversation(&id)?,
-    ))
+    let responses = state.store.responses();
+    let deleted = responses.lock_for(&id).delete_conversation(&id)?;
+    responses.settled().await;
+    Ok(Json(deleted))
 }
 
 /// `GET /v1/conversations/{id}/items`.
@@ -66,7 +61,12 @@ pub(super) async fn add_items(
     body: Body,
 ) -> Answer {
     let (mut items, _) = receive(&state, &headers, body, parse_items).await?;
-    let mut stored = state.store.responses().lock_for(&id);
-    resolve_items(&mut items, &[&stored], "items")?;
-    Ok(json_of(stored.add_items(&id, items)?))
+    let responses = state.store.responses();
+    let added = {
+        let mut stored = responses.lock_for(&id);
+        resolve_items(&mut items, &[&stored], "items")?;
+        stored.add_items(&id, items)?
+    };
+    responses.settled().await;
+    Ok(json_of(added))
 }

@@ -175,6 +175,7 @@ impl Replayed {
                 self.queue.push_back(Frame::data(DONE));
             }
             if !self.queue.is_empty() {
+                self.stored.settled().await;
                 self.heartbeats.reset();
                 continue;
             }

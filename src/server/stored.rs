@@ -46,6 +46,7 @@ pub(super) async fn retrieve(
     if value("stream").is_none_or(|stream| stream != "true") {
         // Copied first, so that nobody waits while it is written.
         let response = state.store.responses().lock_for(&id).get(&id)?.clone();
+        state.store.responses().settled().await;
         return Ok(json(response.to_json()));
     }
     let after = match value("starting_after") {
@@ -73,6 +74,7 @@ pub(super) async fn retrieve(
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
     let deleted = state.store.responses().lock_for(&id).delete(&id)?;
     state.store.responses().tell();
+    state.store.responses().settled().await;
     Ok(Json(deleted))
 }
 
@@ -80,6 +82,7 @@ pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
 pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
     let cancelled = state.store.responses().lock_for(&id).cancel(&id)?.clone();
     state.store.responses().tell();
+    state.store.responses().settled().await;
     Ok(json(cancelled.to_json()))
 }
 

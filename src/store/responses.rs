@@ -29,6 +29,14 @@ impl Responses {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until all that was changed is in the journal: nobody is told of it before.
+    pub(crate) async fn settled(&self) {
+        let written = self.lock().written();
+        if let Some((journal, seq)) = written {
+            journal.settled(seq).await;
+        }
+    }
+
     /// Wakes those who wait for a change.
     pub(crate) fn tell(&self) {
         self.changed.send_replace(());

@@ -11,7 +11,7 @@ use super::turn;
 use super::{Saving, failed, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
 use crate::api::{ApiError, Frame, Interner, Item, Previous, Request};
-use crate::journal::{self, ApiConversation, Journal, Record as Row};
+use crate::journal::{self, ApiConversation, Journal, Record as Row, Seq};
 
 /// How many bytes of JSON all responses and conversations together may hold.
 const MOST_BYTES: usize = 256 << 20;
@@ -507,9 +507,18 @@ impl Stored {
         }
     }
 
+    /// The journal, and what was written to it last.
+    pub(super) fn written(&self) -> Option<(Arc<Journal>, Seq)> {
+        let past = self.past.as_ref()?;
+        Some((Arc::clone(&past.journal), past.saving.0?))
+    }
+
     /// What was written last.
     pub(super) fn saving(&self) -> Saving {
-        self.past.as_ref().map(|past| past.saving).unwrap_or_default()
+        self.past
+            .as_ref()
+            .map(|past| past.saving)
+            .unwrap_or_default()
     }
 
     fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
