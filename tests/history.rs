@@ -151,6 +151,11 @@ fn everything_can_be_read_while_the_program_runs() {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
     assert!(!shown.contains('\u{1b}'), "nothing steers the terminal");
+    let unreadable = shows(state, "show 1");
+    assert!(
+        unreadable.contains("--raw shows what there is"),
+        "{unreadable}"
+    );
     let raw = shows(state, "show 1 --json");
     assert!(raw.contains("12345678901234567890123"), "{raw}");
     let shown = document(state, "show 1 --json");

@@ -697,3 +697,60 @@ fn one_key_comes_by_all_that_wait() {
     assert_eq!(seen, ["first", "fourth", "first", "second", "third"]);
     std::mem::forget(clients);
 }
+
+#[test]
+fn a_conversation_is_deleted_only_after_a_clear_yes() {
+    for size in [(80, 24), (60, 20), SMALL] {
+        let mut desk = Desk::new(size);
+        let mut client = desk.ask(&codex(
+            "a",
+            "Where is the kestrel, in a long question?",
+            &[],
+        ));
+        desk.press("F8");
+        desk.misses("for good?");
+        desk.sees("somebody waits here");
+        desk.write("Above.");
+        desk.press("Enter F8");
+        desk.misses("for good?");
+        desk.hear(&mut client);
+        desk.press("F8");
+        desk.sees("y delete · n keep");
+        desk.sees("Delete «");
+        // Whoever goes on writing keeps it, and every word.
+        desk.write("no");
+        desk.misses("y delete");
+        assert!(desk.title().contains("kestrel"));
+        desk.press("F8 Enter");
+        desk.misses("y delete");
+        desk.press("F8 Esc");
+        assert!(desk.title().contains("kestrel"));
+        desk.press("F8 y");
+        assert_eq!(desk.title(), "");
+        desk.sees("Nobody has asked anything yet");
+        desk.sees("deleted");
+    }
+}
+
+#[test]
+fn the_next_conversation_is_shown_when_one_is_deleted() {
+    let mut desk = Desk::new(NORMAL);
+    for (thread, prompt) in [("a", "kestrel"), ("b", "heron"), ("c", "crane")] {
+        let mut client = desk.ask(&codex(thread, prompt, &[]));
+        desk.write("seen");
+        desk.press("Enter");
+        desk.hear(&mut client);
+    }
+    desk.press("F6");
+    desk.sees("find a conversation");
+    desk.write("hero");
+    desk.press("Enter");
+    assert_eq!(desk.title(), "heron");
+    desk.press("F8 y");
+    assert_eq!(desk.title(), "kestrel");
+    desk.press("F8 y");
+    assert_eq!(desk.title(), "crane");
+    // What was said in it is not offered again.
+    desk.press("F8 y Ctrl+R");
+    desk.sees("nothing was said yet");
+}

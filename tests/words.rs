@@ -184,6 +184,16 @@ fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
     person.wait_exit();
     let folder = person.place().state_dir();
     assert!(any_file_contains(&folder, "zyzzogeton"));
+    let mut show = person.place().command(&["history", "show", "1"]);
+    let shown = show.arg("--state-dir").arg(&folder).output();
+    let shown = String::from_utf8(shown.expect("ended").stdout).expect("UTF-8");
+    for part in [
+        "\n── user\n│ Where is the kestrel?\n",
+        "\n── assistant · final answer · delivered · ",
+        "\n│ zyzzogeton above the quarry\n",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
 
     let mut person = person.restart();
     person.key(Key::F(6));

@@ -17,7 +17,7 @@ const BETWEEN: &str = " · ";
 /// Rows for what has to be known.
 const MOST_ALERT: usize = 2;
 /// Columns that the question whether to delete takes beside the title, with its answers.
-const ASKED_TO_DELETE: usize = 45;
+const ASKED_TO_DELETE: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
 const ROOMY: usize = 60;
 
