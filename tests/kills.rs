@@ -56,7 +56,8 @@ fn a_kill_at_any_moment_loses_no_word() {
     let next = AtomicUsize::new(0);
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..cores {
+        // Much of the time each of them waits.
+        for _ in 0..cores * 2 {
             scope.spawn(|| {
                 let mut person = start(Place::new());
                 loop {

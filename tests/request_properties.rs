@@ -511,8 +511,8 @@ fn keep(folder: &Path, requests: &[Request]) -> BTreeMap<ConversationId, Request
 fn any_request_is_kept_byte_for_byte_across_a_restart() {
     let stored = stored();
     let config = Config {
-        max_global_rejects: 64,
-        ..Config::with_cases(64)
+        max_global_rejects: 24,
+        ..Config::with_cases(24)
     };
     // Requests of which some come again, with more behind them or as they are.
     let requests = (
@@ -556,8 +556,8 @@ fn what_was_read_before_makes_no_difference() {
     // What nobody holds would be forgotten.
     let held = std::cell::RefCell::new(Vec::new());
     let config = Config {
-        max_global_rejects: 100,
-        ..Config::with_cases(100)
+        max_global_rejects: 32,
+        ..Config::with_cases(32)
     };
     let run = TestRunner::new(config).run(&request(), |(format, text)| {
         let fresh = read(format, &text, &Interner::default(), &stored);

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{Ending, Format, Item, OutputItem, Phase, Reply, Request, ShellTool, Tool};
+use crate::api::{
+    Ending, Format, Item, ItemBody, OutputItem, Phase, Reply, Request, ShellTool, Tool,
+};
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};
@@ -100,6 +102,37 @@ impl Words {
         match self {
             Self::Item(item) => item.text(),
             Self::Live(text, _) | Self::Rejection(text) => text.clone(),
+        }
+    }
+
+    /// Whether an item that a client sends is these words, which it got then.
+    fn are(&self, item: &Item) -> bool {
+        let Self::Item(said) = self else {
+            // The others are not whole, or no items.
+            return false;
+        };
+        match (said, item.body()) {
+            (OutputItem::Message { text, .. }, ItemBody::Message { .. }) => {
+                item.is_from_model() && item.text() == *text
+            }
+            (
+                OutputItem::FunctionCall { arguments, .. },
+                ItemBody::FunctionCall {
+                    arguments: sent, ..
+                },
+            ) => arguments == sent,
+            (
+                OutputItem::CustomToolCall { input, .. },
+                ItemBody::CustomToolCall { input: sent, .. },
+            ) => input == sent,
+            (
+                OutputItem::LocalShellCall { command, .. },
+                ItemBody::LocalShellCall { command: sent, .. },
+            ) => command == sent,
+            (OutputItem::Reasoning { summary }, ItemBody::Reasoning { summary: sent }) => {
+                sent.join("\n") == *summary
+            }
+            _ => false,
         }
     }
 }
@@ -391,12 +424,16 @@ impl Conversation {
         }
     }
 
-    /// What was said and is not known to have arrived, as it was composed, oldest first.
-    pub fn undelivered(&self) -> Vec<Draft> {
-        self.undelivered_of(|_| true)
+    /// What was said, is not known to have arrived, and is not in what the client now sends, as it
+    /// was composed, oldest first.
+    pub(super) fn missing_from(&self, request: &Request) -> Vec<Draft> {
+        let items = request.items.iter().skip(self.items().len());
+        let sent: Vec<&Item> = items.map(|item| &**item).collect();
+        self.undelivered_of(|said| !sent.iter().any(|item| said.words.are(item)))
     }
 
-    /// The same, as far as it was said to one request.
+    /// What was said to one request and is not known to have arrived, as it was composed, oldest
+    /// first.
     pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Draft> {
         self.undelivered_of(|said| said.request == request)
     }

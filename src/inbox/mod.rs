@@ -20,7 +20,7 @@ pub use conversation::{Conversation, Delivery, Said, Status, Words};
 use order::Order;
 pub use statistics::{Spread, Statistics};
 
-use crate::api::{OutputItem, Phase, Reply};
+use crate::api::{OutputItem, Phase, Reply, Request};
 use crate::draft::Draft;
 use crate::store::{Account, Header, Loaded, Store};
 pub use crate::store::{ConversationId, RequestId};
@@ -230,7 +230,7 @@ impl Inbox {
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
         let returned = earlier
-            .map(|loaded| self.revive(*loaded))
+            .map(|loaded| self.revive(*loaded, &request))
             .unwrap_or_default();
         let mut queued = match self.conversations.contains_key(&conversation) {
             true => Some(request),
@@ -289,17 +289,15 @@ impl Inbox {
         }
     }
 
-    /// Takes in a conversation of an earlier run whose client comes back. What was said to it last
-    /// and is not known to have arrived did not, because the client asks the same again; otherwise
-    /// it is in what the client sends.
-    fn revive(&mut self, loaded: Loaded) -> Vec<Draft> {
+    /// Takes in a conversation of an earlier run whose client comes back with a request. What was
+    /// said to it last and is not known to have arrived did not, unless it is in what the client
+    /// sends.
+    fn revive(&mut self, loaded: Loaded, request: &Request) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
         self.load(loaded);
-        Vec::from_iter(self.conversations.get(&id).map(|found| found.undelivered()))
-            .into_iter()
-            .flatten()
-            .collect()
+        let found = self.conversations.get(&id);
+        found.map_or_else(Vec::new, |found| found.missing_from(request))
     }
 
     /// Lists the newest conversations of earlier runs.

@@ -12,12 +12,14 @@ use super::pack::unpack;
 use super::queue::Batch;
 use super::record::{Record, State};
 
-/// How long nothing must have come in before texts go into the index of the full-text search.
-const INDEX_AFTER: Duration = Duration::from_millis(30);
-/// How long before what was written is moved into the database.
-const CHECKPOINT_AFTER: Duration = Duration::from_millis(300);
+/// How long nothing must have come in before texts go into the index of the full-text search: whoever
+/// has just been asked something wants the machine for themselves.
+const INDEX_AFTER: Duration = Duration::from_secs(1);
+/// How long before what was written is moved into the database. That waits for the disk, and so does
+/// then what is said meanwhile.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
 /// From this many pages on that is worth it.
-const CHECKPOINT_FROM: i64 = 256;
+const CHECKPOINT_FROM: i64 = 1024;
 /// After this many bytes of records it is not put off any longer.
 const CHECKPOINT_AT: usize = 32 << 20;
 /// What a record takes in the log besides its bytes, about: SQLite writes whole pages.
