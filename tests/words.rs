@@ -166,7 +166,8 @@ fn requests_that_begin_alike_share_no_draft() {
 
 #[test]
 fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
-    let mut person = Person::start();
+    // Without the inbox beside it, which lists what the search leaves out.
+    let mut person = Person::builder().size(80, 24).start();
     let client = person.client();
     for (thread, prompt, reply) in [
         ("a", "Where is the kestrel?", "zyzzogeton above the quarry"),
