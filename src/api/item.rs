@@ -136,11 +136,15 @@ impl Content {
 }
 
 impl Item {
-    /// An item of the Responses API in a text that is JSON.
+    /// An item of the Responses API in a text that is JSON. A string is a prompt.
     pub(crate) fn of_text(raw: impl Into<Arc<str>>) -> Self {
         let raw = raw.into();
         let hash = Hash::of(raw.as_bytes());
-        Self::unread(Shape::Item, raw, hash)
+        let shape = match raw.starts_with('"') {
+            true => Shape::Prompt,
+            false => Shape::Item,
+        };
+        Self::unread(shape, raw, hash)
     }
 
     /// An item that stands alone in its text, to be read when somebody looks.
