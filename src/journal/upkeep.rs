@@ -14,7 +14,7 @@ use super::record::{Record, State};
 
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever
 /// has just been asked something wants the machine for themselves.
-const INDEX_AFTER: Duration = Duration::from_secs(1);
+const INDEX_AFTER: Duration = Duration::from_millis(100);
 /// How long before what was written is moved into the database. That waits for the disk, and so does
 /// then what is said meanwhile.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
