@@ -22,7 +22,7 @@ pub use statistics::{Spread, Statistics};
 
 use crate::api::{OutputItem, Phase, Reply, Request};
 use crate::draft::Draft;
-use crate::store::{Account, Header, Loaded, Store};
+use crate::store::{Account, Header, Loaded, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -48,6 +48,8 @@ pub struct Inbox {
     held: Account,
     most_bytes: usize,
     store: Store,
+    /// The last write of something said.
+    saving: Saving,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -105,6 +107,7 @@ impl Inbox {
             held: Account::default(),
             most_bytes: MOST_BYTES,
             store,
+            saving: Saving::default(),
         }
     }
 
@@ -182,6 +185,7 @@ impl Inbox {
         }
         let ends = reply.ends();
         let store = self.store.clone();
+        let mut written = Saving::default();
         let is_first = self.edit(id, |conversation, held| {
             let is_first = !conversation.has_said();
             let Some(open) = conversation.open.front() else {
@@ -195,9 +199,9 @@ impl Inbox {
                 false => Vec::new(),
             };
             // Should the client be gone by now, the news of it brings the words back.
-            let saving = store.say(rows, Some((id, rest)));
+            written = store.say(rows, Some((id, rest)));
             if let Some(open) = conversation.open.front_mut() {
-                open.responder.send(reply, saving);
+                open.responder.send(reply, written);
             }
             if ends {
                 conversation.closed = Closed::Answered;
@@ -206,6 +210,7 @@ impl Inbox {
             }
             is_first
         });
+        self.saving = written;
         if is_first == Some(true) {
             self.statistics.first.add(arrived, now);
         }
@@ -215,6 +220,11 @@ impl Inbox {
         }
         self.keep_statistics();
         Ok(())
+    }
+
+    /// The last write of something said since this was asked.
+    pub fn take_saving(&mut self) -> Saving {
+        std::mem::take(&mut self.saving)
     }
 
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {

@@ -21,7 +21,7 @@ use super::picker::Picker;
 use super::transcript::Transcript;
 use super::view::About;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
-use crate::store::Store;
+use crate::store::{Saving, Store};
 
 mod compose;
 mod dialogs;
@@ -241,6 +241,11 @@ impl App {
     /// What must happen outside, and is forgotten here.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// The last write of something said since this was asked.
+    pub fn take_saving(&mut self) -> Saving {
+        self.inbox.take_saving()
     }
 
     /// The title of the terminal.

@@ -35,6 +35,9 @@ mod signals;
 
 /// How long tmux has to take a text, and the disk a draft.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the screen may wait for the disk before it calls a reply sent.
+const SENT_WITHIN: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
 const MOST_EVENTS: usize = 256;
 
@@ -98,6 +101,8 @@ pub async fn run(
                         pictures::measure();
                     }
                     app.on_input(typed);
+                    // What the screen calls sent is kept by then, unless the disk is too slow.
+                    let _ = timeout(SENT_WITHIN, store.settled(app.take_saving())).await;
                     frames.draw_now();
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
