@@ -165,7 +165,6 @@ fn requests_that_begin_alike_share_no_draft() {
 }
 
 #[test]
-#[ignore = "finding an earlier conversation does not end here yet"]
 fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
     // Without the inbox beside it, which lists what the search leaves out.
     let mut person = Person::builder().size(80, 24).start();
@@ -227,6 +226,21 @@ fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
     person.wait_for("nothing");
     let screen = person.screen();
     assert!(!screen.contains("kestrel"), "{screen}");
+}
+
+#[test]
+fn what_was_just_said_is_found() {
+    let mut person = Person::builder().size(80, 24).start();
+    let mut stream = ask(&person.client(), "a");
+    person.wait_request("What now?");
+    person.reply("zyzzogeton above the quarry");
+    stream.until("response.completed");
+    // The index is not there yet, and the person does not ask again.
+    person.key(Key::F(6));
+    person.type_text("zyzz quarry");
+    person.wait_for("> zyzz quarry");
+    person.wait_for("1/1");
+    person.wait_for("zyzzogeton above the quarry");
 }
 
 #[test]

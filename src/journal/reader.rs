@@ -384,6 +384,14 @@ impl Reader {
         self.with(|db| search::search(db, words, limit))
     }
 
+    /// Whether there are texts that [`Reader::search`] does not find yet.
+    pub fn index_is_behind(&self) -> Read<bool> {
+        self.with(|db| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM text WHERE NOT indexed)";
+            db.query_row(sql, [], |row| row.get(0))
+        })
+    }
+
     /// How much there is. Looks at all of it, so it is not for moments when somebody waits.
     pub fn totals(&self) -> Read<Totals> {
         self.with(|db| {

@@ -15,6 +15,8 @@ use super::record::{Record, State};
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever
 /// has just been asked something wants the machine for themselves.
 const INDEX_AFTER: Duration = Duration::from_millis(100);
+/// How long texts wait for that at most: somebody may ask without a break.
+const INDEX_WITHIN: Duration = Duration::from_secs(10);
 /// How long before what was written is moved into the database. That waits for the disk, and so does
 /// then what is said meanwhile.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
@@ -45,6 +47,8 @@ pub(super) struct Upkeep {
     retention: Retention,
     /// When texts go into the index; `None` if all are there.
     index: Option<Instant>,
+    /// When they go there even if that keeps somebody waiting.
+    index_by: Option<Instant>,
     /// When to move what was written into the database; `None` if all is there.
     checkpoint: Option<Instant>,
     /// When to look for old conversations; `None` if all are kept.
@@ -62,6 +66,7 @@ impl Upkeep {
             retention,
             // The last run may have left something.
             index: Some(now + INDEX_AFTER),
+            index_by: Some(now + INDEX_WITHIN),
             checkpoint: None,
             retire: (retention != Retention::default()).then_some(now + RETIRE_AFTER),
             unmoved: 0,
@@ -79,7 +84,7 @@ impl Upkeep {
 
     /// Whether the next step must not wait for a moment when nothing comes in.
     pub fn is_urgent(&self) -> bool {
-        self.unmoved >= CHECKPOINT_AT
+        self.unmoved >= CHECKPOINT_AT || self.index_by.is_some_and(|by| by <= Instant::now())
     }
 
     /// Takes in that something was written.
@@ -97,9 +102,10 @@ impl Upkeep {
             );
         }
         if texts || self.index.is_some() {
-            self.index = Some(now + INDEX_AFTER);
+            let by = *self.index_by.get_or_insert(now + INDEX_WITHIN);
+            self.index = Some(by.min(now + INDEX_AFTER));
         }
-        let wait = match self.deleted || self.is_urgent() {
+        let wait = match self.deleted || self.unmoved >= CHECKPOINT_AT {
             true => Duration::ZERO,
             false => CHECKPOINT_AFTER,
         };
@@ -117,7 +123,9 @@ impl Upkeep {
             self.checkpoint = (!done).then(|| now + CHECKPOINT_AFTER);
         } else if due(self.index) {
             self.index = Some(now + AGAIN_AFTER);
+            self.index_by = self.index;
             self.index = index_some(db)?.then_some(now);
+            self.index_by = self.index;
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
         } else if due(self.retire) {
             self.retire = Some(now + RETIRE_EVERY);
@@ -132,6 +140,7 @@ impl Upkeep {
     /// Takes in that the index of the full-text search is empty.
     pub fn index_anew(&mut self) {
         self.index = Some(Instant::now());
+        self.index_by = None;
     }
 
     /// Moves what was written from the log of SQLite into the database, if it is worth it. Returns
@@ -152,8 +161,12 @@ impl Upkeep {
     }
 
     /// Leaves the database in order. Whatever cannot be done is done at the next start.
-    pub fn close(&mut self, db: &Connection) {
-        if let Err(error) = checkpoint(db, "TRUNCATE") {
+    pub fn close(&mut self, db: &mut Connection) {
+        let mut close = || {
+            while self.index.is_some() && index_some(db)? {}
+            checkpoint(db, "TRUNCATE")
+        };
+        if let Err(error) = close() {
             tracing::warn!(%error, "the journal could not be closed in order");
         }
     }

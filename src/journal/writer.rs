@@ -71,7 +71,7 @@ impl Writer {
         if self.retry.is_some() {
             self.write();
         }
-        if let Some((connection, _)) = &self.connection {
+        if let Some((connection, _)) = &mut self.connection {
             self.upkeep.close(connection);
         }
     }

@@ -328,6 +328,12 @@ impl Store {
         found.into_iter().filter(there).collect()
     }
 
+    /// Whether something was kept that [`Store::find`] does not find by its words yet.
+    pub fn index_is_behind(&self) -> bool {
+        let reader = self.reader();
+        reader.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(failed))
+    }
+
     /// A name for something that is said.
     pub(crate) fn next_said(&self) -> i64 {
         self.next_said.fetch_add(1, Ordering::Relaxed)

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use self::frames::Frames;
 use self::keys::Keys;
-use self::searches::Searches;
+use self::searches::{Search, Searches};
 use self::signals::Signals;
 
 use super::app::{App, Effect, Level};
@@ -133,8 +133,11 @@ pub async fn run(
                 app.on_loaded(id, loaded);
                 frames.draw_now();
             }
-            Some((query, headers)) = searches.next() => {
-                app.on_found(&query, headers);
+            Some(search) = searches.next() => {
+                let Search { query, found, is_behind } = search;
+                if app.on_found(&query, found) && is_behind {
+                    searches.again(query);
+                }
                 frames.draw_now();
             }
             () = until(frames.next()) => {}

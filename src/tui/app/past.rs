@@ -63,14 +63,14 @@ impl App {
     }
 
     /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
-    /// asked any more.
-    pub fn on_found(&mut self, query: &str, found: Vec<Found>) {
+    /// asked any more. Tells whether it is.
+    pub fn on_found(&mut self, query: &str, found: Vec<Found>) -> bool {
         let is_asked = |dialog: &Dialog| match dialog {
             Dialog::Picker(Purpose::Conversation, picker) => picker.query() == query,
             _ => false,
         };
         if !is_asked(&self.dialog) {
-            return;
+            return false;
         }
         let found = match query.trim().is_empty() {
             true => {
@@ -85,6 +85,7 @@ impl App {
             picker.offer(choices);
         }
         self.past.found = found.into_iter().map(|found| found.header).collect();
+        true
     }
 
     /// Opens the conversation at an index of the list that was picked from.

@@ -1,18 +1,32 @@
 //! Looking for earlier conversations, one search at a time: what was asked for meanwhile and is not
 //! wanted any more is never looked for.
 
+use std::time::Duration;
+
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
 
 use crate::store::{Found, Store};
 
 /// How many conversations are listed.
 const MOST: u32 = 500;
+/// After which time to look again where the index was behind.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// What a search found.
+pub(super) struct Search {
+    pub query: String,
+    pub found: Vec<Found>,
+    /// Whether there is more that the index does not know yet.
+    pub is_behind: bool,
+}
 
 /// The search under way, and the one after it.
 pub(super) struct Searches {
     store: Store,
-    under_way: Option<JoinHandle<(String, Vec<Found>)>>,
+    under_way: Option<JoinHandle<Search>>,
     next: Option<String>,
+    again: Option<(Instant, String)>,
 }
 
 impl Searches {
@@ -21,13 +35,22 @@ impl Searches {
             store,
             under_way: None,
             next: None,
+            again: None,
         }
     }
 
     /// Looks for these words as soon as it can; without words, for the newest conversations.
     pub(super) fn begin(&mut self, query: String) {
+        self.again = None;
         self.next = Some(query);
         self.go_on();
+    }
+
+    /// Looks for the same words again soon, unless others are looked for meanwhile.
+    pub(super) fn again(&mut self, query: String) {
+        if self.under_way.is_none() {
+            self.again = Some((Instant::now() + AGAIN_AFTER, query));
+        }
     }
 
     fn go_on(&mut self) {
@@ -36,20 +59,33 @@ impl Searches {
         {
             let store = self.store.clone();
             self.under_way = Some(spawn_blocking(move || {
+                // Asked first: what is put into the index meanwhile may be missing all the same.
+                let is_behind = !query.trim().is_empty() && store.index_is_behind();
                 let found = store.find(&query, MOST);
-                (query, found)
+                Search {
+                    query,
+                    found,
+                    is_behind,
+                }
             }));
         }
     }
 
     /// Waits for what a search finds; for ever if there is none.
-    pub(super) async fn next(&mut self) -> Option<(String, Vec<Found>)> {
-        let Some(search) = &mut self.under_way else {
-            return std::future::pending().await;
-        };
-        let found = search.await;
-        self.under_way = None;
-        self.go_on();
-        found.ok()
+    pub(super) async fn next(&mut self) -> Option<Search> {
+        loop {
+            if let Some(search) = &mut self.under_way {
+                let search = search.await;
+                self.under_way = None;
+                self.go_on();
+                return search.ok();
+            }
+            let Some((at, _)) = self.again else {
+                return std::future::pending().await;
+            };
+            sleep_until(at).await;
+            self.next = self.again.take().map(|(_, query)| query);
+            self.go_on();
+        }
     }
 }
