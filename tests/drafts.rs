@@ -4,13 +4,12 @@ mod support;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::draft::Draft;
-use humanllm::inbox::ConversationId;
-use humanllm::tui::app::Effect;
 use humanllm::tui::composer::Composer;
 use humanllm::tui::form::Form;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::screen::*;
+use tempfile::TempDir;
 
 /// The draft that would be kept now, by way of the disk.
 fn kept(desk: &mut Desk) -> Draft {
@@ -21,22 +20,17 @@ fn kept(desk: &mut Desk) -> Draft {
 }
 
 /// Another program, in which a client asks the same and the draft is found.
-fn restarted(draft: Draft, body: &Value) -> (Desk, Client) {
-    let mut desk = Desk::new(NORMAL);
+fn restarted(draft: Draft, body: &Value) -> (Desk, Client, TempDir) {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::at(NORMAL, state.path());
     let client = desk.ask(body);
-    let id = loads(&desk)[0];
-    desk.app.on_draft(Some(id), draft);
-    desk.step();
-    (desk, client)
-}
-
-/// The conversations whose drafts were asked for.
-fn loads(desk: &Desk) -> Vec<ConversationId> {
-    let loads = desk.effects.iter().filter_map(|effect| match effect {
-        Effect::LoadDraft(id) => Some(*id),
-        _ => None,
-    });
-    loads.collect()
+    desk.write("x");
+    let (id, _) = desk.app.take_dirty_drafts().pop().unwrap();
+    desk.app.store().keep_draft(id, &draft);
+    drop((desk, client));
+    let mut desk = Desk::at(NORMAL, state.path());
+    let client = desk.ask(body);
+    (desk, client, state)
 }
 
 fn body() -> Value {
@@ -62,7 +56,7 @@ fn a_command_comes_back_as_a_command_with_its_options() {
         kept(&mut desk)
     };
     for (draft, command) in [(half, "ls"), (done, "l-s")] {
-        let (mut desk, mut client) = restarted(draft, &body());
+        let (mut desk, mut client, _state) = restarted(draft, &body());
         desk.sees("[Run command]");
         desk.press("Enter");
         let call = json!({"cmd": command, "workdir": "/srv"}).to_string();
@@ -80,7 +74,7 @@ fn a_form_comes_back_half_filled_and_wrong_as_it_is() {
     desk.write("Kyoto");
     desk.press("Enter");
     desk.write("soon");
-    let (mut desk, mut client) = restarted(kept(&mut desk), &body());
+    let (mut desk, mut client, _state) = restarted(kept(&mut desk), &body());
     desk.sees("[Call tool]");
     desk.sees("Kyoto");
     desk.sees("soon");
@@ -100,7 +94,7 @@ fn raw_json_and_patches_come_back_as_text() {
     desk.write("weather");
     desk.press("Enter Alt+E");
     desk.app.on_edited(r#"{"city": "Ky"#);
-    let (desk, _client) = restarted(kept(&mut desk), &body());
+    let (desk, _client, _state) = restarted(kept(&mut desk), &body());
     desk.sees("[Call tool]");
     desk.sees(r#"{"city": "Ky"#);
 
@@ -120,7 +114,7 @@ fn raw_json_and_patches_come_back_as_text() {
         let draft = kept(&mut desk);
         desk.press("Enter");
         let expected = said(&desk.hear(&mut client));
-        let (mut desk, mut client) = restarted(draft, &body);
+        let (mut desk, mut client, _state) = restarted(draft, &body);
         desk.press("Enter");
         let heard = said(&desk.hear(&mut client));
         assert_eq!(heard, expected);
@@ -146,7 +140,7 @@ fn parts_of_all_kinds_come_back() {
     desk.write("3");
     desk.press("Alt+A");
     desk.write("and a");
-    let (mut desk, mut client) = restarted(kept(&mut desk), &body());
+    let (mut desk, mut client, _state) = restarted(kept(&mut desk), &body());
     desk.write(" word");
     desk.press("Enter");
     let expected = [
@@ -202,6 +196,21 @@ fn all_lines_of_a_live_message_come_back_until_it_is_whole() {
 }
 
 #[test]
+fn a_live_message_comes_back_in_order_after_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::at(NORMAL, state.path());
+    let mut client = desk.ask(&body());
+    desk.press("Alt+L");
+    desk.write("one\ntwo\nthr");
+    desk.hear(&mut client);
+    humanllm::tui::run::keep(&mut desk.app);
+    drop((desk, client));
+    let mut desk = Desk::at(NORMAL, state.path());
+    let _client = desk.ask(&body());
+    assert_eq!(desk.text(), "one\ntwo\nthr");
+}
+
+#[test]
 fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
     let mut desk = Desk::new(NORMAL);
     let client = desk.ask(&body());
@@ -223,24 +232,33 @@ fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
 
 #[test]
 fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
-    let mut desk = Desk::new(NORMAL);
-    desk.app.on_draft(None, "early words".into());
-    desk.step();
-    desk.sees("early words");
-    let _a = desk.ask(&codex("a", "first", &[]));
+    let state = tempfile::tempdir().unwrap();
+    let first = codex("a", "first", &[]);
+    let mut desk = Desk::at(NORMAL, state.path());
+    desk.write("early words");
+    let a = desk.ask(&first);
+    humanllm::tui::run::keep(&mut desk.app);
     desk.press("Alt+N");
+    assert_eq!(desk.text(), "early words");
+    desk.press("Ctrl+U");
+    desk.write("an own draft");
+    humanllm::tui::run::keep(&mut desk.app);
+    desk.app.store().keep_draft(None, &"early words".into());
+    drop((desk, a));
+
+    let mut desk = Desk::at(NORMAL, state.path());
     desk.sees("early words");
-    let id = loads(&desk)[0];
-    desk.app.on_draft(Some(id), "an own draft".into());
-    desk.step();
+    let _a = desk.ask(&first);
+    desk.press("Alt+N");
     assert_eq!(desk.text(), "an own draft");
+    desk.write(" of mine");
     let drafts = desk.app.take_dirty_drafts();
     let mut texts: Vec<_> = drafts
         .iter()
         .map(|(id, draft)| (id.is_some(), draft.text.as_str()))
         .collect();
     texts.sort_unstable();
-    assert_eq!(texts, [(false, "early words"), (true, "an own draft")]);
+    assert_eq!(texts, [(true, "an own draft of mine")]);
     let _b = desk.ask(&codex("b", "second", &[]));
     desk.press("Alt+N");
     assert_eq!(desk.text(), "early words");

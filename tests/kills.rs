@@ -22,9 +22,8 @@ use support::{Client, EventStream, Key, Person, Place, Signal, poll};
 
 const PATH: &str = "/v1/responses";
 
-/// How long words may be on the screen before they are on disk: 50 ms on a machine that is not busy
-/// with several of these programs and their clients.
-const SAVED_WITHIN: Duration = Duration::from_millis(400);
+/// How long words may be on the screen before they are on disk.
+const SAVED_WITHIN: Duration = Duration::from_millis(150);
 
 /// What is going on when the program is killed.
 #[derive(Debug, Clone, Copy)]
@@ -214,6 +213,14 @@ fn composer(screen: &str) -> &str {
     screen.rsplit_once("\n> ").map_or("", |(_, text)| text)
 }
 
+/// All that Enter sends, as far as it is on the screen: the composer, and the parts before it.
+fn to_be_sent(screen: &str) -> &str {
+    match screen.rsplit_once("\n 1. ") {
+        Some((_, parts)) => parts,
+        None => composer(screen),
+    }
+}
+
 /// One kill and what leads to it.
 struct Scene {
     /// Stands in everything that is said, so that it is found.
@@ -317,7 +324,10 @@ impl Scene {
         // What the screen says of a reply is true, however short it stood there.
         person.wait_exit();
         let screen = person.screen();
-        let is_sent = |line: &str| line.contains("final answer sent") || line.contains("delivered");
+        // Of a note on the way nothing follows for the words after it.
+        let is_sent = |line: &str| {
+            line.contains("final answer sent") || line.contains("final answer delivered")
+        };
         if !matches!(self.moment, Moment::Live) && screen.lines().any(is_sent) {
             safe = typed.all();
         }
@@ -337,9 +347,11 @@ impl Scene {
 
     /// Waits until what is to be sent is in the composer again, adds a word, and sends it.
     fn send_again(&self, person: &mut Person, words: &[String]) {
-        if let Some(last) = words.last() {
-            person.wait_until(&format!("{last} in the composer"), |screen| {
-                composer(screen).contains(last)
+        if !words.is_empty() {
+            // Of a long draft only some lines are on the screen.
+            let word = format!("{}w", self.tag);
+            person.wait_until(&format!("{words:?} to be sent"), |screen| {
+                to_be_sent(screen).contains(&word)
             });
         }
         // One word, which no line of the composer breaks.
@@ -431,11 +443,12 @@ impl Scene {
         let path = format!("{PATH}/{id}");
         person.wait_request(&prompt);
         let polled = spawn({
-            let (client, path) = (person.client(), path.clone());
+            let (client, path, id) = (person.client(), path.clone(), id.clone());
             move || {
                 let polls = std::iter::from_fn(|| {
                     sleep(Duration::from_millis(3));
-                    client.try_get(&path)
+                    // Another program may listen there soon.
+                    client.try_get(&path).filter(|found| found["id"] == *id)
                 });
                 polls.last().unwrap_or_default()
             }

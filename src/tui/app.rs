@@ -43,9 +43,6 @@ pub enum Effect {
     Suspend,
     /// Open the draft in the person's editor.
     Edit,
-    /// Look for the draft of a conversation from before the program was started, and hand it to
-    /// [`App::on_draft`].
-    LoadDraft(ConversationId),
     /// Read a conversation of an earlier run, for [`App::on_loaded`].
     Load(ConversationId),
     /// Find the conversations that have these words, the newest ones without any, for
@@ -169,8 +166,6 @@ pub struct App {
     transcripts: HashMap<ConversationId, Transcript>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
-    /// The conversation that what was typed before went to, until its own draft is known.
-    scratch_went_to: Option<ConversationId>,
     unkept: Unkept,
     effects: Vec<Effect>,
     /// Whether the last key was the interrupt key.
@@ -205,7 +200,6 @@ impl App {
             composers: HashMap::new(),
             transcripts: HashMap::new(),
             scratch: Composer::default(),
-            scratch_went_to: None,
             unkept: Unkept::default(),
             effects: Vec::new(),
             interrupted: false,

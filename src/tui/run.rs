@@ -159,9 +159,6 @@ pub async fn run(
                     };
                     app.say(Level::Info, notice);
                 }
-                Effect::LoadDraft(id) => {
-                    app.on_draft(Some(id), store.draft(Some(id)).unwrap_or_default());
-                }
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());

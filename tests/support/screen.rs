@@ -1,12 +1,15 @@
 //! The terminal interface without a terminal: a person at a screen that is drawn after every step
 //! as the real loop does, and a door for clients.
 
+use std::path::Path;
+
 use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
 use humanllm::api::{Ending, Housekeeping, Interner, OutputItem, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::journal::Journal;
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Effect, Settings};
 use humanllm::tui::key_chord::KeyChord;
@@ -36,7 +39,20 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new((columns, rows): (u16, u16)) -> Self {
+    pub fn new(size: (u16, u16)) -> Self {
+        Self::with_store(size, Store::new(10))
+    }
+
+    /// One who goes on with what is in a state folder.
+    pub fn at(size: (u16, u16), state_dir: &Path) -> Self {
+        let journal = Journal::open(state_dir, Default::default()).unwrap();
+        let mut desk = Self::with_store(size, Store::with_journal(10, journal).unwrap());
+        desk.app.restore();
+        desk.step();
+        desk
+    }
+
+    fn with_store((columns, rows): (u16, u16), store: Store) -> Self {
         let settings = Settings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
@@ -46,7 +62,6 @@ impl Desk {
             snippets: Vec::new(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
-        let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());
         let mut desk = Self {
             app: App::new(settings, store, now),

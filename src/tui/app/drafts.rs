@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{App, Dialog, Effect, Level};
+use super::{App, Dialog, Level};
 use crate::draft::Draft;
 use crate::inbox::ConversationId;
 use crate::tui::action::Action;
@@ -38,7 +38,6 @@ impl App {
 
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
-    ///
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
         let changed = std::mem::take(&mut self.unkept).changed;
         changed
@@ -53,33 +52,8 @@ impl App {
     pub fn restore(&mut self) {
         self.inbox.restore();
         if let Some(scratch) = self.inbox.store().draft(None) {
-            self.on_draft(None, scratch);
+            self.scratch = Composer::from_draft(scratch);
         }
-    }
-
-    /// Takes in a draft from before the program was started.
-    pub fn on_draft(&mut self, id: Option<ConversationId>, draft: Draft) {
-        let has_scratch = id.is_some() && self.scratch_went_to == id;
-        self.scratch_went_to.take_if(|_| has_scratch);
-        if draft.is_empty() {
-            return;
-        }
-        if has_scratch {
-            // There is an own draft after all: what was typed before goes on waiting.
-            let scratch = id.and_then(|id| self.composers.remove(&id));
-            self.scratch = scratch.unwrap_or_default();
-            self.unkept.changed.insert(None);
-        }
-        let composer = match id {
-            Some(id) => self.composers.entry(id).or_default(),
-            None => &mut self.scratch,
-        };
-        if composer.is_idle() {
-            *composer = Composer::from_draft(draft);
-        } else {
-            composer.bring_back(vec![draft]);
-        }
-        self.unkept.changed.insert(id);
     }
 
     /// Takes in a text that was left behind when the program ended: it can be recalled, and is
@@ -109,23 +83,21 @@ impl App {
         draft
     }
 
-    /// The composer of a conversation. The draft from before the program was started is on its way
-    /// when this is the first that is known of it.
+    /// The composer of a conversation. What it held before the program was started is in it first:
+    /// what comes back of what was said is older.
     pub(super) fn composer_of(&mut self, id: ConversationId) -> &mut Composer {
-        let effects = &mut self.effects;
+        let store = self.inbox.store();
         self.composers.entry(id).or_insert_with(|| {
-            effects.push(Effect::LoadDraft(id));
-            Composer::default()
+            let draft = store.draft(Some(id));
+            draft.map(Composer::from_draft).unwrap_or_default()
         })
     }
 
     /// What was typed before anybody asked is for whoever is answered first.
     pub(super) fn take_scratch(&mut self, id: ConversationId) {
-        let is_free = self.composers.get(&id).is_none_or(Composer::is_idle);
-        if is_free && !self.scratch.is_idle() {
+        if self.composer_of(id).is_idle() && !self.scratch.is_idle() {
             let scratch = std::mem::take(&mut self.scratch);
             self.composers.insert(id, scratch);
-            self.scratch_went_to = Some(id);
             self.unkept.changed.extend([None, Some(id)]);
         }
     }

@@ -191,7 +191,6 @@ impl App {
         if first_look {
             self.with_transcript(Transcript::show_new);
         }
-        self.composer_of(id);
         self.take_scratch(id);
     }
 

@@ -191,7 +191,6 @@ impl App {
         self.transcripts.remove(&id);
         self.abouts.remove(&id);
         self.unkept.forget(id);
-        self.scratch_went_to.take_if(|went| *went == id);
         self.announced.take_if(|announced| *announced == id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
