@@ -528,9 +528,13 @@ impl Scene {
         let mut person = person.restart();
         for response in &asked {
             let path = format!("{PATH}/{}", response["id"].as_str().expect("an id"));
-            while person.client().get(&path, &[]).1["status"] != "completed" {
+            loop {
+                let now = person.client().get(&path, &[]).1;
+                if now["status"] == "completed" {
+                    break;
+                }
                 person.key(Key::Alt('n'));
-                person.wait_until("a request", |screen| {
+                person.wait_until(&format!("the request of {now}"), |screen| {
                     screen.contains("waiting") && composer(screen).starts_with("The final answer")
                 });
                 person.type_text("done");

@@ -229,7 +229,6 @@ impl Intake {
             saving,
             store: self.store.clone(),
             replies: receiver,
-            unsettled: None,
             events: self.events.clone(),
             ended: false,
             _permit: permit,
@@ -254,12 +253,9 @@ impl Intake {
 #[derive(Debug)]
 pub struct Pending {
     place: Place,
-    /// The request itself.
     saving: Saving,
     store: Store,
     replies: mpsc::UnboundedReceiver<Sent>,
-    /// What was heard and is not in the journal yet.
-    unsettled: Option<Sent>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
     _permit: OwnedSemaphorePermit,
@@ -267,21 +263,16 @@ pub struct Pending {
 
 impl Pending {
     /// The next reply with its ticket; `None` when there will never be one because the person's
-    /// side is gone.
+    /// side is gone. It may leave when [`Pending::saving`] is settled.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
-        if self.unsettled.is_none() {
-            self.unsettled = Some(self.replies.recv().await?);
-        }
-        // Whoever gives up waiting here finds it again the next time.
-        if let Some(sent) = &self.unsettled {
-            self.store.settled(sent.saving).await;
-        }
-        self.unsettled.take().map(|sent| (sent.ticket, sent.reply))
+        let sent = self.replies.recv().await?;
+        self.saving = self.saving.max(sent.saving);
+        Some((sent.ticket, sent.reply))
     }
 
-    /// Waits until the request is in the journal, so that something about it may leave.
-    pub async fn settled(&mut self) {
-        self.store.settled(self.saving).await;
+    /// The last write of the request and of what was said to it: nothing of that leaves before.
+    pub(crate) fn saving(&self) -> Saving {
+        self.saving
     }
 
     /// Where all of it is kept.

@@ -122,9 +122,12 @@ impl Exchange {
         }
     }
 
-    /// Waits until the request is in the journal: nothing about it leaves before.
+    /// Waits until all that is known of the request and its response is in the journal: nothing about
+    /// them leaves before.
     pub(super) async fn settled(&mut self) {
-        self.pending.settled().await;
+        let record = self.record.as_ref().map(Record::saving);
+        let saving = self.pending.saving().max(record.unwrap_or_default());
+        self.pending.store().settled(saving).await;
     }
 
     /// The id of the response.
@@ -174,9 +177,7 @@ impl Exchange {
         self.ended = reply.ends();
         let frames = self.writer.reply(&reply, unix_now(), usage);
         self.keep(&frames);
-        if let Some(record) = &self.record {
-            self.pending.store().settled(record.saving()).await;
-        }
+        self.settled().await;
         frames
     }
 

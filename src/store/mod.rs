@@ -45,7 +45,7 @@ pub struct Store {
 }
 
 /// A write that may not be in the journal yet.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Saving(Option<Seq>);
 
 /// A request that was put where it belongs.

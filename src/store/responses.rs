@@ -101,8 +101,8 @@ impl Record {
 
     /// What was written of it last: what it says must not leave before that is in the journal.
     pub(crate) fn saving(&self) -> Saving {
-        let mut written = self.places.iter().map(|place| place.lock().saving());
-        written.next_back().unwrap_or_default()
+        let written = self.places.iter().map(|place| place.lock().saving());
+        written.max().unwrap_or_default()
     }
 
     /// Takes in what the response has become, and the events that say so. Returns false if it is
