@@ -258,6 +258,12 @@ fn what_is_older_than_is_to_be_kept_goes() {
     assert!(reader.response("resp_young").unwrap().is_some());
 }
 
+/// Much that nothing makes small.
+fn much(id: i64) -> String {
+    let digits = (0..20_000).map(|n| format!("{:x}", n * id * 7919));
+    digits.collect()
+}
+
 #[test]
 fn the_oldest_go_when_there_is_too_much_and_the_file_shrinks() {
     let desk = Desk::with(Options {
@@ -268,12 +274,9 @@ fn the_oldest_go_when_there_is_too_much_and_the_file_shrinks() {
         ..Options::default()
     });
     for id in 1..=60 {
-        let digits: String = (0..20_000)
-            .map(|n| format!("{:x}", n * id * 7919))
-            .collect();
         desk.write(vec![
             add(conversation(id)),
-            add_turn(turn(id, id, &[&digits])),
+            add_turn(turn(id, id, &[&much(id)])),
         ]);
     }
     let reader = desk.reader();
@@ -296,12 +299,9 @@ fn the_oldest_go_when_there_is_too_much_and_the_file_shrinks() {
 fn compacting_gives_space_back_and_keeps_everything() {
     let mut desk = Desk::new();
     for id in 1..=40 {
-        let digits: String = (0..20_000)
-            .map(|n| format!("{:x}", n * id * 7919))
-            .collect();
         desk.write(vec![
             add(conversation(id)),
-            add_turn(turn(id, id, &[&digits])),
+            add_turn(turn(id, id, &[&much(id)])),
             add_text(id, &format!("word{id}")),
         ]);
     }

@@ -156,7 +156,7 @@ impl Node {
         let Some(default) = self.spec.default.clone() else {
             return false;
         };
-        *self = Self::filled(&self.schema.clone(), self.role, default, &mut { BUDGET });
+        *self = Self::filled(default, &self.schema.clone(), self.role, &mut { BUDGET });
         true
     }
 }

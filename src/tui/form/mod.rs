@@ -101,7 +101,7 @@ impl Form {
     /// A form that is filled in.
     pub fn with_value(schema: &Value, value: &Value) -> Self {
         let mut form = Self::new(schema);
-        form.root = Node::filled(&form.schema, Role::Root, value.into(), &mut { BUDGET });
+        form.root = Node::filled(value.into(), &form.schema, Role::Root, &mut { BUDGET });
         form.focus_first();
         form
     }
@@ -154,7 +154,7 @@ impl Form {
         // Where nothing changes, nothing does: what was opened stays open, what was not answered
         // stays unanswered.
         if self.json() != json {
-            let root = Node::filled(&self.schema, Role::Root, json, &mut { BUDGET });
+            let root = Node::filled(json, &self.schema, Role::Root, &mut { BUDGET });
             self.replace(root);
         }
     }

@@ -87,7 +87,7 @@ impl Node {
             Kind::Choice(_) => Content::Choice(Choice::default()),
             Kind::Object => Content::Object(Object {
                 open: asked,
-                fields: asked.then(|| fields(&spec, Vec::new(), budget)),
+                fields: asked.then(|| empty_fields(&spec, budget)),
             }),
             Kind::List => Content::List(Vec::new()),
             Kind::Raw => Content::Raw(Line::default()),
@@ -102,7 +102,7 @@ impl Node {
     }
 
     /// A node with an answer: as JSON if it is not the kind of answer that was asked for.
-    pub(super) fn filled(schema: &Schema, role: Role, json: Json, budget: &mut usize) -> Self {
+    pub(super) fn filled(json: Json, schema: &Schema, role: Role, budget: &mut usize) -> Self {
         *budget = budget.saturating_sub(1);
         let spec = schema.spec();
         let mut state = State::Set;
@@ -121,11 +121,11 @@ impl Node {
             }
             (Kind::Object, Json::Object(members)) => Content::Object(Object {
                 open: true,
-                fields: Some(fields(&spec, members, budget)),
+                fields: Some(fields_of(&spec, members.into_iter(), budget, Self::filled)),
             }),
             (Kind::List, Json::List(items)) if items.len() < *budget => {
                 let item = spec.items();
-                let each = |json| Self::filled(&item, Role::Element, json, budget);
+                let each = |json| Self::filled(json, &item, Role::Element, budget);
                 Content::List(items.into_iter().map(each).collect())
             }
             (_, json) => raw(&json),
@@ -248,7 +248,7 @@ impl Node {
             object.open = true;
             if object.fields.is_none() {
                 let mut budget = BUDGET;
-                object.fields = Some(fields(&self.spec, Vec::new(), &mut budget));
+                object.fields = Some(empty_fields(&self.spec, &mut budget));
             }
         }
     }
@@ -285,12 +285,21 @@ fn number(line: &Line) -> Result<Json, String> {
     }
 }
 
-/// The fields of an object, with the answers there are.
-fn fields(spec: &Spec, members: Vec<(String, Json)>, budget: &mut usize) -> Vec<Field> {
-    let mut given: HashMap<String, (usize, Json)> = members
-        .into_iter()
-        .enumerate()
-        .map(|(at, (name, json))| (name, (at, json)))
+fn empty_fields(spec: &Spec, budget: &mut usize) -> Vec<Field> {
+    fields_of(spec, std::iter::empty(), budget, Node::filled)
+}
+
+/// The fields of an object with the answers there are, and behind them the answers that the schema
+/// does not describe.
+pub(super) fn fields_of<A>(
+    spec: &Spec,
+    answers: impl Iterator<Item = (String, A)>,
+    budget: &mut usize,
+    into_node: fn(A, &Schema, Role, &mut usize) -> Node,
+) -> Vec<Field> {
+    let given = answers.enumerate();
+    let mut given: HashMap<String, (usize, A)> = given
+        .map(|(at, (name, answer))| (name, (at, answer)))
         .collect();
     let mut fields: Vec<Field> = spec
         .properties()
@@ -301,7 +310,7 @@ fn fields(spec: &Spec, members: Vec<(String, Json)>, budget: &mut usize) -> Vec<
                 false => Role::Optional,
             };
             let node = match given.remove(&property.name) {
-                Some((_, json)) => Node::filled(&property.schema, role, json, budget),
+                Some((_, answer)) => into_node(answer, &property.schema, role, budget),
                 None => Node::empty(&property.schema, role, budget),
             };
             Field {
@@ -310,11 +319,10 @@ fn fields(spec: &Spec, members: Vec<(String, Json)>, budget: &mut usize) -> Vec<
             }
         })
         .collect();
-    let mut unknown: Vec<(String, (usize, Json))> = given.into_iter().collect();
+    let mut unknown: Vec<(String, (usize, A))> = given.into_iter().collect();
     unknown.sort_by_key(|(_, (at, _))| *at);
-    for (name, (_, json)) in unknown {
-        let schema = spec.anything();
-        let node = Node::filled(&schema, Role::Extra, json, budget);
+    for (name, (_, answer)) in unknown {
+        let node = into_node(answer, &spec.anything(), Role::Extra, budget);
         fields.push(Field { name, node });
     }
     fields

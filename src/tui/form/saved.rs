@@ -1,16 +1,14 @@
 //! The answers as they are written down. Unlike the JSON of the form they tell what was only begun:
 //! a number without its digits, an object that is not sent, where the cursor was.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::choice::Choice;
 use super::line::Line;
-use super::node::{Content, Field, Node, Object, Role, State};
+use super::node::{Content, Node, Object, Role, State, fields_of};
 use super::row::Place;
-use super::spec::{Kind, Schema, Spec};
+use super::spec::{Kind, Schema};
 use super::{BUDGET, Form};
 
 /// A form that was written down.
@@ -170,7 +168,10 @@ impl Answer {
             }
             (SavedContent::Object { open, fields }, _) => Content::Object(Object {
                 open,
-                fields: fields.map(|saved| restored(&spec, saved, budget)),
+                fields: fields.map(|saved| {
+                    let answers = saved.into_iter().map(|field| (field.name, field.answer));
+                    fields_of(&spec, answers, budget, Answer::into_node)
+                }),
             }),
             (SavedContent::List(items), _) => {
                 let item = spec.items();
@@ -186,39 +187,4 @@ impl Answer {
             content,
         }
     }
-}
-
-/// The fields of an object with the answers that were written down, and those that the schema does
-/// not describe behind them.
-fn restored(spec: &Spec, saved: Vec<SavedField>, budget: &mut usize) -> Vec<Field> {
-    let mut given: HashMap<String, (usize, Answer)> = saved
-        .into_iter()
-        .enumerate()
-        .map(|(at, SavedField { name, answer })| (name, (at, answer)))
-        .collect();
-    let mut fields: Vec<Field> = spec
-        .properties()
-        .into_iter()
-        .map(|property| {
-            let role = match property.required {
-                true => Role::Required,
-                false => Role::Optional,
-            };
-            let node = match given.remove(&property.name) {
-                Some((_, answer)) => answer.into_node(&property.schema, role, budget),
-                None => Node::empty(&property.schema, role, budget),
-            };
-            Field {
-                name: property.name,
-                node,
-            }
-        })
-        .collect();
-    let mut unknown: Vec<(String, (usize, Answer))> = given.into_iter().collect();
-    unknown.sort_by_key(|(_, (at, _))| *at);
-    for (name, (_, answer)) in unknown {
-        let node = answer.into_node(&spec.anything(), Role::Extra, budget);
-        fields.push(Field { name, node });
-    }
-    fields
 }
