@@ -12,10 +12,12 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(picked: Option<usize>) -> Self {
-        Self {
-            picked,
-            typed: String::new(),
-        }
+        Self::named(picked, String::new())
+    }
+
+    /// One in the middle of typing a name.
+    pub(super) fn named(picked: Option<usize>, typed: String) -> Self {
+        Self { picked, typed }
     }
 
     pub(super) fn picked(&self) -> Option<usize> {

@@ -49,13 +49,24 @@ enum SavedState {
 enum SavedContent {
     Line(Typed),
     Raw(Typed),
-    /// The option as JSON, which stays the same where the order of the options does not.
-    Choice(Option<String>),
+    Choice(SavedChoice),
     Object {
         open: bool,
         fields: Option<Vec<SavedField>>,
     },
     List(Vec<Answer>),
+}
+
+/// The option is written as JSON, which stays the same where the order of the options does not.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SavedChoice {
+    Made(Option<String>),
+    /// In the middle of typing the name of one.
+    Named {
+        option: Option<String>,
+        typed: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,7 +126,14 @@ impl Answer {
             Content::Line(line) => SavedContent::Line(typed(line)),
             Content::Raw(line) => SavedContent::Raw(typed(line)),
             Content::Choice(choice) => {
-                SavedContent::Choice(node.option(choice).map(ToString::to_string))
+                let option = node.option(choice).map(ToString::to_string);
+                SavedContent::Choice(match choice.typed() {
+                    "" => SavedChoice::Made(option),
+                    typed => SavedChoice::Named {
+                        option,
+                        typed: typed.to_owned(),
+                    },
+                })
             }
             Content::Object(object) => SavedContent::Object {
                 open: object.open,
@@ -159,12 +177,19 @@ impl Answer {
                 Content::Line(line(typed))
             }
             (SavedContent::Line(typed) | SavedContent::Raw(typed), _) => Content::Raw(line(typed)),
-            (SavedContent::Choice(picked), Kind::Choice(options)) => {
-                let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
-                Content::Choice(Choice::new(options.iter().position(is_picked)))
-            }
-            (SavedContent::Choice(picked), _) => {
-                Content::Raw(Line::new(picked.unwrap_or_default()))
+            (SavedContent::Choice(saved), kind) => {
+                let (picked, typed) = match saved {
+                    SavedChoice::Made(picked) => (picked, String::new()),
+                    SavedChoice::Named { option, typed } => (option, typed),
+                };
+                match kind {
+                    Kind::Choice(options) => {
+                        let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
+                        let picked = options.iter().position(is_picked);
+                        Content::Choice(Choice::named(picked, typed))
+                    }
+                    _ => Content::Raw(Line::new(picked.unwrap_or_default())),
+                }
             }
             (SavedContent::Object { open, fields }, _) => Content::Object(Object {
                 open,
