@@ -358,6 +358,10 @@ impl Scene {
         let end = format!("end{}", self.tag);
         person.type_text(&format!(" {end}"));
         person.wait_until("what was typed", |screen| composer(screen).contains(&end));
+        if person.kind() == Some("Progress") {
+            // A note came back as a note.
+            person.choose("Send");
+        }
         person.key(Key::Enter);
     }
 
