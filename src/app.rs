@@ -119,7 +119,11 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(crate::tui::run::run(&mut app, events, &options))
+        // Its own: a key wakes this thread and no other.
+        let keyboard = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        keyboard.block_on(crate::tui::run::run(&mut app, events, &options))
     }));
     // Whatever is wrong with the state, what can still be kept is.
     let kept = catch_unwind(AssertUnwindSafe(|| {

@@ -14,7 +14,8 @@
 
 pub mod action;
 pub mod app;
-pub mod block;
+pub mod backend;
+mod block;
 pub mod clipboard;
 pub mod composer;
 pub mod editor;

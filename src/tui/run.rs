@@ -76,7 +76,7 @@ pub async fn run(
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
-    let mut keys = Keys::new();
+    let mut keys = Keys::new()?;
     let mut colours = markup::changes();
     let mut shown = pictures::changes();
     let store = app.store().clone();
@@ -174,7 +174,7 @@ pub async fn run(
                 }
                 Effect::Suspend => {
                     keep(app);
-                    keys.release(&mut screen);
+                    screen.leave();
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
@@ -184,7 +184,7 @@ pub async fn run(
                 }
                 Effect::Edit => {
                     keep(app);
-                    keys.release(&mut screen);
+                    screen.leave();
                     if let Some(signal) = edit(app, options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }

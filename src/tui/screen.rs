@@ -1,7 +1,7 @@
 //! The terminal itself: raw mode and the alternate screen, and the way back out of them, however
 //! the program ends.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
@@ -15,9 +15,10 @@ use crossterm::terminal::{
     SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use ratatui::backend::CrosstermBackend;
 use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
+
+use super::backend::Output;
 
 /// The thread that has taken the terminal over, if one has.
 static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);
@@ -34,7 +35,7 @@ const TITLE_LENGTH: usize = 80;
 pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
     /// the terminal nor standard error is left to be told.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    terminal: ManuallyDrop<Terminal<Output>>,
     title: Option<String>,
     mouse: bool,
 }
@@ -48,9 +49,7 @@ impl Screen {
     pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
         take_over(mouse).inspect_err(|_| give_back())?;
-        // A frame leaves in one piece, so that SSH does not show half of it.
-        let out = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
+        let terminal = Terminal::new(Output::new()).inspect_err(|_| give_back())?;
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             title: None,
@@ -86,7 +85,7 @@ impl Screen {
         self.terminal.resize(area)
     }
 
-    /// Sets the title of the window.
+    /// Sets the title of the window, which leaves with the next frame.
     ///
     /// # Errors
     ///
@@ -101,7 +100,7 @@ impl Screen {
             .filter(|c| !c.is_control())
             .take(TITLE_LENGTH)
             .collect();
-        execute!(self.terminal.backend_mut(), SetTitle(harmless))
+        queue!(self.terminal.backend_mut(), SetTitle(harmless))
     }
 
     /// Rings.
@@ -142,7 +141,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // What is still buffered must not be written after the screen was left.
-        let _ = self.terminal.backend_mut().flush();
+        let _ = Write::flush(self.terminal.backend_mut());
         give_back();
     }
 }

@@ -1,16 +1,23 @@
 //! Keys, as the terminal hands them over.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::{self, Event};
+use crossterm::terminal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::tui::app::App;
-use crate::tui::screen::Screen;
 
 /// How long to look for what is there already; crossterm does not look at all if this is zero.
 const AT_ONCE: Duration = Duration::from_micros(20);
+/// How long the rest of a sequence may take that has begun to come.
+const SEQUENCE_GAP: Duration = Duration::from_millis(5);
 /// How long to look for what comes behind an Enter that may be a line break of something pasted.
 const KEY_GAP: Duration = Duration::from_millis(1);
 /// An Enter so soon after other keys may be one of them.
@@ -23,7 +30,9 @@ const BURST_GAP: Duration = Duration::from_millis(20);
 
 /// The keyboard, and what is known of it.
 pub(super) struct Keys {
-    stream: EventStream,
+    /// Nothing is read from it here: it tells when there is something to read.
+    terminal: AsyncFd<OwnedFd>,
+    resized: Signal,
     /// Whether the terminal has shown that it tells what was pasted from what was typed.
     tells_pastes: bool,
     /// When keys came last.
@@ -31,12 +40,26 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new() -> Self {
-        Self {
-            stream: EventStream::new(),
+    /// # Errors
+    ///
+    /// If there is no terminal to wait for.
+    pub(super) fn new() -> io::Result<Self> {
+        // The same that crossterm reads.
+        let stdin = io::stdin();
+        let terminal = match stdin.is_terminal() {
+            true => stdin.as_fd().try_clone_to_owned()?,
+            false => File::open("/dev/tty")?.into(),
+        };
+        // Deprecated for types that may change their descriptor, which an `OwnedFd` does not; what
+        // is there instead is unsafe code.
+        #[allow(deprecated)]
+        let terminal = AsyncFd::with_interest(terminal, Interest::READABLE)?;
+        Ok(Self {
+            terminal,
+            resized: signal(SignalKind::window_change())?,
             tells_pastes: false,
             last: None,
-        }
+        })
     }
 
     /// The next key and all that were typed with it.
@@ -45,14 +68,11 @@ impl Keys {
     ///
     /// If the terminal is gone.
     pub(super) async fn next(&mut self, app: &App) -> io::Result<Vec<Event>> {
-        let first = self.stream.next().await;
-        let first = first.ok_or(io::ErrorKind::UnexpectedEof)??;
+        let mut typed = vec![self.first().await?];
         let submits = |event: &Event| {
             let key = event.as_key_press_event();
             key.is_some_and(|key| app.submits(&key))
         };
-        let mut typed = vec![first];
-        // Not from the stream: it would remember who asked last, and nobody would be woken later.
         loop {
             let is_alone = typed.len() == 1;
             let is_soon = self.last.is_some_and(|last| last.elapsed() < SOON);
@@ -73,17 +93,34 @@ impl Keys {
         Ok(typed)
     }
 
-    /// Stops reading keys and gives the terminal back. Nothing is read until it is asked for.
-    pub(super) fn release(&mut self, screen: &mut Screen) {
-        self.stream = released(std::mem::take(&mut self.stream), screen);
+    /// Waits for something from the terminal, and no longer for the rest of what is no key yet.
+    async fn first(&mut self) -> io::Result<Event> {
+        // What is left of what was read before is no news to the system.
+        if event::poll(AT_ONCE)? {
+            return event::read();
+        }
+        loop {
+            tokio::select! {
+                ready = self.terminal.readable() => {
+                    // Whatever comes from now on is news again.
+                    ready?.clear_ready();
+                    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+                    let mut asked = [PollFd::new(&self.terminal, PollFlags::IN)];
+                    if poll(&mut asked, Some(&now))? == 0 {
+                        continue;
+                    }
+                    if event::poll(SEQUENCE_GAP)? {
+                        return event::read();
+                    }
+                    if asked[0].revents().contains(PollFlags::HUP) {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Some(()) = self.resized.recv() => {
+                    let (columns, rows) = terminal::size()?;
+                    return Ok(Event::Resize(columns, rows));
+                }
+            }
+        }
     }
-}
-
-fn released(keys: EventStream, screen: &mut Screen) -> EventStream {
-    drop(keys);
-    screen.leave();
-    // The stream's thread may still be waiting for a key; it lets go of the reader only when it
-    // has noticed. What comes back `false` had no key to lose.
-    let _ = event::poll(Duration::from_millis(1));
-    EventStream::new()
 }
