@@ -49,7 +49,7 @@ pub struct Inbox {
     most_bytes: usize,
     store: Store,
     /// The last write of something said.
-    saving: Saving,
+    saving: Option<Saving>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -107,7 +107,7 @@ impl Inbox {
             held: Account::default(),
             most_bytes: MOST_BYTES,
             store,
-            saving: Saving::default(),
+            saving: None,
         }
     }
 
@@ -210,7 +210,7 @@ impl Inbox {
             }
             is_first
         });
-        self.saving = written;
+        self.saving = Some(written);
         if is_first == Some(true) {
             self.statistics.first.add(arrived, now);
         }
@@ -222,9 +222,9 @@ impl Inbox {
         Ok(())
     }
 
-    /// The last write of something said since this was asked.
-    pub fn take_saving(&mut self) -> Saving {
-        std::mem::take(&mut self.saving)
+    /// The last write of something said since this was asked; `None` if nothing was said.
+    pub fn take_saving(&mut self) -> Option<Saving> {
+        self.saving.take()
     }
 
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {

@@ -237,8 +237,8 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// The last write of something said since this was asked.
-    pub fn take_saving(&mut self) -> Saving {
+    /// The last write of something said since this was asked; `None` if nothing was said.
+    pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
     }
 

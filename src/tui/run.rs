@@ -101,9 +101,14 @@ pub async fn run(
                         pictures::measure();
                     }
                     app.on_input(typed);
-                    // What the screen calls sent is kept by then, unless the disk is too slow.
-                    let _ = timeout(SENT_WITHIN, store.settled(app.take_saving())).await;
-                    frames.draw_now();
+                    match app.take_saving() {
+                        Some(saving) => {
+                            // What the screen calls sent is kept by then, unless the disk is too slow.
+                            let _ = timeout(SENT_WITHIN, store.settled(saving)).await;
+                            frames.draw_said();
+                        }
+                        None => frames.draw_now(),
+                    }
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
             },

@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// The least time between two frames that nobody has pressed a key for.
 const FRAME: Duration = Duration::from_millis(10);
 
+/// How long a frame may wait for the news that what was said is delivered.
+const DELIVERY: Duration = Duration::from_millis(5);
+
 /// When to draw next.
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -28,11 +31,20 @@ impl Frames {
         self.next = Some(Instant::now());
     }
 
+    /// The person has said something. Whoever waits for it gets it first, and that it was delivered
+    /// is on the same frame if that does not take long.
+    pub(super) fn draw_said(&mut self) {
+        self.draw_by(Instant::now() + DELIVERY);
+    }
+
     /// Something has changed. What follows soon is drawn together.
     pub(super) fn draw_soon(&mut self) {
         let now = Instant::now();
-        let soon = self.last.map_or(now, |last| now.max(last + FRAME));
-        self.next.get_or_insert(soon);
+        self.draw_by(self.last.map_or(now, |last| now.max(last + FRAME)));
+    }
+
+    fn draw_by(&mut self, latest: Instant) {
+        self.next = Some(self.next.map_or(latest, |next| next.min(latest)));
     }
 
     /// Whether it is time to draw; what is drawn then is everything.
