@@ -60,8 +60,9 @@ impl Interner {
         if let Some(known) = lock(&self.items).known.get(&key) {
             let from = items.len();
             items.extend(known.iter().map_while(Weak::upgrade));
-            // All of them, and of this very text.
-            if items.len() - from == known.len() && items[from..].iter().all(|i| i.raw() == text) {
+            // All of them, and of this very text, which they share.
+            let first = items.get(from);
+            if items.len() - from == known.len() && first.is_none_or(|item| item.raw() == text) {
                 return Ok(());
             }
             items.truncate(from);

@@ -146,9 +146,10 @@ impl Request {
     /// The other items that the client sent, as it sent them.
     pub(crate) fn sent(&self) -> impl Iterator<Item = &Arc<Item>> {
         let own = self.items.iter().skip(self.preamble + self.earlier);
-        own.enumerate().map(|(place, item)| {
-            let mut references = self.references.iter();
-            let reference = references.find(|(known, _)| *known == place);
+        // In the order of their places.
+        let mut references = self.references.iter().peekable();
+        own.enumerate().map(move |(place, item)| {
+            let reference = references.next_if(|(known, _)| *known == place);
             reference.map_or(item, |(_, reference)| reference)
         })
     }

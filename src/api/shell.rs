@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{OutputItem, Tool};
+use super::{OutputItem, Tool, is_bushy};
 
 /// The tool of a request that runs a shell command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,6 +143,9 @@ fn options(tool: &Tool, command: &str) -> Option<Value> {
 /// The command line that a call of any known shell would run, for showing it as a command, and
 /// what else it is given. `arguments` is the text of the call.
 pub(crate) fn command_of(arguments: &str) -> Option<(String, Vec<String>)> {
+    if is_bushy(arguments) {
+        return None;
+    }
     let arguments: Value = serde_json::from_str(arguments).ok()?;
     let arguments = arguments.as_object()?;
     let key = ["cmd", "command"]

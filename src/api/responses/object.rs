@@ -108,7 +108,7 @@ impl ResponseObject {
         Self {
             echo: Arc::new(Echo::of(request)),
             tools: Arc::clone(&request.tools),
-            instructions: request.items[..request.preamble].first().cloned(),
+            instructions: request.beside().cloned(),
             state,
         }
     }
@@ -301,85 +301,36 @@ struct Echo {
     after: Box<str>,
 }
 
-/// The fields of a request that are echoed, whatever they hold.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Echoed {
-    model: Option<Value>,
-    previous_response_id: Option<Value>,
-    tool_choice: Option<Value>,
-    truncation: Option<Value>,
-    parallel_tool_calls: Option<Value>,
-    text: Option<EchoedText>,
-    top_p: Option<Value>,
-    presence_penalty: Option<Value>,
-    frequency_penalty: Option<Value>,
-    top_logprobs: Option<Value>,
-    temperature: Option<Value>,
-    reasoning: Option<Value>,
-    max_output_tokens: Option<Value>,
-    max_tool_calls: Option<Value>,
-    metadata: Option<Value>,
-    safety_identifier: Option<Value>,
-    prompt_cache_key: Option<Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct EchoedText {
-    #[serde(deserialize_with = "or_default")]
-    format: EchoedFormat,
-    verbosity: Option<Value>,
-}
-
-/// What is `null` where it may be left out.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct EchoedFormat {
-    #[serde(rename = "type")]
-    kind: Option<Value>,
-    name: Option<Value>,
-    description: Option<Value>,
-    strict: Option<Value>,
-}
-
 impl Echo {
     /// What is echoed of a request, with the defaults that OpenAI documents where it is silent.
     fn of(request: &Request) -> Self {
-        let asked: Echoed = serde_json::from_str(request.envelope.text()).unwrap_or_default();
-        let or = |value: Option<Value>, default: Value| value.unwrap_or(default);
+        let asked = Fields::of_text(request.envelope.text());
+        let get = |name: &str| value(asked.get(name));
+        let or = |name: &str, default: Value| get(name).unwrap_or(default);
         let before = json!({
-            "model": or(asked.model, json!("")),
-            "previous_response_id": asked.previous_response_id,
+            "model": or("model", json!("")),
+            "previous_response_id": get("previous_response_id"),
         });
         let mut after = json!({
-            "tool_choice": tool_choice(asked.tool_choice.as_ref()),
-            "truncation": one_of(asked.truncation.as_ref(), &["auto", "disabled"])
+            "tool_choice": tool_choice(get("tool_choice").as_ref()),
+            "truncation": one_of(get("truncation").as_ref(), &["auto", "disabled"])
                 .unwrap_or_else(|| json!("disabled")),
-            "parallel_tool_calls": or(asked.parallel_tool_calls, json!(true)),
-            "text": text(&asked.text.unwrap_or_default()),
-            "top_p": or(asked.top_p, json!(1.0)),
-            "presence_penalty": or(asked.presence_penalty, json!(0.0)),
-            "frequency_penalty": or(asked.frequency_penalty, json!(0.0)),
-            "top_logprobs": or(asked.top_logprobs, json!(0)),
-            "temperature": or(asked.temperature, json!(1.0)),
-            "reasoning": reasoning(asked.reasoning.as_ref()),
-            "max_output_tokens": asked.max_output_tokens,
-            "max_tool_calls": asked.max_tool_calls,
+            "parallel_tool_calls": or("parallel_tool_calls", json!(true)),
+            "text": text(&asked.object("text")),
+            "top_p": or("top_p", json!(1.0)),
+            "presence_penalty": or("presence_penalty", json!(0.0)),
+            "frequency_penalty": or("frequency_penalty", json!(0.0)),
+            "top_logprobs": or("top_logprobs", json!(0)),
+            "temperature": or("temperature", json!(1.0)),
+            "reasoning": reasoning(get("reasoning").as_ref()),
+            "max_output_tokens": get("max_output_tokens"),
+            "max_tool_calls": get("max_tool_calls"),
             "store": request.store,
             "background": request.background,
             "service_tier": "default",
-            "metadata": metadata(asked.metadata.as_ref()),
-            "safety_identifier": asked.safety_identifier,
-            "prompt_cache_key": asked.prompt_cache_key,
+            "metadata": metadata(get("metadata").as_ref()),
+            "safety_identifier": get("safety_identifier"),
+            "prompt_cache_key": get("prompt_cache_key"),
         });
         if let Some(Previous::Conversation(id)) = &request.previous {
             after["conversation"] = json!({"id": id});
@@ -450,23 +401,24 @@ fn tool_choice(choice: Option<&Value>) -> Value {
     function(choice).unwrap_or_else(|| json!("auto"))
 }
 
-fn text(text: &EchoedText) -> Value {
-    let format = &text.format;
-    let format = match format.kind.as_ref().and_then(Value::as_str) {
+fn text(text: &Fields<'_>) -> Value {
+    let format = text.object("format");
+    let format = match format.text("type").as_deref() {
         Some("json_object") => json!({"type": "json_object"}),
         Some("json_schema") => json!({
             "type": "json_schema",
-            "name": format.name.as_ref().and_then(Value::as_str).unwrap_or("schema"),
-            "description": format.description.as_ref().and_then(Value::as_str),
+            "name": format.text("name").unwrap_or_else(|| "schema".into()),
+            "description": format.text("description"),
             // The public schema (2026-04-24) allows nothing but null here; the client has the
             // schema anyway.
             "schema": null,
-            "strict": format.strict.as_ref().and_then(Value::as_bool).unwrap_or(false),
+            "strict": format.flag("strict").ok().flatten().unwrap_or(false),
         }),
         _ => json!({"type": "text"}),
     };
     let mut echoed = json!({"format": format});
-    if let Some(verbosity) = one_of(text.verbosity.as_ref(), &["low", "medium", "high"]) {
+    let verbosity = value(text.get("verbosity"));
+    if let Some(verbosity) = one_of(verbosity.as_ref(), &["low", "medium", "high"]) {
         echoed["verbosity"] = verbosity;
     }
     echoed

@@ -121,8 +121,7 @@ pub fn parse_items(body: &[u8], interner: &Interner) -> Result<(Vec<Arc<Item>>, 
     let members = fields.array("items")?.unwrap_or_default();
     read_members(body, &members, "items", interner, &mut items)?;
     fields.expect("metadata", "an object", &[Kind::Object])?;
-    let metadata = fields.get("metadata");
-    let metadata = metadata.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let metadata = value(fields.get("metadata"));
     Ok((items, object::metadata(metadata.as_ref())))
 }
 
