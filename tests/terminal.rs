@@ -3,12 +3,12 @@
 mod support;
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use humanllm::tui::screen::Screen;
 use portable_pty::CommandBuilder;
+use rustix::event::{PollFd, PollFlags};
 use serde_json::{Value, json};
 use support::{Builder, Client, EventStream, Key, Person, Place, Pty, Signal};
 use support::{any_file_contains, contains, poll};
@@ -579,6 +579,26 @@ fn a_program_that_panics() {
     screen
         .draw(|frame| frame.render_widget(words, frame.area()))
         .unwrap();
-    std::io::stdin().read_exact(&mut [0]).unwrap();
+    // Reads do not wait while the screen is taken over.
+    let stdin = std::io::stdin();
+    rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None).unwrap();
     panic!("{LAST_WORDS}");
+}
+
+#[test]
+fn half_a_sequence_holds_nothing_up() {
+    // Alt+O with Caps Lock on, Alt+[, half of an arrow key and of a character.
+    for half in ["\x1bO", "\x1b[", "\x1b[1;", "\u{e9}"] {
+        let mut person = Person::start();
+        person.send(&half.as_bytes()[..half.len() - usize::from(half == "\u{e9}")]);
+        let mut stream = person.client().post_sse(
+            "/v1/responses",
+            &[],
+            &json!({"model": "m", "stream": true, "input": "Now?"}),
+        );
+        person.wait_request("Now?");
+        drop(stream.next_event());
+        person.signal(Signal::TERM);
+        person.wait_exit();
+    }
 }

@@ -17,6 +17,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
+use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
 use super::backend::Output;
 
@@ -157,6 +158,7 @@ fn remove_colours(frame: &mut Frame) {
 fn take_over(mouse: bool) -> io::Result<()> {
     *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
     enable_raw_mode()?;
+    never_wait()?;
     execute!(
         io::stdout(),
         Print(SAVE_TITLE),
@@ -167,6 +169,15 @@ fn take_over(mouse: bool) -> io::Result<()> {
         execute!(io::stdout(), EnableMouseCapture)?;
     }
     Ok(())
+}
+
+/// Has reads from the terminal return at once. crossterm reads until there is no more or until it
+/// has an event, and would wait for the rest of what is no key yet: nothing is drawn meanwhile.
+fn never_wait() -> io::Result<()> {
+    let mut modes = tcgetattr(io::stdin())?;
+    modes.special_codes[SpecialCodeIndex::VMIN] = 0;
+    modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+    Ok(tcsetattr(io::stdin(), OptionalActions::Now, &modes)?)
 }
 
 /// Puts the terminal back as it was. Errors have nobody left to hear them; doing it twice does

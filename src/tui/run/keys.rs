@@ -1,13 +1,12 @@
 //! Keys, as the terminal hands them over.
 
-use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event};
-use crossterm::terminal;
+use crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -42,14 +41,10 @@ pub(super) struct Keys {
 impl Keys {
     /// # Errors
     ///
-    /// If there is no terminal to wait for.
+    /// If the system does not let it.
     pub(super) fn new() -> io::Result<Self> {
-        // The same that crossterm reads.
-        let stdin = io::stdin();
-        let terminal = match stdin.is_terminal() {
-            true => stdin.as_fd().try_clone_to_owned()?,
-            false => File::open("/dev/tty")?.into(),
-        };
+        // The same that crossterm reads: without a terminal there, the program does not start.
+        let terminal = io::stdin().as_fd().try_clone_to_owned()?;
         // Deprecated for types that may change their descriptor, which an `OwnedFd` does not; what
         // is there instead is unsafe code.
         #[allow(deprecated)]
@@ -77,7 +72,7 @@ impl Keys {
             let is_alone = typed.len() == 1;
             let is_soon = self.last.is_some_and(|last| last.elapsed() < SOON);
             let gap = match typed.last() {
-                _ if typed.len() >= BURST => BURST_GAP,
+                Some(last) if typed.len() >= BURST && is_pasted(last) => BURST_GAP,
                 Some(last) if submits(last) && (!is_alone || is_soon && !self.tells_pastes) => {
                     KEY_GAP
                 }
@@ -106,7 +101,7 @@ impl Keys {
                     ready?.clear_ready();
                     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
                     let mut asked = [PollFd::new(&self.terminal, PollFlags::IN)];
-                    if poll(&mut asked, Some(&now))? == 0 {
+                    if retry_on_intr(|| poll(&mut asked, Some(&now)))? == 0 {
                         continue;
                     }
                     if event::poll(SEQUENCE_GAP)? {
@@ -117,10 +112,20 @@ impl Keys {
                     }
                 }
                 Some(()) = self.resized.recv() => {
-                    let (columns, rows) = terminal::size()?;
-                    return Ok(Event::Resize(columns, rows));
+                    // How large it is now, everybody asks the terminal.
+                    return Ok(Event::Resize(0, 0));
                 }
             }
         }
     }
+}
+
+/// Whether something may be a part of what was pasted, where the terminal does not tell.
+fn is_pasted(event: &Event) -> bool {
+    let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    let key = event.as_key_press_event();
+    key.is_some_and(|key| {
+        let is_text = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab);
+        is_text && !key.modifiers.intersects(chords)
+    })
 }
