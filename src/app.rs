@@ -123,7 +123,10 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         let keyboard = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        keyboard.block_on(crate::tui::run::run(&mut app, events, &options))
+        let exit = keyboard.block_on(crate::tui::run::run(&mut app, events, &options));
+        // A search that is under way holds up nothing.
+        keyboard.shutdown_background();
+        exit
     }));
     // Whatever is wrong with the state, what can still be kept is.
     let kept = catch_unwind(AssertUnwindSafe(|| {

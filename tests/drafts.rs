@@ -211,6 +211,20 @@ fn a_live_message_comes_back_in_order_after_a_restart() {
 }
 
 #[test]
+fn parts_that_stand_beside_a_live_message_come_back_once() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&body());
+    desk.write("!pwd");
+    desk.press("Alt+A Alt+L");
+    desk.write("one\ntwo\n");
+    desk.hear(&mut client);
+    desk.hang_up(client);
+    let kept = kept(&mut desk);
+    let parts: Vec<&str> = kept.parts.iter().map(|part| part.text.as_str()).collect();
+    assert_eq!(parts, ["one\ntwo\n", "pwd"]);
+}
+
+#[test]
 fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
     let mut desk = Desk::new(NORMAL);
     let client = desk.ask(&body());

@@ -68,7 +68,7 @@ fn conversations_of_the_api_are_still_there() {
     let path = format!("/v1/conversations/{}", made["id"].as_str().expect("an id"));
     assert_eq!(person.client().get(&path, &[]), (200, made.clone()));
     let body = json!({"model": "m", "input": "and now?", "conversation": made["id"]});
-    exchange(&mut person, body, "and now?", "nothing");
+    let answer = exchange(&mut person, body, "and now?", "nothing");
     let person = again(person, true);
     let (_, items) = person.client().get(&format!("{path}/items?order=asc"), &[]);
     let texts = items["data"].as_array().expect("items").iter();
@@ -76,6 +76,27 @@ fn conversations_of_the_api_are_still_there() {
         .map(|item| item["content"][0]["text"].clone())
         .collect();
     assert_eq!(texts, ["to begin with", "and now?", "nothing"]);
+    // To look at what was said in it adds nothing to it.
+    let answer = format!("{PATH}/{}", answer["id"].as_str().expect("an id"));
+    assert_eq!(person.client().get(&answer, &[]).0, 200);
+    let list = format!("{path}/items?order=asc");
+    assert_eq!(person.client().get(&list, &[]).1, items);
+
+    // What is answered after a restart is said in it too.
+    let body = json!({
+        "model": "m", "input": "and later?", "conversation": made["id"], "background": true});
+    let (_, queued) = person.client().post_json(PATH, &[], &body);
+    assert_eq!(queued["status"], "queued");
+    let mut person = again(person, true);
+    person.wait_request("and later?");
+    person.reply("then too");
+    person.wait_for("final answer delivered");
+    let (_, items) = person.client().get(&list, &[]);
+    let data = items["data"].as_array().expect("items");
+    assert_eq!(data.len(), 5, "{items}");
+    assert_eq!(data[4]["content"][0]["text"], "then too");
+    let person = again(person, true);
+    assert_eq!(person.client().get(&list, &[]).1, items);
     assert_eq!(person.client().delete(&path).0, 200);
     let person = again(person, true);
     assert_eq!(person.client().get(&path, &[]).0, 404);

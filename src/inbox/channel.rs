@@ -263,7 +263,7 @@ pub struct Pending {
 
 impl Pending {
     /// The next reply with its ticket; `None` when there will never be one because the person's
-    /// side is gone. It may leave when [`Pending::saving`] is settled.
+    /// side is gone. It may leave when it is in the journal: [`Pending`] knows its last write.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.recv().await?;
         self.saving = self.saving.max(sent.saving);

@@ -283,12 +283,16 @@ impl Conversation {
         self.loaded
     }
 
-    /// The rows of what was said to a request, from a place on, each with its text.
+    /// The rows of what was said to a request, from a place on, each with the text by which it is
+    /// found: none as long as it is typed live.
     pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
-        own.map(|said| (self.row(said), said.words.text()))
-            .collect()
+        let text = |said: &Said| match &said.words {
+            Words::Live(..) => String::new(),
+            words => words.text(),
+        };
+        own.map(|said| (self.row(said), text(said))).collect()
     }
 
     fn row(&self, said: &Said) -> journal::Said {

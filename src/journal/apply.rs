@@ -10,7 +10,7 @@ use super::hash::Hash;
 use super::items;
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Draft, Event, Recall, Record, Response, Said, Turn,
+    ApiConversation, Blob, Conversation, Draft, Event, Recall, Record, Response, Said, State, Turn,
 };
 
 /// How many texts are offered again.
@@ -64,6 +64,19 @@ impl Applier {
             Record::Conversation(row) => self.conversation(db, row),
             Record::DeleteConversation { id } => self.deleting(|| delete::conversation(db, *id)),
             Record::Turn(row) => self.turn(db, row),
+            Record::NobodyWaits => {
+                run(
+                    db,
+                    "UPDATE conversation SET state = ?1
+                     WHERE id IN (SELECT conversation FROM turn WHERE state = 0)",
+                    params![State::Gone],
+                )?;
+                run(
+                    db,
+                    "UPDATE turn SET state = ?1 WHERE state = 0",
+                    params![State::Gone],
+                )
+            }
             Record::TurnState { id, state, ended } => run(
                 db,
                 "UPDATE turn SET state = ?2, ended = ?3 WHERE id = ?1",

@@ -119,6 +119,8 @@ struct Shared {
 pub struct Journal {
     shared: Arc<Shared>,
     reader: Reader,
+    /// Has a connection of its own: a search takes long, and nobody is to wait for it.
+    searcher: Reader,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -143,6 +145,7 @@ impl Journal {
             generation: Arc::default(),
         });
         let reader = Reader::new(files.clone(), Arc::clone(&shared.generation));
+        let searcher = Reader::new(files.clone(), Arc::clone(&shared.generation));
         let folder = files.folder().to_owned();
         let writer = Writer::new(Arc::clone(&shared), files, options, connection, lock);
         let writer = std::thread::Builder::new()
@@ -155,6 +158,7 @@ impl Journal {
         Ok(Self {
             shared,
             reader,
+            searcher,
             writer: Some(writer),
         })
     }
@@ -187,6 +191,11 @@ impl Journal {
     /// Something to read with. It sees what is settled.
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// Something to search with. Whoever reads does not wait for it.
+    pub fn searcher(&self) -> Reader {
+        self.searcher.clone()
     }
 
     /// Writes what is left, and returns how that went.

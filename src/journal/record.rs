@@ -230,6 +230,8 @@ pub enum Record {
     },
     /// A new turn. One that is there stays as it is.
     Turn(Box<Turn>),
+    /// The program was started: whoever waited when it ended does not any more.
+    NobodyWaits,
     /// What became of a turn.
     TurnState {
         /// Which.
@@ -364,6 +366,7 @@ impl Record {
             Self::ApiConversationItems { items, .. } => blobs(items),
             Self::Text { text, .. } => blob(text),
             Self::DeleteConversation { .. }
+            | Self::NobodyWaits
             | Self::TurnState { .. }
             | Self::SaidState { .. }
             | Self::ClearDraft { .. }

@@ -25,6 +25,8 @@ pub(super) struct Exchange {
     has_started: bool,
     /// Whether what was said last went where it is kept.
     is_kept: bool,
+    /// Whether it is gone on with after a restart.
+    is_background: bool,
     /// The reply that was said last and is not delivered yet, and the tokens since the last that
     /// was.
     receipt: Option<u64>,
@@ -50,6 +52,7 @@ impl Exchange {
             true => Housekeeping::of(&request),
             false => None,
         };
+        let is_background = request.background;
         let writer = write(&request, unix_now(), Box::new(new_id));
         tracing::info!(
             response = writer.id(),
@@ -74,7 +77,9 @@ impl Exchange {
             let turn = Some(pending.place().request);
             Record::begin(places, &request, response, turn)
         });
-        Ok(Self::of(writer, pending, meter, record))
+        let mut exchange = Self::of(writer, pending, meter, record);
+        exchange.is_background = is_background;
+        Ok(exchange)
     }
 
     /// Puts a background response of an earlier run before the person again. Its events so far are
@@ -100,6 +105,7 @@ impl Exchange {
         let record = Record::resume(state.store.responses().clone(), &id);
         let mut exchange = Self::of(Box::new(writer), pending, meter, Some(record));
         exchange.has_started = has_started;
+        exchange.is_background = true;
         Ok(exchange)
     }
 
@@ -114,6 +120,7 @@ impl Exchange {
             pending,
             meter,
             is_kept: record.is_some(),
+            is_background: false,
             record,
             has_started: false,
             receipt: None,
@@ -222,7 +229,10 @@ impl Exchange {
                 [events @ .., last] if last.event.is_none() => events,
                 events => events,
             };
-            let checkpoint = self.writer.checkpoint();
+            let checkpoint = self
+                .is_background
+                .then(|| self.writer.checkpoint())
+                .flatten();
             self.is_kept = record.update(response, checkpoint, events, self.ended);
         }
     }

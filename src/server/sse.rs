@@ -162,7 +162,11 @@ impl Replayed {
             }
             self.changes.mark_unchanged();
             // One that was deleted in the meantime has nothing more to say.
-            let replay = self.stored.lock().replay(&self.id, self.after).ok()?;
+            let replay = self
+                .stored
+                .lock_for(&self.id)
+                .replay(&self.id, self.after)
+                .ok()?;
             let count = replay.frames.len() as u64;
             self.after = match (self.after, count) {
                 (after, 0) => after,

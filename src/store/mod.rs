@@ -128,6 +128,7 @@ impl Store {
         journal: Journal,
     ) -> Result<Self, journal::ReadError> {
         let next = journal.reader().next_ids()?;
+        journal.write(vec![Row::NobodyWaits]);
         let (journal, interner) = (Arc::new(journal), Arc::<Interner>::default());
         Ok(Self {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
@@ -188,6 +189,10 @@ impl Store {
         self.journal.as_ref().map(|journal| journal.reader())
     }
 
+    fn searcher(&self) -> Option<Reader> {
+        self.journal.as_ref().map(|journal| journal.searcher())
+    }
+
     fn threads(&self) -> MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,7 +243,14 @@ impl Store {
             rows.extend(texts(
                 placed.place.conversation,
                 request,
-                placed.known_items,
+                match earlier
+                    .as_ref()
+                    .map_or(placed.known_items, |known| known.request.items.len())
+                {
+                    known if known <= request.items.len() => known,
+                    // It is not what came before with something added; what is known is not indexed twice.
+                    _ => 0,
+                },
             ));
         }
         Opened {
@@ -250,7 +262,9 @@ impl Store {
 
     /// A request was answered, or its client went away.
     pub(crate) fn close(&self, place: Place, gone: bool) {
-        let row = self.threads().close(place.conversation, gone);
+        // Held until it is in the queue: the last one to close says last how it stands.
+        let mut threads = self.threads();
+        let row = threads.close(place.conversation, gone);
         let state = if gone { State::Gone } else { State::Answered };
         let turn = Row::TurnState {
             id: place.request.0,
@@ -299,7 +313,7 @@ impl Store {
 
     /// Conversations that have all of these words, the best first; without any words, the newest.
     pub fn find(&self, words: &str, most: u32) -> Vec<Found> {
-        let Some(reader) = self.reader() else {
+        let Some(reader) = self.searcher() else {
             return Vec::new();
         };
         let found: Vec<Found> = match words.trim().is_empty() {
@@ -330,8 +344,8 @@ impl Store {
 
     /// Whether something was kept that [`Store::find`] does not find by its words yet.
     pub fn index_is_behind(&self) -> bool {
-        let reader = self.reader();
-        reader.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(failed))
+        let searcher = self.searcher();
+        searcher.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(failed))
     }
 
     /// A name for something that is said.
@@ -350,6 +364,7 @@ impl Store {
         }
         let texts: Vec<Row> = said
             .iter()
+            .filter(|(_, text)| !text.is_empty())
             .map(|(said, text)| Row::Text {
                 conversation: said.conversation,
                 text: Blob::new(text.as_str()),
@@ -379,12 +394,12 @@ impl Store {
     }
 
     /// Keeps something to be said again, and where it was said.
-    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) {
+    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
         self.write(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),
             conversation: conversation.map(|id| id.0),
-        })]);
+        })])
     }
 
     /// What was kept to be said again, the oldest first, and where each was said.
@@ -424,10 +439,20 @@ impl Store {
                 .conversation(turn.conversation)
                 .unwrap_or_else(failed)?;
             let id = ConversationId(turn.conversation);
+            let row = Conversation {
+                state: State::Waiting,
+                ..row
+            };
+            let waits = Row::TurnState {
+                id: turn.id,
+                state: State::Waiting,
+                ended: None,
+            };
+            let saving = self.write(vec![Row::Conversation(row.clone()), waits]);
             let opened = Opened {
                 place: self.threads().reopen(row, turn.id, &request),
                 earlier: self.load_with(&reader, id).map(Box::new),
-                saving: Saving::default(),
+                saving,
             };
             Some((request, opened, response.state))
         });
@@ -488,10 +513,10 @@ fn texts(
     /// What is longer is output that nobody searches for.
     const LONGEST: usize = 64 * 1024;
     let new = request.items.get(from..).unwrap_or_default().iter();
-    let new = new.filter(|item| !item.is_boilerplate() && item.raw().len() <= LONGEST);
+    let new = new.filter(|item| !item.is_boilerplate());
     let texts = new
         .map(|item| item.text())
-        .filter(|text| !text.trim().is_empty());
+        .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
     texts.map(move |text| Row::Text {
         conversation: conversation.0,
         text: Blob::new(text),

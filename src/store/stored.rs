@@ -44,6 +44,8 @@ struct Past {
     interner: Arc<Interner>,
     /// What was written last.
     saving: Saving,
+    /// What the journal may still have for a moment, or for as long as it cannot be written.
+    deleted: HashSet<String>,
 }
 
 /// A response, under way or ended.
@@ -124,6 +126,7 @@ impl Stored {
                 journal,
                 interner,
                 saving: Saving::default(),
+                deleted: HashSet::new(),
             }),
             ..Self::new(most)
         }
@@ -142,7 +145,8 @@ impl Stored {
         turn: Option<i64>,
     ) {
         let state = || response.checkpoint();
-        self.keep_response(response.id(), turn, true, request.background, state);
+        let row = self.response_row(response.id(), turn, true, request.background, state);
+        self.write(row.into_iter().collect());
         self.enter(request, response, turn);
         self.tidy();
     }
@@ -155,9 +159,8 @@ impl Stored {
             Some(Previous::Conversation(id)) => Some(id.clone()),
             _ => None,
         };
-        if let Some(id) = &conversation {
-            self.touch(id);
-        }
+        let used = conversation.as_ref().and_then(|id| self.touch(id));
+        self.write(used.into_iter().collect());
         let entry = Entry {
             own: request.earlier.min(input.len()),
             bytes: response.bytes(),
@@ -191,10 +194,28 @@ impl Stored {
         frames: &[Frame],
         ended: bool,
     ) -> bool {
-        let id = response.id();
-        let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
+        let Some(mut rows) = self.take_in(response, checkpoint, frames, ended) else {
             return false;
         };
+        if ended {
+            rows.extend(self.add_to_conversation(response.id()));
+        }
+        // All of it or nothing: the response never says more than its events do.
+        self.write(rows);
+        self.tidy();
+        true
+    }
+
+    /// Takes in what a response has become, if anybody wants it; what the journal is to have of it.
+    fn take_in(
+        &mut self,
+        response: &ResponseObject,
+        checkpoint: Option<String>,
+        frames: &[Frame],
+        ended: bool,
+    ) -> Option<Vec<Row>> {
+        let id = response.id();
+        let entry = self.responses.get_mut(id).filter(|entry| entry.open)?;
         let added = response.output().iter().skip(entry.output.len());
         let added = added.map(|item| Arc::new(Item::of_text(Arc::clone(item))));
         let added: Vec<_> = added.collect();
@@ -227,32 +248,34 @@ impl Stored {
         let (turn, background) = (entry.turn, entry.log.is_some());
         if has_changed {
             let state = || checkpoint.unwrap_or_else(|| response.checkpoint());
-            self.keep_response(id, turn, !ended, background, state);
+            let row = self.response_row(id, turn, !ended, background, state);
+            rows.splice(0..0, row);
         }
-        self.write(rows);
-        if ended {
-            self.add_to_conversation(id);
-        }
-        self.tidy();
-        true
+        Some(rows)
     }
 
-    /// What was said in a response becomes part of the conversation that it belongs to.
-    fn add_to_conversation(&mut self, id: &str) {
+    /// What was said in a response becomes part of the conversation that it belongs to; what the
+    /// journal is to have of that.
+    fn add_to_conversation(&mut self, id: &str) -> Vec<Row> {
+        let mut rows = Vec::new();
         let Some(entry) = self.responses.get(id) else {
-            return;
+            return rows;
         };
         if !matches!(
             entry.response.status(),
             Status::Completed | Status::Incomplete
         ) {
             // What was refused is not part of what was said.
-            return;
+            return rows;
         }
         let Some(name) = entry.conversation.clone() else {
-            return;
+            return rows;
         };
-        let mut rows = Vec::new();
+        // Nobody may have looked at it since the program was started.
+        self.fetch(&name);
+        let Some(entry) = self.responses.get(id) else {
+            return rows;
+        };
         if let Some(conversation) = self.conversations.get_mut(&name) {
             let added = entry.input[entry.own..].iter().chain(&entry.output);
             self.held.add(added.clone());
@@ -261,8 +284,8 @@ impl Stored {
             }
             conversation.items.extend(added.map(Arc::clone));
         }
-        self.write(rows);
-        self.touch(&name);
+        rows.extend(self.touch(&name));
+        rows
     }
 
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
@@ -272,7 +295,8 @@ impl Stored {
             entry.response.set_status(Status::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
             let background = entry.log.is_some();
-            self.keep_response(id, turn, false, background, || state);
+            let row = self.response_row(id, turn, false, background, || state);
+            self.write(row.into_iter().collect());
         }
     }
 
@@ -312,8 +336,14 @@ impl Stored {
     ///
     /// 404 for an unknown id.
     pub fn delete(&mut self, id: &str) -> Result<Value, ApiError> {
-        self.entry(id)?;
+        let items: Vec<String> = self
+            .entry(id)?
+            .output
+            .iter()
+            .filter_map(|item| item.id())
+            .collect();
         self.forget(id);
+        self.deleted(items.into_iter().chain([id.to_owned()]));
         self.write(vec![Row::DeleteResponse { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "response", "deleted": true}))
     }
@@ -408,7 +438,8 @@ impl Stored {
         let Some(past) = &self.past else {
             return;
         };
-        if self.responses.contains_key(id) || self.conversations.contains_key(id) {
+        let is_known = self.responses.contains_key(id) || self.conversations.contains_key(id);
+        if is_known || past.deleted.contains(id) {
             return;
         }
         let reader = past.journal.reader();
@@ -432,9 +463,15 @@ impl Stored {
                 events.into_iter().map(frame).collect::<Vec<_>>()
             });
             self.enter(&request, response.clone(), row.turn);
-            // What the journal has already is not written again.
+            // What the journal has already is not written again, and its conversation has it too.
             let past = self.past.take();
-            self.update(&response, log.as_deref().unwrap_or_default(), !row.open);
+            self.take_in(
+                &response,
+                None,
+                log.as_deref().unwrap_or_default(),
+                !row.open,
+            );
+            self.tidy();
             self.past = past;
             if row.open && !row.background {
                 // Whoever waited for it when the program ended is gone.
@@ -463,7 +500,12 @@ impl Stored {
             None => {}
         }
         for id in request.items.iter().filter_map(|item| item.reference()) {
-            let Some(past) = self.past.as_ref().filter(|_| self.item(&id).is_none()) else {
+            let is_known = self.item(&id).is_some();
+            let past = self
+                .past
+                .as_ref()
+                .filter(|past| !is_known && !past.deleted.contains(&id));
+            let Some(past) = past else {
                 continue;
             };
             let found = past
@@ -481,24 +523,26 @@ impl Stored {
         }
     }
 
-    fn keep_response(
-        &mut self,
+    /// What the journal is to have of a response; nothing of one without a turn, which it could not
+    /// read again.
+    fn response_row(
+        &self,
         id: &str,
         turn: Option<i64>,
         open: bool,
         background: bool,
         state: impl FnOnce() -> String,
-    ) {
-        if self.past.is_some() {
-            self.write(vec![Row::Response(journal::Response {
+    ) -> Option<Row> {
+        (self.past.is_some() && turn.is_some()).then(|| {
+            Row::Response(journal::Response {
                 id: id.to_owned(),
                 turn,
                 open,
                 background,
                 created: now(),
                 state: state(),
-            })]);
-        }
+            })
+        })
     }
 
     fn write(&mut self, rows: Vec<Row>) {
@@ -576,9 +620,8 @@ impl Stored {
         let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
         self.held.add(&items);
-        self.touch(id);
-        if self.past.is_some() {
-            self.write(vec![added_items(id, first, items.iter())]);
+        if let Some(used) = self.touch(id) {
+            self.write(vec![used, added_items(id, first, items.iter())]);
         }
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.items.extend(items);
@@ -596,8 +639,20 @@ impl Stored {
     pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
         self.forget(id);
+        self.deleted([id.to_owned()]);
         self.write(vec![Row::DeleteApiConversation { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
+    }
+
+    /// These are not to be found in the journal any more.
+    fn deleted(&mut self, ids: impl IntoIterator<Item = String>) {
+        let Some(past) = &mut self.past else {
+            return;
+        };
+        for id in ids {
+            self.past_items.remove(&id);
+            past.deleted.insert(id);
+        }
     }
 
     fn conversation_entry(&self, id: &str) -> Result<&Conversation, ApiError> {
@@ -622,12 +677,19 @@ impl Stored {
         self.order.retain(|known| known != id);
     }
 
-    /// Makes a conversation the newest, because somebody talks in it.
-    fn touch(&mut self, id: &str) {
-        if self.conversations.contains_key(id) {
-            self.order.retain(|known| known != id);
-            self.order.push_back(id.to_owned());
-        }
+    /// Makes a conversation the newest, because somebody talks in it; what the journal is to have of
+    /// that.
+    fn touch(&mut self, id: &str) -> Option<Row> {
+        let conversation = self.conversations.get(id)?;
+        self.order.retain(|known| known != id);
+        self.order.push_back(id.to_owned());
+        self.past.as_ref().map(|_| {
+            Row::ApiConversation(ApiConversation {
+                id: id.to_owned(),
+                object: conversation.object.to_string(),
+                used: now(),
+            })
+        })
     }
 
     /// Lets go what is oldest, but nothing that somebody works on.

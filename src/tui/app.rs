@@ -422,19 +422,20 @@ impl App {
 
     /// Takes what is left where the editor failed: the draft stays, and a text that was saved all
     /// the same can be recalled.
-    pub fn on_edit_failed(&mut self, text: Option<String>, failure: &str) {
-        let recall = match text {
+    pub fn on_edit_failed(&mut self, text: Option<String>, failure: &str) -> Saving {
+        let (saving, recall) = match text {
             Some(text) => {
-                self.remember(text);
                 let key = self.key_of(Action::Recall);
-                format!("; {key} recalls what it saved")
+                let recall = format!("; {key} recalls what it saved");
+                (self.remember(text), recall)
             }
-            None => String::new(),
+            None => Default::default(),
         };
         self.say(
             Level::Bad,
             format!("{failure}; the draft is as it was{recall}"),
         );
+        saving
     }
 
     /// Says for as long as it is so what the person has to know whatever else happens.

@@ -14,7 +14,7 @@
 
 pub mod action;
 pub mod app;
-pub mod backend;
+mod backend;
 mod block;
 pub mod clipboard;
 pub mod composer;

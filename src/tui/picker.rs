@@ -107,8 +107,14 @@ impl Picker {
     /// Takes the choices that answer the query.
     pub fn offer(&mut self, choices: Vec<Choice>) {
         self.rows = choices.into_iter().map(Row::from).collect();
-        self.answered.clear();
+        self.answered = self.query.text().to_owned();
         self.answer();
+    }
+
+    /// Goes to a choice, by its index in the given list.
+    pub(in crate::tui) fn select_at(&mut self, index: usize) {
+        let at = self.matches.iter().position(|found| *found == index);
+        self.selected = at.unwrap_or(0);
     }
 
     /// Whether somebody else answers the query.
@@ -139,6 +145,8 @@ impl Picker {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let page = isize::try_from(self.height.get().max(1)).unwrap_or(isize::MAX);
         match key.code {
+            // What is listed answers another query still.
+            KeyCode::Enter if self.asks && self.answered != self.query.text() => {}
             KeyCode::Enter => {
                 return self.selected().map_or(Outcome::Consumed, Outcome::Picked);
             }

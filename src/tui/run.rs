@@ -293,15 +293,23 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
         Ok(signal) => (None, signal),
         Err(failure) => (Some(failure), None),
     };
-    match (file.changed(), failure) {
+    let changed = file.changed();
+    let is_news = !matches!(changed, Ok(None));
+    let mut saving = Saving::default();
+    match (changed, failure) {
         (Ok(Some(text)), None) => app.on_edited(&text),
         (Ok(None), None) => {}
-        (Ok(text), Some(failure)) => app.on_edit_failed(text, &failure),
-        (Err(error), _) => app.say(Level::Bad, format!("cannot read the draft: {error}")),
+        (Ok(text), Some(failure)) => saving = app.on_edit_failed(text, &failure),
+        (Err(error), _) => {
+            app.say(Level::Bad, format!("cannot read the draft: {error}"));
+            return signal;
+        }
     }
-    let (store, saving) = (app.store().clone(), keep(app));
-    // Until it is certain that the text is kept, there is the file.
-    if timeout(PATIENCE, store.settled(saving)).await == Ok(true) {
+    let saving = saving.max(keep(app));
+    let store = app.store();
+    // Until it is certain that the text is kept, there is the file; unless nothing is to be kept.
+    let is_kept = async { timeout(PATIENCE, store.settled(saving)).await == Ok(true) };
+    if !is_news || !store.keeps() || is_kept.await {
         file.remove();
     }
     signal

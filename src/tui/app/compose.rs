@@ -10,6 +10,7 @@ use crate::api::{
 };
 use crate::draft::Draft;
 use crate::inbox::Conversation;
+use crate::store::Saving;
 use crate::tokens::{count, fit};
 use crate::tui::action::Action;
 use crate::tui::composer::{Call, Editor, Part, ReplyKind};
@@ -229,12 +230,19 @@ impl App {
             delta: text.to_owned(),
             phase,
         };
+        // The line and nothing else: parts that are collected stay where they are.
+        let composer = self.composer();
         let draft = Draft {
+            kind: composer.kind,
+            live: composer.live,
             text: text.to_owned(),
-            cursor: None,
-            ..self.composer().reply_draft()
+            ..Draft::default()
         };
-        let rest = self.composer().rest_draft();
+        let rest = Draft {
+            text: String::new(),
+            cursor: None,
+            ..composer.to_draft()
+        };
         let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
         sent.map_err(|error| Problem::hard(error.to_string()))?;
         self.composer_mut().clear();
@@ -621,16 +629,17 @@ impl App {
             .collect()
     }
 
-    pub(super) fn remember(&mut self, text: String) {
+    pub(super) fn remember(&mut self, text: String) -> Saving {
         if text.trim().is_empty() {
-            return;
+            return Saving::default();
         }
         self.said_before.retain(|(before, _)| *before != text);
-        self.inbox.store().keep_recall(&text, self.open);
+        let saving = self.inbox.store().keep_recall(&text, self.open);
         self.said_before.push((text, self.open));
         if self.said_before.len() > MOST_RECALLED {
             self.said_before.remove(0);
         }
+        saving
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{App, Dialog, Level};
 use crate::draft::Draft;
-use crate::inbox::ConversationId;
+use crate::inbox::{Conversation, ConversationId};
 use crate::tui::action::Action;
 use crate::tui::composer::Composer;
 
@@ -95,7 +95,9 @@ impl App {
 
     /// What was typed before anybody asked is for whoever is answered first.
     pub(super) fn take_scratch(&mut self, id: ConversationId) {
-        if self.composer_of(id).is_idle() && !self.scratch.is_idle() {
+        let is_idle = self.composer_of(id).is_idle();
+        let waits = self.inbox.get(id).is_some_and(Conversation::is_waiting);
+        if waits && is_idle && !self.scratch.is_idle() {
             let scratch = std::mem::take(&mut self.scratch);
             self.composers.insert(id, scratch);
             self.unkept.changed.extend([None, Some(id)]);

@@ -94,6 +94,7 @@ impl App {
         let is_idle = self.is_idle();
         if self.open == Some(id) {
             if current {
+                self.take_scratch(id);
                 self.notice = None;
             } else {
                 self.tell(Level::Info, "another request waits behind this one");

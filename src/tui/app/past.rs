@@ -81,10 +81,19 @@ impl App {
             false => found,
         };
         let choices = self.choices(&found);
+        let found: Vec<Header> = found.into_iter().map(|found| found.header).collect();
         if let Dialog::Picker(_, picker) = &mut self.dialog {
+            // Whoever has gone to one stays there, and who has not stays at the best.
+            let chosen = picker.selected().filter(|at| *at > 0);
+            let chosen = chosen
+                .and_then(|at| self.past.found.get(at))
+                .map(|one| one.id);
             picker.offer(choices);
+            if let Some(at) = found.iter().position(|one| Some(one.id) == chosen) {
+                picker.select_at(at);
+            }
         }
-        self.past.found = found.into_iter().map(|found| found.header).collect();
+        self.past.found = found;
         true
     }
 
