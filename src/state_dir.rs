@@ -1,12 +1,14 @@
 //! The state folder: where the program keeps its files, and nobody else writes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
+
+use crate::private_file;
 
 /// Why the state folder is not used.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +59,7 @@ impl StateDir {
             folder: folder.clone(),
             error,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(fault)?;
+        private_file::make_folder(path).map_err(fault)?;
         let found = fs::metadata(path).map_err(fault)?;
         if found.uid() != geteuid().as_raw() {
             Err(StateDirError::Foreign { folder })

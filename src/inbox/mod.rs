@@ -50,6 +50,8 @@ pub struct Inbox {
     store: Store,
     /// The last write of something said.
     saving: Option<Saving>,
+    /// What the person has open, which stays however old it is.
+    looked_at: Option<ConversationId>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -108,6 +110,7 @@ impl Inbox {
             most_bytes: MOST_BYTES,
             store,
             saving: None,
+            looked_at: None,
         }
     }
 
@@ -220,6 +223,11 @@ impl Inbox {
         }
         self.keep_statistics();
         Ok(())
+    }
+
+    /// Says what the person has open.
+    pub fn look_at(&mut self, conversation: Option<ConversationId>) {
+        self.looked_at = conversation;
     }
 
     /// The last write of something said since this was asked; `None` if nothing was said.
@@ -419,7 +427,7 @@ impl Inbox {
     /// Lets go of the oldest where there are too many.
     fn make_room(&mut self) {
         while self.order.len() > MOST_CONVERSATIONS || self.held.bytes > self.most_bytes {
-            let Some(oldest) = self.order.oldest_idle() else {
+            let Some(oldest) = self.order.oldest_idle(self.looked_at) else {
                 return;
             };
             self.remove(oldest);

@@ -78,13 +78,13 @@ impl Order {
         self.waiting.iter().map(|(_, id)| *id)
     }
 
-    /// The one that nobody waits in and nobody has looked at for longest, unless it is the newest of
-    /// all: that is what the person looks at.
-    pub fn oldest_idle(&self) -> Option<ConversationId> {
-        let oldest = self
-            .idle
-            .last()
-            .filter(|key| Some(*key) != self.listed.front());
-        oldest.map(|(_, _, id)| *id)
+    /// The one that nobody waits in and in which nothing has happened for longest, but neither the
+    /// newest of all nor the one to be spared.
+    pub fn oldest_idle(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
+        let newest = self.listed.front();
+        let idle = self.idle.iter().rev();
+        idle.filter(|key| Some(*key) != newest)
+            .map(|(_, _, id)| *id)
+            .find(|id| Some(*id) != spared)
     }
 }

@@ -1,15 +1,16 @@
 //! The files of the journal: where they are, whose they are, and that only one program writes them.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::error::OpenError;
+use crate::private_file;
 
 /// The database in the state folder.
 const DATABASE: &str = "journal.db";
@@ -50,8 +51,7 @@ impl Files {
 
     /// Makes the folder if need be, for its owner only.
     pub fn make_folder(folder: &Path) -> Result<(), OpenError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| OpenError::Io {
+        private_file::make_folder(folder).map_err(|error| OpenError::Io {
             path: folder.to_owned(),
             error,
         })

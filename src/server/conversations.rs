@@ -45,11 +45,10 @@ pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
 /// `GET /v1/conversations/{id}/items`.
 pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query): Pairs) -> Answer {
     let page = Page::read(&query)?;
-    let items = state
-        .store
-        .responses()
-        .lock_for(&id)
-        .conversation_items(&id, &page)?;
+    let responses = state.store.responses();
+    let items = responses.lock_for(&id).conversation_items(&id, &page)?;
+    // What was said a moment ago is in it before it is in the journal.
+    responses.settled().await;
     Ok(json_of(items))
 }
 

@@ -187,6 +187,7 @@ impl Replayed {
                 changed = self.changes.changed() => changed.ok()?,
                 _ = self.heartbeats.tick() => {
                     self.queue.extend(self.stored.lock().heartbeat(&self.id));
+                    self.stored.settled().await;
                 }
             }
         }

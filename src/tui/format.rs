@@ -3,6 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+/// The name of an agent without its version and where it runs.
+pub fn agent_name(agent: &str) -> &str {
+    agent.split('/').next().unwrap_or_default()
+}
+
 /// A number of bytes: `46 B`, `16.9 KB`, `5.0 MB`.
 pub fn size(bytes: usize) -> String {
     match bytes {

@@ -183,6 +183,7 @@ impl App {
             self.effects.push(Effect::Load(id));
         }
         self.open = Some(id);
+        self.inbox.look_at(self.open);
         self.announced = None;
         self.pane = Pane::Transcript;
         self.pager = None;

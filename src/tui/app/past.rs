@@ -9,7 +9,7 @@ use super::{App, Dialog, Effect, Level, Pane, Purpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
 use crate::store::{Found, Header, Loaded};
-use crate::tui::format::day_or_time;
+use crate::tui::format::{agent_name, day_or_time};
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
 
@@ -120,7 +120,7 @@ impl App {
         let choice = |found: &Found| {
             let header = &found.header;
             let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
-            let agent = header.agent.split('/').next().unwrap_or_default();
+            let agent = agent_name(&header.agent);
             let excerpt = around_found(&found.excerpt);
             let parts = [
                 day_or_time(at, self.now, &self.settings.zone),

@@ -189,23 +189,14 @@ impl Composer {
         }
     }
 
-    /// All that is in the composer, as one text: the parts, the draft and the call.
-    pub fn typed(&self) -> String {
-        self.joined(true, true)
-    }
-
     /// All that was typed for the reply, as one text: a draft beside a call is not of it, nor is a
     /// call that was begun beside the draft.
     pub fn typed_for_reply(&self) -> String {
-        let is_call = self.kind == ReplyKind::Tool;
-        self.joined(!is_call, is_call)
-    }
-
-    fn joined(&self, draft: bool, call: bool) -> String {
-        let parts = self.parts.iter().map(Part::text);
-        let draft = draft.then(|| self.text());
-        let call = self.call.as_ref().filter(|_| call).map(Call::text);
-        let texts = parts.chain(draft).chain(call);
+        let last = match self.kind {
+            ReplyKind::Tool => self.call.as_ref().map(Call::text),
+            _ => Some(self.text()),
+        };
+        let texts = self.parts.iter().map(Part::text).chain(last);
         let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         texts.join("\n")
     }

@@ -13,6 +13,7 @@ use crate::api::{Item, OutputItem};
 use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::block::Block;
+use crate::tui::format::agent_name;
 use crate::tui::text::{columns, one_line};
 
 /// Rows that a conversation takes.
@@ -123,7 +124,7 @@ fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Li
 
 /// What came last, and from whom.
 fn about(conversation: &Conversation) -> String {
-    let agent = conversation.agent.split('/').next().unwrap_or_default();
+    let agent = agent_name(&conversation.agent);
     if let (
         Some(_),
         Some(Said {
