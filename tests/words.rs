@@ -237,8 +237,8 @@ fn what_was_just_said_is_found() {
     stream.until("response.completed");
     // The index is not there yet, and the person does not ask again.
     person.key(Key::F(6));
-    person.type_text("zyzz quarry");
-    person.wait_for("> zyzz quarry");
+    person.type_text("zyzzogeton quar");
+    person.wait_for("> zyzzogeton quar");
     person.wait_for("1/1");
     person.wait_for("zyzzogeton above the quarry");
 }
