@@ -1,16 +1,16 @@
 //! What the writer does while nothing comes in: small steps, so that whoever comes does not wait.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::Retention;
 use super::apply::Applier;
 use super::database;
 use super::delete;
 use super::pack::unpack;
 use super::queue::Batch;
 use super::record::{Record, State};
+use super::{Retention, now};
 
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever
 /// has just been asked something wants the machine for themselves.
@@ -213,9 +213,7 @@ pub(super) fn index_some(db: &mut Connection) -> Result<bool> {
 
 /// Deletes a piece of what is older or more than is to be kept. Returns whether there may be more.
 fn retire_some(db: &mut Connection, applier: &mut Applier, retention: Retention) -> Result<bool> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-    let oldest = retention.days.map(|days| now - i64::from(days) * DAY);
+    let oldest = retention.days.map(|days| now() - i64::from(days) * DAY);
     let too_large = match retention.bytes {
         Some(most) => database::used_bytes(db)? > most,
         None => false,

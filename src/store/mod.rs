@@ -16,7 +16,6 @@ mod turn;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -28,6 +27,7 @@ use crate::journal::{
     SaidState, Seq, State, Turn,
 };
 
+pub(crate) use crate::journal::now;
 pub(crate) use account::Account;
 pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
@@ -527,12 +527,4 @@ fn texts(
 fn failed<T: Default>(error: journal::ReadError) -> T {
     tracing::error!(%error, "the journal cannot be read");
     T::default()
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

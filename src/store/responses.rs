@@ -125,9 +125,7 @@ impl Record {
         }
         is_kept
     }
-}
 
-impl Record {
     /// Leaves the response open, to be gone on with later.
     pub(crate) fn leave(mut self) {
         self.ended = true;
