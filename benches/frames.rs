@@ -6,8 +6,8 @@ use humanllm::api::{Interner, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
-use humanllm::tui::keymap::Keymap;
-use humanllm::tui::view;
+use humanllm::tui::keys::keymap::Keymap;
+use humanllm::tui::layout;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -79,7 +79,7 @@ impl Desk {
 
     fn draw(&mut self) {
         let app = &mut self.app;
-        let drawn = self.terminal.draw(|frame| view::draw(frame, app));
+        let drawn = self.terminal.draw(|frame| layout::draw(frame, app));
         drawn.expect("a frame");
     }
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use humanllm::tui::scroll::{Source, Viewport};
+use humanllm::tui::text::scroll::{Source, Viewport};
 use humanllm::tui::text::{Text, one_line, row_count, rows, shown};
 
 const HEIGHT: u16 = 60;
@@ -87,7 +87,7 @@ fn layout(c: &mut Criterion) {
         });
         let mut middle = Viewport::default();
         middle.show(
-            humanllm::tui::scroll::Position::new(0, source.0.len() / 2),
+            humanllm::tui::text::scroll::Position::new(0, source.0.len() / 2),
             &source,
             WIDTH,
             HEIGHT,

@@ -20,11 +20,11 @@ use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
-use crate::tui::editor::LeftBehind;
 use crate::tui::pictures::{self, Graphics};
 use crate::tui::run::{Exit, Options};
+use crate::tui::style;
+use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::Theme;
-use crate::tui::view::style;
 
 /// How long connections have to take in that their response has ended.
 const PATIENCE: Duration = Duration::from_secs(2);

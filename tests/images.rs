@@ -10,8 +10,8 @@ use humanllm::api::{Interner, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
-use humanllm::tui::keymap::Keymap;
-use humanllm::tui::view;
+use humanllm::tui::keys::keymap::Keymap;
+use humanllm::tui::layout;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -67,7 +67,9 @@ impl Desk {
 
     fn draw(&mut self) {
         let app = &mut self.app;
-        self.terminal.draw(|frame| view::draw(frame, app)).unwrap();
+        self.terminal
+            .draw(|frame| layout::draw(frame, app))
+            .unwrap();
     }
 
     /// Draws until the screen is as it is wanted.

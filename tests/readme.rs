@@ -15,8 +15,8 @@ use humanllm::inbox;
 use humanllm::server::{Limits, Server, Settings, router};
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
-use humanllm::tui::action::Action;
 use humanllm::tui::composer::ReplyKind;
+use humanllm::tui::keys::action::Action;
 use support::costs::COSTS;
 use tokio::sync::watch;
 

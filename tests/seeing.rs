@@ -5,8 +5,8 @@ mod support;
 use std::process::Command;
 
 use crossterm::event::{MouseButton, MouseEventKind};
+use humanllm::tui::style;
 use humanllm::tui::theme::Theme;
-use humanllm::tui::view::style;
 use ratatui::style::{Color, Modifier};
 use serde_json::json;
 use support::screen::*;

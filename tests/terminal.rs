@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use humanllm::tui::screen::Screen;
+use humanllm::tui::terminal::screen::Screen;
 use portable_pty::CommandBuilder;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use anstyle_parse::{DefaultCharAccumulator, Params, Parser, Perform};
 use humanllm::api::{Interner, responses};
-use humanllm::tui::view;
+use humanllm::tui::layout;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -218,7 +218,7 @@ fn judge(desk: &mut Desk, columns: u16, rows: u16) -> Judge {
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
     let app = &mut desk.app;
-    terminal.draw(|frame| view::draw(frame, app)).unwrap();
+    terminal.draw(|frame| layout::draw(frame, app)).unwrap();
     let mut judge = Judge::default();
     let mut parser = Parser::<DefaultCharAccumulator>::new();
     for byte in written.0.borrow().iter() {

@@ -1,6 +1,6 @@
 //! What must hold for any text at any width, since a prompt may contain anything.
 
-use humanllm::tui::scroll::{Position, Source, Viewport};
+use humanllm::tui::text::scroll::{Position, Source, Viewport};
 use humanllm::tui::text::{PIECE, Text, columns, harmless, one_line, row_count, rows, shown};
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, CellWidth};

@@ -19,7 +19,7 @@ fn agrees(text: &str) {
 
 #[test]
 fn texts_of_all_kinds_are_counted_the_same() {
-    let source = include_str!("../src/tui/text.rs");
+    let source = include_str!("../src/tui/text/mod.rs");
     let readme = include_str!("../README.md");
     agrees(source);
     agrees(readme);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::tui::keymap::KeymapError;
+use crate::tui::keys::keymap::KeymapError;
 
 /// Why there is no configuration. Every message is one line.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::Problem;
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
-use crate::tui::keymap::OneOrMany;
+use crate::tui::keys::keymap::OneOrMany;
 
 /// The file as it is written. Absent keys hold their defaults, or `None`.
 #[derive(Debug, Default, Deserialize)]

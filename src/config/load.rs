@@ -9,7 +9,7 @@ use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
 use crate::environment::Environment;
-use crate::tui::keymap::Keymap;
+use crate::tui::keys::keymap::Keymap;
 
 /// What the command line says, as written there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub use error::{ConfigError, Problem};
 pub use load::{Flags, load};
 
 use crate::journal::{Durability, Options, Retention};
-use crate::tui::keymap::Keymap;
+use crate::tui::keys::keymap::Keymap;
 
 /// Where the server listens when nothing else is said.
 pub const DEFAULT_LISTEN: SocketAddr =

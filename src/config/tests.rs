@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{ThemeName, TuiConfig};
-use crate::tui::action::Action;
+use crate::tui::keys::action::Action;
 
 /// A home folder, with a config file in the usual place if there is text for one.
 struct Home(TempDir);

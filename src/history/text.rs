@@ -10,7 +10,7 @@ use crate::api::Interner;
 use crate::inbox;
 use crate::journal::{Conversation, SaidState, State};
 use crate::store::Loaded;
-use crate::tui::format::size;
+use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
 /// How wide an agent's name may be before it is cut.

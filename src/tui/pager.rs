@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::keymap::Keymap;
-use super::markup::{Markup, Styled};
-use super::scroll::{Position, Viewport};
 use crate::api::Tool;
 use crate::inbox::{Spread, Statistics};
+use crate::tui::keys::keymap::Keymap;
+use crate::tui::markup::{Markup, Styled};
+use crate::tui::text::scroll::{Position, Viewport};
 
 /// Which text a pager shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

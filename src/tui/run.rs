@@ -19,14 +19,14 @@ use self::keys::Keys;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
-use super::app::{App, Effect, Level};
-use super::clipboard::{TMUX_COMMAND, osc52};
-use super::editor::EditorFile;
-use super::screen::Screen;
-use super::{markup, pictures, view};
+use super::{layout, markup, pictures};
 use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
+use crate::tui::app::{App, Effect, Level};
+use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
+use crate::tui::terminal::editor::EditorFile;
+use crate::tui::terminal::screen::Screen;
 
 mod frames;
 mod keys;
@@ -244,7 +244,7 @@ fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
-    screen.draw(|frame| view::draw(frame, app))
+    screen.draw(|frame| layout::draw(frame, app))
 }
 
 /// Hands a text to the clipboard and says what became of it.

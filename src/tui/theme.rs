@@ -2,9 +2,9 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use super::app::Level;
-use super::block::Kind;
-use super::markup::{Sgr, Tone};
+use crate::tui::app::Level;
+use crate::tui::markup::{Sgr, Tone};
+use crate::tui::transcript::block::Kind;
 
 /// What the terminal's background is taken to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::journal::Journal;
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Effect, Settings};
-use humanllm::tui::key_chord::KeyChord;
-use humanllm::tui::keymap::Keymap;
-use humanllm::tui::view;
+use humanllm::tui::keys::chord::KeyChord;
+use humanllm::tui::keys::keymap::Keymap;
+use humanllm::tui::layout;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -162,7 +162,9 @@ impl Desk {
 
     pub fn draw(&mut self) {
         let app = &mut self.app;
-        self.terminal.draw(|frame| view::draw(frame, app)).unwrap();
+        self.terminal
+            .draw(|frame| layout::draw(frame, app))
+            .unwrap();
     }
 
     pub fn bells(&self) -> usize {

@@ -6,8 +6,8 @@ use humanllm::api::{Housekeeping, Interner, ResponseWriter, Usage};
 use humanllm::inbox::{self, Event, Pending};
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
-use humanllm::tui::keymap::Keymap;
-use humanllm::tui::view;
+use humanllm::tui::keys::keymap::Keymap;
+use humanllm::tui::layout;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -145,7 +145,7 @@ impl Desk {
         self.steps += 1;
         let (app, terminal) = (&mut self.app, &mut self.terminals[at]);
         terminal
-            .draw(|frame| view::draw(frame, app))
+            .draw(|frame| layout::draw(frame, app))
             .expect("drawn in memory");
         let cells = terminal.backend().buffer().content().iter();
         for cell in cells {

@@ -12,9 +12,9 @@ use crate::draft::Draft;
 use crate::inbox::Conversation;
 use crate::store::Saving;
 use crate::tokens::{count, fit};
-use crate::tui::action::Action;
 use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
+use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
 

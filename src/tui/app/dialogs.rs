@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
 
 use super::{App, Dialog, Effect, Level, Purpose};
-use crate::tui::action::Action;
+use crate::tui::keys::action::Action;
 use crate::tui::{form, picker};
 
 impl App {

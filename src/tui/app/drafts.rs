@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{App, Dialog, Level};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
-use crate::tui::action::Action;
 use crate::tui::composer::Composer;
+use crate::tui::keys::action::Action;
 
 /// How long a change may wait for those that follow it: a draft may be large.
 const GATHERING: Duration = Duration::from_millis(30);

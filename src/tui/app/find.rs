@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent};
 use tui_textarea::TextArea;
 
 use super::{App, Dialog, Level};
-use crate::tui::action::Action;
 use crate::tui::composer::field;
-use crate::tui::search::{self, Direction, Hit, Place, Scan, Search, Step};
+use crate::tui::keys::action::Action;
 use crate::tui::transcript::Transcript;
+use crate::tui::transcript::search::{self, Direction, Hit, Place, Scan, Search, Step};
 
 /// A search under way.
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 use super::{App, Dialog, Effect, Level, Pane};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
-use crate::tui::action::Action;
-use crate::tui::block::Block;
-use crate::tui::clipboard::without_controls;
 use crate::tui::form::pretty;
+use crate::tui::keys::action::Action;
 use crate::tui::pager::{self, Pager, Topic};
+use crate::tui::terminal::clipboard::without_controls;
 use crate::tui::transcript::Transcript;
+use crate::tui::transcript::block::Block;
 
 impl App {
     pub(super) fn cancel(&mut self) {

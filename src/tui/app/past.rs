@@ -9,8 +9,8 @@ use super::{App, Dialog, Effect, Level, Pane, Purpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
 use crate::store::{Found, Header, Loaded};
-use crate::tui::format::{agent_name, day_or_time};
 use crate::tui::picker::{Choice, Picker};
+use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::transcript::Transcript;
 
 /// Characters of an excerpt that stand before what was found.

@@ -5,11 +5,12 @@ use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
-use super::text::row_count;
 use crate::draft::{self, Cursor, Draft};
+use crate::tui::text::row_count;
 
 mod call;
 mod kind;
+pub(super) mod view;
 
 pub use call::{Call, Editor};
 pub use kind::ReplyKind;

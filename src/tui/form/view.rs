@@ -10,8 +10,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::choice::{Choice, are_words, label};
 use super::line::Line;
 use super::*;
+use crate::tui::style;
 use crate::tui::text::{columns, one_line, shown};
-use crate::tui::view::style;
 
 /// The most bytes that can be seen in a column: longer texts need not be looked at.
 const CELL: usize = 64;

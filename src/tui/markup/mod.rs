@@ -37,7 +37,7 @@ use self::json::Json;
 use self::markdown::Markdown;
 use self::output::Output;
 use self::tone::Spans;
-use super::text::Text;
+use crate::tui::text::Text;
 
 /// What the styles of a text come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,18 +8,18 @@ use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
-use super::style;
 use crate::tui::app::{App, Dialog};
-use crate::tui::block::{Block, Kind};
-use crate::tui::format::{size, time_of_day};
 use crate::tui::markup::Styled;
 use crate::tui::pager::{Pager, Topic};
-use crate::tui::scroll::Position;
+use crate::tui::style;
+use crate::tui::text::format::{size, time_of_day};
+use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
+use crate::tui::transcript::block::{Block, Kind};
 use crate::tui::transcript::{Line, MARKS, text_width};
 
 /// Draws the transcript of the open conversation.
-pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
+pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     if let Some(transcript) = app.transcript_mut() {
         transcript.layout(area.width, area.height);
     }
@@ -173,7 +173,7 @@ fn divider(words: &str, width: u16) -> Row<'static> {
 }
 
 /// Draws a text in the place of the transcript, beside a line if it is not the program's own.
-pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
+pub(in crate::tui) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
     let gutter = match pager.topic {
         Topic::Raw | Topic::Tools => "│ ",
         Topic::Help | Topic::Statistics => " ",
@@ -190,7 +190,7 @@ pub(super) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
 }
 
 /// Draws what to do first.
-pub(super) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
+pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
     let (url, setup) = (&app.settings.base_url, &app.settings.setup);
     let text = Text::new(format!(
         "You are the model. Nobody has asked anything yet.\n\n\

@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use super::style;
 use crate::tui::pictures::{Look, Picture};
-use crate::tui::scroll::Position;
+use crate::tui::style;
+use crate::tui::text::scroll::Position;
 use crate::tui::transcript::GUTTER;
 
 /// Where a row of a picture goes.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crossterm::event::KeyEvent;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
-use super::action::Action;
-use super::key_chord::{KeyChord, KeyChordError};
 use crate::nearest::nearest;
+use crate::tui::keys::action::Action;
+use crate::tui::keys::chord::{KeyChord, KeyChordError};
 
 /// The value of one `[keys]` entry: a key, a list of keys, or an empty list to unbind.
 #[derive(Debug, Clone, PartialEq, Eq)]

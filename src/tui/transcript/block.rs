@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::form::pretty;
-use super::format;
-use super::markup::{Markup, Styled};
-use super::pictures::Picture;
-use super::text::{Text, one_line};
 use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
 use crate::inbox::{Delivery, Said, Words};
+use crate::tui::form::pretty;
+use crate::tui::markup::{Markup, Styled};
+use crate::tui::pictures::Picture;
+use crate::tui::text::format;
+use crate::tui::text::{Text, one_line};
 
 /// What a patch begins with.
 const PATCH: &str = "*** Begin Patch";

@@ -3,26 +3,19 @@
 //! Wide terminals show inbox, transcript and composer side by side, narrower ones the composer
 //! under the transcript, and the narrowest one pane at a time.
 
-mod composer;
-mod inbox;
-mod picker;
-mod picture;
-mod status;
-pub mod style;
-mod transcript;
-
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders};
 
-use self::composer::{Place, Words};
-pub(super) use self::inbox::About;
-use self::status::Status;
 use super::app::{App, Hits, Pane};
+use super::composer::view::{self as composer, Place, Words};
+use super::status::Status;
+use super::transcript::view as transcript;
+use super::{inbox, status, style};
 
 /// Columns from which the inbox has a place of its own.
-const TWO_COLUMNS: u16 = 96;
+pub(super) const TWO_COLUMNS: u16 = 96;
 /// Columns from which the composer has one too.
 const THREE_COLUMNS: u16 = 160;
 /// The smallest terminal that everything fits into.

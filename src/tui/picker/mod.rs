@@ -7,6 +7,9 @@
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
 
+mod query;
+mod view;
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 
@@ -14,8 +17,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-use super::picker_query::Query;
-use super::text::one_line;
+use self::query::Query;
+use crate::tui::text::one_line;
 
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
 const LONGEST: u16 = 300;
@@ -46,33 +49,33 @@ pub enum Outcome {
 /// A list to choose from.
 #[derive(Debug)]
 pub struct Picker {
-    pub(in crate::tui) title: String,
-    pub(in crate::tui) rows: Vec<Row>,
-    pub(in crate::tui) query: Query,
+    title: String,
+    rows: Vec<Row>,
+    query: Query,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
     /// The query that `matches` answers.
     answered: String,
     /// Indices into `rows`, best first.
-    pub(in crate::tui) matches: Vec<usize>,
-    pub(in crate::tui) selected: usize,
+    matches: Vec<usize>,
+    selected: usize,
     /// Whether somebody else finds what the query means: then everything in the list matches.
     asks: bool,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
     /// The first match on the screen and how many fit there: what the last drawing found out. Moving
     /// by pages needs the one, not jumping about while moving the other.
-    pub(in crate::tui) top: Cell<usize>,
-    pub(in crate::tui) height: Cell<usize>,
+    top: Cell<usize>,
+    height: Cell<usize>,
 }
 
 /// A choice, ready to be matched and shown.
 #[derive(Debug)]
-pub(in crate::tui) struct Row {
+struct Row {
     /// Harmless and on one line.
-    pub(in crate::tui) label: String,
+    label: String,
     /// Likewise.
-    pub(in crate::tui) detail: String,
+    detail: String,
     matched_label: Utf32String,
     matched_detail: Utf32String,
 }
@@ -112,13 +115,13 @@ impl Picker {
     }
 
     /// Goes to a choice, by its index in the given list.
-    pub(in crate::tui) fn select_at(&mut self, index: usize) {
+    pub(super) fn select_at(&mut self, index: usize) {
         let at = self.matches.iter().position(|found| *found == index);
         self.selected = at.unwrap_or(0);
     }
 
     /// Whether somebody else answers the query.
-    pub(in crate::tui) fn asks(&self) -> bool {
+    pub(super) fn asks(&self) -> bool {
         self.asks
     }
 
@@ -218,7 +221,7 @@ impl Picker {
     }
 
     /// Which graphemes of a label the query matches, in order.
-    pub(in crate::tui) fn highlights(&self, row: &Row) -> Vec<u32> {
+    fn highlights(&self, row: &Row) -> Vec<u32> {
         let mut matcher = self.matcher.borrow_mut();
         let mut found = Vec::new();
         for word in &self.words {
@@ -257,5 +260,4 @@ fn rank(row: &Row, words: &[Atom], exact: &[Atom], matcher: &mut Matcher) -> Opt
 }
 
 #[cfg(test)]
-#[path = "picker_tests.rs"]
 mod tests;

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use ratatui::style::Style;
 
 use crate::tui::app::Level;
-use crate::tui::block::Kind;
 use crate::tui::markup::Tone;
 use crate::tui::theme::Theme;
+use crate::tui::transcript::block::Kind;
 
 static CHOSEN: OnceLock<Theme> = OnceLock::new();
 

@@ -6,7 +6,7 @@
 //! top row, and everything else is found by walking from there: the cost of each step depends on the
 //! height of the window and on how far it moves, never on how much there is above or below.
 
-use super::text::{Text, row_count};
+use crate::tui::text::{Text, row_count};
 
 /// What is scrolled: blocks of lines of rows.
 pub trait Source {

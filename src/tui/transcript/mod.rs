@@ -1,15 +1,20 @@
 //! The transcript of a conversation: its blocks, which of them are folded, and which part of them
 //! is on the screen.
 
+pub mod block;
+mod picture;
+pub mod search;
+pub(super) mod view;
+
 use std::sync::Arc;
 
-use super::block::Block;
-use super::pictures::{self, Picture};
-use super::scroll::{Position, Source, Viewport};
-use super::search::Place;
-use super::text::{Text, row_count};
+use self::block::Block;
+use self::search::Place;
 use crate::api::Item;
 use crate::inbox::Conversation;
+use crate::tui::pictures::{self, Picture};
+use crate::tui::text::scroll::{Position, Source, Viewport};
+use crate::tui::text::{Text, row_count};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
@@ -159,7 +164,7 @@ impl Transcript {
     /// Goes to the next prompt below the top of the screen, or the previous one above it.
     pub fn go_to_prompt(&mut self, forward: bool) {
         let at = self.selected.unwrap_or(self.viewport.top.block);
-        let is_prompt = |index: &usize| self.blocks[*index].kind == super::block::Kind::Prompt;
+        let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::Kind::Prompt;
         let found = match forward {
             true => (at + 1..self.blocks.len()).find(is_prompt),
             false => (0..at.min(self.blocks.len())).rev().find(is_prompt),
@@ -295,7 +300,7 @@ impl Transcript {
             None => {
                 let fold = !self.blocks.iter().any(|block| block.folded);
                 for block in &mut self.blocks {
-                    block.folded = fold && block.kind == super::block::Kind::Boilerplate;
+                    block.folded = fold && block.kind == self::block::Kind::Boilerplate;
                 }
             }
         }
@@ -308,7 +313,7 @@ impl Transcript {
     fn first_new(&self) -> usize {
         let new = self.blocks.iter().position(|block| block.is_new);
         let prompt = || {
-            let prompt = |block: &Block| block.kind == super::block::Kind::Prompt;
+            let prompt = |block: &Block| block.kind == self::block::Kind::Prompt;
             self.blocks.iter().rposition(prompt)
         };
         new.or_else(prompt).unwrap_or(0)

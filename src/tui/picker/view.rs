@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::style;
 use crate::tui::picker::{Picker, Row};
+use crate::tui::style;
 use crate::tui::text::{columns, harmless, one_line};
 
 /// In front of the query.

@@ -19,7 +19,7 @@ use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
-use super::backend::Output;
+use crate::tui::terminal::backend::Output;
 
 /// The thread that has taken the terminal over, if one has.
 static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);

@@ -128,7 +128,7 @@ impl Search {
     }
 
     /// The matches within a line, for highlighting. Matches do not overlap. An endless line is for
-    /// the caller to cut, as [`Text`](super::text::Text) does.
+    /// the caller to cut, as [`Text`](crate::tui::text::Text) does.
     pub fn matches_in(&self, line: &str) -> Vec<Range<usize>> {
         let matches = self.pattern.find_iter(line);
         matches.map(|found| found.range()).collect()

@@ -6,10 +6,10 @@ use ratatui::text::{Line, Span};
 
 use super::style;
 use crate::inbox::{self, Conversation};
-use crate::tui::action::Action;
 use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
 use crate::tui::composer::ReplyKind;
-use crate::tui::format::waited;
+use crate::tui::keys::action::Action;
+use crate::tui::text::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 
 /// Stands between two hints.
@@ -40,7 +40,7 @@ impl Status {
         let (notice, level) = notice(app, usize::from(screen));
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
-        let lists = app.pane == Pane::Inbox && screen < super::TWO_COLUMNS;
+        let lists = app.pane == Pane::Inbox && screen < super::layout::TWO_COLUMNS;
         let hints = hints(app, lists);
         let least = least(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;

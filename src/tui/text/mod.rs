@@ -18,6 +18,9 @@
 //! Widths are those of ratatui's own [`CellWidth`], measured on the sanitised form, so what is
 //! computed here is what its `Buffer` draws.
 
+pub mod format;
+pub mod scroll;
+
 use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::ops::Range;

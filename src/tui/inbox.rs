@@ -12,9 +12,9 @@ use super::{status, style};
 use crate::api::{Item, OutputItem};
 use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
-use crate::tui::block::Block;
-use crate::tui::format::agent_name;
+use crate::tui::text::format::agent_name;
 use crate::tui::text::{columns, one_line};
+use crate::tui::transcript::block::Block;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;

@@ -7,18 +7,18 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
-use super::style;
 use crate::api::Format;
 use crate::inbox::Conversation;
-use crate::tui::action::Action;
 use crate::tui::app::{App, Dialog, Purpose};
-use crate::tui::block::Block;
 use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
+use crate::tui::keys::action::Action;
+use crate::tui::style;
 use crate::tui::text::{columns, harmless, one_line, rows};
+use crate::tui::transcript::block::Block;
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::tui) enum Place {
     /// Under the transcript, as high as its text.
     Below,
     /// Right of it, as high as the screen.
@@ -31,7 +31,7 @@ const MOST_PARTS: usize = 5;
 const MOST_ASKS: usize = 2;
 
 /// What is said around the text, found out once for each frame.
-pub(super) struct Words {
+pub(in crate::tui) struct Words {
     /// What the request asks of the answer, in rows.
     asks: Vec<String>,
     /// What the reply becomes, or why it cannot be sent.
@@ -43,7 +43,7 @@ pub(super) struct Words {
 
 impl Words {
     /// The words for a composer of this width.
-    pub(super) fn new(app: &App, width: u16, place: Place) -> Self {
+    pub(in crate::tui) fn new(app: &App, width: u16, place: Place) -> Self {
         let composer = app.composer();
         let target = target(app);
         let tells = match composer.kind {
@@ -70,7 +70,7 @@ impl Words {
 
 /// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
 /// a list up to half of it.
-pub(super) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
+pub(in crate::tui) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
     let composer = app.composer();
     let (rows, most) = match (&app.dialog, &composer.call) {
         // Nothing moves while the list changes with every letter.
@@ -118,7 +118,7 @@ fn asks(app: &App, width: u16) -> Vec<String> {
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
-pub(super) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
+pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
     let above = words.above(app).min(area.height.saturating_sub(2));
     let [above, kinds, rest] = Layout::vertical([
         Constraint::Length(above),

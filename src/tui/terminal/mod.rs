@@ -1,0 +1,7 @@
+//! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
+//! through it, and an [`editor`] borrows it.
+
+mod backend;
+pub mod clipboard;
+pub mod editor;
+pub mod screen;
