@@ -9,7 +9,7 @@ use tui_textarea::{DataCursor, TextArea};
 
 use crate::api::Format;
 use crate::inbox::Conversation;
-use crate::tui::app::{App, Dialog, Purpose};
+use crate::tui::app::{App, Dialog, Finder, Purpose};
 use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::style;
@@ -69,7 +69,7 @@ impl Words {
 }
 
 /// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
-/// a list up to half of it.
+/// a list up to half of it. With all that is said around it, it leaves as much to what is answered.
 pub(in crate::tui) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
     let composer = app.composer();
     let (rows, most) = match (&app.dialog, &composer.call) {
@@ -87,7 +87,9 @@ pub(in crate::tui) fn height(app: &App, words: &Words, width: u16, height: u16) 
     let rows = u16::try_from(rows)
         .unwrap_or(u16::MAX)
         .clamp(1, most.max(1));
-    rows + 1 + words.above(app) + u16::from(words.has_line)
+    let around = 1 + words.above(app) + u16::from(words.has_line);
+    // What is being typed comes first, then what is said around it.
+    (rows + around).min((height / 2).max(rows + 1))
 }
 
 /// What the request asks of the answer; nothing if it leaves everything free.
@@ -117,59 +119,113 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     rows
 }
 
+/// The parts of the composer, from top to bottom.
+struct Areas {
+    above: Rect,
+    kinds: Rect,
+    target: Rect,
+    body: Rect,
+}
+
+impl Areas {
+    fn new(app: &App, words: &Words, area: Rect, place: Place) -> Self {
+        let target = match place {
+            Place::Beside => 2,
+            Place::Below => u16::from(words.has_line),
+        };
+        let target = target.min(area.height.saturating_sub(2));
+        // The part that is selected, and what is typed, show however little room there is.
+        let least = match app.dialog {
+            Dialog::Parts(_) => 2,
+            _ => 2 + u16::from(!app.composer().is_idle()),
+        };
+        let room = area.height.saturating_sub(least + target);
+        let above = words.above(app).min(room);
+        let [above, kinds, target, body] = Layout::vertical([
+            Constraint::Length(above),
+            Constraint::Length(1),
+            Constraint::Length(target),
+            Constraint::Min(0),
+        ])
+        .areas(area);
+        Self {
+            above,
+            kinds,
+            target,
+            body,
+        }
+    }
+}
+
+/// Fits what is in the composer into its place.
+pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: Place) {
+    let body = Areas::new(app, words, area, place).body;
+    if let Dialog::Picker(_, picker) = &mut app.dialog {
+        picker.layout(body.height);
+    }
+}
+
 /// Draws the composer, and puts the cursor where the next key goes.
 pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
-    let above = words.above(app).min(area.height.saturating_sub(2));
-    let [above, kinds, rest] = Layout::vertical([
-        Constraint::Length(above),
-        Constraint::Length(1),
-        Constraint::Min(0),
-    ])
-    .areas(area);
-    draw_above(frame, app, &words.asks, above);
+    let areas = Areas::new(app, words, area, place);
+    let body = areas.body;
+    draw_above(frame, app, &words.asks, areas.above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
         Place::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, app, kinds, beside);
-    let mut body = rest;
-    if words.has_line {
-        let [name, below] =
-            Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&words.target, name.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), style::strong()), name);
-        body = below;
-    }
-    if place == Place::Beside {
-        let [about, below] =
-            Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&words.target, about.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), style::dim()), about);
-        body = below;
+    draw_kinds(frame, app, areas.kinds, beside);
+    if !areas.target.is_empty() {
+        let style = match place {
+            Place::Below => style::strong(),
+            Place::Beside => style::dim(),
+        };
+        let words = one_line(&words.target, area.width.saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {words}"), style), areas.target);
     }
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), body),
         (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), body, true),
-        (Dialog::Find(finder), _) => {
-            let words = "find: ";
-            let width = u16::try_from(columns(words)).unwrap_or(0);
-            let [label, rest] =
-                Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(body);
-            frame.render_widget(Line::styled(words, style::strong()), label);
-            draw_area(frame, &finder.field, rest)
-        }
+        (Dialog::Find(finder), _) => draw_finder(frame, finder, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.draw(frame.buffer_mut(), body, true),
             Editor::Text(area) => draw_area(frame, area, body),
         },
         _ => draw_text(frame, app, body),
     };
-    let has_cursor = !app.dialog.is_question() && !matches!(app.dialog, Dialog::Parts(_));
-    if let Some(cursor) = cursor.filter(|_| has_cursor) {
+    let has_keys = match &app.dialog {
+        Dialog::None => app.is_composing(),
+        Dialog::Parts(_) => false,
+        dialog => !dialog.is_question(),
+    };
+    if let Some(cursor) = cursor.filter(|_| has_keys) {
         frame.set_cursor_position(cursor);
     }
+}
+
+/// Draws what is looked for, and how often it is there.
+fn draw_finder(frame: &mut Frame, finder: &Finder, area: Rect) -> Option<Position> {
+    let label = "find: ";
+    let count = finder.count();
+    let widths = [columns(label), 0, columns(&count) + 2].map(|n| u16::try_from(n).unwrap_or(0));
+    let [label_area, field, count_area] = Layout::horizontal([
+        Constraint::Length(widths[0]),
+        Constraint::Min(1),
+        Constraint::Length(widths[2]),
+    ])
+    .areas(area);
+    let (text, at) = finder.field.window(field.width, true);
+    frame.render_widget(Line::styled(label, style::strong()), label_area);
+    frame.render_widget(Line::raw(text), field);
+    frame.render_widget(Line::styled(format!(" {count} "), style::dim()), count_area);
+    let at = u16::try_from(at).unwrap_or(u16::MAX);
+    let x = field
+        .x
+        .saturating_add(at)
+        .min(field.right().saturating_sub(1));
+    (!field.is_empty()).then_some(Position { x, y: field.y })
 }
 
 /// Draws what the request asks, and the parts collected so far.
@@ -216,11 +272,16 @@ fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
 fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
+    // What has no keys steps back.
+    let bar = match app.is_composing() {
+        true => style::bar(),
+        false => style::dim(),
+    };
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && kind.can_be_live();
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
         match (kind == chosen, app.unavailable(kind)) {
-            (true, None) => Span::styled(format!("[{label}]"), style::bar()),
+            (true, None) => Span::styled(format!("[{label}]"), bar),
             (true, Some(_)) => Span::styled(format!("[{label}]"), style::bad()),
             (false, None) => Span::raw(format!(" {label} ")),
             (false, Some(_)) => Span::styled(format!("({label})"), style::dim()),

@@ -8,9 +8,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
-use crate::tui::app::{App, Dialog};
+use crate::tui::app::App;
 use crate::tui::markup::Styled;
-use crate::tui::pager::{Pager, Topic};
 use crate::tui::style;
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::scroll::Position;
@@ -18,24 +17,16 @@ use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::transcript::block::{Block, Kind};
 use crate::tui::transcript::{Line, MARKS, text_width};
 
-/// Draws the transcript of the open conversation.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
-    if let Some(transcript) = app.transcript_mut() {
-        transcript.layout(area.width, area.height);
-    }
+/// Draws the transcript of the open conversation as it was laid out.
+pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     let Some(transcript) = app.transcript() else {
         return;
     };
     let width = text_width(area.width);
-    let search = match &app.dialog {
-        Dialog::Find(finder) => finder.search(),
-        _ => None,
-    };
-    let is_at_bottom = transcript.is_at_bottom();
+    let finder = app.finder();
     let mut wrapped = Wrapped::default();
     let mut pictures = Pictures::default();
-    let mut hits = Vec::with_capacity(usize::from(area.height));
-    for (position, row) in transcript.visible().zip(area.rows()) {
+    for (position, row) in transcript.visible().iter().copied().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
             continue;
         };
@@ -60,7 +51,8 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                     true => style::bad(),
                     false => style::text(block.kind),
                 };
-                let found = search.map(|search| search.matches_in(block.text().line(number)));
+                let found =
+                    finder.map(|finder| finder.found_in(block.text(), position.block, number));
                 let found = found.unwrap_or_default();
                 let mut content = wrapped.row(block.styled(), number, position, width, &found);
                 for span in &mut content {
@@ -74,13 +66,12 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 };
                 let place = picture::Place {
                     row,
-                    bottom: area.bottom() - u16::from(!is_at_bottom),
+                    bottom: area.bottom(),
                     width,
                 };
                 (" ", pictures.row(frame, picture, position, place))
             }
         };
-        hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
             (true, _) => Span::styled("┃", style::strong()),
@@ -99,18 +90,6 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
-    if !is_at_bottom {
-        let words = " ↓ more ";
-        let width = u16::try_from(columns(words)).unwrap_or(0).min(area.width);
-        let corner = Rect {
-            x: area.right() - width,
-            y: area.bottom().saturating_sub(1),
-            width,
-            height: 1,
-        };
-        frame.render_widget(Row::styled(words, style::bar()), corner);
-    }
-    app.hits.transcript = hits;
 }
 
 /// Only what agents put in is marked when it is open: there it tells that it can be folded again.
@@ -172,23 +151,6 @@ fn divider(words: &str, width: u16) -> Row<'static> {
     )
 }
 
-/// Draws a text in the place of the transcript, beside a line if it is not the program's own.
-pub(in crate::tui) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
-    let gutter = match pager.topic {
-        Topic::Raw | Topic::Tools => "│ ",
-        Topic::Help | Topic::Statistics => " ",
-    };
-    let width = u16::try_from(columns(gutter)).unwrap_or(0) + 1;
-    pager.layout(area.width.saturating_sub(width), area.height);
-    let mut wrapped = Wrapped::default();
-    for (position, row) in pager.visible().zip(area.rows()) {
-        let text_width = area.width.saturating_sub(width);
-        let mut spans = vec![Span::styled(gutter, style::rule())];
-        spans.extend(wrapped.row(&pager.text, position.line, position, text_width, &[]));
-        frame.render_widget(Row::from(spans), row);
-    }
-}
-
 /// Draws what to do first.
 pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
     let (url, setup) = (&app.settings.base_url, &app.settings.setup);
@@ -219,7 +181,7 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 
 /// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
 #[derive(Default)]
-struct Wrapped {
+pub(in crate::tui) struct Wrapped {
     at: Option<(usize, usize)>,
     ranges: Vec<Range<usize>>,
     styles: Vec<(Range<usize>, Style)>,
@@ -228,13 +190,13 @@ struct Wrapped {
 impl Wrapped {
     /// The row at `position`, which is in line `number` of `text`, with what was found in the line
     /// marked.
-    fn row(
+    pub(in crate::tui) fn row(
         &mut self,
         text: &Styled,
         number: usize,
         position: Position,
         width: u16,
-        found: &[Range<usize>],
+        found: &[(Range<usize>, Style)],
     ) -> Vec<Span<'static>> {
         let line = text.text().line(number);
         if self.at != Some((position.block, position.line)) {
@@ -254,7 +216,7 @@ impl Wrapped {
 /// The styles of a line with the ranges that were found laid over them.
 fn marked(
     styles: Vec<(Range<usize>, Style)>,
-    found: &[Range<usize>],
+    found: &[(Range<usize>, Style)],
 ) -> Vec<(Range<usize>, Style)> {
     if found.is_empty() {
         return styles;
@@ -263,10 +225,8 @@ fn marked(
     for (range, style) in styles {
         // What is left of it between and beside what was found.
         let mut start = range.start;
-        for hit in found
-            .iter()
-            .filter(|hit| hit.end > range.start && hit.start < range.end)
-        {
+        let found = found.iter().map(|(hit, _)| hit);
+        for hit in found.filter(|hit| hit.end > range.start && hit.start < range.end) {
             if start < hit.start {
                 result.push((start..hit.start, style));
             }
@@ -276,7 +236,7 @@ fn marked(
             result.push((start..range.end, style));
         }
     }
-    result.extend(found.iter().map(|hit| (hit.clone(), style::bar())));
+    result.extend(found.iter().cloned());
     result.sort_by_key(|(range, _)| range.start);
     result
 }
