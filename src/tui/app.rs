@@ -627,7 +627,7 @@ impl App {
         self.keep_draft();
     }
 
-    fn composer_mut(&mut self) -> &mut Composer {
+    pub(in crate::tui) fn composer_mut(&mut self) -> &mut Composer {
         match self.open {
             Some(id) => self.composer_of(id),
             None => &mut self.scratch,

@@ -8,13 +8,14 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{status, style};
+use super::status;
 use crate::api::{Item, OutputItem};
 use crate::inbox::{Conversation, ConversationId, Inbox, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::{columns, one_line};
 use crate::tui::transcript::block::Block;
+use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
@@ -130,7 +131,7 @@ impl List {
 }
 
 /// Draws the list as it was laid out.
-pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
+pub(super) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let waiting = match app.inbox.waiting() {
         0 => String::new(),
         waiting => format!("{waiting} waiting"),
@@ -138,8 +139,8 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     let width = usize::from(area.width).saturating_sub(2);
     // What has the keys says so, in the colour of its title and without.
     let (name, title_style) = match app.is_in_inbox() {
-        true => ("▸ inbox", style::bar()),
-        false => ("inbox", style::strong()),
+        true => ("▸ inbox", ui.theme.bar()),
+        false => ("inbox", ui.theme.strong()),
     };
     let name = one_line(name, area.width.saturating_sub(2));
     let gap = width.saturating_sub(columns(&name) + waiting.len());
@@ -152,7 +153,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
         else {
             continue;
         };
-        let lines = entry(conversation, &about.words, app, place.width);
+        let lines = entry(ui, conversation, &about.words, app, place.width);
         for (line, row) in lines.into_iter().zip(place.rows()) {
             frame.render_widget(line, row);
         }
@@ -160,7 +161,7 @@ pub(super) fn draw(frame: &mut Frame, app: &App, area: Rect) {
     if app.list.shown.is_empty()
         && let Some(row) = area.rows().nth(1)
     {
-        frame.render_widget(Line::styled(" nothing yet", style::dim()), row);
+        frame.render_widget(Line::styled(" nothing yet", ui.theme.dim()), row);
     }
 }
 
@@ -191,21 +192,27 @@ impl About {
     }
 }
 
-fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Line<'static>; ROWS] {
+fn entry(
+    ui: &Ui,
+    conversation: &Conversation,
+    about: &str,
+    app: &App,
+    width: u16,
+) -> [Line<'static>; ROWS] {
     let is_open = app.open == Some(conversation.id);
     let is_chosen = match app.is_in_inbox() {
         true => app.list.selected(&app.inbox) == Some(conversation.id),
         false => is_open,
     };
     let (mark, mark_style) = match conversation.status() {
-        Status::Waiting { .. } => ("●", style::waiting()),
-        Status::ClientGone => ("✗", style::bad()),
-        Status::Answered if conversation.automatic.is_some() => ("⋯", style::dim()),
-        Status::Answered => ("✓", style::dim()),
+        Status::Waiting { .. } => ("●", ui.theme.waiting()),
+        Status::ClientGone => ("✗", ui.theme.bad()),
+        Status::Answered if conversation.automatic.is_some() => ("⋯", ui.theme.dim()),
+        Status::Answered => ("✓", ui.theme.dim()),
     };
     let title_style = match (is_chosen, conversation.is_waiting()) {
-        (true, _) => style::bar(),
-        (false, true) => style::strong(),
+        (true, _) => ui.theme.bar(),
+        (false, true) => ui.theme.strong(),
         (false, false) => Style::new(),
     };
     let side = match (is_open, is_chosen) {
@@ -220,14 +227,14 @@ fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Li
     let second = one_line(&format!("{state} · {about}"), width.saturating_sub(4));
     [
         Line::from(vec![
-            Span::styled(side, style::strong()),
+            Span::styled(side, ui.theme.strong()),
             Span::styled(mark, mark_style),
             Span::styled(format!(" {title}{}", " ".repeat(fill)), title_style),
         ]),
         Line::from(vec![
-            Span::styled(side, style::strong()),
+            Span::styled(side, ui.theme.strong()),
             Span::raw("  "),
-            Span::styled(second, style::dim()),
+            Span::styled(second, ui.theme.dim()),
         ]),
     ]
 }

@@ -13,7 +13,8 @@ use super::app::{App, Dialog, Focus};
 use super::composer::view::{self as composer, Place, Words};
 use super::status::Status;
 use super::transcript::view as transcript;
-use super::{inbox, status, style};
+use super::ui::Ui;
+use super::{inbox, status};
 
 /// Columns from which the inbox has a place of its own.
 const TWO_COLUMNS: u16 = 96;
@@ -23,7 +24,7 @@ const THREE_COLUMNS: u16 = 160;
 const SMALLEST: (u16, u16) = (40, 12);
 
 /// Draws everything.
-pub fn draw(frame: &mut Frame, app: &mut App) {
+pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
     let area = frame.area();
     if area.width < SMALLEST.0 / 2 || area.height < SMALLEST.1 / 2 {
         let (columns, rows) = SMALLEST;
@@ -32,8 +33,8 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
         return;
     }
     let panes = Panes::new(app, area);
-    panes.lay_out(app);
-    panes.draw(frame, app);
+    panes.lay_out(app, ui);
+    panes.draw(frame, ui, app);
 }
 
 /// Where everything is, and the words around it that say how high it is.
@@ -105,7 +106,7 @@ impl Panes {
     }
 
     /// Fits what is in the panes into them.
-    fn lay_out(&self, app: &mut App) {
+    fn lay_out(&self, app: &mut App, ui: &Ui) {
         let chosen = match app.is_in_inbox() {
             true => app.list.selected(&app.inbox),
             false => app.open,
@@ -118,7 +119,7 @@ impl Panes {
             if let Focus::View(view) = &mut app.focus {
                 view.layout(area.width, area.height);
             } else if let Some(transcript) = app.transcript_mut() {
-                transcript.layout(area.width, area.height);
+                transcript.layout(area.width, area.height, ui.pictures);
                 app.transcript_area = Some(area);
             }
         }
@@ -127,22 +128,24 @@ impl Panes {
         }
     }
 
-    fn draw(&self, frame: &mut Frame, app: &App) {
+    fn draw(&self, frame: &mut Frame, ui: &Ui, app: &App) {
         for area in &self.borders {
-            right_border().render(*area, frame.buffer_mut());
+            right_border()
+                .border_style(ui.theme.rule())
+                .render(*area, frame.buffer_mut());
         }
         if let Some(area) = self.inbox {
-            inbox::draw(frame, app, area);
+            inbox::draw(frame, ui, app, area);
         }
         if let Some((title, area)) = self.main {
-            status::draw_title(frame, app, title);
-            draw_main(frame, app, area);
+            status::draw_title(frame, ui, app, title);
+            draw_main(frame, ui, app, area);
         }
         if let Some((area, words, place)) = &self.composer {
-            composer::draw(frame, app, words, *area, *place);
+            composer::draw(frame, ui, app, words, *area, *place);
         }
         let (status, area) = &self.status;
-        status.draw(frame, *area);
+        status.draw(frame, ui, *area);
     }
 }
 
@@ -158,21 +161,19 @@ fn covers_composer(app: &App, has_column: bool) -> bool {
 }
 
 /// The view, or the transcript, or what stands in its place.
-fn draw_main(frame: &mut Frame, app: &App, area: Rect) {
+fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     if let Some(view) = app.view() {
-        view.draw(frame, area, app.finder());
+        view.draw(frame, ui, area, app.finder());
     } else if let Some(words) = app.instead_of_transcript() {
         let words = format!(" {words}");
-        frame.render_widget(Line::styled(words, style::dim()), area);
+        frame.render_widget(Line::styled(words, ui.theme.dim()), area);
     } else if app.conversation().is_some() {
-        transcript::draw(frame, app, area);
+        transcript::draw(frame, ui, app, area);
     } else {
         transcript::draw_welcome(frame, app, area);
     }
 }
 
 fn right_border() -> Block<'static> {
-    Block::new()
-        .borders(Borders::RIGHT)
-        .border_style(style::rule())
+    Block::new().borders(Borders::RIGHT)
 }

@@ -9,7 +9,9 @@
 //! - `line` edits a line of text: what is looked for, and the fields of forms
 //! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
 //! - [`text`] lays out what is visible of texts of any size, and scrolls in it
-//! - [`markup`] says what stretches of a text are, [`theme`] and [`style`] how things look
+//! - [`markup`] says what stretches of a text are, [`theme`] how things look
+//! - [`worker`] does what takes longer than a frame
+//! - [`ui`] holds what all that is drawn shares
 //! - [`pictures`] shows pictures as well as the terminal can
 //! - [`keys`] says what the keys mean
 //! - [`terminal`] owns the terminal and gives it back: screen, clipboard, editor
@@ -27,9 +29,10 @@ pub mod pictures;
 pub mod run;
 pub mod search;
 pub mod status;
-pub mod style;
 pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod transcript;
+pub mod ui;
 pub mod views;
+pub mod worker;

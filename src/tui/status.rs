@@ -4,13 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::style;
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
+use crate::tui::ui::Ui;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
@@ -66,12 +66,12 @@ impl Status {
     }
 
     /// Draws it.
-    pub(super) fn draw(&self, frame: &mut Frame, area: Rect) {
+    pub(super) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) {
         let line = area.width.saturating_sub(2);
         let width = usize::from(line);
         let mut rows = area.rows();
         for (words, row) in self.alert.iter().zip(rows.by_ref()) {
-            frame.render_widget(Line::styled(format!(" {words}"), style::bad()), row);
+            frame.render_widget(Line::styled(format!(" {words}"), ui.theme.bad()), row);
         }
         let mut notice = self.notice.as_str();
         for left in (1..self.rows).rev() {
@@ -85,7 +85,7 @@ impl Status {
             if let Some(row) = rows.next() {
                 let line = Line::from(vec![
                     Span::raw(" "),
-                    Span::styled(words, style::notice(self.level)),
+                    Span::styled(words, ui.theme.notice(self.level)),
                 ]);
                 frame.render_widget(line, row);
             }
@@ -103,9 +103,9 @@ impl Status {
         let gap = width.saturating_sub(columns(&notice) + columns(&keys));
         let line = Line::from(vec![
             Span::raw(" "),
-            Span::styled(notice, style::notice(self.level)),
+            Span::styled(notice, ui.theme.notice(self.level)),
             Span::raw(" ".repeat(gap)),
-            Span::styled(keys, style::dim()),
+            Span::styled(keys, ui.theme.dim()),
         ]);
         frame.render_widget(line, row);
     }
@@ -277,7 +277,7 @@ fn fit(hints: &[String], width: usize) -> String {
 }
 
 /// Draws the name of what is in the middle pane, and what it is doing.
-pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
+pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
     let (name, mut state) = match (app.view(), app.conversation()) {
         (Some(view), _) => (view.title().to_owned(), String::new()),
@@ -304,8 +304,8 @@ pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
     let style = match app.is_in_inbox() {
-        true => style::strong(),
-        false => style::bar(),
+        true => ui.theme.strong(),
+        false => ui.theme.bar(),
     };
     frame.render_widget(Line::styled(line, style), area);
 }

@@ -9,8 +9,8 @@ use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
 use crate::tui::line::{Edit, Line};
 use crate::tui::search::{self, Direction, Hit, Place, Reading, Scan, Search, Stand, Step, Tally};
-use crate::tui::style;
 use crate::tui::text::Text;
+use crate::tui::theme::Theme;
 
 /// A search under way.
 #[derive(Debug)]
@@ -46,7 +46,13 @@ impl Finder {
 
     /// What is found in a line of a block, and how it looks: the match one is at is told from the
     /// others.
-    pub fn found_in(&self, text: &Text, block: usize, line: usize) -> Vec<(Range<usize>, Style)> {
+    pub fn found_in(
+        &self,
+        theme: &Theme,
+        text: &Text,
+        block: usize,
+        line: usize,
+    ) -> Vec<(Range<usize>, Style)> {
         let Some(search) = &self.search else {
             return Vec::new();
         };
@@ -56,8 +62,10 @@ impl Finder {
         let matches = matches.map(|range| {
             let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
             let style = match is_hit {
-                true => style::bar(),
-                false => style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+                true => theme.bar(),
+                false => theme
+                    .fresh()
+                    .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
             };
             (range, style)
         });

@@ -10,11 +10,11 @@ use tui_textarea::{DataCursor, TextArea};
 use crate::api::Format;
 use crate::inbox::Conversation;
 use crate::tui::app::{App, Dialog, Finder, Purpose};
-use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
+use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
-use crate::tui::style;
 use crate::tui::text::{columns, harmless, one_line, rows};
 use crate::tui::transcript::block::Block;
+use crate::tui::ui::Ui;
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,40 +160,51 @@ impl Areas {
 /// Fits what is in the composer into its place.
 pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: Place) {
     let body = Areas::new(app, words, area, place).body;
-    if let Dialog::Picker(_, picker) = &mut app.dialog {
-        picker.layout(body.height);
+    match &mut app.dialog {
+        Dialog::Picker(_, picker) => picker.layout(body.height),
+        Dialog::Options(_) | Dialog::Find(_) => {}
+        Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {
+            app.composer_mut().lay_out((body.width, body.height));
+        }
     }
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
+pub(in crate::tui) fn draw(
+    frame: &mut Frame,
+    ui: &Ui,
+    app: &App,
+    words: &Words,
+    area: Rect,
+    place: Place,
+) {
     let areas = Areas::new(app, words, area, place);
     let body = areas.body;
-    draw_above(frame, app, &words.asks, areas.above);
+    draw_above(frame, ui, app, &words.asks, areas.above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
         Place::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, app, areas.kinds, beside);
+    draw_kinds(frame, ui, app, areas.kinds, beside);
     if !areas.target.is_empty() {
         let style = match place {
-            Place::Below => style::strong(),
-            Place::Beside => style::dim(),
+            Place::Below => ui.theme.strong(),
+            Place::Beside => ui.theme.dim(),
         };
         let words = one_line(&words.target, area.width.saturating_sub(2));
         frame.render_widget(Line::styled(format!(" {words}"), style), areas.target);
     }
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
-        (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), body),
-        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), body, true),
-        (Dialog::Find(finder), _) => draw_finder(frame, finder, body),
+        (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
+        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
+        (Dialog::Find(finder), _) => draw_finder(frame, ui, finder, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => form.draw(frame.buffer_mut(), body, true),
+            Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
             Editor::Text(area) => draw_area(frame, area, body),
         },
-        _ => draw_text(frame, app, body),
+        _ => draw_text(frame, ui, app, body),
     };
     let has_keys = match &app.dialog {
         Dialog::None => app.is_composing(),
@@ -206,7 +217,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Re
 }
 
 /// Draws what is looked for, and how often it is there.
-fn draw_finder(frame: &mut Frame, finder: &Finder, area: Rect) -> Option<Position> {
+fn draw_finder(frame: &mut Frame, ui: &Ui, finder: &Finder, area: Rect) -> Option<Position> {
     let label = "find: ";
     let count = finder.count();
     let widths = [columns(label), 0, columns(&count) + 2].map(|n| u16::try_from(n).unwrap_or(0));
@@ -217,9 +228,12 @@ fn draw_finder(frame: &mut Frame, finder: &Finder, area: Rect) -> Option<Positio
     ])
     .areas(area);
     let (text, at) = finder.field.window(field.width, true);
-    frame.render_widget(Line::styled(label, style::strong()), label_area);
+    frame.render_widget(Line::styled(label, ui.theme.strong()), label_area);
     frame.render_widget(Line::raw(text), field);
-    frame.render_widget(Line::styled(format!(" {count} "), style::dim()), count_area);
+    frame.render_widget(
+        Line::styled(format!(" {count} "), ui.theme.dim()),
+        count_area,
+    );
     let at = u16::try_from(at).unwrap_or(u16::MAX);
     let x = field
         .x
@@ -229,10 +243,10 @@ fn draw_finder(frame: &mut Frame, finder: &Finder, area: Rect) -> Option<Positio
 }
 
 /// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, app: &App, asks: &[String], area: Rect) {
+fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect) {
     let mut rows = area.rows();
     for (words, row) in asks.iter().zip(rows.by_ref()) {
-        frame.render_widget(Line::styled(format!(" {words}"), style::waiting()), row);
+        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.waiting()), row);
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
@@ -247,11 +261,11 @@ fn draw_above(frame: &mut Frame, app: &App, asks: &[String], area: Rect) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
         let style = match selected == Some(index) {
-            true => style::bar(),
-            false => style::dim(),
+            true => ui.theme.bar(),
+            false => ui.theme.dim(),
         };
         let line = Line::from(vec![
-            Span::styled(mark, style::strong()),
+            Span::styled(mark, ui.theme.strong()),
             Span::styled(words, style),
         ]);
         frame.render_widget(line, row);
@@ -269,26 +283,27 @@ fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
+fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
     // What has no keys steps back.
     let bar = match app.is_composing() {
-        true => style::bar(),
-        false => style::dim(),
+        true => ui.theme.bar(),
+        false => ui.theme.dim(),
     };
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && kind.can_be_live();
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
         match (kind == chosen, app.unavailable(kind)) {
             (true, None) => Span::styled(format!("[{label}]"), bar),
-            (true, Some(_)) => Span::styled(format!("[{label}]"), style::bad()),
+            (true, Some(_)) => Span::styled(format!("[{label}]"), ui.theme.bad()),
             (false, None) => Span::raw(format!(" {label} ")),
-            (false, Some(_)) => Span::styled(format!("({label})"), style::dim()),
+            (false, Some(_)) => Span::styled(format!("({label})"), ui.theme.dim()),
         }
     });
-    let mut spans = vec![Span::styled("─", style::rule())];
+    let mut spans = vec![Span::styled("─", ui.theme.rule())];
     spans.extend(around(
+        ui,
         labels,
         chosen,
         usize::from(area.width).saturating_sub(2),
@@ -303,14 +318,15 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
         _ => format!(" {target} "),
     };
     let rule = left.saturating_sub(columns(&target) + 1);
-    spans.push(Span::styled("─".repeat(rule), style::rule()));
-    spans.push(Span::styled(target, style::dim()));
-    spans.push(Span::styled("─", style::rule()));
+    spans.push(Span::styled("─".repeat(rule), ui.theme.rule()));
+    spans.push(Span::styled(target, ui.theme.dim()));
+    spans.push(Span::styled("─", ui.theme.rule()));
     frame.render_widget(Line::from(spans), area);
 }
 
 /// As many kinds as fit, the chosen one among them, and marks where there are more.
 fn around(
+    ui: &Ui,
     labels: [Span<'static>; ReplyKind::ALL.len()],
     chosen: ReplyKind,
     width: usize,
@@ -332,11 +348,11 @@ fn around(
     let is_whole = last - first + 1 == labels.len();
     let mut spans = Vec::new();
     if first > 0 {
-        spans.push(Span::styled("‹", style::dim()));
+        spans.push(Span::styled("‹", ui.theme.dim()));
     }
     spans.extend(labels.iter().take(last + 1).skip(first).cloned());
     if !is_whole && last + 1 < labels.len() {
-        spans.push(Span::styled("›", style::dim()));
+        spans.push(Span::styled("›", ui.theme.dim()));
     }
     spans
 }
@@ -386,15 +402,15 @@ fn options(composer: &Composer) -> String {
     options.collect()
 }
 
-fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
+fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Position> {
     let composer = app.composer();
     let [prompt, rest] =
-        Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(area);
+        Layout::horizontal([Constraint::Length(PROMPT), Constraint::Min(0)]).areas(area);
     let mark = match composer.kind {
         ReplyKind::Command => "$ ",
         _ => "> ",
     };
-    frame.render_widget(Line::styled(mark, style::strong()), prompt);
+    frame.render_widget(Line::styled(mark, ui.theme.strong()), prompt);
     if !composer.is_empty() {
         return draw_area(frame, composer.area(), rest);
     }
@@ -404,7 +420,7 @@ fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
         false => "Nobody waits; what you type is kept",
     };
     let words = one_line(words, rest.width);
-    frame.render_widget(Paragraph::new(words).style(style::dim()), rest);
+    frame.render_widget(Paragraph::new(words).style(ui.theme.dim()), rest);
     (!rest.is_empty()).then(|| rest.as_position())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use self::block::Block;
 use crate::api::Item;
 use crate::inbox::Conversation;
-use crate::tui::pictures::{self, Picture};
+use crate::tui::pictures::{Picture, Setting};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
 use crate::tui::text::scroll::{Position, Progress, Source, Window};
 use crate::tui::text::{Text, row_count, rows};
@@ -37,6 +37,8 @@ pub struct Transcript {
     goal: Option<Goal>,
     /// For every block, how much is above it; and last, how much there is.
     above: Vec<u64>,
+    /// What pictures were laid out for.
+    setting: Setting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +167,8 @@ impl Transcript {
 
     /// Fits the transcript into a pane of this size and goes where it was told to. Whoever is at the
     /// end stays there, unless told to go elsewhere.
-    pub fn layout(&mut self, width: u16, height: u16) {
+    pub fn layout(&mut self, width: u16, height: u16, setting: Setting) {
+        self.setting = setting;
         let goal = self.goal.take();
         self.with_window(|window, this| {
             window.fit(this, (text_width(width), height), true);
@@ -333,6 +336,14 @@ impl Transcript {
         }
     }
 
+    /// The pictures of a block, unless words have to do.
+    fn pictures<'b>(&self, block: &'b Block) -> &'b [Picture] {
+        match self.setting.shows_pictures() {
+            true => &block.pictures,
+            false => &[],
+        }
+    }
+
     /// Lines above the header: a divider or a gap, but neither at the very top, and no gap between
     /// folded blocks.
     fn lead(&self, index: usize) -> usize {
@@ -352,7 +363,7 @@ impl Source for Transcript {
 
     fn lines(&self, block: usize) -> usize {
         let text = match self.blocks.get(block) {
-            Some(block) if !block.folded => block.text().len() + shown_pictures(block).len(),
+            Some(block) if !block.folded => block.text().len() + self.pictures(block).len(),
             _ => 0,
         };
         self.lead(block) + 1 + text
@@ -363,7 +374,7 @@ impl Source for Transcript {
             (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
             (Some(block), Line::Picture(index)) => {
                 let picture = block.pictures.get(index);
-                picture.map_or(1, |picture| picture.rows(width))
+                picture.map_or(1, |picture| picture.rows(width, self.setting))
             }
             _ => 1,
         }
@@ -451,14 +462,6 @@ impl Reading for Transcript {
 
     fn stay(&mut self) {
         self.found_in = None;
-    }
-}
-
-/// The pictures of a block, unless words have to do.
-fn shown_pictures(block: &Block) -> &[Picture] {
-    match pictures::shown() {
-        true => &block.pictures,
-        false => &[],
     }
 }
 

@@ -10,21 +10,21 @@ use ratatui::text::{Line as Row, Span};
 use super::picture::{self, Pictures};
 use crate::tui::app::App;
 use crate::tui::markup::Styled;
-use crate::tui::style;
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::transcript::block::{Block, Kind};
 use crate::tui::transcript::{Line, MARKS, text_width};
+use crate::tui::ui::Ui;
 
 /// Draws the transcript of the open conversation as it was laid out.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, area: Rect) {
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let Some(transcript) = app.transcript() else {
         return;
     };
     let width = text_width(area.width);
     let finder = app.finder();
-    let mut wrapped = Wrapped::default();
+    let mut wrapped = Wrapped::new(ui);
     let mut pictures = Pictures::default();
     for (position, row) in transcript.visible().iter().copied().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
@@ -34,7 +34,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, area: Rect) {
         let (marks, content) = match line {
             Line::Gap => continue,
             Line::Divider(words) => {
-                frame.render_widget(divider(words, area.width), row);
+                frame.render_widget(divider(ui, words, area.width), row);
                 continue;
             }
             Line::Header => {
@@ -43,16 +43,16 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, area: Rect) {
                 } else {
                     fold_mark(block)
                 };
-                let content = header(block, app, area.width.saturating_sub(MARKS));
+                let content = header(ui, block, app, area.width.saturating_sub(MARKS));
                 (fold, content)
             }
             Line::Text(number) => {
                 let base = match block.failed && block.kind != Kind::Output {
-                    true => style::bad(),
-                    false => style::text(block.kind),
+                    true => ui.theme.bad(),
+                    false => ui.theme.text(block.kind),
                 };
-                let found =
-                    finder.map(|finder| finder.found_in(block.text(), position.block, number));
+                let found = finder
+                    .map(|finder| finder.found_in(&ui.theme, block.text(), position.block, number));
                 let found = found.unwrap_or_default();
                 let mut content = wrapped.row(block.styled(), number, position, width, &found);
                 for span in &mut content {
@@ -69,23 +69,23 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, area: Rect) {
                     bottom: area.bottom(),
                     width,
                 };
-                (" ", pictures.row(frame, picture, position, place))
+                (" ", pictures.row(frame, ui, picture, position, place))
             }
         };
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
-            (true, _) => Span::styled("┃", style::strong()),
-            (false, true) if marks == " " => Span::styled("▎", style::new()),
-            (false, true) => Span::styled(marks, style::new()),
-            (false, false) => Span::styled(marks, style::dim()),
+            (true, _) => Span::styled("┃", ui.theme.strong()),
+            (false, true) if marks == " " => Span::styled("▎", ui.theme.fresh()),
+            (false, true) => Span::styled(marks, ui.theme.fresh()),
+            (false, false) => Span::styled(marks, ui.theme.dim()),
         };
         let mut spans = vec![side];
         match line {
             Line::Header => {
                 let beside = if is_selected { marks } else { " " };
-                spans.push(Span::styled(beside, style::dim()));
+                spans.push(Span::styled(beside, ui.theme.dim()));
             }
-            _ => spans.push(Span::styled("│ ", style::rule())),
+            _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
@@ -100,7 +100,7 @@ fn fold_mark(block: &Block) -> &'static str {
     }
 }
 
-fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
+fn header(ui: &Ui, block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
     let full = |text: &str| columns(&one_line(text, width));
     let width = usize::from(width).saturating_sub(1);
     let size = size(block.size);
@@ -123,31 +123,31 @@ fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
             spans.push(Span::raw(" "));
         }
     };
-    push(&block.label, style::label(block.kind));
+    push(&block.label, ui.theme.label(block.kind));
     let detail = if block.failed {
-        style::bad()
+        ui.theme.bad()
     } else {
-        style::dim()
+        ui.theme.dim()
     };
     push(&block.detail, detail);
     if block.folded {
-        push(block.beginning(), style::dim());
+        push(block.beginning(), ui.theme.dim());
     }
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     spans.push(Span::raw(
         " ".repeat(width.saturating_sub(taken + columns(&right))),
     ));
-    spans.push(Span::styled(right, style::dim()));
+    spans.push(Span::styled(right, ui.theme.dim()));
     spans
 }
 
-fn divider(words: &str, width: u16) -> Row<'static> {
+fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {
     let width = usize::from(width);
     let before = "─".repeat(usize::from(MARKS));
     let after = width.saturating_sub(columns(words) + usize::from(MARKS) + 2);
     Row::styled(
         format!("{before} {words} {}", "─".repeat(after)),
-        style::new(),
+        ui.theme.fresh(),
     )
 }
 
@@ -180,14 +180,23 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 }
 
 /// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
-#[derive(Default)]
-pub(in crate::tui) struct Wrapped {
+pub(in crate::tui) struct Wrapped<'u> {
+    ui: &'u Ui,
     at: Option<(usize, usize)>,
     ranges: Vec<Range<usize>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
-impl Wrapped {
+impl<'u> Wrapped<'u> {
+    pub(in crate::tui) fn new(ui: &'u Ui) -> Self {
+        Self {
+            ui,
+            at: None,
+            ranges: Vec::new(),
+            styles: Vec::new(),
+        }
+    }
+
     /// The row at `position`, which is in line `number` of `text`, with what was found in the line
     /// marked.
     pub(in crate::tui) fn row(
@@ -202,9 +211,9 @@ impl Wrapped {
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
             self.ranges = rows(line, width).collect();
-            let tones = text.spans(number).into_iter();
+            let tones = text.spans(number, &self.ui.worker).into_iter();
             let styles: Vec<_> = tones
-                .map(|(range, tone)| (range, style::tone(tone)))
+                .map(|(range, tone)| (range, self.ui.theme.tone(tone)))
                 .collect();
             self.styles = marked(styles, found);
         }

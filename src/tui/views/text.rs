@@ -9,10 +9,10 @@ use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
-use crate::tui::style;
 use crate::tui::text::scroll::{Position, Progress, Window};
 use crate::tui::text::{columns, rows};
 use crate::tui::transcript::view::Wrapped;
+use crate::tui::ui::Ui;
 
 /// A text with a place in it.
 #[derive(Debug)]
@@ -100,13 +100,14 @@ impl TextView {
     }
 
     /// Draws it, with what is looked for marked.
-    pub fn draw(&self, frame: &mut Frame, area: Rect, finder: Option<&Finder>) {
+    pub fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect, finder: Option<&Finder>) {
         let width = area.width.saturating_sub(self.gutter_width());
-        let mut wrapped = Wrapped::default();
+        let mut wrapped = Wrapped::new(ui);
         for (position, row) in self.window.rows().iter().zip(area.rows()) {
-            let found = finder.map(|finder| finder.found_in(self.text.text(), 0, position.line));
+            let found =
+                finder.map(|finder| finder.found_in(&ui.theme, self.text.text(), 0, position.line));
             let found = found.unwrap_or_default();
-            let mut spans = vec![Span::styled(self.gutter(), style::rule())];
+            let mut spans = vec![Span::styled(self.gutter(), ui.theme.rule())];
             spans.extend(wrapped.row(&self.text, position.line, *position, width, &found));
             frame.render_widget(Line::from(spans), row);
         }
