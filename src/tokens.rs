@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{Content, Item, ItemBody, ToolList};
+use crate::api::{Body, Content, Item, ItemBody, ToolList};
 use crate::o200k;
 
 /// Tokens that stand around an item, for its role and its ends.
@@ -42,32 +42,37 @@ pub fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
 }
 
 fn count_item(item: &Item) -> u64 {
-    *item.tokens().get_or_init(|| PER_ITEM + count_body(item))
+    *item.tokens().get_or_init(|| PER_ITEM + count_input(item))
 }
 
-fn count_body(item: &Item) -> u64 {
+fn count_input(item: &Item) -> u64 {
     match item.body() {
-        ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
-            let parts = content.iter().map(|part| match part {
-                Content::Text(text) | Content::Refusal(text) => count(text),
-                Content::Image(_) => PER_IMAGE,
-                Content::File { name, .. } => count(name),
-                Content::Other(json) => count(json),
-            });
-            parts.sum()
-        }
-        ItemBody::FunctionCall {
-            name, arguments, ..
-        } => count(name) + count(arguments),
-        ItemBody::CustomToolCall { name, input, .. } => count(name) + count(input),
-        ItemBody::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
+        ItemBody::Said { body, .. } => count_body(body),
+        ItemBody::ToolOutput { content, .. } => count_parts(content),
         ItemBody::Compaction {
             summary: Some(summary),
         } => count(summary),
-        ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            count(item.raw())
-        }
+        ItemBody::Compaction { .. } | ItemBody::Other { .. } => count(item.raw()),
     }
+}
+
+/// The tokens of what an item says.
+pub fn count_body(body: &Body) -> u64 {
+    match body {
+        Body::Message { content, .. } => count_parts(content),
+        Body::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
+        call => count(&call.text()),
+    }
+}
+
+fn count_parts(content: &[Content]) -> u64 {
+    let parts = content.iter().map(|part| match part {
+        Content::Text(text) | Content::Refusal(text) => count(text),
+        Content::Image(_) => PER_IMAGE,
+        Content::File { name, .. } => count(name),
+        Content::Other(json) => count(json),
+    });
+    parts.sum()
 }
 
 #[cfg(test)]

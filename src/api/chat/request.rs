@@ -7,7 +7,8 @@ use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, messages, text};
 use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
 use crate::api::{
-    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape, Tool,
+    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
+    Shape, Tool,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -90,22 +91,13 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         .text("reasoning_content")
         .filter(|text| !text.is_empty())
     {
-        bodies.push(ItemBody::Reasoning {
-            summary: vec![thoughts],
-        });
+        bodies.push(ItemBody::reasoning(vec![thoughts]));
     }
     let refusal = message.text("refusal").map(Content::Refusal);
     if content.is_some() || refusal.is_some() {
-        bodies.push(ItemBody::Message {
-            role: role.clone(),
-            phase: None,
-            content: content
-                .map(parts)
-                .unwrap_or_default()
-                .into_iter()
-                .chain(refusal)
-                .collect(),
-        });
+        let parts = content.map(parts).unwrap_or_default().into_iter();
+        let parts = parts.chain(refusal).collect();
+        bodies.push(ItemBody::message(role.as_str(), parts));
     }
     bodies.extend(message.list("tool_calls").into_iter().map(call));
     // The form before there were tools; the output is joined to it by name.
@@ -114,40 +106,38 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         .filter(|raw| kind(raw) == Kind::Object)
     {
         let call = Fields::of(raw);
-        bodies.push(ItemBody::FunctionCall {
-            call_id: call.text_or_empty("name"),
-            name: call.text_or_empty("name"),
-            arguments: call.text_or_empty("arguments"),
-        });
+        bodies.push(ItemBody::call(
+            call.text_or_empty("name"),
+            function_call(&call),
+        ));
     }
     if bodies.is_empty() {
-        bodies.push(ItemBody::Message {
-            role,
-            phase: None,
-            content: Vec::new(),
-        });
+        bodies.push(ItemBody::message(role, Vec::new()));
     }
     bodies
 }
 
 fn call(raw: &RawValue) -> ItemBody {
     let call = Fields::of(raw);
-    let call_id = call.text_or_empty("id");
-    let is_custom = call
+    let custom = call
         .get("custom")
-        .is_some_and(|raw| kind(raw) == Kind::Object);
-    let (function, custom) = (call.object("function"), call.object("custom"));
-    match is_custom {
-        true => ItemBody::CustomToolCall {
+        .filter(|raw| kind(raw) == Kind::Object)
+        .map(Fields::of);
+    let body = match custom {
+        Some(custom) => Body::CustomToolCall {
             name: custom.text_or_empty("name"),
             input: custom.text_or_empty("input"),
-            call_id,
         },
-        false => ItemBody::FunctionCall {
-            name: function.text_or_empty("name"),
-            arguments: function.text_or_empty("arguments"),
-            call_id,
-        },
+        None => function_call(&call.object("function")),
+    };
+    ItemBody::call(call.text_or_empty("id"), body)
+}
+
+fn function_call(fields: &Fields<'_>) -> Body {
+    Body::FunctionCall {
+        namespace: None,
+        name: fields.text_or_empty("name"),
+        arguments: fields.text_or_empty("arguments"),
     }
 }
 
