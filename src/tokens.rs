@@ -77,7 +77,10 @@ fn count_parts(content: &[Content]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::api::Phase;
 
     #[test]
     fn tokens_are_those_of_the_vocabulary() {
@@ -91,5 +94,40 @@ mod tests {
         let items = [Arc::new(Item::user_message("hello world"))];
         let none = ToolList::default();
         assert_eq!(count_request(&items, &none), 2 + PER_ITEM);
+    }
+
+    #[test]
+    fn what_is_said_counts_the_same_when_it_comes_back() {
+        let call = Body::FunctionCall {
+            namespace: Some("files".into()),
+            name: "read".into(),
+            arguments: r#"{"path":"a"}"#.into(),
+        };
+        let command = Body::LocalShellCall {
+            command: vec!["ls".into(), "-l".into()],
+            working_directory: None,
+        };
+        let table = [
+            (
+                Body::message("hello world", Phase::FinalAnswer),
+                json!({"role": "assistant", "content": "hello world"}),
+            ),
+            (
+                call,
+                json!({"type": "function_call", "namespace": "files", "name": "read",
+                    "arguments": r#"{"path":"a"}"#, "call_id": "c"}),
+            ),
+            (
+                command,
+                json!({"type": "local_shell_call", "call_id": "c",
+                    "action": {"type": "exec", "command": ["ls", "-l"]}}),
+            ),
+        ];
+        for (said, raw) in table {
+            let items = [Arc::new(Item::from_responses(&raw))];
+            let sent = count_request(&items, &ToolList::default());
+            assert!(count_body(&said) > 0);
+            assert_eq!(count_body(&said), sent - PER_ITEM, "{raw}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::Phase;
+use super::{Phase, fields};
 
 /// Words, thoughts or a call. What a person says to a request is one; what a client sends is mostly
 /// the same, with who said it around it: see [`ItemBody`].
@@ -79,6 +80,8 @@ pub enum ItemBody {
     Other {
         /// The wire type, or `item` where there is none.
         kind: String,
+        /// What joins it with its output, where it is a call.
+        call_id: Option<String>,
         /// All that it says, in some order.
         says: String,
     },
@@ -215,6 +218,29 @@ impl ItemBody {
 }
 
 impl Content {
+    /// The parts of a content: a text, or a list of texts and of what `read` makes parts of.
+    pub(super) fn all_of<P: IntoIterator<Item = Self>>(
+        content: &RawValue,
+        read: impl Fn(&RawValue) -> P,
+    ) -> Vec<Self> {
+        if fields::kind(content) != fields::Kind::Array {
+            return Self::member(content, |other| [Self::Other(other.get().to_owned())]);
+        }
+        let members = fields::list(content).into_iter();
+        members.flat_map(|raw| Self::member(raw, &read)).collect()
+    }
+
+    /// The parts of one member of such a list.
+    pub(super) fn member<P: IntoIterator<Item = Self>>(
+        raw: &RawValue,
+        read: impl Fn(&RawValue) -> P,
+    ) -> Vec<Self> {
+        match fields::text(raw) {
+            Some(text) => vec![Self::Text(text)],
+            None => read(raw).into_iter().collect(),
+        }
+    }
+
     /// A file with this name, and with its data in base64 where that came along.
     pub(super) fn file(name: String, data: Option<&str>) -> Self {
         // Four characters of base64 are three bytes.

@@ -181,15 +181,6 @@ impl Item {
         fields.text("id").filter(|_| named || bare)
     }
 
-    /// What joins it with its output, for a call of any kind: clients have tools that nobody here
-    /// knows.
-    pub(crate) fn any_call_id(&self) -> Option<String> {
-        match self.call_id() {
-            Some(id) => Some(id.to_owned()),
-            None => Fields::of_text(&self.raw).text("call_id"),
-        }
-    }
-
     /// The fields of an item of the Responses API, as JSON.
     pub(super) fn to_value(&self) -> Value {
         match self.shape {
@@ -248,11 +239,12 @@ impl Item {
         text_of(self.content()).into_owned()
     }
 
-    /// What joins a call with its output, for a call.
+    /// What joins a call with its output, for a call of any kind: clients have tools that nobody
+    /// here knows.
     pub fn call_id(&self) -> Option<&str> {
         match self.body() {
-            ItemBody::Said { call_id, .. } => call_id.as_deref(),
-            _ => None,
+            ItemBody::Said { call_id, .. } | ItemBody::Other { call_id, .. } => call_id.as_deref(),
+            ItemBody::ToolOutput { .. } | ItemBody::Compaction { .. } => None,
         }
     }
 

@@ -61,7 +61,7 @@ impl<'a> Likeness<'a> {
             ItemBody::Compaction { summary } => Self::Compaction {
                 summary: summary.as_deref(),
             },
-            ItemBody::Other { kind, says } => Self::Other { kind, says },
+            ItemBody::Other { kind, says, .. } => Self::Other { kind, says },
         }
     }
 

@@ -1,6 +1,5 @@
 //! One block of the transcript: an item, or something that was said, as a person reads it.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -78,16 +77,7 @@ enum Origin {
 impl Block {
     /// The block of an item.
     pub fn of_item(item: &Arc<Item>, at: Option<Timestamp>) -> Self {
-        let (kind, label) = match item.body() {
-            ItemBody::Said { role, body, .. } => kind_of(role, body),
-            ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
-            ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
-            ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
-        };
-        let kind = match item.is_boilerplate() {
-            true => Kind::Boilerplate,
-            false => kind,
-        };
+        let (kind, label) = item_kind(item);
         let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
         block.at = at;
         block.size = item_size(item);
@@ -117,13 +107,14 @@ impl Block {
     /// The same block, which names the call that it is the output of.
     pub fn of_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
-            let shows_command = |arguments: &str| command_of(arguments).is_some();
-            let name = call.said().filter(|call| match call {
-                Body::FunctionCall { arguments, .. } => !shows_command(arguments),
-                call => matches!(call, Body::CustomToolCall { .. }),
-            });
-            let name = name.and_then(Body::full_tool_name);
-            let text = name.map_or_else(|| item_text(call), Cow::into_owned);
+            let is_command = match call.said() {
+                Some(Body::FunctionCall { arguments, .. }) => command_of(arguments).is_some(),
+                said => matches!(said, Some(Body::LocalShellCall { .. })),
+            };
+            let text = match is_command {
+                true => item_text(call),
+                false => item_kind(call).1,
+            };
             let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
             let between = if self.detail.is_empty() { "" } else { " · " };
             self.detail = format!("{}{between}{call}", self.detail);
@@ -134,7 +125,7 @@ impl Block {
     /// The block of something that was said.
     pub fn of_said(said: &Said) -> Self {
         let ((kind, label), size) = match &said.words {
-            Words::Item(body) => (kind_of("assistant", body), body_size(body)),
+            Words::Item(body) => (body_kind("assistant", body), body_size(body)),
             Words::Live(text, phase) => {
                 let label = with_phase("assistant", Some(*phase));
                 ((Kind::Assistant, label), text.len())
@@ -156,7 +147,7 @@ impl Block {
 
     /// The block of something that is going to be said.
     pub fn of_output(body: &Body) -> Self {
-        let (kind, label) = kind_of("assistant", body);
+        let (kind, label) = body_kind("assistant", body);
         Self::new(kind, label, Origin::Note(body_text(body)))
     }
 
@@ -271,7 +262,20 @@ impl Block {
     }
 }
 
-fn kind_of(role: &str, body: &Body) -> (Kind, String) {
+fn item_kind(item: &Item) -> (Kind, String) {
+    let (kind, label) = match item.body() {
+        ItemBody::Said { role, body, .. } => body_kind(role, body),
+        ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
+        ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
+        ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
+    };
+    match item.is_boilerplate() {
+        true => (Kind::Boilerplate, label),
+        false => (kind, label),
+    }
+}
+
+fn body_kind(role: &str, body: &Body) -> (Kind, String) {
     match body {
         Body::Message { phase, .. } => {
             let kind = match role {
@@ -534,6 +538,28 @@ mod tests {
         assert_eq!(call(json!({"a": 1})).text().as_str(), "{\n  \"a\": 1\n}");
         let found = block(json!({"type": "function_call", "name": "f", "arguments": "{oops"}));
         assert_eq!(found.text().as_str(), "{oops");
+    }
+
+    #[test]
+    fn an_output_names_the_call_that_it_answers() {
+        let detail = |call: Value| {
+            let call = Item::from_responses(&call);
+            output("done").of_call(Some(&call)).detail
+        };
+        let call = |arguments: &str| {
+            json!({"type": "function_call", "namespace": "a", "name": "f",
+                "arguments": arguments, "call_id": "c"})
+        };
+        assert_eq!(detail(call(r#"{"cmd": "ls -l"}"#)), "$ ls -l");
+        assert_eq!(detail(call(r#"{"x": 1}"#)), "a.f");
+        let patch = json!({"type": "custom_tool_call", "name": "apply_patch", "input": "x"});
+        assert_eq!(detail(patch), "apply_patch");
+        let local = json!({"type": "local_shell_call", "action": {"command": ["ls", "-a"]}});
+        assert_eq!(detail(local), "$ ls -a");
+        assert_eq!(
+            detail(json!({"type": "beam_call", "call_id": "c"})),
+            "beam_call"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
 use crate::api::{
     ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
@@ -143,17 +143,10 @@ fn function_call(fields: &Fields<'_>) -> Body {
 
 /// The content parts; what is not known stays as it is, and is shown as JSON.
 fn parts(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => fields::list(content).into_iter().map(part).collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, |raw| [part(raw)])
 }
 
 fn part(raw: &RawValue) -> Content {
-    if let Some(text) = text(raw) {
-        return Content::Text(text);
-    }
     let fields = Fields::of(raw);
     let read = match fields.text("type").as_deref() {
         Some("text") => fields.text("text").map(Content::Text),
@@ -190,12 +183,14 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
 
 /// Reads `functions`, from before there were tools.
 pub(crate) fn read_functions(raw: &str) -> Vec<Tool> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
     let function = |raw| Tool {
         kind: "function".into(),
         ..read_tool(raw, None)
     };
-    list.into_iter().map(function).collect()
+    fields::list_of_text(raw)
+        .into_iter()
+        .map(function)
+        .collect()
 }
 
 /// A choice with the name where the Responses API has it.

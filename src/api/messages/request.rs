@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::NO_THREADS;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{sealed, tools, valid, value};
 use crate::api::{
     ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
@@ -130,7 +130,7 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
             // Nobody but the one who wrote it can read it.
             Some("redacted_thinking") => ItemBody::reasoning(Vec::new()),
             _ => {
-                words.extend(read_block(raw));
+                words.extend(Content::member(raw, read_block));
                 continue;
             }
         };
@@ -146,21 +146,11 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
 }
 
 fn parts(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => fields::list(content)
-            .into_iter()
-            .flat_map(read_block)
-            .collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, read_block)
 }
 
 /// The parts of one block; what is not known stays as it is, and is shown as JSON.
 fn read_block(raw: &RawValue) -> Vec<Content> {
-    if let Some(text) = text(raw) {
-        return vec![Content::Text(text)];
-    }
     let block = Fields::of(raw);
     let source = block.object("source");
     let data = || {
@@ -203,8 +193,7 @@ fn read_document(block: &Fields<'_>, source: &Fields<'_>, data: Option<String>) 
 
 /// Reads `tools`.
 pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-    list.into_iter().map(tool).collect()
+    fields::list_of_text(raw).into_iter().map(tool).collect()
 }
 
 /// A tool of the client, or one that Anthropic defined and the client runs, such as `bash`; those

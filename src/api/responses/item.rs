@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::fields::{Fields, Kind, kind, list, text};
+use crate::api::fields::{Fields, text};
 use crate::api::{Body, Content, ItemBody, Phase, compaction};
 
 /// What an item means, whatever is in it.
@@ -63,6 +63,7 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
         }
         _ => ItemBody::Other {
             kind,
+            call_id: fields.text("call_id"),
             says: says(&fields),
         },
     }
@@ -81,18 +82,10 @@ fn says(fields: &Fields<'_>) -> String {
 }
 
 fn read_content(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::Null => Vec::new(),
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => list(content).into_iter().map(read_part).collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, |part| [read_part(part)])
 }
 
 fn read_part(part: &RawValue) -> Content {
-    if let Some(text) = text(part) {
-        return Content::Text(text);
-    }
     let fields = Fields::of(part);
     let found = |keys: &[&str]| keys.iter().find_map(|key| fields.text(key));
     let read = match fields.text("type").as_deref() {
