@@ -6,7 +6,7 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::api::{Ending, Housekeeping, OutputItem, Phase, Reply, Request};
+use crate::api::{Body, Ending, Housekeeping, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store};
 
 /// Something that happened to a request, on its way to the person.
@@ -212,10 +212,10 @@ impl Intake {
         let answerer = match housekeeping {
             Some(housekeeping) => {
                 let answer = Reply::End {
-                    items: vec![OutputItem::Message {
-                        text: housekeeping.answer.clone(),
-                        phase: Phase::FinalAnswer,
-                    }],
+                    items: vec![Body::message(
+                        housekeeping.answer.clone(),
+                        Phase::FinalAnswer,
+                    )],
                     ending: Ending::Completed,
                 };
                 responder.send(answer, Saving::default());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::{Account, weight};
+use super::account::Account;
 use super::turn;
 use super::{Saving, failed, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
@@ -830,7 +830,7 @@ fn check_length<'a>(
     most: usize,
     param: &str,
 ) -> Result<(), ApiError> {
-    let bytes: usize = items.into_iter().map(|item| weight(item)).sum();
+    let bytes: usize = items.into_iter().map(|item| item.bytes()).sum();
     if bytes <= most {
         return Ok(());
     }
@@ -876,7 +876,7 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
         return Ok(());
     }
     let calls = items.iter().filter(|item| item.output_of().is_none());
-    let calls: HashSet<String> = calls.filter_map(|item| item.any_call_id()).collect();
+    let calls: HashSet<&str> = calls.filter_map(|item| item.call_id()).collect();
     match outputs.find(|output| !calls.contains(*output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(
