@@ -415,9 +415,9 @@ impl Store {
     }
 
     /// Keeps a value that outlives the program.
-    pub(crate) fn keep_setting(&self, key: &str, value: String) {
+    pub(crate) fn keep_setting(&self, key: &str, value: String) -> Saving {
         let key = key.to_owned();
-        self.write(vec![Row::Setting { key, value }]);
+        self.write(vec![Row::Setting { key, value }])
     }
 
     /// A value that was kept.
