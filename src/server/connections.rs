@@ -28,8 +28,8 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How many connections are told at once that there is no place. The rest waits in the queue of the
 /// system until these are gone: telling costs descriptors too.
 const REFUSALS: usize = 32;
-/// How long telling may take.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long telling may take: the head and the answer besides the body, which is waited for first.
+const REFUSAL_TIMEOUT: Duration = body::LINGER.saturating_add(Duration::from_secs(5));
 /// How long nothing is accepted after the system could not give a connection.
 const PAUSE: Duration = Duration::from_millis(500);
 

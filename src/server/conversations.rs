@@ -15,7 +15,7 @@ use crate::store::resolve_items;
 
 /// `POST /v1/conversations`, with `items` to begin with and `metadata`.
 pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Found {
-    let (mut items, metadata) = receive(&state, &headers, body, parse_items).await?;
+    let ((mut items, metadata), _part) = receive(&state, &headers, body, parse_items).await?;
     let object = json!({"id": new_id("conv"), "object": "conversation",
         "created_at": unix_now(), "metadata": metadata});
     let responses = state.store.responses();
@@ -59,7 +59,7 @@ pub(super) async fn add_items(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (mut items, _) = receive(&state, &headers, body, parse_items).await?;
+    let ((mut items, _), _part) = receive(&state, &headers, body, parse_items).await?;
     let responses = state.store.responses();
     let added = {
         let mut stored = responses.lock_for(&id);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::budget::Part;
 use super::meter::Meter;
 use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
@@ -35,8 +36,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Puts a request before the person. The response is kept in these places while it comes to be
-    /// and after that.
+    /// Puts a request before the person, where it holds nothing of the budget any more. The response
+    /// is kept in these places while it comes to be and after that.
     ///
     /// # Errors
     ///
@@ -44,6 +45,7 @@ impl Exchange {
     pub(super) fn open(
         state: &State,
         mut request: Request,
+        part: Part,
         agent: String,
         write: Write,
         places: Vec<Responses>,
@@ -77,6 +79,7 @@ impl Exchange {
             let turn = Some(pending.place().request);
             Record::begin(places, &request, response, turn)
         });
+        drop(part);
         let mut exchange = Self::of(writer, pending, meter, record);
         exchange.is_background = is_background;
         Ok(exchange)

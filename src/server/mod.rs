@@ -2,6 +2,7 @@
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
 mod answer;
+mod arriving;
 mod background;
 mod body;
 mod budget;
@@ -16,6 +17,7 @@ mod held;
 mod limits;
 mod meter;
 mod models;
+mod pace;
 mod refusals;
 mod socket;
 mod sse;
