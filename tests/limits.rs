@@ -171,6 +171,18 @@ fn one_connection_too_many_is_told_so_until_there_is_a_place() {
 }
 
 #[test]
+fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
+    let desk = Desk::with(9, |settings| settings.limits.connections = 1);
+    let mut held = desk.connect();
+    assert_eq!(ask(&mut held), "200");
+    let mut slow = desk.connect();
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");
+    write!(slow, "{head}{{").expect("sent");
+    let answer = rest(&mut slow);
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[test]
 fn a_socket_takes_a_place_for_as_long_as_it_is_open() {
     let desk = Desk::with(9, |settings| settings.limits.connections = 1);
     let socket = Socket::open(desk.address, &[]);

@@ -38,8 +38,8 @@ pub(super) async fn responses(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (mut request, part) = receive(&state, &headers, body, responses::parse).await?;
-    state.store.responses().resolve(&mut request)?;
+    let (request, part) = receive(&state, &headers, body, responses::parse).await?;
+    let request = state.store.responses().resolve(None, request).await?;
     let wants_stream = request.stream;
     let is_background = request.background;
     let places = match request.store {
@@ -47,14 +47,14 @@ pub(super) async fn responses(
         false => Vec::new(),
     };
     let agent = agent(&headers);
-    let mut exchange = Exchange::open(&state, request, part, agent, RESPONSES, places)?;
+    let mut exchange = Exchange::open(&state, request, part, agent, RESPONSES, places).await?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
         exchange.settled().await;
         let (id, document) = (exchange.id().to_owned(), exchange.document()?);
         tokio::spawn(background::run(exchange, state.clone()));
         return Ok(match wants_stream {
-            true => sse::replay(state.store.responses().clone(), id, None, heartbeat),
+            true => sse::replay(&state, id, None),
             false => json(document),
         });
     }
@@ -70,11 +70,12 @@ pub(super) async fn compact(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (mut request, part) = receive(&state, &headers, body, responses::parse_compaction).await?;
-    state.store.responses().resolve(&mut request)?;
+    let (request, part) = receive(&state, &headers, body, responses::parse_compaction).await?;
+    let request = state.store.responses().resolve(None, request).await?;
     let write: Write =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
-    let exchange = Exchange::open(&state, request, part, agent(&headers), write, Vec::new())?;
+    let exchange =
+        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
     plain(exchange).await
 }
 
@@ -84,9 +85,9 @@ pub(super) async fn input_tokens(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (mut request, part) =
+    let (request, part) =
         receive_unanswered(&state, &headers, body, responses::parse_for_count).await?;
-    state.store.responses().resolve(&mut request)?;
+    let request = state.store.responses().resolve(None, request).await?;
     let tokens = count(request, part).await?;
     Ok(Json(json!({"object": "response.input_tokens", "input_tokens": tokens})).into_response())
 }
@@ -129,7 +130,8 @@ async fn answer(
 ) -> Answer {
     let (request, part) = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
-    let exchange = Exchange::open(&state, request, part, agent(&headers), write, Vec::new())?;
+    let exchange =
+        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
     match wants_stream {
         true => Ok(sse::live(exchange, state.settings.heartbeat)),
         false => plain(exchange).await,

@@ -13,7 +13,7 @@ use super::pace::{Pace, Progress};
 use crate::api::ApiError;
 
 /// How long a client may go on sending what nobody wants to read.
-pub(super) const LINGER: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(10);
 /// How much room is made for a body before any of it is there, in bytes: a client may say what it
 /// likes of its length.
 const MOST_AHEAD: usize = 1 << 20;
@@ -93,7 +93,7 @@ impl Reading {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut chunks = body.into_data_stream();
         if announced > self.max {
-            linger(chunks).await;
+            linger(chunks, LINGER).await;
             return Err(self.too_large());
         }
         let mut part = self.part();
@@ -116,7 +116,7 @@ impl Reading {
             };
             if let Err(error) = fault {
                 drop((bytes, part));
-                linger(chunks).await;
+                linger(chunks, LINGER).await;
                 return Err(error);
             }
             bytes.extend_from_slice(&chunk);
@@ -141,11 +141,16 @@ impl Reading {
 /// reset, and most clients then tell of a broken connection instead of the answer that explains
 /// it (RFC 9112, section 9.6).
 pub(super) async fn discard(body: Body) {
-    linger(body.into_data_stream()).await;
+    discard_for(body, LINGER).await;
 }
 
-async fn linger(mut chunks: BodyDataStream) {
+/// The same, for at most so long.
+pub(super) async fn discard_for(body: Body, most: Duration) {
+    linger(body.into_data_stream(), most).await;
+}
+
+async fn linger(mut chunks: BodyDataStream, most: Duration) {
     let all = async { while let Some(Ok(_)) = chunks.next().await {} };
     // A client that takes longer gets the answer as well as that goes.
-    let _ = timeout(LINGER, all).await;
+    let _ = timeout(most, all).await;
 }

@@ -42,7 +42,7 @@ impl Exchange {
     /// # Errors
     ///
     /// If nobody takes it.
-    pub(super) fn open(
+    pub(super) async fn open(
         state: &State,
         mut request: Request,
         part: Part,
@@ -73,7 +73,8 @@ impl Exchange {
         let counted = (request.items.clone(), Arc::clone(&request.tools));
         // Before it is kept: what nobody takes must not push out what is kept already. And before
         // anything is counted, so that the person sees it first.
-        let pending = state.intake.open(request, agent, housekeeping)?;
+        let pending = state.intake.open_anywhere(request, agent, housekeeping);
+        let pending = pending.await?;
         let meter = Meter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);
@@ -91,7 +92,7 @@ impl Exchange {
     /// # Errors
     ///
     /// If nobody takes it, or it cannot be read any more.
-    pub(super) fn resume(
+    pub(super) async fn resume(
         state: &State,
         request: Request,
         opened: Opened,
@@ -105,7 +106,7 @@ impl Exchange {
         let meter = Meter::start(request.items.clone(), Arc::clone(&request.tools));
         let agent = opened.agent().to_owned();
         let pending = state.intake.reopen(request, opened, agent)?;
-        let record = Record::resume(state.store.responses().clone(), &id);
+        let record = Record::resume(state.store.responses().clone(), &id).await;
         let mut exchange = Self::of(Box::new(writer), pending, meter, Some(record));
         exchange.has_started = has_started;
         exchange.is_background = true;

@@ -209,7 +209,7 @@ impl Server {
             limits,
             mut at_work,
         } = self.routes;
-        background::resume_all(&state);
+        background::resume_all(&state).await;
         drop(state);
         Connections::new(listener, router, no_place, limits)
             .serve(self.stop, self.closed)

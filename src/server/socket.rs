@@ -34,7 +34,7 @@ use super::stream::Flow;
 use super::{State, sse};
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
-use crate::store::{Record, Responses, Stored, resolve};
+use crate::store::{Record, Responses, Stored};
 
 /// How long a client may take to answer a farewell. One that was not read when the connection
 /// goes may never arrive.
@@ -213,7 +213,7 @@ impl Connection {
                     Some(Previous::Response(id)) => Some(id.clone()),
                     _ => None,
                 };
-                let failed = match self.resolve(request) {
+                let failed = match self.resolve(request).await {
                     Ok(request) if generate => self.respond(request, part).await?,
                     Ok(request) => {
                         self.prepare(request).await?;
@@ -240,13 +240,10 @@ impl Connection {
     }
 
     /// Puts before a request all that it goes on from.
-    fn resolve(&self, mut request: Request) -> Result<Request, ApiError> {
-        {
-            let stored = self.state.store.responses();
-            let mut stores = (self.remembered.lock(), stored.lock());
-            stores.1.fetch_for(&request);
-            resolve(&mut request, &[&stores.0, &stores.1])?;
-        }
+    async fn resolve(&mut self, request: Request) -> Result<Request, ApiError> {
+        let stored = self.state.store.responses();
+        let nearer = Some(self.remembered.clone());
+        let mut request = stored.resolve(nearer, request).await?;
         if request.thread.is_none() {
             request.thread.clone_from(&self.thread);
         }
@@ -266,7 +263,7 @@ impl Connection {
     async fn respond(&mut self, request: Request, part: Part) -> Result<bool, Gone> {
         let places = self.places(&request);
         let agent = self.agent.clone();
-        let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places);
+        let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places).await;
         let mut exchange = match exchange {
             Ok(exchange) => exchange,
             Err(ErrorResponse(error)) => {
@@ -320,6 +317,7 @@ impl Connection {
         if let Some(response) = writer.response() {
             record.update(response, None, &[], true);
         }
+        self.state.store.settled(record.saving()).await;
         self.send_all(&frames).await
     }
 
