@@ -259,16 +259,10 @@ impl Store {
                 begun: row.map_or(now, |row| row.begun),
                 active: now,
                 state: State::Waiting,
-                note: String::new(),
             };
             self.threads().remember(row.clone());
             rows.push(Row::Conversation(row));
-            rows.push(Row::Turn(Box::new(turn::row(
-                placed.place,
-                request,
-                agent,
-                now,
-            ))));
+            rows.push(Row::Turn(Box::new(turn::row(placed.place, request, now))));
             rows.extend(texts(
                 placed.place.conversation,
                 request,
@@ -294,18 +288,16 @@ impl Store {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
         let row = threads.close(place.conversation, gone);
-        let state = if gone { State::Gone } else { State::Answered };
         let turn = Row::TurnState {
             id: place.request.0,
-            state,
-            ended: Some(now()),
+            state: if gone { State::Gone } else { State::Answered },
         };
-        self.write(
-            [turn]
-                .into_iter()
-                .chain(row.map(Row::Conversation))
-                .collect(),
-        );
+        let conversation = row.map(|row| Row::ConversationState {
+            id: row.id,
+            active: row.active,
+            state: row.state,
+        });
+        self.write([turn].into_iter().chain(conversation).collect());
     }
 
     /// Nobody holds a conversation in memory any more.
@@ -475,9 +467,13 @@ impl Store {
             let waits = Row::TurnState {
                 id: turn.id,
                 state: State::Waiting,
-                ended: None,
             };
-            let saving = self.write(vec![Row::Conversation(row.clone()), waits]);
+            let talk = Row::ConversationState {
+                id: row.id,
+                active: row.active,
+                state: row.state,
+            };
+            let saving = self.write(vec![talk, waits]);
             let opened = Opened {
                 place: self.threads().reopen(row, turn.id, &request),
                 earlier: self.load_with(&reader, id).map(Box::new),

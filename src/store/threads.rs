@@ -191,7 +191,7 @@ impl Threads {
 
     /// A request of a conversation was answered, or its client went away; returns what the journal
     /// should have of the conversation then.
-    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<Conversation> {
+    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<&Conversation> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
         known.gone = gone;
@@ -202,7 +202,7 @@ impl Threads {
             (0, false) => State::Answered,
             _ => State::Waiting,
         };
-        Some(row.clone())
+        Some(row)
     }
 
     /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
