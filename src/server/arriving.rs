@@ -1,8 +1,13 @@
 //! A message of a WebSocket while it comes in: what it holds of the budget, and whether it moves.
 
+use std::future::{pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::time::Instant;
+use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
+use tokio::time::sleep_until;
 
 use super::body::Reading;
 use super::budget::Part;
@@ -17,6 +22,14 @@ const SMALL: usize = 128 * 1024;
 /// What a ping or a pong of a client takes besides what it says (RFC 6455, section 5.2).
 const CONTROL_HEADER: usize = 6;
 
+/// Why there is no message.
+pub(super) enum Fault {
+    /// Nothing more can be understood.
+    Broken(axum::Error),
+    /// What comes is not taken.
+    Refused(ApiError),
+}
+
 /// What has come of the next message.
 #[derive(Debug)]
 pub(super) struct Arriving {
@@ -28,6 +41,8 @@ pub(super) struct Arriving {
     seen: usize,
     part: Part,
     progress: Option<Progress>,
+    /// The message that was read last.
+    last: Bytes,
 }
 
 impl Arriving {
@@ -41,7 +56,54 @@ impl Arriving {
             done: received,
             seen: received,
             progress: None,
+            last: Bytes::new(),
         }
+    }
+
+    /// The next message, if it comes as it should. Can be given up and begun again without losing
+    /// anything.
+    pub(super) async fn recv(&mut self, socket: &mut WebSocket) -> Option<Result<Message, Fault>> {
+        loop {
+            let due = self.progress;
+            let late = async {
+                match due {
+                    Some(progress) => sleep_until(progress.until()).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                // What has come counts, however late it is read.
+                biased;
+                came = self.poll(socket) => match came {
+                    Some(message) => return message,
+                    None => continue,
+                },
+                () = late => {}
+            }
+            return due.map(|progress| Err(Fault::Refused(progress.late())));
+        }
+    }
+
+    /// The next message, or nothing if some more of it has come. The one before is let go of only
+    /// when reading has begun: a socket that finds its buffer in use takes another one, and does not
+    /// keep for as long as it lasts what the largest message needed.
+    async fn poll(&mut self, socket: &mut WebSocket) -> Option<Option<Result<Message, Fault>>> {
+        let mut next = pin!(socket.recv());
+        poll_fn(|context| {
+            let polled = next.as_mut().poll(context);
+            self.last = Bytes::new();
+            match polled {
+                Poll::Ready(message) => {
+                    Poll::Ready(Some(message.map(|came| came.map_err(Fault::Broken))))
+                }
+                Poll::Pending => match self.look() {
+                    Ok(false) => Poll::Pending,
+                    Ok(true) => Poll::Ready(None),
+                    Err(error) => Poll::Ready(Some(Some(Err(Fault::Refused(error))))),
+                },
+            }
+        })
+        .await
     }
 
     /// Takes in what has come while there is no whole message, and tells whether there was any.
@@ -49,7 +111,7 @@ impl Arriving {
     /// # Errors
     ///
     /// If there is no memory for it.
-    pub(super) fn look(&mut self) -> Result<bool, ApiError> {
+    fn look(&mut self) -> Result<bool, ApiError> {
         let received = self.flow.received();
         if std::mem::replace(&mut self.seen, received) == received {
             return Ok(false);
@@ -65,13 +127,6 @@ impl Arriving {
         Ok(true)
     }
 
-    /// Until when something has to come, and what the client is told otherwise; `None` while it
-    /// has begun no message.
-    pub(super) fn due(&self) -> Option<(Instant, ApiError)> {
-        let progress = self.progress.as_ref()?;
-        Some((progress.until(), progress.late()))
-    }
-
     /// A ping or a pong came, perhaps in the middle of a message.
     pub(super) fn control(&mut self, payload: usize) {
         let received = self.flow.received();
@@ -82,7 +137,8 @@ impl Arriving {
     }
 
     /// The message is whole. What it holds goes with it.
-    pub(super) fn finish(&mut self) -> Part {
+    pub(super) fn finish(&mut self, message: Bytes) -> Part {
+        self.last = message;
         let received = self.flow.received();
         // What was read with it of the next one is little.
         (self.done, self.seen) = (received, received);

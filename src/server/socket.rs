@@ -5,10 +5,7 @@
 //! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
 
 use std::collections::VecDeque;
-use std::future::{pending, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::Extension;
@@ -24,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tungstenite::error::ProtocolError;
 
 use super::answer::{self, RESPONSES};
-use super::arriving::Arriving;
+use super::arriving::{Arriving, Fault};
 use super::body::Received;
 use super::budget::Part;
 use super::error::ErrorResponse;
@@ -80,7 +77,6 @@ pub(super) async fn open(
             remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
-            last: Bytes::new(),
             arriving: Arriving::new(state.reading.clone(), flow),
             state,
             socket,
@@ -115,14 +111,6 @@ struct InLine {
     _part: Part,
 }
 
-/// Why there is no message.
-enum Fault {
-    /// Nothing more can be understood.
-    Broken(axum::Error),
-    /// What comes is not taken.
-    Refused(ApiError),
-}
-
 impl From<axum::Error> for Gone {
     fn from(error: axum::Error) -> Self {
         tracing::debug!(%error, "socket");
@@ -144,8 +132,6 @@ struct Connection {
     line: VecDeque<InLine>,
     /// What has come of the next message.
     arriving: Arriving,
-    /// The message that was read last.
-    last: Bytes,
 }
 
 impl Connection {
@@ -178,28 +164,7 @@ impl Connection {
     /// The next message, if it comes as it should. Can be given up and begun again without losing
     /// anything.
     async fn recv(&mut self) -> Option<Result<Message, Fault>> {
-        loop {
-            let late = self.arriving.due();
-            let late = async {
-                match late {
-                    Some((due, error)) => {
-                        sleep_until(due).await;
-                        error
-                    }
-                    None => pending().await,
-                }
-            };
-            let (socket, last, arriving) = (&mut self.socket, &mut self.last, &mut self.arriving);
-            tokio::select! {
-                // What has come counts, however late it is read.
-                biased;
-                some = some(socket, last, arriving) => match some {
-                    Some(message) => return message,
-                    None => continue,
-                },
-                error = late => return Some(Err(Fault::Refused(error))),
-            }
-        }
+        self.arriving.recv(&mut self.socket).await
     }
 
     /// Answers one message of the client.
@@ -389,8 +354,7 @@ impl Connection {
         match message.ok_or(Gone)? {
             Ok(Message::Text(text)) => {
                 let bytes = Bytes::from(text);
-                let part = self.arriving.finish();
-                self.last = bytes.clone();
+                let part = self.arriving.finish(bytes.clone());
                 let received = match bytes.len() > most {
                     true => Err(too_large(most)),
                     false => self.state.reading.receive(bytes, part),
@@ -404,8 +368,7 @@ impl Connection {
                 }
             }
             Ok(Message::Binary(bytes)) => {
-                drop(self.arriving.finish());
-                self.last = bytes;
+                drop(self.arriving.finish(bytes));
                 let message = "Binary messages are not understood here: send JSON as text.";
                 self.refuse(&ApiError::invalid(message)).await?;
                 Ok(None)
@@ -484,32 +447,6 @@ impl Connection {
         self.refuse(&error.status(429).kind("too_many_requests"))
             .await
     }
-}
-
-/// The next message, or nothing if some more of it has come. The one before is let go of only when
-/// reading has begun: a socket that finds its buffer in use takes another one, and does not keep for
-/// as long as it lasts what the largest message needed.
-async fn some(
-    socket: &mut WebSocket,
-    last: &mut Bytes,
-    arriving: &mut Arriving,
-) -> Option<Option<Result<Message, Fault>>> {
-    let mut next = pin!(socket.recv());
-    poll_fn(|context| {
-        let polled = next.as_mut().poll(context);
-        *last = Bytes::new();
-        match polled {
-            Poll::Ready(message) => {
-                Poll::Ready(Some(message.map(|came| came.map_err(Fault::Broken))))
-            }
-            Poll::Pending => match arriving.look() {
-                Ok(false) => Poll::Pending,
-                Ok(true) => Poll::Ready(None),
-                Err(error) => Poll::Ready(Some(Some(Err(Fault::Refused(error))))),
-            },
-        }
-    })
-    .await
 }
 
 fn too_large(most: usize) -> ApiError {
