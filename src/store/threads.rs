@@ -336,3 +336,57 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Interner;
+    use crate::api::responses::parse;
+
+    fn names() -> Names {
+        let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
+        Names::of(&parse(body, &Interner::default()).unwrap())
+    }
+
+    fn row() -> Conversation {
+        Conversation {
+            id: 3,
+            thread: Some("thread".into()),
+            chain: None,
+            automatic: None,
+            prefix: None,
+            agent: "codex".into(),
+            title: "again".into(),
+            begun: 1,
+            active: 2,
+            state: State::Answered,
+        }
+    }
+
+    #[test]
+    fn what_happens_while_the_journal_is_read_counts() {
+        // Two requests that found the same.
+        let mut threads = Threads::new(10, 10);
+        assert!(threads.needs_past(&names(), false));
+        let first = threads.place(names(), 1, false, Some(row()));
+        let second = threads.place(names(), 1, false, Some(row()));
+        assert_eq!(
+            (first.place.conversation, first.is_cold),
+            (ConversationId(3), true)
+        );
+        assert_eq!(
+            (second.place.conversation, second.is_cold),
+            (ConversationId(3), false)
+        );
+        assert!(!threads.needs_past(&names(), false), "it is in memory");
+        // One that is deleted before it is gone on with.
+        let mut threads = Threads::new(10, 10);
+        threads.delete(ConversationId(3));
+        let placed = threads.place(names(), 1, false, Some(row()));
+        assert_eq!(
+            (placed.place.conversation, placed.is_cold),
+            (ConversationId(10), false)
+        );
+        assert_eq!(placed.row, None);
+    }
+}
