@@ -190,14 +190,14 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::Find(_) => {
             hints.push(Some("Down next".into()));
-            hints.push(Some("Up previous".into()));
-            hints.push(hint(Action::Submit, "stay"));
             hints.push(hint(Action::Cancel, "go back"));
+            hints.push(hint(Action::Submit, "stay"));
+            hints.push(Some("Up previous".into()));
         }
         Dialog::None if app.is_in_inbox() => {
             hints.push(Some("Enter open".into()));
+            hints.push(hint(Action::Cancel, "back"));
             hints.push(Some("Up Down choose".into()));
-            hints.push(hint(Action::Cancel, "close"));
             hints.push(Some("/ find".into()));
             if app.list.has_column() {
                 hints.push(Some("h hide".into()));

@@ -74,6 +74,20 @@ impl Position {
     }
 }
 
+impl Position {
+    /// How much of its block is above the bottom of this row, and how much there is, where the
+    /// block has this many lines and the line this many rows: lines count the same, rows of a line
+    /// share it.
+    pub fn within(&self, lines: usize, rows: usize) -> (u64, u64) {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let rows = count(rows).max(1);
+        let read = count(self.line).saturating_mul(rows);
+        let row = count(self.row).saturating_add(1).min(rows);
+        let all = count(lines).max(1).saturating_mul(rows);
+        (read.saturating_add(row).min(all), all)
+    }
+}
+
 /// Distances from here on mean "all the way": more rows than any memory holds, so that walking them
 /// one line at a time is never meant.
 const ALL_THE_WAY: u64 = 1 << 40;

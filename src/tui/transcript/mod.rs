@@ -408,9 +408,9 @@ impl Reading for Transcript {
         let all = self.above.last().copied().unwrap_or(0);
         let read = self.visible().last().map_or(0, |last| {
             let (from, to) = (above(last.block), above(last.block + 1));
-            let lines = u64::try_from(self.lines(last.block)).unwrap_or(1).max(1);
-            let line = u64::try_from(last.line + 1).unwrap_or(0);
-            from + to.saturating_sub(from).saturating_mul(line) / lines
+            let rows = self.rows(last.block, last.line, self.window.width());
+            let (read, all) = last.within(self.lines(last.block), rows);
+            from + to.saturating_sub(from).saturating_mul(read) / all
         });
         self.window.progress(read, all)
     }

@@ -10,7 +10,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
 use crate::tui::text::scroll::{Position, Progress, Window};
-use crate::tui::text::{columns, rows};
+use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
 
@@ -151,10 +151,12 @@ impl Reading for TextView {
     }
 
     fn progress(&self) -> Progress {
-        let lines = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let read = self.window.rows().last().map_or(0, |last| last.line + 1);
-        self.window
-            .progress(lines(read), lines(self.text.text().len()))
+        let text = self.text.text();
+        let (read, all) = self.window.rows().last().map_or((0, 1), |last| {
+            let rows = row_count(text.line(last.line), self.window.width());
+            last.within(text.len(), rows)
+        });
+        self.window.progress(read, all)
     }
 
     fn place_at_top(&self) -> Place {
