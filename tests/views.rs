@@ -344,10 +344,10 @@ fn in_a_terminal_a_view_sends_nothing() {
     person.type_text("half");
     person.wait_for("> half");
     for (n, title) in [
-        (1, "KINDS OF REPLY"),
         (3, "tools of this request"),
         (4, "raw JSON"),
         (5, "Time to first token"),
+        (1, "KINDS OF REPLY"),
     ] {
         person.key(Key::F(n));
         person.wait_for(title);

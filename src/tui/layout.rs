@@ -83,7 +83,7 @@ impl Panes {
             body
         } else {
             let words = Words::new(app, body.width, Place::Below);
-            let height = composer::height(app, &words, body.width, body.height);
+            let height = composer::height(app, &words, body.height);
             let [top, bottom] =
                 Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
             panes.composer = Some((bottom, words, Place::Below));

@@ -82,7 +82,7 @@ impl App {
     fn act_beside(&mut self, action: Action) {
         match action.group() {
             Group::Reply => {}
-            Group::Read if action != Action::Copy => {}
+            Group::Read if action != Action::Copy || self.is_in_inbox() => {}
             _ => self.act(action, false),
         }
     }

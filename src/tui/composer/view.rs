@@ -29,6 +29,10 @@ pub(in crate::tui) enum Place {
 const MOST_PARTS: usize = 5;
 /// Rows for what the request asks of the answer.
 const MOST_ASKS: usize = 2;
+/// Rows that what is answered has at least, with its title, beside all that the composer may show.
+const LEAST_READ: u16 = 4;
+/// Rows that what is typed has at least, if it has as many.
+const LEAST_TYPED: u16 = 3;
 
 /// What is said around the text, found out once for each frame.
 pub(in crate::tui) struct Words {
@@ -39,6 +43,8 @@ pub(in crate::tui) struct Words {
     /// Whether that has a line of its own: where it is not the same every time, and there is no
     /// room for it beside the kinds of reply.
     has_line: bool,
+    /// Rows that what is typed or chosen from takes, if there is room.
+    rows: u16,
 }
 
 impl Words {
@@ -58,6 +64,10 @@ impl Words {
             asks: asks(app, width),
             target,
             has_line: tells && taken > usize::from(width),
+            rows: match place {
+                Place::Below => u16::try_from(rows_of(app, width)).unwrap_or(u16::MAX),
+                Place::Beside => u16::MAX,
+            },
         }
     }
 
@@ -68,28 +78,36 @@ impl Words {
     }
 }
 
-/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
-/// a list up to half of it. With all that is said around it, it leaves as much to what is answered.
-pub(in crate::tui) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
+/// Rows of what is typed, or of the form or the list in its place.
+fn rows_of(app: &App, width: u16) -> usize {
     let composer = app.composer();
-    let (rows, most) = match (&app.dialog, &composer.call) {
+    match (&app.dialog, &composer.call) {
         // Nothing moves while the list changes with every letter.
-        (Dialog::Picker(Purpose::Conversation, _), _) => (usize::from(height), height / 2),
-        (Dialog::Picker(_, picker), _) => (picker.counts().1 + 2, height / 2),
-        (Dialog::Options(form), _) => (form.lines(), height / 2),
-        (Dialog::Find(_), _) => (1, 1),
+        (Dialog::Picker(Purpose::Conversation, _), _) => usize::MAX,
+        (Dialog::Picker(_, picker), _) => picker.counts().1 + 2,
+        (Dialog::Options(form), _) => form.lines(),
+        (Dialog::Find(_), _) => 1,
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => (form.lines(), height / 2),
-            Editor::Text(area) => (area.lines().len() + 1, height / 2),
+            Editor::Form(form) => form.lines(),
+            Editor::Text(area) => area.lines().len() + 1,
         },
-        _ => (composer.rows(width.saturating_sub(2)), height / 3),
+        _ => composer.rows(width.saturating_sub(PROMPT)),
+    }
+}
+
+/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
+/// a list up to half of it. Whatever is said around that, some rows are left for what is answered.
+pub(in crate::tui) fn height(app: &App, words: &Words, height: u16) -> u16 {
+    let composer = app.composer();
+    let most = match (&app.dialog, &composer.call) {
+        (Dialog::Picker(..) | Dialog::Options(_), _) => height / 2,
+        (_, Some(_)) if composer.kind == ReplyKind::Tool => height / 2,
+        _ => height / 3,
     };
-    let rows = u16::try_from(rows)
-        .unwrap_or(u16::MAX)
-        .clamp(1, most.max(1));
+    let rows = words.rows.clamp(1, most.max(1));
     let around = 1 + words.above(app) + u16::from(words.has_line);
-    // What is being typed comes first, then what is said around it.
-    (rows + around).min((height / 2).max(rows + 1))
+    let left = LEAST_READ.max(height / 3);
+    (rows + around).min(height.saturating_sub(left).max(2))
 }
 
 /// What the request asks of the answer; nothing if it leaves everything free.
@@ -134,12 +152,12 @@ impl Areas {
             Place::Below => u16::from(words.has_line),
         };
         let target = target.min(area.height.saturating_sub(2));
-        // The part that is selected, and what is typed, show however little room there is.
+        // What is typed needs some of the room, but where a part is chosen that comes first.
         let least = match app.dialog {
-            Dialog::Parts(_) => 2,
-            _ => 2 + u16::from(!app.composer().is_idle()),
+            Dialog::Parts(_) => 1,
+            _ => words.rows.clamp(1, LEAST_TYPED),
         };
-        let room = area.height.saturating_sub(least + target);
+        let room = area.height.saturating_sub(1 + target + least);
         let above = words.above(app).min(room);
         let [above, kinds, target, body] = Layout::vertical([
             Constraint::Length(above),
@@ -245,18 +263,23 @@ fn draw_finder(frame: &mut Frame, ui: &Ui, finder: &Finder, area: Rect) -> Optio
 /// Draws what the request asks, and the parts collected so far.
 fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect) {
     let mut rows = area.rows();
-    for (words, row) in asks.iter().zip(rows.by_ref()) {
+    let parts = &app.composer().parts;
+    // Where there is little room, one part shows all the same.
+    let fits = usize::from(area.height).saturating_sub(asks.len());
+    let fits = fits.max(usize::from(!parts.is_empty()));
+    let asks = asks
+        .iter()
+        .take(usize::from(area.height).saturating_sub(fits));
+    for (words, row) in asks.zip(rows.by_ref()) {
         frame.render_widget(Line::styled(format!(" {words}"), ui.theme.waiting()), row);
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
         _ => None,
     };
-    let parts = &app.composer().parts;
-    let first = selected
-        .unwrap_or(parts.len())
-        .saturating_sub(MOST_PARTS - 1);
-    let first = first.min(parts.len().saturating_sub(MOST_PARTS));
+    let last = selected.unwrap_or(parts.len());
+    let first = (last + 1).saturating_sub(fits);
+    let first = first.min(parts.len().saturating_sub(fits));
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
