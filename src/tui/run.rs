@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event;
@@ -12,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::frames::Frames;
@@ -23,10 +25,13 @@ use super::layout;
 use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
-use crate::tui::app::{App, Effect, Level};
+use crate::tui::app::{App, Effect, Level, Settings};
+use crate::tui::pictures::Graphics;
+use crate::tui::terminal::background::{Background, QUESTION};
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::screen::Screen;
+use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
 mod frames;
@@ -62,7 +67,37 @@ pub struct Options {
     pub mouse: bool,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
+    /// How things look.
+    pub theme: Choice,
+    /// What the terminal's environment tells of its background.
+    pub ground: Option<Ground>,
+    /// How pictures are shown.
+    pub graphics: Graphics,
 }
+
+impl Options {
+    /// What all that is drawn shares at first.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn ui(&self) -> io::Result<Ui> {
+        Ui::new(self.theme.theme(self.ground), self.graphics)
+    }
+}
+
+/// The configuration, read again.
+pub struct Reloaded {
+    /// What holds from now on.
+    pub settings: Settings,
+    /// The same for the loop.
+    pub options: Options,
+    /// What has changed but is heeded at the next start only.
+    pub restarts: Vec<&'static str>,
+}
+
+/// Reads the configuration again; an error is what the person has to know.
+pub type Reload = Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>;
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
 /// given back in every case. Drafts that have changed last are still to be kept.
@@ -74,7 +109,8 @@ pub async fn run(
     app: &mut App,
     ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
-    options: &Options,
+    mut options: Options,
+    reload: Reload,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
@@ -87,6 +123,12 @@ pub async fn run(
     let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
+    let mut reloading: Option<JoinHandle<Result<Reloaded, String>>> = None;
+    let mut ground = options.ground;
+    let mut background = Background::unasked();
+    if options.theme.follows_terminal() {
+        ask(&mut background, &mut screen)?;
+    }
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
@@ -98,19 +140,16 @@ pub async fn run(
         tokio::select! {
             typed = keys.next(app) => match typed {
                 Ok(typed) => {
-                    app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
-                    app.on_input(typed);
-                    match app.take_saving() {
-                        Some(saving) => {
-                            // What the screen calls sent is kept by then, unless the disk is too slow.
-                            let _ = timeout(SENT_WITHIN, store.settled(saving)).await;
-                            frames.draw_said();
-                        }
-                        None => frames.draw_now(),
+                    let (typed, colour) = background.filter(typed, Instant::now().into_std());
+                    if let Some(colour) = colour {
+                        ground = Some(Ground::of(colour));
+                        ui.theme = options.theme.theme(ground);
+                        frames.draw_now();
                     }
+                    take_in(app, typed, &mut frames).await;
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
             },
@@ -145,6 +184,32 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
+            Some(reloaded) = finished(&mut reloading) => {
+                frames.draw_now();
+                match reloaded {
+                    Ok(reloaded) => {
+                        let said = said_of(&reloaded.restarts);
+                        screen.set_mouse(reloaded.options.mouse)?;
+                        if options.title && !reloaded.options.title {
+                            screen.restore_title()?;
+                        }
+                        (app.settings, options) = (reloaded.settings, reloaded.options);
+                        ui.theme = options.theme.theme(ground);
+                        ui.pictures.show_as(options.graphics);
+                        if options.theme.follows_terminal() {
+                            ask(&mut background, &mut screen)?;
+                        }
+                        app.say(Level::Good, said);
+                    }
+                    Err(error) => {
+                        app.say(Level::Bad, format!("the configuration stays as it is: {error}"));
+                    }
+                }
+            }
+            () = until(background.gives_up().map(Instant::from_std)) => {
+                let typed = background.give_up(Instant::now().into_std());
+                take_in(app, typed, &mut frames).await;
+            }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
@@ -167,7 +232,7 @@ pub async fn run(
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
-                    tokio::task::spawn_blocking(move || {
+                    spawn_blocking(move || {
                         // Nobody to tell is no error: the program is going away.
                         let _ = loaded.send((id, store.load(id)));
                     });
@@ -176,6 +241,10 @@ pub async fn run(
                 Effect::Redraw => {
                     ui.pictures.forget_drawn();
                     screen.clear()?;
+                }
+                Effect::Reload => {
+                    let reload = Arc::clone(&reload);
+                    reloading = Some(spawn_blocking(move || reload()));
                 }
                 Effect::Suspend => {
                     keep(app);
@@ -190,7 +259,7 @@ pub async fn run(
                 Effect::Edit => {
                     keep(app);
                     screen.leave();
-                    if let Some(signal) = edit(app, options, &mut signals).await {
+                    if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
                     ui.pictures.forget_drawn();
@@ -206,6 +275,53 @@ pub async fn run(
         if keep_at.take_if(|at| *at <= now).is_some() {
             keep(app);
         }
+    }
+}
+
+/// Takes in what was typed.
+async fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+    if typed.is_empty() {
+        return;
+    }
+    app.now = Timestamp::now();
+    app.on_input(typed);
+    match app.take_saving() {
+        Some(saving) => {
+            // What the screen calls sent is kept by then, unless the disk is too slow.
+            let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+            frames.draw_said();
+        }
+        None => frames.draw_now(),
+    }
+}
+
+/// Asks the terminal for its background.
+fn ask(background: &mut Background, screen: &mut Screen) -> io::Result<()> {
+    screen.write(QUESTION)?;
+    background.ask(Instant::now().into_std());
+    Ok(())
+}
+
+/// What there is to say of a configuration that holds now.
+fn said_of(restarts: &[&str]) -> String {
+    match restarts {
+        [] => "configuration read again".into(),
+        keys => format!(
+            "configuration read again; {} after a restart",
+            keys.join(", ")
+        ),
+    }
+}
+
+/// Waits for the result of a task; for ever if there is none.
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(running) => {
+            let result = running.await;
+            *task = None;
+            result.ok()
+        }
+        None => std::future::pending().await,
     }
 }
 
