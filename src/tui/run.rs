@@ -202,7 +202,7 @@ pub async fn run(
                         app.say(Level::Good, said);
                     }
                     Err(error) => {
-                        app.say(Level::Bad, format!("the configuration stays as it is: {error}"));
+                        app.say(Level::Bad, format!("not applied: {error}"));
                     }
                 }
             }
