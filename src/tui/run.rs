@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event;
@@ -13,11 +12,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
+pub use self::reload::{Reload, Reloaded};
+
 use self::frames::Frames;
+use self::ground::Following;
 use self::keys::Keys;
+use self::reload::Reloads;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
@@ -25,9 +28,8 @@ use super::layout;
 use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
-use crate::tui::app::{App, Effect, Level, Settings};
+use crate::tui::app::{App, Effect, Level};
 use crate::tui::pictures::Graphics;
-use crate::tui::terminal::background::{Background, QUESTION};
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::screen::Screen;
@@ -35,7 +37,9 @@ use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
 mod frames;
+mod ground;
 mod keys;
+mod reload;
 mod searches;
 mod signals;
 
@@ -86,19 +90,6 @@ impl Options {
     }
 }
 
-/// The configuration, read again.
-pub struct Reloaded {
-    /// What holds from now on.
-    pub settings: Settings,
-    /// The same for the loop.
-    pub options: Options,
-    /// What has changed but is heeded at the next start only.
-    pub restarts: Vec<&'static str>,
-}
-
-/// Reads the configuration again; an error is what the person has to know.
-pub type Reload = Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>;
-
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
 /// given back in every case. Drafts that have changed last are still to be kept.
 ///
@@ -123,11 +114,10 @@ pub async fn run(
     let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
-    let mut reloading: Option<JoinHandle<Result<Reloaded, String>>> = None;
-    let mut ground = options.ground;
-    let mut background = Background::unasked();
-    if options.theme.follows_terminal() {
-        ask(&mut background, &mut screen)?;
+    let mut reloads = Reloads::new(reload);
+    let mut following = Following::new(options.ground);
+    if following.ask(&options.theme, &mut screen).is_err() {
+        return Ok(Exit::TerminalGone);
     }
     loop {
         app.now = Timestamp::now();
@@ -143,10 +133,9 @@ pub async fn run(
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
-                    let (typed, colour) = background.filter(typed, Instant::now().into_std());
-                    if let Some(colour) = colour {
-                        ground = Some(Ground::of(colour));
-                        ui.theme = options.theme.theme(ground);
+                    let (typed, is_answered) = following.filter(typed);
+                    if is_answered {
+                        ui.theme = following.theme(&options.theme);
                         frames.draw_now();
                     }
                     take_in(app, typed, &mut frames).await;
@@ -184,31 +173,26 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
-            Some(reloaded) = finished(&mut reloading) => {
+            Some(reloaded) = reloads.next() => {
                 frames.draw_now();
                 match reloaded {
                     Ok(reloaded) => {
-                        let said = said_of(&reloaded.restarts);
-                        screen.set_mouse(reloaded.options.mouse)?;
-                        if options.title && !reloaded.options.title {
-                            screen.restore_title()?;
+                        app.say(Level::Good, reloaded.words());
+                        if reloaded.tell(&options, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
                         }
                         (app.settings, options) = (reloaded.settings, reloaded.options);
-                        ui.theme = options.theme.theme(ground);
+                        ui.theme = following.theme(&options.theme);
                         ui.pictures.show_as(options.graphics);
-                        if options.theme.follows_terminal() {
-                            ask(&mut background, &mut screen)?;
+                        if following.ask(&options.theme, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
                         }
-                        app.say(Level::Good, said);
                     }
-                    Err(error) => {
-                        app.say(Level::Bad, format!("not applied: {error}"));
-                    }
+                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
                 }
             }
-            () = until(background.gives_up().map(Instant::from_std)) => {
-                let typed = background.give_up(Instant::now().into_std());
-                take_in(app, typed, &mut frames).await;
+            () = until(following.gives_up()) => {
+                take_in(app, following.give_up(), &mut frames).await;
             }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
@@ -242,10 +226,7 @@ pub async fn run(
                     ui.pictures.forget_drawn();
                     screen.clear()?;
                 }
-                Effect::Reload => {
-                    let reload = Arc::clone(&reload);
-                    reloading = Some(spawn_blocking(move || reload()));
-                }
+                Effect::Reload => reloads.begin(),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();
@@ -292,36 +273,6 @@ async fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
             frames.draw_said();
         }
         None => frames.draw_now(),
-    }
-}
-
-/// Asks the terminal for its background.
-fn ask(background: &mut Background, screen: &mut Screen) -> io::Result<()> {
-    screen.write(QUESTION)?;
-    background.ask(Instant::now().into_std());
-    Ok(())
-}
-
-/// What there is to say of a configuration that holds now.
-fn said_of(restarts: &[&str]) -> String {
-    match restarts {
-        [] => "configuration read again".into(),
-        keys => format!(
-            "configuration read again; {} after a restart",
-            keys.join(", ")
-        ),
-    }
-}
-
-/// Waits for the result of a task; for ever if there is none.
-async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
-    match task {
-        Some(running) => {
-            let result = running.await;
-            *task = None;
-            result.ok()
-        }
-        None => std::future::pending().await,
     }
 }
 
