@@ -190,6 +190,8 @@ fn colour(value: &str) -> Option<Color> {
 #[cfg(test)]
 mod tests {
     use crossterm::event::KeyEvent;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -283,6 +285,35 @@ mod tests {
                 assert_eq!(taken(&alone), (keys(typed), None), "{typed:?}");
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_is_lost_or_out_of_order(parts in vec((part(), any::<bool>()), 0..12)) {
+            let now = Instant::now();
+            let mut background = Background::unasked();
+            background.ask(now);
+            let (mut all, mut typed) = (Vec::new(), Vec::new());
+            for (part, is_slow) in &parts {
+                all.extend(keys(part));
+                typed.extend(background.filter(keys(part), now).0);
+                if *is_slow {
+                    typed.extend(background.give_up(now + LONG_GAP));
+                }
+            }
+            typed.extend(background.give_up(now + LONG_GAP));
+            let sent: String = all.iter().filter_map(sent).collect();
+            prop_assume!(!sent.contains("\x1b]11;"));
+            prop_assert_eq!(typed, all);
+        }
+    }
+
+    /// What looks a little like an answer.
+    fn part() -> impl Strategy<Value = String> {
+        let token = prop::sample::select(vec![
+            "\x1b", "\x1b]", "]", "1", "11", ";", "rgb:", "ff/", "\x07", "\\", "a",
+        ]);
+        vec(token, 0..6).prop_map(|tokens| tokens.concat())
     }
 
     #[test]
