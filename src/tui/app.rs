@@ -54,6 +54,8 @@ pub enum Effect {
     Bell,
     /// Draw everything anew.
     Redraw,
+    /// Read the configuration again.
+    Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
 }
@@ -527,6 +529,7 @@ impl App {
             }
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Reload => self.effects.push(Effect::Reload),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Interrupt if again => self.quit(),
             Action::Interrupt => {
