@@ -82,11 +82,11 @@ fn help_has_a_part_for_everything_one_does() {
     let mut before = 0;
     for title in [
         "KINDS OF REPLY",
-        "REPLY\n",
-        "CONVERSATIONS\n",
+        "WRITE A REPLY\n",
+        "GO FROM ONE CONVERSATION TO ANOTHER\n",
         "READ\n",
-        "VIEWS\n",
-        "PROGRAM\n",
+        "LOOK AT SOMETHING ELSE\n",
+        "THE PROGRAM\n",
         "IN THE INBOX",
     ] {
         let screen = desk.screen();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
@@ -63,9 +63,7 @@ impl Finder {
             let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
             let style = match is_hit {
                 true => theme.bar(),
-                false => theme
-                    .fresh()
-                    .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+                false => theme.found(),
             };
             (range, style)
         });

@@ -5,13 +5,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::tui::keys::action::Action;
 
 /// The keys in words, for the help.
-pub(super) const KEYS: [(&str, &str); 6] = [
+pub(super) const KEYS: [(&str, &str); 7] = [
     ("Up, Down, k, j", "A line up or down"),
     ("PageUp, PageDown", "A page up or down"),
     ("g, G", "To the top, to the end"),
     ("/", "Search in it"),
     ("Enter", "Open the conversation; elsewhere, a line down"),
     ("q, Esc", "Back to the conversation"),
+    ("h", "In the inbox: put its column away"),
 ];
 
 /// What a key means to what has the keys in place of the composer.
