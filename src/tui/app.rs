@@ -373,16 +373,16 @@ impl App {
         }
         self.insists = None;
         self.notice.take_if(|notice| !notice.is_news);
+        if matches!(self.dialog, Dialog::Delete(_)) {
+            // Whoever goes on writing does not mean it.
+            self.dialog = Dialog::None;
+        }
         if !self.takes_text() {
             let key = self.key_of(Action::Cancel);
             return self.say(
                 Level::Info,
-                format!("nothing is pasted here; {key} closes this"),
+                format!("nothing is pasted here; {key} goes back"),
             );
-        }
-        if matches!(self.dialog, Dialog::Delete(_)) {
-            // Whoever goes on writing does not mean it.
-            self.dialog = Dialog::None;
         }
         match &mut self.dialog {
             Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}

@@ -241,6 +241,7 @@ impl App {
     pub(super) fn recount(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.recount();
+            self.go_on_finding();
         }
     }
 
