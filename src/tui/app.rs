@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
-pub(in crate::tui) use self::drafts::Remembered;
-use self::drafts::Unkept;
+use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
@@ -154,7 +153,7 @@ pub struct App {
     /// What stays on the screen for as long as it is so.
     pub(super) alert: Option<String>,
     /// What the screen remembers of conversations that the inbox has.
-    pub(super) remembered: HashMap<ConversationId, Remembered>,
+    remembered: HashMap<ConversationId, Remembered>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
     unkept: Unkept,
