@@ -602,3 +602,40 @@ fn half_a_sequence_holds_nothing_up() {
         person.wait_exit();
     }
 }
+
+#[test]
+fn clusters_of_uncertain_width_leave_nothing_behind() {
+    let mut person = Person::start();
+    let lines = (0..60).map(|number| match number % 4 {
+        0 => format!("🇩🇪 🇫🇷 👍🏽 mixed with words, line {number}."),
+        1 => format!("words and words and more words, line {number}."),
+        2 => format!("👨‍👩‍👧‍👦 ☝🏿 ❤️ and 👍🏽👍🏽, line {number}."),
+        _ => "short".to_owned(),
+    });
+    let text: Vec<String> = lines.collect();
+    let _stream = ask(&person.client(), "a", json!(text.join("\n")));
+    person.wait_for("line 1.");
+    // Whole frames, by what ends one.
+    let framed = |person: &mut Person, bytes: &[u8]| {
+        let mark = person.mark();
+        person.send(bytes);
+        poll(
+            "a frame",
+            || contains(&person.raw_since(mark), b"\x1b[?2026l").then_some(()),
+            || person.screen(),
+        );
+    };
+    // Ctrl+Down and Ctrl+Up.
+    let (down, up): (&[u8], &[u8]) = (b"\x1b[1;5B", b"\x1b[1;5A");
+    for key in [vec![down; 25], vec![up; 11], vec![down; 7]].concat() {
+        framed(&mut person, key);
+    }
+    let transcript = |screen: &str| -> Vec<String> {
+        let rows = screen.lines().filter(|row| row.contains("│ "));
+        rows.map(str::to_owned).collect()
+    };
+    let scrolled = transcript(&person.screen());
+    assert!(scrolled.len() > 10, "{scrolled:?}");
+    framed(&mut person, &Key::Ctrl('l').bytes());
+    assert_eq!(transcript(&person.screen()), scrolled);
+}

@@ -9,18 +9,26 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use rustix::termios::tcgetwinsize;
 
+use super::clusters;
+
 /// The terminal. What is drawn stays here until it is flushed as a [`Write`]r: crossterm's own
 /// backend does that at every move of the cursor, and SSH then shows half of a frame.
-pub(super) struct Output(CrosstermBackend<BufWriter<Stdout>>);
+pub(super) struct Output<W: Write = BufWriter<Stdout>>(CrosstermBackend<W>);
 
 impl Output {
     pub(super) fn new() -> Self {
-        let out = BufWriter::with_capacity(64 * 1024, io::stdout());
+        Self::to(BufWriter::with_capacity(64 * 1024, io::stdout()))
+    }
+}
+
+impl<W: Write> Output<W> {
+    /// One that writes elsewhere than to standard output.
+    pub(super) fn to(out: W) -> Self {
         Self(CrosstermBackend::new(out))
     }
 }
 
-impl Write for Output {
+impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -30,14 +38,14 @@ impl Write for Output {
     }
 }
 
-impl Backend for Output {
+impl<W: Write> Backend for Output<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        self.0.draw(content)
+        clusters::draw(&mut self.0, content)
     }
 
     fn append_lines(&mut self, n: u16) -> io::Result<()> {

@@ -3,5 +3,6 @@
 
 mod backend;
 pub mod clipboard;
+mod clusters;
 pub mod editor;
 pub mod screen;

@@ -20,6 +20,7 @@ use ratatui::{Frame, Terminal};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
 use crate::tui::terminal::backend::Output;
+use crate::tui::terminal::clusters::Rows;
 
 /// The thread that has taken the terminal over, if one has.
 static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);
@@ -37,6 +38,7 @@ pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
     /// the terminal nor standard error is left to be told.
     terminal: ManuallyDrop<Terminal<Output>>,
+    rows: Rows,
     title: Option<String>,
     mouse: bool,
 }
@@ -53,6 +55,7 @@ impl Screen {
         let terminal = Terminal::new(Output::new()).inspect_err(|_| give_back())?;
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
+            rows: Rows::default(),
             title: None,
             mouse,
         })
@@ -71,6 +74,7 @@ impl Screen {
             if is_colourless {
                 remove_colours(frame);
             }
+            self.rows.prepare(frame.buffer_mut());
         })?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
@@ -83,6 +87,7 @@ impl Screen {
     pub fn clear(&mut self) -> io::Result<()> {
         // `Terminal::clear` asks where the cursor is, and fails where nobody answers.
         let area = self.terminal.size()?.into();
+        self.rows = Rows::default();
         self.terminal.resize(area)
     }
 
