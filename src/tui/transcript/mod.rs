@@ -2,6 +2,7 @@
 //! is on the screen.
 
 pub mod block;
+mod output;
 mod picture;
 pub mod search;
 pub(super) mod view;
