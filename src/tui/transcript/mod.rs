@@ -14,8 +14,8 @@ use self::search::Place;
 use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{self, Picture};
+use crate::tui::text::Text;
 use crate::tui::text::scroll::{Position, Source, Viewport};
-use crate::tui::text::{Text, row_count};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
@@ -363,7 +363,7 @@ impl Source for Transcript {
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         match (self.blocks.get(block), self.line(block, line)) {
-            (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
+            (Some(block), Line::Text(line)) => block.styled().row_count(line, width),
             (Some(block), Line::Picture(index)) => {
                 let picture = block.pictures.get(index);
                 picture.map_or(1, |picture| picture.rows(width))

@@ -9,7 +9,7 @@ use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
 use crate::tui::app::{App, Dialog};
-use crate::tui::markup::Styled;
+use crate::tui::markup::{Piece, Styled, Tone};
 use crate::tui::pager::{Pager, Topic};
 use crate::tui::style;
 use crate::tui::text::format::{size, time_of_day};
@@ -221,7 +221,7 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 #[derive(Default)]
 struct Wrapped {
     at: Option<(usize, usize)>,
-    ranges: Vec<Range<usize>>,
+    rows: Vec<Vec<Piece>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
@@ -239,15 +239,23 @@ impl Wrapped {
         let line = text.text().line(number);
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
-            self.ranges = rows(line, width).collect();
+            self.rows = text.rows(number, width);
             let tones = text.spans(number).into_iter();
             let styles: Vec<_> = tones
                 .map(|(range, tone)| (range, style::tone(tone)))
                 .collect();
             self.styles = marked(styles, found);
         }
-        let range = self.ranges.get(position.row).cloned().unwrap_or_default();
-        shown_spans(line, range, width, &self.styles)
+        let row = self.rows.get(position.row).into_iter().flatten();
+        row.flat_map(|piece| match piece {
+            Piece::Text(range, columns) => shown_spans(line, range.clone(), *columns, &self.styles),
+            Piece::Blank(columns) => vec![Span::raw(" ".repeat((*columns).into()))],
+            Piece::Mark(mark, count) => {
+                let marks = mark.to_string().repeat((*count).into());
+                vec![Span::styled(marks, style::tone(Tone::Marker))]
+            }
+        })
+        .collect()
     }
 }
 
