@@ -234,6 +234,7 @@ mod tests {
     use crate::api::Item;
     use crate::tui::markup::{Sgr, Tone};
     use crate::tui::transcript::block::Block;
+    use crate::tui::worker::Worker;
 
     fn output(text: &str) -> Block {
         let raw = json!({"type": "function_call_output", "call_id": "c", "output": text});
@@ -351,10 +352,11 @@ mod tests {
 
     #[test]
     fn what_json_brings_has_its_colours() {
+        let worker = Worker::new().unwrap();
         let tones = |text: &str| -> Vec<Tone> {
             let block = output(text);
             let lines = 0..block.text().len();
-            let spans = lines.flat_map(|line| block.styled().spans(line));
+            let spans = lines.flat_map(|line| block.styled().spans(line, &worker));
             spans.map(|(_, tone)| tone).collect()
         };
         assert_eq!(tones(r#"{"a":1}"#), [Tone::Key, Tone::Number]);
