@@ -33,6 +33,7 @@ mod tone;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use self::fences::{CodeBlock, code_blocks};
 pub use self::layout::Piece;
 pub use self::output::Removed;
 pub use self::tone::{LineSpans, Sgr, Tone};

@@ -1,8 +1,9 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, and an [`editor`] borrows it.
+//! through it, and an [`editor`] or another [`program`] borrows it.
 
 mod backend;
 pub mod clipboard;
 mod clusters;
 pub mod editor;
+pub mod program;
 pub mod screen;

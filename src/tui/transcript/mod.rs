@@ -2,6 +2,7 @@
 //! is on the screen.
 
 pub mod block;
+mod code;
 mod output;
 mod picture;
 pub mod search;
@@ -10,11 +11,11 @@ pub(super) mod view;
 use std::sync::Arc;
 
 use self::block::Block;
+use self::code::Chosen;
 use self::search::Place;
 use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{Picture, Setting};
-use crate::tui::text::Text;
 use crate::tui::text::scroll::{Position, Source, Viewport};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
@@ -30,6 +31,8 @@ pub struct Transcript {
     viewport: Viewport,
     /// The block that fold acts on; all of them if none is selected.
     selected: Option<usize>,
+    /// The code block that was copied last, which is marked.
+    code: Option<Chosen>,
     /// Where the next layout is to go, which needs the size of the pane.
     goal: Option<Goal>,
     width: u16,
@@ -104,6 +107,9 @@ impl Transcript {
                 .push(same.unwrap_or_else(|| Block::of_said(said)));
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
+        if self.blocks.len() != before {
+            self.code = None;
+        }
         if was_at_bottom && self.blocks.len() != before {
             self.goal.get_or_insert(Goal::Bottom);
         }
@@ -124,21 +130,17 @@ impl Transcript {
         self.blocks.get(self.selected?)
     }
 
+    /// The pictures of the selected block, or without one of the last that has any.
+    pub fn pictures_at_hand(&self) -> &[Picture] {
+        let has_any = |block: &&Block| !block.pictures.is_empty();
+        let last = || self.blocks.iter().rev().find(has_any);
+        let block = self.selected_block().or_else(last);
+        block.map_or(&[], |block| &block.pictures)
+    }
+
     /// The block that a command without a name for one means: the selected one, else the last.
     pub fn block_at_hand(&self) -> Option<&Block> {
         self.selected_block().or(self.blocks.last())
-    }
-
-    /// The last fenced code block of the selected block; without one, the last of all.
-    pub fn code_at_hand(&self) -> Option<String> {
-        match self.selected_block() {
-            Some(block) => last_code(block.text()),
-            None => self
-                .blocks
-                .iter()
-                .rev()
-                .find_map(|block| last_code(block.text())),
-        }
     }
 
     /// Where the text on the screen begins.
@@ -293,7 +295,7 @@ impl Transcript {
 
     /// Selects nothing; says whether something was selected.
     pub fn clear_selection(&mut self) -> bool {
-        self.selected.take().is_some()
+        self.selected.take().is_some() | self.code.take().is_some()
     }
 
     /// Folds or unfolds the selected block; without one, unfolds all, or folds what agents put in
@@ -393,18 +395,6 @@ fn call_of(items: &[Arc<Item>], output: usize) -> Option<&Item> {
     let near = &items[start..output];
     let at = near.iter().rposition(|item| item.call_id() == Some(id))?;
     (at + 1 < near.len()).then(|| near[at].as_ref())
-}
-
-/// The inside of the last fenced code block of a text.
-fn last_code(text: &Text) -> Option<String> {
-    let is_fence = |line: &usize| {
-        let line = text.line(*line).trim_start();
-        line.starts_with("```") || line.starts_with("~~~")
-    };
-    let mut fences = (0..text.len()).rev().filter(is_fence);
-    let (end, start) = (fences.next()?, fences.next()?);
-    let lines: Vec<&str> = (start + 1..end).map(|line| text.line(line)).collect();
-    Some(lines.join("\n"))
 }
 
 /// Columns for text in a pane of this width.

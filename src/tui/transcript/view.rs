@@ -94,6 +94,9 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect
                 let beside = if is_selected { marks } else { " " };
                 spans.push(Span::styled(beside, ui.theme.dim()));
             }
+            Line::Text(number) if transcript.is_chosen_code(position.block, number) => {
+                spans.push(Span::styled("┃ ", ui.theme.strong()));
+            }
             _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
         spans.extend(content);
