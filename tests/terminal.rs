@@ -321,6 +321,81 @@ fn an_editor_that_fails_changes_nothing() {
 }
 
 #[test]
+fn a_block_is_read_in_the_pager_and_the_screen_comes_back() {
+    let place = Place::new();
+    let read = place.path("read");
+    let body = format!(
+        "cat > '{0}'; echo x >> '{0}.times'; echo paged $(wc -l < '{0}.times'); read answer < /dev/tty; [ \"$answer\" = good ]",
+        read.display()
+    );
+    let pager = script(&place, "own-pager", &body);
+    let mut person = Person::at(place).env("PAGER", &pager).start();
+    let long = "a long line\n".repeat(50_000);
+    let mut stream = ask(&person.client(), "a", json!(format!("Look:\n{long}end")));
+    person.wait_request("Look:");
+    person.type_text("half");
+    person.wait_for("> half");
+    person.key(Key::Alt('v'));
+    person.wait_for("paged 1");
+    assert_eq!(
+        fs::read_to_string(&read).unwrap(),
+        format!("Look:\n{long}end")
+    );
+    person.type_text("good\r");
+    person.wait_for("> half");
+    person.type_text(" an answer");
+    person.wait_for("> half an answer");
+    // One that fails is told of.
+    person.key(Key::Alt('v'));
+    person.wait_for("paged 2");
+    person.type_text("bad\r");
+    person.wait_for("own-pager ended with exit");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "half an answer");
+}
+
+#[test]
+fn pictures_become_files() {
+    let place = Place::new();
+    let opened = place.path("opened.png");
+    let opener = script(
+        &place,
+        "opener",
+        &format!(
+            "cp \"$2\" '{0}.new' && mv '{0}.new' '{0}'; echo rubbish",
+            opened.display()
+        ),
+    );
+    let mut person = Person::at(place)
+        .env("HUMANLLM_OPEN", &format!("{opener} --now"))
+        .start();
+    let data = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR42mP4z8DAAMJAApX6DwAx+gX7AAAAAElFTkSuQmCC";
+    let content = json!([{"type": "message", "role": "user", "content": [
+        {"type": "input_text", "text": "Look at this."},
+        {"type": "input_image", "image_url": format!("data:image/png;base64,{data}")}]}]);
+    let _stream = ask(&person.client(), "a", content);
+    person.wait_request("Look at this.");
+    for name in ["picture.png", "picture-2.png"] {
+        person.key(Key::Alt('G'));
+        person.wait_for(&format!("saved {name}"));
+        let saved = fs::read(person.place().path("home").join(name)).unwrap();
+        assert!(
+            saved.starts_with(b"\x89PNG") && saved.len() == 72,
+            "{}",
+            saved.len()
+        );
+    }
+    person.key(Key::Alt('g'));
+    person.wait_for("opened with");
+    poll(
+        "the picture",
+        || fs::read(&opened).ok().filter(|bytes| bytes.len() == 72),
+        || person.screen(),
+    );
+    assert!(!person.screen().contains("rubbish"));
+}
+
+#[test]
 fn what_keeps_it_from_starting_is_said_in_one_line() {
     let first = Person::start();
     let mut place = Place::new();

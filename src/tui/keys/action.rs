@@ -70,7 +70,7 @@ actions! {
     PreviousBlock, "previous_block", "Select the previous block", ["Alt+K"];
     Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
     Copy, "copy", "Copy the selected block, or the selection", ["Alt+C"];
-    CopyCode, "copy_code", "Copy the last code block of the selected block; again, the one before it", ["Alt+X"];
+    CopyCode, "copy_code", "Copy a code block of the selected block, the last one first", ["Alt+X"];
     Page, "page", "Read the selected block in $PAGER", ["Alt+V"];
     OpenPicture, "open_picture", "Open the pictures of the selected block", ["Alt+G"];
     SavePicture, "save_picture", "Save the pictures of the selected block", ["Alt+Shift+G"];

@@ -220,9 +220,12 @@ impl Transcript {
                 );
             }
             Some(Goal::Line(index, line)) => {
-                viewport.show(Position::new(index, line), &*self, text_width, height);
-                // With some of what is above it, but not where that is nowhere near.
-                viewport.scroll(&*self, text_width, height, -i64::from(height / 3));
+                let at = Position::new(index, line);
+                viewport.show(at, &*self, text_width, height);
+                // With some of what is above it; at the end there is more of that already.
+                if viewport.top == at {
+                    viewport.scroll(&*self, text_width, height, -i64::from(height / 3));
+                }
             }
             Some(Goal::Block(index)) => self.reveal(&mut viewport, index, text_width),
         }
