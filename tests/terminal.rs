@@ -682,14 +682,14 @@ fn half_a_sequence_holds_nothing_up() {
 fn clusters_of_uncertain_width_leave_nothing_behind() {
     let mut person = Person::start();
     let lines = (0..60).map(|number| match number % 4 {
-        0 => format!("🇩🇪 🇫🇷 👍🏽 mixed with words, line {number}."),
-        1 => format!("words and words and more words, line {number}."),
-        2 => format!("👨‍👩‍👧‍👦 ☝🏿 ❤️ and 👍🏽👍🏽, line {number}."),
+        0 => format!("🇩🇪 line {number}: 👍🏽"),
+        1 => String::new(),
+        2 => "family: 👨‍👩‍👧‍👦".to_owned(),
         _ => "short".to_owned(),
     });
     let text: Vec<String> = lines.collect();
     let _stream = ask(&person.client(), "a", json!(text.join("\n")));
-    person.wait_for("line 1.");
+    person.wait_for("line 0:");
     // Whole frames, by what ends one.
     let framed = |person: &mut Person, bytes: &[u8]| {
         let mark = person.mark();
@@ -711,6 +711,9 @@ fn clusters_of_uncertain_width_leave_nothing_behind() {
     };
     let scrolled = transcript(&person.screen());
     assert!(scrolled.len() > 10, "{scrolled:?}");
+    // This terminal takes more columns for them than there are: what has no room is not there.
+    let left = |row: &&String| row.contains(['🏽', '👩', '👧', '👦']);
+    assert_eq!(scrolled.iter().find(left), None, "{scrolled:#?}");
     framed(&mut person, &Key::Ctrl('l').bytes());
     assert_eq!(transcript(&person.screen()), scrolled);
 }
