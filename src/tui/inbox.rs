@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::status;
-use crate::api::{Item, OutputItem};
+use crate::api::{Body, Item};
 use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::text::format::agent_name;
@@ -135,15 +135,16 @@ fn about(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(Said {
-            words: Words::Item(OutputItem::Message { text, .. }),
+            words: Words::Item(answer @ Body::Message { .. }),
             ..
         }),
     ) = (&conversation.automatic, conversation.said().last())
     {
+        let text = answer.words();
         // The answer itself, where it stands in JSON.
-        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);
+        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
-        return one_line(&values.unwrap_or_else(|_| text.clone()), 60);
+        return one_line(&values.unwrap_or_else(|_| text.into_owned()), 60);
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
