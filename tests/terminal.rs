@@ -355,6 +355,34 @@ fn a_block_is_read_in_the_pager_and_the_screen_comes_back() {
 }
 
 #[test]
+fn addresses_are_links_where_the_terminal_takes_them() {
+    let long = format!("https://example.com/{}?a=b#c", "path/".repeat(30));
+    let text = format!(
+        "See {long} and https://bank.example@evil.example/, \
+         not [https://bank.example/](javascript://alert)"
+    );
+    for (term, takes_links) in [("xterm-256color", true), ("linux", false)] {
+        let mut person = Person::builder().env("TERM", term).start();
+        let _stream = ask(&person.client(), "a", json!(text));
+        person.wait_request("javascript");
+        let written = String::from_utf8_lossy(&person.raw_since(0)).into_owned();
+        let links: Vec<&str> = written
+            .split("\x1b]8;")
+            .filter_map(|rest| rest.split_once("\x1b\\"))
+            .filter_map(|(link, _)| link.split_once(';'))
+            .map(|(_, address)| address)
+            .filter(|address| !address.is_empty())
+            .collect();
+        assert_eq!(links.contains(&long.as_str()), takes_links, "{links:?}");
+        let others = |link: &&str| *link != long && *link != "https://bank.example/";
+        assert_eq!(links.into_iter().find(others), None);
+        person.key(Key::Ctrl('q'));
+        person.type_text("y");
+        person.wait_exit();
+    }
+}
+
+#[test]
 fn pictures_become_files() {
     let place = Place::new();
     let opened = place.path("opened.png");
@@ -652,7 +680,10 @@ fn a_program_that_panics() {
     assert!(elsewhere.join().is_err());
     let words = "drawn after a panic elsewhere";
     screen
-        .draw(|frame| frame.render_widget(words, frame.area()))
+        .draw(|frame| {
+            frame.render_widget(words, frame.area());
+            Vec::new()
+        })
         .unwrap();
     // Reads do not wait while the screen is taken over.
     let stdin = std::io::stdin();

@@ -272,7 +272,10 @@ fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> i
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
-    screen.draw(|frame| layout::draw(frame, ui, app))
+    screen.draw(|frame| {
+        layout::draw(frame, ui, app);
+        app.links()
+    })
 }
 
 /// Hands a text to the clipboard and says what became of it.

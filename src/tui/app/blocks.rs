@@ -3,9 +3,17 @@
 use super::{App, Effect, Level, Pane};
 use crate::tui::pictures::Picture;
 use crate::tui::terminal::clipboard::without_controls;
+use crate::tui::terminal::link::Link;
 use crate::tui::transcript::Transcript;
 
 impl App {
+    /// The addresses on the screen that was drawn last.
+    pub(in crate::tui) fn links(&self) -> Vec<Link> {
+        let area = self.hits.transcript_area;
+        let links = self.transcript().zip(area);
+        links.map_or_else(Vec::new, |(transcript, area)| transcript.links(area))
+    }
+
     /// Gives the selected block, or the last one, to the person's pager.
     pub(super) fn page(&mut self) {
         let block = self.transcript().and_then(Transcript::block_at_hand);

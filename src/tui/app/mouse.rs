@@ -18,6 +18,8 @@ pub struct Hits {
     pub inbox: Vec<(Rect, ConversationId)>,
     /// The rows of the transcript: which block, and whether it is the header.
     pub transcript: Vec<(Rect, usize, bool)>,
+    /// Where the transcript is, if it is.
+    pub transcript_area: Option<Rect>,
 }
 
 impl App {

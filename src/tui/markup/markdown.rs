@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
+use super::address::addresses;
 use super::body::Body;
 use super::fences::{self, Fence};
 use super::layout::Piece;
@@ -478,29 +479,13 @@ impl Painter<'_> {
 
     /// Marks addresses that are written out.
     fn addresses(&mut self) {
-        let mut at = 0;
-        while let Some(found) = self.source[at..].find("://").map(|found| at + found) {
-            at = found + 3;
-            let scheme = ["https", "http", "file"];
-            let Some(scheme) = scheme
-                .iter()
-                .find(|scheme| self.source[..found].ends_with(**scheme))
-            else {
-                continue;
-            };
-            let start = found - scheme.len();
-            let rest = &self.source[at..];
-            let ends = |c: char| c.is_whitespace() || c.is_control() || "<>\"`()[]{}|".contains(c);
-            let address = &rest[..rest.find(ends).unwrap_or(rest.len())];
-            at += address
-                .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_', '\''])
-                .len();
+        for range in addresses(self.source) {
             let is_free = !matches!(
-                self.canvas.at(start),
+                self.canvas.at(range.start),
                 Some(Tone::Code | Tone::Marker | Tone::Link)
             );
             if is_free {
-                self.canvas.paint(start..at, Tone::Link);
+                self.canvas.paint(range, Tone::Link);
             }
         }
     }

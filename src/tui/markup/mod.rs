@@ -16,6 +16,7 @@
 //!
 //! Each has its limits, above which a text is plain.
 
+mod address;
 mod body;
 mod code;
 mod fences;
@@ -33,6 +34,7 @@ mod tone;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use self::address::links;
 pub use self::fences::{CodeBlock, code_blocks};
 pub use self::layout::Piece;
 pub use self::output::Removed;

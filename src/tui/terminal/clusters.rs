@@ -3,7 +3,7 @@
 //!
 //! Where a terminal takes more columns for one than is left for it, or fewer, it leaves something
 //! behind in columns that have not changed and would not be sent. So a row that has one, or had one,
-//! is sent whole when anything in it changes; and [`draw`] clears the columns of each, and tells the
+//! is sent whole when anything in it changes, and so is one whose links are others; and [`draw`] clears the columns of each, and tells the
 //! terminal where to go on.
 
 use std::io::{self, Write};
@@ -11,10 +11,13 @@ use std::iter;
 use std::num::NonZeroU16;
 
 use crossterm::queue;
+use crossterm::style::Print;
 use crossterm::terminal::{DisableLineWrap, EnableLineWrap};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth};
 use ratatui::layout::Rect;
+
+use super::link::{CLOSE, Link};
 
 /// What is known of the rows that were drawn last.
 #[derive(Debug, Default)]
@@ -27,28 +30,32 @@ pub(super) struct Rows {
 struct Row {
     /// What is in it, if the terminal may have it elsewhere.
     uncertain: Option<Vec<Cell>>,
+    links: Vec<Link>,
     /// Whether its cells have their width forced upon them. That changes nothing but that they differ
     /// from cells that have not, so that all of a row is sent when this turns.
     is_forced: bool,
 }
 
 impl Rows {
-    /// Has the rows of the next frame sent whole that must be.
-    pub(super) fn prepare(&mut self, buffer: &mut Buffer) {
+    /// Has the rows of the next frame sent whole that must be. The links are in the order of the
+    /// screen.
+    pub(super) fn prepare(&mut self, buffer: &mut Buffer, links: &[Link]) {
         if self.area != buffer.area {
             // The screen was cleared.
             self.area = buffer.area;
             self.rows = vec![Row::default(); usize::from(buffer.area.height)];
         }
         let width = usize::from(buffer.area.width).max(1);
-        for (row, cells) in self.rows.iter_mut().zip(buffer.content.chunks_mut(width)) {
-            row.prepare(cells);
+        let top = buffer.area.y;
+        let rows = self.rows.iter_mut().zip(buffer.content.chunks_mut(width));
+        for ((row, cells), y) in rows.zip(top..) {
+            row.prepare(cells, links_of(y, links));
         }
     }
 }
 
 impl Row {
-    fn prepare(&mut self, cells: &mut [Cell]) {
+    fn prepare(&mut self, cells: &mut [Cell], links: &[Link]) {
         let is_own = |cell: &Cell| cell.diff_option == CellDiffOption::None;
         let is_uncertain = cells
             .iter()
@@ -57,8 +64,9 @@ impl Row {
             Some(before) => before != cells,
             None => is_uncertain,
         };
-        if is_changed {
+        if is_changed || self.links != links {
             self.is_forced = !self.is_forced;
+            self.links = links.to_vec();
             self.uncertain = is_uncertain.then(|| cells.to_vec());
         }
         if self.is_forced {
@@ -70,6 +78,13 @@ impl Row {
     }
 }
 
+/// The links that are in a row.
+fn links_of(y: u16, links: &[Link]) -> &[Link] {
+    let start = links.partition_point(|link| link.at.y < y);
+    let end = links.partition_point(|link| link.at.y <= y);
+    &links[start..end]
+}
+
 /// Draws cells, in the order of the screen, so that those behind a cluster are where they belong
 /// whatever width it has for the terminal.
 ///
@@ -78,12 +93,26 @@ impl Row {
 /// If the terminal is gone.
 pub(super) fn draw<'a, W: Write>(
     terminal: &mut CrosstermBackend<W>,
+    links: &[Link],
     content: impl Iterator<Item = (u16, u16, &'a Cell)>,
 ) -> io::Result<()> {
     let mut content = content.peekable();
     loop {
-        let is_certain = |(_, _, cell): &(u16, u16, &Cell)| !is_uncertain(cell.symbol());
+        let link_at = |x: u16, y: u16| links_of(y, links).iter().find(|link| link.covers(x, y));
+        let is_certain = |(x, y, cell): &(u16, u16, &Cell)| {
+            !is_uncertain(cell.symbol()) && link_at(*x, *y).is_none()
+        };
         terminal.draw(iter::from_fn(|| content.next_if(is_certain)))?;
+        let Some(&(x, y, _)) = content.peek() else {
+            return Ok(());
+        };
+        if let Some(link) = link_at(x, y) {
+            queue!(terminal, Print(link.open()))?;
+            let is_in_it = |(x, y, _): &(u16, u16, &Cell)| link.covers(*x, *y);
+            terminal.draw(iter::from_fn(|| content.next_if(is_in_it)))?;
+            queue!(terminal, Print(CLOSE))?;
+            continue;
+        }
         let Some((x, y, cell)) = content.next() else {
             return Ok(());
         };

@@ -5,5 +5,6 @@ mod backend;
 pub mod clipboard;
 mod clusters;
 pub mod editor;
+pub mod link;
 pub mod program;
 pub mod screen;

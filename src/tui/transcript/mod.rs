@@ -3,6 +3,7 @@
 
 pub mod block;
 mod code;
+mod links;
 mod output;
 mod picture;
 pub mod search;

@@ -114,6 +114,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect
         frame.render_widget(Row::styled(words, ui.theme.bar()), corner);
     }
     app.hits.transcript = hits;
+    app.hits.transcript_area = Some(area);
 }
 
 /// Only what agents put in is marked when it is open: there it tells that it can be folded again.

@@ -118,13 +118,18 @@ impl Screen {
 
     /// Draws lines; returns the bytes, and what should be seen.
     fn draw(&mut self, lines: &[&str]) -> (Vec<u8>, Buffer) {
+        self.draw_linked(lines, &[])
+    }
+
+    fn draw_linked(&mut self, lines: &[&str], links: &[Link]) -> (Vec<u8>, Buffer) {
+        self.terminal.backend().links().replace(links.to_vec());
         let mut drawn = Buffer::default();
         let draw = |frame: &mut ratatui::Frame| {
             for (line, row) in lines.iter().zip(frame.area().rows()) {
                 frame.render_widget(Line::raw(*line), row);
             }
             drawn = frame.buffer_mut().clone();
-            self.rows.prepare(frame.buffer_mut());
+            self.rows.prepare(frame.buffer_mut(), links);
         };
         self.terminal.draw(draw).unwrap();
         (self.written.0.take(), drawn)
@@ -216,4 +221,32 @@ fn nothing_is_sent_for_a_row_that_stays() {
     assert!(!shown.contains("and") && shown.contains('y'), "{shown:?}");
     let same = String::from_utf8(screen.draw(&["🇩🇪 and", "y"]).0).unwrap();
     assert!(!same.contains('y'), "{same:?}");
+}
+
+#[test]
+fn links_are_opened_and_closed_and_follow_what_is_shown() {
+    let mut screen = Screen::new();
+    let link = |y, address: &str| Link {
+        at: Position::new(4, y),
+        shown: "http://a".into(),
+        address: address.into(),
+        id: (0, 1),
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (open, words) = ("\x1b]8;id=0.1;http://a.b\x1b\\", "http://a");
+    let lines = ["see http://a", "."];
+    let first = text(screen.draw_linked(&lines, &[link(0, "http://a.b")]).0);
+    let opened = first.split_once(open).expect("a link").1;
+    let (linked, rest) = opened.split_once(CLOSE).expect("its end");
+    assert!(
+        linked.contains(words) && !rest.contains("\x1b]8"),
+        "{first:?}"
+    );
+    // Nothing is sent again, unless it leads elsewhere, or is a link no more.
+    let same = text(screen.draw_linked(&lines, &[link(0, "http://a.b")]).0);
+    assert!(!same.contains("http"), "{same:?}");
+    let other = text(screen.draw_linked(&lines, &[link(0, "http://a.c")]).0);
+    assert!(other.contains(";http://a.c\x1b"), "{other:?}");
+    let none = text(screen.draw_linked(&lines, &[]).0);
+    assert!(none.contains(words) && !none.contains("\x1b]8"), "{none:?}");
 }

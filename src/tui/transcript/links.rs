@@ -1,0 +1,110 @@
+//! The addresses that are on the screen.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ratatui::layout::{Position, Rect};
+
+use super::{GUTTER, Line, Transcript, text_width};
+use crate::tui::markup::{Piece, links};
+use crate::tui::terminal::link::Link;
+use crate::tui::text::columns;
+
+impl Transcript {
+    /// The addresses in its text as it was laid out, where it is drawn in `area`.
+    ///
+    /// An address leads to itself: the words of a link in Markdown are none.
+    pub fn links(&self, area: Rect) -> Vec<Link> {
+        let mut found = Vec::new();
+        for (position, row) in self.visible().zip(area.rows()) {
+            let (Some(block), Line::Text(number)) = (
+                self.blocks.get(position.block),
+                self.line(position.block, position.line),
+            ) else {
+                continue;
+            };
+            let text = block.text();
+            let line = text.line(number);
+            // What a long line goes on with may belong to it.
+            let ends = number + 1 == text.len() || !text.separator(number).is_empty();
+            let addresses: Vec<Range<usize>> = links(line)
+                .filter(|range| ends || range.end < line.len())
+                .collect();
+            if addresses.is_empty() {
+                continue;
+            }
+            let rows = block.styled().rows(number, text_width(area.width));
+            let Some(pieces) = rows.into_iter().nth(position.row) else {
+                continue;
+            };
+            let mut x = row.x.saturating_add(GUTTER);
+            for piece in pieces {
+                let taken = match piece {
+                    Piece::Blank(columns) | Piece::Mark(_, columns) => columns,
+                    Piece::Text(words, most) => {
+                        let width = |words: Range<usize>| {
+                            let width = line.get(words).map_or(0, columns);
+                            u16::try_from(width).unwrap_or(u16::MAX).min(most)
+                        };
+                        for address in &addresses {
+                            let start = address.start.max(words.start);
+                            let part = start..address.end.min(words.end);
+                            if part.is_empty() {
+                                continue;
+                            }
+                            let at = x.saturating_add(width(words.start..start));
+                            found.push(Link {
+                                at: Position::new(at, row.y),
+                                shown: line[part].to_owned(),
+                                address: Arc::from(&line[address.clone()]),
+                                id: (position.block, text.start(number) + address.start),
+                            });
+                        }
+                        width(words)
+                    }
+                };
+                x = x.saturating_add(taken);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::pictures::{Graphics, Setting};
+    use crate::tui::transcript::block::Block;
+
+    #[test]
+    fn an_address_leads_to_all_of_it_from_every_row_that_it_takes() {
+        let long = format!("https://example.com/{}", "a".repeat(30));
+        let text = format!("See it: {long} or [https://bank.example](http://b.c)");
+        let mut transcript = Transcript {
+            blocks: vec![Block::of_note("note", text)],
+            ..Transcript::default()
+        };
+        transcript.layout(33, 20, Setting::new(Graphics::Words));
+        let area = Rect::new(5, 2, 33, 20);
+        let found = transcript.links(area);
+        let parts = |address: &str| -> Vec<(Position, String)> {
+            let links = found.iter().filter(|link| &*link.address == address);
+            links.map(|link| (link.at, link.shown.clone())).collect()
+        };
+        let left = area.x + GUTTER;
+        assert_eq!(
+            parts(&long),
+            [
+                (Position::new(left, 4), long[..30].to_owned()),
+                (Position::new(left, 5), long[30..].to_owned())
+            ]
+        );
+        // What is written in the place of an address is one itself.
+        for address in ["https://bank.example", "http://b.c"] {
+            let shown: String = parts(address).into_iter().map(|(_, shown)| shown).collect();
+            assert_eq!(shown, address);
+        }
+        let ids: Vec<_> = found.iter().map(|link| link.id).collect();
+        assert!(ids[0] == ids[1] && ids[1] != ids[2], "{ids:?}");
+    }
+}
