@@ -1,7 +1,8 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, and an [`editor`] or another [`program`] borrows it.
+//! through it, an [`editor`] or another [`program`] borrows it, and it tells its [`background`].
 
 mod backend;
+pub mod background;
 pub mod clipboard;
 mod clusters;
 pub mod editor;
