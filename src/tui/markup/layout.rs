@@ -72,6 +72,16 @@ impl Styled {
         }
     }
 
+    /// The row of a line in which one of its bytes is shown, or would be.
+    pub fn row_at(&self, line: usize, byte: usize, width: u16) -> usize {
+        let rows = self.rows(line, width);
+        let has_it = |row: &Vec<Piece>| {
+            let mut pieces = row.iter();
+            pieces.any(|piece| matches!(piece, Piece::Text(range, _) if range.contains(&byte)))
+        };
+        rows.iter().position(has_it).unwrap_or(0)
+    }
+
     /// The columns that are left free where a line goes on.
     fn hang(&self, line: usize, width: u16) -> u16 {
         match &self.styles {

@@ -253,6 +253,26 @@ fn the_cells_of_a_table_stand_below_each_other() {
 }
 
 #[test]
+fn what_is_found_is_in_the_row_that_shows_it() {
+    let text = "| name | what it does |\n|--|--|\n| a | one two three |\n- four five six seven";
+    let styled = Styled::new(text, Markup::Markdown);
+    let row = |words: &str, width: u16| {
+        let at = text.find(words).unwrap();
+        let line = styled.text().line_at(at);
+        styled.row_at(line, at - styled.text().start(line), width)
+    };
+    assert_eq!(
+        ["one", "two", "three", "a |"].map(|word| row(word, 16)),
+        [0, 1, 2, 0]
+    );
+    assert_eq!(["one", "three"].map(|word| row(word, 60)), [0, 0]);
+    assert_eq!(
+        ["four", "five", "six", "seven"].map(|word| row(word, 8)),
+        [0, 1, 2, 3]
+    );
+}
+
+#[test]
 fn what_is_no_table_is_left_alone() {
     for text in [
         "a | b\nc | d",

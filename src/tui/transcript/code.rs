@@ -58,17 +58,16 @@ impl Transcript {
 
     /// Marks a code block, and brings its beginning on the screen.
     fn show_code(&mut self, index: usize, body: Range<usize>) {
-        let lead = self.lead(index);
         let Some(block) = self.blocks.get_mut(index) else {
             return;
         };
         block.folded = false;
-        let line = block.text().line_at(body.start);
+        let (line, start) = (block.text().line_at(body.start), body.start);
         self.code = Some(Chosen { block: index, body });
         let is_it =
             |at: Position| at.block == index && self.line(at.block, at.line) == Line::Text(line);
         if !self.visible().any(is_it) {
-            self.goal = Some(Goal::Line(index, lead + 1 + line));
+            self.goal = Some(Goal::Byte(index, start));
         }
     }
 }

@@ -6,9 +6,34 @@ use std::sync::Arc;
 use ratatui::layout::{Position, Rect};
 
 use super::{GUTTER, Line, Transcript, text_width};
-use crate::tui::markup::{Piece, links};
+use crate::tui::markup::{Piece, Styled, links};
 use crate::tui::terminal::link::Link;
 use crate::tui::text::columns;
+
+/// The addresses of a line, and its rows if it has any.
+struct Addresses {
+    /// The block and the line.
+    line: (usize, usize),
+    ranges: Vec<Range<usize>>,
+    rows: Vec<Vec<Piece>>,
+}
+
+impl Addresses {
+    fn new(line: (usize, usize), text: &Styled, number: usize, width: u16) -> Self {
+        let lines = text.text();
+        let words = lines.line(number);
+        // What a long line goes on with may belong to its last one.
+        let ends = number + 1 == lines.len() || !lines.separator(number).is_empty();
+        let ranges: Vec<Range<usize>> = links(words)
+            .filter(|range| ends || range.end < words.len())
+            .collect();
+        let rows = match ranges.is_empty() {
+            true => Vec::new(),
+            false => text.rows(number, width),
+        };
+        Self { line, ranges, rows }
+    }
+}
 
 impl Transcript {
     /// The addresses in its text as it was laid out, where it is drawn in `area`.
@@ -16,6 +41,8 @@ impl Transcript {
     /// An address leads to itself: the words of a link in Markdown are none.
     pub fn links(&self, area: Rect) -> Vec<Link> {
         let mut found = Vec::new();
+        // A line of many rows is read once.
+        let mut at_hand: Option<Addresses> = None;
         for (position, row) in self.visible().zip(area.rows()) {
             let (Some(block), Line::Text(number)) = (
                 self.blocks.get(position.block),
@@ -23,44 +50,39 @@ impl Transcript {
             ) else {
                 continue;
             };
-            let text = block.text();
-            let line = text.line(number);
-            // What a long line goes on with may belong to it.
-            let ends = number + 1 == text.len() || !text.separator(number).is_empty();
-            let addresses: Vec<Range<usize>> = links(line)
-                .filter(|range| ends || range.end < line.len())
-                .collect();
-            if addresses.is_empty() {
-                continue;
-            }
-            let rows = block.styled().rows(number, text_width(area.width));
-            let Some(pieces) = rows.into_iter().nth(position.row) else {
+            let key = (position.block, position.line);
+            let addresses = match at_hand.take() {
+                Some(addresses) if addresses.line == key => addresses,
+                _ => Addresses::new(key, block.styled(), number, text_width(area.width)),
+            };
+            let addresses = at_hand.insert(addresses);
+            let Some(pieces) = addresses.rows.get(position.row) else {
                 continue;
             };
+            let line = block.text().line(number);
             let mut x = row.x.saturating_add(GUTTER);
             for piece in pieces {
                 let taken = match piece {
-                    Piece::Blank(columns) | Piece::Mark(_, columns) => columns,
+                    Piece::Blank(columns) | Piece::Mark(_, columns) => *columns,
                     Piece::Text(words, most) => {
                         let width = |words: Range<usize>| {
                             let width = line.get(words).map_or(0, columns);
-                            u16::try_from(width).unwrap_or(u16::MAX).min(most)
+                            u16::try_from(width).unwrap_or(u16::MAX).min(*most)
                         };
-                        for address in &addresses {
-                            let start = address.start.max(words.start);
-                            let part = start..address.end.min(words.end);
+                        for address in &addresses.ranges {
+                            let part = address.start.max(words.start)..address.end.min(words.end);
                             if part.is_empty() {
                                 continue;
                             }
-                            let at = x.saturating_add(width(words.start..start));
+                            let at = x.saturating_add(width(words.start..part.start));
                             found.push(Link {
                                 at: Position::new(at, row.y),
                                 shown: line[part].to_owned(),
                                 address: Arc::from(&line[address.clone()]),
-                                id: (position.block, text.start(number) + address.start),
+                                id: (position.block, block.text().start(number) + address.start),
                             });
                         }
-                        width(words)
+                        width(words.clone())
                     }
                 };
                 x = x.saturating_add(taken);

@@ -52,8 +52,8 @@ enum Goal {
     Block(usize),
     /// A block at the top of the screen.
     Top(usize),
-    /// A line of a block.
-    Line(usize, usize),
+    /// A byte of the text of a block.
+    Byte(usize, usize),
 }
 
 /// A line of a block, as the transcript counts them.
@@ -159,11 +159,10 @@ impl Transcript {
 
     /// Shows the line of a block in which a byte of its text is, and selects the block.
     pub fn show_match(&mut self, index: usize, byte: usize) {
-        let lead = self.lead(index);
         if let Some(block) = self.blocks.get_mut(index) {
             block.folded = false;
             self.selected = Some(index);
-            self.goal = Some(Goal::Line(index, lead + 1 + block.text().line_at(byte)));
+            self.goal = Some(Goal::Byte(index, byte));
         }
     }
 
@@ -220,8 +219,8 @@ impl Transcript {
                     height,
                 );
             }
-            Some(Goal::Line(index, line)) => {
-                let at = Position::new(index, line);
+            Some(Goal::Byte(index, byte)) => {
+                let at = self.position_of(index, byte, text_width);
                 viewport.show(at, &*self, text_width, height);
                 // With some of what is above it; at the end there is more of that already.
                 if viewport.top == at {
@@ -316,6 +315,20 @@ impl Transcript {
         }
         if let Some(index) = self.selected {
             self.goal = Some(Goal::Block(index));
+        }
+    }
+
+    /// The row in which a byte of the text of a block is.
+    fn position_of(&self, block: usize, byte: usize, width: u16) -> Position {
+        let Some(found) = self.blocks.get(block) else {
+            return Position::default();
+        };
+        let text = found.text();
+        let line = text.line_at(byte);
+        let within = byte.saturating_sub(text.start(line));
+        Position {
+            row: found.styled().row_at(line, within, width),
+            ..Position::new(block, self.lead(block) + 1 + line)
         }
     }
 
