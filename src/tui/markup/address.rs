@@ -53,6 +53,8 @@ fn is_plain(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn found(text: &str) -> Vec<&str> {
@@ -91,5 +93,16 @@ mod tests {
             found(&format!("https://a.b/{}", "x".repeat(3_000))),
             [""; 0]
         );
+    }
+
+    proptest! {
+        /// Nothing in a text gets out of the sequence that an address is written in.
+        #[test]
+        fn links_have_no_controls(text in any::<String>(), more in "[ -~\x00-\x1f\x7f-\u{9f}]{0,20}") {
+            let text = format!("{text} https://a.b/{more}{text}");
+            for link in found(&text) {
+                prop_assert!(link.bytes().all(|byte| byte.is_ascii_graphic()), "{link:?}");
+            }
+        }
     }
 }

@@ -238,6 +238,10 @@ fn cells(line: &str) -> Vec<Range<usize>> {
 
 /// Which way the cells of each column are aligned, if a line says so and nothing else.
 fn aligned(line: &str) -> Option<Vec<Align>> {
+    // Quick, because all lines above one that has a bar are asked.
+    if !line.bytes().all(|byte| b"|-: \t".contains(&byte)) {
+        return None;
+    }
     let aligned: Option<Vec<Align>> = cells(line)
         .into_iter()
         .map(|cell| {

@@ -87,7 +87,7 @@ impl Block {
         block.pictures = Picture::all_of(item);
         match item.body() {
             ItemBody::ToolOutput { content, .. } => {
-                if let [Content::Text(text)] = content.as_slice() {
+                if let [Content::Text(text), ..] = content.as_slice() {
                     let status = Status::of(text);
                     block.failed = status.has_failed();
                     block.detail = status.to_string();
@@ -340,6 +340,13 @@ fn item_text(item: &Item) -> String {
     match item.body() {
         ItemBody::Said { body, .. } => body_text(body),
         ItemBody::ToolOutput { content, .. } => {
+            let content = match content.as_slice() {
+                // A part of its own for the head.
+                [Content::Text(head), rest @ ..] if !rest.is_empty() && output::is_head(head) => {
+                    rest
+                }
+                content => content,
+            };
             let text = parts(content, output::shown);
             match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),

@@ -27,11 +27,11 @@ pub(super) struct Status {
 impl Status {
     /// What an output says of it. JSON is read through, of other text the head alone.
     pub fn of(text: &str) -> Self {
-        if let Some((status, _)) = head(text) {
+        let (mut status, rest) = head(text).unwrap_or_default();
+        if status.is_of_command() {
             return status;
         }
-        let mut status = Self::default();
-        if let Some(json) = json(text) {
+        if let Some(json) = json(if rest.is_empty() { text } else { rest }) {
             for (name, raw) in Fields::of_text(json).iter() {
                 status.take(name, raw);
             }
@@ -44,8 +44,9 @@ impl Status {
         self.is_error || self.exit_code.is_some_and(|code| code != 0)
     }
 
-    fn is_known(&self) -> bool {
-        self.exit_code.is_some() || self.session.is_some() || self.seconds.is_some()
+    /// Whether it is of a command, whose output is its own and no JSON of an agent's.
+    fn is_of_command(&self) -> bool {
+        self.exit_code.is_some() || self.session.is_some()
     }
 
     /// Takes in a member of an output in JSON; says whether it is about this and nothing else.
@@ -99,13 +100,20 @@ impl fmt::Display for Status {
 /// An output without its head, and what JSON means: the texts in it with their line breaks, then
 /// what else there is.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    if let Some((_, rest)) = head(text) {
-        return rest.into();
-    }
+    let text = match head(text) {
+        Some((status, rest)) if status.is_of_command() => return rest.into(),
+        Some((_, rest)) => rest,
+        None => text,
+    };
     match json(text) {
         Some(json) => meaning(json).unwrap_or_else(|| laid_out(json)),
         None => text.into(),
     }
+}
+
+/// Whether a text is a head and nothing else.
+pub(super) fn is_head(text: &str) -> bool {
+    head(text).is_some_and(|(_, rest)| rest.is_empty())
 }
 
 /// Whether a text is JSON with something in it, and not too much of it.
@@ -120,7 +128,16 @@ fn head(text: &str) -> Option<(Status, &str)> {
     let near = (0..=512.min(text.len()))
         .rev()
         .find(|at| text.is_char_boundary(*at));
-    let end = text[..near.unwrap_or(0)].find("Output:\n")?;
+    let near = &text[..near.unwrap_or(0)];
+    let (end, rest) = match near.find("Output:\n") {
+        Some(end) => (end, &text[end + "Output:\n".len()..]),
+        None => (
+            text.strip_suffix("Output:")
+                .filter(|head| head.len() < near.len())?
+                .len(),
+            "",
+        ),
+    };
     let mut status = Status::default();
     for line in text[..end].lines() {
         let number = |prefix: &str| line.strip_prefix(prefix)?.split_whitespace().next();
@@ -131,8 +148,8 @@ fn head(text: &str) -> Option<(Status, &str)> {
         let seconds = number("Wall time: ").and_then(|seconds| seconds.parse().ok());
         status.seconds = seconds.or(status.seconds);
     }
-    let rest = &text[end + "Output:\n".len()..];
-    status.is_known().then_some((status, rest))
+    let is_known = status.is_of_command() || status.seconds.is_some();
+    is_known.then_some((status, rest))
 }
 
 /// The object or list that a text is.
@@ -319,6 +336,25 @@ mod tests {
         reads(parts, "", false, "a\nb\nc");
         let content = format!(r#"{{"content":{parts},"isError":true}}"#);
         reads(&content, "error", true, "a\nb\nc");
+    }
+
+    #[test]
+    fn what_tools_of_servers_give_back_is_read_below_the_head_of_codex() {
+        reads(
+            "Wall time: 0.25 seconds\nOutput:\n{\"result\":\"a\\nb\"}",
+            "0.2 s",
+            false,
+            "a\nb",
+        );
+        let part = |text: &str| json!({"type": "input_text", "text": text});
+        let raw = json!({"type": "function_call_output", "call_id": "c",
+            "output": [part("Wall time: 1.5 seconds\nOutput:"), part("{\"n\":1}"), part("b")]});
+        let block = Block::of_item(&Arc::new(Item::from_responses(&raw)), None);
+        assert_eq!(block.detail, "1.5 s");
+        assert_eq!(block.text().as_str(), "{\n  \"n\": 1\n}\nb");
+        // What a command prints is its own.
+        let printed = "Exit code: 0\nWall time: 1 seconds\nOutput:\n{\"output\":\"a\\nb\"}";
+        reads(printed, "exit 0 · 1.0 s", false, "{\"output\":\"a\\nb\"}");
     }
 
     #[test]
