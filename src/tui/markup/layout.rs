@@ -6,8 +6,7 @@
 
 use std::ops::Range;
 
-use super::Styled;
-use super::Styles;
+use super::{Styled, Styles};
 use crate::tui::text;
 
 /// What is drawn in a row, from left to right.
@@ -54,14 +53,13 @@ impl Styled {
     /// How many rows [`Self::rows`] gives.
     pub fn row_count(&self, line: usize, width: u16) -> usize {
         let width = width.max(1);
-        let (hang, index) = (self.hang(line, width), line);
-        let line = self.text.line(line);
         if let Styles::Markdown(markdown) = &self.styles
-            && line.as_bytes().contains(&b'|')
-            && let Some(rows) = markdown.table_rows(&self.text, index, width)
+            && let Some(rows) = markdown.table_rows(&self.text, line, width)
         {
             return rows.len();
         }
+        let hang = self.hang(line, width);
+        let line = self.text.line(line);
         if hang == 0 {
             return text::row_count(line, width);
         }

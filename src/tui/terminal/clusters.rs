@@ -3,8 +3,8 @@
 //!
 //! Where a terminal takes more columns for one than is left for it, or fewer, it leaves something
 //! behind in columns that have not changed and would not be sent. So a row that has one, or had one,
-//! is sent whole when anything in it changes, and so is one whose links are others; and [`draw`] clears the columns of each, and tells the
-//! terminal where to go on.
+//! is sent whole when anything in it changes; and [`draw`] clears the columns of each, and tells the
+//! terminal where to go on. A row whose links are others is sent whole too: its cells are the same.
 
 use std::io::{self, Write};
 use std::iter;
