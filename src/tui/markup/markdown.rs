@@ -41,6 +41,8 @@ pub(super) struct Markdown {
     last: RefCell<Option<Region>>,
     /// The table that was looked at last.
     table: RefCell<Option<Table>>,
+    /// Lines that would belong to a table if there were one.
+    no_table: RefCell<Range<usize>>,
 }
 
 impl Markdown {
@@ -51,6 +53,7 @@ impl Markdown {
             fences,
             last: RefCell::new(None),
             table: RefCell::new(None),
+            no_table: RefCell::new(0..0),
         }
     }
 
@@ -74,7 +77,7 @@ impl Markdown {
             .as_ref()
             .is_some_and(|table| table.lines.contains(&index))
         {
-            let found = Table::find(text, index)?;
+            let found = Table::find(text, index, &mut self.no_table.borrow_mut())?;
             if self.fence_at(text.start(found.lines.start)).is_some() {
                 return None;
             }

@@ -38,23 +38,37 @@ enum Align {
 }
 
 impl Table {
-    /// The table that a line belongs to.
-    pub fn find(text: &Text, index: usize) -> Option<Self> {
-        let may_be = |line: usize| is_row(text, line);
-        let mut start = index;
-        if !may_be(start) {
+    /// The table that a line belongs to. Lines are `known` that have bars and make no table, which
+    /// grow by those that are looked at: there are texts in which each line has one.
+    pub fn find(text: &Text, index: usize, known: &mut Range<usize>) -> Option<Self> {
+        if !is_row(text, index) {
             return None;
         }
-        while start > 0 && index - start < LINES && may_be(start - 1) {
-            start -= 1;
-            if text.start(index) - text.start(start) > BYTES {
+        let first = index.saturating_sub(LINES);
+        let mut start = index;
+        while start > first {
+            if known.contains(&start) {
+                // The one before the first of them has a bar too.
+                start = known.start.saturating_sub(1).max(first);
+            } else if text.start(index) - text.start(start) > BYTES || !is_row(text, start - 1) {
                 break;
+            } else {
+                start -= 1;
             }
         }
         // The line under the head.
         let mut rule = start + 1;
         let align = loop {
-            if rule > index + 1 || !may_be(rule) {
+            if known.contains(&rule) {
+                rule = known.end;
+            }
+            if rule > index + 1 || !is_row(text, rule) {
+                let none = start + 1..rule;
+                if none.start <= known.end && known.start <= none.end {
+                    *known = none.start.min(known.start)..none.end.max(known.end);
+                } else if !none.is_empty() {
+                    *known = none;
+                }
                 return None;
             }
             match aligned(text.line(rule)) {
@@ -64,7 +78,7 @@ impl Table {
         };
         let head = rule - 1;
         let mut end = rule + 1;
-        while end - head < LINES && end < text.len() && may_be(end) {
+        while end - head < LINES && end < text.len() && is_row(text, end) {
             end += 1;
             if text.start(end) - text.start(head) > BYTES {
                 return None;

@@ -313,6 +313,20 @@ fn what_belongs_to_a_list_item_stays_right_of_its_bullet() {
 }
 
 proptest! {
+    /// What was looked at before changes nothing.
+    #[test]
+    fn lines_are_laid_out_the_same_in_any_order(
+        lines in prop::collection::vec(prop::sample::select(vec!["|a|b|", "|-|-|", "|-|", "x | yy", "", "words"]), 1..30),
+        order in prop::collection::vec(0_usize..30, 1..60),
+    ) {
+        let text = lines.join("\n");
+        let styled = Styled::new(text.as_str(), Markup::Markdown);
+        for line in order.into_iter().filter(|line| *line < lines.len()) {
+            let alone = Styled::new(text.as_str(), Markup::Markdown);
+            prop_assert_eq!(styled.rows(line, 20), alone.rows(line, 20), "line {}", line);
+        }
+    }
+
     /// Nothing is lost between the rows, and no row is wider than the pane.
     #[test]
     fn rows_have_all_of_a_line_and_no_more_than_fits(text in text(), table in any::<bool>(), width in 1_u16..40) {
