@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::answer::Change;
 use super::node::Object;
+use super::spec::Spec;
 use super::*;
 
 impl Form {
@@ -45,7 +46,8 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return Outcome::Ignored;
         };
-        let taken = match (&mut node.content, &node.spec.kind) {
+        let spec = Arc::clone(&node.spec);
+        let taken = match (&mut node.content, &spec.kind) {
             (Content::Line(line), Kind::Number { .. }) => {
                 line.insert(&text.split_whitespace().collect::<String>());
                 true
@@ -54,7 +56,8 @@ impl Form {
                 line.insert(text);
                 true
             }
-            (Content::Choice(choice), Kind::Choice(options)) => {
+            (Content::Choice(choice), Kind::Choice(options))
+            | (Content::Object(Object { choice, .. }), Kind::Union(options)) => {
                 let typed = text.trim().chars();
                 // Each character matters: all have to be tried.
                 typed.fold(false, |any, c| choice.type_char(c, options) | any)
@@ -63,6 +66,7 @@ impl Form {
         };
         if taken {
             node.settle();
+            node.refit();
         }
         if taken || added {
             self.edited(before);
@@ -97,6 +101,11 @@ impl Form {
             return self.advance();
         };
         match &node.content {
+            _ if node.is_undecided() => {
+                node.choose_first();
+                self.edited(before);
+                return Outcome::Consumed;
+            }
             Content::Object(object) if !object.open => {
                 node.open();
                 if node.child(0).is_some() {
@@ -211,8 +220,8 @@ impl Form {
     /// Whether what the list with the focus holds can be typed.
     fn adds_lines(&self) -> bool {
         self.node().is_some_and(|node| {
-            let kind = node.spec.items().spec().kind;
-            !matches!(kind, Kind::Object | Kind::List)
+            let spec = Spec::of(&node.spec.items());
+            !matches!(spec.kind, Kind::Object | Kind::Union(_) | Kind::List)
         })
     }
 

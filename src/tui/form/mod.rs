@@ -2,8 +2,9 @@
 //!
 //! - [`Form`] is the state: it takes keys and gives JSON
 //! - `json` is JSON that keeps how numbers were written
-//! - `spec` is what a schema asks for, one level at a time; `read` finds that out
-//! - `node` is what has been answered, as a tree; `row` lists it
+//! - `spec` is what a schema asks for, one level at a time
+//! - `node` is what has been answered, as a tree; `row` lists it; `union` is where it may be of
+//!   several kinds
 //! - `line` and `choice` edit what is typed and chosen; `keys` moves between rows, `answer` gives
 //!   the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
@@ -20,13 +21,15 @@ mod json;
 mod keys;
 mod line;
 mod node;
-mod read;
 mod row;
 mod saved;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod union;
 mod view;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -82,7 +85,7 @@ impl Form {
     /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
-        let schema = Schema::new(schema);
+        let schema = Schema::new(Arc::new(schema.clone()));
         let root = Node::empty(&schema, Role::Root, &mut { BUDGET });
         let mut form = Self {
             schema,
@@ -276,9 +279,7 @@ impl Form {
 
     /// Moves the focus, and opens what hides the place.
     fn go(&mut self, place: Place) {
-        if let Some(node) = self.node_mut()
-            && let Content::Choice(choice) = &mut node.content
-        {
+        if let Some(choice) = self.node_mut().and_then(Node::choice_mut) {
             choice.leave();
         }
         let mut node = &mut self.root;

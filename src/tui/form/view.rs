@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::choice::{Choice, are_words, label};
 use super::line::Line;
+use super::spec::Spec;
 use super::*;
 use crate::tui::text::{columns, one_line, shown};
 use crate::tui::theme::Theme;
@@ -244,7 +245,9 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
                 (vec![(text, Style::new())], at)
             }
         },
-        Content::Choice(choice) => choice_value(theme, node, choice, width, has_cursor),
+        _ if let Some((choice, options)) = node.choosing() => {
+            choice_value(theme, node, (choice, options), width, has_cursor)
+        }
         Content::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];
@@ -257,7 +260,7 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             (parts, 0)
         }
         Content::List(items) => {
-            let words = node.spec.items().spec().short();
+            let words = Spec::of(&node.spec.items()).short();
             let mut parts = Vec::new();
             if items.is_empty() && state == State::Set {
                 parts.push(("[] ".to_owned(), Style::new()));
@@ -266,19 +269,18 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             parts.push((add, theme.dim()));
             (parts, 0)
         }
+        // Rows without options are drawn above.
+        Content::Choice(_) => (Vec::new(), 0),
     }
 }
 
 fn choice_value(
     theme: &Theme,
     node: &Node,
-    choice: &Choice,
+    (choice, options): (&Choice, &[Json]),
     width: u16,
     has_cursor: bool,
 ) -> (Parts, usize) {
-    let Kind::Choice(options) = &node.spec.kind else {
-        return (Vec::new(), 0);
-    };
     let Some(picked) = node.option(choice) else {
         return (vec![proposal(theme, &proposed(node), width)], 0);
     };
@@ -305,7 +307,7 @@ fn choice_value(
 fn proposed(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
-        (Kind::Choice(options), None) => {
+        (Kind::Choice(options) | Kind::Union(options), None) => {
             let all = options.iter().take(CELL);
             let words = are_words(options);
             let all: Vec<String> = all.map(|one| label(one, words)).collect();
