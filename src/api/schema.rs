@@ -250,15 +250,20 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
         self.schema.anything()
     }
 
-    /// Whether both are of the same parts of the same document, as they are where a schema comes
-    /// back to itself.
+    /// Whether both say the same, as they do where a schema comes back to itself.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.schema.at == other.schema.at
+        self.substance().eq(other.substance())
     }
 
-    /// Whether it is nested deeper than anybody looks.
-    pub(crate) fn is_deep(&self) -> bool {
-        self.schema.is_deep()
+    /// The parts that do more than refer to others.
+    fn substance(&self) -> impl Iterator<Item = &String> {
+        self.schema.at.iter().filter(|at| {
+            let part = self.schema.root.pointer(at).and_then(Value::as_object);
+            part.is_some_and(|part| {
+                let mut keys = part.keys().map(String::as_str);
+                keys.any(|key| !matches!(key, "$ref" | "title" | "description" | "default"))
+            })
+        })
     }
 
     /// What to give, in a few words.

@@ -5,7 +5,8 @@
 //! - [`layout`] says which pane is where; each has a place of its own: the [`inbox`], the
 //!   [`transcript`] with its blocks and the search in them, the [`composer`], the [`pager`] over
 //!   the transcript and the [`status`] line under all of it
-//! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
+//! - [`form`] is a form made from a JSON Schema, [`tool_text`] tells what tools take, [`picker`]
+//!   chooses from a list
 //! - [`text`] lays out what is visible of texts of any size, and scrolls in it
 //! - [`markup`] says what stretches of a text are, [`theme`] how things look
 //! - [`worker`] does what takes longer than a frame
@@ -29,6 +30,7 @@ pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod theme;
+pub mod tool_text;
 pub mod transcript;
 pub mod ui;
 pub mod worker;

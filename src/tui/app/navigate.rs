@@ -7,6 +7,7 @@ use crate::tui::form::pretty;
 use crate::tui::keys::action::Action;
 use crate::tui::pager::{self, Pager, Topic};
 use crate::tui::terminal::clipboard::without_controls;
+use crate::tui::tool_text::tool_text;
 use crate::tui::transcript::Transcript;
 use crate::tui::transcript::block::Block;
 
@@ -33,7 +34,7 @@ impl App {
             (Topic::Help, _) => pager::help(&self.settings.keymap),
             (Topic::Statistics, _) => pager::statistics(self.inbox.statistics()),
             (_, None) => return self.say(Level::Info, "no request has come in yet"),
-            (Topic::Tools, Some(conversation)) => pager::tools(conversation.tools()),
+            (Topic::Tools, Some(conversation)) => tool_text(conversation.tools()),
             (Topic::Raw, Some(conversation)) => {
                 let block = self.transcript().and_then(Transcript::selected_block);
                 match block.and_then(Block::raw) {

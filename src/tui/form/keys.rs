@@ -129,7 +129,32 @@ impl Form {
         self.advance()
     }
 
+    /// What Enter does where the focus is, in a word or two.
+    pub fn enter_words(&self) -> &'static str {
+        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+            return self.verb;
+        };
+        match &node.content {
+            _ if self.focus.add => "add element",
+            _ if node.is_undecided() => "choose first",
+            Content::Object(object) if !object.open => "open",
+            _ if self.next_missing().is_some() => "next field",
+            _ => self.verb,
+        }
+    }
+
     fn advance(&mut self) -> Outcome {
+        match self.next_missing() {
+            Some(place) => {
+                self.go(place);
+                Outcome::Consumed
+            }
+            None => Outcome::Submit,
+        }
+    }
+
+    /// Where an answer is still missing, after the row with the focus or else before it.
+    fn next_missing(&self) -> Option<Place> {
         let places: Vec<(Place, bool)> = rows(&self.root, Which::Sent)
             .into_iter()
             .map(|row| {
@@ -139,18 +164,9 @@ impl Form {
             .collect();
         let at = places.iter().position(|(place, _)| *place == self.focus);
         let (before, after) = places.split_at(at.unwrap_or(0));
-        let next = after.iter().chain(before);
-        let next = next
-            .filter(|(place, missing)| *missing && *place != self.focus)
-            .map(|(place, _)| place.clone())
-            .next();
-        match next {
-            Some(place) => {
-                self.go(place);
-                Outcome::Consumed
-            }
-            None => Outcome::Submit,
-        }
+        let mut others = after.iter().chain(before);
+        let next = others.find(|(place, missing)| *missing && *place != self.focus);
+        next.map(|(place, _)| place.clone())
     }
 
     fn edit(&mut self, key: KeyEvent) -> Outcome {

@@ -72,6 +72,8 @@ pub struct Form {
     redo: Vec<Moment>,
     /// Where the last change was typing, so that words are undone and not letters.
     typing: Option<Place>,
+    /// What becomes of it when the person is done, in a word.
+    verb: &'static str,
 }
 
 /// What it was like.
@@ -96,9 +98,18 @@ impl Form {
             undo: Vec::new(),
             redo: Vec::new(),
             typing: None,
+            verb: "send",
         };
         form.focus_first();
         form
+    }
+
+    /// The form with another word for what becomes of it when the person is done; it is sent
+    /// unless this says otherwise.
+    #[must_use]
+    pub fn with_verb(mut self, verb: &'static str) -> Self {
+        self.verb = verb;
+        self
     }
 
     /// A form that is filled in.

@@ -118,6 +118,14 @@ impl Node {
         Some((chosen.index, chosen.count))
     }
 
+    /// What the author of the tool says about the alternative that was chosen.
+    pub(super) fn chosen_about(&self) -> String {
+        match &self.content {
+            Content::Object(object) => self.spec.chosen(&object.choice).about.clone(),
+            _ => String::new(),
+        }
+    }
+
     /// Chooses the first alternative.
     pub(super) fn choose_first(&mut self) {
         if let Some(choice) = self.choice_mut() {

@@ -177,15 +177,15 @@ impl Form {
 
     /// What the row with the focus is about.
     fn help(&self) -> String {
+        let enter = format!("Enter {}", self.enter_words());
         let Some(node) = self.node().filter(|_| self.position().is_some()) else {
-            return "Enter goes on".into();
+            return enter;
         };
         let hint = match &node.content {
-            _ if self.focus.add => "Enter adds",
-            Content::Choice(_) => "type or ←→",
-            Content::Object(object) if object.open => "← folds",
-            Content::Object(_) => "Enter opens",
-            _ if node.state == State::Unset && node.spec.default.is_some() => "→ takes it",
+            _ if node.choosing().is_some() => "←→ or type to choose",
+            Content::Object(object) if object.open => "← fold",
+            Content::Object(_) => "→ open",
+            _ if node.state == State::Unset && node.spec.default.is_some() => "→ take default",
             _ => "",
         };
         let need = match (node.role, node.spec.nullable) {
@@ -198,7 +198,11 @@ impl Form {
             true => format!("JSON instead of {}", node.spec.words()),
             false => node.spec.words(),
         };
-        let all = [hint, need, kind.as_str(), node.spec.about.as_str()];
+        let about = match node.spec.about.as_str() {
+            "" => node.chosen_about(),
+            about => about.to_owned(),
+        };
+        let all = [&enter, hint, need, kind.as_str(), about.as_str()];
         let said: Vec<&str> = all.into_iter().filter(|words| !words.is_empty()).collect();
         said.join(" · ")
     }
