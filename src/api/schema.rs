@@ -6,6 +6,8 @@
 //! steps, and whoever goes down stops where it [is deep](Schema::is_deep).
 
 mod alternatives;
+mod parts;
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +18,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(crate) use self::alternatives::Alternative;
+use self::parts::{Group, Parts, names};
+use self::reference::child;
+pub(crate) use self::reference::referred;
 
 /// Levels of nesting that anybody looks into.
 const DEEPEST: u8 = 12;
-/// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
-const MOST_PARTS: usize = 256;
-/// Alternatives that a person can choose among.
-const MOST_ALTERNATIVES: usize = 64;
-
 /// A place in a schema. `R` is how the document is held: shared, or borrowed for a short time.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema<R = Arc<Value>> {
@@ -93,16 +93,6 @@ impl<R> Property<R> {
     }
 }
 
-/// A list of alternatives.
-#[derive(Debug, Clone)]
-struct Group {
-    at: String,
-    /// How many there are.
-    count: usize,
-    /// Those that are not `null`.
-    rest: Vec<usize>,
-}
-
 impl<R: Deref<Target = Value> + Clone> Schema<R> {
     /// The schema that a document is.
     pub(crate) fn new(root: R) -> Self {
@@ -135,9 +125,10 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
 
     /// Reads this level.
     pub(crate) fn read(&self) -> Reading<R> {
-        let mut left = MOST_PARTS;
-        let parts = Parts::of(self, &mut left);
-        let (kind, group) = parts.kind(self, &mut left);
+        let decided = self.decided.as_ref().map(|it| it.group.as_str());
+        let mut parts = Parts::new(&self.root, decided);
+        parts.extend(&self.at);
+        let (kind, group) = parts.kind(self.depth);
         let by_type = !matches!(kind, Kind::Choice(_)) && parts.has_null_type;
         Reading {
             nullable: parts.has_null || by_type,
@@ -348,311 +339,4 @@ fn type_words(name: &str) -> Option<&'static str> {
         "array" => "list",
         _ => return None,
     })
-}
-
-/// What all holds at one place, while it is being found.
-struct Parts<'a> {
-    root: &'a Value,
-    decided: Option<&'a str>,
-    known: HashSet<String>,
-    /// What is referred to before what refers to it.
-    at: Vec<String>,
-    found: Vec<&'a Map<String, Value>>,
-    /// Alternatives of which more than one is left.
-    groups: Vec<Group>,
-    /// Whether `null` is one of the alternatives, or of the types.
-    has_null: bool,
-    has_null_type: bool,
-}
-
-impl<'a> Parts<'a> {
-    fn none(root: &'a Value, decided: Option<&'a str>) -> Self {
-        Self {
-            root,
-            decided,
-            known: HashSet::new(),
-            at: Vec::new(),
-            found: Vec::new(),
-            groups: Vec::new(),
-            has_null: false,
-            has_null_type: false,
-        }
-    }
-
-    fn of<R: Deref<Target = Value>>(schema: &'a Schema<R>, left: &mut usize) -> Self {
-        let decided = schema.decided.as_ref().map(|it| it.group.as_str());
-        let mut parts = Self::none(&schema.root, decided);
-        for at in &schema.at {
-            parts.add(at.clone(), left);
-        }
-        parts
-    }
-
-    fn add(&mut self, at: String, left: &mut usize) {
-        if *left == 0 || self.known.contains(&at) {
-            return;
-        }
-        *left -= 1;
-        self.known.insert(at.clone());
-        let Some(found) = self.root.pointer(&at).and_then(Value::as_object) else {
-            return;
-        };
-        if let Some(target) = found.get("$ref").and_then(Value::as_str).and_then(local) {
-            self.add(target, left);
-        }
-        let list = |keyword| found.get(keyword).and_then(Value::as_array);
-        for part in 0..list("allOf").map_or(0, Vec::len).min(*left) {
-            self.add(child(&at, &["allOf", &part.to_string()]), left);
-        }
-        for keyword in ["anyOf", "oneOf"] {
-            let place = child(&at, &[keyword]);
-            if let Some(all) = list(keyword)
-                && self.decided != Some(place.as_str())
-            {
-                self.add_group(place, all, left);
-            }
-        }
-        let types = names(found.get("type"));
-        self.has_null_type |= types.len() > 1 && types.contains(&"null");
-        self.at.push(at);
-        self.found.push(found);
-    }
-
-    fn add_group(&mut self, at: String, all: &[Value], left: &mut usize) {
-        *left = left.saturating_sub(all.len() / MOST_ALTERNATIVES);
-        let is_null = |one: &Value| is_null(target(self.root, one));
-        let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
-        self.has_null |= rest.len() < all.len() && !rest.is_empty();
-        match rest.as_slice() {
-            [] => {}
-            [one] => self.add(child(&at, &[&one.to_string()]), left),
-            _ => self.groups.push(Group {
-                at,
-                count: all.len(),
-                rest,
-            }),
-        }
-    }
-
-    fn kind<R: Deref<Target = Value> + Clone>(
-        &self,
-        schema: &Schema<R>,
-        left: &mut usize,
-    ) -> (Kind, Option<Group>) {
-        if let Some(options) = self.options() {
-            return (self.choice(options), None);
-        }
-        let by_type = self.kind_of_type(schema.depth);
-        let [group] = self.groups.as_slice() else {
-            return (by_type, None);
-        };
-        if let Some(options) = self.options_of(group) {
-            return (self.choice(options), None);
-        }
-        let is_some_object = matches!(by_type, Kind::Object | Kind::Map);
-        let may_be_any = by_type == Kind::Anything && !self.has_type();
-        let is_open = may_be_any || is_some_object && self.adds_properties(group, left);
-        match is_open && group.rest.len() <= MOST_ALTERNATIVES {
-            true => (Kind::Union, Some(group.clone())),
-            false => (by_type, None),
-        }
-    }
-
-    fn choice(&self, mut options: Vec<Value>) -> Kind {
-        if self.has_null && !options.contains(&Value::Null) {
-            options.push(Value::Null);
-        }
-        Kind::Choice(options)
-    }
-
-    /// The only values that all parts allow.
-    fn options(&self) -> Option<Vec<Value>> {
-        let mut all = self.found.iter().rev().filter_map(|part| options(part));
-        let mut allowed = all.next()?;
-        for others in all {
-            let others: HashSet<String> = others.iter().map(Value::to_string).collect();
-            allowed.retain(|option| others.contains(&option.to_string()));
-        }
-        (!allowed.is_empty()).then_some(allowed)
-    }
-
-    /// The values of alternatives that are nothing but values.
-    fn options_of(&self, group: &Group) -> Option<Vec<Value>> {
-        let each = group.rest.iter().map(|one| {
-            let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
-            options(target(self.root, found).as_object()?)
-        });
-        let all: Option<Vec<Vec<Value>>> = each.collect();
-        Some(distinct(all?.into_iter().flatten()))
-    }
-
-    /// Whether alternatives bring properties of their own, rather than ask for some of those there are.
-    fn adds_properties(&self, group: &Group, left: &mut usize) -> bool {
-        let mut each = group.rest.iter();
-        each.any(|one| {
-            let mut parts = Parts::none(self.root, None);
-            parts.add(child(&group.at, &[&one.to_string()]), left);
-            parts
-                .found
-                .iter()
-                .any(|part| part.contains_key("properties"))
-        })
-    }
-
-    fn has_type(&self) -> bool {
-        self.found.iter().any(|part| part.contains_key("type"))
-    }
-
-    fn has(&self, keyword: &str) -> bool {
-        self.found.iter().any(|part| part.contains_key(keyword))
-    }
-
-    fn kind_of_type(&self, depth: u8) -> Kind {
-        let mut typed = self.found.iter().filter_map(|part| part.get("type"));
-        let Some(first) = typed.next() else {
-            return match () {
-                () if self.has("properties") => self.object(depth),
-                () if self.has("prefixItems") => Kind::Tuple,
-                () if self.has("items") => self.list(),
-                () => Kind::Anything,
-            };
-        };
-        let mut allowed = names(Some(first));
-        for others in typed {
-            let others = names(Some(others));
-            // A whole number is a number.
-            let fits = |one: &&str| {
-                others.contains(one) || *one == "integer" && others.contains(&"number")
-            };
-            allowed.retain(|one| fits(&one));
-        }
-        let rest: Vec<&str> = allowed
-            .iter()
-            .copied()
-            .filter(|one| *one != "null")
-            .collect();
-        match rest.as_slice() {
-            [] if allowed.contains(&"null") => Kind::Choice(vec![Value::Null]),
-            ["string"] => Kind::Text,
-            ["integer"] => Kind::Number { whole: true },
-            ["number"] => Kind::Number { whole: false },
-            ["boolean"] => Kind::Boolean,
-            ["object"] => self.object(depth),
-            ["array"] => self.list(),
-            _ => Kind::Anything,
-        }
-    }
-
-    fn list(&self) -> Kind {
-        let is_tuple = |part: &&Map<String, Value>| {
-            part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
-        };
-        match self.found.iter().any(is_tuple) {
-            true => Kind::Tuple,
-            false => Kind::List,
-        }
-    }
-
-    /// An object whose properties cannot be asked for by name is a map. A tool without any
-    /// parameters is not such an object.
-    fn object(&self, depth: u8) -> Kind {
-        let is_named = self.found.iter().any(|part| {
-            let properties = part.get("properties").and_then(Value::as_object);
-            properties.is_some_and(|all| !all.is_empty()) || !names(part.get("required")).is_empty()
-        });
-        let others = self
-            .found
-            .iter()
-            .find_map(|part| part.get("additionalProperties"));
-        let is_map = match others {
-            _ if is_named => false,
-            Some(Value::Bool(false)) => false,
-            Some(_) => true,
-            None => depth > 0 || self.has("patternProperties"),
-        };
-        match is_map {
-            true => Kind::Map,
-            false => Kind::Object,
-        }
-    }
-}
-
-/// The only values that one part of a schema allows.
-fn options(found: &Map<String, Value>) -> Option<Vec<Value>> {
-    if let Some(only) = found.get("const") {
-        return Some(vec![only.clone()]);
-    }
-    let options = distinct(found.get("enum")?.as_array()?.iter().cloned());
-    (!options.is_empty()).then_some(options)
-}
-
-fn distinct(values: impl Iterator<Item = Value>) -> Vec<Value> {
-    let mut known = HashSet::new();
-    values
-        .filter(|value| known.insert(value.to_string()))
-        .collect()
-}
-
-/// The strings of a list, or the one string that stands in its place.
-fn names(value: Option<&Value>) -> Vec<&str> {
-    match value {
-        Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn is_null(schema: &Value) -> bool {
-    schema.get("type").is_some_and(|name| name == "null")
-        || schema.get("const").is_some_and(Value::is_null)
-}
-
-/// The schema that another one refers to in the end, itself if it refers to nothing.
-fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
-    for _ in 0..DEEPEST {
-        let reference = schema.get("$ref").and_then(Value::as_str);
-        match reference.and_then(|reference| referred(root, reference)) {
-            Some(target) => schema = target,
-            None => break,
-        }
-    }
-    schema
-}
-
-/// What a reference leads to, within the same document.
-pub(crate) fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    root.pointer(&local(reference)?)
-}
-
-/// The pointer of a reference into the same document.
-fn local(reference: &str) -> Option<String> {
-    let pointer = percent_decoded(reference.strip_prefix('#')?)?;
-    (pointer.is_empty() || pointer.starts_with('/')).then_some(pointer)
-}
-
-/// The text of a fragment of a URL.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-/// The pointer to something below another one.
-fn child(at: &str, steps: &[&str]) -> String {
-    let mut at = at.to_owned();
-    for step in steps {
-        at.push('/');
-        at.push_str(&step.replace('~', "~0").replace('/', "~1"));
-    }
-    at
 }

@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use serde_json::{Map, Value};
 
-use super::{Decided, Kind, Reading, Schema, child, names, options, target};
+use super::parts::{names, options};
+use super::reference::{child, target};
+use super::{Decided, Kind, Reading, Schema};
 
 /// Properties of an alternative that are looked at to find its name.
 const MOST_LOOKED_AT: usize = 64;
@@ -175,14 +177,13 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
     let found = ways.iter().find_map(|way| way().filter(is_fit));
     let mut labels = found.unwrap_or_else(|| (0..all.len()).map(|at| described(all, at)).collect());
     let mut known = HashSet::new();
-    for at in 0..labels.len() {
-        let mut label = labels[at].clone();
+    for label in &mut labels {
+        let name = label.clone();
         let mut count = 1;
         while !known.insert(label.clone()) {
             count += 1;
-            label = format!("{} {count}", labels[at]);
+            *label = format!("{name} {count}");
         }
-        labels[at] = label;
     }
     labels
 }
