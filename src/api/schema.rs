@@ -32,16 +32,8 @@ pub(crate) struct Schema<R = Arc<Value>> {
     /// Without any, everything is allowed.
     at: Vec<String>,
     depth: u8,
-    /// The alternatives that one was chosen of.
-    decided: Option<Decided>,
-}
-
-#[derive(Debug, Clone)]
-struct Decided {
-    /// Where they are listed.
-    group: String,
-    /// The property that tells them apart.
-    tag: Option<String>,
+    /// The list of alternatives that one was chosen of.
+    decided: Option<String>,
 }
 
 /// What is asked for at one place.
@@ -125,8 +117,7 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
 
     /// Reads this level.
     pub(crate) fn read(&self) -> Reading<R> {
-        let decided = self.decided.as_ref().map(|it| it.group.as_str());
-        let mut parts = Parts::new(&self.root, decided);
+        let mut parts = Parts::new(&self.root, self.decided.as_deref());
         parts.extend(&self.at);
         let (kind, group) = parts.kind(self.depth);
         let by_type = !matches!(kind, Kind::Choice(_)) && parts.has_null_type;
@@ -194,15 +185,9 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
             }
         }
         let required: HashSet<&str> = required.into_iter().collect();
-        let tag = self
-            .schema
-            .decided
-            .as_ref()
-            .and_then(|it| it.tag.as_deref());
         let property = |(name, at): (&str, Vec<String>)| Property {
             name: name.to_owned(),
-            // What tells alternatives apart is always said.
-            required: required.contains(name) || tag == Some(name),
+            required: required.contains(name),
             schema: self.schema.below(at),
         };
         all.into_iter().map(property).collect()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::parts::{names, options};
 use super::reference::{child, target};
-use super::{Decided, Kind, Reading, Schema};
+use super::{Kind, Reading, Schema};
 
 /// Properties of an alternative that are looked at to find its name.
 const MOST_LOOKED_AT: usize = 64;
@@ -21,6 +21,8 @@ pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
     pub label: String,
     /// The schema with what holds for all alternatives.
     pub schema: Schema<R>,
+    /// The property that tells the alternatives apart: it has another value in each.
+    pub tag: Option<String>,
     /// Which one of the list it is, `null` among them.
     pub index: usize,
     /// How many there are in the list.
@@ -40,10 +42,6 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
             .collect();
         let tag = tag(&own);
         let labels = labels(&own, tag);
-        let decided = Decided {
-            group: group.at.clone(),
-            tag: tag.map(str::to_owned),
-        };
         let each = group.rest.iter().zip(&own).zip(labels);
         each.map(|((index, own), label)| Alternative {
             label,
@@ -55,9 +53,10 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
                     .cloned()
                     .chain([own.at.clone()])
                     .collect(),
-                decided: Some(decided.clone()),
+                decided: Some(group.at.clone()),
                 ..self.schema.clone()
             },
+            tag: tag.map(str::to_owned),
             index: *index,
             count: group.count,
         })

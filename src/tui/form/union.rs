@@ -173,9 +173,18 @@ impl Node {
         });
         fit.extend(unknown);
         let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
+        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, Answer::into_node);
+        // What tells the alternatives apart is said, required or not.
+        let chosen = object.choice.picked();
+        let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));
+        let tag = chosen.and_then(|chosen| chosen.tag.as_ref());
+        for field in fields.iter_mut().filter(|field| Some(&field.name) == tag) {
+            field.node.content = Content::Choice(Choice::new(Some(0)));
+            field.node.state = State::Set;
+        }
         *object = Object {
             open: true,
-            fields: Some(fields_of(&spec, fit, &mut { BUDGET }, Answer::into_node)),
+            fields: Some(fields),
             choice: std::mem::take(&mut object.choice),
             aside,
         };
