@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
-use crate::tui::composer::ReplyKind;
+use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -223,11 +223,19 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::None => {
             let composer = app.composer();
             let waits = app.conversation().is_some_and(Conversation::is_waiting);
+            let call = composer.call.as_ref();
+            let call = call.filter(|_| composer.kind == ReplyKind::Tool);
             if waits {
-                hints.push(hint(Action::Submit, composer.kind.verb()));
+                let in_form = call.and_then(Call::enter_words);
+                let words = in_form.unwrap_or_else(|| composer.kind.verb());
+                hints.push(hint(Action::Submit, words));
                 hints.push(hint(Action::NextKind, "kind"));
             }
-            if waits && composer.kind == ReplyKind::Tool && composer.call.is_some() {
+            if waits && call.is_some_and(Call::is_to_process) {
+                hints.push(hint(Action::InterruptProcess, "Ctrl+C"));
+                hints.push(hint(Action::EndInput, "Ctrl+D"));
+            }
+            if waits && call.is_some() {
                 hints.push(hint(Action::ToggleForm, "form/JSON"));
                 hints.push(hint(Action::Cancel, "leave it"));
             }
