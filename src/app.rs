@@ -100,6 +100,8 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         keymap: config.keys,
         zone: TimeZone::system(),
         bell: config.tui.bell,
+        remind_after: config.tui.remind_after(),
+        auto_advance: config.tui.auto_advance,
         base_url: format!("http://{address}/v1"),
         setup: match address == DEFAULT_LISTEN {
             true => "humanllm setup codex".into(),
@@ -110,6 +112,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     let options = Options {
         title: config.tui.title,
         mouse: config.tui.mouse,
+        notifications: config.tui.notify.in_environment(&Environment::of_process()),
         state_dir: config.state_dir,
     };
     let mut app = App::new(settings, store, Timestamp::now());

@@ -1,7 +1,7 @@
 //! A conversation: the requests of one thread, and what was said to them.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub struct Conversation {
     pub(super) closed: Closed,
     /// Whether its request is there, or has to be read from the journal first.
     loaded: bool,
+    /// The folder that its request names, once somebody has looked for it.
+    directory: OnceLock<Option<String>>,
 }
 
 /// A request that waits for the person.
@@ -198,6 +200,7 @@ impl Conversation {
             said: Vec::new(),
             closed: Closed::Answered,
             loaded: true,
+            directory: OnceLock::new(),
         };
         conversation.title = conversation.request.title();
         conversation
@@ -228,6 +231,7 @@ impl Conversation {
         held.add(known.items());
         held.remove(self.items());
         (self.request, self.seen) = (known.request, known.seen);
+        self.directory = OnceLock::new();
         (self.new_from, self.continued) = (known.new_from, known.continued);
         let mut drafts: Vec<(String, Arc<Draft>)> = Vec::new();
         self.said.clear();
@@ -308,9 +312,15 @@ impl Conversation {
         }
     }
 
-    /// The first line of what was asked first.
+    /// The first words of what was asked first, in a line.
     pub fn title(&self) -> &str {
         &self.title
+    }
+
+    /// The folder that the agent works in, where it says so.
+    pub fn directory(&self) -> Option<&str> {
+        let directory = self.directory.get_or_init(|| self.request.directory());
+        directory.as_deref()
     }
 
     /// The newest request.
@@ -574,6 +584,7 @@ impl Conversation {
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
+        self.directory = OnceLock::new();
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);

@@ -8,6 +8,7 @@ use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::attention::Attention;
 use self::drafts::Unkept;
 pub use self::find::Finder;
 pub use self::mouse::Hits;
@@ -16,19 +17,22 @@ use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
-use crate::tui::inbox::About;
+use crate::tui::inbox::InboxView;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::pager::{Pager, Topic};
 use crate::tui::picker::Picker;
 use crate::tui::transcript::Transcript;
 
+mod attention;
 mod compose;
 mod dialogs;
 mod drafts;
 mod find;
+mod listed;
 mod mouse;
 mod navigate;
+mod palette;
 mod past;
 
 /// Why no command can be sent.
@@ -50,6 +54,8 @@ pub enum Effect {
     FindConversations(String),
     /// Ring.
     Bell,
+    /// Show a notification outside of the terminal's window, which nobody looks at.
+    Notify(String),
     /// Draw everything anew.
     Redraw,
     /// Hand a text to the terminal's clipboard.
@@ -114,6 +120,8 @@ pub enum Purpose {
     Recall,
     /// A conversation to open.
     Conversation,
+    /// Something to do.
+    Action,
 }
 
 /// Which pane shows where there is room for one only.
@@ -135,6 +143,10 @@ pub struct Settings {
     pub zone: TimeZone,
     /// Whether a request rings.
     pub bell: bool,
+    /// After which time of waiting the person is called again, if at all.
+    pub remind_after: Option<Duration>,
+    /// Whether the next conversation that waits opens when one is answered.
+    pub auto_advance: bool,
     /// Where agents reach the server, for the empty screen.
     pub base_url: String,
     /// The command that tells Codex so, for the empty screen.
@@ -175,10 +187,11 @@ pub struct App {
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
+    attention: Attention,
     /// What is where on the screen.
     pub(super) hits: Hits,
-    /// What the lines of the inbox that were drawn last say.
-    pub(super) abouts: HashMap<ConversationId, About>,
+    /// What the person sees of the inbox.
+    pub(super) inbox_view: InboxView,
 }
 
 impl App {
@@ -206,8 +219,9 @@ impl App {
             insists: None,
             said_before,
             past: Past::default(),
+            attention: Attention::default(),
             hits: Hits::default(),
-            abouts: HashMap::new(),
+            inbox_view: InboxView::default(),
         }
     }
 
@@ -264,6 +278,7 @@ impl App {
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
         self.go_on_finding();
+        self.remind();
     }
 
     /// Takes in what happened to a request.
@@ -279,6 +294,9 @@ impl App {
                     self.composer_of(conversation).bring_back(returned);
                     self.keep_draft_of(conversation);
                 }
+                if let Some(found) = self.inbox.get(conversation) {
+                    self.inbox_view.on_arrival(found);
+                }
                 self.arrived(conversation, automatic, current);
             }
             Some(Change::Delivered {
@@ -288,6 +306,7 @@ impl App {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
                     self.say(Level::Good, self.delivered(tokens));
+                    self.advance(conversation);
                 }
             }
             Some(Change::ClientGone {
@@ -341,6 +360,8 @@ impl App {
                         event::Event::Key(key) => self.on_key(key),
                         event::Event::Paste(text) => self.on_paste(&text),
                         event::Event::Mouse(event) => self.on_mouse(event),
+                        event::Event::FocusGained => self.on_focus(true),
+                        event::Event::FocusLost => self.on_focus(false),
                         _ => {}
                     }
                 }
@@ -354,6 +375,7 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        self.stir();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
         // What was said of the last key does not hold any more.
@@ -363,6 +385,15 @@ impl App {
             .take_if(|insists| action != Some(insists.action));
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
+        }
+        if self.key_in_inbox(key, action) {
+            return;
+        }
+        if !matches!(
+            action,
+            Some(Action::NextConversation | Action::PreviousConversation)
+        ) {
+            self.inbox_view.release();
         }
         if self.key_in_call(key, action) {
             return;
@@ -399,6 +430,7 @@ impl App {
                 finder.paste(text);
                 self.find_from_here();
             }
+            Dialog::None if self.inbox_view.paste(text, &self.inbox) => {}
             Dialog::None => {
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(text),
@@ -498,20 +530,15 @@ impl App {
             Action::PreviousConversation => self.step_conversation(false),
             Action::NextWaiting => match self.next_waiting() {
                 Some(id) => self.show(id),
-                None => self.say(Level::Info, "nobody else waits"),
+                None => self.say(Level::Info, "no other requests waiting"),
             },
-            Action::Inbox => {
-                self.pager = None;
-                if self.hits.has_columns {
-                    self.hides_inbox = !self.hides_inbox;
-                    return;
-                }
-                self.pane = match self.pane {
-                    Pane::Transcript => Pane::Inbox,
-                    Pane::Inbox => Pane::Transcript,
-                };
-            }
+            Action::Inbox => self.toggle_inbox(),
+            Action::WidenInbox => self.inbox_view.widen(true),
+            Action::NarrowInbox => self.inbox_view.widen(false),
+            Action::Dismiss => self.dismiss(self.inbox_view.selected().or(self.open)),
+            Action::DismissDone => self.dismiss_done(),
             Action::FindConversation => self.find_conversation(),
+            Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),
             Action::ScrollUp => self.scroll_pages(-1),
             Action::ScrollDown => self.scroll_pages(1),

@@ -41,8 +41,8 @@ pub fn draw(frame: &mut Frame, app: &mut App) {
     let body = match body.width {
         0..TWO_COLUMNS => body,
         _ if app.hides_inbox => body,
-        width => {
-            let column = (width / 5).clamp(28, 40);
+        _ => {
+            let column = inbox::width(app, body);
             let [list, rest] =
                 Layout::horizontal([Constraint::Length(column), Constraint::Min(0)]).areas(body);
             let inner = border(frame, list);

@@ -26,6 +26,7 @@ use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
+use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::screen::Screen;
 
 mod frames;
@@ -59,6 +60,8 @@ pub struct Options {
     pub title: bool,
     /// Whether the mouse does anything.
     pub mouse: bool,
+    /// How the terminal shows a notification.
+    pub notifications: Notifications,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
 }
@@ -157,6 +160,13 @@ pub async fn run(
                         return Ok(Exit::TerminalGone);
                     }
                 }
+                Effect::Notify(text) => {
+                    let [tmux, screen_program] = ["TMUX", "STY"].map(is_set);
+                    let sequence = options.notifications.sequence(&text, tmux, screen_program);
+                    if screen.write(&sequence).is_err() {
+                        return Ok(Exit::TerminalGone);
+                    }
+                }
                 Effect::Copy(text) => {
                     let notice = match copy(&text, &mut screen).await {
                         Ok(notice) => notice,
@@ -247,13 +257,17 @@ fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result
     screen.draw(|frame| layout::draw(frame, app))
 }
 
+/// Whether the environment tells of something that stands between the program and the terminal.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
+}
+
 /// Hands a text to the clipboard and says what became of it.
 async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
-    let set = |name: &str| std::env::var_os(name).is_some();
-    if set("TMUX") && copy_through_tmux(text).await.is_ok() {
+    if is_set("TMUX") && copy_through_tmux(text).await.is_ok() {
         return Ok(format!("{} bytes copied through tmux", text.len()));
     }
-    let copied = osc52(text, set("TMUX"), set("STY"));
+    let copied = osc52(text, is_set("TMUX"), is_set("STY"));
     screen.write(&copied.sequence)?;
     Ok(copied.notice())
 }

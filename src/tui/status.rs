@@ -1,16 +1,19 @@
 //! The status line, and the title of the pane in the middle.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::style;
+use crate::api::{Format, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
+use crate::tui::transcript::Transcript;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
@@ -175,6 +178,10 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(Some("Enter open".into()));
             hints.push(Some("Esc leave it".into()));
         }
+        Dialog::Picker(Purpose::Action, _) => {
+            hints.push(Some("Enter do it".into()));
+            hints.push(Some("Esc leave it".into()));
+        }
         Dialog::Picker(..) => {
             hints.push(Some("Enter choose".into()));
             hints.push(Some("Esc leave it".into()));
@@ -204,48 +211,94 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(hint(Action::AddPart, "add anyway"));
         }
         Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
+        Dialog::None if app.inbox_view.is_filtering() => {
+            hints.push(Some("Enter open".into()));
+            hints.push(Some("Esc show all".into()));
+        }
+        Dialog::None if app.inbox_view.is_focused() => {
+            let keys = [
+                "Enter open",
+                "Esc back",
+                "/ filter",
+                "d dismiss",
+                "D all done",
+                "r sort",
+            ];
+            hints.extend(keys.map(|key| Some(key.to_owned())));
+        }
         Dialog::None => {
-            let composer = app.composer();
-            let waits = app.conversation().is_some_and(Conversation::is_waiting);
-            if lists {
-                hints.push(hint(Action::NextConversation, "next"));
-                hints.push(hint(Action::PreviousConversation, "previous"));
-            }
-            if lists || app.pager.is_some() {
-                hints.push(hint(Action::Cancel, "close"));
-            }
-            if waits {
-                hints.push(hint(Action::Submit, composer.kind.verb()));
-                hints.push(hint(Action::NextKind, "kind"));
-            }
-            if waits && composer.kind == ReplyKind::Tool && composer.call.is_some() {
-                hints.push(hint(Action::ToggleForm, "form/JSON"));
-                hints.push(hint(Action::Cancel, "leave it"));
-            }
-            let others = app.inbox.waiting() > usize::from(waits);
-            if others {
-                hints.push(hint(Action::NextWaiting, "next waiting"));
-            }
-            if waits {
-                if composer.kind == ReplyKind::Command {
-                    hints.push(hint(Action::Options, "options"));
-                }
-                hints.push(hint(Action::Newline, "newline"));
-            }
-            if app.conversation().is_some() && !lists {
-                hints.push(hint(Action::Fold, "fold"));
-                hints.push(hint(Action::ShowTools, "tools"));
-                hints.push(hint(Action::ShowRaw, "raw"));
-            }
-            if app.inbox.conversations().len() > 1 && !lists {
-                hints.push(hint(Action::NextConversation, "inbox"));
-            }
-            hints.push(hint(Action::Editor, "editor"));
-            hints.push(hint(Action::Quit, "quit"));
+            let now = helpful_now(app, lists).into_iter();
+            hints.extend(now.map(|(action, words)| hint(action, words)));
         }
     }
     hints.push(hint(Action::Help, "help"));
     hints.into_iter().flatten().collect()
+}
+
+/// The actions that help with what is on the screen, the most useful first.
+fn helpful_now(app: &App, lists: bool) -> Vec<(Action, &'static str)> {
+    let composer = app.composer();
+    let conversation = app.conversation();
+    let waiting = conversation.filter(|conversation| conversation.is_waiting());
+    let mut found = Vec::new();
+    if lists {
+        found.push((Action::NextConversation, "next"));
+        found.push((Action::PreviousConversation, "previous"));
+    }
+    if lists || app.pager.is_some() {
+        found.push((Action::Cancel, "close"));
+    }
+    if let Some(conversation) = waiting {
+        found.push((Action::Submit, composer.kind.verb()));
+        let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
+        let request = conversation.request();
+        match request.format {
+            Format::Compaction if is_answer => found.push((Action::Skeleton, "draft summary")),
+            _ if is_answer && request.output_format != OutputFormat::Text => {
+                found.push((Action::Skeleton, "skeleton"));
+            }
+            _ => {}
+        }
+        if composer.is_idle() && conversation.tells_of_process() {
+            found.push((Action::ContinueProcess, "continue process"));
+        }
+    }
+    let selected = app.transcript().and_then(Transcript::selected_block);
+    if selected.is_some() && app.pager.is_none() {
+        found.push((Action::Copy, "copy"));
+        found.push((Action::Fold, "fold"));
+        found.push((Action::Cancel, "deselect"));
+    }
+    if waiting.is_some() {
+        found.push((Action::NextKind, "kind"));
+        if composer.kind == ReplyKind::Tool && composer.call.is_some() {
+            found.push((Action::ToggleForm, "form/JSON"));
+            found.push((Action::Cancel, "leave it"));
+        }
+    }
+    if app.inbox.waiting() > usize::from(waiting.is_some()) {
+        found.push((Action::NextWaiting, "next waiting"));
+    }
+    if waiting.is_some() {
+        if composer.kind == ReplyKind::Command {
+            found.push((Action::Options, "options"));
+        }
+        found.push((Action::Newline, "newline"));
+    }
+    if conversation.is_some() && !lists {
+        if selected.is_none() {
+            found.push((Action::Fold, "fold"));
+        }
+        found.push((Action::ShowTools, "tools"));
+        found.push((Action::ShowRaw, "raw"));
+    }
+    if app.inbox.conversations().len() > 1 && !lists {
+        found.push((Action::Inbox, "inbox"));
+    }
+    found.push((Action::Palette, "actions"));
+    found.push((Action::Editor, "editor"));
+    found.push((Action::Quit, "quit"));
+    found
 }
 
 /// As many hints as fit, the last one always.
@@ -298,12 +351,26 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
                 0 | 1 => String::new(),
                 n => format!(" (+{} behind)", n - 1),
             };
-            format!("waiting {}{behind}", waited(since, app.now))
+            let left = match left(conversation, since, app.now) {
+                Some(left) => format!(" · {left}"),
+                None => String::new(),
+            };
+            format!("waiting {}{left}{behind}", waited(since, app.now))
         }
         inbox::Status::Answered => match &conversation.automatic {
-            Some(_) => "answered by itself".into(),
+            Some(_) => "auto-answered".into(),
             None => "answered".into(),
         },
         inbox::Status::ClientGone => "client gone".into(),
     }
+}
+
+/// How long the client still waits, where it says so.
+fn left(conversation: &Conversation, since: Timestamp, now: Timestamp) -> Option<String> {
+    let patience = conversation.request().gives_up_after()?;
+    let until = since.checked_add(patience).ok()?;
+    Some(match until > now {
+        true => format!("{} left", waited(now, until)),
+        false => "out of time".into(),
+    })
 }

@@ -20,6 +20,8 @@ const GATHERING: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     changed: HashSet<Option<ConversationId>>,
+    /// Conversations that have a draft on disk.
+    on_disk: HashSet<ConversationId>,
 }
 
 impl Unkept {
@@ -39,18 +41,24 @@ impl App {
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
-        let changed = std::mem::take(&mut self.unkept).changed;
-        changed
-            .into_iter()
-            // What is left of a conversation that the inbox has dropped is what is on disk.
-            .filter(|id| id.is_none_or(|id| self.composers.contains_key(&id)))
-            .map(|id| (id, self.draft_to_keep(id)))
-            .collect()
+        let changed = std::mem::take(&mut self.unkept.changed).into_iter();
+        // What is left of a conversation that the inbox has dropped is what is on disk.
+        let changed = changed.filter(|id| id.is_none_or(|id| self.composers.contains_key(&id)));
+        let drafts: Vec<_> = changed.map(|id| (id, self.draft_to_keep(id))).collect();
+        for (id, draft) in &drafts {
+            match id {
+                Some(id) if draft.is_empty() => self.unkept.on_disk.remove(id),
+                Some(id) => self.unkept.on_disk.insert(*id),
+                None => false,
+            };
+        }
+        drafts
     }
 
     /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
     pub fn restore(&mut self) {
         self.inbox.restore();
+        self.unkept.on_disk = self.store().drafts().into_iter().collect();
         if let Some(scratch) = self.inbox.store().draft(None) {
             self.scratch = Composer::from_draft(scratch);
         }
@@ -67,6 +75,14 @@ impl App {
             Level::Info,
             format!("what an editor had saved is back; {key} finds it too"),
         );
+    }
+
+    /// Whether something is typed in a conversation that was not sent.
+    pub(in crate::tui) fn has_draft(&self, id: ConversationId) -> bool {
+        match self.composers.get(&id) {
+            Some(composer) => !composer.is_idle(),
+            None => self.unkept.on_disk.contains(&id),
+        }
     }
 
     fn draft_to_keep(&self, id: Option<ConversationId>) -> Draft {

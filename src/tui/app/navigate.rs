@@ -17,8 +17,7 @@ impl App {
             return;
         }
         if self.pane == Pane::Inbox {
-            self.pane = Pane::Transcript;
-            return;
+            return self.leave_inbox();
         }
         self.with_transcript(|transcript| {
             transcript.clear_selection();
@@ -43,7 +42,7 @@ impl App {
             }
         };
         // It takes the place of the transcript, also where only one pane is on the screen.
-        self.pane = Pane::Transcript;
+        self.leave_inbox();
         self.pager = Some(Pager::new(topic, text));
     }
 
@@ -88,9 +87,7 @@ impl App {
         {
             transcript.show_new();
         }
-        if self.settings.bell {
-            self.effects.push(Effect::Bell);
-        }
+        self.call_for(id);
         let is_idle = self.is_idle();
         if self.open == Some(id) {
             if current {
@@ -134,6 +131,7 @@ impl App {
     fn is_idle(&self) -> bool {
         self.composer().is_idle()
             && self.pager.is_none()
+            && !self.inbox_view.is_focused()
             && matches!(self.dialog, Dialog::None)
             && !self.conversation().is_some_and(Conversation::is_waiting)
     }
@@ -152,30 +150,23 @@ impl App {
     }
 
     pub(super) fn step_conversation(&mut self, forward: bool) {
-        let count = self.inbox.conversations().len();
-        let at = self.open.and_then(|id| self.inbox.position(id));
-        let next = match (at, forward) {
-            (None, _) => 0,
-            (Some(at), true) => (at + 1).min(count.saturating_sub(1)),
-            (Some(at), false) => at.saturating_sub(1),
-        };
-        let pane = self.pane;
-        let next = self.inbox.conversations().nth(next).map(|found| found.id);
+        let next = self.inbox_view.step(self.open, forward, &self.inbox);
         match next {
-            Some(id) if Some(id) != self.open => {
-                self.show(id);
-                // Somebody who walks through the list wants to see it.
-                self.pane = pane;
-            }
-            Some(_) => self.say(Level::Info, "no further conversation"),
-            None => self.say(Level::Info, "no request has come in yet"),
+            Some(id) => self.open(id),
+            _ if self.open.is_none() => self.say(Level::Info, "no request has come in yet"),
+            _ => self.say(Level::Info, "no further conversation"),
         }
     }
 
-    /// Puts a conversation on the screen.
+    /// Opens a conversation, and goes to it.
     pub(super) fn show(&mut self, id: ConversationId) {
+        self.leave_inbox();
+        self.open(id);
+    }
+
+    /// Puts a conversation on the screen, and stays in the list for whoever is there.
+    pub(super) fn open(&mut self, id: ConversationId) {
         if self.open == Some(id) {
-            self.pane = Pane::Transcript;
             return;
         }
         let first_look = !self.transcripts.contains_key(&id);
@@ -183,9 +174,9 @@ impl App {
             self.effects.push(Effect::Load(id));
         }
         self.open = Some(id);
+        self.inbox_view.on_opened(id);
         self.inbox.look_at(self.open);
         self.announced = None;
-        self.pane = Pane::Transcript;
         self.pager = None;
         self.dialog = Dialog::None;
         self.notice = None;

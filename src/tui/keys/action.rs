@@ -55,7 +55,11 @@ actions! {
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
     NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
     Inbox, "inbox", "Show or hide the inbox", ["F2"];
-    FindConversation, "find_conversation", "Find an earlier conversation", ["F6"];
+    WidenInbox, "widen_inbox", "Make the inbox wider", ["Alt+."];
+    NarrowInbox, "narrow_inbox", "Make the inbox narrower", ["Alt+,"];
+    Dismiss, "dismiss", "Take the conversation off the inbox", ["Alt+W"];
+    DismissDone, "dismiss_done", "Take all off the inbox that are done", ["Alt+Shift+W"];
+    FindConversation, "find_conversation", "Find a conversation, an earlier one too", ["F6"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
     ScrollDown, "scroll_down", "Scroll the transcript down a page", ["PageDown"];
@@ -76,6 +80,7 @@ actions! {
     ShowStatistics, "show_statistics", "Show how you do as a model", ["F5"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show the keys", ["F1"];
+    Palette, "palette", "Find an action by its name", ["F10", "Alt+M"];
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
     Interrupt, "interrupt", "Interrupt; twice quits", ["Ctrl+C"];

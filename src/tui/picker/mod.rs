@@ -4,6 +4,8 @@
 //! `nucleo` and fzf do), or as it is in the detail. Choices whose labels hold more of the words come
 //! first, then better matches, then the given order.
 //!
+//! Where somebody else knows more than the list, what they find follows what matches in it.
+//!
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
 
@@ -17,11 +19,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-use self::query::Query;
+pub(in crate::tui) use self::query::Query;
 use crate::tui::text::one_line;
 
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
 const LONGEST: u16 = 300;
+
+/// Characters by which a choice is found and that are not shown.
+const LONGEST_MORE: usize = 4_000;
 
 /// Words of a query that are looked at.
 const WORDS: usize = 8;
@@ -33,6 +38,19 @@ pub struct Choice {
     pub label: String,
     /// What it is, in a line. May be empty.
     pub detail: String,
+    /// What else it is found by. It is not shown.
+    pub more: String,
+}
+
+impl Choice {
+    /// A choice that is found by what is shown of it.
+    pub fn new(label: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            detail: detail.into(),
+            more: String::new(),
+        }
+    }
 }
 
 /// What a key did.
@@ -54,13 +72,18 @@ pub struct Picker {
     query: Query,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
+    /// The same as they are, which is how somebody else finds them.
+    exact: Vec<Atom>,
     /// The query that `matches` answers.
-    answered: String,
+    matched: String,
     /// Indices into `rows`, best first.
     matches: Vec<usize>,
     selected: usize,
-    /// Whether somebody else finds what the query means: then everything in the list matches.
-    asks: bool,
+    /// How many of the rows are the picker's own. Those behind were found by somebody else, and all
+    /// of them match.
+    own: usize,
+    /// The query for which they were found, if somebody else is asked.
+    found_for: Option<String>,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
     /// The first match on the screen and how many fit there: what the last drawing found out. Moving
@@ -76,6 +99,8 @@ struct Row {
     label: String,
     /// Likewise.
     detail: String,
+    /// Whether somebody else found it.
+    is_found: bool,
     matched_label: Utf32String,
     matched_detail: Utf32String,
 }
@@ -87,31 +112,43 @@ impl Picker {
         Self {
             title: title.into(),
             matches: (0..rows.len()).collect(),
+            own: rows.len(),
             rows,
             query: Query::default(),
             words: Vec::new(),
-            answered: String::new(),
+            exact: Vec::new(),
+            matched: String::new(),
             selected: 0,
-            asks: false,
+            found_for: None,
             matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
             top: Cell::new(0),
             height: Cell::new(1),
         }
     }
 
-    /// A picker whose query somebody else answers, with [`Self::offer`].
+    /// A picker whose query somebody else answers too, with [`Self::offer`].
     pub fn asking(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         Self {
-            asks: true,
+            found_for: Some(String::new()),
             ..Self::new(title, choices)
         }
     }
 
-    /// Takes the choices that answer the query.
+    /// Takes what somebody else found for the query, which follows the choices that match.
     pub fn offer(&mut self, choices: Vec<Choice>) {
-        self.rows = choices.into_iter().map(Row::from).collect();
-        self.answered = self.query.text().to_owned();
+        self.rows.truncate(self.own);
+        let found = choices.into_iter().map(|choice| Row {
+            is_found: true,
+            ..Row::from(choice)
+        });
+        self.rows.extend(found);
+        self.found_for = Some(self.query.text().to_owned());
         self.answer();
+    }
+
+    /// The choices that match, the best first, as indices into the given list.
+    pub fn matching(&self) -> &[usize] {
+        &self.matches
     }
 
     /// Goes to a choice, by its index in the given list.
@@ -120,9 +157,21 @@ impl Picker {
         self.selected = at.unwrap_or(0);
     }
 
-    /// Whether somebody else answers the query.
+    /// Whether somebody else answers the query too.
     pub(super) fn asks(&self) -> bool {
-        self.asks
+        self.found_for.is_some()
+    }
+
+    /// Whether the person has gone to another choice than the best.
+    pub fn has_moved(&self) -> bool {
+        self.selected > 0
+    }
+
+    /// Whether what would be chosen was found for another query.
+    fn is_stale(&self) -> bool {
+        let selected = self.selected().and_then(|at| self.rows.get(at));
+        selected.is_some_and(|row| row.is_found)
+            && self.found_for.as_deref() != Some(self.query.text())
     }
 
     /// What was typed.
@@ -148,8 +197,7 @@ impl Picker {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let page = isize::try_from(self.height.get().max(1)).unwrap_or(isize::MAX);
         match key.code {
-            // What is listed answers another query still.
-            KeyCode::Enter if self.asks && self.answered != self.query.text() => {}
+            KeyCode::Enter if self.is_stale() => {}
             KeyCode::Enter => {
                 return self.selected().map_or(Outcome::Consumed, Outcome::Picked);
             }
@@ -193,29 +241,29 @@ impl Picker {
                 .map(|word| Atom::new(word, case, accents, kind, false))
                 .collect()
         };
-        if self.asks {
-            self.words = words(AtomKind::Substring);
-            self.matches = (0..self.rows.len()).collect();
-            (self.selected, self.top) = (0, Cell::new(0));
-            return;
-        }
         let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
-        let grown = self.query.text().starts_with(&self.answered);
+        let grown = self.query.text().starts_with(&self.matched);
         let candidates = if grown {
             std::mem::take(&mut self.matches)
         } else {
-            (0..self.rows.len()).collect()
+            (0..self.own).collect()
         };
         let matcher = self.matcher.get_mut();
-        let ranked = candidates.into_iter().filter_map(|index| {
+        let own = candidates.into_iter().filter(|index| *index < self.own);
+        let ranked = own.filter_map(|index| {
             let rank = rank(&self.rows[index], &fuzzy, &exact, matcher)?;
             Some((Reverse(rank), index))
         });
         let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_unstable();
-        self.matches = ranked.into_iter().map(|(_, index)| index).collect();
-        self.words = fuzzy;
-        self.answered = self.query.text().to_owned();
+        let found = self.own..self.rows.len();
+        self.matches = ranked
+            .into_iter()
+            .map(|(_, index)| index)
+            .chain(found)
+            .collect();
+        (self.words, self.exact) = (fuzzy, exact);
+        self.matched = self.query.text().to_owned();
         self.selected = 0;
         self.top.set(0);
     }
@@ -224,7 +272,12 @@ impl Picker {
     fn highlights(&self, row: &Row) -> Vec<u32> {
         let mut matcher = self.matcher.borrow_mut();
         let mut found = Vec::new();
-        for word in &self.words {
+        let words = if row.is_found {
+            &self.exact
+        } else {
+            &self.words
+        };
+        for word in words {
             word.indices(row.matched_label.slice(..), &mut matcher, &mut found);
         }
         found.sort_unstable();
@@ -237,9 +290,11 @@ impl From<Choice> for Row {
     fn from(choice: Choice) -> Self {
         let label = one_line(&choice.label, LONGEST);
         let detail = one_line(&choice.detail, LONGEST);
+        let more: String = choice.more.chars().take(LONGEST_MORE).collect();
         Self {
             matched_label: label.as_str().into(),
-            matched_detail: detail.as_str().into(),
+            matched_detail: format!("{detail} {more}").as_str().into(),
+            is_found: false,
             label,
             detail,
         }

@@ -8,24 +8,24 @@ const LONGEST: usize = 200;
 
 /// A line of text with a cursor, and no more keys than a line needs.
 #[derive(Debug, Default)]
-pub(super) struct Query {
+pub(in crate::tui) struct Query {
     text: String,
     /// A byte of `text`, between two graphemes.
     cursor: usize,
 }
 
 impl Query {
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::tui) fn text(&self) -> &str {
         &self.text
     }
 
     /// What stands before the cursor.
-    pub(super) fn before(&self) -> &str {
+    pub(in crate::tui) fn before(&self) -> &str {
         &self.text[..self.cursor]
     }
 
     /// Takes a key, and says whether the text changed.
-    pub(super) fn on_key(&mut self, key: KeyEvent) -> bool {
+    pub(in crate::tui) fn on_key(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match key.code {
@@ -52,7 +52,7 @@ impl Query {
     }
 
     /// Inserts as much of `text` as has room, on one line, and says whether the text changed.
-    pub(super) fn insert(&mut self, text: &str) -> bool {
+    pub(in crate::tui) fn insert(&mut self, text: &str) -> bool {
         let mut room = LONGEST.saturating_sub(self.text.len());
         let mut inserted = String::new();
         let mut chars = text.chars();

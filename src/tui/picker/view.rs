@@ -111,7 +111,7 @@ impl Picker {
         };
         let room = width.saturating_sub(2);
         // What was found stands in the detail, which must have room beside a long label.
-        let kept = match self.asks() {
+        let kept = match row.is_found {
             true => columns(&row.detail).min(usize::from(room) * 3 / 5),
             false => 0,
         };

@@ -4,4 +4,5 @@
 mod backend;
 pub mod clipboard;
 pub mod editor;
+pub mod notification;
 pub mod screen;
