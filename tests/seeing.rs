@@ -253,6 +253,9 @@ fn the_inbox_column_can_be_put_away() {
         let mut desk = Desk::new((width, 24));
         let _client = desk.ask(&codex("a", "Say hello.", &[]));
         desk.sees(" inbox");
+        // To it, and away with it.
+        desk.press("F2");
+        desk.sees("Enter open");
         desk.press("F2");
         desk.misses(" inbox");
         desk.press("F2");

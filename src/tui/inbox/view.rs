@@ -25,7 +25,7 @@ const WIDEST: u16 = 48;
 /// Columns that the transcript keeps beside it.
 const LEFT: u16 = 60;
 /// Columns that a time of waiting takes.
-const WAITING: usize = "waiting 00 m 00 s".len();
+const WAITING: usize = "waiting 0 m 00 s".len();
 
 /// The columns that the inbox takes of a pane that it shares: those that its content wants, and
 /// what the person has made of it.
