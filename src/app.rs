@@ -20,11 +20,11 @@ use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
-use crate::tui::pictures::{self, Graphics};
+use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Options};
-use crate::tui::style;
 use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::Theme;
+use crate::tui::ui::Ui;
 
 /// How long connections have to take in that their response has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,17 +85,18 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    style::choose(match config.tui.theme {
+    let theme = match config.tui.theme {
         ThemeName::Auto if no_color() => Theme::plain(),
         ThemeName::Auto | ThemeName::Dark => Theme::dark(),
         ThemeName::Light => Theme::light(),
         ThemeName::None => Theme::plain(),
-    });
-    pictures::choose(match config.tui.theme {
+    };
+    let graphics = match config.tui.theme {
         ThemeName::None => Graphics::Words,
         _ if no_color() => Graphics::Words,
         _ => Graphics::of(&Environment::of_process()),
-    });
+    };
+    let mut ui = Ui::new(theme, graphics)?;
     let settings = Settings {
         keymap: config.keys,
         zone: TimeZone::system(),
@@ -126,7 +127,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         let keyboard = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exit = keyboard.block_on(crate::tui::run::run(&mut app, events, &options));
+        let exit = keyboard.block_on(crate::tui::run::run(&mut app, &mut ui, events, &options));
         // A search that is under way holds up nothing.
         keyboard.shutdown_background();
         exit

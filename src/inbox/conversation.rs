@@ -196,7 +196,8 @@ impl Conversation {
             continued: new_from > 0,
             changes: Vec::new(),
             request,
-            open: VecDeque::new(),
+            // Nearly always there is one, and thousands of conversations may wait.
+            open: VecDeque::with_capacity(1),
             said: Vec::new(),
             closed: Closed::Answered,
             loaded: true,

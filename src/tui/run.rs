@@ -19,7 +19,7 @@ use self::keys::Keys;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
-use super::{layout, markup, pictures};
+use super::layout;
 use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
@@ -28,6 +28,7 @@ use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::screen::Screen;
+use crate::tui::ui::Ui;
 
 mod frames;
 mod keys;
@@ -74,14 +75,15 @@ pub struct Options {
 /// If the terminal cannot be taken over.
 pub async fn run(
     app: &mut App,
+    ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
     options: &Options,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = Keys::new()?;
-    let mut colours = markup::changes();
-    let mut shown = pictures::changes();
+    ui.pictures.measure();
+    let mut made = ui.worker.changes();
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
@@ -92,7 +94,7 @@ pub async fn run(
         app.now = Timestamp::now();
         if frames.take_due() {
             let title = options.title.then(|| app.title());
-            if show(&mut screen, app, title).is_err() {
+            if show(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
             }
         }
@@ -101,7 +103,7 @@ pub async fn run(
                 Ok(typed) => {
                     app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
-                        pictures::measure();
+                        ui.pictures.measure();
                     }
                     app.on_input(typed);
                     match app.take_saving() {
@@ -128,10 +130,8 @@ pub async fn run(
                 app.on_tick();
                 frames.draw_soon();
             }
-            // Colours of code and pictures come when they are ready; the senders live as long as
-            // the program.
-            Ok(()) = colours.changed() => frames.draw_soon(),
-            Ok(()) = shown.changed() => frames.draw_soon(),
+            // Colours of code and pictures come when they are ready.
+            Ok(()) = made.changed() => frames.draw_soon(),
             Some(alert) = news(&mut health) => {
                 app.set_alert(alert);
                 frames.draw_now();
@@ -184,7 +184,7 @@ pub async fn run(
                 }
                 Effect::FindConversations(query) => searches.begin(query),
                 Effect::Redraw => {
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.clear()?;
                 }
                 Effect::Suspend => {
@@ -194,7 +194,7 @@ pub async fn run(
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.come_back()?;
                 }
                 Effect::Edit => {
@@ -203,7 +203,7 @@ pub async fn run(
                     if let Some(signal) = edit(app, options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.come_back()?;
                 }
             }
@@ -250,11 +250,11 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result<()> {
+fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
-    screen.draw(|frame| layout::draw(frame, app))
+    screen.draw(|frame| layout::draw(frame, ui, app))
 }
 
 /// Whether the environment tells of something that stands between the program and the terminal.

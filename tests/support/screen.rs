@@ -15,6 +15,9 @@ use humanllm::tui::app::{App, Effect, Settings};
 use humanllm::tui::keys::chord::KeyChord;
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
+use humanllm::tui::pictures::Graphics;
+use humanllm::tui::theme::Theme;
+use humanllm::tui::ui::Ui;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -32,6 +35,7 @@ pub const WIDE: (u16, u16) = (200, 60);
 /// A person at a screen, and a door for clients.
 pub struct Desk {
     pub app: App,
+    pub ui: Ui,
     pub intake: Intake,
     pub events: UnboundedReceiver<Event>,
     pub terminal: Terminal<TestBackend>,
@@ -66,6 +70,7 @@ impl Desk {
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000, store.clone());
         let mut desk = Self {
+            ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             intake,
             events,
@@ -163,9 +168,9 @@ impl Desk {
     }
 
     pub fn draw(&mut self) {
-        let app = &mut self.app;
+        let (ui, app) = (&self.ui, &mut self.app);
         self.terminal
-            .draw(|frame| layout::draw(frame, app))
+            .draw(|frame| layout::draw(frame, ui, app))
             .unwrap();
     }
 

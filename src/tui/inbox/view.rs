@@ -9,9 +9,10 @@ use super::InboxView;
 use super::row::{About, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Status};
 use crate::tui::app::App;
+use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::{columns, one_line};
-use crate::tui::{status, style};
+use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
@@ -48,7 +49,7 @@ pub(in crate::tui) fn width(app: &App, area: Rect) -> u16 {
 }
 
 /// Draws the part of the list around the conversation that is open, or that the keys act on.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
     let mut view = std::mem::take(&mut app.inbox_view);
     view.fits = usize::from(area.height.saturating_sub(1)) / ROWS;
     let shown = view.visible(&app.inbox, app.open);
@@ -62,16 +63,16 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     }
     let mut rows = area.rows();
     if let Some(row) = rows.next() {
-        frame.render_widget(view.title(&app.inbox, row.width), row);
+        frame.render_widget(view.title(ui, &app.inbox, row.width), row);
     }
-    let lines = view.lines(app, &shown, area.width);
+    let lines = view.lines(ui, app, &shown, area.width);
     if lines.is_empty() {
         let nothing = match view.filter {
             Some(_) => " nothing matches",
             None => " nothing yet",
         };
         if let Some(row) = rows.next() {
-            frame.render_widget(Line::styled(nothing, style::dim()), row);
+            frame.render_widget(Line::styled(nothing, ui.theme.dim()), row);
         }
     }
     let mut hits = Vec::with_capacity(shown.len());
@@ -114,7 +115,7 @@ impl InboxView {
     }
 
     /// The title: what the list is narrowed down to, or its name, and how many wait.
-    fn title(&self, inbox: &Inbox, width: u16) -> Line<'static> {
+    fn title(&self, ui: &Ui, inbox: &Inbox, width: u16) -> Line<'static> {
         let name = match &self.filter {
             Some(filter) => {
                 let cursor = if filter.is_typed { "▏" } else { "" };
@@ -139,12 +140,16 @@ impl InboxView {
         let name = one_line(&name, width.saturating_sub(taken.saturating_add(1)));
         let counts = one_line(&counts, width);
         let gap = usize::from(width).saturating_sub(columns(&name) + columns(&counts));
-        Line::styled(format!(" {name}{}{counts} ", " ".repeat(gap)), style::bar())
+        Line::styled(
+            format!(" {name}{}{counts} ", " ".repeat(gap)),
+            ui.theme.bar(),
+        )
     }
 
     /// The rows of these conversations.
     fn lines(
         &self,
+        ui: &Ui,
         app: &App,
         shown: &[ConversationId],
         width: u16,
@@ -163,7 +168,7 @@ impl InboxView {
         let lines = rows.map(|((title, conversation, about), apart)| {
             (
                 conversation.id,
-                self.entry(app, conversation, about, (title, apart), width),
+                self.entry((ui, app), conversation, about, (title, apart), width),
             )
         });
         lines.collect()
@@ -171,7 +176,7 @@ impl InboxView {
 
     fn entry(
         &self,
-        app: &App,
+        (ui, app): (&Ui, &App),
         conversation: &Conversation,
         about: &About,
         (title, apart): (String, String),
@@ -183,14 +188,14 @@ impl InboxView {
             None => is_open,
         };
         let (mark, mark_style) = match conversation.status() {
-            Status::Waiting { .. } => ("●", style::waiting()),
-            Status::ClientGone => ("✗", style::bad()),
-            Status::Answered if conversation.automatic.is_some() => ("⋯", style::dim()),
-            Status::Answered => ("✓", style::dim()),
+            Status::Waiting { .. } => ("●", ui.theme.waiting()),
+            Status::ClientGone => ("✗", ui.theme.bad()),
+            Status::Answered if conversation.automatic.is_some() => ("⋯", ui.theme.dim()),
+            Status::Answered => ("✓", ui.theme.dim()),
         };
         let title_style = match (is_chosen, conversation.is_waiting()) {
-            (true, _) => style::bar(),
-            (false, true) => style::strong(),
+            (true, _) => ui.theme.bar(),
+            (false, true) => ui.theme.strong(),
             (false, false) => Style::new(),
         };
         let room = width.saturating_sub(MARKS + 1);
@@ -208,7 +213,7 @@ impl InboxView {
         let taken = u16::try_from(columns(&behind)).unwrap_or(u16::MAX);
         let title = one_line(&title, room.saturating_sub(taken));
         let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
-        let edge = || Span::styled(if is_open { "▌" } else { " " }, style::strong());
+        let edge = || Span::styled(if is_open { "▌" } else { " " }, ui.theme.strong());
         let second = one_line(&below(app, conversation, about), room);
         [
             Line::from(vec![
@@ -220,7 +225,7 @@ impl InboxView {
             Line::from(vec![
                 edge(),
                 Span::raw("  "),
-                Span::styled(second, style::dim()),
+                Span::styled(second, ui.theme.dim()),
             ]),
         ]
     }
