@@ -4,16 +4,14 @@ use super::{App, Dialog, Purpose};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
-/// Columns for the keys, in front of what they do.
-const KEYS: usize = 13;
-
 impl App {
     /// Lets the person choose an action by what it does, by its name or by its key.
     pub(super) fn open_palette(&mut self) {
-        let choices = listed().map(|action| {
-            let key = self.key_of(action);
-            let label = format!("{key:<KEYS$}{}", action.description());
-            Choice::new(label, action.name())
+        let choices = listed().map(|action| Choice {
+            label: action.description().into(),
+            detail: action.name().into(),
+            side: self.key_of(action),
+            ..Choice::default()
         });
         let picker = Picker::new("actions", choices.collect());
         self.notice = None;

@@ -152,6 +152,7 @@ impl App {
             detail: self.detail(&header, folder.to_owned()),
             label: header.title,
             more,
+            ..Choice::default()
         }
     }
 

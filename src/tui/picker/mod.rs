@@ -1,8 +1,9 @@
 //! Choosing from a list by typing parts of what is meant.
 //!
 //! Every word of the query has to be found: its letters in this order in the label (fuzzily, as
-//! `nucleo` and fzf do), or as it is in the detail. Choices whose labels hold more of the words come
-//! first, then better matches, then the given order.
+//! `nucleo` and fzf do), or as it is in the detail. Choices that hold more of the words as they are
+//! come first, those in the label before those in the detail, then better matches, then the given
+//! order.
 //!
 //! Where somebody else knows more than the list, what they find follows what matches in it.
 //!
@@ -38,6 +39,8 @@ pub struct Choice {
     pub label: String,
     /// What it is, in a line. May be empty.
     pub detail: String,
+    /// What stands at the end of its line, such as a key. May be empty.
+    pub side: String,
     /// What else it is found by. It is not shown.
     pub more: String,
 }
@@ -48,7 +51,7 @@ impl Choice {
         Self {
             label: label.into(),
             detail: detail.into(),
-            more: String::new(),
+            ..Self::default()
         }
     }
 }
@@ -99,6 +102,8 @@ struct Row {
     label: String,
     /// Likewise.
     detail: String,
+    /// Likewise.
+    side: String,
     /// Whether somebody else found it.
     is_found: bool,
     matched_label: Utf32String,
@@ -109,6 +114,9 @@ impl Picker {
     /// A picker with nothing typed: the choices in the given order, the first one selected.
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         let rows: Vec<Row> = choices.into_iter().map(Row::from).collect();
+        let mut config = Config::DEFAULT;
+        // Somebody who begins at the beginning means that.
+        config.prefer_prefix = true;
         Self {
             title: title.into(),
             matches: (0..rows.len()).collect(),
@@ -120,7 +128,7 @@ impl Picker {
             matched: String::new(),
             selected: 0,
             found_for: None,
-            matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
+            matcher: RefCell::new(Matcher::new(config)),
             top: Cell::new(0),
             height: Cell::new(1),
         }
@@ -290,26 +298,35 @@ impl From<Choice> for Row {
     fn from(choice: Choice) -> Self {
         let label = one_line(&choice.label, LONGEST);
         let detail = one_line(&choice.detail, LONGEST);
+        let side = one_line(&choice.side, LONGEST);
         let more: String = choice.more.chars().take(LONGEST_MORE).collect();
         Self {
-            matched_label: label.as_str().into(),
-            matched_detail: format!("{detail} {more}").as_str().into(),
+            // The blank at the end is for nucleo, which does not find what stands at the very end
+            // of a text that is not ASCII.
+            matched_label: format!("{label} ").as_str().into(),
+            matched_detail: format!("{detail} {side} {more} ").as_str().into(),
             is_found: false,
             label,
             detail,
+            side,
         }
     }
 }
 
-/// How well a row matches: words in the label, then how well all of them fit. `None` if a word is nowhere.
+/// How well a row matches: where its words are, and how well they fit. `None` if a word is nowhere.
 fn rank(row: &Row, words: &[Atom], exact: &[Atom], matcher: &mut Matcher) -> Option<(usize, u32)> {
     let mut rank = (0, 0);
     for (word, exact) in words.iter().zip(exact) {
-        if let Some(score) = word.score(row.matched_label.slice(..), matcher) {
-            rank = (rank.0 + 1, rank.1 + u32::from(score));
-        } else {
-            rank.1 += u32::from(exact.score(row.matched_detail.slice(..), matcher)?);
-        }
+        let (label, detail) = (row.matched_label.slice(..), row.matched_detail.slice(..));
+        let (place, score) = match (exact.score(label, matcher), word.score(label, matcher)) {
+            (Some(_), Some(score)) | (Some(score), None) => (2, score),
+            (None, Some(score)) => match exact.score(detail, matcher) {
+                Some(_) => (1, score),
+                None => (0, score),
+            },
+            (None, None) => (1, exact.score(detail, matcher)?),
+        };
+        rank = (rank.0 + place, rank.1 + u32::from(score));
     }
     Some(rank)
 }
