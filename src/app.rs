@@ -60,7 +60,7 @@ pub enum StartError {
 /// # Errors
 ///
 /// Whatever keeps the program from starting; the screen has not been touched then.
-pub fn run(config: Config) -> Result<ExitCode, StartError> {
+pub fn run(config: Config, environment: &Environment) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
     }
@@ -85,16 +85,18 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
+    // <https://no-color.org>
+    let no_color = environment.get_filled("NO_COLOR").is_some();
     let theme = match config.tui.theme {
-        ThemeName::Auto if no_color() => Theme::plain(),
+        ThemeName::Auto if no_color => Theme::plain(),
         ThemeName::Auto | ThemeName::Dark => Theme::dark(),
         ThemeName::Light => Theme::light(),
         ThemeName::None => Theme::plain(),
     };
     let graphics = match config.tui.theme {
         ThemeName::None => Graphics::Words,
-        _ if no_color() => Graphics::Words,
-        _ => Graphics::of(&Environment::of_process()),
+        _ if no_color => Graphics::Words,
+        _ => Graphics::of(environment),
     };
     let mut ui = Ui::new(theme, graphics)?;
     let settings = Settings {
@@ -189,11 +191,6 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
     if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
     }
-}
-
-/// Whether the person wants no colours anywhere (<https://no-color.org>).
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> server::Settings {

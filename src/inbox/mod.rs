@@ -20,7 +20,7 @@ pub use conversation::{Conversation, Delivery, Said, Status, Words};
 use order::Order;
 pub use statistics::{Spread, Statistics};
 
-use crate::api::{OutputItem, Phase, Reply, Request};
+use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::Draft;
 use crate::store::{Account, Header, Loaded, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
@@ -246,7 +246,7 @@ impl Inbox {
         self.looked_at = conversation;
     }
 
-    /// The last write of something said since this was asked; `None` if nothing was said.
+    /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
@@ -295,10 +295,7 @@ impl Inbox {
                     conversation.title = housekeeping.purpose.into();
                     conversation.automatic = Some(housekeeping.purpose.into());
                     conversation.said.push(Said {
-                        words: Words::Item(OutputItem::Message {
-                            text: housekeeping.answer,
-                            phase: Phase::FinalAnswer,
-                        }),
+                        words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
                         draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,
@@ -425,11 +422,12 @@ impl Inbox {
         }
     }
 
-    fn keep_statistics(&self) {
-        if self.store.keeps() {
-            let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
-            self.store.keep_setting(STATISTICS, numbers);
+    fn keep_statistics(&self) -> Saving {
+        if !self.store.keeps() {
+            return Saving::default();
         }
+        let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
+        self.store.keep_setting(STATISTICS, numbers)
     }
 
     fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
@@ -446,7 +444,8 @@ impl Inbox {
         if is_done {
             self.requests.remove(&id);
         }
-        self.keep_statistics();
+        // The last of what this writes: what is called delivered must not come back as a draft.
+        self.saving = Some(self.keep_statistics());
         Some(Change::Delivered {
             conversation,
             tokens,

@@ -2,6 +2,7 @@
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
 mod answer;
+mod arriving;
 mod background;
 mod body;
 mod budget;
@@ -16,6 +17,7 @@ mod held;
 mod limits;
 mod meter;
 mod models;
+mod pace;
 mod refusals;
 mod socket;
 mod sse;
@@ -95,7 +97,6 @@ pub struct Routes {
     router: Router,
     state: State,
     no_place: Router,
-    limits: Limits,
     at_work: mpsc::Receiver<()>,
 }
 
@@ -110,12 +111,11 @@ impl Routes {
 pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
-    let limits = settings.limits.clone();
     let refusals = Refusals::default();
     let state = State {
         store: intake.store().clone(),
         intake,
-        reading: Reading::new(settings.max_body, &limits),
+        reading: Reading::new(settings.max_body, &settings.limits),
         refusals: refusals.clone(),
         settings: Arc::new(settings),
         sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
@@ -158,7 +158,6 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
         router,
         state,
         no_place: connections::no_place(refusals),
-        limits,
         at_work: is_at_work,
     }
 }
@@ -204,10 +203,10 @@ impl Server {
             router,
             state,
             no_place,
-            limits,
             mut at_work,
         } = self.routes;
-        background::resume_all(&state);
+        background::resume_all(&state).await;
+        let limits = state.settings.limits.clone();
         drop(state);
         Connections::new(listener, router, no_place, limits)
             .serve(self.stop, self.closed)

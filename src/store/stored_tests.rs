@@ -60,7 +60,7 @@ fn check(stored: &Stored) {
     let talked = stored.conversations.values().flat_map(|talk| &talk.items);
     let all: Vec<&Arc<Item>> = items.chain(talked).collect();
     let each: HashMap<_, _> = all.iter().map(|item| (Arc::as_ptr(item), *item)).collect();
-    let weights: usize = each.values().map(|item| weight(item)).sum();
+    let weights: usize = each.values().map(|item| item.bytes()).sum();
     let places = all.len() * size_of::<Arc<Item>>();
     let documents = stored.responses.values().map(|entry| {
         let log = entry.log.iter().flatten().map(|frame| frame.data.len());

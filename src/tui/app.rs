@@ -251,7 +251,7 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// The last write of something said since this was asked; `None` if nothing was said.
+    /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
     }

@@ -38,7 +38,7 @@ mod signals;
 /// How long tmux has to take a text, and the disk a draft.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the screen may wait for the disk before it calls a reply sent.
+/// How long the screen may wait for the disk before it calls a reply sent or delivered.
 const SENT_WITHIN: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
 const MOST_EVENTS: usize = 256;
@@ -106,13 +106,9 @@ pub async fn run(
                         ui.pictures.measure();
                     }
                     app.on_input(typed);
-                    match app.take_saving() {
-                        Some(saving) => {
-                            // What the screen calls sent is kept by then, unless the disk is too slow.
-                            let _ = timeout(SENT_WITHIN, store.settled(saving)).await;
-                            frames.draw_said();
-                        }
-                        None => frames.draw_now(),
+                    match keep_said(app).await {
+                        true => frames.draw_said(),
+                        false => frames.draw_now(),
                     }
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
@@ -123,6 +119,7 @@ pub async fn run(
                 // All that is there already is drawn once.
                 let more = std::iter::from_fn(|| events.try_recv().ok());
                 more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
+                keep_said(app).await;
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
@@ -217,6 +214,16 @@ pub async fn run(
             keep(app);
         }
     }
+}
+
+/// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
+/// slow; tells whether there is any such thing.
+async fn keep_said(app: &mut App) -> bool {
+    let Some(saving) = app.take_saving() else {
+        return false;
+    };
+    let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+    true
 }
 
 /// Keeps the drafts that have changed; returns the last write of it.

@@ -8,7 +8,7 @@ use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
-use humanllm::api::{Ending, Housekeeping, Interner, OutputItem, Reply, Request, responses};
+use humanllm::api::{Body, Ending, Housekeeping, Interner, Phase, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::journal::Journal;
 use humanllm::store::Store;
@@ -398,12 +398,15 @@ pub fn output(text: &str, code: i32) -> Value {
 
 /// What a reply says, with how it is said.
 pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
-    let item = |item: &OutputItem| match item {
-        OutputItem::Message { text, phase } => (text.clone(), phase.as_str()),
-        OutputItem::FunctionCall { arguments, .. } => (arguments.clone(), "call"),
-        OutputItem::CustomToolCall { input, .. } => (input.clone(), "custom call"),
-        OutputItem::Reasoning { summary } => (summary.clone(), "thought"),
-        OutputItem::LocalShellCall { command, .. } => (command.join(" "), "local shell"),
+    let item = |item: &Body| {
+        let how = match item {
+            Body::Message { phase, .. } => phase.map_or("message", Phase::as_str),
+            Body::FunctionCall { .. } => "call",
+            Body::CustomToolCall { .. } => "custom call",
+            Body::Reasoning { .. } => "thought",
+            Body::LocalShellCall { .. } => "local shell",
+        };
+        (item.words().into_owned(), how)
     };
     let mut all = Vec::new();
     for reply in replies {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Dialog, Effect, Level};
-use crate::api::OutputItem;
+use crate::api::Body;
 use crate::inbox::{Conversation, ConversationId, Said, Status, Words};
 use crate::tui::inbox::folder;
 use crate::tui::text::format::{agent_name, waited};
@@ -93,8 +93,7 @@ impl App {
 
 /// Whether the last word is the answer, and not a call whose result comes back.
 fn is_answered(conversation: &Conversation) -> bool {
-    let is_call =
-        |said: &Said| matches!(&said.words, Words::Item(item) if OutputItem::is_call(item));
+    let is_call = |said: &Said| matches!(&said.words, Words::Item(item) if Body::is_call(item));
     !conversation.is_waiting()
         && conversation
             .said()

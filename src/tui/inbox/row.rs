@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::api::{Item, OutputItem};
+use crate::api::{Body, Item};
 use crate::inbox::{Conversation, Said, Words};
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
@@ -76,15 +76,16 @@ fn news(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(Said {
-            words: Words::Item(OutputItem::Message { text, .. }),
+            words: Words::Item(answer @ Body::Message { .. }),
             ..
         }),
     ) = (&conversation.automatic, conversation.said().last())
     {
+        let text = answer.words();
         // The answer itself, where it stands in JSON.
-        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);
+        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
-        return one_line(&values.unwrap_or_else(|_| text.clone()), LONGEST_NEWS);
+        return one_line(&values.unwrap_or_else(|_| text.into_owned()), LONGEST_NEWS);
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
