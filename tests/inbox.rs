@@ -511,9 +511,14 @@ fn one_sees_how_long_the_client_will_wait() {
         let _client = ask(&mut desk, false);
         desk.wait(240);
         desk.sees("6 m 00 s left");
+        desk.press("F2");
+        desk.sees("waiting 4 m 00 s · codex_exec");
+        desk.wait(300);
+        desk.sees("1 m 00 s left · codex_exec");
+        desk.press("F2");
         desk.press("Tab");
         desk.sees("reaches this client with the answer");
-        desk.wait(360);
+        desk.wait(60);
         desk.sees("out of time");
         // One that streams is kept by signs of life, and reads at once.
         let mut desk = Desk::new(size);

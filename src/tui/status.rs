@@ -10,7 +10,7 @@ use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
-use crate::tui::text::format::waited;
+use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
@@ -329,7 +329,11 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
             let count = app.inbox.conversations().len();
-            let mut state = state(conversation, app);
+            let mut state = match (state(conversation, app), left(conversation, app.now)) {
+                (state, None) => state,
+                (_, Some((_, left))) if area.width < u16::try_from(ROOMY).unwrap_or(0) => left,
+                (state, Some((_, left))) => format!("{state} · {left}"),
+            };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
@@ -351,11 +355,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
                 0 | 1 => String::new(),
                 n => format!(" (+{} behind)", n - 1),
             };
-            let left = match left(conversation, since, app.now) {
-                Some(left) => format!(" · {left}"),
-                None => String::new(),
-            };
-            format!("waiting {}{left}{behind}", waited(since, app.now))
+            format!("waiting {}{behind}", waited(since, app.now))
         }
         inbox::Status::Answered => match &conversation.automatic {
             Some(_) => "auto-answered".into(),
@@ -365,12 +365,16 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     }
 }
 
-/// How long the client still waits, where it says so.
-fn left(conversation: &Conversation, since: Timestamp, now: Timestamp) -> Option<String> {
+/// How long the client of a conversation still waits, where it says so: the time in seconds, and the
+/// words for it.
+pub(super) fn left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
+    let inbox::Status::Waiting { since } = conversation.status() else {
+        return None;
+    };
     let patience = conversation.request().gives_up_after()?;
     let until = since.checked_add(patience).ok()?;
-    Some(match until > now {
-        true => format!("{} left", waited(now, until)),
-        false => "out of time".into(),
+    Some(match waited_seconds(now, until) {
+        0 => (0, "out of time".into()),
+        seconds => (seconds, format!("{} left", waited(now, until))),
     })
 }

@@ -25,6 +25,8 @@ const NARROWEST: u16 = 28;
 const WIDEST: u16 = 48;
 /// Columns that the transcript keeps beside it.
 const LEFT: u16 = 60;
+/// Seconds that a client still waits from which the list says so instead of how long it has waited.
+const URGENT: u64 = 120;
 /// Columns that a time of waiting takes.
 const WAITING: usize = "waiting 0 m 00 s".len();
 
@@ -42,7 +44,7 @@ pub(in crate::tui) fn width(app: &App, area: Rect) -> u16 {
     });
     let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
     let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
-    let own = wanted.clamp(NARROWEST, (area.width / 4).clamp(NARROWEST, WIDEST));
+    let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
     let most = area.width.saturating_sub(LEFT).max(NARROWEST);
     own.saturating_add_signed(view.wider)
         .clamp(NARROWEST.min(most) / 2, most)
@@ -234,6 +236,11 @@ impl InboxView {
 /// What a conversation is doing, where, with whom, and what came last.
 fn below(app: &App, conversation: &Conversation, about: &About) -> String {
     let mut state = status::state(conversation, app);
+    if let Some((seconds, left)) = status::left(conversation, app.now)
+        && seconds < URGENT
+    {
+        state = left;
+    }
     if !conversation.is_waiting() {
         let since = day_or_time(conversation.last_activity, app.now, &app.settings.zone);
         state = format!("{state} {since}");
