@@ -58,6 +58,8 @@ pub enum Effect {
     Notify(String),
     /// Draw everything anew.
     Redraw,
+    /// Read the configuration again.
+    Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
 }
@@ -562,6 +564,7 @@ impl App {
             Action::Help => self.toggle_pager(Topic::Help),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Reload => self.effects.push(Effect::Reload),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Interrupt if again => self.quit(),
             Action::Interrupt => {

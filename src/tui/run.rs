@@ -12,10 +12,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
+pub use self::reload::{Reload, Reloaded};
+
 use self::frames::Frames;
+use self::ground::Following;
 use self::keys::Keys;
+use self::reload::Reloads;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
@@ -24,14 +29,18 @@ use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
+use crate::tui::pictures::Graphics;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::screen::Screen;
+use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
 mod frames;
+mod ground;
 mod keys;
+mod reload;
 mod searches;
 mod signals;
 
@@ -65,6 +74,23 @@ pub struct Options {
     pub notifications: Notifications,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
+    /// How things look.
+    pub theme: Choice,
+    /// What the terminal's environment tells of its background.
+    pub ground: Option<Ground>,
+    /// How pictures are shown.
+    pub graphics: Graphics,
+}
+
+impl Options {
+    /// What all that is drawn shares at first.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn ui(&self) -> io::Result<Ui> {
+        Ui::new(self.theme.theme(self.ground), self.graphics)
+    }
 }
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
@@ -77,7 +103,8 @@ pub async fn run(
     app: &mut App,
     ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
-    options: &Options,
+    mut options: Options,
+    reload: Reload,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
@@ -90,6 +117,11 @@ pub async fn run(
     let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
+    let mut reloads = Reloads::new(reload);
+    let mut following = Following::new(options.ground);
+    if following.ask(&options.theme, &mut screen).is_err() {
+        return Ok(Exit::TerminalGone);
+    }
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
@@ -101,15 +133,15 @@ pub async fn run(
         tokio::select! {
             typed = keys.next(app) => match typed {
                 Ok(typed) => {
-                    app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
-                    app.on_input(typed);
-                    match keep_said(app).await {
-                        true => frames.draw_said(),
-                        false => frames.draw_now(),
+                    let (typed, is_answered) = following.filter(typed);
+                    if is_answered {
+                        ui.theme = following.theme(&options.theme);
+                        frames.draw_now();
                     }
+                    take_in(app, typed, &mut frames).await;
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
             },
@@ -145,6 +177,27 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
+            Some(reloaded) = reloads.next() => {
+                frames.draw_now();
+                match reloaded {
+                    Ok(reloaded) => {
+                        app.say(Level::Good, reloaded.words());
+                        if reloaded.tell(&options, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
+                        }
+                        (app.settings, options) = (reloaded.settings, reloaded.options);
+                        ui.theme = following.theme(&options.theme);
+                        ui.pictures.show_as(options.graphics);
+                        if following.ask(&options.theme, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
+                        }
+                    }
+                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
+                }
+            }
+            () = until(following.gives_up()) => {
+                take_in(app, following.give_up(), &mut frames).await;
+            }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
@@ -174,7 +227,7 @@ pub async fn run(
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
-                    tokio::task::spawn_blocking(move || {
+                    spawn_blocking(move || {
                         // Nobody to tell is no error: the program is going away.
                         let _ = loaded.send((id, store.load(id)));
                     });
@@ -184,6 +237,7 @@ pub async fn run(
                     ui.pictures.forget_drawn();
                     screen.clear()?;
                 }
+                Effect::Reload => reloads.begin(),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();
@@ -197,7 +251,7 @@ pub async fn run(
                 Effect::Edit => {
                     keep(app);
                     screen.leave();
-                    if let Some(signal) = edit(app, options, &mut signals).await {
+                    if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
                     ui.pictures.forget_drawn();
@@ -213,6 +267,19 @@ pub async fn run(
         if keep_at.take_if(|at| *at <= now).is_some() {
             keep(app);
         }
+    }
+}
+
+/// Takes in what was typed.
+async fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+    if typed.is_empty() {
+        return;
+    }
+    app.now = Timestamp::now();
+    app.on_input(typed);
+    match keep_said(app).await {
+        true => frames.draw_said(),
+        false => frames.draw_now(),
     }
 }
 

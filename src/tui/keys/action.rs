@@ -82,6 +82,7 @@ actions! {
     Help, "help", "Show the keys", ["F1"];
     Palette, "palette", "Find an action by its name", ["F10", "Alt+M"];
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
+    Reload, "reload", "Read the configuration again", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
     Interrupt, "interrupt", "Interrupt; twice quits", ["Ctrl+C"];
     Quit, "quit", "Quit", ["Ctrl+Q"];

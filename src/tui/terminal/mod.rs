@@ -1,7 +1,8 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, and an [`editor`] borrows it.
+//! through it, an [`editor`] borrows it, and it tells its [`background`].
 
 mod backend;
+pub mod background;
 pub mod clipboard;
 pub mod editor;
 pub mod notification;
