@@ -215,7 +215,11 @@ fn the_inbox_is_as_wide_as_one_wants_it() {
         "Say hello in Python, and explain every word of it to me",
         &[],
     ));
-    let edge = |desk: &Desk| desk.screen().lines().next().unwrap().find('│').unwrap();
+    let edge = |desk: &Desk| {
+        let screen = desk.screen();
+        let mut first = screen.lines().next().unwrap_or_default().chars();
+        first.position(|c| c == '│').expect("a column of its own")
+    };
     let before = edge(&desk);
     desk.press("Alt+. Alt+.");
     assert_eq!(edge(&desk), before + 8);

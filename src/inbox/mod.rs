@@ -58,6 +58,8 @@ pub struct Inbox {
     looked_at: Option<ConversationId>,
     /// What the person took off the list, and is not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
+    /// Those that had to make room, until somebody asks.
+    dropped: Vec<ConversationId>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -121,6 +123,7 @@ impl Inbox {
             saving: None,
             looked_at: None,
             dismissed: dismissed.collect(),
+            dropped: Vec::new(),
         }
     }
 
@@ -249,6 +252,11 @@ impl Inbox {
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
+    }
+
+    /// The conversations that had to make room for others since this was asked.
+    pub fn take_dropped(&mut self) -> Vec<ConversationId> {
+        std::mem::take(&mut self.dropped)
     }
 
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
@@ -500,6 +508,7 @@ impl Inbox {
             };
             self.remove(oldest);
             self.store.forget(oldest);
+            self.dropped.push(oldest);
         }
     }
 

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::api::{Format, OutputFormat};
 use crate::inbox::{self, Conversation};
-use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
+use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::{waited, waited_seconds};
@@ -43,8 +43,7 @@ impl Status {
         let (notice, level) = notice(app, usize::from(screen));
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
-        let lists = app.pane == Pane::Inbox && screen < super::layout::TWO_COLUMNS;
-        let hints = hints(app, lists);
+        let hints = hints(app);
         let least = least(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;
         // News may come at any time, and nothing should move then.
@@ -165,9 +164,8 @@ fn least(app: &App, hints: &[String], width: usize) -> usize {
     }
 }
 
-/// What the keys do now, the most useful first and help last; `lists` if the inbox is all there is
-/// to see.
-fn hints(app: &App, lists: bool) -> Vec<String> {
+/// What the keys do now, the most useful first and help last.
+fn hints(app: &App) -> Vec<String> {
     let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
     let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
     let mut hints: Vec<Option<String>> = Vec::new();
@@ -198,9 +196,30 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(hint(Action::Cancel, "back"));
         }
         Dialog::Find(_) => {
-            hints.push(hint(Action::Submit, "next"));
+            hints.push(Some("Down next".into()));
+            hints.push(hint(Action::Cancel, "go back"));
+            hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
+        }
+        Dialog::None if app.is_in_inbox() && app.list.is_filtering() => {
+            hints.push(Some("Enter open".into()));
+            hints.push(Some("Esc show all".into()));
+        }
+        Dialog::None if app.is_in_inbox() => {
+            let keys = ["Enter open", "/ filter", "d dismiss", "D dismiss all done"];
+            hints.extend(keys.map(|key| Some(key.to_owned())));
+            hints.push(hint(Action::Cancel, "back"));
+            if app.list.has_column() {
+                hints.push(Some("h hide".into()));
+            }
+            hints.push(Some("r sort".into()));
+            hints.push(hint(Action::DeleteConversation, "delete"));
+        }
+        Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
+            hints.push(Some("Up Down scroll".into()));
+            hints.push(Some("/ find".into()));
+            hints.push(hint(Action::Copy, "copy"));
         }
         Dialog::None
             if app
@@ -211,23 +230,8 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(hint(Action::AddPart, "add anyway"));
         }
         Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
-        Dialog::None if app.inbox_view.is_filtering() => {
-            hints.push(Some("Enter open".into()));
-            hints.push(Some("Esc show all".into()));
-        }
-        Dialog::None if app.inbox_view.is_focused() => {
-            let keys = [
-                "Enter open",
-                "/ filter",
-                "d dismiss",
-                "D dismiss all done",
-                "Esc back",
-                "r sort",
-            ];
-            hints.extend(keys.map(|key| Some(key.to_owned())));
-        }
         Dialog::None => {
-            let now = helpful_now(app, lists).into_iter();
+            let now = helpful_now(app).into_iter();
             hints.extend(now.map(|(action, words)| hint(action, words)));
         }
     }
@@ -236,18 +240,11 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
 }
 
 /// The actions that help with what is on the screen, the most useful first.
-fn helpful_now(app: &App, lists: bool) -> Vec<(Action, &'static str)> {
+fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     let composer = app.composer();
     let conversation = app.conversation();
     let waiting = conversation.filter(|conversation| conversation.is_waiting());
     let mut found = Vec::new();
-    if lists {
-        found.push((Action::NextConversation, "next"));
-        found.push((Action::PreviousConversation, "previous"));
-    }
-    if lists || app.pager.is_some() {
-        found.push((Action::Cancel, "close"));
-    }
     if let Some(conversation) = waiting {
         found.push((Action::Submit, composer.kind.verb()));
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
@@ -264,7 +261,7 @@ fn helpful_now(app: &App, lists: bool) -> Vec<(Action, &'static str)> {
         }
     }
     let selected = app.transcript().and_then(Transcript::selected_block);
-    if selected.is_some() && app.pager.is_none() {
+    if selected.is_some() {
         found.push((Action::Copy, "copy"));
         found.push((Action::Fold, "fold"));
         found.push((Action::Cancel, "deselect"));
@@ -285,14 +282,14 @@ fn helpful_now(app: &App, lists: bool) -> Vec<(Action, &'static str)> {
         }
         found.push((Action::Newline, "newline"));
     }
-    if conversation.is_some() && !lists {
+    if conversation.is_some() {
         if selected.is_none() {
             found.push((Action::Fold, "fold"));
         }
         found.push((Action::ShowTools, "tools"));
         found.push((Action::ShowRaw, "raw"));
     }
-    if app.inbox.conversations().len() > 1 && !lists {
+    if app.inbox.conversations().len() > 1 {
         found.push((Action::Inbox, "inbox"));
     }
     found.push((Action::Palette, "actions"));
@@ -323,8 +320,8 @@ fn fit(hints: &[String], width: usize) -> String {
 /// Draws the name of what is in the middle pane, and what it is doing.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
-    let (name, state) = match (&app.pager, app.conversation()) {
-        (Some(pager), _) => (pager.title().to_owned(), String::new()),
+    let (name, mut state) = match (app.view(), app.conversation()) {
+        (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
@@ -340,11 +337,22 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             (conversation.title().to_owned(), state)
         }
     };
+    let progress = app.reading().map(|reading| reading.progress().to_string());
+    if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
+        if !state.is_empty() {
+            state.push_str(BETWEEN);
+        }
+        state.push_str(&progress);
+    }
     let state_width = u16::try_from(columns(&state)).unwrap_or(u16::MAX);
     let name = one_line(&name, width.saturating_sub(state_width + 1));
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
-    frame.render_widget(Line::styled(line, ui.theme.bar()), area);
+    let style = match app.is_in_inbox() {
+        true => ui.theme.strong(),
+        false => ui.theme.bar(),
+    };
+    frame.render_widget(Line::styled(line, style), area);
 }
 
 /// What a conversation is doing, in words.

@@ -77,10 +77,8 @@ impl App {
     /// wanted and the person has begun nothing else.
     pub(super) fn advance(&mut self, from: ConversationId) {
         let is_answered = self.inbox.get(from).is_some_and(is_answered);
-        let is_idle = self.composer().is_idle()
-            && self.pager.is_none()
-            && !self.inbox_view.is_focused()
-            && matches!(self.dialog, Dialog::None);
+        let is_idle =
+            self.composer().is_idle() && self.is_composing() && matches!(self.dialog, Dialog::None);
         if !self.settings.auto_advance || self.open != Some(from) || !is_answered || !is_idle {
             return;
         }

@@ -1,51 +1,11 @@
-//! The list of conversations: going through it, and taking off what is done.
-
-use crossterm::event::KeyEvent;
+//! Taking off the list of conversations what is done.
 
 use super::past::BUSY;
-use super::{App, Level, Pane};
+use super::{App, Level};
 use crate::inbox::ConversationId;
-use crate::tui::inbox::Outcome;
 use crate::tui::keys::action::Action;
 
 impl App {
-    /// Shows the inbox and gives it the keys; puts it away if it has them.
-    pub(super) fn toggle_inbox(&mut self) {
-        self.pager = None;
-        if self.inbox_view.is_focused() {
-            self.hides_inbox = self.hits.has_columns;
-            return self.leave_inbox();
-        }
-        self.hides_inbox = false;
-        self.pane = Pane::Inbox;
-        self.inbox_view.focus(&self.inbox, self.open);
-    }
-
-    /// Gives the keys back to the composer.
-    pub(super) fn leave_inbox(&mut self) {
-        self.inbox_view.blur();
-        self.pane = Pane::Transcript;
-    }
-
-    /// Takes a key that is for the inbox while that has the keys; says whether it was.
-    pub(super) fn key_in_inbox(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
-        if !self.inbox_view.is_focused() {
-            return false;
-        }
-        match self.inbox_view.on_key(key, action, &self.inbox) {
-            Outcome::Ignored => return false,
-            Outcome::Consumed => {}
-            Outcome::Open(id) => {
-                self.leave_inbox();
-                self.show(id);
-            }
-            Outcome::Dismiss(id) => self.dismiss(Some(id)),
-            Outcome::DismissDone => self.dismiss_done(),
-            Outcome::Close => self.leave_inbox(),
-        }
-        true
-    }
-
     /// Takes a conversation off the list; the journal keeps it.
     pub(super) fn dismiss(&mut self, id: Option<ConversationId>) {
         let Some(id) = id else {
@@ -58,7 +18,8 @@ impl App {
         if !self.inbox.dismiss(id) {
             return self.say(Level::Info, BUSY);
         }
-        self.forget(id, at);
+        self.went(id, at);
+        self.forget(id);
         self.say_dismissed(1);
     }
 
@@ -68,7 +29,8 @@ impl App {
         let with_draft: Vec<ConversationId> = with_draft.filter(|id| self.has_draft(*id)).collect();
         let done = self.inbox.dismiss_done(|id| with_draft.contains(&id));
         for id in &done {
-            self.forget(*id, 0);
+            self.went(*id, 0);
+            self.forget(*id);
         }
         match done.len() {
             0 => self.say(Level::Info, "nothing is done yet"),

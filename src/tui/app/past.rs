@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 
-use super::{App, Dialog, Effect, Level, Pane, Purpose};
+use super::{App, Dialog, Effect, Focus, Level, Purpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
 use crate::store::{Found, Header, Loaded};
@@ -196,9 +196,9 @@ impl App {
         }
     }
 
-    /// Asks whether to delete the open conversation.
+    /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn ask_to_delete(&mut self) {
-        match self.open {
+        match self.at_hand() {
             None => self.say(Level::Info, "there is no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
@@ -230,31 +230,40 @@ impl App {
         if !self.inbox.delete(id) {
             return self.say(Level::Bad, BUSY);
         }
+        self.remembered.remove(&id);
+        self.unkept.forget(id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
-        self.forget(id, at);
+        self.went(id, at);
         self.say(Level::Good, "deleted");
     }
-}
 
-impl App {
-    /// Forgets a conversation that is off the list, where it stood at a place, and opens the one
-    /// that is there now if it was open.
-    pub(super) fn forget(&mut self, id: ConversationId, at: usize) {
-        self.composers.remove(&id);
-        self.transcripts.remove(&id);
-        self.inbox_view.forget(id, &self.inbox);
-        self.unkept.forget(id);
+    /// Follows a conversation that is off the list, where it stood at a place: if it was open, the
+    /// one that is there now opens.
+    pub(super) fn went(&mut self, id: ConversationId, at: usize) {
+        self.list.forget(id, &self.inbox);
         self.announced.take_if(|announced| *announced == id);
-        if self.open == Some(id) {
-            self.open = None;
-            self.pager = None;
-            let last = self.inbox.conversations().len().saturating_sub(1);
-            let next = self.inbox.conversations_from(at.min(last)).next();
-            match next.map(|next| next.id) {
-                Some(next) => self.open(next),
-                None => self.pane = Pane::Transcript,
-            }
+        if self.open != Some(id) {
+            return;
+        }
+        self.open = None;
+        let focus = std::mem::take(&mut self.focus);
+        let last = self.inbox.conversations().len().saturating_sub(1);
+        let next = self.inbox.conversations_from(at.min(last)).next();
+        if let Some(next) = next.map(|next| next.id) {
+            self.show(next);
+        }
+        // Somebody who clears the list up stays there.
+        if matches!(focus, Focus::Inbox) {
+            self.focus = focus;
+        }
+    }
+
+    /// The open conversation, or the chosen one where the inbox has the keys.
+    pub(super) fn at_hand(&self) -> Option<ConversationId> {
+        match self.is_in_inbox() {
+            true => self.list.selected(&self.inbox),
+            false => self.open,
         }
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::InboxView;
+use super::List;
 use super::row::{About, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Status};
 use crate::tui::app::App;
@@ -30,71 +30,83 @@ const URGENT: u64 = 120;
 /// Columns that a time of waiting takes.
 const WAITING: usize = "waiting 0 m 00 s".len();
 
-/// The columns that the inbox takes of a pane that it shares: those that its content wants, and
-/// what the person has made of it.
-pub(in crate::tui) fn width(app: &App, area: Rect) -> u16 {
-    let view = &app.inbox_view;
-    let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
-    let shown = app.inbox.conversations_from(view.top).take(fits);
-    let wanted = shown.map(|conversation| {
-        let title = columns(conversation.title());
-        let agent = columns(agent_name(&conversation.agent));
-        let below = WAITING + columns(folder(conversation)) + agent + 6;
-        title.max(below)
-    });
-    let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
-    let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
-    let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
-    let most = area.width.saturating_sub(LEFT).max(NARROWEST);
-    own.saturating_add_signed(view.wider)
-        .clamp(NARROWEST.min(most) / 2, most)
-}
-
-/// Draws the part of the list around the conversation that is open, or that the keys act on.
-pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
-    let mut view = std::mem::take(&mut app.inbox_view);
-    view.fits = usize::from(area.height.saturating_sub(1)) / ROWS;
-    let shown = view.visible(&app.inbox, app.open);
-    let mut known = std::mem::take(&mut view.abouts);
-    for id in &shown {
-        if let Some(conversation) = app.inbox.get(*id) {
-            let about = known.remove(id).filter(|about| about.is_of(conversation));
-            let about = about.unwrap_or_else(|| About::new(conversation));
-            view.abouts.insert(*id, about);
+/// Draws the list as it was laid out.
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
+    let list = &app.list;
+    if let Some(row) = area.rows().next() {
+        frame.render_widget(list.title(ui, app, row.width), row);
+    }
+    for (place, lines) in list.lines(ui, app, area.width) {
+        for (line, row) in lines.into_iter().zip(place.rows()) {
+            frame.render_widget(line, row);
         }
     }
-    let mut rows = area.rows();
-    if let Some(row) = rows.next() {
-        frame.render_widget(view.title(ui, &app.inbox, row.width), row);
-    }
-    let lines = view.lines(ui, app, &shown, area.width);
-    if lines.is_empty() {
-        let nothing = match view.filter {
+    if list.shown.is_empty()
+        && let Some(row) = area.rows().nth(1)
+    {
+        let nothing = match list.filter {
             Some(_) => " nothing matches",
             None => " nothing yet",
         };
-        if let Some(row) = rows.next() {
-            frame.render_widget(Line::styled(nothing, ui.theme.dim()), row);
-        }
+        frame.render_widget(Line::styled(nothing, ui.theme.dim()), row);
     }
-    let mut hits = Vec::with_capacity(shown.len());
-    for (id, lines) in lines {
-        for line in lines {
-            if let Some(row) = rows.next() {
-                frame.render_widget(line, row);
-                hits.push((row, id));
-            }
-        }
-    }
-    app.hits.inbox = hits;
-    app.inbox_view = view;
 }
 
-impl InboxView {
-    /// The conversations that show, so that the one the person is at is among them and the list
-    /// moves no more than it has to.
+impl List {
+    /// The columns that it takes of a pane that it shares: those that its content wants, and what
+    /// the person has made of it.
+    pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
+        let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
+        let shown = inbox.conversations_from(self.first).take(fits);
+        let wanted = shown.map(|conversation| {
+            let title = columns(conversation.title());
+            let agent = columns(agent_name(&conversation.agent));
+            let below = WAITING + columns(folder(conversation)) + agent + 6;
+            title.max(below)
+        });
+        let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
+        let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
+        let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
+        let most = area.width.saturating_sub(LEFT).max(NARROWEST);
+        own.saturating_add_signed(self.wider)
+            .clamp(NARROWEST.min(most) / 2, most)
+    }
+
+    /// Fits it into a pane, so that the conversation that is chosen, or the open one where the keys
+    /// are elsewhere, is among those that show and the list moves no more than it has to. Without a
+    /// pane, nothing of it shows.
+    pub(in crate::tui) fn layout(
+        &mut self,
+        inbox: &Inbox,
+        area: Option<Rect>,
+        has_column: bool,
+        open: Option<ConversationId>,
+    ) {
+        self.has_column = has_column;
+        self.shown.clear();
+        let mut known = std::mem::take(&mut self.abouts);
+        let Some(area) = area else {
+            return;
+        };
+        self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
+        let mut y = area.y.saturating_add(1);
+        for id in self.visible(inbox, open) {
+            let Some(conversation) = inbox.get(id) else {
+                continue;
+            };
+            let about = known.remove(&id).filter(|about| about.is_of(conversation));
+            let about = about.unwrap_or_else(|| About::new(conversation));
+            self.abouts.insert(id, about);
+            let height = u16::try_from(ROWS).unwrap_or(1);
+            let place = Rect { y, height, ..area };
+            self.shown.push((place.intersection(area), id));
+            y = y.saturating_add(height);
+        }
+    }
+
+    /// The conversations that show.
     fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
-        let goal = self.selected().or(open);
+        let goal = if self.is_entered { self.chosen } else { open };
         let (count, at) = match &self.held {
             Some(held) => (held.len(), goal.and_then(|id| held.place(id))),
             None => (
@@ -105,25 +117,31 @@ impl InboxView {
         let at = at.unwrap_or(0);
         let least = (at + 1).saturating_sub(self.fits);
         let most = count.saturating_sub(self.fits);
-        self.top = self.top.clamp(least, at).min(most.max(least));
-        let listed = inbox.conversations_from(self.top).map(|found| found.id);
+        self.first = self.first.clamp(least, at).min(most.max(least));
         match &self.held {
             Some(held) => {
-                let held = held.from(self.top).filter(|id| inbox.get(*id).is_some());
-                held.take(self.fits).collect()
+                let held = held.from(self.first);
+                let there = held.filter(|id| inbox.get(*id).is_some());
+                there.take(self.fits).collect()
             }
-            None => listed.take(self.fits).collect(),
+            None => {
+                let listed = inbox.conversations_from(self.first).take(self.fits);
+                listed.map(|found| found.id).collect()
+            }
         }
     }
 
     /// The title: what the list is narrowed down to, or its name, and how many wait.
-    fn title(&self, ui: &Ui, inbox: &Inbox, width: u16) -> Line<'static> {
+    fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
+        let inbox = &app.inbox;
+        // What has the keys says so, in the colour of its title and without.
+        let (mark, style) = match app.is_in_inbox() {
+            true => ("▸ ", ui.theme.bar()),
+            false => ("", ui.theme.strong()),
+        };
         let name = match &self.filter {
-            Some(filter) => {
-                let cursor = if filter.is_typed { "▏" } else { "" };
-                format!("/{}{cursor}", filter.query.text())
-            }
-            None => "inbox".to_owned(),
+            Some(filter) => format!("{mark}/{}▏", filter.text()),
+            None => format!("{mark}inbox"),
         };
         let counts = match (&self.filter, &self.held) {
             (Some(_), Some(held)) => format!("{} of {}", held.len(), inbox.conversations().len()),
@@ -142,36 +160,27 @@ impl InboxView {
         let name = one_line(&name, width.saturating_sub(taken.saturating_add(1)));
         let counts = one_line(&counts, width);
         let gap = usize::from(width).saturating_sub(columns(&name) + columns(&counts));
-        Line::styled(
-            format!(" {name}{}{counts} ", " ".repeat(gap)),
-            ui.theme.bar(),
-        )
+        Line::styled(format!(" {name}{}{counts} ", " ".repeat(gap)), style)
     }
 
-    /// The rows of these conversations.
-    fn lines(
-        &self,
-        ui: &Ui,
-        app: &App,
-        shown: &[ConversationId],
-        width: u16,
-    ) -> Vec<(ConversationId, [Line<'static>; ROWS])> {
+    /// The rows of the conversations that show, each with its place.
+    fn lines(&self, ui: &Ui, app: &App, width: u16) -> Vec<(Rect, [Line<'static>; ROWS])> {
         let room = width.saturating_sub(MARKS + 1);
-        let found = shown
-            .iter()
-            .filter_map(|id| app.inbox.get(*id).zip(self.abouts.get(id)));
-        let rows: Vec<_> = found
-            .map(|(conversation, about)| {
-                (one_line(conversation.title(), room), conversation, about)
-            })
-            .collect();
+        let found = self.shown.iter().filter_map(|(place, id)| {
+            let about = self.abouts.get(id)?;
+            Some((*place, app.inbox.get(*id)?, about))
+        });
+        let found: Vec<_> = found.collect();
+        let rows = found.iter().map(|(_, conversation, about)| {
+            (one_line(conversation.title(), room), *conversation, *about)
+        });
+        let rows: Vec<_> = rows.collect();
         let apart = distinctions(&rows);
-        let rows = rows.into_iter().zip(apart);
-        let lines = rows.map(|((title, conversation, about), apart)| {
-            (
-                conversation.id,
-                self.entry((ui, app), conversation, about, (title, apart), width),
-            )
+        let places = found.iter().map(|(place, ..)| *place);
+        let lines = rows.into_iter().zip(apart).zip(places);
+        let lines = lines.map(|(((title, conversation, about), apart), place)| {
+            let lines = self.entry((ui, app), conversation, about, (title, apart), width);
+            (place, lines)
         });
         lines.collect()
     }
@@ -185,9 +194,14 @@ impl InboxView {
         width: u16,
     ) -> [Line<'static>; ROWS] {
         let is_open = app.open == Some(conversation.id);
-        let is_chosen = match self.selected() {
-            Some(selected) => selected == conversation.id,
-            None => is_open,
+        let is_chosen = match app.is_in_inbox() {
+            true => self.chosen == Some(conversation.id),
+            false => is_open,
+        };
+        let side = match (is_open, is_chosen) {
+            (_, true) if app.is_in_inbox() => "▸",
+            (true, _) => "▌",
+            (false, _) => " ",
         };
         let (mark, mark_style) = match conversation.status() {
             Status::Waiting { .. } => ("●", ui.theme.waiting()),
@@ -215,7 +229,7 @@ impl InboxView {
         let taken = u16::try_from(columns(&behind)).unwrap_or(u16::MAX);
         let title = one_line(&title, room.saturating_sub(taken));
         let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
-        let edge = || Span::styled(if is_open { "▌" } else { " " }, ui.theme.strong());
+        let edge = || Span::styled(side, ui.theme.strong());
         let second = one_line(&below(app, conversation, about), room);
         [
             Line::from(vec![

@@ -10,17 +10,16 @@
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
 
-mod query;
 mod view;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-pub(in crate::tui) use self::query::Query;
+use crate::tui::line::{Edit, Line};
 use crate::tui::text::one_line;
 
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
@@ -72,7 +71,7 @@ pub enum Outcome {
 pub struct Picker {
     title: String,
     rows: Vec<Row>,
-    query: Query,
+    query: Line,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
     /// The same as they are, which is how somebody else finds them.
@@ -89,10 +88,10 @@ pub struct Picker {
     found_for: Option<String>,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
-    /// The first match on the screen and how many fit there: what the last drawing found out. Moving
-    /// by pages needs the one, not jumping about while moving the other.
-    top: Cell<usize>,
-    height: Cell<usize>,
+    /// The first match on the screen and how many fit there, since it was laid out. Moving by pages
+    /// needs the one, not jumping about while moving the other.
+    top: usize,
+    height: usize,
 }
 
 /// A choice, ready to be matched and shown.
@@ -122,15 +121,15 @@ impl Picker {
             matches: (0..rows.len()).collect(),
             own: rows.len(),
             rows,
-            query: Query::default(),
+            query: Line::query(),
             words: Vec::new(),
             exact: Vec::new(),
             matched: String::new(),
             selected: 0,
             found_for: None,
             matcher: RefCell::new(Matcher::new(config)),
-            top: Cell::new(0),
-            height: Cell::new(1),
+            top: 0,
+            height: 1,
         }
     }
 
@@ -203,7 +202,7 @@ impl Picker {
             return Outcome::Consumed;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let page = isize::try_from(self.height.get().max(1)).unwrap_or(isize::MAX);
+        let page = isize::try_from(self.height.max(1)).unwrap_or(isize::MAX);
         match key.code {
             KeyCode::Enter if self.is_stale() => {}
             KeyCode::Enter => {
@@ -219,7 +218,7 @@ impl Picker {
             KeyCode::PageUp => self.select(-page),
             KeyCode::PageDown => self.select(page),
             _ => {
-                if self.query.on_key(key) {
+                if self.query.on_key(key) == Edit::Changed {
                     self.answer();
                 }
             }
@@ -229,9 +228,8 @@ impl Picker {
 
     /// Takes text that was pasted, as if it had been typed on one line.
     pub fn paste(&mut self, text: &str) {
-        if self.query.insert(text) {
-            self.answer();
-        }
+        self.query.insert(text);
+        self.answer();
     }
 
     fn select(&mut self, by: isize) {
@@ -273,7 +271,7 @@ impl Picker {
         (self.words, self.exact) = (fuzzy, exact);
         self.matched = self.query.text().to_owned();
         self.selected = 0;
-        self.top.set(0);
+        self.top = 0;
     }
 
     /// Which graphemes of a label the query matches, in order.

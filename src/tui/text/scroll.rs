@@ -6,6 +6,8 @@
 //! top row, and everything else is found by walking from there: the cost of each step depends on the
 //! height of the window and on how far it moves, never on how much there is above or below.
 
+use std::fmt;
+
 use crate::tui::text::{Text, row_count};
 
 /// What is scrolled: blocks of lines of rows.
@@ -72,6 +74,20 @@ impl Position {
     }
 }
 
+impl Position {
+    /// How much of its block is above the bottom of this row, and how much there is, where the
+    /// block has this many lines and the line this many rows: lines count the same, rows of a line
+    /// share it.
+    pub fn within(&self, lines: usize, rows: usize) -> (u64, u64) {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let rows = count(rows).max(1);
+        let read = count(self.line).saturating_mul(rows);
+        let row = count(self.row).saturating_add(1).min(rows);
+        let all = count(lines).max(1).saturating_mul(rows);
+        (read.saturating_add(row).min(all), all)
+    }
+}
+
 /// Distances from here on mean "all the way": more rows than any memory holds, so that walking them
 /// one line at a time is never meant.
 const ALL_THE_WAY: u64 = 1 << 40;
@@ -120,6 +136,19 @@ impl Viewport {
     pub fn show<S: Source>(&mut self, position: Position, source: &S, width: u16, height: u16) {
         self.top = position;
         self.clamp(source, width, height);
+    }
+
+    /// Shows `position` with as many rows above it, or as near to that as the content allows.
+    pub fn show_below<S: Source>(
+        &mut self,
+        position: Position,
+        above: u16,
+        source: &S,
+        (width, height): (u16, u16),
+    ) {
+        let walk = Walk { source, width };
+        let top = walk.up(walk.existing(position), usize::from(above));
+        self.top = top.min(walk.lowest(height));
     }
 
     /// Whether the last row is on the screen.
@@ -186,6 +215,137 @@ impl Viewport {
             }
             Some(here)
         })
+    }
+}
+
+/// How far one has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All of it is on the screen.
+    Whole,
+    /// Percent of what is above the bottom of the screen, at least 1 and at most 99.
+    Percent(u8),
+    /// The end is on the screen.
+    End,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::End => f.write_str("end"),
+        }
+    }
+}
+
+/// A [`Viewport`] with the size of its pane, and what it shows.
+#[derive(Debug, Default)]
+pub struct Window {
+    viewport: Viewport,
+    width: u16,
+    height: u16,
+    rows: Vec<Position>,
+    is_at_end: bool,
+}
+
+impl Window {
+    /// Fits the source into a pane of this size. Whoever is at the end stays there if the window
+    /// follows it, whatever has become of the pane and of what is in it; otherwise, and elsewhere,
+    /// the line at the top stays.
+    pub fn fit<S: Source>(&mut self, source: &S, (width, height): (u16, u16), follows: bool) {
+        let from = match self.width {
+            0 => width,
+            from => from,
+        };
+        self.viewport.resize(source, from, width, height);
+        (self.width, self.height) = (width, height);
+        if self.is_at_end && follows {
+            self.viewport.to_bottom(source, width, height);
+        }
+        self.settle(source);
+    }
+
+    /// Shows a row at the top, or as near to it as the end allows.
+    pub fn show<S: Source>(&mut self, at: Position, source: &S) {
+        self.viewport.show(at, source, self.width(), self.height);
+        self.settle(source);
+    }
+
+    /// Shows a row with as many rows above it, or as near to that as the content allows.
+    pub fn show_below<S: Source>(&mut self, at: Position, above: u16, source: &S) {
+        let size = (self.width(), self.height);
+        self.viewport.show_below(at, above, source, size);
+        self.settle(source);
+    }
+
+    /// Shows the end.
+    pub fn show_end<S: Source>(&mut self, source: &S) {
+        self.viewport.to_bottom(source, self.width(), self.height);
+        self.settle(source);
+    }
+
+    /// Moves by rows, down if positive.
+    pub fn scroll<S: Source>(&mut self, source: &S, rows: i64) {
+        let width = self.width();
+        self.viewport.scroll(source, width, self.height, rows);
+        self.settle(source);
+    }
+
+    /// Moves by pages, down if positive, with a row of overlap.
+    pub fn scroll_pages<S: Source>(&mut self, source: &S, pages: i64) {
+        let page = i64::from(self.height.saturating_sub(1).max(1));
+        self.scroll(source, pages.saturating_mul(page));
+    }
+
+    /// Keeps the line at the top where it is, though the end may be on the screen.
+    pub fn hold(&mut self) {
+        self.is_at_end = false;
+    }
+
+    /// Whether the end is on the screen, and is to stay there.
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    /// The rows on the screen from top to bottom.
+    pub fn rows(&self) -> &[Position] {
+        &self.rows
+    }
+
+    /// The row at the top.
+    pub fn top(&self) -> Position {
+        self.viewport.top
+    }
+
+    /// Columns for text; at least one.
+    pub fn width(&self) -> u16 {
+        self.width.max(1)
+    }
+
+    /// Rows for text.
+    pub fn height(&self) -> u16 {
+        self.height
+    }
+
+    /// How far one has come, where `read` of `all` is above the bottom of the screen.
+    pub fn progress(&self, read: u64, all: u64) -> Progress {
+        match (self.is_at_end, self.viewport.top == Position::default()) {
+            (true, true) => Progress::Whole,
+            (true, false) => Progress::End,
+            _ => {
+                let percent = read.saturating_mul(100) / all.max(1);
+                Progress::Percent(u8::try_from(percent.clamp(1, 99)).unwrap_or(99))
+            }
+        }
+    }
+
+    fn settle<S: Source>(&mut self, source: &S) {
+        let width = self.width();
+        self.is_at_end = self.viewport.at_bottom(source, width, self.height);
+        let rows = self.viewport.visible(source, width, self.height);
+        self.rows.clear();
+        self.rows.extend(rows);
     }
 }
 
@@ -384,6 +544,13 @@ mod tests {
         assert_eq!(view.top, at(1, 0, 1));
         view.show(at(2, 1, 0), &source, 1, 3);
         assert_eq!(view.top, at(1, 0, 2));
+        view.show_below(at(2, 0, 0), 2, &source, (1, 4));
+        assert_eq!(view.top, at(1, 0, 1));
+        // What is at the end is not pushed off the screen.
+        view.show_below(at(2, 1, 0), 1, &source, (1, 4));
+        assert_eq!(view.visible(&source, 1, 4).last(), Some(at(2, 1, 0)));
+        view.show_below(at(0, 1, 0), 9, &source, (1, 4));
+        assert_eq!(view.top, at(0, 0, 0));
     }
 
     #[test]
