@@ -82,11 +82,11 @@ fn help_has_a_part_for_everything_one_does() {
     let mut before = 0;
     for title in [
         "KINDS OF REPLY",
-        "REPLY\n",
-        "CONVERSATIONS\n",
+        "WRITE A REPLY\n",
+        "GO FROM ONE CONVERSATION TO ANOTHER\n",
         "READ\n",
-        "VIEWS\n",
-        "PROGRAM\n",
+        "LOOK AT SOMETHING ELSE\n",
+        "THE PROGRAM\n",
         "IN THE INBOX",
     ] {
         let screen = desk.screen();
@@ -166,6 +166,41 @@ fn the_inbox_opens_nothing_until_it_is_told_to() {
             assert!(desk.hear(&mut client).is_empty());
         }
     }
+}
+
+#[test]
+fn nothing_opens_by_itself_while_one_chooses_or_searches() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "first", &[]));
+    desk.write("done");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.press("F2");
+    let _second = desk.ask(&codex("b", "second", &[]));
+    desk.sees("▸ inbox");
+    desk.sees("Alt+N opens it");
+    assert_eq!(desk.title(), "first");
+    // A question about deleting one does not open the draft to what is pasted.
+    desk.press("g F8");
+    desk.sees("for good?");
+    desk.app.on_paste("words");
+    desk.step();
+    desk.sees("nothing is pasted here");
+    desk.press("Esc");
+    assert_eq!(desk.text(), "");
+
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", &format!("needle\n{}", lines(60)), &[]));
+    desk.write("!seq");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.press("Ctrl+F");
+    desk.write("needle");
+    desk.sees("1/1");
+    let more = [call("seq"), output("needle\n", 0)];
+    let _next = desk.ask(&codex("a", &format!("needle\n{}", lines(60)), &more));
+    desk.sees("│ needle");
+    desk.sees("1/2");
 }
 
 #[test]

@@ -10,8 +10,7 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use self::attention::Attention;
-pub(in crate::tui) use self::drafts::Remembered;
-use self::drafts::Unkept;
+use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
@@ -166,7 +165,7 @@ pub struct App {
     /// What stays on the screen for as long as it is so.
     pub(super) alert: Option<String>,
     /// What the screen remembers of conversations that the inbox has.
-    pub(super) remembered: HashMap<ConversationId, Remembered>,
+    remembered: HashMap<ConversationId, Remembered>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
     unkept: Unkept,
@@ -404,6 +403,10 @@ impl App {
         }
         self.insists = None;
         self.notice.take_if(|notice| !notice.is_news);
+        if matches!(self.dialog, Dialog::Delete(_)) {
+            // Whoever goes on writing does not mean it.
+            self.dialog = Dialog::None;
+        }
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
         }
@@ -411,12 +414,8 @@ impl App {
             let key = self.key_of(Action::Cancel);
             return self.say(
                 Level::Info,
-                format!("nothing is pasted here; {key} closes this"),
+                format!("nothing is pasted here; {key} goes back"),
             );
-        }
-        if matches!(self.dialog, Dialog::Delete(_)) {
-            // Whoever goes on writing does not mean it.
-            self.dialog = Dialog::None;
         }
         match &mut self.dialog {
             Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}

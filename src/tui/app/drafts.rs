@@ -36,7 +36,7 @@ impl Unkept {
 
 /// What the screen remembers of a conversation.
 #[derive(Debug, Default)]
-pub(in crate::tui) struct Remembered {
+pub(super) struct Remembered {
     /// The draft.
     pub composer: Composer,
     /// What is read of it, and where one is in it; nothing before it was looked at.

@@ -3,20 +3,24 @@
 use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::style::{Modifier, Style};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::Line as Row;
 
 use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
 use crate::tui::line::{Edit, Line};
 use crate::tui::search::{self, Direction, Hit, Place, Reading, Scan, Search, Stand, Step, Tally};
-use crate::tui::text::Text;
+use crate::tui::text::{Text, columns};
 use crate::tui::theme::Theme;
+use crate::tui::ui::Ui;
 
 /// A search under way.
 #[derive(Debug)]
 pub struct Finder {
     /// Where the query is typed.
-    pub(in crate::tui) field: Line,
+    field: Line,
     search: Option<Search>,
     scan: Option<Scan>,
     /// How many matches there are.
@@ -63,9 +67,7 @@ impl Finder {
             let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
             let style = match is_hit {
                 true => theme.bar(),
-                false => theme
-                    .fresh()
-                    .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+                false => theme.found(),
             };
             (range, style)
         });
@@ -73,7 +75,7 @@ impl Finder {
     }
 
     /// Which match one is at, and of how many, in words; nothing if nothing is looked for.
-    pub fn count(&self) -> String {
+    fn count(&self) -> String {
         match (&self.tally, self.number) {
             (Some(tally), Some(number)) if tally.is_done() => {
                 // Backwards, matches that overlap may be others.
@@ -83,6 +85,28 @@ impl Finder {
             (Some(_), _) => "…".into(),
             (None, _) => String::new(),
         }
+    }
+
+    /// Draws what is looked for, and how often it is there; says where the cursor belongs.
+    pub(in crate::tui) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
+        let (label, count) = ("find: ", format!(" {} ", self.count()));
+        let width = |text: &str| u16::try_from(columns(text)).unwrap_or(0);
+        let [label_area, field, count_area] = Layout::horizontal([
+            Constraint::Length(width(label)),
+            Constraint::Min(1),
+            Constraint::Length(width(&count)),
+        ])
+        .areas(area);
+        let (text, at) = self.field.window(field.width, true);
+        frame.render_widget(Row::styled(label, ui.theme.strong()), label_area);
+        frame.render_widget(Row::raw(text), field);
+        frame.render_widget(Row::styled(count, ui.theme.dim()), count_area);
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
+        let x = field.x.saturating_add(at);
+        (!field.is_empty()).then(|| Position {
+            x: x.min(field.right().saturating_sub(1)),
+            y: field.y,
+        })
     }
 
     /// Whether there is more to look through.
@@ -243,6 +267,7 @@ impl App {
     pub(super) fn recount(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.recount();
+            self.go_on_finding();
         }
     }
 

@@ -13,12 +13,20 @@ impl App {
     /// Takes something that was done with the mouse.
     pub fn on_mouse(&mut self, event: MouseEvent) {
         match event.kind {
-            MouseEventKind::ScrollUp => self.read(|reading| reading.scroll(-WHEEL_ROWS)),
-            MouseEventKind::ScrollDown => self.read(|reading| reading.scroll(WHEEL_ROWS)),
+            MouseEventKind::ScrollUp => self.wheel(-1),
+            MouseEventKind::ScrollDown => self.wheel(1),
             MouseEventKind::Down(MouseButton::Left) if matches!(self.dialog, Dialog::None) => {
                 self.click(Position::new(event.column, event.row));
             }
             _ => {}
+        }
+    }
+
+    /// Scrolls what has the keys, or what is read beside the composer.
+    fn wheel(&mut self, steps: i64) {
+        match self.is_in_inbox() {
+            true => self.list.go(steps, &self.inbox),
+            false => self.read(|reading| reading.scroll(steps * WHEEL_ROWS)),
         }
     }
 

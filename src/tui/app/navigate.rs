@@ -45,8 +45,10 @@ impl App {
         if automatic {
             return;
         }
-        // Somebody who types and has scrolled up is reading what the words are about.
-        let is_reading = self.open == Some(id) && !self.composer().is_empty() && !was_at_bottom;
+        // Somebody who types and has scrolled up is reading what the words are about; and who
+        // searches is where the search has come to.
+        let has_scrolled = !self.composer().is_empty() && !was_at_bottom;
+        let is_reading = self.open == Some(id) && (has_scrolled || self.finder().is_some());
         if current
             && !is_reading
             && let Some(transcript) = self.transcript_of(id)

@@ -9,7 +9,7 @@ use tui_textarea::{DataCursor, TextArea};
 
 use crate::api::Format;
 use crate::inbox::{Conversation, Status};
-use crate::tui::app::{App, Dialog, Finder, Purpose};
+use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::{columns, harmless, one_line, rows};
@@ -218,7 +218,7 @@ pub(in crate::tui) fn draw(
     let cursor = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
         (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
-        (Dialog::Find(finder), _) => draw_finder(frame, ui, finder, body),
+        (Dialog::Find(finder), _) => finder.draw(frame, ui, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
             Editor::Text(area) => draw_area(frame, area, body),
@@ -233,32 +233,6 @@ pub(in crate::tui) fn draw(
     if let Some(cursor) = cursor.filter(|_| has_keys) {
         frame.set_cursor_position(cursor);
     }
-}
-
-/// Draws what is looked for, and how often it is there.
-fn draw_finder(frame: &mut Frame, ui: &Ui, finder: &Finder, area: Rect) -> Option<Position> {
-    let label = "find: ";
-    let count = finder.count();
-    let widths = [columns(label), 0, columns(&count) + 2].map(|n| u16::try_from(n).unwrap_or(0));
-    let [label_area, field, count_area] = Layout::horizontal([
-        Constraint::Length(widths[0]),
-        Constraint::Min(1),
-        Constraint::Length(widths[2]),
-    ])
-    .areas(area);
-    let (text, at) = finder.field.window(field.width, true);
-    frame.render_widget(Line::styled(label, ui.theme.strong()), label_area);
-    frame.render_widget(Line::raw(text), field);
-    frame.render_widget(
-        Line::styled(format!(" {count} "), ui.theme.dim()),
-        count_area,
-    );
-    let at = u16::try_from(at).unwrap_or(u16::MAX);
-    let x = field
-        .x
-        .saturating_add(at)
-        .min(field.right().saturating_sub(1));
-    (!field.is_empty()).then_some(Position { x, y: field.y })
 }
 
 /// Draws what the request asks, and the parts collected so far.

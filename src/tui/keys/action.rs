@@ -56,7 +56,7 @@ macro_rules! actions {
 }
 
 actions! {
-    [Reply, "REPLY"]
+    [Reply, "WRITE A REPLY"]
     Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
     Newline, "newline", "Insert a line break", ["Alt+Enter", "Ctrl+J"];
     NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
@@ -73,7 +73,7 @@ actions! {
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
     Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
     Redo, "redo", "Redo what was undone", ["Alt+R"];
-    [Conversations, "CONVERSATIONS"]
+    [Conversations, "GO FROM ONE CONVERSATION TO ANOTHER"]
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
     NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
@@ -99,14 +99,14 @@ actions! {
     Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
     Copy, "copy", "Copy the selected block, the selection, or the view", ["Alt+C"];
     CopyCode, "copy_code", "Copy the last code block of the selected block", ["Alt+X"];
-    [Views, "VIEWS"]
+    [Views, "LOOK AT SOMETHING ELSE"]
     ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
     ShowRaw, "show_raw", "Show the raw JSON of the request or the selected block", ["F4"];
     ShowStatistics, "show_statistics", "Show statistics", ["F5"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show the keys", ["F1"];
     Palette, "palette", "Find an action by its name", ["F10", "Alt+M"];
-    [Program, "PROGRAM"]
+    [Program, "THE PROGRAM"]
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Reload, "reload", "Read the configuration again", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
@@ -107,9 +107,7 @@ impl Picker {
         };
         let kept = u16::try_from(kept).unwrap_or(u16::MAX);
         let label = one_line(&row.label, room.saturating_sub(kept));
-        let hit = theme
-            .fresh()
-            .add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+        let hit = theme.found();
         let mut hits = self.highlights(row).into_iter().peekable();
         let mut spans = vec![Span::styled(mark, plain)];
         let mut run = (String::new(), false);

@@ -14,7 +14,8 @@ pub use self::tally::Tally;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::tui::text::scroll::{Position, Progress};
+use crate::tui::text::scroll::Position;
+use crate::tui::text::window::Progress;
 
 /// Bytes to search in one step. At worst this is some milliseconds.
 pub const STEP: usize = 2 << 20;

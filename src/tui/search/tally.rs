@@ -4,7 +4,10 @@ use super::{BLOCK_COST, Blocks, Place, Search, floor};
 
 /// Bytes between two places whose count is known. Which match one is at is found by counting from
 /// the nearest of them, so this bounds what that costs.
-const APART: usize = 128 << 10;
+const APART: usize = 32 << 10;
+
+/// What a match costs, so that many of them end a step too.
+const MATCH_COST: usize = 64;
 
 /// The count of the matches, in steps like those of a [`Scan`](super::Scan).
 #[derive(Debug, Clone)]
@@ -54,7 +57,7 @@ impl Tally {
                     byte: 0,
                 },
             };
-            left = left.saturating_sub(end - start + BLOCK_COST);
+            left = left.saturating_sub(end - start + count * MATCH_COST + BLOCK_COST);
         }
         self.is_done
     }

@@ -12,7 +12,8 @@ use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{Picture, Setting};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
-use crate::tui::text::scroll::{Position, Progress, Source, Window};
+use crate::tui::text::scroll::{Position, Source};
+use crate::tui::text::window::{Progress, Window};
 use crate::tui::text::{Text, row_count, rows};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
