@@ -1,5 +1,7 @@
 //! The folder that an agent works in, where it says so in what it adds to a conversation.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 
 use super::{Item, Request};
@@ -15,18 +17,21 @@ const LONGEST: usize = 1_024;
 impl Request {
     /// The folder that the agent works in, as it is written in the newest message that tells it.
     pub fn directory(&self) -> Option<String> {
-        let tells = |item: &&std::sync::Arc<Item>| {
-            // What does not have the words need not be read.
-            let raw = item.raw().as_bytes();
-            memmem::find(raw, b"cwd>").is_some()
-                || memmem::find(raw, b"orking directory").is_some()
-                || memmem::find(raw, b"orking Directory").is_some()
-        };
-        let is_message =
-            |item: &&std::sync::Arc<Item>| item.role().is_some_and(|role| role != "assistant");
-        let told = self.items.iter().rev().filter(tells).filter(is_message);
-        told.into_iter().find_map(|item| named_in(&item.text()))
+        directory_in(&self.items)
     }
+}
+
+/// The folder that the newest of these items names that tells one.
+pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
+    let tells = |item: &&Arc<Item>| {
+        // What does not have the words need not be read.
+        let raw = item.raw().as_bytes();
+        let words: [&[u8]; 3] = [b"cwd>", b"orking directory", b"orking Directory"];
+        words.iter().any(|word| memmem::find(raw, word).is_some())
+    };
+    let is_message = |item: &&Arc<Item>| item.role().is_some_and(|role| role != "assistant");
+    let mut told = items.iter().rev().filter(tells).filter(is_message);
+    told.find_map(|item| named_in(&item.text()))
 }
 
 /// The last folder that a text names.
@@ -74,8 +79,6 @@ fn is_path(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::api::Format;
 

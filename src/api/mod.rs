@@ -30,6 +30,7 @@ mod writer;
 
 pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
+pub(crate) use directory::directory_in;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::is_bushy;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
+use crate::api::{
+    Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool, directory_in,
+};
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};
@@ -39,6 +41,8 @@ pub struct Conversation {
     loaded: bool,
     /// The folder that its request names, once somebody has looked for it.
     directory: OnceLock<Option<String>>,
+    /// How many items need not be looked at for that again, and the folder that they name.
+    told: (usize, Option<String>),
 }
 
 /// A request that waits for the person.
@@ -179,6 +183,7 @@ impl Conversation {
             closed: Closed::Answered,
             loaded: true,
             directory: OnceLock::new(),
+            told: (0, None),
         };
         conversation.title = conversation.request.title();
         conversation
@@ -209,7 +214,7 @@ impl Conversation {
         held.add(known.items());
         held.remove(self.items());
         (self.request, self.seen) = (known.request, known.seen);
-        self.directory = OnceLock::new();
+        (self.directory, self.told) = (OnceLock::new(), (0, None));
         (self.new_from, self.continued) = (known.new_from, known.continued);
         let mut drafts: Vec<(String, Arc<Draft>)> = Vec::new();
         self.said.clear();
@@ -297,8 +302,12 @@ impl Conversation {
 
     /// The folder that the agent works in, where it says so.
     pub fn directory(&self) -> Option<&str> {
-        let directory = self.directory.get_or_init(|| self.request.directory());
-        directory.as_deref()
+        let find = || {
+            let (looked_at, told) = &self.told;
+            let new = self.items().get(*looked_at..).unwrap_or_default();
+            directory_in(new).or_else(|| told.clone())
+        };
+        self.directory.get_or_init(find).as_deref()
     }
 
     /// The newest request.
@@ -559,13 +568,17 @@ impl Conversation {
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
-        self.directory = OnceLock::new();
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
         let common = pairs
             .take_while(|(old, new)| old.says_the_same(new))
             .count();
+        match (common == old.items.len(), self.directory.take()) {
+            (true, Some(known)) => self.told = (common, known),
+            (true, None) => {}
+            (false, _) => self.told = (0, None),
+        }
         held.add(&new.items);
         held.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();

@@ -160,6 +160,29 @@ fn those_that_wait_are_listed_first_and_then_the_newest() {
 }
 
 #[test]
+fn an_agent_is_where_it_said_last() {
+    let mut desk = Desk::new();
+    let at = |path: &str| {
+        user(&format!(
+            "<environment_context><cwd>{path}</cwd></environment_context>"
+        ))
+    };
+    let mut ask = |items: &[Value]| {
+        let (_pending, id) = desk.ask(Some("t"), json!(items));
+        let found = desk.inbox.get(id).unwrap();
+        found.directory().map(str::to_owned)
+    };
+    let mut items = vec![at("/a"), user("hello")];
+    assert_eq!(ask(&items).as_deref(), Some("/a"));
+    items.extend([assistant("hi"), user("more")]);
+    assert_eq!(ask(&items).as_deref(), Some("/a"));
+    items.extend([assistant("hi"), at("/b"), user("more")]);
+    assert_eq!(ask(&items).as_deref(), Some("/b"));
+    // What is left out does not count any more.
+    assert_eq!(ask(&[user("compacted")]), None);
+}
+
+#[test]
 fn what_is_done_can_be_taken_off_the_list() {
     let mut desk = Desk::new();
     let (mut first, one) = desk.ask(Some("1"), json!("one"));
