@@ -635,7 +635,7 @@ fn whoever_looks_elsewhere_gets_a_notification() {
     person.type_text(" and here");
     person.wait_for("> away and here");
     let _b = ask(&client, "b", json!("Another one"));
-    person.wait_for("new request");
+    person.wait_for("opens it · Another one");
     assert_eq!(person.bells(), 2);
     assert!(!notified(&person, mark));
 }
