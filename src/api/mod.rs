@@ -33,7 +33,7 @@ pub use constraints::Limits;
 pub(crate) use directory::directory_in;
 pub use envelope::Envelope;
 pub use error::ApiError;
-pub(crate) use fields::is_bushy;
+pub(crate) use fields::{Fields, is_bushy};
 pub use housekeeping::Housekeeping;
 pub use interner::Interner;
 pub use item::Item;
@@ -51,8 +51,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use self::fields::Fields;
 
 /// What a client asks of the model, whatever format it came in.
 #[derive(Debug, Clone)]
