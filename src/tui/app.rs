@@ -30,6 +30,7 @@ mod find;
 mod mouse;
 mod navigate;
 mod past;
+mod recall;
 
 /// Why no command can be sent.
 const NO_SHELL: &str = "this request offers no shell";
@@ -172,6 +173,8 @@ pub struct App {
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
     pub(super) insists: Option<compose::Insists>,
+    /// How far back in what was said the last key has walked, from the newest.
+    walked: Option<usize>,
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
@@ -204,6 +207,7 @@ impl App {
             effects: Vec::new(),
             interrupted: false,
             insists: None,
+            walked: None,
             said_before,
             past: Past::default(),
             hits: Hits::default(),
@@ -321,6 +325,9 @@ impl App {
     /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
     /// at once. A submit key with more text behind it is therefore a line break.
     pub fn on_input(&mut self, events: Vec<event::Event>) {
+        if let Some(rows) = self.wheel(&events) {
+            return self.scroll(rows);
+        }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = after_submit.any(|key| types(&key));
@@ -356,6 +363,7 @@ impl App {
         }
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
+        let walked = self.walked.take();
         // What was said of the last key does not hold any more.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
@@ -369,8 +377,15 @@ impl App {
         }
         match action {
             Some(action) => self.act(action, again),
+            None if self.has_composer() && self.walk(key, walked) => {}
             None => self.type_key(key),
         }
+    }
+
+    /// Whether the composer has the screen to itself, so that what was said may come into it.
+    fn has_composer(&self) -> bool {
+        let has_screen = self.pager.is_none() && self.pane == Pane::Transcript;
+        has_screen && self.composer().kind != ReplyKind::Tool
     }
 
     /// Takes pasted text, which is text and never a command.
@@ -379,6 +394,7 @@ impl App {
             return;
         }
         self.insists = None;
+        self.walked = None;
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
@@ -537,6 +553,7 @@ impl App {
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Interrupt if again => self.quit(),
+            Action::Interrupt if self.clear_draft() => {}
             Action::Interrupt => {
                 self.interrupted = true;
                 let key = self.key_of(Action::Interrupt);

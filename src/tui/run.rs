@@ -96,6 +96,14 @@ pub async fn run(
         tokio::select! {
             typed = keys.next(app) => match typed {
                 Ok(typed) => {
+                    if let Some(keyboard) = keys.keyboard()
+                        && screen.tell_keys(keyboard).is_err()
+                    {
+                        return Ok(Exit::TerminalGone);
+                    }
+                    if typed.is_empty() {
+                        continue;
+                    }
                     app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
                         pictures::measure();

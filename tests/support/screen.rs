@@ -300,11 +300,23 @@ pub fn message(role: &str, text: &str) -> Value {
     json!({"type": "message", "role": role, "content": [{"type": kind, "text": text}]})
 }
 
+/// The shell of Codex: all that it takes, by the alphabet.
 pub fn exec_command() -> Value {
     let parameters = json!({"type": "object", "required": ["cmd"], "properties": {
         "cmd": {"type": "string", "description": "Shell command to execute."},
-        "workdir": {"type": "string", "description": "Working directory."}}});
-    json!({"type": "function", "name": "exec_command",
+        "justification": {"type": "string", "description": "Why it is needed."},
+        "login": {"type": "boolean", "description": "Whether the shell is a login shell."},
+        "max_output_tokens": {"type": "number", "description": "The most that is returned."},
+        "prefix_rule": {"type": "array", "items": {"type": "string"},
+            "description": "What may run without asking from now on."},
+        "sandbox_permissions": {"type": "string", "enum": ["use_default", "require_escalated"],
+            "description": "Whether the sandbox holds."},
+        "shell": {"type": "string", "description": "The shell."},
+        "tty": {"type": "boolean", "description": "Whether it gets a terminal."},
+        "workdir": {"type": "string", "description": "Working directory."},
+        "yield_time_ms": {"type": "number", "description": "How long to wait for output."}},
+        "additionalProperties": false});
+    json!({"type": "function", "name": "exec_command", "strict": false,
         "description": "Runs a command in a PTY.", "parameters": parameters})
 }
 

@@ -10,16 +10,12 @@ use crate::api::{
 };
 use crate::draft::Draft;
 use crate::inbox::Conversation;
-use crate::store::Saving;
 use crate::tokens::{count, fit};
 use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
-
-/// How many earlier replies can be recalled.
-const MOST_RECALLED: usize = 200;
 
 /// Why something is not sent.
 pub(in crate::tui) struct Problem {
@@ -69,6 +65,9 @@ impl Problem {
 impl App {
     /// Sends what was composed, with all the parts collected before.
     pub(super) fn submit(&mut self) {
+        if self.composer_mut().takes_line_break() {
+            return self.newline();
+        }
         let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
             // What the key does then stands among the keys.
@@ -260,6 +259,15 @@ impl App {
         let waits = self.conversation().is_some_and(Conversation::is_waiting);
         if is_live && waits {
             let text = self.composer().text();
+            let is_first = self
+                .conversation()
+                .is_some_and(|c| c.live_phase().is_none());
+            let lost = self.lost_command(composer.kind, &text);
+            if let Some(problem) = lost.filter(|_| is_first) {
+                // Who means it ends the message, and is asked there.
+                self.keep_draft();
+                return self.say(Level::Bad, problem.message);
+            }
             if let Err(problem) = self.send_live(&text) {
                 self.say(Level::Bad, problem.message);
             }
@@ -284,7 +292,7 @@ impl App {
     fn current_item(&mut self, known: &[String]) -> Result<Option<OutputItem>, Problem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
-            return Err(Problem::hard(why));
+            return Err(Problem::hard(self.instead_of(kind, why)));
         }
         if kind == ReplyKind::Tool {
             let Some(call) = &mut self.composer_mut().call else {
@@ -297,7 +305,13 @@ impl App {
             return Ok(Some(call.item()));
         }
         let composer = self.composer();
-        let item = self.item_of_text(kind, &composer.text(), &composer.options)?;
+        let text = composer.text();
+        if let Some(problem) = self.lost_command(kind, &text)
+            && !problem.is_accepted(known)
+        {
+            return Err(problem);
+        }
+        let item = self.item_of_text(kind, &text, &composer.options)?;
         if let Some(OutputItem::Message { text, phase }) = &item
             && *phase == Phase::FinalAnswer
             && let Some(conversation) = self.conversation()
@@ -307,6 +321,32 @@ impl App {
             return Err(Problem::soft(problem));
         }
         Ok(item)
+    }
+
+    /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and
+    /// the client would take it for the answer.
+    fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<Problem> {
+        let is_message = matches!(
+            kind,
+            ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
+        );
+        // A picture in Markdown is none.
+        let is_command = text.starts_with('!') && !text.starts_with("![");
+        (is_message && is_command).then(|| match self.unavailable(ReplyKind::Command) {
+            Some(why) => Problem::soft(format!("not sent: {why}, so this would be text")),
+            None => Problem::soft("not sent: this begins with ! and would be text"),
+        })
+    }
+
+    /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
+    fn instead_of(&self, kind: ReplyKind, why: &str) -> String {
+        match kind {
+            ReplyKind::Command => {
+                let key = self.key_of(Action::NextKind);
+                format!("not sent: {why}; {key} changes the kind")
+            }
+            _ => why.to_owned(),
+        }
     }
 
     /// What a part becomes now.
@@ -583,63 +623,6 @@ impl App {
         if replaces {
             self.say(Level::Info, "what was there before comes back with undo");
         }
-    }
-
-    /// Lets the person choose a snippet or something they said before.
-    pub(super) fn recall(&mut self) {
-        let texts = self.recallable();
-        if texts.is_empty() {
-            return self.say(
-                Level::Info,
-                "nothing was said yet, and there are no snippets",
-            );
-        }
-        let choices = texts
-            .into_iter()
-            .map(|(label, detail)| Choice { label, detail })
-            .collect();
-        let picker = Picker::new("recall", choices);
-        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
-    }
-
-    /// Puts the text at an index of the list that was picked from into the composer.
-    pub(super) fn insert_recalled(&mut self, index: usize) {
-        let snippets = self.settings.snippets.iter().map(|(_, text)| text);
-        let said = self.said_before.iter().rev().map(|(text, _)| text);
-        if let Some(text) = snippets.chain(said).nth(index).cloned() {
-            self.composer_mut().insert(&text);
-            self.keep_draft();
-        }
-    }
-
-    /// Snippets first, then what was said, newest first: one line and what it is.
-    fn recallable(&self) -> Vec<(String, String)> {
-        let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let snippets = self.settings.snippets.iter();
-        let snippets =
-            snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
-        let said = self
-            .said_before
-            .iter()
-            .rev()
-            .map(|(text, _)| (one_line(text), "said before"));
-        snippets
-            .chain(said)
-            .map(|(label, detail)| (label, detail.to_owned()))
-            .collect()
-    }
-
-    pub(super) fn remember(&mut self, text: String) -> Saving {
-        if text.trim().is_empty() {
-            return Saving::default();
-        }
-        self.said_before.retain(|(before, _)| *before != text);
-        let saving = self.inbox.store().keep_recall(&text, self.open);
-        self.said_before.push((text, self.open));
-        if self.said_before.len() > MOST_RECALLED {
-            self.said_before.remove(0);
-        }
-        saving
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.

@@ -29,6 +29,8 @@ pub struct Composer {
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
+    /// What was cleared last, all of it.
+    cleared: Option<Box<Draft>>,
 }
 
 /// One part of a reply of several.
@@ -88,6 +90,7 @@ impl Composer {
             parts: Vec::new(),
             live: false,
             area: area(text),
+            cleared: None,
         };
         put_cursor(&mut composer.area, None);
         composer
@@ -202,6 +205,15 @@ impl Composer {
         texts.join("\n")
     }
 
+    /// All that was typed, as one text.
+    pub fn all_typed(&self) -> String {
+        let parts = self.parts.iter().map(Part::text);
+        let last = self.call.as_ref().map(Call::text).into_iter();
+        let texts = parts.chain(last).chain([self.text()]);
+        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        texts.join("\n")
+    }
+
     /// The text of what the chosen kind sends, besides a call.
     pub fn own_text(&self) -> String {
         match self.kind {
@@ -212,6 +224,7 @@ impl Composer {
 
     /// Forgets what was composed, because it became a part or was sent.
     pub fn clear_current(&mut self) {
+        self.cleared = None;
         if self.kind == ReplyKind::Tool {
             self.call = None;
         } else {
@@ -224,6 +237,18 @@ impl Composer {
     pub fn clear_sent(&mut self) {
         self.clear_current();
         self.parts.clear();
+    }
+
+    /// Forgets everything; undo brings it back.
+    pub fn clear_all(&mut self) {
+        let draft = self.to_draft();
+        self.clear();
+        *self = Self {
+            live: self.live,
+            area: std::mem::take(&mut self.area),
+            cleared: Some(Box::new(draft)),
+            ..Self::default()
+        };
     }
 
     /// Takes in what was said and did not arrive, oldest first.
@@ -271,6 +296,23 @@ impl Composer {
         self.area.insert_str(text);
     }
 
+    /// Whether Enter is to break the line here, because there is a backslash before the cursor, as in
+    /// shells; it goes away, unless it is a shell's own. Two of them are text.
+    pub fn takes_line_break(&mut self) -> bool {
+        if self.kind == ReplyKind::Tool {
+            return false;
+        }
+        let DataCursor(line, column) = self.area.cursor();
+        let line = self.area.lines().get(line).map_or("", String::as_str);
+        let before: String = line.chars().take(column).collect();
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        let breaks = backslashes % 2 == 1;
+        if breaks && self.kind != ReplyKind::Command {
+            self.area.delete_char();
+        }
+        breaks
+    }
+
     /// Replaces the text; undo brings the old one back.
     pub fn replace(&mut self, text: &str) {
         let yanked = self.area.yank_text();
@@ -297,6 +339,12 @@ impl Composer {
 
     /// Takes the last change back.
     pub fn undo(&mut self) -> bool {
+        if self.is_idle()
+            && let Some(draft) = self.cleared.take()
+        {
+            self.restore(*draft);
+            return true;
+        }
         self.area.undo()
     }
 

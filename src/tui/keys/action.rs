@@ -36,7 +36,7 @@ macro_rules! actions {
 
 actions! {
     Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
-    Newline, "newline", "Insert a line break", ["Alt+Enter", "Ctrl+J"];
+    Newline, "newline", "Insert a line break", ["Alt+Enter", "Shift+Enter", "Ctrl+J"];
     NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
     PreviousKind, "previous_kind", "Choose the previous kind of reply", ["Shift+Tab"];
     CallTool, "call_tool", "Choose a tool to call", ["Ctrl+T"];
@@ -78,7 +78,7 @@ actions! {
     Help, "help", "Show the keys", ["F1"];
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
-    Interrupt, "interrupt", "Interrupt; twice quits", ["Ctrl+C"];
+    Interrupt, "interrupt", "Clear the draft; twice quits where there is none", ["Ctrl+C"];
     Quit, "quit", "Quit", ["Ctrl+Q"];
 }
 
