@@ -8,6 +8,9 @@ use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
+use humanllm::tui::pictures::Graphics;
+use humanllm::tui::theme::Theme;
+use humanllm::tui::ui::Ui;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -24,6 +27,7 @@ const RUB_OUT: KeyEvent = KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
 /// A person at a wide screen. The clients are there so that none of them has hung up.
 struct Desk {
     app: App,
+    ui: Ui,
     terminal: Terminal<TestBackend>,
     intake: Intake,
     events: UnboundedReceiver<Event>,
@@ -39,11 +43,13 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());
         let now = Timestamp::from_second(1_753_170_000).expect("a time");
         Self {
+            ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             terminal: Terminal::new(TestBackend::new(WIDE.0, WIDE.1)).expect("a terminal"),
             intake,
@@ -78,8 +84,8 @@ impl Desk {
     }
 
     fn draw(&mut self) {
-        let app = &mut self.app;
-        let drawn = self.terminal.draw(|frame| layout::draw(frame, app));
+        let (ui, app) = (&self.ui, &mut self.app);
+        let drawn = self.terminal.draw(|frame| layout::draw(frame, ui, app));
         drawn.expect("a frame");
     }
 

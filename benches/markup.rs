@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use humanllm::tui::markup::{Markup, Styled, generation};
+use humanllm::tui::markup::{Markup, Styled};
 use humanllm::tui::text::{rows, shown_spans};
 use humanllm::tui::theme::Theme;
+use humanllm::tui::worker::Worker;
 
 const HEIGHT: usize = 60;
 const WIDTH: u16 = 200;
 
 /// What one frame does from `first` on: the styles of each visible line, and each visible row.
-fn frame(styled: &Styled, theme: Theme, first: usize) -> usize {
+fn frame(styled: &Styled, theme: &Theme, worker: &Worker, first: usize) -> usize {
     let text = styled.text();
     let mut left = HEIGHT;
     let mut drawn = 0;
     for index in first..text.len() {
         let line = text.line(index);
-        let toned = styled.spans(index).into_iter();
+        let toned = styled.spans(index, worker).into_iter();
         let spans: Vec<_> = toned
             .map(|(range, tone)| (range, theme.tone(tone)))
             .collect();
@@ -97,6 +98,7 @@ fn texts() -> Vec<(&'static str, Markup, String)> {
 
 fn styles(c: &mut Criterion) {
     let theme = Theme::dark();
+    let worker = Worker::new().expect("a thread");
     for (name, markup, text) in texts() {
         let mut group = c.benchmark_group(name);
         group.sample_size(10);
@@ -112,7 +114,7 @@ fn styles(c: &mut Criterion) {
         let styled = Styled::new(shared.clone(), markup.clone());
         for (place, first) in [("top", 0), ("middle", styled.text().len() / 2)] {
             group.bench_function(format!("frame at the {place}"), |b| {
-                b.iter(|| frame(&styled, theme, first));
+                b.iter(|| frame(&styled, &theme, &worker, first));
             });
         }
         group.finish();
@@ -122,6 +124,7 @@ fn styles(c: &mut Criterion) {
 /// From asking until the last line of code has its colours.
 fn code(c: &mut Criterion) {
     let mut group = c.benchmark_group("code in the background");
+    let worker = Worker::new().expect("a thread");
     group.sample_size(10);
     let unit = "    /// Adds `x`.\n    pub fn add(&mut self, x: usize) -> Option<String> {\n        \
         self.items.push(format!(\"{x}\")); // words\n        None\n    }\n";
@@ -131,10 +134,9 @@ fn code(c: &mut Criterion) {
             b.iter(|| {
                 let code = Styled::new(text.clone(), Markup::Code("rust".into()));
                 let last = code.text().len() - 2;
-                while code.spans(last).is_empty() {
+                while code.spans(last, &worker).is_empty() {
                     std::thread::sleep(std::time::Duration::from_micros(200));
                 }
-                generation()
             });
         });
     }

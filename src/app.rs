@@ -20,11 +20,11 @@ use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
-use crate::tui::pictures::{self, Graphics};
+use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Options};
-use crate::tui::style;
 use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::Theme;
+use crate::tui::ui::Ui;
 
 /// How long connections have to take in that their response has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ pub enum StartError {
 /// # Errors
 ///
 /// Whatever keeps the program from starting; the screen has not been touched then.
-pub fn run(config: Config) -> Result<ExitCode, StartError> {
+pub fn run(config: Config, environment: &Environment) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
     }
@@ -85,17 +85,20 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    style::choose(match config.tui.theme {
-        ThemeName::Auto if no_color() => Theme::plain(),
+    // <https://no-color.org>
+    let no_color = environment.get_filled("NO_COLOR").is_some();
+    let theme = match config.tui.theme {
+        ThemeName::Auto if no_color => Theme::plain(),
         ThemeName::Auto | ThemeName::Dark => Theme::dark(),
         ThemeName::Light => Theme::light(),
         ThemeName::None => Theme::plain(),
-    });
-    pictures::choose(match config.tui.theme {
+    };
+    let graphics = match config.tui.theme {
         ThemeName::None => Graphics::Words,
-        _ if no_color() => Graphics::Words,
-        _ => Graphics::of(&Environment::of_process()),
-    });
+        _ if no_color => Graphics::Words,
+        _ => Graphics::of(environment),
+    };
+    let mut ui = Ui::new(theme, graphics)?;
     let settings = Settings {
         keymap: config.keys,
         zone: TimeZone::system(),
@@ -106,6 +109,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
             false => format!("humanllm setup codex --listen {address}"),
         },
         snippets: config.snippets.into_iter().collect(),
+        unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
     };
     let options = Options {
         title: config.tui.title,
@@ -123,7 +127,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         let keyboard = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exit = keyboard.block_on(crate::tui::run::run(&mut app, events, &options));
+        let exit = keyboard.block_on(crate::tui::run::run(&mut app, &mut ui, events, &options));
         // A search that is under way holds up nothing.
         keyboard.shutdown_background();
         exit
@@ -185,11 +189,6 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
     if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
     }
-}
-
-/// Whether the person wants no colours anywhere (<https://no-color.org>).
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> server::Settings {

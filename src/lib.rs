@@ -15,7 +15,7 @@
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
 //! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
-//! files may be open, and [`tokens`], which counts.
+//! files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -35,6 +35,7 @@ pub mod journal;
 pub mod logging;
 mod nearest;
 mod o200k;
+pub mod plain;
 mod private_file;
 pub mod server;
 pub mod setup;

@@ -14,7 +14,7 @@ use self::queue::Queue;
 use crate::state_dir::StateDir;
 
 /// Name of the log in the state folder.
-pub const LOG_FILE: &str = "humanllm.log";
+const LOG_FILE: &str = "humanllm.log";
 /// Name of what the log was before, once it has grown too large.
 const OLD_LOG_FILE: &str = "humanllm.log.1";
 /// How large a log may grow before it is put aside, in bytes.

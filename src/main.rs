@@ -9,7 +9,7 @@ use humanllm::environment::Environment;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, history, logging};
+use humanllm::{app, config, history, logging, plain};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -18,8 +18,10 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
+            // The message may quote a file name or a value.
+            let message = plain::line(&error.to_string());
             // Not `eprintln!`, which panics where the terminal is gone.
-            let _ = writeln!(io::stderr(), "humanllm: {}", one_line(&error.to_string()));
+            let _ = writeln!(io::stderr(), "humanllm: {message}");
             ExitCode::from(2)
         }
     }
@@ -32,7 +34,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let config = config::load(&cli.global.into(), &environment)?;
             let state_dir = StateDir::open(&config.state_dir)?;
             let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-            Ok(app::run(config)?)
+            Ok(app::run(config, &environment)?)
         }
         Some(Command::Setup(args)) => {
             let report = setup(args, &cli.global.into(), &environment)?;
@@ -87,10 +89,4 @@ fn print(text: &[u8]) -> Result<ExitCode> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// A message may quote a file name or a value; neither may break or colour the line.
-fn one_line(message: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    message.chars().map(shown).collect()
 }

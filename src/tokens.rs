@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{Content, Item, ItemBody, ToolList};
+use crate::api::{Body, Content, Item, ItemBody, ToolList};
 use crate::o200k;
 
 /// Tokens that stand around an item, for its role and its ends.
@@ -42,37 +42,45 @@ pub fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
 }
 
 fn count_item(item: &Item) -> u64 {
-    *item.tokens().get_or_init(|| PER_ITEM + count_body(item))
+    *item.tokens().get_or_init(|| PER_ITEM + count_input(item))
 }
 
-fn count_body(item: &Item) -> u64 {
+fn count_input(item: &Item) -> u64 {
     match item.body() {
-        ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
-            let parts = content.iter().map(|part| match part {
-                Content::Text(text) | Content::Refusal(text) => count(text),
-                Content::Image(_) => PER_IMAGE,
-                Content::File { name, .. } => count(name),
-                Content::Other(json) => count(json),
-            });
-            parts.sum()
-        }
-        ItemBody::FunctionCall {
-            name, arguments, ..
-        } => count(name) + count(arguments),
-        ItemBody::CustomToolCall { name, input, .. } => count(name) + count(input),
-        ItemBody::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
+        ItemBody::Said { body, .. } => count_body(body),
+        ItemBody::ToolOutput { content, .. } => count_parts(content),
         ItemBody::Compaction {
             summary: Some(summary),
         } => count(summary),
-        ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            count(item.raw())
-        }
+        ItemBody::Compaction { .. } | ItemBody::Other { .. } => count(item.raw()),
     }
+}
+
+/// The tokens of what an item says.
+pub fn count_body(body: &Body) -> u64 {
+    match body {
+        Body::Message { content, .. } => count_parts(content),
+        Body::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
+        call => count(&call.text()),
+    }
+}
+
+fn count_parts(content: &[Content]) -> u64 {
+    let parts = content.iter().map(|part| match part {
+        Content::Text(text) | Content::Refusal(text) => count(text),
+        Content::Image(_) => PER_IMAGE,
+        Content::File { name, .. } => count(name),
+        Content::Other(json) => count(json),
+    });
+    parts.sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::api::Phase;
 
     #[test]
     fn tokens_are_those_of_the_vocabulary() {
@@ -86,5 +94,40 @@ mod tests {
         let items = [Arc::new(Item::user_message("hello world"))];
         let none = ToolList::default();
         assert_eq!(count_request(&items, &none), 2 + PER_ITEM);
+    }
+
+    #[test]
+    fn what_is_said_counts_the_same_when_it_comes_back() {
+        let call = Body::FunctionCall {
+            namespace: Some("files".into()),
+            name: "read".into(),
+            arguments: r#"{"path":"a"}"#.into(),
+        };
+        let command = Body::LocalShellCall {
+            command: vec!["ls".into(), "-l".into()],
+            working_directory: None,
+        };
+        let table = [
+            (
+                Body::message("hello world", Phase::FinalAnswer),
+                json!({"role": "assistant", "content": "hello world"}),
+            ),
+            (
+                call,
+                json!({"type": "function_call", "namespace": "files", "name": "read",
+                    "arguments": r#"{"path":"a"}"#, "call_id": "c"}),
+            ),
+            (
+                command,
+                json!({"type": "local_shell_call", "call_id": "c",
+                    "action": {"type": "exec", "command": ["ls", "-l"]}}),
+            ),
+        ];
+        for (said, raw) in table {
+            let items = [Arc::new(Item::from_responses(&raw))];
+            let sent = count_request(&items, &ToolList::default());
+            assert!(count_body(&said) > 0);
+            assert_eq!(count_body(&said), sent - PER_ITEM, "{raw}");
+        }
     }
 }

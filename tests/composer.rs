@@ -336,3 +336,242 @@ fn the_wheel_of_a_mouse_scrolls_and_recalls_nothing() {
     let screen = person.wait_for("line 01");
     assert!(!screen.contains("> said before"), "{screen}");
 }
+
+/// A person whose answers wait for so many seconds.
+fn unsending(seconds: u32) -> Person {
+    let config = format!("[tui]\nunsend_seconds = {seconds}\n");
+    Person::builder().config(&config).start()
+}
+
+#[test]
+fn an_answer_can_be_taken_back() {
+    let mut person = unsending(60);
+    let mut stream = ask(&person.client(), "What now?", true);
+    person.wait_request("What now?");
+    person.reply("too eaarly");
+    let screen = person.wait_for("Esc takes it back");
+    assert!(screen.contains("sending in"), "{screen}");
+    assert!(!screen.contains("> too eaarly"), "{screen}");
+    person.key(Key::Esc);
+    let screen = person.wait_for("not sent; the text is back");
+    assert!(screen.contains("> too eaarly"), "{screen}");
+    assert!(!screen.contains("sending in"), "{screen}");
+    person.send(b"\x17in time");
+    person.wait_for("> too in time");
+    person.key(Key::Enter);
+    person.wait_for("sending in");
+    // Enter again does not wait.
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "too in time");
+    person.wait_for("delivered");
+}
+
+#[test]
+fn an_answer_that_is_not_taken_back_leaves_by_itself() {
+    let mut person = unsending(1);
+    let client = person.client();
+    let mut first = ask(&client, "What now?", true);
+    person.wait_request("What now?");
+    person.reply("an answer");
+    person.wait_for("sending in 1 s");
+    assert_eq!(answer(&mut first), "an answer");
+    let screen = person.wait_for("delivered");
+    assert!(!screen.contains("sending in"), "{screen}");
+}
+
+#[test]
+fn what_was_not_sent_is_a_draft_whatever_ends_the_program() {
+    let mut person = unsending(60);
+    let stream = ask(&person.client(), "What now?", true);
+    person.wait_request("What now?");
+    person.reply("half thought");
+    person.wait_for("sending in");
+    person.wait_saved("half thought");
+    person.signal(support::Signal::KILL);
+    drop(stream);
+    let mut person = person.restart();
+    let mut stream = ask(&person.client(), "What now?", true);
+    person.wait_for("> half thought");
+    // Whoever quits takes it back first, and is told so.
+    person.key(Key::Enter);
+    person.wait_for("sending in");
+    person.key(Key::Ctrl('q'));
+    let screen = person.wait_for("not sent; the text is back");
+    assert!(screen.contains("> half thought"), "{screen}");
+    person.key(Key::Ctrl('q'));
+    person.wait_for("Quit? 1 is waiting");
+    person.type_text("y");
+    let failed = stream.until("response.failed");
+    assert_eq!(failed["response"]["output"], json!([]));
+    person.wait_exit();
+}
+
+#[test]
+fn what_is_not_the_last_word_never_waits() {
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let mut client = desk.ask(&body("What now?", true));
+    desk.press("Tab");
+    desk.write("One moment");
+    desk.press("Enter");
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one("One moment", "commentary")
+    );
+    desk.press("Shift+Tab");
+    desk.write("!ls");
+    desk.press("Enter");
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one(r#"{"cmd":"ls"}"#, "call")
+    );
+
+    let mut client = desk.ask(&body("And now?", true));
+    desk.press("Shift+Tab");
+    desk.write("I will not.");
+    desk.press("Enter");
+    assert!(desk.hear(&mut client).is_empty());
+    desk.sees("sending in 2 s");
+    desk.wait(1);
+    desk.sees("sending in 1 s");
+    assert!(desk.hear(&mut client).is_empty());
+    desk.wait(1);
+    assert_eq!(
+        said(&desk.hear(&mut client)),
+        one("I will not.", "invalid_prompt")
+    );
+    desk.misses("sending");
+}
+
+#[test]
+fn what_waits_to_be_sent_goes_to_nobody_else() {
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let client = desk.ask(&body("What now?", true));
+    desk.write("for the first");
+    desk.press("Enter");
+    // Another client of the same conversation, and the one that asked first goes.
+    let mut other = desk.ask(&body("What now?", true));
+    desk.hang_up(client);
+    desk.wait(5);
+    assert!(desk.hear(&mut other).is_empty());
+    assert_eq!(desk.text(), "for the first");
+    desk.misses("sending");
+    desk.press("Enter Enter");
+    assert_eq!(
+        said(&desk.hear(&mut other)),
+        one("for the first", "final_answer")
+    );
+}
+
+#[test]
+fn words_typed_meanwhile_are_the_next_ones() {
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let mut a = desk.ask(&codex("a", "first", &[]));
+    let mut b = desk.ask(&codex("b", "second", &[]));
+    desk.write("to the first");
+    desk.press("Enter");
+    desk.write("since");
+    desk.press("Esc");
+    assert_eq!(desk.text(), "to the first\nsince");
+    desk.press("Ctrl+C");
+    desk.write("to the first");
+    desk.press("Enter Alt+N");
+    desk.sees("sending in 2 s");
+    // It is taken back where it was written.
+    desk.press("Esc");
+    assert_eq!(
+        (desk.title(), desk.text().as_str()),
+        ("first", "to the first")
+    );
+    desk.press("Enter Alt+N");
+    desk.write("to the second");
+    // The next answer sends the one before.
+    desk.press("Enter");
+    assert_eq!(
+        said(&desk.hear(&mut a)),
+        one("to the first", "final_answer")
+    );
+    assert!(desk.hear(&mut b).is_empty());
+    desk.wait(2);
+    assert_eq!(
+        said(&desk.hear(&mut b)),
+        one("to the second", "final_answer")
+    );
+}
+
+#[test]
+fn a_long_paste_is_one_mark_and_is_sent_whole() {
+    let text: String = (1..=1_240).map(|n| format!("line {n}\n")).collect();
+    let text = text.trim_end();
+    let mut person = Person::start();
+    let client = person.client();
+    let mut stream = ask(&client, "Show me.", true);
+    person.wait_request("Show me.");
+    person.type_text("here: ");
+    person.paste(text);
+    let screen = person.wait_for("> here: [pasted 1,240 lines #1]");
+    assert!(!screen.contains("line 1240"), "{screen}");
+    person.wait_saved("line 1240");
+    // Any part of it is all of it, and undo brings all of it back.
+    person.key(Key::Backspace);
+    person.wait_gone("[pasted");
+    person.key(Key::Alt('u'));
+    person.wait_for("> here: [pasted 1,240 lines #1]");
+    person.key(Key::Alt('v'));
+    person.wait_for("line 1240");
+    person.key(Key::Alt('u'));
+    person.key(Key::Alt('u'));
+    person.wait_for("> here: [pasted 1,240 lines #1]");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), format!("here: {text}"));
+}
+
+#[test]
+fn a_long_paste_is_whole_in_the_draft_of_the_next_run() {
+    let text: String = (1..=30).map(|n| format!("line {n}\n")).collect();
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&body("Show me.", true));
+    desk.write("a ");
+    desk.app.on_paste(&text);
+    desk.write("b");
+    desk.sees("a [pasted 30 lines #1]b");
+    let (_, draft) = desk.app.take_dirty_drafts().pop().unwrap();
+    assert_eq!(draft.text, format!("a {text}b"));
+    let cursor = draft.cursor.unwrap();
+    assert_eq!((cursor.line, cursor.column), (30, 1));
+    // So it is in the editor.
+    assert_eq!(desk.app.composer().edited_text().0, format!("a {text}b"));
+}
+
+#[test]
+fn no_key_leaves_half_a_mark() {
+    let long = "word ".repeat(500);
+    let mark = "[pasted 2,500 characters #1]";
+    for (keys, left) in [
+        ("Backspace", "a  b"),
+        ("Alt+Backspace", "a  b"),
+        ("Left Delete", "a  b"),
+        ("Left Left Backspace", " [pasted 2,500 characters #1] b"),
+        ("Ctrl+W", "a  b"),
+        ("Left Alt+D", "a  b"),
+        ("Ctrl+U", " b"),
+        ("Ctrl+K", "a [pasted 2,500 characters #1]"),
+        ("Left Right x", "a [pasted 2,500 characters #1]x b"),
+        ("Ctrl+Left x", "a x[pasted 2,500 characters #1] b"),
+        (
+            "Home Right Right Ctrl+Right y",
+            "a [pasted 2,500 characters #1]y b",
+        ),
+    ] {
+        let mut desk = Desk::new(NORMAL);
+        let _client = desk.ask(&body("Show me.", true));
+        desk.write("a ");
+        desk.app.on_paste(&long);
+        desk.write(" b");
+        desk.sees(&format!("a {mark} b"));
+        desk.raw(&["Left", "Left"]);
+        desk.raw(&keys.split(' ').collect::<Vec<_>>());
+        let shown = desk.app.composer().area().lines().join("\n");
+        assert_eq!(shown, left, "{keys}");
+        assert_eq!(desk.text(), left.replace(mark, &long), "{keys}");
+    }
+}

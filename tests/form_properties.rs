@@ -3,6 +3,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::tui::form::{Form, Outcome};
+use humanllm::tui::theme::Theme;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use ratatui::buffer::Buffer;
@@ -324,7 +325,7 @@ fn draws_only_text(form: &Form, width: u16, height: u16) {
     let whole = Rect::new(0, 0, width + 4, height + 3);
     let area = Rect::new(2, 1, width, height);
     let mut buffer = Buffer::empty(whole);
-    let cursor = form.draw(&mut buffer, area, true);
+    let cursor = form.draw(&mut buffer, &Theme::dark(), area, true);
     assert!(
         cursor.is_none_or(|at| area.contains(at)),
         "{cursor:?} in {area:?}"

@@ -12,6 +12,9 @@ use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
+use humanllm::tui::pictures::Graphics;
+use humanllm::tui::theme::Theme;
+use humanllm::tui::ui::Ui;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,6 +27,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// A person at a screen, and a client that waits.
 struct Desk {
     app: App,
+    ui: Ui,
     events: UnboundedReceiver<Event>,
     terminal: Terminal<TestBackend>,
     _waiting: (Intake, Pending),
@@ -41,6 +45,7 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let store = Store::new(10);
@@ -48,6 +53,7 @@ impl Desk {
         let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let pending = intake.open(request, "codex".into(), None).unwrap();
         let mut desk = Self {
+            ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             events,
             terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
@@ -66,9 +72,9 @@ impl Desk {
     }
 
     fn draw(&mut self) {
-        let app = &mut self.app;
+        let (ui, app) = (&self.ui, &mut self.app);
         self.terminal
-            .draw(|frame| layout::draw(frame, app))
+            .draw(|frame| layout::draw(frame, ui, app))
             .unwrap();
     }
 

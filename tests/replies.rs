@@ -321,7 +321,7 @@ fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
     assert_eq!(*ending, Ending::OutOfTokens);
     let sent = items[0].text();
     assert!(
-        words.starts_with(&sent) && sent.len() < words.len(),
+        words.starts_with(&*sent) && sent.len() < words.len(),
         "{sent}"
     );
     let tokens = humanllm::tokens::count;

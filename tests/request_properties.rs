@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use humanllm::api::{
-    Ending, Format, Ids, Interner, OutputItem, Phase, Reply, Request, ResponseWriter, Usage, chat,
+    Body, Ending, Format, Ids, Interner, Phase, Reply, Request, ResponseWriter, Usage, chat,
     messages, responses,
 };
 use humanllm::inbox::{self, ConversationId, Event};
@@ -394,10 +394,7 @@ fn writer(request: &Request) -> Box<dyn ResponseWriter> {
 
 fn answer() -> Reply {
     Reply::End {
-        items: vec![OutputItem::Message {
-            text: "the answer".into(),
-            phase: Phase::FinalAnswer,
-        }],
+        items: vec![Body::message("the answer", Phase::FinalAnswer)],
         ending: Ending::Completed,
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use humanllm::api::responses::{Writer, parse};
 use humanllm::api::{
-    Ending, FailureCode, Frame, Interner, OutputItem, Phase, Reply, ResponseWriter, Usage,
+    Body, Ending, FailureCode, Frame, Interner, Phase, Reply, ResponseWriter, Usage,
 };
 use humanllm::inbox::Change;
 use jsonschema::Validator;
@@ -169,7 +169,7 @@ fn is_local_shell(reply: &Reply) -> bool {
     let items = reply.items().iter();
     items
         .into_iter()
-        .any(|item| matches!(item, OutputItem::LocalShellCall { .. }))
+        .any(|item| matches!(item, Body::LocalShellCall { .. }))
 }
 
 fn valid(validator: &Validator, value: &Value) {
@@ -180,28 +180,25 @@ fn valid(validator: &Validator, value: &Value) {
     assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
 }
 
-fn call(namespace: Option<&str>, arguments: &str) -> OutputItem {
-    OutputItem::FunctionCall {
+fn call(namespace: Option<&str>, arguments: &str) -> Body {
+    Body::FunctionCall {
         namespace: namespace.map(str::to_owned),
         name: "exec_command".into(),
         arguments: arguments.into(),
     }
 }
 
-fn end(items: Vec<OutputItem>, ending: Ending) -> Reply {
+fn end(items: Vec<Body>, ending: Ending) -> Reply {
     Reply::End { items, ending }
 }
 
 /// Every kind of reply, alone and together.
 fn conversations() -> Vec<Vec<Reply>> {
-    let local = |working_directory| OutputItem::LocalShellCall {
+    let local = |working_directory| Body::LocalShellCall {
         command: vec!["ls".into()],
         working_directory,
     };
-    let message = |text: &str| OutputItem::Message {
-        text: text.into(),
-        phase: Phase::FinalAnswer,
-    };
+    let message = |text: &str| Body::message(text, Phase::FinalAnswer);
     let going_away = Ending::Failed {
         code: FailureCode::ServerError,
         message: String::new(),
@@ -222,10 +219,7 @@ fn conversations() -> Vec<Vec<Reply>> {
         )],
         vec![end(vec![], Ending::Completed)],
         vec![end(
-            vec![OutputItem::Message {
-                text: "half an ans".into(),
-                phase: Phase::FinalAnswer,
-            }],
+            vec![Body::message("half an ans", Phase::FinalAnswer)],
             Ending::OutOfTokens,
         )],
         vec![note("hm"), fail("not today")],
@@ -423,13 +417,14 @@ fn requests_with_several_oddities_are_answered_validly() {
     let fields: Vec<_> = fields.map(Strategy::boxed).collect();
     let text = prop_oneof![".{0,40}", "[\n\r a]{0,9}", any::<String>()];
     let item = prop_oneof![
-        (text.clone(), any::<bool>()).prop_map(|(text, is_note)| OutputItem::Message {
-            text,
-            phase: if is_note {
-                Phase::Commentary
-            } else {
-                Phase::FinalAnswer
-            },
+        (text.clone(), any::<bool>()).prop_map(|(text, is_note)| {
+            Body::message(
+                text,
+                match is_note {
+                    true => Phase::Commentary,
+                    false => Phase::FinalAnswer,
+                },
+            )
         }),
         (text.clone(), proptest::option::of(text.clone()))
             .prop_map(|(text, namespace)| call(namespace.as_deref(), &text)),

@@ -2,10 +2,7 @@
 
 mod support;
 
-use std::process::Command;
-
 use crossterm::event::{MouseButton, MouseEventKind};
-use humanllm::tui::style;
 use humanllm::tui::theme::Theme;
 use ratatui::style::{Color, Modifier};
 use serde_json::json;
@@ -260,36 +257,25 @@ fn the_inbox_column_can_be_put_away() {
     }
 }
 
-/// Says which theme the next test is to be played in.
-const THEME: &str = "HUMANLLM_TEST_THEME";
-
 #[test]
 fn every_theme_can_be_read() {
-    // The program chooses once, so every theme has a process of its own.
-    for theme in ["dark", "light", "none"] {
-        let myself = std::env::current_exe().unwrap();
-        let played = Command::new(myself)
-            .args(["--exact", "a_screen_in_a_theme", "--nocapture"])
-            .env(THEME, theme)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&played.stdout);
-        assert!(played.status.success(), "{theme}: {said}");
-        assert!(said.contains("1 passed"), "{said}");
-    }
+    let light = [Color::Yellow, Color::White, Color::Gray, Color::LightYellow];
+    let dark = [
+        Color::Blue,
+        Color::Black,
+        Color::DarkGray,
+        Color::Indexed(0),
+    ];
+    a_screen_in_a_theme(Theme::dark(), &dark, true);
+    a_screen_in_a_theme(Theme::light(), &light, true);
+    a_screen_in_a_theme(Theme::plain(), &[], false);
 }
 
-#[test]
-fn a_screen_in_a_theme() {
-    let Ok(theme) = std::env::var(THEME) else {
-        return;
-    };
-    style::choose(match theme.as_str() {
-        "light" => Theme::light(),
-        "none" => Theme::plain(),
-        _ => Theme::dark(),
-    });
+/// Plays a scene in a theme: nothing in it is hard to read, and only `has_colours` tells whether
+/// there are colours at all.
+fn a_screen_in_a_theme(theme: Theme, hard_to_read: &[Color], has_colours: bool) {
     let mut desk = Desk::new((120, 30));
+    desk.ui.theme = theme;
     let diff = "Look:\n\n```diff\n-old line\n+new line\n```\n\n\x1b[31mred?\x1b[0m";
     let mut client = desk.ask(&codex("a", diff, &[]));
     desk.write("!ls");
@@ -307,18 +293,9 @@ fn a_screen_in_a_theme() {
         cells.flat_map(|cell| [cell.fg, cell.bg]).collect()
     };
     let is_coloured = colours.iter().any(|colour| *colour != Color::Reset);
-    assert_eq!(is_coloured, theme != "none");
-    let hard_to_read = match theme.as_str() {
-        "light" => [Color::Yellow, Color::White, Color::Gray, Color::LightYellow],
-        _ => [
-            Color::Blue,
-            Color::Black,
-            Color::DarkGray,
-            Color::Indexed(0),
-        ],
-    };
+    assert_eq!(is_coloured, has_colours);
     for colour in hard_to_read {
-        assert!(!colours.contains(&colour), "{colour:?} in {theme}");
+        assert!(!colours.contains(colour), "{colour:?}");
     }
     // Words say what colours say.
     desk.sees("nothing to send");
@@ -329,7 +306,7 @@ fn a_screen_in_a_theme() {
     let chosen = desk.style_of("[Send]").add_modifier;
     assert!(chosen.contains(Modifier::REVERSED));
     let green = desk.style_of("green").fg;
-    assert_eq!(green == Some(Color::Green), theme != "none", "{green:?}");
+    assert_eq!(green == Some(Color::Green), has_colours, "{green:?}");
     // What a tool wrote is marked where it cannot write.
     desk.sees("│ green");
 }

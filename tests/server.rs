@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use humanllm::api::{OutputItem, Reply};
+use humanllm::api::{Body, Reply};
 use humanllm::inbox::{Change, Delivery, ReplyError, Status};
 use serde_json::{Value, json};
 use support::desk::{hello, title_request};
@@ -191,7 +191,7 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
 fn calls_and_rejections_reach_the_client() {
     let mut desk = Desk::start();
     let (mut stream, id) = begin(&mut desk);
-    let call = OutputItem::FunctionCall {
+    let call = Body::FunctionCall {
         namespace: Some("ns".into()),
         name: "exec_command".into(),
         arguments: r#"{"cmd":"ls"}"#.into(),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use humanllm::api::{Item, OutputItem, Phase, Reply};
+use humanllm::api::{Body, Item, Phase, Reply};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::store::Store;
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ fn a_call_and_its_output_join_across_responses() {
     let tools = json!([{"type": "function", "name": "look", "parameters": {"type": "object"}}]);
     let asked = desk.ask(json!({"model": "human", "input": "look", "tools": tools}));
     let id = desk.arrival();
-    let call = OutputItem::FunctionCall {
+    let call = Body::FunctionCall {
         namespace: None,
         name: "look".into(),
         arguments: "{}".into(),
@@ -670,16 +670,8 @@ fn thoughts_and_notes_are_handed_on_too() {
     let mut desk = Desk::start();
     let asked = desk.ask(json!({"model": "human", "input": "one"}));
     let id = desk.arrival();
-    let message = |text: &str, phase| OutputItem::Message {
-        text: text.into(),
-        phase,
-    };
-    let items = vec![
-        OutputItem::Reasoning {
-            summary: "hm".into(),
-        },
-        message("wait", Phase::Commentary),
-    ];
+    let message = |text: &str, phase| Body::message(text, phase);
+    let items = vec![Body::reasoning("hm"), message("wait", Phase::Commentary)];
     desk.say(id, Reply::Items(items)).unwrap();
     desk.say(id, answer("first")).unwrap();
     let (_, first) = asked.join().unwrap();
@@ -810,10 +802,7 @@ fn whatever_has_ended_can_be_gone_on_from() {
     );
     let fork = desk.arrival();
     let cut = Reply::End {
-        items: vec![OutputItem::Message {
-            text: "half".into(),
-            phase: Phase::FinalAnswer,
-        }],
+        items: vec![Body::message("half", Phase::FinalAnswer)],
         ending: humanllm::api::Ending::OutOfTokens,
     };
     desk.say(fork, cut).unwrap();

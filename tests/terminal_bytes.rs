@@ -217,8 +217,8 @@ fn judge(desk: &mut Desk, columns: u16, rows: u16) -> Judge {
     let backend = CrosstermBackend::new(written.clone());
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
-    let app = &mut desk.app;
-    terminal.draw(|frame| layout::draw(frame, app)).unwrap();
+    let (ui, app) = (&desk.ui, &mut desk.app);
+    terminal.draw(|frame| layout::draw(frame, ui, app)).unwrap();
     let mut judge = Judge::default();
     let mut parser = Parser::<DefaultCharAccumulator>::new();
     for byte in written.0.borrow().iter() {

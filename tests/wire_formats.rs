@@ -12,7 +12,7 @@ mod responses;
 mod support;
 
 use humanllm::api::{ApiError, Frame, Ids, Interner, Request, ResponseWriter, Usage};
-use humanllm::tui::pictures::{self, Graphics};
+use humanllm::tui::pictures::{Graphics, Setting};
 use serde_json::{Value, json};
 use support::screen::Desk;
 
@@ -71,8 +71,6 @@ pub const USAGE: Usage = Usage {
 /// Plays every case of a table. Identifiers are `resp_1`, `msg_2` and so on; the request comes at
 /// second 100, and every reply at second 107.
 pub fn play(wire: &Wire, table: Vec<Case>) {
-    // Pictures are made in the background, and tests/images.rs is about them.
-    pictures::choose(Graphics::Words);
     for case in table {
         let about = case.about;
         let body = wire.body(&case.request);
@@ -86,6 +84,8 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
         let mut writer = (wire.writer)(&request, 100, Box::new(ids));
 
         let mut desk = Desk::new((90, 100));
+        // Pictures are made in the background, and tests/images.rs is about them.
+        desk.ui.pictures = Setting::new(Graphics::Words);
         let mut client = desk.open(request, None);
         // What agents add by themselves is folded at first.
         desk.press("Ctrl+O");
@@ -181,6 +181,8 @@ fn what_no_block_shows_is_one_key_away() {
         body["tools"] = json!([tool]);
         body["sparkle"] = json!(5);
         let mut desk = Desk::new((90, 100));
+        // Pictures are made in the background, and tests/images.rs is about them.
+        desk.ui.pictures = Setting::new(Graphics::Words);
         let _client = desk.open(
             (wire.parse)(body.to_string().as_bytes(), &Interner::default()).expect("good"),
             None,

@@ -208,7 +208,12 @@ pub(crate) fn text(raw: &RawValue) -> Option<String> {
 
 /// The members of an array; none of anything else.
 pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
-    serde_json::from_str(raw.get()).unwrap_or_default()
+    list_of_text(raw.get())
+}
+
+/// The members of an array in a text that was read before; none of anything else.
+pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 /// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes

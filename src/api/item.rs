@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
 use serde_json::Value;
 
+use super::body::text_of;
 use super::fields::Fields;
+use super::likeness::Likeness;
 use super::responses::read_item;
+use super::{Body, Content, ItemBody};
 use crate::hash::Hash;
 
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
@@ -41,98 +43,6 @@ pub(crate) enum Shape {
     Messages,
     /// The system prompt of Anthropic's API.
     System,
-}
-
-/// What an item means.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum ItemBody {
-    /// Words of one side.
-    Message {
-        /// `user`, `assistant`, `system`, `developer` or any other.
-        role: String,
-        /// `commentary` or `final_answer`, where the client marks it.
-        phase: Option<String>,
-        /// The parts.
-        content: Vec<Content>,
-    },
-    /// A summary of the model's thoughts.
-    Reasoning {
-        /// The parts of the summary.
-        summary: Vec<String>,
-    },
-    /// A call of a function.
-    FunctionCall {
-        /// The name called, with its namespace in front where it has one.
-        name: String,
-        /// The arguments, as the text that was sent.
-        arguments: String,
-        /// What joins the call with its output.
-        call_id: String,
-    },
-    /// A call of a free-form tool.
-    CustomToolCall {
-        /// The name called.
-        name: String,
-        /// The text handed to it.
-        input: String,
-        /// What joins the call with its output.
-        call_id: String,
-    },
-    /// A call of the built-in shell of older Codex versions.
-    LocalShellCall {
-        /// The program and its arguments.
-        command: Vec<String>,
-        /// What joins the call with its output.
-        call_id: String,
-    },
-    /// What a call gave back.
-    ToolOutput {
-        /// The call that it answers.
-        call_id: String,
-        /// The parts.
-        content: Vec<Content>,
-    },
-    /// What stands for an earlier part of the conversation.
-    Compaction {
-        /// The summary, where this program can read it: other servers encrypt theirs.
-        summary: Option<String>,
-    },
-    /// Anything else, shown as JSON.
-    Other {
-        /// The wire type, or `item` where there is none.
-        kind: String,
-        /// All that it says, in some order.
-        says: String,
-    },
-}
-
-/// One part of a message or of an output.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Content {
-    /// Text.
-    Text(String),
-    /// A picture: a `data:` URL, a link, or a file id.
-    Image(String),
-    /// A file.
-    File {
-        /// Its name, id or link.
-        name: String,
-        /// Its bytes, where the client sent them along.
-        size: Option<usize>,
-    },
-    /// A refusal.
-    Refusal(String),
-    /// A part of an unknown type, the JSON of which is shown.
-    Other(String),
-}
-
-impl Content {
-    /// A file with this name, and with its data in base64 where that came along.
-    pub(super) fn file(name: String, data: Option<&str>) -> Self {
-        // Four characters of base64 are three bytes.
-        let size = data.map(|data| data.rsplit(',').next().unwrap_or(data).len() / 4 * 3);
-        Self::File { name, size }
-    }
 }
 
 impl Item {
@@ -231,25 +141,21 @@ impl Item {
         self.place == 0
     }
 
-    /// The same for two items that say the same, whatever their `id` and `status`. What agrees in
-    /// it says the same, which [`Item::says_the_same`] confirms.
-    ///
-    /// It is the hash of [`ItemBody`] as JSON, and stays the same from one version of the program to
-    /// the next: conversations on disk are found by it.
+    /// The same for two items that say the same, whatever their `id` and `status`, also in other
+    /// versions of the program. What agrees in it says the same, which [`Item::says_the_same`]
+    /// confirms.
     pub fn likeness(&self) -> Hash {
-        *self.likeness.get_or_init(|| {
-            let mut hasher = blake3::Hasher::new();
-            // A hasher takes everything, and the body has nothing that JSON does not.
-            let _ = serde_json::to_writer(&mut hasher, self.body());
-            Hash::from_hasher(&hasher)
-        })
+        *self
+            .likeness
+            .get_or_init(|| Likeness::of(self.body()).hash())
     }
 
     /// Whether another item says the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let is_same_text = || self.place == other.place && self.shape == other.shape;
+        let is_alike = || Likeness::of(self.body()) == Likeness::of(other.body());
         (Arc::ptr_eq(&self.raw, &other.raw) && is_same_text())
-            || self.likeness() == other.likeness() && self.body() == other.body()
+            || self.likeness() == other.likeness() && is_alike()
     }
 
     /// The item's own `id`, where it has one.
@@ -275,15 +181,6 @@ impl Item {
         fields.text("id").filter(|_| named || bare)
     }
 
-    /// What joins it with its output, for a call of any kind: clients have tools that nobody here
-    /// knows.
-    pub(crate) fn any_call_id(&self) -> Option<String> {
-        match self.call_id() {
-            Some(id) => Some(id.to_owned()),
-            None => Fields::of_text(&self.raw).text("call_id"),
-        }
-    }
-
     /// The fields of an item of the Responses API, as JSON.
     pub(super) fn to_value(&self) -> Value {
         match self.shape {
@@ -305,10 +202,22 @@ impl Item {
         &self.tokens
     }
 
+    /// What it says, unless it is of a kind that only clients send.
+    pub fn said(&self) -> Option<&Body> {
+        match self.body() {
+            ItemBody::Said { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+
     /// The role of a message.
     pub fn role(&self) -> Option<&str> {
         match self.body() {
-            ItemBody::Message { role, .. } => Some(role),
+            ItemBody::Said {
+                role,
+                body: Body::Message { .. },
+                ..
+            } => Some(role),
             _ => None,
         }
     }
@@ -316,31 +225,26 @@ impl Item {
     /// The parts of a message or an output.
     pub fn content(&self) -> &[Content] {
         match self.body() {
-            ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => content,
+            ItemBody::Said {
+                body: Body::Message { content, .. },
+                ..
+            }
+            | ItemBody::ToolOutput { content, .. } => content,
             _ => &[],
         }
     }
 
     /// The text parts, one after the other on lines of their own.
     pub fn text(&self) -> String {
-        let texts: Vec<&str> = self
-            .content()
-            .iter()
-            .filter_map(|part| match part {
-                Content::Text(text) | Content::Refusal(text) => Some(text.as_str()),
-                _ => None,
-            })
-            .collect();
-        texts.join("\n")
+        text_of(self.content()).into_owned()
     }
 
-    /// What joins a call with its output, for a call.
+    /// What joins a call with its output, for a call of any kind: clients have tools that nobody
+    /// here knows.
     pub fn call_id(&self) -> Option<&str> {
         match self.body() {
-            ItemBody::FunctionCall { call_id, .. }
-            | ItemBody::CustomToolCall { call_id, .. }
-            | ItemBody::LocalShellCall { call_id, .. } => Some(call_id),
-            _ => None,
+            ItemBody::Said { call_id, .. } | ItemBody::Other { call_id, .. } => call_id.as_deref(),
+            ItemBody::ToolOutput { .. } | ItemBody::Compaction { .. } => None,
         }
     }
 
@@ -356,12 +260,10 @@ impl Item {
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or its `AGENTS.md` preamble.
     pub fn is_boilerplate(&self) -> bool {
-        let ItemBody::Message { role, content, .. } = self.body() else {
-            return false;
-        };
-        match role.as_str() {
-            "system" | "developer" => true,
-            "user" => {
+        let content = self.content();
+        match self.role() {
+            Some("system" | "developer") => true,
+            Some("user") => {
                 !content.is_empty()
                     && content.iter().all(|part| match part {
                         Content::Text(text) => is_tagged_block(text),
@@ -380,12 +282,8 @@ impl Item {
     /// Whether the model said this: an assistant message, a call, or reasoning.
     pub fn is_from_model(&self) -> bool {
         match self.body() {
-            ItemBody::Message { role, .. } => role == "assistant",
-            ItemBody::Reasoning { .. }
-            | ItemBody::Compaction { .. }
-            | ItemBody::FunctionCall { .. }
-            | ItemBody::CustomToolCall { .. }
-            | ItemBody::LocalShellCall { .. } => true,
+            ItemBody::Said { role, .. } => role == "assistant",
+            ItemBody::Compaction { .. } => true,
             ItemBody::ToolOutput { .. } => false,
             ItemBody::Other { kind, .. } => kind.ends_with("_call"),
         }
@@ -416,11 +314,7 @@ fn is_tagged_block(text: &str) -> bool {
 
 fn plain_message(role: &str, raw: &str) -> ItemBody {
     let text = serde_json::from_str(raw).unwrap_or_default();
-    ItemBody::Message {
-        role: role.into(),
-        phase: None,
-        content: vec![Content::Text(text)],
-    }
+    ItemBody::message(role, vec![Content::Text(text)])
 }
 
 #[cfg(test)]
@@ -454,22 +348,21 @@ mod tests {
         let read = |raw: Value| Item::from_responses(&raw).body().clone();
         assert_eq!(
             read(json!({"role": "user", "content": "hi"})),
-            ItemBody::Message {
-                role: "user".into(),
-                phase: None,
-                content: vec![Content::Text("hi".into())]
-            }
+            ItemBody::message("user", vec![Content::Text("hi".into())])
         );
         assert_eq!(
             read(
                 json!({"type": "function_call", "namespace": "a", "name": "b",
                 "arguments": "{}", "call_id": "c"})
             ),
-            ItemBody::FunctionCall {
-                name: "a.b".into(),
-                arguments: "{}".into(),
-                call_id: "c".into()
-            }
+            ItemBody::call(
+                "c".into(),
+                Body::FunctionCall {
+                    namespace: Some("a".into()),
+                    name: "b".into(),
+                    arguments: "{}".into(),
+                }
+            )
         );
         assert_eq!(
             read(

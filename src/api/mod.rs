@@ -5,6 +5,7 @@
 //! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
 //! hands those in, so that every byte can be tested without a socket.
 
+mod body;
 pub mod chat;
 pub(crate) mod compaction;
 mod constraints;
@@ -14,6 +15,7 @@ mod fields;
 mod housekeeping;
 mod interner;
 mod item;
+mod likeness;
 pub mod messages;
 pub mod patch;
 mod patch_reader;
@@ -24,14 +26,15 @@ mod tools;
 mod validation;
 mod writer;
 
+pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::is_bushy;
 pub use housekeeping::Housekeeping;
 pub use interner::Interner;
+pub use item::Item;
 pub(crate) use item::Shape;
-pub use item::{Content, Item, ItemBody};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
@@ -304,74 +307,11 @@ impl Phase {
             Phase::FinalAnswer => "final_answer",
         }
     }
-}
 
-/// One thing the person puts into a response.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum OutputItem {
-    /// Words for the user of the agent.
-    Message {
-        /// The words.
-        text: String,
-        /// Whether they are a note or the answer.
-        phase: Phase,
-    },
-    /// A call of a function that the request offers.
-    FunctionCall {
-        /// The namespace the function lives in. Codex 0.169 refuses a joined name.
-        namespace: Option<String>,
-        /// The name of the function.
-        name: String,
-        /// The arguments, a JSON object as text.
-        arguments: String,
-    },
-    /// A call of a free-form tool.
-    CustomToolCall {
-        /// The name of the tool.
-        name: String,
-        /// The text handed to it.
-        input: String,
-    },
-    /// A summary of what the person thinks.
-    Reasoning {
-        /// The summary.
-        summary: String,
-    },
-    /// A call of the built-in `local_shell` tool of older Codex versions.
-    LocalShellCall {
-        /// The program and its arguments.
-        command: Vec<String>,
-        /// Where to run it; the client's own choice if absent.
-        working_directory: Option<String>,
-    },
-}
-
-impl OutputItem {
-    /// Whether the client has to run something and come back.
-    pub fn is_call(&self) -> bool {
-        self.tool_name().is_some()
-    }
-
-    /// The name of the tool that it calls.
-    pub fn tool_name(&self) -> Option<&str> {
-        match self {
-            Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
-            Self::LocalShellCall { .. } => Some("local_shell"),
-            Self::Message { .. } | Self::Reasoning { .. } => None,
-        }
-    }
-
-    /// The text that a model would have had to write.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Message { text, .. } => text.clone(),
-            Self::FunctionCall {
-                name, arguments, ..
-            } => format!("{name}{arguments}"),
-            Self::CustomToolCall { name, input } => format!("{name}{input}"),
-            Self::Reasoning { summary } => summary.clone(),
-            Self::LocalShellCall { command, .. } => command.join(" "),
-        }
+    /// The phase of a name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let mut all = [Self::Commentary, Self::FinalAnswer].into_iter();
+        all.find(|phase| phase.as_str() == name)
     }
 }
 
@@ -439,7 +379,7 @@ impl FailureCode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// Items that leave at once, while the response stays open.
-    Items(Vec<OutputItem>),
+    Items(Vec<Body>),
     /// More text of a message that is sent while it is typed.
     Live {
         /// The text to add.
@@ -450,7 +390,7 @@ pub enum Reply {
     /// The last items, and how the response ends.
     End {
         /// What to say before the end, in order.
-        items: Vec<OutputItem>,
+        items: Vec<Body>,
         /// How it ends.
         ending: Ending,
     },
@@ -458,7 +398,7 @@ pub enum Reply {
 
 impl Reply {
     /// The items it carries.
-    pub fn items(&self) -> &[OutputItem] {
+    pub fn items(&self) -> &[Body] {
         match self {
             Reply::Items(items) | Reply::End { items, .. } => items,
             Reply::Live { .. } => &[],

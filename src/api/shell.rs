@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{OutputItem, Tool, is_bushy};
+use super::{Body, Tool, is_bushy};
 
 /// The tool of a request that runs a shell command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,13 +103,13 @@ impl ShellTool {
     }
 
     /// The call that runs `command`, with `options` as [`Self::options`] describes them.
-    pub fn call(&self, command: &str, options: &Map<String, Value>) -> OutputItem {
+    pub fn call(&self, command: &str, options: &Map<String, Value>) -> Body {
         let words = || vec!["bash".to_owned(), "-lc".to_owned(), command.to_owned()];
         let mut arguments = Map::new();
         match &self.shape {
             Shape::LocalShell => {
                 let workdir = options.get("working_directory").and_then(Value::as_str);
-                return OutputItem::LocalShellCall {
+                return Body::LocalShellCall {
                     command: words(),
                     working_directory: workdir.map(str::to_owned),
                 };
@@ -118,7 +118,7 @@ impl ShellTool {
             Shape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
         };
         arguments.extend(options.clone());
-        OutputItem::FunctionCall {
+        Body::FunctionCall {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             arguments: Value::Object(arguments).to_string(),
@@ -182,7 +182,7 @@ mod tests {
     use super::super::responses::read_tools;
     use super::*;
 
-    fn call(tools: Value, workdir: Option<&str>) -> Result<OutputItem, NoShellTool> {
+    fn call(tools: Value, workdir: Option<&str>) -> Result<Body, NoShellTool> {
         let tools = read_tools(&tools.to_string());
         let shell = ShellTool::find(&tools)?;
         let names = shell
@@ -232,7 +232,7 @@ mod tests {
         for (tool, expected) in table {
             let name = tool["name"].as_str().unwrap().to_owned();
             let item = call(json!([{"type": "web_search"}, tool]), Some("/tmp")).unwrap();
-            let OutputItem::FunctionCall {
+            let Body::FunctionCall {
                 name: called,
                 arguments,
                 ..
@@ -253,7 +253,7 @@ mod tests {
     fn the_built_in_shell_has_an_item_of_its_own() {
         assert_eq!(
             call(json!([{"type": "local_shell"}]), Some("/tmp")),
-            Ok(OutputItem::LocalShellCall {
+            Ok(Body::LocalShellCall {
                 command: vec!["bash".into(), "-lc".into(), "ls 'a b'".into()],
                 working_directory: Some("/tmp".into()),
             })
@@ -269,7 +269,7 @@ mod tests {
             function("exec_command", json!({"cmd": line}))
         ]);
         let item = call(tools, None).unwrap();
-        assert!(matches!(item, OutputItem::FunctionCall { name, .. } if name == "exec_command"));
+        assert!(matches!(item, Body::FunctionCall { name, .. } if name == "exec_command"));
         assert_eq!(
             call(json!([function("add", json!({"a": line}))]), None),
             Err(NoShellTool)

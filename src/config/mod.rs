@@ -160,6 +160,8 @@ pub struct TuiConfig {
     pub mouse: bool,
     /// The colours.
     pub theme: ThemeName,
+    /// Seconds in which an answer or a rejection can be taken back; 0 if it leaves at once.
+    pub unsend_seconds: u32,
 }
 
 /// The name of a set of colours.
@@ -184,6 +186,7 @@ impl Default for TuiConfig {
             title: true,
             mouse: false,
             theme: ThemeName::Auto,
+            unsend_seconds: 0,
         }
     }
 }

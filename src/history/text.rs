@@ -9,6 +9,7 @@ use super::{Found, Whole};
 use crate::api::Interner;
 use crate::inbox;
 use crate::journal::{Conversation, SaidState, State};
+use crate::plain;
 use crate::store::Loaded;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
@@ -28,7 +29,7 @@ pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
         return "Nothing was found.\n".into();
     }
     let lines = found.iter().map(|found| {
-        let excerpt = one_line(&found.hit.excerpt.text);
+        let excerpt = plain::line(&found.hit.excerpt.text);
         format!("{}{:8}{excerpt}\n", line(&found.conversation, zone), "")
     });
     lines.collect()
@@ -53,13 +54,13 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let said = conversation.said().len();
     let first_said = transcript.blocks().len().saturating_sub(said);
     for (index, block) in transcript.blocks().iter().enumerate() {
-        let _ = write!(out, "\n── {}", one_line(&block.label));
+        let _ = write!(out, "\n── {}", plain::line(&block.label));
         // When an item was first sent is not known, only when the newest request was.
         let at = block.at.filter(|_| index >= first_said);
         let at = at
             .map(|at| time(at.as_millisecond(), zone))
             .unwrap_or_default();
-        for fact in [one_line(&block.detail), at] {
+        for fact in [plain::line(&block.detail), at] {
             if !fact.is_empty() {
                 let _ = write!(out, " · {fact}");
             }
@@ -68,7 +69,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
         let body = block.body();
         for line in body.lines() {
             // Beside a line, so that nothing in it passes for the head of another.
-            let _ = writeln!(out, "│ {}", one_line(line));
+            let _ = writeln!(out, "│ {}", plain::line(line));
         }
     }
     push_draft(&mut out, &whole, zone);
@@ -78,10 +79,10 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
 /// What the rows say of a conversation, before what was said in it.
 fn head(whole: &Whole, zone: &TimeZone) -> String {
     let row = &whole.conversation;
-    let mut out = format!("{}  {}\n\n", row.id, one_line(&row.title));
+    let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
     let mut fact = |name: &str, value: &str| {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{name:<10}{}", one_line(value));
+        let _ = writeln!(out, "{name:<10}{}", plain::line(value));
     };
     fact("agent", &row.agent);
     if let Some(thread) = &row.thread {
@@ -101,7 +102,7 @@ fn push_draft(out: &mut String, whole: &Whole, zone: &TimeZone) {
     if let Some(draft) = &whole.draft {
         let at = time(draft.updated, zone);
         let text = crate::draft::Draft::from_json(&draft.body).text;
-        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", lines(&text));
+        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", plain::lines(&text));
     }
 }
 
@@ -117,17 +118,17 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
             SaidState::Undelivered => "not delivered",
         };
         let at = time(said.at, zone);
-        let _ = write!(out, "\n{at}  {state}\n{}\n", lines(&said.typed));
+        let _ = write!(out, "\n{at}  {state}\n{}\n", plain::lines(&said.typed));
     }
     if let Some(draft) = &whole.draft {
         let at = time(draft.updated, zone);
-        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", lines(&draft.body));
+        let _ = write!(out, "\nDraft of {at}:\n\n{}\n", plain::lines(&draft.body));
     }
     if let Some(turn) = &whole.newest {
         let at = time(turn.arrived, zone);
         let _ = write!(out, "\nItems of the newest request, of {at}:\n\n");
         for item in &turn.items {
-            out.push_str(&lines(&item.text));
+            out.push_str(&plain::lines(&item.text));
             out.push('\n');
         }
     }
@@ -137,7 +138,7 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
 pub(super) fn question(doomed: &[Conversation]) -> String {
     let mut out = String::from("Delete for good:\n");
     for row in doomed {
-        let _ = writeln!(out, "{:>6}  {}", row.id, one_line(&row.title));
+        let _ = writeln!(out, "{:>6}  {}", row.id, plain::line(&row.title));
     }
     out.push_str("Are you sure? [y/N] ");
     out
@@ -156,13 +157,13 @@ pub(super) fn compacted(before: u64, after: u64) -> String {
 }
 
 fn line(row: &Conversation, zone: &TimeZone) -> String {
-    let agent: String = one_line(&row.agent).chars().take(AGENT).collect();
+    let agent: String = plain::line(&row.agent).chars().take(AGENT).collect();
     format!(
         "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
         row.id,
         time(row.active, zone),
         state(row.state),
-        one_line(&row.title)
+        plain::line(&row.title)
     )
 }
 
@@ -178,16 +179,4 @@ fn time(milliseconds: i64, zone: &TimeZone) -> String {
     let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
     let at = zone.to_datetime(at);
     format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute())
-}
-
-/// What agents wrote cannot steer the terminal, nor pass for another line.
-fn one_line(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(shown).collect()
-}
-
-/// As [`one_line`], where there may be several.
-fn lines(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    text.chars().map(shown).collect()
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use futures_channel::mpsc as replies;
+use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::api::{Ending, Housekeeping, OutputItem, Phase, Reply, Request};
+use crate::api::{Body, Ending, Housekeeping, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store};
 
 /// Something that happened to a request, on its way to the person.
@@ -58,7 +60,7 @@ pub enum Answerer {
 /// response has failed.
 #[derive(Debug)]
 pub struct Responder {
-    replies: mpsc::UnboundedSender<Sent>,
+    replies: replies::UnboundedSender<Sent>,
     next_ticket: u64,
 }
 
@@ -92,7 +94,7 @@ impl Responder {
             saving,
         };
         // A client that has gone is found out by what it leaves behind.
-        let _ = self.replies.send(sent);
+        let _ = self.replies.unbounded_send(sent);
     }
 }
 
@@ -201,7 +203,8 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
-        let (replies, receiver) = mpsc::unbounded_channel();
+        // One that takes room for what is said and not before: thousands may wait.
+        let (replies, receiver) = replies::unbounded();
         let mut responder = Responder {
             replies,
             next_ticket: 0,
@@ -209,10 +212,10 @@ impl Intake {
         let answerer = match housekeeping {
             Some(housekeeping) => {
                 let answer = Reply::End {
-                    items: vec![OutputItem::Message {
-                        text: housekeeping.answer.clone(),
-                        phase: Phase::FinalAnswer,
-                    }],
+                    items: vec![Body::message(
+                        housekeeping.answer.clone(),
+                        Phase::FinalAnswer,
+                    )],
                     ending: Ending::Completed,
                 };
                 responder.send(answer, Saving::default());
@@ -256,7 +259,7 @@ pub struct Pending {
     place: Place,
     saving: Saving,
     store: Store,
-    replies: mpsc::UnboundedReceiver<Sent>,
+    replies: replies::UnboundedReceiver<Sent>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
     _permit: OwnedSemaphorePermit,
@@ -266,7 +269,7 @@ impl Pending {
     /// The next reply with its ticket; `None` when there will never be one because the person's
     /// side is gone. It may leave when it is in the journal: [`Pending`] knows its last write.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
-        let sent = self.replies.recv().await?;
+        let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);
         Some((sent.ticket, sent.reply))
     }

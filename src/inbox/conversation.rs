@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{
-    Ending, Format, Item, ItemBody, OutputItem, Phase, Reply, Request, ShellTool, Tool,
-};
+use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};
@@ -89,7 +87,7 @@ impl Said {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Words {
     /// An output item of the response.
-    Item(OutputItem),
+    Item(Body),
     /// A message that was typed live.
     Live(String, Phase),
     /// Why the request will not be answered.
@@ -100,7 +98,7 @@ impl Words {
     /// What a model would have had to write.
     pub fn text(&self) -> String {
         match self {
-            Self::Item(item) => item.text(),
+            Self::Item(item) => item.text().into_owned(),
             Self::Live(text, _) | Self::Rejection(text) => text.clone(),
         }
     }
@@ -111,29 +109,8 @@ impl Words {
             // The others are not whole, or no items.
             return false;
         };
-        match (said, item.body()) {
-            (OutputItem::Message { text, .. }, ItemBody::Message { .. }) => {
-                item.is_from_model() && item.text() == *text
-            }
-            (
-                OutputItem::FunctionCall { arguments, .. },
-                ItemBody::FunctionCall {
-                    arguments: sent, ..
-                },
-            ) => arguments == sent,
-            (
-                OutputItem::CustomToolCall { input, .. },
-                ItemBody::CustomToolCall { input: sent, .. },
-            ) => input == sent,
-            (
-                OutputItem::LocalShellCall { command, .. },
-                ItemBody::LocalShellCall { command: sent, .. },
-            ) => command == sent,
-            (OutputItem::Reasoning { summary }, ItemBody::Reasoning { summary: sent }) => {
-                sent.join("\n") == *summary
-            }
-            _ => false,
-        }
+        let sent = item.said().filter(|_| item.is_from_model());
+        sent.is_some_and(|sent| said.comes_back_as(sent))
     }
 }
 
@@ -194,7 +171,8 @@ impl Conversation {
             continued: new_from > 0,
             changes: Vec::new(),
             request,
-            open: VecDeque::new(),
+            // Nearly always there is one, and thousands of conversations may wait.
+            open: VecDeque::with_capacity(1),
             said: Vec::new(),
             closed: Closed::Answered,
             loaded: true,
@@ -392,6 +370,11 @@ impl Conversation {
         new.iter().rev().find(worth).or(self.items().last())
     }
 
+    /// The request that waits and is answered next, if there is one.
+    pub fn open_request(&self) -> Option<RequestId> {
+        self.open.front().map(|open| open.id)
+    }
+
     /// All that was said so far to the request that waits, one after the other.
     pub fn said_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);
@@ -419,10 +402,7 @@ impl Conversation {
         if let Some(said) = last
             && let Words::Live(text, phase) = &mut said.words
         {
-            said.words = Words::Item(OutputItem::Message {
-                text: std::mem::take(text),
-                phase: *phase,
-            });
+            said.words = Words::Item(Body::message(std::mem::take(text), *phase));
             said.state = Delivery::Sent;
             said.ticket = ticket;
         }

@@ -20,7 +20,7 @@ pub use conversation::{Conversation, Delivery, Said, Status, Words};
 use order::Order;
 pub use statistics::{Spread, Statistics};
 
-use crate::api::{OutputItem, Phase, Reply, Request};
+use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::Draft;
 use crate::store::{Account, Header, Loaded, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
@@ -279,10 +279,7 @@ impl Inbox {
                     conversation.title = housekeeping.purpose.into();
                     conversation.automatic = Some(housekeeping.purpose.into());
                     conversation.said.push(Said {
-                        words: Words::Item(OutputItem::Message {
-                            text: housekeeping.answer,
-                            phase: Phase::FinalAnswer,
-                        }),
+                        words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
                         draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,

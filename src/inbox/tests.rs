@@ -22,18 +22,12 @@ fn request(thread: Option<&str>, input: Value) -> Request {
 }
 
 fn note(text: &str) -> Reply {
-    Reply::Items(vec![OutputItem::Message {
-        text: text.into(),
-        phase: Phase::Commentary,
-    }])
+    Reply::Items(vec![Body::message(text, Phase::Commentary)])
 }
 
 fn answer(text: &str) -> Reply {
     Reply::End {
-        items: vec![OutputItem::Message {
-            text: text.into(),
-            phase: Phase::FinalAnswer,
-        }],
+        items: vec![Body::message(text, Phase::FinalAnswer)],
         ending: Ending::Completed,
     }
 }

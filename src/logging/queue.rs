@@ -11,6 +11,9 @@ const MAX_WAITING: usize = 256 * 1024;
 const MAX_LINE: usize = 4 * 1024;
 /// How long the last lines may take when the program ends.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a line waits for others that are written with it. Whoever kills the program loses so
+/// much of the log.
+const GATHER: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -76,6 +79,7 @@ impl Drop for Queue {
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
+        let is_first = waiting.lines.is_empty();
         if waiting.lines.len() + line.len().min(MAX_LINE) > MAX_WAITING {
             waiting.left_out += 1;
         } else if line.len() > MAX_LINE {
@@ -85,7 +89,10 @@ impl Write for Lines {
         } else {
             waiting.lines.extend_from_slice(line);
         }
-        self.0.changed.notify_all();
+        drop(waiting);
+        if is_first {
+            self.0.changed.notify_all();
+        }
         Ok(line.len())
     }
 
@@ -98,6 +105,12 @@ impl Write for Lines {
 fn write_all(shared: &Shared, mut log: impl Write) {
     let mut waiting = shared.lock();
     loop {
+        if !waiting.lines.is_empty() {
+            let changed = &shared.changed;
+            let gathered =
+                changed.wait_timeout_while(waiting, GATHER, |waiting| !waiting.is_closing);
+            waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let lines = std::mem::take(&mut waiting.lines);
         let left_out = std::mem::take(&mut waiting.left_out);
         if lines.is_empty() && waiting.is_closing {

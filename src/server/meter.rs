@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::api::{Item, OutputItem, Reply, ToolList, Usage};
-use crate::tokens::{count, count_request, uncounted};
+use crate::api::{Body, Item, Reply, ToolList, Usage};
+use crate::tokens::{count, count_body, count_request, uncounted};
 
 /// Bytes that are counted at once: going to another thread takes longer than that.
 const SHORT: usize = 2048;
@@ -78,8 +78,8 @@ fn count_reply(reply: &Reply) -> (u64, u64) {
     if let Reply::Live { delta, .. } = reply {
         return (count(delta), 0);
     }
-    let tokens = |item: &OutputItem| count(&item.text());
-    let is_reasoning = |item: &&OutputItem| matches!(item, OutputItem::Reasoning { .. });
-    let reasoning = reply.items().iter().filter(is_reasoning).map(tokens).sum();
-    (reply.items().iter().map(tokens).sum(), reasoning)
+    let is_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
+    let items = reply.items().iter();
+    let reasoning = items.clone().filter(is_reasoning).map(count_body).sum();
+    (items.map(count_body).sum(), reasoning)
 }

@@ -95,7 +95,6 @@ pub struct Routes {
     router: Router,
     state: State,
     no_place: Router,
-    limits: Limits,
     at_work: mpsc::Receiver<()>,
 }
 
@@ -110,12 +109,11 @@ impl Routes {
 pub fn router(intake: Intake, settings: Settings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
-    let limits = settings.limits.clone();
     let refusals = Refusals::default();
     let state = State {
         store: intake.store().clone(),
         intake,
-        reading: Reading::new(settings.max_body, &limits),
+        reading: Reading::new(settings.max_body, &settings.limits),
         refusals: refusals.clone(),
         settings: Arc::new(settings),
         sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
@@ -158,7 +156,6 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
         router,
         state,
         no_place: connections::no_place(refusals),
-        limits,
         at_work: is_at_work,
     }
 }
@@ -204,10 +201,10 @@ impl Server {
             router,
             state,
             no_place,
-            limits,
             mut at_work,
         } = self.routes;
         background::resume_all(&state);
+        let limits = state.settings.limits.clone();
         drop(state);
         Connections::new(listener, router, no_place, limits)
             .serve(self.stop, self.closed)

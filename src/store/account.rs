@@ -24,7 +24,7 @@ impl Account {
             let holders = self.holders.entry(Arc::as_ptr(item).addr()).or_default();
             *holders += 1;
             if *holders == 1 {
-                self.bytes += weight(item);
+                self.bytes += item.bytes();
             }
         }
     }
@@ -46,7 +46,7 @@ impl Account {
             *holders -= 1;
             if *holders == 0 {
                 self.holders.remove(&address);
-                self.bytes -= weight(item);
+                self.bytes -= item.bytes();
             }
         }
     }
@@ -56,9 +56,4 @@ impl Account {
     pub fn items(&self) -> usize {
         self.holders.len()
     }
-}
-
-/// What an item takes.
-pub(crate) fn weight(item: &Item) -> usize {
-    item.bytes()
 }

@@ -1,12 +1,12 @@
 //! What the server keeps of responses, so that later requests can go on from them: bounded, and the
 //! oldest first to go.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::{Account, weight};
+use super::account::Account;
 use super::turn;
 use super::{Saving, failed, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
@@ -24,9 +24,12 @@ const MOST_EVENTS: usize = 256;
 pub struct Stored {
     responses: HashMap<String, Entry>,
     conversations: HashMap<String, Conversation>,
-    /// The ids of both: of responses by when they were made, of conversations by when they were
-    /// last used. The oldest comes first.
-    order: VecDeque<String>,
+    /// The ids of those of both that nobody works on, by age. The oldest comes first.
+    idle: BTreeMap<Age, String>,
+    /// The age of what came last.
+    newest: Age,
+    /// How many open responses add to a conversation; none that nobody talks in.
+    talked_in: HashMap<String, usize>,
     /// Output items by their own ids.
     items: HashMap<String, Arc<Item>>,
     /// Output items of responses that are not in memory, which were referred to lately.
@@ -36,6 +39,9 @@ pub struct Stored {
     most_bytes: usize,
     past: Option<Past>,
 }
+
+/// Numbers responses by when they were made, and conversations by when they were last used.
+type Age = u64;
 
 /// Where all of it is on disk.
 #[derive(Debug)]
@@ -64,6 +70,7 @@ struct Entry {
     /// The events so far, the number of each being its place; only of a background response.
     log: Option<Vec<Frame>>,
     open: bool,
+    age: Age,
     /// The number of its request in the journal.
     turn: Option<i64>,
     /// What the response object and the log take.
@@ -75,6 +82,7 @@ struct Entry {
 struct Conversation {
     object: Value,
     items: Vec<Arc<Item>>,
+    age: Age,
 }
 
 /// What a request goes on from.
@@ -105,7 +113,9 @@ impl Stored {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
-            order: VecDeque::new(),
+            idle: BTreeMap::new(),
+            newest: 0,
+            talked_in: HashMap::new(),
             items: HashMap::new(),
             past_items: HashMap::new(),
             held: Account::default(),
@@ -172,11 +182,17 @@ impl Stored {
             conversation,
             log: request.background.then(Vec::new),
             open: true,
+            age: self.next_age(),
             turn,
         };
         self.held.add(&entry.input);
         self.held.bytes += entry.bytes;
-        self.order.push_back(id.clone());
+        if let Some(name) = &entry.conversation {
+            *self.talked_in.entry(name.clone()).or_default() += 1;
+            if let Some(conversation) = self.conversations.get(name) {
+                self.idle.remove(&conversation.age);
+            }
+        }
         self.responses.insert(id, entry);
     }
 
@@ -244,8 +260,10 @@ impl Stored {
         }
         self.held.recount(&mut entry.bytes, bytes);
         entry.response = response.clone();
-        entry.open = !ended;
         let (turn, background) = (entry.turn, entry.log.is_some());
+        if ended {
+            self.close(id);
+        }
         if has_changed {
             let state = || checkpoint.unwrap_or_else(|| response.checkpoint());
             let row = self.response_row(id, turn, !ended, background, state);
@@ -288,13 +306,34 @@ impl Stored {
         rows
     }
 
+    /// Nobody works on a response any more.
+    fn close(&mut self, id: &str) {
+        let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
+            return;
+        };
+        entry.open = false;
+        self.idle.insert(entry.age, id.to_owned());
+        let Some(name) = &entry.conversation else {
+            return;
+        };
+        if let Some(open) = self.talked_in.get_mut(name) {
+            *open -= 1;
+            if *open == 0 {
+                self.talked_in.remove(name);
+                if let Some(conversation) = self.conversations.get(name) {
+                    self.idle.insert(conversation.age, name.clone());
+                }
+            }
+        }
+    }
+
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
     pub fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
-            entry.open = false;
             entry.response.set_status(Status::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
             let background = entry.log.is_some();
+            self.close(id);
             let row = self.response_row(id, turn, false, background, || state);
             self.write(row.into_iter().collect());
         }
@@ -389,12 +428,12 @@ impl Stored {
 
     /// How many responses and conversations are kept.
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.responses.len() + self.conversations.len()
     }
 
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.len() == 0
     }
 
     /// What was said up to and including a response or in a conversation; `None` if it is not
@@ -586,8 +625,11 @@ impl Stored {
             let items = added_items(&id, 0, items.iter());
             self.write(vec![Row::ApiConversation(row), items]);
         }
-        self.order.push_back(id.clone());
-        let conversation = Conversation { object, items };
+        let age = self.next_age();
+        if !self.talked_in.contains_key(&id) {
+            self.idle.insert(age, id.clone());
+        }
+        let conversation = Conversation { object, items, age };
         self.conversations.insert(id, conversation);
         self.tidy();
     }
@@ -662,27 +704,38 @@ impl Stored {
 
     /// Forgets a response or a conversation.
     pub fn forget(&mut self, id: &str) {
-        if let Some(entry) = self.responses.remove(id) {
+        self.close(id);
+        let age = if let Some(entry) = self.responses.remove(id) {
             for item in entry.output.iter().filter_map(|item| item.id()) {
                 self.items.remove(&item);
             }
             self.held.remove(entry.input.iter().chain(&entry.output));
             self.held.bytes -= entry.bytes;
+            entry.age
         } else if let Some(conversation) = self.conversations.remove(id) {
             self.held.remove(&conversation.items);
             self.held.bytes -= size(&conversation.object);
+            conversation.age
         } else {
             return;
-        }
-        self.order.retain(|known| known != id);
+        };
+        self.idle.remove(&age);
+    }
+
+    fn next_age(&mut self) -> Age {
+        self.newest += 1;
+        self.newest
     }
 
     /// Makes a conversation the newest, because somebody talks in it; what the journal is to have of
     /// that.
     fn touch(&mut self, id: &str) -> Option<Row> {
-        let conversation = self.conversations.get(id)?;
-        self.order.retain(|known| known != id);
-        self.order.push_back(id.to_owned());
+        let age = self.next_age();
+        let conversation = self.conversations.get_mut(id)?;
+        let before = std::mem::replace(&mut conversation.age, age);
+        if let Some(id) = self.idle.remove(&before) {
+            self.idle.insert(age, id);
+        }
         self.past.as_ref().map(|_| {
             Row::ApiConversation(ApiConversation {
                 id: id.to_owned(),
@@ -694,16 +747,11 @@ impl Stored {
 
     /// Lets go what is oldest, but nothing that somebody works on.
     fn tidy(&mut self) {
-        while self.order.len() > self.most || self.held.bytes > self.most_bytes {
-            let open = self.responses.values().filter(|entry| entry.open);
-            let talked_in: HashSet<&String> = open
-                .filter_map(|entry| entry.conversation.as_ref())
-                .collect();
-            let ended = self.order.iter().filter(|id| !self.is_open(id));
-            let mut ended = ended.filter(|id| !talked_in.contains(id));
+        while self.len() > self.most || self.held.bytes > self.most_bytes {
             // The newest stays, however large it is: its client has just been told of it.
-            match ended.next().filter(|id| Some(*id) != self.order.back()) {
-                Some(id) => self.forget(&id.clone()),
+            let oldest = self.idle.first_key_value();
+            match oldest.filter(|(age, _)| **age < self.newest) {
+                Some((_, id)) => self.forget(&id.clone()),
                 None => return,
             }
         }
@@ -782,7 +830,7 @@ fn check_length<'a>(
     most: usize,
     param: &str,
 ) -> Result<(), ApiError> {
-    let bytes: usize = items.into_iter().map(|item| weight(item)).sum();
+    let bytes: usize = items.into_iter().map(|item| item.bytes()).sum();
     if bytes <= most {
         return Ok(());
     }
@@ -828,7 +876,7 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
         return Ok(());
     }
     let calls = items.iter().filter(|item| item.output_of().is_none());
-    let calls: HashSet<String> = calls.filter_map(|item| item.any_call_id()).collect();
+    let calls: HashSet<&str> = calls.filter_map(|item| item.call_id()).collect();
     match outputs.find(|output| !calls.contains(*output)) {
         None => Ok(()),
         Some(call_id) => Err(ApiError::invalid(format!(

@@ -46,7 +46,11 @@ fn talk(stored: &mut Stored, id: &str, items: Vec<Arc<Item>>) {
 }
 
 fn ids(stored: &Stored) -> Vec<&str> {
-    stored.order.iter().map(String::as_str).collect()
+    let responses = stored.responses.iter().map(|(id, entry)| (entry.age, id));
+    let conversations = stored.conversations.iter();
+    let conversations = conversations.map(|(id, talk)| (talk.age, id));
+    let all: BTreeMap<_, _> = responses.chain(conversations).collect();
+    all.into_values().map(String::as_str).collect()
 }
 
 /// Counts all that is kept anew, and compares.
@@ -56,7 +60,7 @@ fn check(stored: &Stored) {
     let talked = stored.conversations.values().flat_map(|talk| &talk.items);
     let all: Vec<&Arc<Item>> = items.chain(talked).collect();
     let each: HashMap<_, _> = all.iter().map(|item| (Arc::as_ptr(item), *item)).collect();
-    let weights: usize = each.values().map(|item| weight(item)).sum();
+    let weights: usize = each.values().map(|item| item.bytes()).sum();
     let places = all.len() * size_of::<Arc<Item>>();
     let documents = stored.responses.values().map(|entry| {
         let log = entry.log.iter().flatten().map(|frame| frame.data.len());
@@ -68,10 +72,15 @@ fn check(stored: &Stored) {
     let expected = weights + places + documents.sum::<usize>() + objects;
     assert_eq!(stored.held.bytes, expected);
     assert_eq!(stored.held.items(), each.len());
-    assert_eq!(
-        stored.order.len(),
-        stored.responses.len() + stored.conversations.len()
-    );
+    let open = || stored.responses.values().filter(|entry| entry.open);
+    let mut talked_in = HashMap::new();
+    for id in open().filter_map(|entry| entry.conversation.clone()) {
+        *talked_in.entry(id).or_default() += 1;
+    }
+    assert_eq!(stored.talked_in, talked_in);
+    let is_idle = |id: &&str| !stored.is_open(id) && !talked_in.contains_key(*id);
+    let idle: Vec<&str> = ids(stored).into_iter().filter(is_idle).collect();
+    assert_eq!(stored.idle.values().collect::<Vec<_>>(), idle);
     let outputs = stored.responses.values().map(|entry| entry.output.len());
     assert_eq!(stored.items.len(), outputs.sum::<usize>());
 }
@@ -111,7 +120,7 @@ fn every_byte_is_counted_once_and_given_back() {
     check(&stored);
 
     assert_eq!(stored.len(), 8);
-    while let Some(id) = stored.order.front().cloned() {
+    while let Some(id) = ids(&stored).first().map(|id| (*id).to_owned()) {
         stored.forget(&id);
         stored.forget(&id);
         check(&stored);

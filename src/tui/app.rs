@@ -31,6 +31,7 @@ mod mouse;
 mod navigate;
 mod past;
 mod recall;
+mod unsend;
 
 /// Why no command can be sent.
 const NO_SHELL: &str = "this request offers no shell";
@@ -142,6 +143,8 @@ pub struct Settings {
     pub setup: String,
     /// Texts to insert, with their names.
     pub snippets: Vec<(String, String)>,
+    /// How long an answer or a rejection can be taken back; zero if it leaves at once.
+    pub unsend: Duration,
 }
 
 /// The state of the terminal interface.
@@ -169,6 +172,8 @@ pub struct App {
     scratch: Composer,
     unkept: Unkept,
     effects: Vec<Effect>,
+    /// What is about to be sent.
+    held: Option<unsend::Held>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
@@ -205,6 +210,7 @@ impl App {
             scratch: Composer::default(),
             unkept: Unkept::default(),
             effects: Vec::new(),
+            held: None,
             interrupted: false,
             insists: None,
             walked: None,
@@ -262,11 +268,14 @@ impl App {
             return Some(Duration::ZERO);
         }
         let past = Duration::from_nanos(self.now.subsec_nanosecond().unsigned_abs().into());
-        (self.inbox.waiting() > 0).then(|| Duration::from_secs(1).saturating_sub(past))
+        let second = Duration::from_secs(1).saturating_sub(past);
+        let time = (self.inbox.waiting() > 0).then_some(second);
+        [time, self.next_count()].into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
+        self.send_due();
         self.go_on_finding();
     }
 
@@ -296,8 +305,12 @@ impl App {
             }
             Some(Change::ClientGone {
                 conversation,
-                returned,
+                mut returned,
             }) => {
+                // What was to be sent to it was composed last.
+                if let Some((_, draft)) = self.take_undeliverable() {
+                    returned.push(draft);
+                }
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
             }
@@ -369,6 +382,22 @@ impl App {
             .take_if(|notice| action.is_some() || !notice.is_news);
         self.insists
             .take_if(|insists| action != Some(insists.action));
+        let takes_back = matches!(
+            action,
+            Some(
+                Action::Cancel
+                    | Action::Interrupt
+                    | Action::Quit
+                    | Action::Suspend
+                    | Action::Editor
+            )
+        );
+        // Nothing leaves behind the back of somebody who goes.
+        let is_back = takes_back && self.unsend();
+        let goes_on = matches!(action, Some(Action::Suspend | Action::Editor));
+        if is_back && !goes_on {
+            return;
+        }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
@@ -418,10 +447,18 @@ impl App {
             Dialog::None => {
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(text),
-                    None => self.composer_mut().insert(text),
+                    None => self.paste(text),
                 }
                 self.keep_draft();
             }
+        }
+    }
+
+    /// Puts pasted text into the composer, a long one folded.
+    fn paste(&mut self, text: &str) {
+        if self.composer_mut().paste(text) {
+            let key = self.key_of(Action::ExpandPaste);
+            self.say(Level::Info, format!("{key} shows what was pasted"));
         }
     }
 
@@ -498,6 +535,10 @@ impl App {
             Action::Live => self.toggle_live(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
+            Action::ExpandPaste => match self.composer_mut().expand_paste() {
+                true => self.keep_draft(),
+                false => self.say(Level::Info, "nothing long was pasted here"),
+            },
             Action::Undo | Action::Redo => {
                 let redo = action == Action::Redo;
                 let composer = self.composer_mut();

@@ -8,19 +8,20 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{status, style};
-use crate::api::{Item, OutputItem};
+use super::status;
+use crate::api::{Body, Item};
 use crate::inbox::{Conversation, Said, Status, Words};
 use crate::tui::app::App;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::{columns, one_line};
 use crate::tui::transcript::block::Block;
+use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
 
 /// Draws the part of the list around the open conversation.
-pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
+pub(super) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
     let waiting = match app.inbox.waiting() {
         0 => String::new(),
         waiting => format!("{waiting} waiting"),
@@ -29,7 +30,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
     let name = one_line("inbox", area.width.saturating_sub(2));
     let gap = width.saturating_sub(name.len() + waiting.len());
     let title = format!(" {name}{}{waiting} ", " ".repeat(gap));
-    let mut lines = vec![Line::styled(title, style::bar())];
+    let mut lines = vec![Line::styled(title, ui.theme.bar())];
     let all = app.inbox.conversations();
     let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
     let open = app.open.and_then(|id| app.inbox.position(id)).unwrap_or(0);
@@ -43,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         let known = known.remove(&conversation.id);
         let about = known.filter(|about| about.is_of(conversation));
         let about = about.unwrap_or_else(|| About::new(conversation));
-        lines.extend(entry(conversation, &about.words, app, area.width));
+        lines.extend(entry(ui, conversation, &about.words, app, area.width));
         abouts.insert(conversation.id, about);
         let place = Rect {
             y,
@@ -54,7 +55,7 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         y = y.saturating_add(rows);
     }
     if app.inbox.conversations().len() == 0 {
-        lines.push(Line::styled(" nothing yet", style::dim()));
+        lines.push(Line::styled(" nothing yet", ui.theme.dim()));
     }
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
@@ -90,17 +91,23 @@ impl About {
     }
 }
 
-fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Line<'static>; ROWS] {
+fn entry(
+    ui: &Ui,
+    conversation: &Conversation,
+    about: &str,
+    app: &App,
+    width: u16,
+) -> [Line<'static>; ROWS] {
     let is_open = app.open == Some(conversation.id);
     let (mark, mark_style) = match conversation.status() {
-        Status::Waiting { .. } => ("●", style::waiting()),
-        Status::ClientGone => ("✗", style::bad()),
-        Status::Answered if conversation.automatic.is_some() => ("⋯", style::dim()),
-        Status::Answered => ("✓", style::dim()),
+        Status::Waiting { .. } => ("●", ui.theme.waiting()),
+        Status::ClientGone => ("✗", ui.theme.bad()),
+        Status::Answered if conversation.automatic.is_some() => ("⋯", ui.theme.dim()),
+        Status::Answered => ("✓", ui.theme.dim()),
     };
     let title_style = match (is_open, conversation.is_waiting()) {
-        (true, _) => style::bar(),
-        (false, true) => style::strong(),
+        (true, _) => ui.theme.bar(),
+        (false, true) => ui.theme.strong(),
         (false, false) => Style::new(),
     };
     let room = width.saturating_sub(4);
@@ -110,14 +117,14 @@ fn entry(conversation: &Conversation, about: &str, app: &App, width: u16) -> [Li
     let second = one_line(&format!("{state} · {about}"), width.saturating_sub(4));
     [
         Line::from(vec![
-            Span::styled(if is_open { "▌" } else { " " }, style::strong()),
+            Span::styled(if is_open { "▌" } else { " " }, ui.theme.strong()),
             Span::styled(mark, mark_style),
             Span::styled(format!(" {title}{}", " ".repeat(fill)), title_style),
         ]),
         Line::from(vec![
-            Span::styled(if is_open { "▌" } else { " " }, style::strong()),
+            Span::styled(if is_open { "▌" } else { " " }, ui.theme.strong()),
             Span::raw("  "),
-            Span::styled(second, style::dim()),
+            Span::styled(second, ui.theme.dim()),
         ]),
     ]
 }
@@ -128,15 +135,16 @@ fn about(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(Said {
-            words: Words::Item(OutputItem::Message { text, .. }),
+            words: Words::Item(answer @ Body::Message { .. }),
             ..
         }),
     ) = (&conversation.automatic, conversation.said().last())
     {
+        let text = answer.words();
         // The answer itself, where it stands in JSON.
-        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);
+        let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
-        return one_line(&values.unwrap_or_else(|_| text.clone()), 60);
+        return one_line(&values.unwrap_or_else(|_| text.into_owned()), 60);
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {

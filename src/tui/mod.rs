@@ -7,7 +7,9 @@
 //!   the transcript and the [`status`] line under all of it
 //! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
 //! - [`text`] lays out what is visible of texts of any size, and scrolls in it
-//! - [`markup`] says what stretches of a text are, [`theme`] and [`style`] how things look
+//! - [`markup`] says what stretches of a text are, [`theme`] how things look
+//! - [`worker`] does what takes longer than a frame
+//! - [`ui`] holds what all that is drawn shares
 //! - [`pictures`] shows pictures as well as the terminal can
 //! - [`keys`] says what the keys mean
 //! - [`terminal`] owns the terminal and gives it back: screen, clipboard, editor
@@ -24,8 +26,9 @@ pub mod picker;
 pub mod pictures;
 pub mod run;
 pub mod status;
-pub mod style;
 pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod transcript;
+pub mod ui;
+pub mod worker;

@@ -19,7 +19,7 @@ use self::keys::Keys;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
-use super::{layout, markup, pictures};
+use super::layout;
 use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
@@ -27,6 +27,7 @@ use crate::tui::app::{App, Effect, Level};
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::screen::Screen;
+use crate::tui::ui::Ui;
 
 mod frames;
 mod keys;
@@ -71,14 +72,15 @@ pub struct Options {
 /// If the terminal cannot be taken over.
 pub async fn run(
     app: &mut App,
+    ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
     options: &Options,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = Keys::new()?;
-    let mut colours = markup::changes();
-    let mut shown = pictures::changes();
+    ui.pictures.measure();
+    let mut made = ui.worker.changes();
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
@@ -89,7 +91,7 @@ pub async fn run(
         app.now = Timestamp::now();
         if frames.take_due() {
             let title = options.title.then(|| app.title());
-            if show(&mut screen, app, title).is_err() {
+            if show(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
             }
         }
@@ -106,16 +108,11 @@ pub async fn run(
                     }
                     app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
-                        pictures::measure();
+                        ui.pictures.measure();
                     }
                     app.on_input(typed);
-                    match app.take_saving() {
-                        Some(saving) => {
-                            // What the screen calls sent is kept by then, unless the disk is too slow.
-                            let _ = timeout(SENT_WITHIN, store.settled(saving)).await;
-                            frames.draw_said();
-                        }
-                        None => frames.draw_now(),
+                    if !draw_said(app, &mut frames).await {
+                        frames.draw_now();
                     }
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
@@ -130,13 +127,14 @@ pub async fn run(
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
             () = next_tick(app) => {
+                app.now = Timestamp::now();
                 app.on_tick();
-                frames.draw_soon();
+                if !draw_said(app, &mut frames).await {
+                    frames.draw_soon();
+                }
             }
-            // Colours of code and pictures come when they are ready; the senders live as long as
-            // the program.
-            Ok(()) = colours.changed() => frames.draw_soon(),
-            Ok(()) = shown.changed() => frames.draw_soon(),
+            // Colours of code and pictures come when they are ready.
+            Ok(()) = made.changed() => frames.draw_soon(),
             Some(alert) = news(&mut health) => {
                 app.set_alert(alert);
                 frames.draw_now();
@@ -182,7 +180,7 @@ pub async fn run(
                 }
                 Effect::FindConversations(query) => searches.begin(query),
                 Effect::Redraw => {
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.clear()?;
                 }
                 Effect::Suspend => {
@@ -192,7 +190,7 @@ pub async fn run(
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.come_back()?;
                 }
                 Effect::Edit => {
@@ -201,7 +199,7 @@ pub async fn run(
                     if let Some(signal) = edit(app, options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
-                    pictures::forget_drawn();
+                    ui.pictures.forget_drawn();
                     screen.come_back()?;
                 }
             }
@@ -215,6 +213,17 @@ pub async fn run(
             keep(app);
         }
     }
+}
+
+/// Has what was said drawn, if something was: what the screen calls sent is kept by then, unless the
+/// disk is too slow.
+async fn draw_said(app: &mut App, frames: &mut Frames) -> bool {
+    let Some(saving) = app.take_saving() else {
+        return false;
+    };
+    let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+    frames.draw_said();
+    true
 }
 
 /// Keeps the drafts that have changed; returns the last write of it.
@@ -248,11 +257,11 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn show(screen: &mut Screen, app: &mut App, title: Option<String>) -> io::Result<()> {
+fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
-    screen.draw(|frame| layout::draw(frame, app))
+    screen.draw(|frame| layout::draw(frame, ui, app))
 }
 
 /// Hands a text to the clipboard and says what became of it.

@@ -4,13 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::style;
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::waited;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
+use crate::tui::ui::Ui;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
@@ -67,12 +67,12 @@ impl Status {
     }
 
     /// Draws it.
-    pub(super) fn draw(&self, frame: &mut Frame, area: Rect) {
+    pub(super) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) {
         let line = area.width.saturating_sub(2);
         let width = usize::from(line);
         let mut rows = area.rows();
         for (words, row) in self.alert.iter().zip(rows.by_ref()) {
-            frame.render_widget(Line::styled(format!(" {words}"), style::bad()), row);
+            frame.render_widget(Line::styled(format!(" {words}"), ui.theme.bad()), row);
         }
         let mut notice = self.notice.as_str();
         for left in (1..self.rows).rev() {
@@ -86,7 +86,7 @@ impl Status {
             if let Some(row) = rows.next() {
                 let line = Line::from(vec![
                     Span::raw(" "),
-                    Span::styled(words, style::notice(self.level)),
+                    Span::styled(words, ui.theme.notice(self.level)),
                 ]);
                 frame.render_widget(line, row);
             }
@@ -104,9 +104,9 @@ impl Status {
         let gap = width.saturating_sub(columns(&notice) + columns(&keys));
         let line = Line::from(vec![
             Span::raw(" "),
-            Span::styled(notice, style::notice(self.level)),
+            Span::styled(notice, ui.theme.notice(self.level)),
             Span::raw(" ".repeat(gap)),
-            Span::styled(keys, style::dim()),
+            Span::styled(keys, ui.theme.dim()),
         ]);
         frame.render_widget(line, row);
     }
@@ -268,7 +268,7 @@ fn fit(hints: &[String], width: usize) -> String {
 }
 
 /// Draws the name of what is in the middle pane, and what it is doing.
-pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
+pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
     let (name, state) = match (&app.pager, app.conversation()) {
         (Some(pager), _) => (pager.title().to_owned(), String::new()),
@@ -287,7 +287,7 @@ pub(super) fn draw_title(frame: &mut Frame, app: &App, area: Rect) {
     let name = one_line(&name, width.saturating_sub(state_width + 1));
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
-    frame.render_widget(Line::styled(line, style::bar()), area);
+    frame.render_widget(Line::styled(line, ui.theme.bar()), area);
 }
 
 /// What a conversation is doing, in words.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use humanllm::api::{Ending, FailureCode, OutputItem, Phase, Reply};
+use humanllm::api::{Body, Ending, FailureCode, Phase, Reply};
 use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
 use humanllm::server::{Limits, SOCKET_LIFETIME, Server, Settings, router};
@@ -181,19 +181,13 @@ fn within<T>(runtime: &Runtime, what: &str, future: impl Future<Output = T>) -> 
 
 /// A note on the way.
 pub fn note(text: &str) -> Reply {
-    Reply::Items(vec![OutputItem::Message {
-        text: text.into(),
-        phase: Phase::Commentary,
-    }])
+    Reply::Items(vec![Body::message(text, Phase::Commentary)])
 }
 
 /// The final answer.
 pub fn answer(text: &str) -> Reply {
     Reply::End {
-        items: vec![OutputItem::Message {
-            text: text.into(),
-            phase: Phase::FinalAnswer,
-        }],
+        items: vec![Body::message(text, Phase::FinalAnswer)],
         ending: Ending::Completed,
     }
 }

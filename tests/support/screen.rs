@@ -2,12 +2,13 @@
 //! as the real loop does, and a door for clients.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
-use humanllm::api::{Ending, Housekeeping, Interner, OutputItem, Reply, Request, responses};
+use humanllm::api::{Body, Ending, Housekeeping, Interner, Phase, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::journal::Journal;
 use humanllm::store::Store;
@@ -15,6 +16,9 @@ use humanllm::tui::app::{App, Effect, Settings};
 use humanllm::tui::keys::chord::KeyChord;
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
+use humanllm::tui::pictures::Graphics;
+use humanllm::tui::theme::Theme;
+use humanllm::tui::ui::Ui;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -32,6 +36,7 @@ pub const WIDE: (u16, u16) = (200, 60);
 /// A person at a screen, and a door for clients.
 pub struct Desk {
     pub app: App,
+    pub ui: Ui,
     pub intake: Intake,
     pub events: UnboundedReceiver<Event>,
     pub terminal: Terminal<TestBackend>,
@@ -41,6 +46,13 @@ pub struct Desk {
 impl Desk {
     pub fn new(size: (u16, u16)) -> Self {
         Self::with_store(size, Store::new(10))
+    }
+
+    /// One whose answers can be taken back for some seconds.
+    pub fn unsending(size: (u16, u16), seconds: u64) -> Self {
+        let mut desk = Self::new(size);
+        desk.app.settings.unsend = Duration::from_secs(seconds);
+        desk
     }
 
     /// One who goes on with what is in a state folder.
@@ -60,10 +72,12 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: Duration::ZERO,
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000, store.clone());
         let mut desk = Self {
+            ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             intake,
             events,
@@ -118,6 +132,28 @@ impl Desk {
         }
     }
 
+    /// Presses keys that are bound to nothing, such as those that edit.
+    pub fn raw(&mut self, keys: &[&str]) {
+        for name in keys {
+            let (rest, last) = name.rsplit_once('+').unwrap_or(("", name));
+            let code = match last {
+                "Left" => KeyCode::Left,
+                "Right" => KeyCode::Right,
+                "Home" => KeyCode::Home,
+                "Delete" => KeyCode::Delete,
+                "Backspace" => KeyCode::Backspace,
+                letter => KeyCode::Char(letter.to_lowercase().chars().next().unwrap()),
+            };
+            let modifiers = match rest {
+                "Ctrl" => KeyModifiers::CONTROL,
+                "Alt" => KeyModifiers::ALT,
+                _ => KeyModifiers::NONE,
+            };
+            self.app.on_key(KeyEvent::new(code, modifiers));
+        }
+        self.step();
+    }
+
     /// Types text, one key at a time; a line break is Alt+Enter.
     pub fn write(&mut self, text: &str) {
         for c in text.chars() {
@@ -144,6 +180,7 @@ impl Desk {
     pub fn wait(&mut self, seconds: i64) {
         let now = self.app.now.as_second() + seconds;
         self.app.now = Timestamp::from_second(now).unwrap();
+        self.app.on_tick();
         self.step();
     }
 
@@ -161,9 +198,9 @@ impl Desk {
     }
 
     pub fn draw(&mut self) {
-        let app = &mut self.app;
+        let (ui, app) = (&self.ui, &mut self.app);
         self.terminal
-            .draw(|frame| layout::draw(frame, app))
+            .draw(|frame| layout::draw(frame, ui, app))
             .unwrap();
     }
 
@@ -385,12 +422,15 @@ pub fn output(text: &str, code: i32) -> Value {
 
 /// What a reply says, with how it is said.
 pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
-    let item = |item: &OutputItem| match item {
-        OutputItem::Message { text, phase } => (text.clone(), phase.as_str()),
-        OutputItem::FunctionCall { arguments, .. } => (arguments.clone(), "call"),
-        OutputItem::CustomToolCall { input, .. } => (input.clone(), "custom call"),
-        OutputItem::Reasoning { summary } => (summary.clone(), "thought"),
-        OutputItem::LocalShellCall { command, .. } => (command.join(" "), "local shell"),
+    let item = |item: &Body| {
+        let how = match item {
+            Body::Message { phase, .. } => phase.map_or("message", Phase::as_str),
+            Body::FunctionCall { .. } => "call",
+            Body::CustomToolCall { .. } => "custom call",
+            Body::Reasoning { .. } => "thought",
+            Body::LocalShellCall { .. } => "local shell",
+        };
+        (item.words().into_owned(), how)
     };
     let mut all = Vec::new();
     for reply in replies {

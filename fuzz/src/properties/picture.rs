@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use humanllm::api::Item;
-use humanllm::tui::pictures::{Look, Picture};
+use humanllm::tui::pictures::{Look, Picture, Setting};
+use humanllm::tui::worker::Worker;
 use serde_json::json;
 
 /// Longer than any picture within the limits may take.
@@ -24,17 +25,18 @@ pub fn picture(data: &[u8]) {
 
 /// Looks until there is a picture, or words instead of one.
 fn look_at(url: &str) {
+    let (setting, worker) = (Setting::default(), Worker::new().expect("a thread"));
     let content = json!([{"type": "input_image", "image_url": url}]);
     let item = json!({"type": "message", "role": "user", "content": content});
     for picture in Picture::all_of(&Arc::new(Item::from_responses(&item))) {
         for room in [0, 1, 40] {
-            assert!(picture.rows(room) <= usize::from(u16::MAX));
+            assert!(picture.rows(room, setting) <= usize::from(u16::MAX));
         }
         let deadline = Instant::now() + PATIENCE;
-        while let Look::Loading = picture.look(20) {
+        while let Look::Loading = picture.look(20, setting, &worker) {
             assert!(Instant::now() < deadline, "it is still loading");
             std::thread::sleep(Duration::from_micros(50));
         }
-        assert!(picture.rows(20) > 0);
+        assert!(picture.rows(20, setting) > 0);
     }
 }

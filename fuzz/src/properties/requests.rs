@@ -2,7 +2,7 @@
 
 use humanllm::api::responses::ResponseObject;
 use humanllm::api::{
-    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Interner, OutputItem, Phase, Previous,
+    ApiError, Body, Ending, FailureCode, Frame, Housekeeping, Ids, Interner, Phase, Previous,
     Reply, Request, ResponseWriter, Usage, chat as chat_api, messages as messages_api,
     responses as responses_api,
 };
@@ -151,29 +151,24 @@ fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
 /// What the person may say, in the words of the client: notes, thoughts, lines that leave one by one,
 /// calls, and an end.
 pub(super) fn replies(words: &str, ending: Ending) -> Vec<Reply> {
-    let message = |phase| OutputItem::Message {
-        text: words.into(),
-        phase,
-    };
+    let message = |phase| Body::message(words, phase);
     let live = |phase| Reply::Live {
         delta: words.into(),
         phase,
     };
     let items = vec![
-        OutputItem::Reasoning {
-            summary: words.into(),
-        },
+        Body::reasoning(words),
         message(Phase::Commentary),
-        OutputItem::FunctionCall {
+        Body::FunctionCall {
             namespace: Some(words.into()),
             name: words.into(),
             arguments: words.into(),
         },
-        OutputItem::CustomToolCall {
+        Body::CustomToolCall {
             name: words.into(),
             input: words.into(),
         },
-        OutputItem::LocalShellCall {
+        Body::LocalShellCall {
             command: vec![words.into(), String::new()],
             working_directory: Some(words.into()),
         },

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::api::{OutputFormat, check_answer, skeleton};
 use humanllm::tui::form::Form;
+use humanllm::tui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::{Deserializer, Value};
@@ -67,7 +68,7 @@ fn fill(form: &mut Form) {
         let width = [40, 9, 1][at % 3];
         let area = Rect::new(0, 0, width, 5);
         let mut buffer = Buffer::empty(area);
-        let cursor = form.draw(&mut buffer, area, true);
+        let cursor = form.draw(&mut buffer, &Theme::dark(), area, true);
         assert!(cursor.is_some_and(|at| area.contains(at)));
         let mut cells = buffer.content().iter();
         assert!(!cells.any(|cell| cell.symbol().contains(char::is_control)));

@@ -8,6 +8,9 @@ use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
+use humanllm::tui::pictures::Graphics;
+use humanllm::tui::theme::Theme;
+use humanllm::tui::ui::Ui;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -106,6 +109,7 @@ pub fn screen(body: &[u8]) {
 /// A person at a screen that is drawn after every key.
 struct Desk {
     app: App,
+    ui: Ui,
     events: UnboundedReceiver<Event>,
     terminals: Vec<Terminal<TestBackend>>,
     steps: usize,
@@ -120,12 +124,14 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let terminal = |(columns, rows)| {
             let backend = TestBackend::new(columns, rows);
             Terminal::new(backend).expect("a terminal in memory")
         };
         Self {
+            ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, Timestamp::UNIX_EPOCH),
             events,
             terminals: SIZES.map(terminal).into(),
@@ -143,9 +149,9 @@ impl Desk {
         assert!(!self.app.title().contains(char::is_control));
         let at = self.steps % self.terminals.len();
         self.steps += 1;
-        let (app, terminal) = (&mut self.app, &mut self.terminals[at]);
+        let (ui, app, terminal) = (&self.ui, &mut self.app, &mut self.terminals[at]);
         terminal
-            .draw(|frame| layout::draw(frame, app))
+            .draw(|frame| layout::draw(frame, ui, app))
             .expect("drawn in memory");
         let cells = terminal.backend().buffer().content().iter();
         for cell in cells {

@@ -5,6 +5,7 @@ use humanllm::tui::markup::{Markup, Styled};
 use humanllm::tui::text::{harmless, rows, shown_spans};
 use humanllm::tui::theme::Theme;
 use humanllm::tui::transcript::search::Search;
+use humanllm::tui::worker::Worker;
 use ratatui::style::Style;
 
 /// Columns that texts are laid out in.
@@ -50,6 +51,7 @@ pub fn patch(data: &[u8]) {
 pub fn markup(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let theme = Theme::dark();
+    let worker = Worker::new().expect("a thread");
     let query: String = text.chars().take(3).collect();
     let search = Search::new(&query);
     assert!(!harmless(&text).contains(char::is_control));
@@ -69,7 +71,7 @@ pub fn markup(data: &[u8]) {
             let line = shown.line(index);
             let mut end = 0;
             let spans: Vec<(_, Style)> = styled
-                .spans(index)
+                .spans(index, &worker)
                 .into_iter()
                 .map(|(range, tone)| {
                     assert!(range.start >= end && range.end >= range.start, "{markup:?}");

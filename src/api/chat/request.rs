@@ -4,10 +4,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
 use crate::api::{
-    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape, Tool,
+    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
+    Shape, Tool,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -90,22 +91,13 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         .text("reasoning_content")
         .filter(|text| !text.is_empty())
     {
-        bodies.push(ItemBody::Reasoning {
-            summary: vec![thoughts],
-        });
+        bodies.push(ItemBody::reasoning(vec![thoughts]));
     }
     let refusal = message.text("refusal").map(Content::Refusal);
     if content.is_some() || refusal.is_some() {
-        bodies.push(ItemBody::Message {
-            role: role.clone(),
-            phase: None,
-            content: content
-                .map(parts)
-                .unwrap_or_default()
-                .into_iter()
-                .chain(refusal)
-                .collect(),
-        });
+        let parts = content.map(parts).unwrap_or_default().into_iter();
+        let parts = parts.chain(refusal).collect();
+        bodies.push(ItemBody::message(role.as_str(), parts));
     }
     bodies.extend(message.list("tool_calls").into_iter().map(call));
     // The form before there were tools; the output is joined to it by name.
@@ -114,56 +106,47 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         .filter(|raw| kind(raw) == Kind::Object)
     {
         let call = Fields::of(raw);
-        bodies.push(ItemBody::FunctionCall {
-            call_id: call.text_or_empty("name"),
-            name: call.text_or_empty("name"),
-            arguments: call.text_or_empty("arguments"),
-        });
+        bodies.push(ItemBody::call(
+            call.text_or_empty("name"),
+            function_call(&call),
+        ));
     }
     if bodies.is_empty() {
-        bodies.push(ItemBody::Message {
-            role,
-            phase: None,
-            content: Vec::new(),
-        });
+        bodies.push(ItemBody::message(role, Vec::new()));
     }
     bodies
 }
 
 fn call(raw: &RawValue) -> ItemBody {
     let call = Fields::of(raw);
-    let call_id = call.text_or_empty("id");
-    let is_custom = call
+    let custom = call
         .get("custom")
-        .is_some_and(|raw| kind(raw) == Kind::Object);
-    let (function, custom) = (call.object("function"), call.object("custom"));
-    match is_custom {
-        true => ItemBody::CustomToolCall {
+        .filter(|raw| kind(raw) == Kind::Object)
+        .map(Fields::of);
+    let body = match custom {
+        Some(custom) => Body::CustomToolCall {
             name: custom.text_or_empty("name"),
             input: custom.text_or_empty("input"),
-            call_id,
         },
-        false => ItemBody::FunctionCall {
-            name: function.text_or_empty("name"),
-            arguments: function.text_or_empty("arguments"),
-            call_id,
-        },
+        None => function_call(&call.object("function")),
+    };
+    ItemBody::call(call.text_or_empty("id"), body)
+}
+
+fn function_call(fields: &Fields<'_>) -> Body {
+    Body::FunctionCall {
+        namespace: None,
+        name: fields.text_or_empty("name"),
+        arguments: fields.text_or_empty("arguments"),
     }
 }
 
 /// The content parts; what is not known stays as it is, and is shown as JSON.
 fn parts(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => fields::list(content).into_iter().map(part).collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, |raw| [part(raw)])
 }
 
 fn part(raw: &RawValue) -> Content {
-    if let Some(text) = text(raw) {
-        return Content::Text(text);
-    }
     let fields = Fields::of(raw);
     let read = match fields.text("type").as_deref() {
         Some("text") => fields.text("text").map(Content::Text),
@@ -200,12 +183,14 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
 
 /// Reads `functions`, from before there were tools.
 pub(crate) fn read_functions(raw: &str) -> Vec<Tool> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
     let function = |raw| Tool {
         kind: "function".into(),
         ..read_tool(raw, None)
     };
-    list.into_iter().map(function).collect()
+    fields::list_of_text(raw)
+        .into_iter()
+        .map(function)
+        .collect()
 }
 
 /// A choice with the name where the Responses API has it.

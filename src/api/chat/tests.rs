@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
-    Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, OutputItem, Phase, Reply,
-    Request, ResponseWriter, ToolChoice, Usage,
+    Body, Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, Phase, Reply, Request,
+    ResponseWriter, ToolChoice, Usage,
 };
 
 fn request(extra: Value) -> Request {
@@ -23,22 +23,16 @@ fn writer(extra: Value) -> Writer {
     Writer::new(&request(extra), 7, Box::new(ids))
 }
 
-fn note(text: &str) -> OutputItem {
-    OutputItem::Message {
-        text: text.into(),
-        phase: Phase::Commentary,
-    }
+fn note(text: &str) -> Body {
+    Body::message(text, Phase::Commentary)
 }
 
-fn answer(text: &str) -> OutputItem {
-    OutputItem::Message {
-        text: text.into(),
-        phase: Phase::FinalAnswer,
-    }
+fn answer(text: &str) -> Body {
+    Body::message(text, Phase::FinalAnswer)
 }
 
-fn call(name: &str, arguments: &str) -> OutputItem {
-    OutputItem::FunctionCall {
+fn call(name: &str, arguments: &str) -> Body {
+    Body::FunctionCall {
         namespace: None,
         name: name.into(),
         arguments: arguments.into(),
@@ -50,7 +44,7 @@ fn document(writer: &Writer) -> Value {
     serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
-fn end(items: Vec<OutputItem>) -> Reply {
+fn end(items: Vec<Body>) -> Reply {
     Reply::End {
         items,
         ending: Ending::Completed,
@@ -116,9 +110,18 @@ fn messages_of_every_role_become_items() {
         .items
         .iter()
         .map(|item| match item.body() {
-            ItemBody::Message { role, content, .. } => format!("{role} {}", content.len()),
-            ItemBody::FunctionCall { name, call_id, .. } => format!("call {name} {call_id}"),
-            ItemBody::CustomToolCall { name, input, .. } => format!("custom {name} {input}"),
+            ItemBody::Said {
+                role,
+                call_id,
+                body,
+            } => match body {
+                Body::Message { content, .. } => format!("{role} {}", content.len()),
+                Body::FunctionCall { name, .. } => {
+                    format!("call {name} {}", call_id.as_deref().unwrap_or("none"))
+                }
+                Body::CustomToolCall { name, input } => format!("custom {name} {input}"),
+                other => format!("{other:?}"),
+            },
             ItemBody::ToolOutput { call_id, .. } => format!("output {call_id} {}", item.text()),
             other => format!("{other:?}"),
         })

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::fields::Fields;
 use crate::api::{
-    ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
+    ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
 /// Turns what the person says into chunks, and keeps the message that they add up to.
@@ -95,23 +95,24 @@ impl Writer {
         self.content.push_str(&added);
     }
 
-    fn item(&mut self, item: &OutputItem, frames: &mut Vec<Frame>) {
+    fn item(&mut self, item: &Body, frames: &mut Vec<Frame>) {
         let call = match item {
-            OutputItem::Message { text, phase } => {
-                return self.text(text, *phase == Phase::Commentary, frames);
+            Body::Message { phase, .. } => {
+                let is_note = *phase == Some(Phase::Commentary);
+                return self.text(&item.words(), is_note, frames);
             }
             // The person is told that the format has no place for it; should one come all the
             // same, it is a note.
-            OutputItem::Reasoning { summary } => return self.text(summary, true, frames),
-            OutputItem::FunctionCall {
+            Body::Reasoning { .. } => return self.text(&item.words(), true, frames),
+            Body::FunctionCall {
                 name, arguments, ..
             } => {
                 json!({"type": "function", "function": {"name": name, "arguments": arguments}})
             }
-            OutputItem::CustomToolCall { name, input } => {
+            Body::CustomToolCall { name, input } => {
                 json!({"type": "custom", "custom": {"name": name, "input": input}})
             }
-            OutputItem::LocalShellCall { command, .. } => {
+            Body::LocalShellCall { command, .. } => {
                 let arguments = json!({"command": command}).to_string();
                 json!({"type": "function",
                     "function": {"name": "local_shell", "arguments": arguments}})

@@ -5,11 +5,11 @@ use serde_json::value::RawValue;
 
 use super::NO_THREADS;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages, text};
+use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{sealed, tools, valid, value};
 use crate::api::{
-    ApiError, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request, Shape,
-    Tool, ToolChoice,
+    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
+    Shape, Tool, ToolChoice,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -58,11 +58,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
             valid(body, system)?;
-            let message = ItemBody::Message {
-                role: "system".into(),
-                phase: None,
-                content: parts(system),
-            };
+            let message = ItemBody::message("system", parts(system));
             Ok(Item::all_of(Shape::System, &text, hash, vec![message]))
         })?;
         cutter.preamble(system);
@@ -103,11 +99,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
 /// The items that a message stands for. Calls, their results and thoughts are blocks of a message
 /// here and items there; what stands between them is a message.
 fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
-    let message = |content| ItemBody::Message {
-        role: role.to_owned(),
-        phase: None,
-        content,
-    };
+    let message = |content| ItemBody::message(role, content);
     let blocks = match content {
         Some(content) if kind(content) == Kind::Array => fields::list(content),
         content => return vec![message(content.map(parts).unwrap_or_default())],
@@ -117,11 +109,14 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     for raw in blocks {
         let block = Fields::of(raw);
         let body = match block.text("type").as_deref() {
-            Some("tool_use") => ItemBody::FunctionCall {
-                name: block.text_or_empty("name"),
-                arguments: block.get("input").map_or("null", RawValue::get).to_owned(),
-                call_id: block.text_or_empty("id"),
-            },
+            Some("tool_use") => {
+                let call = Body::FunctionCall {
+                    namespace: None,
+                    name: block.text_or_empty("name"),
+                    arguments: block.get("input").map_or("null", RawValue::get).to_owned(),
+                };
+                ItemBody::call(block.text_or_empty("id"), call)
+            }
             Some("tool_result") => {
                 let is_error = block.flag("is_error").ok().flatten() == Some(true);
                 let fault = is_error.then(|| Content::Text("(error)".into()));
@@ -131,15 +126,11 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
                     content: fault.into_iter().chain(output).collect(),
                 }
             }
-            Some("thinking") => ItemBody::Reasoning {
-                summary: block.text("thinking").into_iter().collect(),
-            },
+            Some("thinking") => ItemBody::reasoning(block.text("thinking").into_iter().collect()),
             // Nobody but the one who wrote it can read it.
-            Some("redacted_thinking") => ItemBody::Reasoning {
-                summary: Vec::new(),
-            },
+            Some("redacted_thinking") => ItemBody::reasoning(Vec::new()),
             _ => {
-                words.extend(read_block(raw));
+                words.extend(Content::member(raw, read_block));
                 continue;
             }
         };
@@ -155,21 +146,11 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
 }
 
 fn parts(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => fields::list(content)
-            .into_iter()
-            .flat_map(read_block)
-            .collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, read_block)
 }
 
 /// The parts of one block; what is not known stays as it is, and is shown as JSON.
 fn read_block(raw: &RawValue) -> Vec<Content> {
-    if let Some(text) = text(raw) {
-        return vec![Content::Text(text)];
-    }
     let block = Fields::of(raw);
     let source = block.object("source");
     let data = || {
@@ -212,8 +193,7 @@ fn read_document(block: &Fields<'_>, source: &Fields<'_>, data: Option<String>) 
 
 /// Reads `tools`.
 pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-    list.into_iter().map(tool).collect()
+    fields::list_of_text(raw).into_iter().map(tool).collect()
 }
 
 /// A tool of the client, or one that Anthropic defined and the client runs, such as `bash`; those

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{
-    Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, OutputItem, Phase, Reply,
-    Request, ResponseWriter, ToolChoice, Usage,
+    Body, Ending, FailureCode, Frame, Interner, ItemBody, OutputFormat, Phase, Reply, Request,
+    ResponseWriter, ToolChoice, Usage,
 };
 
 fn request(extra: Value) -> Request {
@@ -69,11 +69,8 @@ fn types(events: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-fn message(text: &str, phase: Phase) -> OutputItem {
-    OutputItem::Message {
-        text: text.into(),
-        phase,
-    }
+fn message(text: &str, phase: Phase) -> Body {
+    Body::message(text, phase)
 }
 
 /// The document, taken apart.
@@ -81,7 +78,7 @@ fn document(writer: &Writer) -> Value {
     serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
-fn end(items: Vec<OutputItem>) -> Reply {
+fn end(items: Vec<Body>) -> Reply {
     Reply::End {
         items,
         ending: Ending::Completed,
@@ -113,16 +110,22 @@ fn blocks_of_every_kind_become_items() {
         .items
         .iter()
         .map(|item| match item.body() {
-            ItemBody::Message { role, content, .. } => format!("{role} {}", content.len()),
-            ItemBody::FunctionCall {
-                name,
-                arguments,
+            ItemBody::Said {
+                role,
                 call_id,
-            } => {
-                format!("call {name} {arguments} {call_id}")
-            }
+                body,
+            } => match body {
+                Body::Message { content, .. } => format!("{role} {}", content.len()),
+                Body::FunctionCall {
+                    name, arguments, ..
+                } => {
+                    let call_id = call_id.as_deref().unwrap_or("none");
+                    format!("call {name} {arguments} {call_id}")
+                }
+                Body::Reasoning { summary } => format!("thought {}", summary.join("")),
+                other => format!("{other:?}"),
+            },
             ItemBody::ToolOutput { call_id, .. } => format!("output {call_id} {}", item.text()),
-            ItemBody::Reasoning { summary } => format!("thought {}", summary.join("")),
             other => format!("{other:?}"),
         })
         .collect();
@@ -205,14 +208,12 @@ fn the_parameter_at_fault_is_named() {
 #[test]
 fn events_come_in_order_and_add_up() {
     let mut writer = writer();
-    let call = OutputItem::FunctionCall {
+    let call = Body::FunctionCall {
         namespace: None,
         name: "get".into(),
         arguments: "{\"a\":1}".into(),
     };
-    let thought = OutputItem::Reasoning {
-        summary: "hmm".into(),
-    };
+    let thought = Body::reasoning("hmm");
     let events = stream(
         &mut writer,
         &[
@@ -314,10 +315,7 @@ fn a_schema_for_the_answer_is_read() {
 fn an_answer_that_was_cut_off_says_so() {
     let ids = |prefix: &str| format!("{prefix}_1");
     let mut writer = Writer::new(&request(json!({})), Box::new(ids));
-    let item = OutputItem::Message {
-        text: "half an ans".into(),
-        phase: Phase::FinalAnswer,
-    };
+    let item = Body::message("half an ans", Phase::FinalAnswer);
     let cut = Reply::End {
         items: vec![item],
         ending: Ending::OutOfTokens,

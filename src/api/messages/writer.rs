@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::error_object;
 use crate::api::{
-    ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
+    ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
 /// Turns what the person says into events, and keeps the message that they add up to.
@@ -116,23 +116,23 @@ impl Writer {
         }
     }
 
-    fn item(&mut self, item: &OutputItem, frames: &mut Vec<Frame>) {
+    fn item(&mut self, item: &Body, frames: &mut Vec<Frame>) {
         match item {
-            OutputItem::Message { text, phase } => {
-                self.text(text, *phase == Phase::Commentary, frames);
+            Body::Message { phase, .. } => {
+                self.text(&item.words(), *phase == Some(Phase::Commentary), frames);
             }
-            OutputItem::Reasoning { summary } => self.thinking(summary, frames),
-            OutputItem::FunctionCall {
+            Body::Reasoning { .. } => self.thinking(&item.words(), frames),
+            Body::FunctionCall {
                 name, arguments, ..
             } => {
                 let input = serde_json::from_str(arguments).unwrap_or_else(|_| json!({}));
                 self.tool_use(name, input, arguments, frames);
             }
-            OutputItem::CustomToolCall { name, input } => {
+            Body::CustomToolCall { name, input } => {
                 let input = json!({"input": input});
                 self.tool_use(name, input.clone(), &input.to_string(), frames);
             }
-            OutputItem::LocalShellCall { command, .. } => {
+            Body::LocalShellCall { command, .. } => {
                 let input = json!({"command": command});
                 self.tool_use("local_shell", input.clone(), &input.to_string(), frames);
             }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::list::{id_or_made, input_item};
 use super::object::usage_object;
 use crate::api::{
-    ApiError, Frame, Ids, Item, ItemBody, OutputItem, Reply, Request, ResponseWriter, Usage,
-    command_of, compaction,
+    ApiError, Body, Frame, Ids, Item, ItemBody, Reply, Request, ResponseWriter, Usage, command_of,
+    compaction,
 };
 
 /// Turns the person's words into the object of a compaction: what the user said, word for word,
@@ -61,7 +61,7 @@ impl ResponseWriter for CompactionWriter {
 
     fn reply(&mut self, reply: &Reply, _now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let texts = reply.items().iter().filter_map(|item| match item {
-            OutputItem::Message { text, .. } => Some(text.clone()),
+            Body::Message { .. } => Some(item.words().into_owned()),
             _ => None,
         });
         self.summary.extend(texts);
@@ -158,16 +158,14 @@ pub fn draft(request: &Request) -> String {
 
 /// A call in one line.
 fn call(item: &Item) -> Option<String> {
-    use ItemBody::{CustomToolCall, FunctionCall, LocalShellCall};
-    Some(match item.body() {
-        FunctionCall {
-            name, arguments, ..
-        } => match command_of(arguments) {
+    let call = item.said()?;
+    let name = call.full_tool_name()?;
+    Some(match call {
+        Body::FunctionCall { arguments, .. } => match command_of(arguments) {
             Some((command, _)) => command,
             None => format!("{name} {arguments}"),
         },
-        CustomToolCall { name, input, .. } => format!("{name} {input}"),
-        LocalShellCall { command, .. } => command.join(" "),
-        _ => return None,
+        Body::CustomToolCall { input, .. } => format!("{name} {input}"),
+        _ => call.words().into_owned(),
     })
 }

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::fields::{Fields, Kind, kind, list, text};
-use crate::api::{Content, ItemBody, compaction};
+use crate::api::fields::{Fields, text};
+use crate::api::{Body, Content, ItemBody, Phase, compaction};
 
 /// What an item means, whatever is in it.
 pub(crate) fn read_item(raw: &str) -> ItemBody {
@@ -14,47 +14,42 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
         None if fields.get("role").is_some() => "message".into(),
         None => "item".into(),
     };
+    let call = |body| ItemBody::call(fields.text_or_empty("call_id"), body);
     match kind.as_str() {
-        "message" => ItemBody::Message {
+        "message" => ItemBody::Said {
             role: fields.text("role").unwrap_or_else(|| "unknown".into()),
-            phase: fields.text("phase"),
-            content: fields.get("content").map(read_content).unwrap_or_default(),
+            call_id: None,
+            body: Body::Message {
+                content: fields.get("content").map(read_content).unwrap_or_default(),
+                phase: fields
+                    .text("phase")
+                    .and_then(|phase| Phase::of_name(&phase)),
+            },
         },
         "reasoning" => {
             let parts = ["summary", "content"]
                 .iter()
                 .flat_map(|key| fields.list(key));
-            ItemBody::Reasoning {
-                summary: parts
-                    .filter_map(|part| Fields::of(part).text("text"))
-                    .collect(),
-            }
+            let parts = parts.filter_map(|part| Fields::of(part).text("text"));
+            ItemBody::reasoning(parts.collect())
         }
-        "function_call" => {
-            let name = fields.text_or_empty("name");
-            ItemBody::FunctionCall {
-                name: match fields.text("namespace") {
-                    Some(namespace) => format!("{namespace}.{name}"),
-                    None => name,
-                },
-                arguments: fields.text_or_empty("arguments"),
-                call_id: fields.text_or_empty("call_id"),
-            }
-        }
-        "custom_tool_call" => ItemBody::CustomToolCall {
+        "function_call" => call(Body::FunctionCall {
+            namespace: fields.text("namespace"),
+            name: fields.text_or_empty("name"),
+            arguments: fields.text_or_empty("arguments"),
+        }),
+        "custom_tool_call" => call(Body::CustomToolCall {
             name: fields.text_or_empty("name"),
             input: fields.text_or_empty("input"),
-            call_id: fields.text_or_empty("call_id"),
-        },
-        "local_shell_call" => ItemBody::LocalShellCall {
-            command: fields
-                .object("action")
-                .list("command")
-                .into_iter()
-                .filter_map(text)
-                .collect(),
-            call_id: fields.text_or_empty("call_id"),
-        },
+        }),
+        "local_shell_call" => {
+            let action = fields.object("action");
+            let command = action.list("command").into_iter();
+            call(Body::LocalShellCall {
+                command: command.filter_map(text).collect(),
+                working_directory: action.text("working_directory"),
+            })
+        }
         "compaction" => ItemBody::Compaction {
             summary: fields
                 .text("encrypted_content")
@@ -68,6 +63,7 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
         }
         _ => ItemBody::Other {
             kind,
+            call_id: fields.text("call_id"),
             says: says(&fields),
         },
     }
@@ -86,18 +82,10 @@ fn says(fields: &Fields<'_>) -> String {
 }
 
 fn read_content(content: &RawValue) -> Vec<Content> {
-    match kind(content) {
-        Kind::Null => Vec::new(),
-        Kind::String => text(content).map(Content::Text).into_iter().collect(),
-        Kind::Array => list(content).into_iter().map(read_part).collect(),
-        _ => vec![Content::Other(content.get().to_owned())],
-    }
+    Content::all_of(content, |part| [read_part(part)])
 }
 
 fn read_part(part: &RawValue) -> Content {
-    if let Some(text) = text(part) {
-        return Content::Text(text);
-    }
     let fields = Fields::of(part);
     let found = |keys: &[&str]| keys.iter().find_map(|key| fields.text(key));
     let read = match fields.text("type").as_deref() {

@@ -8,7 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use crate::api::fields::is_bushy;
-use crate::api::{ApiError, Item, ItemBody};
+use crate::api::{ApiError, Body, Item, ItemBody};
 
 /// How many items a page has where the client does not say.
 const USUAL: usize = 20;
@@ -153,12 +153,15 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &Page) -> Result<String
 /// The id of an item that brings none: of its owner and its place there, the same each time.
 fn made_id(item: &Item, owner: &str, index: usize) -> String {
     let prefix = match item.body() {
-        ItemBody::Message { .. } => "msg",
-        ItemBody::FunctionCall { .. } => "fc",
+        ItemBody::Said { body, .. } => match body {
+            Body::Message { .. } => "msg",
+            Body::FunctionCall { .. } => "fc",
+            Body::Reasoning { .. } => "rs",
+            Body::CustomToolCall { .. } | Body::LocalShellCall { .. } => "item",
+        },
         ItemBody::ToolOutput { .. } => "fco",
-        ItemBody::Reasoning { .. } => "rs",
         ItemBody::Compaction { .. } => "cmp",
-        _ => "item",
+        ItemBody::Other { .. } => "item",
     };
     let (_, owner) = owner.split_once('_').unwrap_or(("", owner));
     format!("{prefix}_{owner}_{index}")

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::request::value;
-use crate::api::fields::{Fields, Kind, kind};
+use crate::api::fields::{Fields, Kind, kind, list_of_text};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
 /// A response as it stands: what its request decides, and what came of it so far. Copies of it share
@@ -350,8 +349,7 @@ impl Echo {
 /// The JSON of the tools that a response object lists. The schema of a response knows function tools
 /// only; others are the client's own business and are left out.
 pub(crate) fn echo_tools(raw: &str) -> String {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-    let functions = list.into_iter().filter_map(|raw| {
+    let functions = list_of_text(raw).into_iter().filter_map(|raw| {
         let fields = Fields::of(raw);
         if fields.text("type").as_deref() != Some("function") {
             return None;

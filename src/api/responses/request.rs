@@ -25,8 +25,16 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
 }
 
 fn parse_as(format: Format, body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
-    let fields = Fields::of_body(body)?;
-    let request = read(format, body, &fields, interner)?;
+    parse_fields(format, body, &Fields::of_body(body)?, interner)
+}
+
+fn parse_fields(
+    format: Format,
+    body: &[u8],
+    fields: &Fields<'_>,
+    interner: &Interner,
+) -> Result<Request, ApiError> {
+    let request = read(format, body, fields, interner)?;
     fields
         .get("model")
         .ok_or_else(|| ApiError::missing("model"))?;
@@ -63,29 +71,25 @@ pub fn parse_message(
     let fields = Fields::of_body(body).map_err(|error| (error, None))?;
     let previous = fields.text("previous_response_id");
     let refused = |error: ApiError| (error, previous.clone());
-    match fields.get("type") {
-        None => return Err((ApiError::missing("type"), None)),
-        Some(kind) if kind.get() != r#""response.create""# => {
-            let error = ApiError::invalid(format!(
-                "Unknown event type {kind}: this server knows 'response.create'."
-            ));
-            return Err((error.code("unknown_event").param("type"), None));
-        }
-        Some(_) => {}
+    let Some(kind) = fields.get("type") else {
+        return Err((ApiError::missing("type"), None));
+    };
+    if fields::text(kind).as_deref() != Some("response.create") {
+        let error = ApiError::invalid(format!(
+            "Unknown event type {kind}: this server knows 'response.create'."
+        ));
+        return Err((error.code("unknown_event").param("type"), None));
     }
-    if fields
-        .get("background")
-        .is_some_and(|raw| raw.get() == "true")
-    {
+    let flag = |key| fields.flag(key).ok().flatten();
+    if flag("background") == Some(true) {
         let message = "'background' is not for WebSockets: send POST /v1/responses.";
         let error = ApiError::invalid(message).code("unsupported_parameter");
         return Err(refused(error.param("background")));
     }
-    let request = parse(body, interner).map_err(refused)?;
-    let generate = fields.flag("generate").ok().flatten();
+    let request = parse_fields(Format::Responses, body, &fields, interner).map_err(refused)?;
     Ok(Message {
         request,
-        generate: generate != Some(false),
+        generate: flag("generate") != Some(false),
     })
 }
 
@@ -335,9 +339,8 @@ fn conversation(raw: &RawValue) -> Option<String> {
 
 /// Reads the list of tools; functions inside a `namespace` stand for themselves.
 pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
     let mut found = Vec::new();
-    for raw in list {
+    for raw in fields::list_of_text(raw) {
         let fields = Fields::of(raw);
         let inner = fields.get("tools").filter(|raw| kind(raw) == Kind::Array);
         if let Some(inner) = inner

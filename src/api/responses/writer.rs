@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::object::{Checkpoint, ResponseObject, ResponseState, Status, event};
 use crate::api::{
-    ApiError, Ending, Frame, Ids, OutputItem, Phase, Reply, Request, ResponseWriter, Usage,
+    ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
 /// The data of the last server-sent event of a stream, which is no event of the response.
@@ -154,20 +154,24 @@ impl Writer {
         self.snapshot(name, events);
     }
 
-    fn item(&mut self, item: &OutputItem, events: &mut Vec<Frame>) {
+    fn item(&mut self, item: &Body, events: &mut Vec<Frame>) {
         let index = self.response.output().len();
         let done = match item {
-            OutputItem::Message { text, phase } => self.message(index, text, *phase, events),
-            OutputItem::FunctionCall {
+            Body::Message { phase, .. } => {
+                // What is said without a phase is the answer.
+                let phase = phase.unwrap_or(Phase::FinalAnswer);
+                self.message(index, &item.words(), phase, events)
+            }
+            Body::FunctionCall {
                 namespace,
                 name,
                 arguments,
             } => self.function_call(index, namespace.as_deref(), name, arguments, events),
-            OutputItem::Reasoning { summary } => self.reasoning(index, summary, events),
-            OutputItem::CustomToolCall { name, input } => {
+            Body::Reasoning { .. } => self.reasoning(index, &item.words(), events),
+            Body::CustomToolCall { name, input } => {
                 self.custom_tool_call(index, name, input, events)
             }
-            OutputItem::LocalShellCall {
+            Body::LocalShellCall {
                 command,
                 working_directory,
             } => {

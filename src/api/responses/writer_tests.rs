@@ -59,18 +59,15 @@ const USAGE: Option<Usage> = Some(Usage {
     reasoning: 2,
 });
 
-fn message(text: &str, phase: Phase) -> OutputItem {
-    OutputItem::Message {
-        text: text.into(),
-        phase,
-    }
+fn message(text: &str, phase: Phase) -> Body {
+    Body::message(text, phase)
 }
 
 fn note(text: &str) -> Reply {
     Reply::Items(vec![message(text, Phase::Commentary)])
 }
 
-fn end(items: Vec<OutputItem>) -> Reply {
+fn end(items: Vec<Body>) -> Reply {
     Reply::End {
         items,
         ending: Ending::Completed,
@@ -81,16 +78,16 @@ fn answer(text: &str) -> Reply {
     end(vec![message(text, Phase::FinalAnswer)])
 }
 
-fn call(namespace: Option<&str>) -> OutputItem {
-    OutputItem::FunctionCall {
+fn call(namespace: Option<&str>) -> Body {
+    Body::FunctionCall {
         namespace: namespace.map(str::to_owned),
         name: "exec_command".into(),
         arguments: r#"{"cmd":"ls"}"#.into(),
     }
 }
 
-fn local_shell() -> OutputItem {
-    OutputItem::LocalShellCall {
+fn local_shell() -> Body {
+    Body::LocalShellCall {
         command: vec!["bash".into(), "-lc".into(), "ls".into()],
         working_directory: Some("/tmp".into()),
     }

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 use super::{App, Dialog, Level, Purpose};
 use crate::api::responses::draft;
 use crate::api::{
-    Ending, FailureCode, Format, ItemBody, OutputFormat, OutputItem, Phase, Reply, ToolChoice,
+    Body, Content, Ending, FailureCode, Format, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
     check_answer, skeleton,
 };
 use crate::draft::Draft;
-use crate::inbox::Conversation;
-use crate::tokens::{count, fit};
+use crate::inbox::{Conversation, ConversationId};
+use crate::tokens::{count, count_body, fit};
 use crate::tui::composer::{Call, Editor, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
@@ -19,9 +19,22 @@ use crate::tui::transcript::Transcript;
 
 /// Why something is not sent.
 pub(in crate::tui) struct Problem {
-    message: String,
+    pub message: String,
     /// Whether the person may send it all the same by saying so twice.
     soft: bool,
+}
+
+/// A reply, and how it was composed.
+#[derive(Debug)]
+pub(in crate::tui) struct Composed {
+    /// The kind that was chosen.
+    pub kind: ReplyKind,
+    /// All that was typed for it.
+    pub typed: String,
+    /// What comes back should it not arrive.
+    pub draft: Draft,
+    /// What is sent.
+    pub reply: Reply,
 }
 
 /// What was refused, and goes all the same if the person presses the same key again.
@@ -68,6 +81,9 @@ impl App {
         if self.composer_mut().takes_line_break() {
             return self.newline();
         }
+        if self.send_held() && self.composer().is_idle() {
+            return;
+        }
         let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
             // What the key does then stands among the keys.
@@ -93,22 +109,52 @@ impl App {
             _ if self.composer().live => self.end_of_live(kind, known)?,
             _ => self.collected(known)?,
         };
-        let typed = self.composer().typed_for_reply();
-        let (draft, rest) = (self.composer().reply_draft(), self.composer().rest_draft());
-        let ends = reply.ends();
-        self.inbox
-            .reply(id, reply, draft, &rest, self.now)
-            .map_err(|error| Problem::hard(error.to_string()))
-            .inspect_err(|_| self.sync(id))?;
-        self.remember(typed);
-        // Whoever has answered goes on with those that wait longest.
-        self.announced = None;
+        let composed = Composed {
+            kind,
+            typed: self.composer().typed_for_reply(),
+            draft: self.composer().reply_draft(),
+            reply,
+        };
+        if self.is_held(&composed) {
+            self.hold(id, composed);
+            return Ok(());
+        }
+        let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
+        self.deliver(id, composed, &rest)?;
+        self.clear_composed(ends);
+        Ok(())
+    }
+
+    /// Forgets what was composed, because it is on its way.
+    pub(super) fn clear_composed(&mut self, ends: bool) {
         let composer = self.composer_mut();
         composer.clear_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
         self.keep_draft();
+    }
+
+    /// Hands a reply over. `rest` is what is left to be sent later.
+    pub(super) fn deliver(
+        &mut self,
+        id: ConversationId,
+        composed: Composed,
+        rest: &Draft,
+    ) -> Result<(), Problem> {
+        let Composed {
+            kind,
+            typed,
+            draft,
+            reply,
+        } = composed;
+        self.inbox
+            .reply(id, reply, draft, rest, self.now)
+            .map_err(|error| Problem::hard(error.to_string()))
+            .inspect_err(|_| self.sync(id))?;
+        self.remember_of(Some(id), typed);
+        // Whoever has answered goes on with those that wait longest.
+        self.announced = None;
         self.say(
             Level::Good,
             match kind {
@@ -121,7 +167,9 @@ impl App {
             },
         );
         self.sync(id);
-        self.with_transcript(Transcript::show_bottom);
+        if self.open == Some(id) {
+            self.with_transcript(Transcript::show_bottom);
+        }
         Ok(())
     }
 
@@ -148,8 +196,7 @@ impl App {
     /// The parts and what is in the composer, as one reply.
     fn collected(&mut self, known: &[String]) -> Result<Reply, Problem> {
         let parts = self.composer().parts.iter();
-        let items: Result<Vec<OutputItem>, Problem> =
-            parts.map(|part| self.item_of(part)).collect();
+        let items: Result<Vec<Body>, Problem> = parts.map(|part| self.item_of(part)).collect();
         let mut items = items?;
         match self.current_item(known) {
             Ok(Some(item)) => items.push(item),
@@ -159,10 +206,7 @@ impl App {
             Ok(None) => {}
             Err(problem) => return Err(problem),
         }
-        let is_answer = |item: &OutputItem| match item {
-            OutputItem::Message { phase, .. } => *phase == Phase::FinalAnswer,
-            item => item.is_call(),
-        };
+        let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
         let ends = items.iter().any(is_answer);
         match self.broken(&items, ends) {
             Some(broken) if !broken.is_accepted(known) => return Err(broken),
@@ -289,7 +333,7 @@ impl App {
     }
 
     /// What is in the composer, as an item; `None` if there is nothing.
-    fn current_item(&mut self, known: &[String]) -> Result<Option<OutputItem>, Problem> {
+    fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, Problem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
             return Err(Problem::hard(self.instead_of(kind, why)));
@@ -312,10 +356,10 @@ impl App {
             return Err(problem);
         }
         let item = self.item_of_text(kind, &text, &composer.options)?;
-        if let Some(OutputItem::Message { text, phase }) = &item
-            && *phase == Phase::FinalAnswer
+        if let Some(item) = &item
+            && item.phase() == Some(Phase::FinalAnswer)
             && let Some(conversation) = self.conversation()
-            && let Err(problem) = check_answer(&conversation.request().output_format, text)
+            && let Err(problem) = check_answer(&conversation.request().output_format, &item.words())
             && !known.contains(&problem)
         {
             return Err(Problem::soft(problem));
@@ -350,7 +394,7 @@ impl App {
     }
 
     /// What a part becomes now.
-    pub(in crate::tui) fn item_of(&self, part: &Part) -> Result<OutputItem, Problem> {
+    pub(in crate::tui) fn item_of(&self, part: &Part) -> Result<Body, Problem> {
         if let Some(why) = self.unavailable(part.kind) {
             return Err(Problem::hard(why));
         }
@@ -368,40 +412,39 @@ impl App {
         kind: ReplyKind,
         text: &str,
         options: &Map<String, Value>,
-    ) -> Result<Option<OutputItem>, Problem> {
+    ) -> Result<Option<Body>, Problem> {
         if text.trim().is_empty() {
             return Ok(None);
         }
         let text = text.trim_end_matches('\n').to_owned();
-        let message = |text, phase| OutputItem::Message { text, phase };
         Ok(Some(match kind {
-            ReplyKind::Progress => message(text, Phase::Commentary),
-            ReplyKind::Think => OutputItem::Reasoning { summary: text },
+            ReplyKind::Progress => Body::message(text, Phase::Commentary),
+            ReplyKind::Think => Body::reasoning(text),
             ReplyKind::Command => {
                 let shell = self.conversation().and_then(Conversation::shell);
                 let shell = shell.ok_or_else(|| Problem::hard(super::NO_SHELL))?;
                 shell.call(&text, options)
             }
             ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
-                message(text, Phase::FinalAnswer)
+                Body::message(text, Phase::FinalAnswer)
             }
         }))
     }
 
     /// Cuts the answer off where the response would be longer than the request allows.
-    fn cut(&self, items: &mut [OutputItem], known: &[String]) -> Result<Ending, Problem> {
+    fn cut(&self, items: &mut [Body], known: &[String]) -> Result<Ending, Problem> {
         let Some(conversation) = self.conversation() else {
             return Ok(Ending::Completed);
         };
         let Some(most) = conversation.request().output_limit() else {
             return Ok(Ending::Completed);
         };
-        let Some((OutputItem::Message { text, .. }, others)) = items.split_last_mut() else {
+        let Some((last @ Body::Message { .. }, others)) = items.split_last_mut() else {
             return Ok(Ending::Completed);
         };
-        let before: u64 = others.iter().map(|item| count(&item.text())).sum();
+        let before: u64 = others.iter().map(count_body).sum();
         let before = before + count(&conversation.said_to_current());
-        let all = before + count(text);
+        let all = before + count_body(last);
         if all <= most {
             return Ok(Ending::Completed);
         }
@@ -411,15 +454,18 @@ impl App {
         if !problem.is_accepted(known) {
             return Err(problem);
         }
-        *text = fit(text, most.saturating_sub(before));
+        let kept = fit(&last.words(), most.saturating_sub(before));
+        if let Body::Message { content, .. } = last {
+            *content = vec![Content::Text(kept)];
+        }
         Ok(Ending::OutOfTokens)
     }
 
     /// What the request asks that these items do not give.
-    fn broken(&self, items: &[OutputItem], ends: bool) -> Option<Problem> {
+    fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
         let request = self.conversation()?.request();
         let choice = &request.tool_choice;
-        let calls = items.iter().filter_map(OutputItem::tool_name);
+        let calls = items.iter().filter_map(Body::tool_name);
         let mut count = 0;
         for name in calls {
             count += 1;
@@ -695,8 +741,10 @@ impl Conversation {
             .iter()
             .rev()
             .find_map(|item| match item.body() {
-                ItemBody::FunctionCall {
-                    arguments, call_id, ..
+                ItemBody::Said {
+                    call_id: Some(call_id),
+                    body: Body::FunctionCall { arguments, .. },
+                    ..
                 } if call_id == call => {
                     let arguments: Value = serde_json::from_str(arguments).ok()?;
                     Some(arguments.get("session_id")?.to_string())

@@ -80,6 +80,9 @@ impl App {
         {
             draft.options = options;
         }
+        if let Some(held) = self.held_draft(id) {
+            draft.bring_back(vec![held.clone()]);
+        }
         draft
     }
 

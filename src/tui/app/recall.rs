@@ -4,6 +4,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{App, Dialog, Level, Pane, Purpose};
+use crate::inbox::ConversationId;
 use crate::store::Saving;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
@@ -122,13 +123,19 @@ impl App {
             .collect()
     }
 
+    /// Remembers a text, to be recalled where it was said.
     pub(super) fn remember(&mut self, text: String) -> Saving {
+        self.remember_of(self.open, text)
+    }
+
+    /// Remembers a text of a conversation.
+    pub(super) fn remember_of(&mut self, id: Option<ConversationId>, text: String) -> Saving {
         if text.trim().is_empty() {
             return Saving::default();
         }
         self.said_before.retain(|(before, _)| *before != text);
-        let saving = self.inbox.store().keep_recall(&text, self.open);
-        self.said_before.push((text, self.open));
+        let saving = self.inbox.store().keep_recall(&text, id);
+        self.said_before.push((text, id));
         if self.said_before.len() > MOST_RECALLED {
             self.said_before.remove(0);
         }

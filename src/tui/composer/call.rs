@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, TextArea};
 
 use super::{area, cursor_of, put_cursor};
-use crate::api::{OutputItem, ShellTool, Tool, patch};
+use crate::api::{Body, ShellTool, Tool, patch};
 use crate::draft::{self, Target};
 use crate::tui::form::{self, Form};
 
@@ -253,11 +253,11 @@ impl Call {
     }
 
     /// The call as it is sent.
-    pub fn item(&self) -> OutputItem {
+    pub fn item(&self) -> Body {
         match &self.target {
             Target::Function {
                 namespace, name, ..
-            } => OutputItem::FunctionCall {
+            } => Body::FunctionCall {
                 namespace: namespace.clone(),
                 name: name.clone(),
                 arguments: match &self.editor {
@@ -265,7 +265,7 @@ impl Call {
                     Editor::Text(_) => form::compact(&self.text()),
                 },
             },
-            Target::Custom { name } => OutputItem::CustomToolCall {
+            Target::Custom { name } => Body::CustomToolCall {
                 name: name.clone(),
                 input: self.text(),
             },

@@ -5,11 +5,14 @@ use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
+use self::pastes::Pastes;
 use crate::draft::{self, Cursor, Draft};
 use crate::tui::text::row_count;
 
 mod call;
 mod kind;
+mod marks;
+mod pastes;
 pub(super) mod view;
 
 pub use call::{Call, Editor};
@@ -29,6 +32,7 @@ pub struct Composer {
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
+    pastes: Pastes,
     /// What was cleared last, all of it.
     cleared: Option<Box<Draft>>,
 }
@@ -90,6 +94,7 @@ impl Composer {
             parts: Vec::new(),
             live: false,
             area: area(text),
+            pastes: Pastes::default(),
             cleared: None,
         };
         put_cursor(&mut composer.area, None);
@@ -101,7 +106,7 @@ impl Composer {
         Draft {
             kind: self.kind,
             text: self.text(),
-            cursor: Some(cursor_of(&self.area)),
+            cursor: Some(self.cursor()),
             options: self.options.clone(),
             call: self.call.as_ref().map(Call::to_draft),
             parts: self.parts.iter().map(Part::to_draft).collect(),
@@ -154,10 +159,14 @@ impl Composer {
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
-        if self.text() != draft.text {
+        let stays = self.text() == draft.text;
+        if !stays {
             self.replace(&draft.text);
         }
-        put_cursor(&mut self.area, draft.cursor);
+        // Where something is folded, the cursor of the same text is where it was.
+        if !stays || !self.has_folded() {
+            put_cursor(&mut self.area, draft.cursor);
+        }
         // What stays the same keeps its history.
         if self.call.as_ref().map(Call::to_draft) != draft.call {
             self.call = draft.call.map(Call::from_draft);
@@ -165,9 +174,34 @@ impl Composer {
         self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
     }
 
-    /// The text.
+    /// The text, with all that was pasted.
     pub fn text(&self) -> String {
-        self.area.lines().join("\n")
+        self.pastes.expand(self.area.lines().join("\n"))
+    }
+
+    /// Where the cursor is in the text.
+    fn cursor(&self) -> Cursor {
+        let cursor = cursor_of(&self.area);
+        if !self.has_folded() {
+            return cursor;
+        }
+        let lines = self.area.lines().iter().take(cursor.line + 1);
+        let mut before: Vec<String> = lines.cloned().collect();
+        if let Some(last) = before.last_mut() {
+            *last = last.chars().take(cursor.column).collect();
+        }
+        let before = self.pastes.expand(before.join("\n"));
+        let column = before.rsplit('\n').next().unwrap_or_default();
+        Cursor {
+            line: before.matches('\n').count(),
+            column: column.chars().count(),
+        }
+    }
+
+    /// Whether something that was pasted is folded.
+    fn has_folded(&self) -> bool {
+        let mut lines = self.area.lines().iter();
+        !self.pastes.is_empty() && lines.any(|line| !self.pastes.in_line(line).is_empty())
     }
 
     /// Whether there is no text at all.
@@ -246,6 +280,7 @@ impl Composer {
         *self = Self {
             live: self.live,
             area: std::mem::take(&mut self.area),
+            pastes: std::mem::take(&mut self.pastes),
             cleared: Some(Box::new(draft)),
             ..Self::default()
         };
@@ -281,6 +316,20 @@ impl Composer {
 
     /// Takes a key that no action is bound to; says whether the text changed.
     pub fn input(&mut self, key: KeyEvent) -> bool {
+        if !self.has_folded() {
+            return self.edit(key);
+        }
+        let before = self.area.lines().to_vec();
+        let from = cursor_of(&self.area);
+        let is_changed = self.edit(key);
+        match is_changed {
+            true => self.delete_broken(&before),
+            false => self.leave_mark(from),
+        }
+        is_changed
+    }
+
+    fn edit(&mut self, key: KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             // What every shell does; the library would undo.
@@ -294,6 +343,21 @@ impl Composer {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         self.area.insert_str(text);
+    }
+
+    /// Takes pasted text; says whether it is so long that a mark stands for it.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        match self.pastes.fold(&text) {
+            Some(mark) => {
+                self.insert(&mark);
+                true
+            }
+            None => {
+                self.insert(&text);
+                false
+            }
+        }
     }
 
     /// Whether Enter is to break the line here, because there is a backslash before the cursor, as in
@@ -334,7 +398,7 @@ impl Composer {
             .selection_range()
             .filter(|(start, end)| start != end)?;
         self.area.copy();
-        Some(self.area.yank_text())
+        Some(self.pastes.expand(self.area.yank_text()))
     }
 
     /// Takes the last change back.

@@ -12,9 +12,9 @@ use crate::inbox::Conversation;
 use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
 use crate::tui::keys::action::Action;
-use crate::tui::style;
 use crate::tui::text::{columns, harmless, one_line, rows};
 use crate::tui::transcript::block::Block;
+use crate::tui::ui::Ui;
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const MOST_ASKS: usize = 2;
 
 /// What is said around the text, found out once for each frame.
 pub(in crate::tui) struct Words {
-    /// What the request asks of the answer, in rows.
+    /// What is about to be sent, and what the request asks of the answer, in rows.
     asks: Vec<String>,
     /// What the reply becomes, or why it cannot be sent.
     target: String,
@@ -54,8 +54,14 @@ impl Words {
         };
         let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
         let taken = kinds.iter().sum::<usize>() + columns(&target) + 5;
+        let countdown = app.countdown(usize::from(width.saturating_sub(2)));
+        let countdown = countdown.iter();
+        let mut rows: Vec<String> = countdown
+            .map(|words| one_line(words, width.saturating_sub(2)))
+            .collect();
+        rows.extend(asks(app, width));
         Self {
-            asks: asks(app, width),
+            asks: rows,
             target,
             has_line: tells && taken > usize::from(width),
         }
@@ -118,7 +124,14 @@ fn asks(app: &App, width: u16) -> Vec<String> {
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Rect, place: Place) {
+pub(in crate::tui) fn draw(
+    frame: &mut Frame,
+    ui: &Ui,
+    app: &App,
+    words: &Words,
+    area: Rect,
+    place: Place,
+) {
     let above = words.above(app).min(area.height.saturating_sub(2));
     let [above, kinds, rest] = Layout::vertical([
         Constraint::Length(above),
@@ -126,45 +139,45 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Re
         Constraint::Min(0),
     ])
     .areas(area);
-    draw_above(frame, app, &words.asks, above);
+    draw_above(frame, ui, app, &words.asks, above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
         Place::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, app, kinds, beside);
+    draw_kinds(frame, ui, app, kinds, beside);
     let mut body = rest;
     if words.has_line {
         let [name, below] =
             Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
         let words = one_line(&words.target, name.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), style::strong()), name);
+        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.strong()), name);
         body = below;
     }
     if place == Place::Beside {
         let [about, below] =
             Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
         let words = one_line(&words.target, about.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), style::dim()), about);
+        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.dim()), about);
         body = below;
     }
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
-        (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), body),
-        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), body, true),
+        (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
+        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
         (Dialog::Find(finder), _) => {
             let words = "find: ";
             let width = u16::try_from(columns(words)).unwrap_or(0);
             let [label, rest] =
                 Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(body);
-            frame.render_widget(Line::styled(words, style::strong()), label);
+            frame.render_widget(Line::styled(words, ui.theme.strong()), label);
             draw_area(frame, &finder.field, rest)
         }
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => form.draw(frame.buffer_mut(), body, true),
+            Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
             Editor::Text(area) => draw_area(frame, area, body),
         },
-        _ => draw_text(frame, app, body),
+        _ => draw_text(frame, ui, app, body),
     };
     let has_cursor = !app.dialog.is_question() && !matches!(app.dialog, Dialog::Parts(_));
     if let Some(cursor) = cursor.filter(|_| has_cursor) {
@@ -173,10 +186,10 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &App, words: &Words, area: Re
 }
 
 /// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, app: &App, asks: &[String], area: Rect) {
+fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect) {
     let mut rows = area.rows();
     for (words, row) in asks.iter().zip(rows.by_ref()) {
-        frame.render_widget(Line::styled(format!(" {words}"), style::waiting()), row);
+        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.waiting()), row);
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
@@ -191,11 +204,11 @@ fn draw_above(frame: &mut Frame, app: &App, asks: &[String], area: Rect) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
         let style = match selected == Some(index) {
-            true => style::bar(),
-            false => style::dim(),
+            true => ui.theme.bar(),
+            false => ui.theme.dim(),
         };
         let line = Line::from(vec![
-            Span::styled(mark, style::strong()),
+            Span::styled(mark, ui.theme.strong()),
             Span::styled(words, style),
         ]);
         frame.render_widget(line, row);
@@ -213,21 +226,22 @@ fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
+fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && kind.can_be_live();
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
         match (kind == chosen, app.unavailable(kind)) {
-            (true, None) => Span::styled(format!("[{label}]"), style::bar()),
-            (true, Some(_)) => Span::styled(format!("[{label}]"), style::bad()),
+            (true, None) => Span::styled(format!("[{label}]"), ui.theme.bar()),
+            (true, Some(_)) => Span::styled(format!("[{label}]"), ui.theme.bad()),
             (false, None) => Span::raw(format!(" {label} ")),
-            (false, Some(_)) => Span::styled(format!("({label})"), style::dim()),
+            (false, Some(_)) => Span::styled(format!("({label})"), ui.theme.dim()),
         }
     });
-    let mut spans = vec![Span::styled("─", style::rule())];
+    let mut spans = vec![Span::styled("─", ui.theme.rule())];
     spans.extend(around(
+        ui,
         labels,
         chosen,
         usize::from(area.width).saturating_sub(2),
@@ -242,14 +256,15 @@ fn draw_kinds(frame: &mut Frame, app: &App, area: Rect, target: &str) {
         _ => format!(" {target} "),
     };
     let rule = left.saturating_sub(columns(&target) + 1);
-    spans.push(Span::styled("─".repeat(rule), style::rule()));
-    spans.push(Span::styled(target, style::dim()));
-    spans.push(Span::styled("─", style::rule()));
+    spans.push(Span::styled("─".repeat(rule), ui.theme.rule()));
+    spans.push(Span::styled(target, ui.theme.dim()));
+    spans.push(Span::styled("─", ui.theme.rule()));
     frame.render_widget(Line::from(spans), area);
 }
 
 /// As many kinds as fit, the chosen one among them, and marks where there are more.
 fn around(
+    ui: &Ui,
     labels: [Span<'static>; ReplyKind::ALL.len()],
     chosen: ReplyKind,
     width: usize,
@@ -271,11 +286,11 @@ fn around(
     let is_whole = last - first + 1 == labels.len();
     let mut spans = Vec::new();
     if first > 0 {
-        spans.push(Span::styled("‹", style::dim()));
+        spans.push(Span::styled("‹", ui.theme.dim()));
     }
     spans.extend(labels.iter().take(last + 1).skip(first).cloned());
     if !is_whole && last + 1 < labels.len() {
-        spans.push(Span::styled("›", style::dim()));
+        spans.push(Span::styled("›", ui.theme.dim()));
     }
     spans
 }
@@ -325,7 +340,7 @@ fn options(composer: &Composer) -> String {
     options.collect()
 }
 
-fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
+fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Position> {
     let composer = app.composer();
     let [prompt, rest] =
         Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(area);
@@ -333,7 +348,7 @@ fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
         ReplyKind::Command => "$ ",
         _ => "> ",
     };
-    frame.render_widget(Line::styled(mark, style::strong()), prompt);
+    frame.render_widget(Line::styled(mark, ui.theme.strong()), prompt);
     if !composer.is_empty() {
         return draw_area(frame, composer.area(), rest);
     }
@@ -343,7 +358,7 @@ fn draw_text(frame: &mut Frame, app: &App, area: Rect) -> Option<Position> {
         false => "Nobody waits; what you type is kept",
     };
     let words = one_line(words, rest.width);
-    frame.render_widget(Paragraph::new(words).style(style::dim()), rest);
+    frame.render_widget(Paragraph::new(words).style(ui.theme.dim()), rest);
     (!rest.is_empty()).then(|| rest.as_position())
 }
 

@@ -10,8 +10,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::choice::{Choice, are_words, label};
 use super::line::Line;
 use super::*;
-use crate::tui::style;
 use crate::tui::text::{columns, one_line, shown};
+use crate::tui::theme::Theme;
 
 /// The most bytes that can be seen in a column: longer texts need not be looked at.
 const CELL: usize = 64;
@@ -40,7 +40,13 @@ impl Form {
 
     /// Draws the form; the row with the focus is always visible. Returns where the cursor belongs
     /// if the form has it.
-    pub fn draw(&self, buffer: &mut Buffer, area: Rect, focused: bool) -> Option<Position> {
+    pub fn draw(
+        &self,
+        buffer: &mut Buffer,
+        theme: &Theme,
+        area: Rect,
+        focused: bool,
+    ) -> Option<Position> {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
             return None;
@@ -60,7 +66,7 @@ impl Form {
         for (item, line) in items.iter().skip(first).zip(area.rows().take(height)) {
             match item {
                 Item::Row(row) => {
-                    let place = self.draw_row(buffer, line, row, names, focused);
+                    let place = self.draw_row(buffer, theme, line, row, names, focused);
                     cursor = cursor.or(place);
                 }
                 Item::Error(message) => {
@@ -68,14 +74,14 @@ impl Form {
                     put(
                         buffer,
                         line,
-                        &[(one_line_from(&words, line.width), style::bad())],
+                        &[(one_line_from(&words, line.width), theme.bad())],
                     );
                 }
             }
         }
         if items.is_empty() {
             let words = one_line("nothing to fill in", area.width);
-            put(buffer, area, &[(words, style::dim())]);
+            put(buffer, area, &[(words, theme.dim())]);
             cursor = focused.then(|| area.as_position());
         }
         if help > 0
@@ -91,7 +97,7 @@ impl Form {
             put(
                 buffer,
                 line,
-                &[(format!("{words}{}{place}", " ".repeat(gap)), style::dim())],
+                &[(format!("{words}{}{place}", " ".repeat(gap)), theme.dim())],
             );
         }
         cursor.filter(|_| focused)
@@ -131,6 +137,7 @@ impl Form {
     fn draw_row(
         &self,
         buffer: &mut Buffer,
+        theme: &Theme,
         line: Rect,
         row: &Row,
         names: u16,
@@ -142,14 +149,14 @@ impl Form {
         let gap = usize::from(names).saturating_sub(columns(&name)) + 1;
         let mark = if has_focus { "› " } else { "  " };
         let name_style = match has_focus {
-            true => style::strong(),
+            true => theme.strong(),
             false => Style::new(),
         };
         let left = put(
             buffer,
             line,
             &[
-                (mark.to_owned(), style::strong()),
+                (mark.to_owned(), theme.strong()),
                 (name + &" ".repeat(gap), name_style),
             ],
         );
@@ -161,7 +168,7 @@ impl Form {
         if rest.is_empty() {
             return has_cursor.then(|| Position::new(line.right() - 1, line.y));
         }
-        let (parts, at) = value(row, rest.width, has_cursor);
+        let (parts, at) = value(theme, row, rest.width, has_cursor);
         put(buffer, rest, &parts);
         let at = u16::try_from(at).unwrap_or(u16::MAX).min(rest.width - 1);
         has_cursor.then(|| Position::new(rest.x + at, rest.y))
@@ -224,26 +231,26 @@ fn name(row: &Row, width: u16) -> String {
 }
 
 /// The value of a row, and in which of its columns the cursor is.
-fn value(row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
+fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
     let node = row.node;
     let state = node.state;
     match &node.content {
-        _ if state == State::Null => (vec![proposal("null", width)], 0),
+        _ if state == State::Null => (vec![proposal(theme, "null", width)], 0),
         Content::Line(line) | Content::Raw(line) => match line.is_empty() {
-            true if state == State::Set => (vec![proposal("empty", width)], 0),
-            true => (vec![proposal(&proposed(node), width)], 0),
+            true if state == State::Set => (vec![proposal(theme, "empty", width)], 0),
+            true => (vec![proposal(theme, &proposed(node), width)], 0),
             false => {
                 let (text, at) = window(line, width, has_cursor);
                 (vec![(text, Style::new())], at)
             }
         },
-        Content::Choice(choice) => choice_value(node, choice, width, has_cursor),
+        Content::Choice(choice) => choice_value(theme, node, choice, width, has_cursor),
         Content::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
-            let mut parts = vec![(mark.to_owned(), style::dim())];
+            let mut parts = vec![(mark.to_owned(), theme.dim())];
             let rest = width.saturating_sub(2);
             if !node.is_sent() {
-                parts.push(proposal("not sent", rest));
+                parts.push(proposal(theme, "not sent", rest));
             } else if !object.open {
                 parts.push((preview(node, rest), Style::new()));
             }
@@ -256,18 +263,24 @@ fn value(row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
                 parts.push(("[] ".to_owned(), Style::new()));
             }
             let add = one_line(&format!("+ add {words}"), width);
-            parts.push((add, style::dim()));
+            parts.push((add, theme.dim()));
             (parts, 0)
         }
     }
 }
 
-fn choice_value(node: &Node, choice: &Choice, width: u16, has_cursor: bool) -> (Parts, usize) {
+fn choice_value(
+    theme: &Theme,
+    node: &Node,
+    choice: &Choice,
+    width: u16,
+    has_cursor: bool,
+) -> (Parts, usize) {
     let Kind::Choice(options) = &node.spec.kind else {
         return (Vec::new(), 0);
     };
     let Some(picked) = node.option(choice) else {
-        return (vec![proposal(&proposed(node), width)], 0);
+        return (vec![proposal(theme, &proposed(node), width)], 0);
     };
     let picked = label(picked, are_words(options));
     let text = one_line(&picked, width);
@@ -282,7 +295,7 @@ fn choice_value(node: &Node, choice: &Choice, width: u16, has_cursor: bool) -> (
         let among = choice.matching(options).into_iter().take(CELL);
         let words = are_words(options);
         let all: Vec<String> = among.map(|at| label(&options[at], words)).collect();
-        let (words, style) = proposal(&all.join(", "), width.saturating_sub(taken));
+        let (words, style) = proposal(theme, &all.join(", "), width.saturating_sub(taken));
         parts.push((format!(" {words}"), style));
     }
     (parts, at)
@@ -304,12 +317,12 @@ fn proposed(node: &Node) -> String {
 }
 
 /// Words that are no answer: in brackets, so that it does not take colours to see that.
-fn proposal(words: &str, width: u16) -> (String, Style) {
+fn proposal(theme: &Theme, words: &str, width: u16) -> (String, Style) {
     let words = match width {
         0..4 => String::new(),
         width => format!("({})", one_line(words, width - 2)),
     };
-    (words, style::dim())
+    (words, theme.dim())
 }
 
 /// The beginning of the JSON of a node.

@@ -8,6 +8,7 @@ use super::json;
 use super::patch;
 use super::tone::LineSpans;
 use crate::tui::text::Text;
+use crate::tui::worker::Worker;
 
 /// How a stretch of code is coloured.
 #[derive(Debug)]
@@ -44,12 +45,12 @@ impl Body {
         }
     }
 
-    pub fn spans(&self, text: &Text, index: usize) -> LineSpans {
+    pub fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
         match self {
             Self::Plain => Vec::new(),
             Self::Json => json::spans(text.line(index), None),
             Self::Patch(lines) => patch::spans(text, index, lines.clone()),
-            Self::Code(code) => code.spans(index),
+            Self::Code(code) => code.spans(index, worker),
         }
     }
 }

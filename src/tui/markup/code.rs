@@ -1,23 +1,18 @@
 //! Code in colours, which arrive when they are ready.
 //!
 //! Grammars are made of hundreds of regular expressions: loading them and reading a long file take
-//! longer than a frame may. So one thread does that ([`work`]), the code whose lines were asked for
-//! last first, a slice at a time; until it has come to a line, that line is plain. What it found
-//! stays with the code, so nothing is read twice.
+//! longer than a frame may. So the [`Worker`] does that, a slice at a time; until it has come to a
+//! line, that line is plain. What it found stays with the code, so nothing is read twice.
 
-use std::collections::VecDeque;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
-
-use syntect::parsing::SyntaxSet;
-use tokio::sync::watch;
 
 use super::grammar::{self, Reader};
 use super::tone::{LineSpans, Spans};
 use crate::tui::text::Text;
+use crate::tui::worker::{Step, Task, Worker, lock};
 
 /// Longer code is plain: with the slowest grammars this much takes some seconds.
 const MOST: usize = 256 * 1024;
@@ -34,9 +29,18 @@ pub(super) struct Code {
     text: Text,
     bytes: Range<usize>,
     language: String,
-    /// Whether it was handed to the thread.
-    asked: AtomicBool,
     spans: Mutex<Spans>,
+    reading: Mutex<Reading>,
+    /// Whether nothing more comes.
+    is_read: AtomicBool,
+}
+
+/// How far the code has been read.
+#[derive(Debug)]
+struct Reading {
+    reader: Option<Reader>,
+    at: usize,
+    spent: Duration,
 }
 
 impl Code {
@@ -44,22 +48,23 @@ impl Code {
     pub fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
         (bytes.len() <= MOST).then(|| Self {
             text: text.clone(),
-            bytes,
             language: language.to_owned(),
-            asked: AtomicBool::new(false),
             spans: Mutex::default(),
+            reading: Mutex::new(Reading {
+                reader: None,
+                at: bytes.start,
+                spent: Duration::ZERO,
+            }),
+            is_read: AtomicBool::new(false),
+            bytes,
         })
     }
 
     /// What is known of a line so far. Asking is what starts the work.
-    pub fn spans(self: &Arc<Self>, index: usize) -> LineSpans {
-        if !self.asked.swap(true, Ordering::Relaxed) {
-            submit(Job {
-                code: Arc::downgrade(self),
-                reader: None,
-                at: self.bytes.start,
-                spent: Duration::ZERO,
-            });
+    pub fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
+        if !self.is_read.load(Ordering::Relaxed) {
+            let code: Weak<Self> = Arc::downgrade(self);
+            worker.ask(code);
         }
         let start = self.text.start(index);
         lock(&self.spans).within(start..start + self.text.line(index).len())
@@ -68,115 +73,66 @@ impl Code {
     fn as_str(&self) -> &str {
         self.text.as_str().get(..self.bytes.end).unwrap_or_default()
     }
-}
 
-/// Counts what arrived after it was asked for.
-static CHANGES: LazyLock<watch::Sender<u64>> = LazyLock::new(watch::Sender::default);
-
-/// Tells whenever lines that were plain have got their colours, so that they can be drawn again.
-pub fn changes() -> watch::Receiver<u64> {
-    CHANGES.subscribe()
-}
-
-/// How often colours have arrived.
-pub fn generation() -> u64 {
-    *CHANGES.borrow()
-}
-
-#[derive(Default)]
-struct Queue {
-    /// The last is next.
-    jobs: Mutex<VecDeque<Job>>,
-    more: Condvar,
-}
-
-/// Code that is not yet read to its end. It ends by itself when nobody has the code any more.
-struct Job {
-    code: Weak<Code>,
-    reader: Option<Reader>,
-    at: usize,
-    spent: Duration,
-}
-
-fn submit(job: Job) {
-    static QUEUE: OnceLock<Option<Arc<Queue>>> = OnceLock::new();
-    let queue = QUEUE.get_or_init(|| {
-        let queue = Arc::new(Queue::default());
-        let own = Arc::clone(&queue);
-        let thread = std::thread::Builder::new().name("colours".into());
-        match thread.spawn(move || work(&own)) {
-            Ok(_) => Some(queue),
-            Err(error) => {
-                tracing::warn!("code stays without colours: {error}");
-                None
-            }
-        }
-    });
-    if let Some(queue) = queue {
-        lock(&queue.jobs).push_back(job);
-        queue.more.notify_one();
-    }
-}
-
-fn work(queue: &Queue) {
-    let grammars = two_face::syntax::extra_newlines();
-    loop {
-        let mut jobs = lock(&queue.jobs);
-        let job = loop {
-            match jobs.pop_back() {
-                Some(job) => break job,
-                None => {
-                    jobs = queue
-                        .more
-                        .wait(jobs)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
-            }
-        };
-        drop(jobs);
-        // A grammar may be wrong in ways that panic. Then this code stays as it is, no more.
-        if let Ok(Some(job)) = catch_unwind(AssertUnwindSafe(|| job.slice(&grammars))) {
-            lock(&queue.jobs).push_front(job);
-        }
-    }
-}
-
-impl Job {
-    /// Works for a while; gives itself back if there is more to do.
-    fn slice(mut self, grammars: &SyntaxSet) -> Option<Self> {
-        let code = self.code.upgrade()?;
-        let mut reader = match self.reader.take() {
+    /// Reads for a while; says whether there is more.
+    fn read(&self, spans: &mut Spans) -> bool {
+        let mut reading = lock(&self.reading);
+        let reading = &mut *reading;
+        let grammars = grammar::all();
+        let reader = match &mut reading.reader {
             Some(reader) => reader,
-            None => Reader::new(grammar::find(grammars, &code.language)?),
+            none => match grammar::find(grammars, &self.language) {
+                Some(grammar) => none.insert(Reader::new(grammar)),
+                None => return false,
+            },
         };
-        let text = code.as_str();
+        let text = self.as_str();
         let start = Instant::now();
-        let mut spans = Spans::default();
-        let mut is_done = false;
         while start.elapsed() < SLICE {
-            let Some(line) = text[self.at..].split_inclusive('\n').next() else {
-                is_done = true;
-                break;
+            let Some(line) = text[reading.at..].split_inclusive('\n').next() else {
+                return false;
             };
-            if !reader.line(line, self.at, grammars, &mut spans) {
-                is_done = true;
-                break;
+            if !reader.line(line, reading.at, grammars, spans) {
+                return false;
             }
-            self.at += line.len();
+            reading.at += line.len();
         }
-        self.spent += start.elapsed();
-        if spans.len() > 0 {
-            lock(&code.spans).append(&mut spans);
-            CHANGES.send_modify(|count| *count += 1);
-        }
-        self.reader = Some(reader);
-        (!is_done && self.spent < PATIENCE).then_some(self)
+        reading.spent += start.elapsed();
+        reading.spent < PATIENCE
+    }
+
+    fn end(&self) {
+        self.is_read.store(true, Ordering::Relaxed);
+        lock(&self.reading).reader = None;
     }
 }
 
-/// What is behind these locks is whole at any time, also after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Task for Code {
+    fn work(&self) -> Step {
+        if self.is_read.load(Ordering::Relaxed) {
+            return Step::default();
+        }
+        let mut spans = Spans::default();
+        let goes_on = self.read(&mut spans);
+        let shows = spans.len() > 0;
+        lock(&self.spans).append(&mut spans);
+        if !goes_on {
+            self.end();
+        }
+        Step {
+            shows,
+            goes_on,
+            bytes: 0,
+        }
+    }
+
+    /// What was read until then stays coloured.
+    fn fail(&self) {
+        self.end();
+    }
+
+    /// What was read is small and stays; the rest is read when somebody looks.
+    fn forget(&self) {}
 }
 
 #[cfg(test)]
@@ -188,13 +144,14 @@ mod tests {
         let text = Text::new(code);
         let code = Arc::new(Code::new(&text, 0..code.len(), language).expect("short code"));
         let last = text.len() - 1;
+        let worker = Worker::new().expect("a thread");
         let deadline = Instant::now() + Duration::from_secs(60);
-        while code.spans(last).is_empty() && Instant::now() < deadline {
+        while code.spans(last, &worker).is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
         let lines = (0..text.len()).flat_map(|index| {
             let line = text.line(index);
-            let told = code.spans(index).into_iter();
+            let told = code.spans(index, &worker).into_iter();
             told.map(|(range, tone)| (line[range].to_owned(), tone))
                 .collect::<Vec<_>>()
         });
@@ -203,7 +160,6 @@ mod tests {
 
     #[test]
     fn colours_arrive() {
-        let before = generation();
         let told = told("/* a\nb */ fn f() -> u8 { \"é\" }\n// c", "rust");
         let expected = [
             ("/* a", Tone::Comment),
@@ -219,12 +175,10 @@ mod tests {
             .map(|(text, tone)| (text.as_str(), *tone))
             .collect();
         assert_eq!(told, expected);
-        assert!(generation() > before);
     }
 
     #[test]
     fn common_languages_are_known() {
-        let grammars = two_face::syntax::extra_newlines();
         let names = [
             "rust",
             "rs",
@@ -296,7 +250,7 @@ mod tests {
         ];
         let unknown = names
             .into_iter()
-            .filter(|name| grammar::find(&grammars, name).is_none());
+            .filter(|name| grammar::find(grammar::all(), name).is_none());
         assert_eq!(unknown.collect::<Vec<_>>(), [""; 0]);
     }
 

@@ -7,6 +7,14 @@ use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet
 use super::tone::{Spans, Tone};
 use crate::tui::text::PIECE;
 
+/// The grammars. Loading them takes longer than a frame.
+static GRAMMARS: LazyLock<SyntaxSet> = LazyLock::new(two_face::syntax::extra_newlines);
+
+/// All grammars.
+pub(super) fn all() -> &'static SyntaxSet {
+    &GRAMMARS
+}
+
 /// The grammar for the name of a language.
 pub(super) fn find<'s>(grammars: &'s SyntaxSet, name: &str) -> Option<&'s SyntaxReference> {
     // Names in use for which no grammar has a name or an extension.
@@ -87,6 +95,7 @@ static TYPES: LazyLock<Vec<Scope>> = LazyLock::new(|| {
 });
 
 /// Reads code line by line.
+#[derive(Debug)]
 pub(super) struct Reader {
     state: ParseState,
     scopes: ScopeStack,

@@ -12,6 +12,7 @@ use super::body::Body;
 use super::fences::{self, Fence};
 use super::tone::{Canvas, LineSpans, Tone};
 use crate::tui::text::Text;
+use crate::tui::worker::Worker;
 
 /// The most lines parsed together. Beyond it a paragraph is cut, at lines that do not depend on
 /// what is visible.
@@ -47,10 +48,10 @@ impl Markdown {
         }
     }
 
-    pub fn spans(&self, text: &Text, index: usize) -> LineSpans {
+    pub fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
         let start = text.start(index);
         match self.fence_at(start) {
-            Some(at) => self.fence_spans(text, index, at),
+            Some(at) => self.fence_spans(text, index, at, worker),
             None => self.prose_spans(text, index),
         }
     }
@@ -67,7 +68,7 @@ impl Markdown {
         inside.then_some(at)
     }
 
-    fn fence_spans(&self, text: &Text, index: usize, at: usize) -> LineSpans {
+    fn fence_spans(&self, text: &Text, index: usize, at: usize, worker: &Worker) -> LineSpans {
         let fence = &self.fences[at];
         let line = line_range(text, index);
         if line.start < fence.open.end {
@@ -90,7 +91,7 @@ impl Markdown {
             let language = text.as_str().get(fence.info.clone()).unwrap_or_default();
             Body::new(text, fence.body.clone(), language)
         });
-        body.spans(text, index)
+        body.spans(text, index, worker)
     }
 
     fn prose_spans(&self, text: &Text, index: usize) -> LineSpans {
@@ -463,12 +464,13 @@ mod tests {
     fn told(text: &str) -> Vec<(String, Tone)> {
         let text = Text::new(text);
         let markdown = Markdown::new(&text);
+        let worker = Worker::new().unwrap();
         // From the end, so that nothing depends on the order.
         let mut lines: Vec<Vec<_>> = (0..text.len())
             .rev()
             .map(|index| {
                 let line = text.line(index);
-                let spans = markdown.spans(&text, index).into_iter();
+                let spans = markdown.spans(&text, index, &worker).into_iter();
                 spans
                     .map(|(range, tone)| (line[range].to_owned(), tone))
                     .collect()

@@ -9,7 +9,7 @@
 //! - `output` takes the escape sequences out of what programs wrote, and reads `sgr` colours
 //! - `shell` reads commands, which are short
 //! - `patch` needs nothing but the line
-//! - `code` is read by a thread, with a `grammar`; its colours arrive later: see [`changes`]
+//! - `code` is read by the [`Worker`], with a `grammar`; its colours arrive later
 //!
 //! Each has its limits, above which a text is plain.
 
@@ -28,7 +28,6 @@ mod tone;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-pub use self::code::{changes, generation};
 pub use self::output::Removed;
 pub use self::tone::{LineSpans, Sgr, Tone};
 
@@ -38,6 +37,7 @@ use self::markdown::Markdown;
 use self::output::Output;
 use self::tone::Spans;
 use crate::tui::text::Text;
+use crate::tui::worker::Worker;
 
 /// What the styles of a text come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,8 +109,9 @@ impl Styled {
 
     /// What the stretches of a line are, sorted and not overlapping, in bytes of the line.
     ///
-    /// The cost is that of the line and those near it. Code may be plain at first: see [`changes`].
-    pub fn spans(&self, line: usize) -> LineSpans {
+    /// The cost is that of the line and those near it. Code may be plain until the worker has come
+    /// to it.
+    pub fn spans(&self, line: usize, worker: &Worker) -> LineSpans {
         if line >= self.text.len() {
             return Vec::new();
         }
@@ -118,12 +119,12 @@ impl Styled {
         let range = start..start + self.text.line(line).len();
         match &self.styles {
             Styles::Plain => Vec::new(),
-            Styles::Markdown(markdown) => markdown.spans(&self.text, line),
+            Styles::Markdown(markdown) => markdown.spans(&self.text, line, worker),
             Styles::Json(json) => json.spans(self.text.line(line), line),
             Styles::Patch => patch::spans(&self.text, line, 0..self.text.len()),
             Styles::Read(spans) => spans.within(range),
             Styles::Output(output) => output.spans(range),
-            Styles::Body(body) => body.spans(&self.text, line),
+            Styles::Body(body) => body.spans(&self.text, line, worker),
         }
     }
 

@@ -103,13 +103,14 @@ proptest! {
     #[test]
     fn spans_are_sorted_and_within_characters(text in text(), markup in markup()) {
         let styled = Styled::new(text.as_str(), markup.clone());
+        let worker = Worker::new().unwrap();
         if markup != Markup::Output {
             prop_assert_eq!(styled.text().as_str(), text);
         }
         for index in 0..styled.text().len() + 1 {
             let line = styled.text().line(index);
             let mut end = 0;
-            for (range, _) in styled.spans(index) {
+            for (range, _) in styled.spans(index, &worker) {
                 prop_assert!(end <= range.start && range.start < range.end);
                 prop_assert!(line.get(range.clone()).is_some(), "{:?} of {:?}", range, line);
                 end = range.end;
@@ -121,9 +122,10 @@ proptest! {
     fn spans_show_what_is_shown(text in text(), markup in markup(), width in 0..40_u16) {
         let styled = Styled::new(text.as_str(), markup);
         let theme = Theme::dark();
+        let worker = Worker::new().unwrap();
         for index in 0..styled.text().len() {
             let line = styled.text().line(index);
-            let spans: Vec<_> = styled.spans(index).into_iter().map(|(range, tone)| (range, theme.tone(tone))).collect();
+            let spans: Vec<_> = styled.spans(index, &worker).into_iter().map(|(range, tone)| (range, theme.tone(tone))).collect();
             for row in rows(line, width) {
                 let drawn: String = shown_spans(line, row.clone(), width, &spans)
                     .iter()
@@ -186,6 +188,7 @@ fn characters_take_the_style_of_where_they_start() {
 #[test]
 fn what_is_far_away_costs_nothing_and_says_nothing() {
     let long = "x".repeat(3 * PIECE);
+    let worker = Worker::new().unwrap();
     for markup in [
         Markup::Markdown,
         Markup::Json,
@@ -193,7 +196,7 @@ fn what_is_far_away_costs_nothing_and_says_nothing() {
         Markup::Output,
     ] {
         let styled = Styled::new(long.as_str(), markup);
-        assert_eq!(styled.spans(2), []);
-        assert_eq!(styled.spans(usize::MAX), []);
+        assert_eq!(styled.spans(2, &worker), []);
+        assert_eq!(styled.spans(usize::MAX, &worker), []);
     }
 }

@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
 use super::*;
+use crate::tui::theme::Theme;
 
 fn choices(labels: &[(&str, &str)]) -> Vec<Choice> {
     let choice = |(label, detail): &(&str, &str)| Choice {
@@ -45,7 +46,7 @@ fn typed(picker: &mut Picker, text: &str) {
 fn drawn(picker: &Picker, width: u16, height: u16) -> (Vec<String>, Option<Position>, Buffer) {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     let area = buffer.area;
-    let cursor = picker.draw(&mut buffer, area);
+    let cursor = picker.draw(&mut buffer, &Theme::dark(), area);
     let rows = buffer.area.rows().map(|row| {
         let cells = row.columns().map(|cell| buffer[(cell.x, cell.y)].symbol());
         cells.collect::<String>().trim_end().to_owned()

@@ -8,8 +8,8 @@ use ratatui::widgets::{Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::tui::picker::{Picker, Row};
-use crate::tui::style;
 use crate::tui::text::{columns, harmless, one_line};
+use crate::tui::theme::Theme;
 
 /// In front of the query.
 const PROMPT: &str = "> ";
@@ -17,7 +17,7 @@ const PROMPT: &str = "> ";
 impl Picker {
     /// Draws over what is in `area`, and says where the cursor belongs. The query is there however
     /// small the area is; the title gives way first.
-    pub fn draw(&self, buffer: &mut Buffer, area: Rect) -> Option<Position> {
+    pub fn draw(&self, buffer: &mut Buffer, theme: &Theme, area: Rect) -> Option<Position> {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
             return None;
@@ -27,17 +27,17 @@ impl Picker {
         if area.height > 1
             && let Some(row) = rows.next()
         {
-            self.title(row.width).render(row, buffer);
+            self.title(theme, row.width).render(row, buffer);
         }
         let query = rows.next()?;
-        let (line, column) = self.query_line(query.width);
+        let (line, column) = self.query_line(theme, query.width);
         line.render(query, buffer);
         let visible = usize::from(area.bottom().saturating_sub(query.bottom()));
         let top = self.first_row(visible);
         let matches = self.matches.iter().enumerate().skip(top);
         for ((at, index), row) in matches.zip(rows.by_ref()) {
             let choice = &self.rows[*index];
-            self.choice(choice, at == self.selected, row.width)
+            self.choice(theme, choice, at == self.selected, row.width)
                 .render(row, buffer);
         }
         if self.matches.is_empty() && visible > 0 {
@@ -50,7 +50,7 @@ impl Picker {
                 ..query
             };
             let nothing = format!(" {}", one_line(nothing, row.width.saturating_sub(1)));
-            Line::styled(nothing, style::dim()).render(row, buffer);
+            Line::styled(nothing, theme.dim()).render(row, buffer);
         }
         Some(Position {
             x: query.x + column,
@@ -59,18 +59,18 @@ impl Picker {
     }
 
     /// The title, and how many match.
-    fn title(&self, width: u16) -> Line<'static> {
+    fn title(&self, theme: &Theme, width: u16) -> Line<'static> {
         let (matching, all) = self.counts();
         let counts = format!(" {matching}/{all} ");
         let taken = u16::try_from(counts.len()).unwrap_or(u16::MAX);
         let room = width.saturating_sub(taken.saturating_add(1));
         let name = one_line(&self.title, room);
         let gap = usize::from(room).saturating_sub(columns(&name));
-        Line::styled(format!(" {name}{}{counts}", " ".repeat(gap)), style::bar())
+        Line::styled(format!(" {name}{}{counts}", " ".repeat(gap)), theme.bar())
     }
 
     /// The part of the query around the cursor, and the column of the cursor.
-    fn query_line(&self, width: u16) -> (Line<'static>, u16) {
+    fn query_line(&self, theme: &Theme, width: u16) -> (Line<'static>, u16) {
         // One column is the cursor's own, at the end of the text.
         let room = usize::from(width).saturating_sub(PROMPT.len() + 1);
         let mut hidden = 0;
@@ -83,7 +83,7 @@ impl Picker {
         let before = columns(&self.query.before()[hidden..]);
         let text = harmless(&self.query.text()[hidden..]).into_owned();
         let column = u16::try_from(PROMPT.len() + before).unwrap_or(u16::MAX);
-        let line = Line::from(vec![Span::styled(PROMPT, style::dim()), Span::raw(text)]);
+        let line = Line::from(vec![Span::styled(PROMPT, theme.dim()), Span::raw(text)]);
         (line, column.min(width.saturating_sub(1)))
     }
 
@@ -103,9 +103,9 @@ impl Picker {
         top
     }
 
-    fn choice(&self, row: &Row, selected: bool, width: u16) -> Line<'static> {
+    fn choice(&self, theme: &Theme, row: &Row, selected: bool, width: u16) -> Line<'static> {
         let (mark, plain) = if selected {
-            ("▸ ", style::strong())
+            ("▸ ", theme.strong())
         } else {
             ("  ", Style::new())
         };
@@ -117,7 +117,9 @@ impl Picker {
         };
         let kept = u16::try_from(kept).unwrap_or(u16::MAX);
         let label = one_line(&row.label, room.saturating_sub(kept));
-        let hit = style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+        let hit = theme
+            .fresh()
+            .add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
         let mut hits = self.highlights(row).into_iter().peekable();
         let mut spans = vec![Span::styled(mark, plain)];
         let mut run = (String::new(), false);
@@ -133,7 +135,7 @@ impl Picker {
         spans.push(Span::styled(run.0, if run.1 { hit } else { plain }));
         let taken = u16::try_from(columns(&label) + 2).unwrap_or(u16::MAX);
         let detail = one_line(&row.detail, room.saturating_sub(taken));
-        spans.push(Span::styled(format!("  {detail}"), style::dim()));
+        spans.push(Span::styled(format!("  {detail}"), theme.dim()));
         Line::from(spans)
     }
 }

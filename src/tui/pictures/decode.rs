@@ -33,8 +33,6 @@ pub enum Fault {
     TooLarge,
     /// It is no picture of a known kind, or a broken one.
     Broken,
-    /// There is nobody to work on it.
-    NoThread,
 }
 
 impl fmt::Display for Fault {
@@ -43,7 +41,6 @@ impl fmt::Display for Fault {
             Self::TooLong => "not shown: larger than 20 MB",
             Self::TooLarge => "not shown: more than 50 megapixels",
             Self::Broken => "not shown: broken, or not PNG, JPEG, GIF or WebP",
-            Self::NoThread => "not shown: the system gives no thread for it",
         })
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! A [`Picture`] belongs to a block and is a line of it. How many rows that line takes comes from
 //! the first bytes of the data (`header`), so that nothing jumps when the picture is there.
-//! Everything else happens on one thread (`queue`): `decode` makes pixels of the data within
-//! limits, `rendition` makes of them what the terminal can show (`terminal`). Asking for a
-//! picture starts that, and [`changes`] tells when there is more to see.
+//! Everything else is for the [`Worker`](super::worker::Worker): `decode` makes pixels of the data
+//! within limits, `rendition` makes of them what the terminal can show (`terminal`). Looking at a
+//! picture starts that.
 //!
 //! What reaches the terminal is made from pixels, never from the data: what cannot be shown is
 //! told in words of this program.
@@ -12,12 +12,10 @@
 mod decode;
 mod header;
 mod picture;
-mod queue;
 mod rendition;
 mod terminal;
 
 pub use self::decode::Fault;
 pub use self::picture::{Look, Picture};
-pub use self::queue::changes;
 pub use self::rendition::Rendition;
-pub use self::terminal::{Graphics, choose, forget_drawn, measure, shown};
+pub use self::terminal::{Graphics, Setting};

@@ -1,13 +1,13 @@
 //! A picture of the transcript.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use super::decode::{self, Fault};
 use super::header::Pixels;
-use super::queue;
 use super::rendition::{Rendition, cells};
-use super::terminal::{Setting, setting};
+use super::terminal::Setting;
 use crate::api::{Content, Item};
+use crate::tui::worker::{Step, Task, Worker, lock};
 
 /// A picture in an item. Clones are the same picture.
 #[derive(Clone, Debug)]
@@ -69,26 +69,23 @@ impl Picture {
     }
 
     /// The rows that it takes in this many columns: one, for words, where it has no size.
-    pub fn rows(&self, room: u16) -> usize {
+    pub fn rows(&self, room: u16, setting: Setting) -> usize {
         let state = self.0.state();
         let size = match (state.fault, state.size) {
             (Some(_), _) => None,
             (None, Some(size)) => Some(size),
             (None, None) => self.0.head().ok().flatten(),
         };
-        size.map_or(1, |size| cells(size, setting().font, room).height.into())
+        size.map_or(1, |size| cells(size, setting.font(), room).height.into())
     }
 
     /// How it looks in this many columns. Asking is what starts the work. A picture that was made
     /// for another size is better than none until there is the right one.
-    pub fn look(&self, room: u16) -> Look {
+    pub fn look(&self, room: u16, setting: Setting, worker: &Worker) -> Look {
         if let Err(fault) = self.0.head() {
             return Look::Failed(fault);
         }
-        let wanted = Wanted {
-            setting: setting(),
-            room,
-        };
+        let wanted = Wanted { setting, room };
         let mut state = self.0.state();
         if let Some(fault) = state.fault {
             return Look::Failed(fault);
@@ -99,18 +96,37 @@ impl Picture {
             None => Look::Loading,
         };
         drop(state);
-        if is_new {
-            queue::submit(&self.0);
-        } else {
-            queue::touch(&self.0);
+        let source: Weak<Source> = Arc::downgrade(&self.0);
+        match is_new {
+            true => worker.ask(source),
+            false => worker.touch(&(source as Weak<dyn Task>)),
         }
         look
     }
 }
 
+impl Task for Source {
+    fn work(&self) -> Step {
+        Step {
+            shows: true,
+            goes_on: false,
+            bytes: self.make().unwrap_or(0),
+        }
+    }
+
+    fn fail(&self) {
+        self.state().fault = Some(Fault::Broken);
+    }
+
+    fn forget(&self) {
+        let mut state = self.state();
+        (state.rendition, state.wanted) = (None, None);
+    }
+}
+
 impl Source {
     /// Makes what is wanted; returns about how many bytes that keeps.
-    pub fn work(&self) -> Option<usize> {
+    fn make(&self) -> Option<usize> {
         let wanted = self.state().wanted?;
         let data = self.data()?;
         let made = decode::decode(data).and_then(|picture| {
@@ -132,17 +148,6 @@ impl Source {
         }
     }
 
-    /// Gives up for good.
-    pub fn fail(&self, fault: Fault) {
-        self.state().fault = Some(fault);
-    }
-
-    /// Forgets what was made; it is made again when somebody asks.
-    pub fn forget(&self) {
-        let mut state = self.state();
-        (state.rendition, state.wanted) = (None, None);
-    }
-
     fn data(&self) -> Option<&str> {
         match self.item.content().get(self.part)? {
             Content::Image(url) => decode::base64_of(url),
@@ -156,9 +161,8 @@ impl Source {
             .get_or_init(|| decode::size(self.data().unwrap_or_default()))
     }
 
-    /// What is behind this lock is whole at any time, also after a panic.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -183,9 +187,10 @@ mod tests {
     }
 
     fn settled(picture: &Picture) -> Look {
+        let worker = Worker::new().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            match picture.look(80) {
+            match picture.look(80, Setting::default(), &worker) {
                 Look::Loading if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -207,8 +212,9 @@ mod tests {
         // It says that it is large, and then there is nothing.
         let broken =
             &pictures(&["data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAGQAAABkCAIAAAA"])[0];
-        assert_eq!(broken.rows(80), 20);
+        let rows = || broken.rows(80, Setting::default());
+        assert_eq!(rows(), 20);
         assert!(matches!(settled(broken), Look::Failed(Fault::Broken)));
-        assert_eq!(broken.rows(80), 1);
+        assert_eq!(rows(), 1);
     }
 }

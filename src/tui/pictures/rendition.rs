@@ -58,18 +58,18 @@ impl Rendition {
     ///
     /// If the graphics cannot be encoded.
     pub(super) fn new(picture: &DynamicImage, setting: Setting, room: u16) -> Result<Self, Fault> {
-        let size = cells((picture.width(), picture.height()), setting.font, room);
+        let size = cells((picture.width(), picture.height()), setting.font(), room);
         let area = Rect::from((Position::ORIGIN, size));
         let small = on_paper(picture, size.width.into(), u32::from(size.height) * 2);
         let blocks = Halfblocks::new(small, size).map_err(|_| Fault::Broken)?;
         let mut buffer = Buffer::empty(area);
         Image::new(&Protocol::Halfblocks(blocks)).render(area, &mut buffer);
         let pixels = || {
-            let (width, height) = setting.font;
+            let (width, height) = setting.font();
             let columns = u32::from(size.width) * u32::from(width);
             on_paper(picture, columns, u32::from(size.height) * u32::from(height))
         };
-        let graphics = match setting.graphics {
+        let graphics = match setting.graphics() {
             Graphics::Words | Graphics::HalfBlocks => None,
             Graphics::Kitty => {
                 Some(Kitty::new(pixels(), size, id(), false, false).map(Protocol::Kitty))
@@ -137,7 +137,7 @@ impl std::fmt::Debug for Rendition {
 
 /// Pixels of a character.
 fn font_area(setting: Setting) -> usize {
-    usize::from(setting.font.0) * usize::from(setting.font.1)
+    usize::from(setting.font().0) * usize::from(setting.font().1)
 }
 
 /// The picture in this many pixels, without transparent ones.
@@ -167,7 +167,7 @@ mod tests {
     const FONT: (u16, u16) = (10, 20);
 
     fn setting(graphics: Graphics) -> Setting {
-        Setting::new(graphics, Some(FONT))
+        Setting::with_font(graphics, Some(FONT))
     }
 
     fn four_colours() -> DynamicImage {

@@ -3,8 +3,6 @@
 //! Terminals can be asked, but the answer comes among the keys, late or never. A wrong guess must
 //! not be worse than half blocks, so graphics are taken only from terminals that say who they are.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use crossterm::terminal::window_size;
 
 use crate::environment::Environment;
@@ -73,85 +71,74 @@ impl Graphics {
 
 /// What pictures are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub graphics: Graphics,
-    /// Columns and rows of pixels of a character.
-    pub font: (u16, u16),
+pub struct Setting {
+    /// What the terminal can do.
+    can: Graphics,
+    /// Columns and rows of pixels of a character, as the terminal tells it, if it does.
+    font: Option<(u16, u16)>,
     /// Counts how often the terminal has forgotten what it was sent.
-    pub epoch: u32,
+    epoch: u32,
 }
 
 impl Setting {
-    /// With `font` as the terminal tells it, if it does.
-    pub fn new(graphics: Graphics, font: Option<(u16, u16)>) -> Self {
-        let graphics = match (graphics, font) {
+    /// For a terminal that can do this, and has not told the size of a character.
+    pub fn new(graphics: Graphics) -> Self {
+        Self {
+            can: graphics,
+            font: None,
+            epoch: 0,
+        }
+    }
+
+    /// How pictures are shown.
+    pub fn graphics(&self) -> Graphics {
+        match (self.can, self.font) {
             (Graphics::Words, _) => Graphics::Words,
             // Of the wrong size they would cover text.
             (_, None) => Graphics::HalfBlocks,
             (graphics, Some(_)) => graphics,
-        };
+        }
+    }
+
+    /// Whether pictures are shown at all.
+    pub fn shows_pictures(&self) -> bool {
+        self.can != Graphics::Words
+    }
+
+    /// Columns and rows of pixels of a character.
+    pub fn font(&self) -> (u16, u16) {
+        self.font.unwrap_or(USUAL_FONT)
+    }
+
+    /// Learns how large a character is, which may change with the size of the terminal. This asks
+    /// the system and not the terminal.
+    pub fn measure(&mut self) {
+        self.font = window_size().ok().and_then(|size| {
+            let width = size.width.checked_div(size.columns)?;
+            let height = size.height.checked_div(size.rows)?;
+            (width > 0 && height > 0).then_some((width, height))
+        });
+    }
+
+    /// Sends pictures anew from now on: the terminal may have forgotten what it was sent.
+    pub fn forget_drawn(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_font(graphics: Graphics, font: Option<(u16, u16)>) -> Self {
         Self {
-            graphics,
-            font: font.unwrap_or(USUAL_FONT),
-            epoch: 0,
+            font,
+            ..Self::new(graphics)
         }
     }
 }
 
-/// What was chosen, and what that came to.
-struct Chosen {
-    graphics: Graphics,
-    setting: Setting,
-}
-
-static CHOSEN: Mutex<Chosen> = Mutex::new(Chosen {
-    graphics: Graphics::HalfBlocks,
-    setting: Setting {
-        graphics: Graphics::HalfBlocks,
-        font: USUAL_FONT,
-        epoch: 0,
-    },
-});
-
-fn chosen() -> MutexGuard<'static, Chosen> {
-    CHOSEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What holds now.
-pub(super) fn setting() -> Setting {
-    chosen().setting
-}
-
-/// Chooses how pictures are shown, before anything is drawn; half blocks where nobody chooses.
-pub fn choose(graphics: Graphics) {
-    chosen().graphics = graphics;
-    measure();
-}
-
-/// Whether pictures are shown at all.
-pub fn shown() -> bool {
-    setting().graphics != Graphics::Words
-}
-
-/// Learns how large a character is, which may change with the size of the terminal. This asks the
-/// system and not the terminal.
-pub fn measure() {
-    let font = window_size().ok().and_then(|size| {
-        let width = size.width.checked_div(size.columns)?;
-        let height = size.height.checked_div(size.rows)?;
-        (width > 0 && height > 0).then_some((width, height))
-    });
-    let mut chosen = chosen();
-    chosen.setting = Setting {
-        epoch: chosen.setting.epoch,
-        ..Setting::new(chosen.graphics, font)
-    };
-}
-
-/// Sends pictures anew from now on: the terminal may have forgotten what it was sent.
-pub fn forget_drawn() {
-    let mut chosen = chosen();
-    chosen.setting.epoch = chosen.setting.epoch.wrapping_add(1);
+impl Default for Setting {
+    /// Half blocks, which every terminal can show.
+    fn default() -> Self {
+        Self::new(Graphics::HalfBlocks)
+    }
 }
 
 #[cfg(test)]
@@ -225,15 +212,15 @@ mod tests {
     fn graphics_need_the_size_of_a_character() {
         let font = Some((8, 16));
         assert_eq!(
-            Setting::new(Graphics::Kitty, font).graphics,
+            Setting::with_font(Graphics::Kitty, font).graphics(),
             Graphics::Kitty
         );
         assert_eq!(
-            Setting::new(Graphics::Sixel, None).graphics,
+            Setting::with_font(Graphics::Sixel, None).graphics(),
             Graphics::HalfBlocks
         );
         assert_eq!(
-            Setting::new(Graphics::Words, font).graphics,
+            Setting::with_font(Graphics::Words, font).graphics(),
             Graphics::Words
         );
     }

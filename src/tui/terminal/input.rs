@@ -1,8 +1,8 @@
 //! What the terminal sends, taken apart: keys in every way in which terminals tell them, what was
 //! pasted, the mouse, and answers to what it was asked.
 //!
-//! crossterm's own reader knows no `CSI 27 ; … ~`, and an answer that nobody waits for any more is
-//! typed text with it. Its events are used here all the same.
+//! crossterm's own reader knows no `CSI 27 ; … ~`, in which xterm tells Enter with Shift. Its events
+//! are used here all the same.
 
 use std::collections::VecDeque;
 
@@ -81,25 +81,14 @@ impl Parser {
 
     /// Whether what is there are keys, unless more of it follows.
     pub fn may_be_keys(&self) -> bool {
-        matches!(self.buffer[..], [ESC] | [ESC, ESC] | [ESC, b']', ..])
+        matches!(self.buffer[..], [ESC] | [ESC, ESC])
     }
 
     /// Nothing has followed: what may be keys are.
     pub fn no_more(&mut self) {
-        if !self.may_be_keys() {
-            return;
-        }
-        let bytes = std::mem::take(&mut self.buffer);
-        match &bytes[..] {
-            [ESC, b']', rest @ ..] => {
-                self.found
-                    .push_back(key(KeyCode::Char(']'), KeyModifiers::ALT));
-                self.push(rest);
-            }
-            escapes => {
-                let escapes = escapes.iter();
-                self.found
-                    .extend(escapes.map(|_| key(KeyCode::Esc, KeyModifiers::NONE)));
+        if self.may_be_keys() {
+            for _ in self.buffer.drain(..) {
+                self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
             }
         }
     }
@@ -123,11 +112,9 @@ impl Parser {
 /// Reads what the bytes, of which there is at least one, begin with.
 fn parse(bytes: &[u8]) -> Found {
     match bytes {
-        [ESC] | [ESC, ESC] | [ESC, b']'] => Found::Part,
+        [ESC] | [ESC, ESC] => Found::Part,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
-        // What the terminal says of itself. Alt and a bracket is followed by no number at once.
-        [ESC, b']', b'0'..=b'9', ..] => string(bytes),
         // Some terminals put Esc before what a key is with Alt.
         [ESC, ESC, b'[' | b'O', ..] => parse(&bytes[1..]).with_alt().after(1),
         [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
@@ -200,18 +187,6 @@ fn character(bytes: &[u8]) -> Found {
                 Err(_) => Found::Nothing(1),
             }
         }
-    }
-}
-
-/// What stands behind `ESC ]`: an answer that nobody waits for. Its end is `BEL` or `ESC \`.
-fn string(bytes: &[u8]) -> Found {
-    let end = bytes.iter().position(|byte| *byte == 0x07);
-    let end = end.map(|at| at + 1);
-    let end = end.or_else(|| find(bytes, b"\x1b\\").map(|at| at + 2));
-    match end {
-        Some(end) => Found::Nothing(end),
-        None if bytes.len() > LONGEST => Found::Nothing(bytes.len()),
-        None => Found::Part,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{Content, Item, ItemBody, OutputItem, command_line, command_of};
+use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, command_of};
 use crate::inbox::{Delivery, Said, Words};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
@@ -16,6 +16,9 @@ use crate::tui::text::{Text, one_line};
 
 /// What a patch begins with.
 const PATCH: &str = "*** Begin Patch";
+
+/// What stands for words that only the one who wrote them can read.
+const ENCRYPTED: &str = "(encrypted)";
 
 /// Columns for the call that an output answers, where it has to be named.
 const CALL_WIDTH: u16 = 40;
@@ -74,25 +77,7 @@ enum Origin {
 impl Block {
     /// The block of an item.
     pub fn of_item(item: &Arc<Item>, at: Option<Timestamp>) -> Self {
-        let (kind, label) = match item.body() {
-            ItemBody::Message { role, phase, .. } => {
-                let kind = match role.as_str() {
-                    _ if item.is_boilerplate() => Kind::Boilerplate,
-                    "user" => Kind::Prompt,
-                    "assistant" => Kind::Assistant,
-                    _ => Kind::Other,
-                };
-                (kind, with_phase(role, phase.as_deref()))
-            }
-            ItemBody::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
-            ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
-            ItemBody::FunctionCall { name, .. } | ItemBody::CustomToolCall { name, .. } => {
-                (Kind::Call, name.clone())
-            }
-            ItemBody::LocalShellCall { .. } => (Kind::Call, "local_shell".into()),
-            ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
-            ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
-        };
+        let (kind, label) = item_kind(item);
         let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
         block.at = at;
         block.size = item_size(item);
@@ -106,7 +91,10 @@ impl Block {
                     block.detail = head.to_string();
                 }
             }
-            ItemBody::FunctionCall { arguments, .. } => {
+            ItemBody::Said {
+                body: Body::FunctionCall { arguments, .. },
+                ..
+            } => {
                 if let Some((_, others)) = command_of(arguments) {
                     block.detail = others.join(" · ");
                 }
@@ -119,12 +107,13 @@ impl Block {
     /// The same block, which names the call that it is the output of.
     pub fn of_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
-            let text = match call.body() {
-                ItemBody::FunctionCall {
-                    name, arguments, ..
-                } if command_of(arguments).is_none() => name.clone(),
-                ItemBody::CustomToolCall { name, .. } => name.clone(),
-                _ => item_body(call),
+            let is_command = match call.said() {
+                Some(Body::FunctionCall { arguments, .. }) => command_of(arguments).is_some(),
+                said => matches!(said, Some(Body::LocalShellCall { .. })),
+            };
+            let text = match is_command {
+                true => item_text(call),
+                false => item_kind(call).1,
             };
             let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
             let between = if self.detail.is_empty() { "" } else { " · " };
@@ -135,13 +124,13 @@ impl Block {
 
     /// The block of something that was said.
     pub fn of_said(said: &Said) -> Self {
-        let (kind, label) = match &said.words {
-            Words::Item(item) => kind_of(item),
-            Words::Live(_, phase) => (
-                Kind::Assistant,
-                with_phase("assistant", Some(phase.as_str())),
-            ),
-            Words::Rejection(_) => (Kind::Assistant, "rejected".into()),
+        let ((kind, label), size) = match &said.words {
+            Words::Item(body) => (body_kind("assistant", body), body_size(body)),
+            Words::Live(text, phase) => {
+                let label = with_phase("assistant", Some(*phase));
+                ((Kind::Assistant, label), text.len())
+            }
+            Words::Rejection(text) => ((Kind::Assistant, "rejected".into()), text.len()),
         };
         let mut block = Self::new(kind, label, Origin::Said(said.clone()));
         block.at = Some(said.at);
@@ -152,14 +141,14 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
-        block.size = block.body().len();
+        block.size = size;
         block
     }
 
     /// The block of something that is going to be said.
-    pub fn of_output(item: &OutputItem) -> Self {
-        let (kind, label) = kind_of(item);
-        Self::new(kind, label, Origin::Note(output_body(item)))
+    pub fn of_output(body: &Body) -> Self {
+        let (kind, label) = body_kind("assistant", body);
+        Self::new(kind, label, Origin::Note(body_text(body)))
     }
 
     /// A block of the program's own words.
@@ -252,14 +241,10 @@ impl Block {
     /// The beginning of the text, for a folded block; the cost does not grow with its size.
     pub fn beginning(&self) -> &str {
         match &self.origin {
-            Origin::Item(item) => item
-                .content()
-                .iter()
-                .find_map(|part| match part {
-                    Content::Text(text) | Content::Refusal(text) => Some(text.as_str()),
-                    _ => None,
-                })
-                .unwrap_or_else(|| self.text().line(0)),
+            Origin::Item(item) => {
+                let first = item.content().iter().find_map(Content::words);
+                first.unwrap_or_else(|| self.text().line(0))
+            }
             Origin::Said(_) | Origin::Note(_) => self.text().line(0),
         }
     }
@@ -267,9 +252,9 @@ impl Block {
     /// The text under the header, as it is made into [`Self::text`].
     pub(crate) fn body(&self) -> String {
         match &self.origin {
-            Origin::Item(item) => item_body(item),
+            Origin::Item(item) => item_text(item),
             Origin::Said(said) => match &said.words {
-                Words::Item(item) => output_body(item),
+                Words::Item(body) => body_text(body),
                 Words::Live(text, _) | Words::Rejection(text) => text.clone(),
             },
             Origin::Note(text) => text.clone(),
@@ -277,82 +262,98 @@ impl Block {
     }
 }
 
-fn kind_of(item: &OutputItem) -> (Kind, String) {
-    match item {
-        OutputItem::Message { phase, .. } => (
-            Kind::Assistant,
-            with_phase("assistant", Some(phase.as_str())),
-        ),
-        OutputItem::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
-        OutputItem::FunctionCall {
-            namespace, name, ..
-        } => {
-            let namespace = namespace.iter().map(|space| format!("{space}."));
-            (Kind::Call, namespace.chain([name.clone()]).collect())
+fn item_kind(item: &Item) -> (Kind, String) {
+    let (kind, label) = match item.body() {
+        ItemBody::Said { role, body, .. } => body_kind(role, body),
+        ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
+        ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
+        ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
+    };
+    match item.is_boilerplate() {
+        true => (Kind::Boilerplate, label),
+        false => (kind, label),
+    }
+}
+
+fn body_kind(role: &str, body: &Body) -> (Kind, String) {
+    match body {
+        Body::Message { phase, .. } => {
+            let kind = match role {
+                "user" => Kind::Prompt,
+                "assistant" => Kind::Assistant,
+                _ => Kind::Other,
+            };
+            (kind, with_phase(role, *phase))
         }
-        OutputItem::CustomToolCall { name, .. } => (Kind::Call, name.clone()),
-        OutputItem::LocalShellCall { .. } => (Kind::Call, "local_shell".into()),
+        Body::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
+        call => {
+            let name = call.full_tool_name().unwrap_or_default();
+            (Kind::Call, name.into_owned())
+        }
     }
 }
 
-fn output_body(item: &OutputItem) -> String {
-    match item {
-        OutputItem::Message { text, .. }
-        | OutputItem::CustomToolCall { input: text, .. }
-        | OutputItem::Reasoning { summary: text } => text.clone(),
-        OutputItem::FunctionCall { arguments, .. } => call_body(arguments),
-        OutputItem::LocalShellCall { command, .. } => words_body(command),
-    }
-}
-
-fn with_phase(role: &str, phase: Option<&str>) -> String {
+fn with_phase(role: &str, phase: Option<Phase>) -> String {
     match phase {
-        Some(phase) => format!("{role} · {}", phase.replace('_', " ")),
+        Some(phase) => format!("{role} · {}", phase.as_str().replace('_', " ")),
         None => role.into(),
     }
 }
 
 fn item_size(item: &Item) -> usize {
     match item.body() {
-        ItemBody::Message { content, .. } | ItemBody::ToolOutput { content, .. } => {
-            let sizes = content.iter().map(|part| match part {
-                Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
-                Content::File { size, .. } => size.unwrap_or(0),
-                Content::Other(_) => 0,
-            });
-            sizes.sum()
-        }
-        ItemBody::FunctionCall { arguments, .. } => arguments.len(),
-        ItemBody::CustomToolCall { input, .. } => input.len(),
-        ItemBody::Reasoning { summary } => summary.iter().map(String::len).sum(),
+        ItemBody::Said { body, .. } => body_size(body),
+        ItemBody::ToolOutput { content, .. } => parts_size(content),
         ItemBody::Compaction {
             summary: Some(summary),
         } => summary.len(),
-        ItemBody::LocalShellCall { .. } | ItemBody::Compaction { .. } | ItemBody::Other { .. } => {
-            item.raw().len()
-        }
+        ItemBody::Compaction { .. } | ItemBody::Other { .. } => item.raw().len(),
     }
 }
 
-fn item_body(item: &Item) -> String {
+fn body_size(body: &Body) -> usize {
+    match body {
+        Body::Message { content, .. } => parts_size(content),
+        Body::Reasoning { summary } => summary.iter().map(String::len).sum(),
+        call => call.words().len(),
+    }
+}
+
+fn parts_size(content: &[Content]) -> usize {
+    let sizes = content.iter().map(|part| match part {
+        Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
+        Content::File { size, .. } => size.unwrap_or(0),
+        Content::Other(_) => 0,
+    });
+    sizes.sum()
+}
+
+fn item_text(item: &Item) -> String {
     match item.body() {
-        ItemBody::Message { content, .. } => parts(content, |text| text),
+        ItemBody::Said { body, .. } => body_text(body),
         ItemBody::ToolOutput { content, .. } => {
-            let body = parts(content, |text| OutputHead::of(text).rest);
-            match body.trim_end_matches(['\n', '\r']) {
+            let text = parts(content, |text| OutputHead::of(text).rest);
+            match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),
-                body => body.into(),
+                text => text.into(),
             }
         }
-        ItemBody::FunctionCall { arguments, .. } => call_body(arguments),
-        ItemBody::CustomToolCall { input, .. } => input.clone(),
-        ItemBody::LocalShellCall { command, .. } => words_body(command),
-        ItemBody::Reasoning { summary } if !summary.is_empty() => summary.join("\n\n"),
-        ItemBody::Compaction {
-            summary: Some(summary),
-        } => summary.clone(),
-        ItemBody::Reasoning { .. } | ItemBody::Compaction { .. } => "(encrypted)".into(),
+        ItemBody::Compaction { summary } => summary.clone().unwrap_or_else(|| ENCRYPTED.into()),
         ItemBody::Other { .. } => web_search(item.raw()).unwrap_or_else(|| pretty(item.raw())),
+    }
+}
+
+fn body_text(body: &Body) -> String {
+    match body {
+        Body::Message { content, .. } => parts(content, |text| text),
+        Body::FunctionCall { arguments, .. } => call_text(arguments),
+        Body::CustomToolCall { input, .. } => input.clone(),
+        Body::LocalShellCall { command, .. } => {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            format!("$ {}", command_line(&words))
+        }
+        Body::Reasoning { summary } if summary.is_empty() => ENCRYPTED.into(),
+        Body::Reasoning { summary } => summary.join("\n\n"),
     }
 }
 
@@ -406,16 +407,11 @@ fn image(url: &str) -> String {
 }
 
 /// A call: the command line where it is one, the arguments as JSON otherwise.
-fn call_body(arguments: &str) -> String {
+fn call_text(arguments: &str) -> String {
     if let Some((command, _)) = command_of(arguments) {
         return format!("$ {command}");
     }
     pretty(arguments)
-}
-
-fn words_body(command: &[String]) -> String {
-    let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    format!("$ {}", command_line(&words))
 }
 
 /// What agents write above the output of a command.
@@ -542,6 +538,28 @@ mod tests {
         assert_eq!(call(json!({"a": 1})).text().as_str(), "{\n  \"a\": 1\n}");
         let found = block(json!({"type": "function_call", "name": "f", "arguments": "{oops"}));
         assert_eq!(found.text().as_str(), "{oops");
+    }
+
+    #[test]
+    fn an_output_names_the_call_that_it_answers() {
+        let detail = |call: Value| {
+            let call = Item::from_responses(&call);
+            output("done").of_call(Some(&call)).detail
+        };
+        let call = |arguments: &str| {
+            json!({"type": "function_call", "namespace": "a", "name": "f",
+                "arguments": arguments, "call_id": "c"})
+        };
+        assert_eq!(detail(call(r#"{"cmd": "ls -l"}"#)), "$ ls -l");
+        assert_eq!(detail(call(r#"{"x": 1}"#)), "a.f");
+        let patch = json!({"type": "custom_tool_call", "name": "apply_patch", "input": "x"});
+        assert_eq!(detail(patch), "apply_patch");
+        let local = json!({"type": "local_shell_call", "action": {"command": ["ls", "-a"]}});
+        assert_eq!(detail(local), "$ ls -a");
+        assert_eq!(
+            detail(json!({"type": "beam_call", "call_id": "c"})),
+            "beam_call"
+        );
     }
 
     #[test]

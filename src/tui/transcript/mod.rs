@@ -12,7 +12,7 @@ use self::block::Block;
 use self::search::Place;
 use crate::api::Item;
 use crate::inbox::Conversation;
-use crate::tui::pictures::{self, Picture};
+use crate::tui::pictures::{Picture, Setting};
 use crate::tui::text::scroll::{Position, Source, Viewport};
 use crate::tui::text::{Text, row_count};
 
@@ -33,6 +33,8 @@ pub struct Transcript {
     goal: Option<Goal>,
     width: u16,
     height: u16,
+    /// What pictures were laid out for.
+    setting: Setting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +188,8 @@ impl Transcript {
     }
 
     /// Fits the transcript into a pane of this size and goes where it was told to.
-    pub fn layout(&mut self, width: u16, height: u16) {
+    pub fn layout(&mut self, width: u16, height: u16, setting: Setting) {
+        self.setting = setting;
         let text_width = text_width(width);
         let mut viewport = self.viewport;
         if self.width != width {
@@ -335,6 +338,14 @@ impl Transcript {
         }
     }
 
+    /// The pictures of a block, unless words have to do.
+    fn pictures<'b>(&self, block: &'b Block) -> &'b [Picture] {
+        match self.setting.shows_pictures() {
+            true => &block.pictures,
+            false => &[],
+        }
+    }
+
     /// Lines above the header: a divider or a gap, but neither at the very top, and no gap between
     /// folded blocks.
     fn lead(&self, index: usize) -> usize {
@@ -354,7 +365,7 @@ impl Source for Transcript {
 
     fn lines(&self, block: usize) -> usize {
         let text = match self.blocks.get(block) {
-            Some(block) if !block.folded => block.text().len() + shown_pictures(block).len(),
+            Some(block) if !block.folded => block.text().len() + self.pictures(block).len(),
             _ => 0,
         };
         self.lead(block) + 1 + text
@@ -365,18 +376,10 @@ impl Source for Transcript {
             (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
             (Some(block), Line::Picture(index)) => {
                 let picture = block.pictures.get(index);
-                picture.map_or(1, |picture| picture.rows(width))
+                picture.map_or(1, |picture| picture.rows(width, self.setting))
             }
             _ => 1,
         }
-    }
-}
-
-/// The pictures of a block, unless words have to do.
-fn shown_pictures(block: &Block) -> &[Picture] {
-    match pictures::shown() {
-        true => &block.pictures,
-        false => &[],
     }
 }
 

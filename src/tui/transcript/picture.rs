@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use crate::tui::pictures::{Look, Picture};
-use crate::tui::style;
 use crate::tui::text::scroll::Position;
 use crate::tui::transcript::GUTTER;
+use crate::tui::ui::Ui;
 
 /// Where a row of a picture goes.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,7 @@ impl Pictures {
     pub fn row(
         &mut self,
         frame: &mut Frame,
+        ui: &Ui,
         picture: &Picture,
         position: Position,
         place: Place,
@@ -57,7 +58,7 @@ impl Pictures {
         let look = match &self.current {
             Some((current, look)) if *current == line => look.clone(),
             _ => {
-                let look = picture.look(place.width);
+                let look = picture.look(place.width, ui.pictures, &ui.worker);
                 self.current = Some((line, look.clone()));
                 self.is_whole = false;
                 look
@@ -68,7 +69,8 @@ impl Pictures {
             Look::Ready(rendition) => {
                 let x = place.row.x + GUTTER;
                 // While there is another size to come, the one that is there may be too large.
-                let rows = u16::try_from(picture.rows(place.width)).unwrap_or(u16::MAX);
+                let rows =
+                    u16::try_from(picture.rows(place.width, ui.pictures)).unwrap_or(u16::MAX);
                 let rest = Rect {
                     height: place.bottom.saturating_sub(place.row.y).min(rows),
                     ..place.row_of(x)
@@ -86,7 +88,7 @@ impl Pictures {
             Look::Failed(fault) => fault.to_string(),
         };
         match position.row {
-            0 => vec![Span::styled(words, style::dim())],
+            0 => vec![Span::styled(words, ui.theme.dim())],
             _ => Vec::new(),
         }
     }

@@ -11,17 +11,17 @@ use super::picture::{self, Pictures};
 use crate::tui::app::{App, Dialog};
 use crate::tui::markup::Styled;
 use crate::tui::pager::{Pager, Topic};
-use crate::tui::style;
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::transcript::block::{Block, Kind};
 use crate::tui::transcript::{Line, MARKS, text_width};
+use crate::tui::ui::Ui;
 
 /// Draws the transcript of the open conversation.
-pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
     if let Some(transcript) = app.transcript_mut() {
-        transcript.layout(area.width, area.height);
+        transcript.layout(area.width, area.height, ui.pictures);
     }
     let Some(transcript) = app.transcript() else {
         return;
@@ -32,7 +32,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         _ => None,
     };
     let is_at_bottom = transcript.is_at_bottom();
-    let mut wrapped = Wrapped::default();
+    let mut wrapped = Wrapped::new(ui);
     let mut pictures = Pictures::default();
     let mut hits = Vec::with_capacity(usize::from(area.height));
     for (position, row) in transcript.visible().zip(area.rows()) {
@@ -43,7 +43,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
         let (marks, content) = match line {
             Line::Gap => continue,
             Line::Divider(words) => {
-                frame.render_widget(divider(words, area.width), row);
+                frame.render_widget(divider(ui, words, area.width), row);
                 continue;
             }
             Line::Header => {
@@ -52,13 +52,13 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                 } else {
                     fold_mark(block)
                 };
-                let content = header(block, app, area.width.saturating_sub(MARKS));
+                let content = header(ui, block, app, area.width.saturating_sub(MARKS));
                 (fold, content)
             }
             Line::Text(number) => {
                 let base = match block.failed && block.kind != Kind::Output {
-                    true => style::bad(),
-                    false => style::text(block.kind),
+                    true => ui.theme.bad(),
+                    false => ui.theme.text(block.kind),
                 };
                 let found = search.map(|search| search.matches_in(block.text().line(number)));
                 let found = found.unwrap_or_default();
@@ -77,24 +77,24 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
                     bottom: area.bottom() - u16::from(!is_at_bottom),
                     width,
                 };
-                (" ", pictures.row(frame, picture, position, place))
+                (" ", pictures.row(frame, ui, picture, position, place))
             }
         };
         hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
-            (true, _) => Span::styled("┃", style::strong()),
-            (false, true) if marks == " " => Span::styled("▎", style::new()),
-            (false, true) => Span::styled(marks, style::new()),
-            (false, false) => Span::styled(marks, style::dim()),
+            (true, _) => Span::styled("┃", ui.theme.strong()),
+            (false, true) if marks == " " => Span::styled("▎", ui.theme.fresh()),
+            (false, true) => Span::styled(marks, ui.theme.fresh()),
+            (false, false) => Span::styled(marks, ui.theme.dim()),
         };
         let mut spans = vec![side];
         match line {
             Line::Header => {
                 let beside = if is_selected { marks } else { " " };
-                spans.push(Span::styled(beside, style::dim()));
+                spans.push(Span::styled(beside, ui.theme.dim()));
             }
-            _ => spans.push(Span::styled("│ ", style::rule())),
+            _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
@@ -108,7 +108,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, app: &mut App, area: Rect) {
             width,
             height: 1,
         };
-        frame.render_widget(Row::styled(words, style::bar()), corner);
+        frame.render_widget(Row::styled(words, ui.theme.bar()), corner);
     }
     app.hits.transcript = hits;
 }
@@ -121,7 +121,7 @@ fn fold_mark(block: &Block) -> &'static str {
     }
 }
 
-fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
+fn header(ui: &Ui, block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
     let full = |text: &str| columns(&one_line(text, width));
     let width = usize::from(width).saturating_sub(1);
     let size = size(block.size);
@@ -144,46 +144,46 @@ fn header(block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
             spans.push(Span::raw(" "));
         }
     };
-    push(&block.label, style::label(block.kind));
+    push(&block.label, ui.theme.label(block.kind));
     let detail = if block.failed {
-        style::bad()
+        ui.theme.bad()
     } else {
-        style::dim()
+        ui.theme.dim()
     };
     push(&block.detail, detail);
     if block.folded {
-        push(block.beginning(), style::dim());
+        push(block.beginning(), ui.theme.dim());
     }
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     spans.push(Span::raw(
         " ".repeat(width.saturating_sub(taken + columns(&right))),
     ));
-    spans.push(Span::styled(right, style::dim()));
+    spans.push(Span::styled(right, ui.theme.dim()));
     spans
 }
 
-fn divider(words: &str, width: u16) -> Row<'static> {
+fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {
     let width = usize::from(width);
     let before = "─".repeat(usize::from(MARKS));
     let after = width.saturating_sub(columns(words) + usize::from(MARKS) + 2);
     Row::styled(
         format!("{before} {words} {}", "─".repeat(after)),
-        style::new(),
+        ui.theme.fresh(),
     )
 }
 
 /// Draws a text in the place of the transcript, beside a line if it is not the program's own.
-pub(in crate::tui) fn draw_pager(frame: &mut Frame, pager: &mut Pager, area: Rect) {
+pub(in crate::tui) fn draw_pager(frame: &mut Frame, ui: &Ui, pager: &mut Pager, area: Rect) {
     let gutter = match pager.topic {
         Topic::Raw | Topic::Tools => "│ ",
         Topic::Help | Topic::Statistics => " ",
     };
     let width = u16::try_from(columns(gutter)).unwrap_or(0) + 1;
     pager.layout(area.width.saturating_sub(width), area.height);
-    let mut wrapped = Wrapped::default();
+    let mut wrapped = Wrapped::new(ui);
     for (position, row) in pager.visible().zip(area.rows()) {
         let text_width = area.width.saturating_sub(width);
-        let mut spans = vec![Span::styled(gutter, style::rule())];
+        let mut spans = vec![Span::styled(gutter, ui.theme.rule())];
         spans.extend(wrapped.row(&pager.text, position.line, position, text_width, &[]));
         frame.render_widget(Row::from(spans), row);
     }
@@ -218,14 +218,23 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 }
 
 /// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
-#[derive(Default)]
-struct Wrapped {
+struct Wrapped<'u> {
+    ui: &'u Ui,
     at: Option<(usize, usize)>,
     ranges: Vec<Range<usize>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
-impl Wrapped {
+impl<'u> Wrapped<'u> {
+    fn new(ui: &'u Ui) -> Self {
+        Self {
+            ui,
+            at: None,
+            ranges: Vec::new(),
+            styles: Vec::new(),
+        }
+    }
+
     /// The row at `position`, which is in line `number` of `text`, with what was found in the line
     /// marked.
     fn row(
@@ -240,11 +249,11 @@ impl Wrapped {
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
             self.ranges = rows(line, width).collect();
-            let tones = text.spans(number).into_iter();
+            let tones = text.spans(number, &self.ui.worker).into_iter();
             let styles: Vec<_> = tones
-                .map(|(range, tone)| (range, style::tone(tone)))
+                .map(|(range, tone)| (range, self.ui.theme.tone(tone)))
                 .collect();
-            self.styles = marked(styles, found);
+            self.styles = marked(styles, found, self.ui.theme.bar());
         }
         let range = self.ranges.get(position.row).cloned().unwrap_or_default();
         shown_spans(line, range, width, &self.styles)
@@ -255,6 +264,7 @@ impl Wrapped {
 fn marked(
     styles: Vec<(Range<usize>, Style)>,
     found: &[Range<usize>],
+    found_style: Style,
 ) -> Vec<(Range<usize>, Style)> {
     if found.is_empty() {
         return styles;
@@ -276,7 +286,7 @@ fn marked(
             result.push((start..range.end, style));
         }
     }
-    result.extend(found.iter().map(|hit| (hit.clone(), style::bar())));
+    result.extend(found.iter().map(|hit| (hit.clone(), found_style)));
     result.sort_by_key(|(range, _)| range.start);
     result
 }

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use serde_json::json;
 
 use super::*;
+use crate::tui::theme::Theme;
 
 mod filling;
 mod values;
@@ -52,7 +53,7 @@ fn keys(form: &mut Form, script: &str) -> Outcome {
 fn screen(form: &Form, width: u16, height: u16) -> Vec<String> {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
-    form.draw(&mut buffer, area, true);
+    form.draw(&mut buffer, &Theme::dark(), area, true);
     let line = |y| {
         let mut line = String::new();
         let mut x = 0;

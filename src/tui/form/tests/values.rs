@@ -150,12 +150,14 @@ fn it_scrolls_with_the_focus_and_the_cursor() {
     keys(&mut form, &"日本".repeat(40));
     let area = Rect::new(3, 2, 38, 4);
     let mut buffer = Buffer::empty(Rect::new(0, 0, 60, 9));
-    let at = form.draw(&mut buffer, area, true).expect("a cursor");
+    let at = form
+        .draw(&mut buffer, &Theme::dark(), area, true)
+        .expect("a cursor");
     assert!(
         area.contains(at) && at.y == 2 && at.x >= area.right() - 3,
         "{at:?}"
     );
-    assert_eq!(form.draw(&mut buffer, area, false), None);
+    assert_eq!(form.draw(&mut buffer, &Theme::dark(), area, false), None);
 }
 
 #[test]

@@ -1,0 +1,417 @@
+//! What an item says, whichever way it goes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Phase, fields};
+
+/// Words, thoughts or a call. What a person says to a request is one; what a client sends is mostly
+/// the same, with who said it around it: see [`ItemBody`].
+///
+/// It is written to disk in this form, in which one text stands for itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// Words of one side.
+    Message {
+        /// The parts. What a person says is one text.
+        #[serde(rename = "text", with = "parts")]
+        content: Vec<Content>,
+        /// Whether they are a note or the answer, where that is told.
+        phase: Option<Phase>,
+    },
+    /// A call of a function.
+    FunctionCall {
+        /// The namespace the function lives in. Codex 0.169 refuses a joined name.
+        namespace: Option<String>,
+        /// The name of the function.
+        name: String,
+        /// The arguments as text, which is a JSON object if nothing is wrong with it.
+        arguments: String,
+    },
+    /// A call of a free-form tool.
+    CustomToolCall {
+        /// The name of the tool.
+        name: String,
+        /// The text handed to it.
+        input: String,
+    },
+    /// A summary of the model's thoughts.
+    Reasoning {
+        /// The parts of the summary. What a person says is one text.
+        #[serde(with = "parts")]
+        summary: Vec<String>,
+    },
+    /// A call of the built-in `local_shell` tool of older Codex versions.
+    LocalShellCall {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Where to run it; the client's own choice if absent.
+        working_directory: Option<String>,
+    },
+}
+
+/// What an item that a client sent means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemBody {
+    /// Words, thoughts or a call.
+    Said {
+        /// `user`, `assistant`, `system`, `developer` or any other.
+        role: String,
+        /// What joins a call with its output.
+        call_id: Option<String>,
+        /// What is said.
+        body: Body,
+    },
+    /// What a call gave back.
+    ToolOutput {
+        /// The call that it answers.
+        call_id: String,
+        /// The parts.
+        content: Vec<Content>,
+    },
+    /// What stands for an earlier part of the conversation.
+    Compaction {
+        /// The summary, where this program can read it: other servers encrypt theirs.
+        summary: Option<String>,
+    },
+    /// Anything else, shown as JSON.
+    Other {
+        /// The wire type, or `item` where there is none.
+        kind: String,
+        /// What joins it with its output, where it is a call.
+        call_id: Option<String>,
+        /// All that it says, in some order.
+        says: String,
+    },
+}
+
+/// One part of a message or of an output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// A picture: a `data:` URL, a link, or a file id.
+    Image(String),
+    /// A file.
+    File {
+        /// Its name, id or link.
+        name: String,
+        /// Its bytes, where the client sent them along.
+        size: Option<usize>,
+    },
+    /// A refusal.
+    Refusal(String),
+    /// A part of an unknown type, the JSON of which is shown.
+    Other(String),
+}
+
+impl Body {
+    /// Words of a person in the place of the model.
+    pub fn message(text: impl Into<String>, phase: Phase) -> Self {
+        Self::Message {
+            content: vec![Content::Text(text.into())],
+            phase: Some(phase),
+        }
+    }
+
+    /// Thoughts of a person in the place of the model.
+    pub fn reasoning(text: impl Into<String>) -> Self {
+        Self::Reasoning {
+            summary: vec![text.into()],
+        }
+    }
+
+    /// Whether the client has to run something and come back.
+    pub fn is_call(&self) -> bool {
+        self.tool_name().is_some()
+    }
+
+    /// The name of the tool that it calls.
+    pub fn tool_name(&self) -> Option<&str> {
+        match self {
+            Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
+            Self::LocalShellCall { .. } => Some("local_shell"),
+            Self::Message { .. } | Self::Reasoning { .. } => None,
+        }
+    }
+
+    /// The same, with its namespace in front where it has one.
+    pub fn full_tool_name(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::FunctionCall {
+                namespace: Some(namespace),
+                name,
+                ..
+            } => Some(Cow::Owned(format!("{namespace}.{name}"))),
+            _ => self.tool_name().map(Cow::Borrowed),
+        }
+    }
+
+    /// Whether a message is a note or the answer, where that is told.
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Message { phase, .. } => *phase,
+            _ => None,
+        }
+    }
+
+    /// What is said, or handed to a tool: parts are on lines of their own.
+    pub fn words(&self) -> Cow<'_, str> {
+        match self {
+            Self::Message { content, .. } => text_of(content),
+            Self::Reasoning { summary } => lines(summary.iter().map(String::as_str)),
+            Self::FunctionCall { arguments, .. } => arguments.into(),
+            Self::CustomToolCall { input, .. } => input.into(),
+            Self::LocalShellCall { command, .. } => command.join(" ").into(),
+        }
+    }
+
+    /// The text that a model would have had to write.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::FunctionCall { .. } | Self::CustomToolCall { .. } => {
+                let name = self.full_tool_name().unwrap_or_default();
+                format!("{name}{}", self.words()).into()
+            }
+            _ => self.words(),
+        }
+    }
+
+    /// Whether a client that sends the other has got this one. Names, phases and parts are not
+    /// looked at: some formats have no place for them.
+    pub fn comes_back_as(&self, other: &Self) -> bool {
+        let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
+        is_same_kind && self.words() == other.words()
+    }
+}
+
+impl ItemBody {
+    /// A message of one side.
+    pub(super) fn message(role: impl Into<String>, content: Vec<Content>) -> Self {
+        let phase = None;
+        Self::Said {
+            role: role.into(),
+            call_id: None,
+            body: Body::Message { content, phase },
+        }
+    }
+
+    /// Thoughts of the model.
+    pub(super) fn reasoning(summary: Vec<String>) -> Self {
+        Self::Said {
+            role: "assistant".into(),
+            call_id: None,
+            body: Body::Reasoning { summary },
+        }
+    }
+
+    /// A call of the model, and what joins it with its output.
+    pub(super) fn call(call_id: String, body: Body) -> Self {
+        Self::Said {
+            role: "assistant".into(),
+            call_id: Some(call_id),
+            body,
+        }
+    }
+}
+
+impl Content {
+    /// The parts of a content: a text, or a list of texts and of what `read` makes parts of.
+    pub(super) fn all_of<P: IntoIterator<Item = Self>>(
+        content: &RawValue,
+        read: impl Fn(&RawValue) -> P,
+    ) -> Vec<Self> {
+        if fields::kind(content) != fields::Kind::Array {
+            return Self::member(content, |other| [Self::Other(other.get().to_owned())]);
+        }
+        let members = fields::list(content).into_iter();
+        members.flat_map(|raw| Self::member(raw, &read)).collect()
+    }
+
+    /// The parts of one member of such a list.
+    pub(super) fn member<P: IntoIterator<Item = Self>>(
+        raw: &RawValue,
+        read: impl Fn(&RawValue) -> P,
+    ) -> Vec<Self> {
+        match fields::text(raw) {
+            Some(text) => vec![Self::Text(text)],
+            None => read(raw).into_iter().collect(),
+        }
+    }
+
+    /// A file with this name, and with its data in base64 where that came along.
+    pub(super) fn file(name: String, data: Option<&str>) -> Self {
+        // Four characters of base64 are three bytes.
+        let size = data.map(|data| data.rsplit(',').next().unwrap_or(data).len() / 4 * 3);
+        Self::File { name, size }
+    }
+
+    /// The words of a part that is text.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Refusal(text) => Some(text),
+            Self::Image(_) | Self::File { .. } | Self::Other(_) => None,
+        }
+    }
+}
+
+/// The text parts, one after the other on lines of their own.
+pub(super) fn text_of(content: &[Content]) -> Cow<'_, str> {
+    lines(content.iter().filter_map(Content::words))
+}
+
+/// Texts on lines of their own; one is not copied.
+fn lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
+    let mut all = Cow::Borrowed(texts.next().unwrap_or_default());
+    for text in texts {
+        let all = all.to_mut();
+        all.push('\n');
+        all.push_str(text);
+    }
+    all
+}
+
+/// Parts on disk: the text itself where they are one text, a list otherwise.
+mod parts {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Content;
+
+    /// What may be a text.
+    pub(super) trait Part: From<String> {
+        fn as_text(&self) -> Option<&str>;
+    }
+
+    impl Part for String {
+        fn as_text(&self) -> Option<&str> {
+            Some(self)
+        }
+    }
+
+    impl Part for Content {
+        fn as_text(&self) -> Option<&str> {
+            match self {
+                Self::Text(text) => Some(text),
+                _ => None,
+            }
+        }
+    }
+
+    impl From<String> for Content {
+        fn from(text: String) -> Self {
+            Self::Text(text)
+        }
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Stored<T, P> {
+        Text(T),
+        Parts(P),
+    }
+
+    pub(super) fn serialize<P: Part + Serialize, S: Serializer>(
+        parts: &[P],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let stored = match parts {
+            [part] => part.as_text().map(Stored::Text),
+            _ => None,
+        };
+        stored.unwrap_or(Stored::Parts(parts)).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, P: Part + Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<P>, D::Error> {
+        Ok(match Stored::<String, Vec<P>>::deserialize(deserializer)? {
+            Stored::Text(text) => vec![text.into()],
+            Stored::Parts(parts) => parts,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What every version so far wrote for what a person can say.
+    #[test]
+    fn what_is_on_disk_stays_as_it_was() {
+        let command = vec!["ls".to_owned()];
+        let table = [
+            (
+                Body::message("Hello", Phase::Commentary),
+                json!({"Message": {"text": "Hello", "phase": "Commentary"}}),
+            ),
+            (
+                Body::FunctionCall {
+                    namespace: Some("a".into()),
+                    name: "b".into(),
+                    arguments: "{}".into(),
+                },
+                json!({"FunctionCall": {"namespace": "a", "name": "b", "arguments": "{}"}}),
+            ),
+            (
+                Body::CustomToolCall {
+                    name: "a".into(),
+                    input: "b".into(),
+                },
+                json!({"CustomToolCall": {"name": "a", "input": "b"}}),
+            ),
+            (
+                Body::reasoning("Hm"),
+                json!({"Reasoning": {"summary": "Hm"}}),
+            ),
+            (
+                Body::LocalShellCall {
+                    command,
+                    working_directory: None,
+                },
+                json!({"LocalShellCall": {"command": ["ls"], "working_directory": null}}),
+            ),
+        ];
+        for (body, stored) in table {
+            assert_eq!(serde_json::to_string(&body).unwrap(), stored.to_string());
+            assert_eq!(serde_json::from_value::<Body>(stored).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn parts_of_any_kind_are_read_back() {
+        let picture = Content::Image("file_1".into());
+        for content in [vec![], vec![picture.clone()], vec![picture; 2]] {
+            let body = Body::Message {
+                content,
+                phase: None,
+            };
+            let stored = serde_json::to_string(&body).unwrap();
+            assert_eq!(serde_json::from_str::<Body>(&stored).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn words_that_come_back_are_known_without_names_and_phases() {
+        let said = Body::message("one\ntwo", Phase::FinalAnswer);
+        let back = |content| Body::Message {
+            content,
+            phase: None,
+        };
+        let text = |text: &str| Content::Text(text.into());
+        assert!(said.comes_back_as(&back(vec![text("one\ntwo")])));
+        assert!(said.comes_back_as(&back(vec![text("one"), text("two")])));
+        assert!(!said.comes_back_as(&back(vec![text("one")])));
+        assert!(!said.comes_back_as(&Body::reasoning("one\ntwo")));
+        let call = |namespace: Option<&str>| Body::FunctionCall {
+            namespace: namespace.map(str::to_owned),
+            name: "f".into(),
+            arguments: "{}".into(),
+        };
+        assert!(call(Some("a")).comes_back_as(&call(None)));
+        assert_eq!(call(Some("a")).text(), "a.f{}");
+    }
+}

@@ -1,0 +1,385 @@
+//! What takes longer than a frame: one thread works on it, on what was looked at last first.
+//!
+//! Looking is what asks for the work. A [`Task`] is worked on for a while at a time, so that one
+//! does not keep the others waiting, and ends by itself when nobody has it any more. What the work
+//! makes stays with the task; the worker knows only how much of it there is, and has the oldest
+//! forgotten where that becomes too much.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::addr_eq;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+
+use tokio::sync::watch;
+
+/// Tasks that wait. There are more only if somebody scrolls past them faster than they are worked
+/// on, and then those that waited longest are not on the screen any more.
+const MOST_WAITING: usize = 256;
+
+/// Bytes that are kept. What fits on a screen is far less, so what is on the screen stays.
+const MOST_KEPT: usize = 96 << 20;
+
+/// Something that is worked on in the background.
+pub(super) trait Task: Debug + Send + Sync {
+    /// Works for a while; where there is nothing left to do, that is no error.
+    fn work(&self) -> Step;
+
+    /// Gives up for good: the work panicked.
+    fn fail(&self);
+
+    /// Forgets what was made, or is to be made, until somebody looks again.
+    fn forget(&self);
+}
+
+/// What a task has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Whether there is more to see than before.
+    pub shows: bool,
+    /// Whether there is more to do.
+    pub goes_on: bool,
+    /// Bytes of what is kept and can be forgotten.
+    pub bytes: usize,
+}
+
+/// The worker. It ends when this is dropped, or rather when it has done what it is at.
+#[derive(Debug)]
+pub struct Worker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    more: Condvar,
+    changes: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last is next: that is where the person looks.
+    waiting: VecDeque<Weak<dyn Task>>,
+    /// What there is to forget, and its bytes; what was looked at last is the last.
+    kept: VecDeque<(Weak<dyn Task>, usize)>,
+    is_over: bool,
+}
+
+impl Worker {
+    /// Begins to wait for work.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn new() -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            more: Condvar::new(),
+            changes: watch::Sender::new(()),
+        });
+        let own = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("worker".into());
+        thread.spawn(move || own.work())?;
+        Ok(Self(shared))
+    }
+
+    /// Tells whenever there is more to see of something that was looked at.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Has a task worked on before all others.
+    pub(super) fn ask(&self, task: Weak<dyn Task>) {
+        let mut state = self.0.state();
+        if state.waiting.back().is_some_and(|last| is(last, &task)) {
+            return;
+        }
+        state.waiting.retain(|other| !is(other, &task));
+        state.waiting.push_back(task);
+        let dropped = match state.waiting.len() > MOST_WAITING {
+            true => state.waiting.pop_front(),
+            false => None,
+        };
+        drop(state);
+        self.0.more.notify_one();
+        if let Some(dropped) = dropped.and_then(|dropped| dropped.upgrade()) {
+            dropped.forget();
+        }
+    }
+
+    /// Says that somebody looks at what was made.
+    pub(super) fn touch(&self, task: &Weak<dyn Task>) {
+        let mut state = self.0.state();
+        // Mostly it is near the end, where those are that are on the screen.
+        let at = state.kept.iter().rposition(|(other, _)| is(other, task));
+        if let Some(entry) = at.and_then(|at| state.kept.remove(at)) {
+            state.kept.push_back(entry);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.state().is_over = true;
+        self.0.more.notify_one();
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        while let Some(next) = self.next() {
+            // Nobody has it any more.
+            let Some(task) = next.upgrade() else {
+                continue;
+            };
+            // Decoders and grammars may be wrong in ways that panic; then it is this task that
+            // stays undone, and no more.
+            let step = catch_unwind(AssertUnwindSafe(|| task.work()));
+            let step = step.unwrap_or_else(|_| {
+                task.fail();
+                Step {
+                    shows: true,
+                    ..Step::default()
+                }
+            });
+            if step.goes_on {
+                self.again(&next);
+            }
+            if step.bytes > 0 {
+                self.keep(next, step.bytes);
+            }
+            if step.shows {
+                self.changes.send_replace(());
+            }
+        }
+    }
+
+    /// Waits for the next task; `None` at the end.
+    fn next(&self) -> Option<Weak<dyn Task>> {
+        let mut state = self.state();
+        while !state.is_over {
+            if let Some(next) = state.waiting.pop_back() {
+                return Some(next);
+            }
+            let woken = self.more.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    /// Goes on with a task after the others, unless somebody has asked for it meanwhile.
+    fn again(&self, task: &Weak<dyn Task>) {
+        let mut state = self.state();
+        if !state.waiting.iter().any(|other| is(other, task)) {
+            state.waiting.push_front(Weak::clone(task));
+        }
+    }
+
+    fn keep(&self, task: Weak<dyn Task>, bytes: usize) {
+        let mut state = self.state();
+        let others = |other: &Weak<dyn Task>| other.strong_count() > 0 && !is(other, &task);
+        state.kept.retain(|(other, _)| others(other));
+        state.kept.push_back((task, bytes));
+        let mut sum: usize = state.kept.iter().map(|(_, bytes)| bytes).sum();
+        let mut oldest = Vec::new();
+        while sum > MOST_KEPT && state.kept.len() > 1 {
+            let Some((task, bytes)) = state.kept.pop_front() else {
+                break;
+            };
+            sum -= bytes;
+            oldest.extend(task.upgrade());
+        }
+        // Tasks have locks of their own.
+        drop(state);
+        oldest.iter().for_each(|task| task.forget());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// A lock on what is whole at any time, also after a panic.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is(one: &Weak<dyn Task>, other: &Weak<dyn Task>) -> bool {
+    addr_eq(one.as_ptr(), other.as_ptr())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// What happens to tasks, by their names.
+    type News = (&'static str, &'static str);
+
+    #[derive(Debug)]
+    struct Told {
+        name: &'static str,
+        /// Steps that are left.
+        left: Mutex<usize>,
+        bytes: usize,
+        news: Sender<News>,
+        /// Works only when told to, if there is somebody to tell it.
+        gate: Option<Mutex<Receiver<()>>>,
+    }
+
+    impl Told {
+        fn new(name: &'static str, steps: usize, news: &Sender<News>) -> Self {
+            Self {
+                name,
+                left: Mutex::new(steps),
+                bytes: 0,
+                news: news.clone(),
+                gate: None,
+            }
+        }
+
+        fn tell(&self, what: &'static str) {
+            let _ = self.news.send((self.name, what));
+        }
+    }
+
+    impl Task for Told {
+        fn work(&self) -> Step {
+            self.tell("works");
+            if let Some(gate) = &self.gate {
+                let _ = lock(gate).recv_timeout(PATIENCE);
+            }
+            assert_ne!(self.name, "broken");
+            let mut left = lock(&self.left);
+            *left -= 1;
+            Step {
+                shows: true,
+                goes_on: *left > 0,
+                bytes: self.bytes,
+            }
+        }
+
+        fn fail(&self) {
+            self.tell("fails");
+        }
+
+        fn forget(&self) {
+            self.tell("forgets");
+        }
+    }
+
+    fn ask(worker: &Worker, task: &Arc<Told>) {
+        let weak: Weak<Told> = Arc::downgrade(task);
+        worker.ask(weak);
+    }
+
+    /// A worker that is busy until the sender is used, and what happens next.
+    fn busy() -> (Worker, Arc<Told>, Sender<()>, Sender<News>, Receiver<News>) {
+        let (news, told) = channel();
+        let (open, gate) = channel();
+        let first = Arc::new(Told {
+            gate: Some(Mutex::new(gate)),
+            ..Told::new("first", 1, &news)
+        });
+        let worker = Worker::new().unwrap();
+        ask(&worker, &first);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("first", "works")));
+        (worker, first, open, news, told)
+    }
+
+    #[test]
+    fn what_was_looked_at_last_is_next_and_long_work_takes_turns() {
+        let (worker, _first, open, news, told) = busy();
+        let [a, b, c] = [("a", 1), ("b", 3), ("c", 2)]
+            .map(|(name, steps)| Arc::new(Told::new(name, steps, &news)));
+        for task in [&a, &b, &c, &b] {
+            ask(&worker, task);
+        }
+        open.send(()).unwrap();
+        let order = std::array::from_fn(|_| told.recv_timeout(PATIENCE).unwrap().0);
+        assert_eq!(order, ["b", "c", "a", "b", "c", "b"]);
+    }
+
+    #[test]
+    fn a_panic_ends_the_task_and_not_the_worker() {
+        let (worker, _first, open, news, told) = busy();
+        let mut changes = worker.changes();
+        let broken = Arc::new(Told::new("broken", 1, &news));
+        let sound = Arc::new(Told::new("sound", 1, &news));
+        ask(&worker, &sound);
+        ask(&worker, &broken);
+        open.send(()).unwrap();
+        let order = std::array::from_fn(|_| told.recv_timeout(PATIENCE).unwrap());
+        let expected = [("broken", "works"), ("broken", "fails"), ("sound", "works")];
+        assert_eq!(order, expected);
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+    }
+
+    #[test]
+    fn what_nobody_has_or_looks_at_is_left() {
+        let (worker, _first, open, news, told) = busy();
+        let gone = Arc::new(Told::new("gone", 1, &news));
+        let waits = Arc::new(Told::new("waits", 1, &news));
+        ask(&worker, &waits);
+        ask(&worker, &gone);
+        drop(gone);
+        // More than anybody could look at: the one that waits longest is told so.
+        let many: Vec<_> = (0..MOST_WAITING)
+            .map(|_| Arc::new(Told::new("one of many", 1, &news)))
+            .collect();
+        many[1..].iter().for_each(|task| ask(&worker, task));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("waits", "forgets")));
+        open.send(()).unwrap();
+        for _ in 1..MOST_WAITING {
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(("one of many", "works")));
+        }
+        ask(&worker, &waits);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("waits", "works")));
+    }
+
+    #[test]
+    fn what_is_kept_has_a_limit_and_what_is_looked_at_stays() {
+        let (worker, _first, open, news, told) = busy();
+        open.send(()).unwrap();
+        let heavy = |name| {
+            Arc::new(Told {
+                bytes: MOST_KEPT / 2,
+                ..Told::new(name, 1, &news)
+            })
+        };
+        let [a, b, c] = ["a", "b", "c"].map(heavy);
+        for task in [&a, &b] {
+            ask(&worker, task);
+            assert_eq!(told.recv_timeout(PATIENCE), Ok((task.name, "works")));
+        }
+        // When it works on the next one, it has kept the last one.
+        let after = Arc::new(Told::new("after", 1, &news));
+        ask(&worker, &after);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("after", "works")));
+        let looked_at: Weak<Told> = Arc::downgrade(&a);
+        let looked_at: Weak<dyn Task> = looked_at;
+        worker.touch(&looked_at);
+        ask(&worker, &c);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("c", "works")));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(("b", "forgets")));
+    }
+
+    #[test]
+    fn it_ends_with_its_owner() {
+        let (worker, _first, open, _, _) = busy();
+        let shared = Arc::downgrade(&worker.0);
+        drop(worker);
+        open.send(()).unwrap();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while shared.strong_count() > 0 {
+            assert!(std::time::Instant::now() < deadline, "it goes on");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
