@@ -2,6 +2,7 @@
 
 mod support;
 
+use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use support::screen::*;
 use support::{Client as Http, EventStream, Key, Person};
@@ -180,11 +181,13 @@ fn the_keyboard_is_asked_for_and_put_back() {
         wrote(&person, "\x1b[>5u");
         // Its keys are those of all others.
         person.send(b"\x1b[57364u\x1b[99;9uword\x1b[13;2uand\x1b[127;1u");
-        person.wait_for("an");
-        person.send(b"\x1b[27u\x1b[108;5u\x1b[113;5u");
+        person.wait_until("two lines", |screen| {
+            screen.contains("> word") && screen.lines().any(|row| row.ends_with("  an"))
+        });
         match signal {
             true => person.signal(support::Signal::TERM),
-            false => {}
+            // Esc, Ctrl+L and Ctrl+Q.
+            false => person.send(b"\x1b[27u\x1b[108;5u\x1b[113;5u"),
         }
         person.wait_exit();
         let raw = person.raw_since(0);
@@ -573,5 +576,123 @@ fn no_key_leaves_half_a_mark() {
         let shown = desk.app.composer().area().lines().join("\n");
         assert_eq!(shown, left, "{keys}");
         assert_eq!(desk.text(), left.replace(mark, &long), "{keys}");
+    }
+}
+
+/// A request of an agent that works in a folder.
+fn body_in(folder: &std::path::Path) -> Value {
+    let mut body = body("Where is it?", true);
+    let context = format!(
+        "<environment_context>\n  <cwd>{}</cwd>\n  <shell>bash</shell>\n</environment_context>",
+        folder.display()
+    );
+    body["input"][2] = message("user", &context);
+    body
+}
+
+#[test]
+fn a_path_of_the_agents_folder_is_completed() {
+    let mut person = Person::start();
+    let folder = person.place().path("work");
+    for path in ["src/tui", ".git"] {
+        std::fs::create_dir_all(folder.join(path)).unwrap();
+    }
+    for path in [
+        "src/tui/keyboard.rs",
+        "src/main.rs",
+        ".git/keys",
+        "my notes.md",
+    ] {
+        std::fs::write(folder.join(path), "").unwrap();
+    }
+    let client = person.client();
+    let mut stream = client.post_sse("/v1/responses", &[], &body_in(&folder));
+    person.wait_request("Where is it?");
+    person.type_text("In @");
+    let screen = person.wait_for("src/tui/keyboard.rs");
+    assert!(!screen.contains(".git"), "{screen}");
+    person.type_text("keyb");
+    person.wait_gone("src/main.rs");
+    person.key(Key::Enter);
+    person.wait_for("> In src/tui/keyboard.rs");
+    // Esc leaves what was typed, and so does a blank.
+    person.type_text(", me@example.org, @ke");
+    person.wait_for("src/tui/keyboard.rs");
+    person.wait_for("path");
+    person.key(Key::Esc);
+    person.wait_for("me@example.org, @ke");
+    person.key(Key::Enter);
+    assert_eq!(
+        answer(&mut stream),
+        "In src/tui/keyboard.rs, me@example.org, @ke"
+    );
+}
+
+#[test]
+fn where_there_is_no_folder_it_is_a_character() {
+    let folder = tempfile::tempdir().unwrap();
+    for (body, asked) in [
+        (body_in(folder.path()), true),
+        (plain("Who?"), false),
+        (body_in("C:\\src".as_ref()), false),
+    ] {
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&body);
+        desk.write("a@b @");
+        let lists = desk
+            .effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::ListPaths(_)));
+        assert_eq!(lists.count(), usize::from(asked));
+        // Nothing is there.
+        desk.app.on_paths(Vec::new());
+        desk.write("someone");
+        desk.press("Enter");
+        assert_eq!(
+            said(&desk.hear(&mut client)),
+            one("a@b @someone", "final_answer")
+        );
+    }
+}
+
+#[test]
+fn a_path_with_a_blank_is_one_word_of_a_command() {
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&body_in("/srv".as_ref()));
+    let found = || vec!["my notes.md".to_owned(), "src/".to_owned()];
+    desk.write("!cat @");
+    // Typed before the list was there.
+    desk.write("my");
+    desk.app.on_paths(found());
+    desk.step();
+    desk.sees("my notes.md");
+    desk.misses("src/");
+    desk.write("no");
+    desk.press("Enter");
+    assert_eq!(desk.text(), "cat 'my notes.md'");
+    // Whoever has gone on is not held up, and the list is not for somebody else.
+    desk.write(" @ x");
+    desk.app.on_paths(found());
+    desk.press("Enter");
+    let call = json!({"cmd": "cat 'my notes.md' @ x"}).to_string();
+    assert_eq!(said(&desk.hear(&mut client)), one(&call, "call"));
+
+    let _client = desk.ask(&body_in("/srv".as_ref()));
+    for (keys, left) in [
+        ("n o t h i n g Enter", "@nothing"),
+        ("Backspace", ""),
+        ("m y Esc", "@my"),
+    ] {
+        desk.write("@");
+        desk.app.on_paths(found());
+        desk.step();
+        for key in keys.split(' ') {
+            match key {
+                "Backspace" => desk.raw(&["Backspace"]),
+                key => desk.press(key),
+            }
+        }
+        assert_eq!(desk.text(), left, "{keys}");
+        desk.press("Ctrl+U");
     }
 }

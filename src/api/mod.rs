@@ -9,6 +9,7 @@ mod body;
 pub mod chat;
 pub(crate) mod compaction;
 mod constraints;
+mod directory;
 mod envelope;
 mod error;
 mod fields;

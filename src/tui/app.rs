@@ -2,6 +2,7 @@
 //! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -12,6 +13,7 @@ use self::drafts::Unkept;
 pub use self::find::Finder;
 pub use self::mouse::Hits;
 use self::past::Past;
+use self::paths::Paths;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
@@ -30,6 +32,7 @@ mod find;
 mod mouse;
 mod navigate;
 mod past;
+mod paths;
 mod recall;
 mod unsend;
 
@@ -50,6 +53,8 @@ pub enum Effect {
     /// Find the conversations that have these words, the newest ones without any, for
     /// [`App::on_found`]. The newest such wish is the only one that counts.
     FindConversations(String),
+    /// List what is in a folder, for [`App::on_paths`].
+    ListPaths(PathBuf),
     /// Ring.
     Bell,
     /// Draw everything anew.
@@ -116,6 +121,8 @@ pub enum Purpose {
     Recall,
     /// A conversation to open.
     Conversation,
+    /// A path to write.
+    Path,
 }
 
 /// Which pane shows where there is room for one only.
@@ -183,6 +190,7 @@ pub struct App {
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
+    paths: Paths,
     /// What is where on the screen.
     pub(super) hits: Hits,
     /// What the lines of the inbox that were drawn last say.
@@ -216,6 +224,7 @@ impl App {
             walked: None,
             said_before,
             past: Past::default(),
+            paths: Paths::default(),
             hits: Hits::default(),
             abouts: HashMap::new(),
         }
@@ -427,6 +436,10 @@ impl App {
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
+            self.dialog = Dialog::None;
+        }
+        if matches!(self.dialog, Dialog::Picker(Purpose::Path, _)) {
+            // The word goes on as it was pasted.
             self.dialog = Dialog::None;
         }
         match &mut self.dialog {
@@ -679,6 +692,7 @@ impl App {
         }
         if self.composer_mut().input(key) {
             self.keep_draft();
+            self.ask_for_paths(&key);
         }
     }
 

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod layout;
 pub mod markup;
 pub mod pager;
+mod paths;
 pub mod picker;
 pub mod pictures;
 pub mod run;

@@ -24,6 +24,7 @@ use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
+use crate::tui::paths;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::screen::Screen;
@@ -84,6 +85,7 @@ pub async fn run(
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
+    let (listed, mut lists) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
@@ -144,6 +146,10 @@ pub async fn run(
                 app.on_loaded(id, loaded);
                 frames.draw_now();
             }
+            Some(found) = lists.recv() => {
+                app.on_paths(found);
+                frames.draw_now();
+            }
             Some(search) = searches.next() => {
                 let Search { query, found, is_behind } = search;
                 if app.on_found(&query, found) && is_behind {
@@ -176,6 +182,12 @@ pub async fn run(
                     tokio::task::spawn_blocking(move || {
                         // Nobody to tell is no error: the program is going away.
                         let _ = loaded.send((id, store.load(id)));
+                    });
+                }
+                Effect::ListPaths(folder) => {
+                    let listed = listed.clone();
+                    tokio::task::spawn_blocking(move || {
+                        let _ = listed.send(paths::list(&folder));
                     });
                 }
                 Effect::FindConversations(query) => searches.begin(query),

@@ -20,6 +20,7 @@ impl App {
                 let id = *id;
                 self.key_in_delete(id, key)
             }
+            Dialog::Picker(Purpose::Path, _) => self.key_in_paths(key),
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
                 // A tool that is not wanted after all: the kinds are still at hand.
@@ -41,6 +42,7 @@ impl App {
                             Purpose::Tool => self.begin_call(index),
                             Purpose::Recall => self.insert_recalled(index),
                             Purpose::Conversation => self.open_found(index),
+                            Purpose::Path => {}
                         }
                     }
                 }

@@ -1,5 +1,5 @@
-//! Marks of what was pasted, under the keys that edit: each is one thing, in which no cursor stands
-//! and of which no part is deleted.
+//! Pieces of the text that are one thing: marks of what was pasted, in which no cursor stands and of
+//! which no part is deleted, and the word that is being typed.
 
 use std::ops::Range;
 
@@ -30,6 +30,23 @@ impl Composer {
         self.select((*line, range.start), (*line, range.end));
         self.area.insert_str(text);
         true
+    }
+
+    /// The word that is being typed: what stands between the cursor and the blank before it.
+    pub fn word(&self) -> String {
+        let Cursor { line, column } = cursor_of(&self.area);
+        let text = self.area.lines().get(line).map_or("", String::as_str);
+        let before: String = text.chars().take(column).collect();
+        let word = before.rsplit(char::is_whitespace).next();
+        word.unwrap_or_default().to_owned()
+    }
+
+    /// Puts another in the place of the word that is being typed.
+    pub fn replace_word(&mut self, word: &str) {
+        let Cursor { line, column } = cursor_of(&self.area);
+        let start = column.saturating_sub(self.word().chars().count());
+        self.select((line, start), (line, column));
+        self.area.insert_str(word);
     }
 
     /// Moves the cursor out of a mark, to the end that it was going to.
