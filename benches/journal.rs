@@ -65,16 +65,12 @@ impl Requests {
             begun: 1,
             active: id,
             state: State::Waiting,
-            note: "{}".into(),
         };
         let turn = Turn {
             id,
             conversation,
-            response: Some(format!("resp_{id:032}")),
             format: 1,
-            agent: "codex".into(),
             arrived: id,
-            ended: None,
             state: State::Waiting,
             envelope: self.envelope.clone(),
             instructions: Some(self.instructions.clone()),

@@ -6,13 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::config::{Config, DEFAULT_LISTEN, ThemeName};
+use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
 use crate::descriptors;
 use crate::environment::Environment;
 use crate::inbox;
@@ -21,10 +22,9 @@ use crate::server::{self, Limits, Server};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Options};
+use crate::tui::run::{Exit, Options, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
-use crate::tui::theme::Theme;
-use crate::tui::ui::Ui;
+use crate::tui::theme::{Base, Choice, Ground};
 
 /// How long connections have to take in that their response has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,6 +35,13 @@ pub enum StartError {
     /// Standard input or output leads elsewhere.
     #[error("this is a program for a terminal; run it where you can see it and type")]
     NoTerminal,
+    /// The terminal cannot move its cursor, or nobody knows whether it can.
+    #[error(
+        "{}; run it in another terminal, or set TERM to what this one is, such as \
+         TERM=xterm-256color",
+        of_terminal(.0)
+    )]
+    NoScreen(String),
     /// The address is taken.
     #[error(
         "{0} is in use: another humanllm may be running; stop it or choose another port with \
@@ -60,9 +67,13 @@ pub enum StartError {
 /// # Errors
 ///
 /// Whatever keeps the program from starting; the screen has not been touched then.
-pub fn run(config: Config, environment: &Environment) -> Result<ExitCode, StartError> {
+pub fn run(config: Config, flags: Flags, environment: Environment) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
+    }
+    let term = environment.get("TERM").unwrap_or_default();
+    if term.is_empty() || term == "dumb" || term == "unknown" {
+        return Err(StartError::NoScreen(term.to_string_lossy().into_owned()));
     }
     let listener = TcpListener::bind(config.listen).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
@@ -85,41 +96,15 @@ pub fn run(config: Config, environment: &Environment) -> Result<ExitCode, StartE
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    // <https://no-color.org>
-    let no_color = environment.get_filled("NO_COLOR").is_some();
-    let theme = match config.tui.theme {
-        ThemeName::Auto if no_color => Theme::plain(),
-        ThemeName::Auto | ThemeName::Dark => Theme::dark(),
-        ThemeName::Light => Theme::light(),
-        ThemeName::None => Theme::plain(),
-    };
-    let graphics = match config.tui.theme {
-        ThemeName::None => Graphics::Words,
-        _ if no_color => Graphics::Words,
-        _ => Graphics::of(environment),
-    };
-    let mut ui = Ui::new(theme, graphics)?;
-    let settings = Settings {
-        keymap: config.keys,
-        zone: TimeZone::system(),
-        bell: config.tui.bell,
-        base_url: format!("http://{address}/v1"),
-        setup: match address == DEFAULT_LISTEN {
-            true => "humanllm setup codex".into(),
-            false => format!("humanllm setup codex --listen {address}"),
-        },
-        snippets: config.snippets.into_iter().collect(),
-        unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
-    };
-    let options = Options {
-        title: config.tui.title,
-        mouse: config.tui.mouse,
-        state_dir: config.state_dir,
-    };
+    let settings = settings(&config, address);
+    let options = options(&config, &environment);
+    let mut ui = options.ui()?;
+    let state_dir = config.state_dir.clone();
+    let reload = reload(config, address, flags, environment);
     let mut app = App::new(settings, store, Timestamp::now());
     app.restore();
     app.set_alert(unkept);
-    take_left_behind(&mut app, &options.state_dir);
+    take_left_behind(&mut app, &state_dir);
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -127,7 +112,9 @@ pub fn run(config: Config, environment: &Environment) -> Result<ExitCode, StartE
         let keyboard = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exit = keyboard.block_on(crate::tui::run::run(&mut app, &mut ui, events, &options));
+        let exit = keyboard.block_on(crate::tui::run::run(
+            &mut app, &mut ui, events, options, reload,
+        ));
         // A search that is under way holds up nothing.
         keyboard.shutdown_background();
         exit
@@ -188,6 +175,67 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
     let saving = crate::tui::run::keep(app);
     if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
+    }
+}
+
+/// What the state goes by.
+fn settings(config: &Config, address: SocketAddr) -> Settings {
+    Settings {
+        keymap: config.keys.clone(),
+        zone: TimeZone::system(),
+        bell: config.tui.bell,
+        base_url: format!("http://{address}/v1"),
+        setup: match address == DEFAULT_LISTEN {
+            true => "humanllm setup codex".into(),
+            false => format!("humanllm setup codex --listen {address}"),
+        },
+        snippets: config.snippets.clone().into_iter().collect(),
+        unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
+    }
+}
+
+/// What the loop goes by.
+fn options(config: &Config, environment: &Environment) -> Options {
+    // Whoever sets this wants no colours anywhere (<https://no-color.org>).
+    let theme = match environment.get_filled("NO_COLOR") {
+        Some(_) => Choice::of(Base::None),
+        None => config.theme.clone(),
+    };
+    let ground = environment
+        .get("COLORFGBG")
+        .and_then(|value| value.to_str());
+    Options {
+        title: config.tui.title,
+        mouse: config.tui.mouse,
+        state_dir: config.state_dir.clone(),
+        ground: ground.and_then(Ground::of_colorfgbg),
+        graphics: match theme.base {
+            Base::None => Graphics::Words,
+            _ => Graphics::of(environment),
+        },
+        theme,
+    }
+}
+
+/// Reads the configuration again while the program runs.
+fn reload(started: Config, address: SocketAddr, flags: Flags, environment: Environment) -> Reload {
+    Arc::new(move || {
+        let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
+        Ok(Reloaded {
+            settings: settings(&read, address),
+            options: Options {
+                state_dir: started.state_dir.clone(),
+                ..options(&read, &environment)
+            },
+            restarts: started.restarts_for(&read),
+        })
+    })
+}
+
+fn of_terminal(term: &str) -> String {
+    match term {
+        "" => "TERM is not set, so nobody knows whether this terminal can show a screen".into(),
+        term => format!("this terminal (TERM={term}) cannot show a screen"),
     }
 }
 

@@ -31,10 +31,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let environment = Environment::of_process();
     match cli.command {
         None => {
-            let config = config::load(&cli.global.into(), &environment)?;
+            let flags = cli.global.into();
+            let config = config::load(&flags, &environment)?;
             let state_dir = StateDir::open(&config.state_dir)?;
             let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-            Ok(app::run(config, &environment)?)
+            Ok(app::run(config, flags, environment)?)
         }
         Some(Command::Setup(args)) => {
             let report = setup(args, &cli.global.into(), &environment)?;

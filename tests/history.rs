@@ -72,7 +72,6 @@ fn journal(state: &Path) -> Journal {
             begun,
             active: begun + id * 60_000,
             state: State::Answered,
-            note: "{}".into(),
         })
     };
     let written = journal.write(vec![
@@ -81,11 +80,8 @@ fn journal(state: &Path) -> Journal {
         Record::Turn(Box::new(Turn {
             id: 1,
             conversation: 1,
-            response: Some("resp_1".into()),
             format: 1,
-            agent: "codex".into(),
             arrived: begun,
-            ended: None,
             state: State::Answered,
             envelope: Blob::new(r#"{"model":"human","seed":12345678901234567890123}"#),
             instructions: None,

@@ -90,6 +90,53 @@ fn a_body_that_moves_may_take_its_time() {
 }
 
 #[test]
+fn a_body_that_trickles_in_is_refused() {
+    let desk = Desk::with(9, |settings| settings.limits.body_deadline = 2 * SHORT);
+    for (path, form) in [(PATH, "/error/type"), ("/v1/messages", "/type")] {
+        let mut stream = desk.connect();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n");
+        write!(stream, "{head}{{").expect("sent");
+        let pause = Duration::from_millis(20);
+        stream.set_read_timeout(Some(pause)).expect("a timeout");
+        let mut answer = [0; 4096];
+        let count = poll(
+            "an answer",
+            || {
+                stream.write_all(b" ").expect("it goes on");
+                stream.read(&mut answer).ok()
+            },
+            String::new,
+        );
+        let answer = String::from_utf8_lossy(&answer[..count]);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        assert!(body.pointer(form).is_some_and(Value::is_string), "{body}");
+    }
+}
+
+#[test]
+fn a_message_that_stands_still_is_refused() {
+    let mut desk = Desk::with(9, |settings| settings.limits.body_timeout = SHORT);
+    let open = || Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused"));
+    let (mut idle, mut stalled) = (open(), open());
+    stalled.send_text_frames(&[(br#"{"type": "response.create""#, false)]);
+    let error = stalled.next().expect("an event");
+    assert_eq!(
+        (&error["type"], &error["status"]),
+        (&json!("error"), &json!(408))
+    );
+    assert_eq!(stalled.next(), Err(1013));
+    // Whoever says nothing has begun nothing.
+    idle.create(json!({"input": "after a while"}));
+    let id = desk.arrival();
+    std::thread::sleep(2 * SHORT);
+    desk.say(id, answer("yes")).unwrap();
+    idle.until("response.completed");
+}
+
+#[test]
 fn one_connection_too_many_is_told_so_until_there_is_a_place() {
     let desk = Desk::with(9, |settings| settings.limits.connections = 2);
     let mut held = [desk.connect(), desk.connect()];
@@ -121,6 +168,18 @@ fn one_connection_too_many_is_told_so_until_there_is_a_place() {
         || (ask(&mut desk.connect()) == "200").then_some(()),
         String::new,
     );
+}
+
+#[test]
+fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
+    let desk = Desk::with(9, |settings| settings.limits.connections = 1);
+    let mut held = desk.connect();
+    assert_eq!(ask(&mut held), "200");
+    let mut slow = desk.connect();
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");
+    write!(slow, "{head}{{").expect("sent");
+    let answer = rest(&mut slow);
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }
 
 #[test]
@@ -232,6 +291,73 @@ fn sockets_share_that_memory_too() {
         socket.until("response.completed");
         desk.delivery();
     }
+}
+
+#[test]
+fn who_stands_in_line_leaves_room_for_others() {
+    let mut desk = Desk::with(9, |settings| settings.limits.memory = 256 << 10);
+    let long = "x".repeat(40 << 10);
+    let mut sockets: Vec<_> = (0..4)
+        .map(|_| Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused")))
+        .collect();
+    let ids: Vec<_> = sockets
+        .iter_mut()
+        .map(|socket| {
+            socket.create(json!({"input": "one"}));
+            socket.until("response.in_progress");
+            desk.arrival()
+        })
+        .collect();
+    // There is room for one that waits, whichever comes first.
+    sockets[0].create(json!({"input": long}));
+    sockets[0].ping(b"in line?");
+    for socket in &mut sockets[1..] {
+        socket.create(json!({"input": long}));
+        let error = socket.next().expect("an event");
+        assert_eq!(
+            (&error["status"], &error["error"]["code"]),
+            (&json!(429), &json!("too_many_requests"))
+        );
+    }
+    // Everybody else is served, and it waits on.
+    let other = desk.ask(json!({"model": "human", "input": "x".repeat(150 << 10)}));
+    let id = desk.arrival();
+    desk.say(id, answer("served")).unwrap();
+    assert_eq!(other.join().unwrap().0, 200);
+    desk.delivery();
+    desk.say(ids[0], answer("done")).unwrap();
+    sockets[0].until("response.completed");
+    desk.delivery();
+    let id = desk.arrival();
+    desk.say(id, answer("and this")).unwrap();
+    sockets[0].until("response.completed");
+}
+
+#[test]
+fn a_message_that_is_still_coming_takes_of_that_memory() {
+    let desk = Desk::with(9, |settings| {
+        settings.max_body = 1 << 20;
+        settings.limits.memory = 512 << 10;
+    });
+    let open = || Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused"));
+    let begun = vec![b' '; 200 << 10];
+    let mut sockets = [open(), open()];
+    for socket in &mut sockets {
+        socket.send_text_frames(&[(&begun, false)]);
+    }
+    let post = || desk.client.post(PATH, &[], &begun[..150 << 10]).status();
+    poll("a refusal", || (post() == 503).then_some(()), String::new);
+    let mut third = open();
+    third.send_text_frames(&[(&begun, false)]);
+    let error = third.next().expect("an event");
+    assert_eq!(
+        (&error["type"], &error["status"]),
+        (&json!("error"), &json!(503))
+    );
+    assert_eq!(third.next(), Err(1013));
+    // What was held is given back with the connection.
+    drop(sockets);
+    poll("room", || (post() == 400).then_some(()), String::new);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
 use humanllm::tui::composer::ReplyKind;
 use humanllm::tui::keys::action::Action;
+use humanllm::tui::theme::Role;
 use support::costs::COSTS;
 use tokio::sync::watch;
 
@@ -169,6 +170,10 @@ fn every_configuration_key_is_explained_in_the_example() {
     for action in Action::ALL {
         let entry = format!("\n{action} = ");
         assert!(EXAMPLE.contains(&entry), "{action} is not in the example");
+    }
+    for role in Role::ALL {
+        let entry = format!("\n# {} = ", role.name());
+        assert!(EXAMPLE.contains(&entry), "{role:?} is not in the example");
     }
 }
 

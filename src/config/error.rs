@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::tui::keys::keymap::KeymapError;
+use crate::tui::theme::ThemeError;
 
 /// Why there is no configuration. Every message is one line.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,20 @@ pub enum Problem {
     /// No origin.
     #[error("{0:?} is no origin; write scheme and host only, such as https://example.org")]
     Origin(String),
+    /// No such theme.
+    #[error("there is no theme of this name{}", suggest(suggestion.as_deref(), known))]
+    UnknownTheme {
+        /// The theme it was probably meant to be.
+        suggestion: Option<String>,
+        /// The themes there are.
+        known: Vec<String>,
+    },
+    /// A theme with the name of one of the program's own.
+    #[error("the program has a theme of this name; give yours another one")]
+    ThemeTaken,
+    /// A `[theme.NAME]` table is wrong.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
     /// The `[keys]` table is wrong.
     #[error(transparent)]
     Keys(#[from] KeymapError),

@@ -10,6 +10,7 @@ use super::error::Problem;
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
 use crate::tui::keys::keymap::OneOrMany;
+use crate::tui::theme::Paint;
 
 /// The file as it is written. Absent keys hold their defaults, or `None`.
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +24,7 @@ pub(super) struct FileConfig {
     pub inbox: InboxConfig,
     pub journal: JournalConfig,
     pub tui: TuiConfig,
+    pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
 }

@@ -1,5 +1,6 @@
 //! Putting the configuration together from flags, environment, file and defaults.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
 use crate::environment::Environment;
+use crate::nearest::nearest;
 use crate::tui::keys::keymap::Keymap;
+use crate::tui::theme::{Base, Choice, Paint};
 
 /// What the command line says, as written there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +55,18 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
     check_models(&models).map_err(|problem| at(&["models"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
+    let mut themes = own_themes(&values.theme).map_err(|(path, problem)| {
+        at(
+            &path.iter().map(String::as_str).collect::<Vec<_>>(),
+            problem,
+        )
+    })?;
+    let theme = match Base::from_name(&values.tui.theme) {
+        Some(base) => Choice::of(base),
+        None => themes
+            .remove(values.tui.theme.as_str())
+            .ok_or_else(|| at(&["tui", "theme"], unknown_theme(&values.tui.theme, &themes)))?,
+    };
     let keys = Keymap::from_config(&values.keys).map_err(|error| {
         let key = error.key().to_owned();
         at(&["keys", &key], error.into())
@@ -74,6 +89,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         inbox: values.inbox,
         journal: values.journal,
         tui: values.tui,
+        theme,
         snippets: values.snippets,
         keys,
     };
@@ -208,6 +224,38 @@ fn check_models(models: &[String]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// The person's own themes. The error comes with the path of the key.
+fn own_themes(
+    tables: &BTreeMap<String, BTreeMap<String, Paint>>,
+) -> Result<BTreeMap<&str, Choice>, (Vec<String>, Problem)> {
+    let theme = |(name, table): (&'_ String, _)| {
+        let path = |key: &str| {
+            let path = ["theme", name, key].into_iter();
+            path.filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        if Base::from_name(name).is_some() {
+            return Err((path(""), Problem::ThemeTaken));
+        }
+        let theme = Choice::from_config(table);
+        theme.map_err(|error| (path(error.key()), error.into()))
+    };
+    tables
+        .iter()
+        .map(|entry| Ok((entry.0.as_str(), theme(entry)?)))
+        .collect()
+}
+
+fn unknown_theme(name: &str, own: &BTreeMap<&str, Choice>) -> Problem {
+    let known = Base::NAMES.into_iter().map(|(name, _)| name);
+    let known: Vec<&str> = known.chain(own.keys().copied()).collect();
+    Problem::UnknownTheme {
+        suggestion: nearest(name, known.iter().copied()).map(str::to_owned),
+        known: known.into_iter().map(str::to_owned).collect(),
+    }
 }
 
 /// The error names the key within the `[server]` table.

@@ -19,6 +19,7 @@ pub use load::{Flags, load};
 
 use crate::journal::{Durability, Options, Retention};
 use crate::tui::keys::keymap::Keymap;
+use crate::tui::theme::Choice;
 
 /// Where the server listens when nothing else is said.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -44,10 +45,30 @@ pub struct Config {
     pub journal: JournalConfig,
     /// How the terminal behaves.
     pub tui: TuiConfig,
+    /// The colours that `tui.theme` names.
+    pub theme: Choice,
     /// Which key does what.
     pub keys: Keymap,
     /// Texts to insert into a reply, by name.
     pub snippets: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The keys and tables in which another configuration differs, as far as the program goes by
+    /// them from its start to its end.
+    pub fn restarts_for(&self, other: &Self) -> Vec<&'static str> {
+        let differences = [
+            ("listen", self.listen != other.listen),
+            ("state_dir", self.state_dir != other.state_dir),
+            ("api_key", self.api_key != other.api_key),
+            ("models", self.models != other.models),
+            ("server", self.server != other.server),
+            ("inbox", self.inbox != other.inbox),
+            ("journal", self.journal != other.journal),
+        ];
+        let differences = differences.into_iter().filter(|(_, differs)| *differs);
+        differences.map(|(key, _)| key).collect()
+    }
 }
 
 /// The `[server]` table.
@@ -158,25 +179,10 @@ pub struct TuiConfig {
     pub title: bool,
     /// Whether the mouse scrolls and selects; the terminal's own selection needs Shift then.
     pub mouse: bool,
-    /// The colours.
-    pub theme: ThemeName,
+    /// The name of the colours.
+    pub theme: String,
     /// Seconds in which an answer or a rejection can be taken back; 0 if it leaves at once.
     pub unsend_seconds: u32,
-}
-
-/// The name of a set of colours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", expecting = "auto, dark, light or none")]
-pub enum ThemeName {
-    /// Dark, or none where `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// For a dark background.
-    Dark,
-    /// For a light background.
-    Light,
-    /// No colours at all.
-    None,
 }
 
 impl Default for TuiConfig {
@@ -185,7 +191,7 @@ impl Default for TuiConfig {
             bell: true,
             title: true,
             mouse: false,
-            theme: ThemeName::Auto,
+            theme: "auto".to_owned(),
             unsend_seconds: 0,
         }
     }

@@ -1,10 +1,12 @@
 use std::fs;
 
+use ratatui::style::Color;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{ThemeName, TuiConfig};
+use crate::config::TuiConfig;
 use crate::tui::keys::action::Action;
+use crate::tui::theme::Role;
 
 /// A home folder, with a config file in the usual place if there is text for one.
 struct Home(TempDir);
@@ -170,16 +172,47 @@ fn a_partial_table_keeps_the_other_defaults() {
 fn the_mouse_and_the_theme_are_chosen() {
     let config = Home::new("[tui]\nmouse = true\ntheme = \"light\"").load();
     let tui = config.expect("valid").tui;
-    assert!(tui.mouse && tui.theme == ThemeName::Light);
-    for (name, theme) in [
-        ("auto", ThemeName::Auto),
-        ("dark", ThemeName::Dark),
-        ("none", ThemeName::None),
-    ] {
+    assert!(tui.mouse && tui.theme == "light");
+    for (name, base) in Base::NAMES {
         let config = Home::new(&format!("tui.theme = \"{name}\"")).load();
-        let tui = config.expect("valid").tui;
-        assert!(!tui.mouse && tui.theme == theme, "{name}");
+        let config = config.expect("valid");
+        assert!(!config.tui.mouse, "{name}");
+        assert_eq!(config.theme, Choice::of(base));
     }
+}
+
+#[test]
+fn a_theme_of_ones_own_changes_single_colours() {
+    let config = "[tui]\ntheme = \"mine\"\n[theme.mine]\nbase = \"light\"\nprompt = \"#ff8700\"\n\
+                  string = 208\ndim = \"bright-black\"";
+    let theme = Home::new(config).load().expect("valid").theme;
+    assert_eq!(theme.base, Base::Light);
+    for (role, colour) in [
+        (Role::Prompt, Some(Color::Rgb(255, 135, 0))),
+        (Role::String, Some(Color::Indexed(208))),
+        (Role::Dim, Some(Color::DarkGray)),
+        (Role::Link, None),
+    ] {
+        assert_eq!(theme.own.get(role), colour, "{role:?}");
+    }
+    let config = "[theme.mine]\nprompt = \"red\"";
+    assert_eq!(
+        Home::new(config).load().expect("valid").theme,
+        Choice::default()
+    );
+}
+
+#[test]
+fn what_needs_a_restart_is_known() {
+    let load = |config: &str| Home::new(config).load().expect("valid");
+    let one = load("state_dir = \"/s\"");
+    let other = load(
+        "state_dir = \"/s\"\nlisten = \"127.0.0.1:4000\"\n[server]\nmax_waiting = 2\n[tui]\nbell = false",
+    );
+    assert_eq!(one.restarts_for(&other), ["listen", "server"]);
+    let live =
+        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F12\"");
+    assert_eq!(one.restarts_for(&live), [""; 0]);
 }
 
 #[test]
@@ -256,7 +289,35 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ),
         (
             "[tui]\ntheme = \"purple\"",
-            "2: tui.theme: unknown variant `purple`, expected one of `auto`, `dark`, `light`, `none`",
+            "2: tui.theme: there is no theme of this name; there are auto, dark, light, none",
+        ),
+        (
+            "[tui]\ntheme = \"purpel\"\n[theme.purple]\nprompt = 93",
+            "2: tui.theme: there is no theme of this name; did you mean `purple`?",
+        ),
+        (
+            "[theme.dark]\nprompt = \"red\"",
+            "1: theme.dark: the program has a theme of this name; give yours another one",
+        ),
+        (
+            "[theme.mine]\nbase = \"light\"\npromt = \"red\"",
+            "3: theme.mine.promt: nothing is called `promt`; did you mean `prompt`?",
+        ),
+        (
+            "[theme.mine]\nprompt = \"rde\"",
+            "2: theme.mine.prompt: `rde` is no colour; write a name such as \"red\" or \"lightblue\", a number up to 255, or \"#rrggbb\"",
+        ),
+        (
+            "[theme.mine]\nprompt = 256",
+            "2: theme.mine.prompt: `256` is no colour; write a name such as \"red\" or \"lightblue\", a number up to 255, or \"#rrggbb\"",
+        ),
+        (
+            "[theme.mine]\nprompt = true",
+            "2: theme.mine.prompt: expected a colour such as \"red\", 208 or \"#ff8700\", not boolean `true`",
+        ),
+        (
+            "[theme.mine]\nbase = \"lite\"",
+            "2: theme.mine.base: `lite` is no theme to begin with; write auto, dark, light or none",
         ),
         (
             "[tui]\nmouse = 1",

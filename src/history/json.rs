@@ -52,8 +52,6 @@ struct Words<'a> {
 #[derive(Serialize)]
 struct Request<'a> {
     arrived: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<&'a str>,
     state: &'static str,
     envelope: Json<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +133,6 @@ fn words(said: &Said) -> Words<'_> {
 fn request(turn: &Turn) -> Request<'_> {
     Request {
         arrived: time(turn.arrived),
-        response: turn.response.as_deref(),
         state: state(turn.state),
         envelope: (&turn.envelope).into(),
         instructions: turn.instructions.as_ref().map(Json::from),

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::api::{Body, Ending, Housekeeping, Phase, Reply, Request};
-use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store};
+use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
 
 /// Something that happened to a request, on its way to the person.
 #[derive(Debug)]
@@ -157,7 +157,8 @@ impl Intake {
     }
 
     /// Puts a request before the person; or, with `housekeeping`, answers it and only tells the
-    /// person.
+    /// person. Reads from the disk if the request goes on with something that is not in memory, so
+    /// whoever must not wait uses [`Intake::open_anywhere`].
     ///
     /// # Errors
     ///
@@ -174,6 +175,25 @@ impl Intake {
             .map(|housekeeping| housekeeping.purpose);
         let opened = self.store.open(&request, &agent, purpose);
         self.put(permit, opened, request, agent, housekeeping)
+    }
+
+    /// The same, on a thread that may wait where the disk has to be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Intake::open`].
+    pub(crate) async fn open_anywhere(
+        &self,
+        request: Request,
+        agent: String,
+        housekeeping: Option<Housekeeping>,
+    ) -> Result<Pending, Refusal> {
+        let purpose = housekeeping.as_ref().map(|known| known.purpose);
+        if self.store.has_at_hand(&request, purpose) {
+            return self.open(request, agent, housekeeping);
+        }
+        let intake = self.clone();
+        blocking(move || intake.open(request, agent, housekeeping)).await
     }
 
     /// Puts a request of an earlier run before the person again.

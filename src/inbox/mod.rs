@@ -230,7 +230,7 @@ impl Inbox {
         self.looked_at = conversation;
     }
 
-    /// The last write of something said since this was asked; `None` if nothing was said.
+    /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
@@ -356,11 +356,12 @@ impl Inbox {
         is_deleted
     }
 
-    fn keep_statistics(&self) {
-        if self.store.keeps() {
-            let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
-            self.store.keep_setting(STATISTICS, numbers);
+    fn keep_statistics(&self) -> Saving {
+        if !self.store.keeps() {
+            return Saving::default();
         }
+        let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
+        self.store.keep_setting(STATISTICS, numbers)
     }
 
     fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
@@ -374,7 +375,8 @@ impl Inbox {
         if is_done {
             self.requests.remove(&id);
         }
-        self.keep_statistics();
+        // The last of what this writes: what is called delivered must not come back as a draft.
+        self.saving = Some(self.keep_statistics());
         Some(Change::Delivered {
             conversation,
             tokens,

@@ -62,6 +62,11 @@ impl Applier {
     pub fn apply(&mut self, db: &Connection, record: &Record) -> Result<()> {
         match record {
             Record::Conversation(row) => self.conversation(db, row),
+            Record::ConversationState { id, active, state } => run(
+                db,
+                "UPDATE conversation SET active = ?2, state = ?3 WHERE id = ?1",
+                params![id, active, state],
+            ),
             Record::DeleteConversation { id } => self.deleting(|| delete::conversation(db, *id)),
             Record::Turn(row) => self.turn(db, row),
             Record::NobodyWaits => {
@@ -77,10 +82,10 @@ impl Applier {
                     params![State::Gone],
                 )
             }
-            Record::TurnState { id, state, ended } => run(
+            Record::TurnState { id, state } => run(
                 db,
-                "UPDATE turn SET state = ?2, ended = ?3 WHERE id = ?1",
-                params![id, state, ended],
+                "UPDATE turn SET state = ?2 WHERE id = ?1",
+                params![id, state],
             ),
             Record::Said(row) => said(db, row),
             Record::SaidState { id, state } => run(
@@ -156,11 +161,11 @@ impl Applier {
             db,
             "INSERT INTO conversation (id, thread, chain, automatic, prefix, agent, title, begun,
                  active, state, note)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')
              ON CONFLICT (id) DO UPDATE SET thread = excluded.thread, chain = excluded.chain,
                  automatic = excluded.automatic, prefix = excluded.prefix, agent = excluded.agent,
                  title = excluded.title, begun = excluded.begun, active = excluded.active,
-                 state = excluded.state, note = excluded.note",
+                 state = excluded.state",
             params![
                 row.id,
                 row.thread,
@@ -171,8 +176,7 @@ impl Applier {
                 row.title,
                 row.begun,
                 row.active,
-                row.state,
-                row.note
+                row.state
             ],
         )?;
         if title.as_ref() == Some(&row.title) {
@@ -198,19 +202,16 @@ impl Applier {
         let kept = if base.is_some() { common } else { 0 };
         let depth = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut insert = db.prepare_cached(
-            "INSERT INTO turn (id, conversation, response, format, agent, arrived, ended, state,
-                 base, kept, depth, detail)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            "INSERT INTO turn (id, conversation, format, agent, arrived, state, base, kept, depth,
+                 detail)
+             VALUES (?1, ?2, ?3, '', ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (id) DO NOTHING",
         )?;
         let inserted = insert.execute(params![
             row.id,
             row.conversation,
-            row.response,
             row.format,
-            row.agent,
             row.arrived,
-            row.ended,
             row.state,
             base.as_ref().map(|base| base.turn),
             kept,
@@ -356,8 +357,7 @@ fn response(db: &Connection, row: &Response) -> Result<()> {
         db,
         "INSERT INTO response (id, turn, open, background, created, size, state)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (id) DO UPDATE SET turn = excluded.turn, open = excluded.open,
-             background = excluded.background, created = excluded.created, size = excluded.size,
+         ON CONFLICT (id) DO UPDATE SET open = excluded.open, size = excluded.size,
              state = excluded.state",
         params![
             row.id,

@@ -18,7 +18,7 @@ use super::search::{self, Hit};
 use super::{database, items};
 
 const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, begun, active, \
-                            state, note";
+                            state";
 
 /// Reads the journal, for threads that may wait for the disk. Clones share a connection, which is
 /// opened when it is first used.
@@ -212,26 +212,6 @@ impl Reader {
         })
     }
 
-    /// The turn with this response; the newest of several.
-    pub fn turn_of_response(&self, response: &str) -> Read<Option<i64>> {
-        self.with(|db| {
-            let sql = "SELECT max(id) FROM turn WHERE response = ?1";
-            Ok(one(db, sql, [response], |row| row.get(0))?.flatten())
-        })
-    }
-
-    /// The turns that wait, each with its conversation, the oldest first.
-    pub fn waiting_turns(&self) -> Read<Vec<(i64, i64)>> {
-        self.with(|db| {
-            all(
-                db,
-                "SELECT id, conversation FROM turn WHERE state = 0 ORDER BY id",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-        })
-    }
-
     /// What was said in a conversation, the oldest first.
     pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
         self.with(|db| {
@@ -314,14 +294,6 @@ impl Reader {
     pub fn open_background(&self) -> Read<Vec<Response>> {
         let sql = format!("{RESPONSE} WHERE open AND background ORDER BY created, key");
         self.with(|db| all(db, &sql, [], response))
-    }
-
-    /// The ids of the newest responses, the newest first.
-    pub fn recent_responses(&self, limit: u32) -> Read<Vec<String>> {
-        self.with(|db| {
-            let sql = "SELECT id FROM response ORDER BY created DESC, key DESC LIMIT ?1";
-            all(db, sql, [limit], |row| row.get(0))
-        })
     }
 
     /// An item of any response, by its own id.
@@ -453,7 +425,6 @@ fn conversation(row: &Row<'_>) -> Sql<Conversation> {
         begun: row.get(7)?,
         active: row.get(8)?,
         state: row.get(9)?,
-        note: row.get(10)?,
     })
 }
 
@@ -471,24 +442,20 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
     let items = blobs(db, &items::of_turn(db, id)?)?;
     one(
         db,
-        "SELECT id, conversation, response, format, agent, arrived, ended, state, detail
-         FROM turn WHERE id = ?1",
+        "SELECT id, conversation, format, arrived, state, detail FROM turn WHERE id = ?1",
         [id],
         |row| {
             Ok(Turn {
                 id: row.get(0)?,
                 conversation: row.get(1)?,
-                response: row.get(2)?,
-                format: row.get(3)?,
-                agent: row.get(4)?,
-                arrived: row.get(5)?,
-                ended: row.get(6)?,
-                state: row.get(7)?,
+                format: row.get(2)?,
+                arrived: row.get(3)?,
+                state: row.get(4)?,
                 envelope,
                 instructions,
                 tools,
                 items,
-                detail: row.get(8)?,
+                detail: row.get(5)?,
             })
         },
     )

@@ -101,8 +101,6 @@ pub struct Conversation {
     pub active: i64,
     /// What it is doing. One that waits is never retired.
     pub state: State,
-    /// Whatever else is known of it.
-    pub note: String,
 }
 
 /// A request, taken apart, and what became of it.
@@ -112,16 +110,10 @@ pub struct Turn {
     pub id: i64,
     /// Where it belongs.
     pub conversation: i64,
-    /// The id of its response.
-    pub response: Option<String>,
     /// A number for the wire format.
     pub format: i64,
-    /// The program that asked.
-    pub agent: String,
     /// When it came.
     pub arrived: i64,
-    /// When its response ended.
-    pub ended: Option<i64>,
     /// What became of it.
     pub state: State,
     /// The request without its big parts.
@@ -223,6 +215,15 @@ pub struct Recall {
 pub enum Record {
     /// A conversation, new or as it is now.
     Conversation(Conversation),
+    /// What a conversation is doing.
+    ConversationState {
+        /// Which.
+        id: i64,
+        /// When something last happened.
+        active: i64,
+        /// What it is doing now.
+        state: State,
+    },
     /// Deletes a conversation for good, with all that belongs to it.
     DeleteConversation {
         /// Which.
@@ -238,8 +239,6 @@ pub enum Record {
         id: i64,
         /// What it is doing now.
         state: State,
-        /// When its response ended.
-        ended: Option<i64>,
     },
     /// Something the person said, new or as it is now.
     Said(Said),
@@ -266,7 +265,7 @@ pub enum Record {
         /// The value.
         value: String,
     },
-    /// A response, new or as it is now.
+    /// A response, new or as it is now; its turn, its kind and when it began stay as they were.
     Response(Response),
     /// Deletes a response with its items and events.
     DeleteResponse {
@@ -341,7 +340,7 @@ impl Record {
         let blob = |blob: &Blob| size_of::<Blob>() + blob.text.len();
         let blobs = |blobs: &[Blob]| blobs.iter().map(blob).sum();
         let texts = match self {
-            Self::Conversation(row) => row.agent.len() + row.title.len() + row.note.len(),
+            Self::Conversation(row) => row.agent.len() + row.title.len(),
             Self::Turn(row) => {
                 let parts = [
                     Some(&row.envelope),
@@ -365,7 +364,8 @@ impl Record {
             Self::ApiConversation(row) => row.object.len(),
             Self::ApiConversationItems { items, .. } => blobs(items),
             Self::Text { text, .. } => blob(text),
-            Self::DeleteConversation { .. }
+            Self::ConversationState { .. }
+            | Self::DeleteConversation { .. }
             | Self::NobodyWaits
             | Self::TurnState { .. }
             | Self::SaidState { .. }

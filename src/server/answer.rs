@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::body::Received;
+use super::budget::Part;
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, Write};
 use super::{State, background, body, sse};
@@ -36,8 +38,8 @@ pub(super) async fn responses(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut request = receive(&state, &headers, body, responses::parse).await?;
-    state.store.responses().resolve(&mut request)?;
+    let (request, part) = receive(&state, &headers, body, responses::parse).await?;
+    let request = state.store.responses().resolve(None, request).await?;
     let wants_stream = request.stream;
     let is_background = request.background;
     let places = match request.store {
@@ -45,14 +47,14 @@ pub(super) async fn responses(
         false => Vec::new(),
     };
     let agent = agent(&headers);
-    let mut exchange = Exchange::open(&state, request, agent, RESPONSES, places)?;
+    let mut exchange = Exchange::open(&state, request, part, agent, RESPONSES, places).await?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
         exchange.settled().await;
         let (id, document) = (exchange.id().to_owned(), exchange.document()?);
         tokio::spawn(background::run(exchange, state.clone()));
         return Ok(match wants_stream {
-            true => sse::replay(state.store.responses().clone(), id, None, heartbeat),
+            true => sse::replay(&state, id, None),
             false => json(document),
         });
     }
@@ -68,11 +70,12 @@ pub(super) async fn compact(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut request = receive(&state, &headers, body, responses::parse_compaction).await?;
-    state.store.responses().resolve(&mut request)?;
+    let (request, part) = receive(&state, &headers, body, responses::parse_compaction).await?;
+    let request = state.store.responses().resolve(None, request).await?;
     let write: Write =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
-    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new())?;
+    let exchange =
+        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
     plain(exchange).await
 }
 
@@ -82,10 +85,10 @@ pub(super) async fn input_tokens(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut request =
+    let (request, part) =
         receive_unanswered(&state, &headers, body, responses::parse_for_count).await?;
-    state.store.responses().resolve(&mut request)?;
-    let tokens = count(request).await?;
+    let request = state.store.responses().resolve(None, request).await?;
+    let tokens = count(request, part).await?;
     Ok(Json(json!({"object": "response.input_tokens", "input_tokens": tokens})).into_response())
 }
 
@@ -111,8 +114,9 @@ pub(super) async fn count_tokens(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let request = receive_unanswered(&state, &headers, body, messages::parse_for_count).await?;
-    let tokens = count(request).await?;
+    let (request, part) =
+        receive_unanswered(&state, &headers, body, messages::parse_for_count).await?;
+    let tokens = count(request, part).await?;
     Ok(Json(json!({"input_tokens": tokens})).into_response())
 }
 
@@ -124,9 +128,10 @@ async fn answer(
     parse: Parse<Request>,
     write: Write,
 ) -> Answer {
-    let request = receive(&state, &headers, body, parse).await?;
+    let (request, part) = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
-    let exchange = Exchange::open(&state, request, agent(&headers), write, Vec::new())?;
+    let exchange =
+        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
     match wants_stream {
         true => Ok(sse::live(exchange, state.settings.heartbeat)),
         false => plain(exchange).await,
@@ -150,32 +155,32 @@ async fn plain(mut exchange: Exchange) -> Answer {
     Ok(json(document?))
 }
 
-/// Reads a request that somebody has to answer.
+/// Reads a request that somebody has to answer. What it holds of the budget comes with it.
 async fn receive(
     state: &State,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<Request>,
-) -> Result<Request, ErrorResponse> {
+) -> Result<(Request, Part), ErrorResponse> {
     if let Err(error) = acceptable(state, headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = state.reading.read(body).await?;
-    let mut request: Request = read(state, body, parse).await?;
+    let (mut request, part) = read(state, body, parse).await?;
     if request.thread.is_none() {
         request.thread = thread_header(headers);
     }
-    Ok(request)
+    Ok((request, part))
 }
 
-/// Reads a body that nobody has to answer.
+/// Reads a body that nobody has to answer. What it holds of the budget comes with it.
 pub(super) async fn receive_unanswered<T: Send + 'static>(
     state: &State,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<T>,
-) -> Result<T, ErrorResponse> {
+) -> Result<(T, Part), ErrorResponse> {
     if let Err(error) = uncompressed(headers) {
         body::discard(body).await;
         return Err(error);
@@ -185,8 +190,13 @@ pub(super) async fn receive_unanswered<T: Send + 'static>(
 }
 
 /// Counts the tokens of a request on a thread that may take its time.
-async fn count(request: Request) -> Result<u64, ApiError> {
-    let count = move || count_request(&request.items, &request.tools);
+async fn count(request: Request, part: Part) -> Result<u64, ApiError> {
+    let count = move || {
+        let tokens = count_request(&request.items, &request.tools);
+        // It goes on when the client has hung up, and holds what it works on.
+        drop((request, part));
+        tokens
+    };
     let tokens = tokio::task::spawn_blocking(count).await;
     tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))
 }
@@ -208,22 +218,27 @@ fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     }
 }
 
-/// Parses what may be large; what takes long does not hold up the other connections.
-pub(super) async fn read<T, E, B>(
+/// Parses what may be large; what takes long does not hold up the other connections. What the body
+/// held of the budget is for what it has become.
+pub(super) async fn read<T, E>(
     state: &State,
-    body: B,
+    body: Received,
     parse: fn(&[u8], &Interner) -> Result<T, E>,
-) -> Result<T, E>
+) -> Result<(T, Part), E>
 where
     T: Send + 'static,
     E: From<ApiError> + Send + 'static,
-    B: AsRef<[u8]> + Send + 'static,
 {
     let interner = Arc::clone(state.store.interner());
-    if body.as_ref().len() <= LARGE_BODY {
-        return parse(body.as_ref(), &interner);
+    let is_large = body.len() > LARGE_BODY;
+    let parse = move || {
+        let (bytes, part) = body.into_parts();
+        Ok((parse(&bytes, &interner)?, part))
+    };
+    if !is_large {
+        return parse();
     }
-    let parsed = tokio::task::spawn_blocking(move || parse(body.as_ref(), &interner)).await;
+    let parsed = tokio::task::spawn_blocking(parse).await;
     parsed.map_err(|_| ApiError::invalid("The body could not be read.").status(500))?
 }
 
@@ -250,4 +265,50 @@ pub(super) fn agent(headers: &HeaderMap) -> String {
     word("user-agent")
         .or_else(|| word("originator"))
         .unwrap_or_else(|| "unknown client".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::inbox;
+    use crate::server::{Limits, SOCKET_LIFETIME, Settings, router};
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn what_was_read_holds_its_memory_until_it_is_let_go_of() {
+        let (intake, _events) = inbox::channel(1, Store::new(1));
+        let settings = Settings {
+            address: ([127, 0, 0, 1], 8080).into(),
+            api_key: None,
+            models: Vec::new(),
+            max_body: 1 << 20,
+            heartbeat: SOCKET_LIFETIME,
+            socket_lifetime: SOCKET_LIFETIME,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            answer_housekeeping: false,
+            limits: Limits {
+                memory: 1 << 20,
+                ..Limits::new(64, 1 << 20, 1)
+            },
+        };
+        let state = router(intake, settings).state;
+        for size in [1 << 10, 2 * LARGE_BODY] {
+            let words = "x".repeat(size);
+            let body = json!({"model": "human", "input": words}).to_string();
+            let body = state
+                .reading
+                .receive(Bytes::from(body), state.reading.part());
+            let body = body.expect("room");
+            let (request, part) = read(&state, body, responses::parse_for_count)
+                .await
+                .expect("a request");
+            let rest = state.reading.part().grow((1 << 20) - size / 2);
+            assert_eq!(rest.expect_err("no room").status, 503);
+            assert!(count(request, part).await.expect("tokens") > 0);
+            state.reading.part().grow(1 << 20).expect("all of it");
+        }
+    }
 }

@@ -3,11 +3,14 @@
 use super::State;
 use super::error::ErrorResponse;
 use super::exchange::Exchange;
+use crate::store::blocking;
 
 /// Goes on with all that nobody has finished in earlier runs.
-pub(super) fn resume_all(state: &State) {
-    for (request, opened, checkpoint) in state.store.open_background() {
-        match Exchange::resume(state, request, opened, &checkpoint) {
+pub(super) async fn resume_all(state: &State) {
+    let store = state.store.clone();
+    let open = blocking(move || store.open_background());
+    for (request, opened, checkpoint) in open.await {
+        match Exchange::resume(state, request, opened, &checkpoint).await {
             Ok(exchange) => {
                 tokio::spawn(run(exchange, state.clone()));
             }

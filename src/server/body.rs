@@ -5,9 +5,11 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream, HttpBody};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::time::{timeout, timeout_at};
 
 use super::budget::{Budget, Part};
 use super::limits::Limits;
+use super::pace::{Pace, Progress};
 use crate::api::ApiError;
 
 /// How long a client may go on sending what nobody wants to read.
@@ -15,34 +17,35 @@ const LINGER: Duration = Duration::from_secs(10);
 /// How much room is made for a body before any of it is there, in bytes: a client may say what it
 /// likes of its length.
 const MOST_AHEAD: usize = 1 << 20;
+/// What part of the memory for requests those may hold together that stand in line: they do so for
+/// as long as a person thinks, and there must be room for others.
+const IN_LINE: usize = 4;
 
 /// How bodies are read.
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     /// The largest body, in bytes.
     max: usize,
-    /// How long it may stand still.
-    timeout: Duration,
+    pace: Pace,
     budget: Budget,
+    line: Budget,
 }
 
-/// A whole body. Its part of the budget is given back with it: keep it until what was read is
-/// where it is kept.
+/// A whole body, and the part of the budget that it takes until what was to be done with it is
+/// done.
 #[derive(Debug)]
 pub(super) struct Received {
     bytes: Bytes,
-    _part: Part,
+    part: Part,
 }
 
 impl Received {
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
-}
 
-impl AsRef<[u8]> for Received {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
+    pub(super) fn into_parts(self) -> (Bytes, Part) {
+        (self.bytes, self.part)
     }
 }
 
@@ -50,60 +53,77 @@ impl Reading {
     pub(super) fn new(max: usize, limits: &Limits) -> Self {
         Self {
             max,
-            timeout: limits.body_timeout,
+            pace: Pace::new(limits),
             budget: Budget::new(limits.memory),
+            line: Budget::new(limits.memory / IN_LINE),
         }
     }
 
-    /// Takes in what was read as a whole already.
+    /// A part of the budget that holds nothing yet.
+    pub(super) fn part(&self) -> Part {
+        self.budget.part()
+    }
+
+    /// The same, of what those may hold that stand in line.
+    pub(super) fn part_in_line(&self) -> Part {
+        self.line.part()
+    }
+
+    /// A request begins to come in.
+    pub(super) fn begin(&self) -> Progress {
+        self.pace.begin()
+    }
+
+    /// Takes in what was read as a whole already, and what it holds of the budget.
     ///
     /// # Errors
     ///
     /// If there is no memory for it.
-    pub(super) fn receive(&self, bytes: Bytes) -> Result<Received, ApiError> {
-        let mut part = self.budget.part();
-        part.grow(bytes.len())?;
-        Ok(Received { bytes, _part: part })
+    pub(super) fn receive(&self, bytes: Bytes, mut part: Part) -> Result<Received, ApiError> {
+        part.grow_to(bytes.len())?;
+        Ok(Received { bytes, part })
     }
 
     /// Reads a whole body.
     ///
     /// # Errors
     ///
-    /// If it is too large, stands still, breaks off, or if there is no memory for it.
+    /// If it is too large or too slow, breaks off, or if there is no memory for it.
     pub(super) async fn read(&self, body: Body) -> Result<Received, ApiError> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut chunks = body.into_data_stream();
         if announced > self.max {
-            linger(chunks).await;
+            linger(chunks, LINGER).await;
             return Err(self.too_large());
         }
-        let mut part = self.budget.part();
+        let mut part = self.part();
         let mut bytes = Vec::with_capacity(announced.min(MOST_AHEAD));
+        let mut progress = self.begin();
         loop {
-            let chunk = match tokio::time::timeout(self.timeout, chunks.next()).await {
+            let chunk = match timeout_at(progress.until(), chunks.next()).await {
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(error))) => {
                     let message = format!("The body could not be read: {error}.");
                     return Err(ApiError::invalid(message));
                 }
                 Ok(None) => break,
-                Err(_) => return Err(self.stands_still()),
+                Err(_) => return Err(progress.late()),
             };
+            progress.moved();
             let fault = match bytes.len() + chunk.len() > self.max {
                 true => Err(self.too_large()),
                 false => part.grow(chunk.len()),
             };
             if let Err(error) = fault {
                 drop((bytes, part));
-                linger(chunks).await;
+                linger(chunks, LINGER).await;
                 return Err(error);
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok(Received {
             bytes: bytes.into(),
-            _part: part,
+            part,
         })
     }
 
@@ -115,25 +135,22 @@ impl Reading {
         ))
         .status(413)
     }
-
-    fn stands_still(&self) -> ApiError {
-        let seconds = self.timeout.as_secs_f32();
-        ApiError::invalid(format!(
-            "Nothing more of the request body came for {seconds} seconds. Send the request again."
-        ))
-        .status(408)
-    }
 }
 
 /// Takes a body in and forgets it. A connection that is closed while the client still sends is
 /// reset, and most clients then tell of a broken connection instead of the answer that explains
 /// it (RFC 9112, section 9.6).
 pub(super) async fn discard(body: Body) {
-    linger(body.into_data_stream()).await;
+    discard_for(body, LINGER).await;
 }
 
-async fn linger(mut chunks: BodyDataStream) {
+/// The same, for at most so long.
+pub(super) async fn discard_for(body: Body, most: Duration) {
+    linger(body.into_data_stream(), most).await;
+}
+
+async fn linger(mut chunks: BodyDataStream, most: Duration) {
     let all = async { while let Some(Ok(_)) = chunks.next().await {} };
     // A client that takes longer gets the answer as well as that goes.
-    let _ = tokio::time::timeout(LINGER, all).await;
+    let _ = timeout(most, all).await;
 }

@@ -9,7 +9,8 @@ use crate::api::ApiError;
 /// What is counted at once, in bytes: a semaphore counts to less than a large memory has.
 const UNIT: usize = 1024;
 
-/// What all requests may hold together, from their first byte until they are where they are kept.
+/// What all requests may hold together, from their first byte until they are where they are kept,
+/// or until what was to be done with them is done.
 #[derive(Debug, Clone)]
 pub(super) struct Budget(Arc<Semaphore>);
 
@@ -45,7 +46,15 @@ impl Part {
     ///
     /// If there are not as many left; the part holds what it held before.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
-        let total = self.bytes.saturating_add(bytes);
+        self.grow_to(self.bytes.saturating_add(bytes))
+    }
+
+    /// Takes as many bytes as it takes to hold this many in all.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many left; the part holds what it held before.
+    pub(super) fn grow_to(&mut self, total: usize) -> Result<(), ApiError> {
         let held = self.held.as_ref().map_or(0, |held| held.num_permits());
         let missing = total.div_ceil(UNIT).saturating_sub(held);
         if missing > 0 {
@@ -57,7 +66,7 @@ impl Part {
                 held => *held = Some(more),
             }
         }
-        self.bytes = total;
+        self.bytes = self.bytes.max(total);
         Ok(())
     }
 }

@@ -30,6 +30,8 @@ const MAX_HEAD: usize = 64 * 1024;
 const REFUSALS: usize = 32;
 /// How long telling may take.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long of that a client may go on sending before it is told.
+const REFUSAL_LINGER: Duration = Duration::from_secs(2);
 /// How long nothing is accepted after the system could not give a connection.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -165,7 +167,7 @@ pub(super) fn no_place(refusals: Refusals) -> Router {
 }
 
 async fn refuse(body: Body) -> Response {
-    body::discard(body).await;
+    body::discard_for(body, REFUSAL_LINGER).await;
     let message = "This server has as many connections as it can have. Close those that you do \
                    not need, or try again in a moment.";
     let error = ApiError::invalid(message).status(503).kind("server_error");

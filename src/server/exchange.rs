@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::budget::Part;
 use super::meter::Meter;
 use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
@@ -35,15 +36,16 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Puts a request before the person. The response is kept in these places while it comes to be
-    /// and after that.
+    /// Puts a request before the person, where it holds nothing of the budget any more. The response
+    /// is kept in these places while it comes to be and after that.
     ///
     /// # Errors
     ///
     /// If nobody takes it.
-    pub(super) fn open(
+    pub(super) async fn open(
         state: &State,
         mut request: Request,
+        part: Part,
         agent: String,
         write: Write,
         places: Vec<Responses>,
@@ -71,12 +73,14 @@ impl Exchange {
         let counted = (request.items.clone(), Arc::clone(&request.tools));
         // Before it is kept: what nobody takes must not push out what is kept already. And before
         // anything is counted, so that the person sees it first.
-        let pending = state.intake.open(request, agent, housekeeping)?;
+        let pending = state.intake.open_anywhere(request, agent, housekeeping);
+        let pending = pending.await?;
         let meter = Meter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);
             Record::begin(places, &request, response, turn)
         });
+        drop(part);
         let mut exchange = Self::of(writer, pending, meter, record);
         exchange.is_background = is_background;
         Ok(exchange)
@@ -88,7 +92,7 @@ impl Exchange {
     /// # Errors
     ///
     /// If nobody takes it, or it cannot be read any more.
-    pub(super) fn resume(
+    pub(super) async fn resume(
         state: &State,
         request: Request,
         opened: Opened,
@@ -102,7 +106,7 @@ impl Exchange {
         let meter = Meter::start(request.items.clone(), Arc::clone(&request.tools));
         let agent = opened.agent().to_owned();
         let pending = state.intake.reopen(request, opened, agent)?;
-        let record = Record::resume(state.store.responses().clone(), &id);
+        let record = Record::resume(state.store.responses().clone(), &id).await;
         let mut exchange = Self::of(Box::new(writer), pending, meter, Some(record));
         exchange.has_started = has_started;
         exchange.is_background = true;

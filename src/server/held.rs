@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONNECTION, DATE, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, DATE, TRANSFER_ENCODING, UPGRADE};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Version, response};
 use axum::response::Response;
 use bytes::{Buf, Bytes};
@@ -22,7 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use tokio::io::AsyncWriteExt;
 
-use super::stream::Stream;
+use super::stream::{Flow, Stream};
 
 /// Marks a response that may be held open for long, and whose length nobody knows.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +31,8 @@ pub(super) struct Held;
 /// Where a response goes that is not for hyper, and what has to be true before it may go there.
 #[derive(Debug)]
 pub(super) struct Handover {
-    /// Whether hyper still has to send something.
-    blocked: Arc<AtomicBool>,
+    /// Says whether hyper still has to send something.
+    flow: Arc<Flow>,
     response: Mutex<Option<Response>>,
     /// Whether the request was read to its end, so that what follows is the next one.
     is_read: AtomicBool,
@@ -41,7 +41,7 @@ pub(super) struct Handover {
 impl Handover {
     pub(super) fn new(stream: &Stream) -> Arc<Self> {
         Arc::new(Self {
-            blocked: stream.blocked(),
+            flow: stream.flow(),
             response: Mutex::default(),
             is_read: AtomicBool::default(),
         })
@@ -50,7 +50,7 @@ impl Handover {
     /// A response that is to be held, as soon as all that was sent before has left. To be asked
     /// after hyper has sent what it could.
     pub(super) fn take(&self) -> Option<Response> {
-        if self.blocked.load(Ordering::Relaxed) {
+        if self.flow.is_blocked() {
             return None;
         }
         let mut response = self.response.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,8 +76,12 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Error = std::convert::Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         let handover = Arc::clone(&self.handover);
+        if request.headers().contains_key(UPGRADE) {
+            // Whoever takes the connection over counts what comes.
+            request.extensions_mut().insert(Arc::clone(&handover.flow));
+        }
         let may_be_held = may_be_held(&request);
         let is_empty = request.body().is_end_stream();
         handover.is_read.store(is_empty, Ordering::Relaxed);

@@ -22,12 +22,14 @@ pub struct Limits {
     /// How long a connection may take to send the head of a request, counted from its beginning or
     /// from the end of the response before.
     pub head_timeout: Duration,
-    /// How long a body may stand still.
+    /// How long a body, or a message of a WebSocket, may stand still.
     pub body_timeout: Duration,
+    /// How long all of it may take, however well it moves.
+    pub body_deadline: Duration,
     /// How long a client may take nothing of what is sent to it. Long enough for one that was
     /// suspended: what it missed comes back as a draft.
     pub write_timeout: Duration,
-    /// How many bytes the requests may hold together while they are read.
+    /// How many bytes the requests may hold together while they are read and worked on.
     pub memory: usize,
 }
 
@@ -44,6 +46,7 @@ impl Limits {
             connections: free.min(wanted),
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            body_deadline: Duration::from_secs(10 * 60),
             write_timeout: Duration::from_secs(10 * 60),
             memory: max_body.saturating_mul(BODIES).max(LEAST_MEMORY),
         }

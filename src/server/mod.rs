@@ -2,6 +2,7 @@
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
 mod answer;
+mod arriving;
 mod background;
 mod body;
 mod budget;
@@ -16,6 +17,7 @@ mod held;
 mod limits;
 mod meter;
 mod models;
+mod pace;
 mod refusals;
 mod socket;
 mod sse;
@@ -203,7 +205,7 @@ impl Server {
             no_place,
             mut at_work,
         } = self.routes;
-        background::resume_all(&state);
+        background::resume_all(&state).await;
         let limits = state.settings.limits.clone();
         drop(state);
         Connections::new(listener, router, no_place, limits)

@@ -5,11 +5,10 @@
 //! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State as Shared;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -18,18 +17,21 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tungstenite::error::ProtocolError;
 
 use super::answer::{self, RESPONSES};
+use super::arriving::{Arriving, Fault};
 use super::body::Received;
+use super::budget::Part;
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, new_id, unix_now};
 use super::refusals::excerpt;
+use super::stream::Flow;
 use super::{State, sse};
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
-use crate::store::{Record, Responses, Stored, resolve};
+use crate::store::{Record, Responses, Stored};
 
 /// How long a client may take to answer a farewell. One that was not read when the connection
 /// goes may never arrive.
@@ -51,6 +53,7 @@ const MOST_IN_LINE: usize = 32;
 pub(super) async fn open(
     Shared(state): Shared<State>,
     headers: HeaderMap,
+    flow: Option<Extension<Arc<Flow>>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
@@ -66,6 +69,7 @@ pub(super) async fn open(
     let most = most.saturating_mul(INDULGENCE);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
+    let flow = flow.map(|Extension(flow)| flow).unwrap_or_default();
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = Connection {
             agent: answer::agent(&headers),
@@ -73,7 +77,7 @@ pub(super) async fn open(
             remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
-            last: Bytes::new(),
+            arriving: Arriving::new(state.reading.clone(), flow),
             state,
             socket,
         };
@@ -100,6 +104,13 @@ fn upgrade_required() -> Response {
 /// The other side is gone.
 struct Gone;
 
+/// A request that waits until those before it are answered.
+struct InLine {
+    message: Received,
+    /// What it takes of the room for such requests.
+    _part: Part,
+}
+
 impl From<axum::Error> for Gone {
     fn from(error: axum::Error) -> Self {
         tracing::debug!(%error, "socket");
@@ -118,9 +129,9 @@ struct Connection {
     remembered: Responses,
     until: Instant,
     /// Requests that came while another one was answered.
-    line: VecDeque<Received>,
-    /// The message that was read last.
-    last: Bytes,
+    line: VecDeque<InLine>,
+    /// What has come of the next message.
+    arriving: Arriving,
 }
 
 impl Connection {
@@ -128,7 +139,7 @@ impl Connection {
     async fn serve(&mut self) -> Result<(), Gone> {
         loop {
             let message = match self.line.pop_front() {
-                Some(message) => message,
+                Some(next) => next.message,
                 None => {
                     let (intake, until) = (self.state.intake.clone(), self.until);
                     tokio::select! {
@@ -136,7 +147,7 @@ impl Connection {
                             Some(message) => message,
                             None => continue,
                         },
-                        () = tokio::time::sleep_until(until) => return self.expire().await,
+                        () = sleep_until(until) => return self.expire().await,
                         () = intake.closed() => {
                             return self.close(close_code::AWAY, "the server is shutting down").await;
                         }
@@ -150,17 +161,10 @@ impl Connection {
         }
     }
 
-    /// The next message. The one before is let go of only when reading has begun: a socket that
-    /// finds its buffer in use takes another one, and does not keep for as long as it lasts what
-    /// the largest message needed.
-    async fn recv(&mut self) -> Option<Result<Message, axum::Error>> {
-        let mut next = pin!(self.socket.recv());
-        poll_fn(|context| {
-            let polled = next.as_mut().poll(context);
-            self.last = Bytes::new();
-            polled
-        })
-        .await
+    /// The next message, if it comes as it should. Can be given up and begun again without losing
+    /// anything.
+    async fn recv(&mut self) -> Option<Result<Message, Fault>> {
+        self.arriving.recv(&mut self.socket).await
     }
 
     /// Answers one message of the client.
@@ -169,13 +173,13 @@ impl Connection {
             parse_message(body, interner).map_err(Refused::from)
         });
         let (previous, failed) = match message.await {
-            Ok(Create { request, generate }) => {
+            Ok((Create { request, generate }, part)) => {
                 let previous = match &request.previous {
                     Some(Previous::Response(id)) => Some(id.clone()),
                     _ => None,
                 };
-                let failed = match self.resolve(request) {
-                    Ok(request) if generate => self.respond(request).await?,
+                let failed = match self.resolve(request).await {
+                    Ok(request) if generate => self.respond(request, part).await?,
                     Ok(request) => {
                         self.prepare(request).await?;
                         false
@@ -201,13 +205,10 @@ impl Connection {
     }
 
     /// Puts before a request all that it goes on from.
-    fn resolve(&self, mut request: Request) -> Result<Request, ApiError> {
-        {
-            let stored = self.state.store.responses();
-            let mut stores = (self.remembered.lock(), stored.lock());
-            stores.1.fetch_for(&request);
-            resolve(&mut request, &[&stores.0, &stores.1])?;
-        }
+    async fn resolve(&mut self, request: Request) -> Result<Request, ApiError> {
+        let stored = self.state.store.responses();
+        let nearer = Some(self.remembered.clone());
+        let mut request = stored.resolve(nearer, request).await?;
         if request.thread.is_none() {
             request.thread.clone_from(&self.thread);
         }
@@ -224,10 +225,10 @@ impl Connection {
     }
 
     /// Has the person answer a request, and tells whether the response has failed.
-    async fn respond(&mut self, request: Request) -> Result<bool, Gone> {
+    async fn respond(&mut self, request: Request, part: Part) -> Result<bool, Gone> {
         let places = self.places(&request);
         let agent = self.agent.clone();
-        let exchange = Exchange::open(&self.state, request, agent, RESPONSES, places);
+        let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places).await;
         let mut exchange = match exchange {
             Ok(exchange) => exchange,
             Err(ErrorResponse(error)) => {
@@ -281,6 +282,7 @@ impl Connection {
         if let Some(response) = writer.response() {
             record.update(response, None, &[], true);
         }
+        self.state.store.settled(record.saving()).await;
         self.send_all(&frames).await
     }
 
@@ -346,16 +348,16 @@ impl Connection {
     /// of, and for what was refused.
     async fn take(
         &mut self,
-        message: Option<Result<Message, axum::Error>>,
+        message: Option<Result<Message, Fault>>,
     ) -> Result<Option<Received>, Gone> {
         let most = self.state.settings.max_body;
         match message.ok_or(Gone)? {
             Ok(Message::Text(text)) => {
                 let bytes = Bytes::from(text);
-                self.last = bytes.clone();
+                let part = self.arriving.finish(bytes.clone());
                 let received = match bytes.len() > most {
                     true => Err(too_large(most)),
-                    false => self.state.reading.receive(bytes),
+                    false => self.state.reading.receive(bytes, part),
                 };
                 match received {
                     Ok(message) => Ok(Some(message)),
@@ -366,23 +368,34 @@ impl Connection {
                 }
             }
             Ok(Message::Binary(bytes)) => {
-                self.last = bytes;
+                drop(self.arriving.finish(bytes));
                 let message = "Binary messages are not understood here: send JSON as text.";
                 self.refuse(&ApiError::invalid(message)).await?;
                 Ok(None)
             }
-            Ok(Message::Ping(_)) => {
+            Ok(Message::Ping(payload)) => {
+                self.arriving.control(payload.len());
                 // A client that asks and takes no answers is not heard until it does.
                 self.socket.flush().await?;
                 Ok(None)
             }
-            Ok(Message::Pong(_)) => Ok(None),
+            Ok(Message::Pong(payload)) => {
+                self.arriving.control(payload.len());
+                Ok(None)
+            }
             Ok(Message::Close(_)) => {
                 // The answer to it leaves with the next read.
                 let _ = self.socket.recv().await;
                 Err(Gone)
             }
-            Err(error) => self.break_off(error).await,
+            Err(Fault::Broken(error)) => self.break_off(error).await,
+            Err(Fault::Refused(error)) => {
+                self.refuse(&error).await?;
+                // The rest of the message would have to be read to go on after it.
+                self.say_farewell(close_code::AGAIN, "the message was not taken")
+                    .await?;
+                Err(Gone)
+            }
         }
     }
 
@@ -411,18 +424,26 @@ impl Connection {
 
     /// Keeps a request until those before it are answered.
     async fn stand_in_line(&mut self, message: Received) -> Result<(), Gone> {
-        let bytes: usize = self.line.iter().map(Received::len).sum();
+        let bytes: usize = self.line.iter().map(|next| next.message.len()).sum();
         let is_full = self.line.len() >= MOST_IN_LINE
             || !self.line.is_empty() && bytes + message.len() > self.state.settings.max_body;
-        if !is_full {
-            self.line.push_back(message);
+        let mut part = self.state.reading.part_in_line();
+        if !is_full && part.grow(message.len()).is_ok() {
+            let _part = part;
+            self.line.push_back(InLine { message, _part });
             return Ok(());
         }
-        let requests = self.line.len();
-        let error = ApiError::invalid(format!(
-            "{requests} requests stand in line on this connection already: wait for a response to \
-             end."
-        ));
+        let error = ApiError::invalid(match is_full {
+            true => format!(
+                "{} requests stand in line on this connection already: wait for a response to end.",
+                self.line.len()
+            ),
+            false => {
+                "The requests that stand in line fill the memory that is there for them: wait \
+                      for the response to end."
+                    .into()
+            }
+        });
         self.refuse(&error.status(429).kind("too_many_requests"))
             .await
     }

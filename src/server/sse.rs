@@ -14,11 +14,13 @@ use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use super::State;
 use super::exchange::Exchange;
 use super::held::Held;
 use crate::api::Frame;
 use crate::api::responses::DONE;
-use crate::store::Responses;
+use crate::inbox::Intake;
+use crate::store::Store;
 
 /// How many bytes of events leave together at most, unless one has more by itself.
 const LARGE: usize = 16 * 1024;
@@ -39,19 +41,15 @@ pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
 
 /// Streams a background response from its log: the events after number `after` that are there,
 /// and those that come.
-pub(super) fn replay(
-    stored: Responses,
-    id: String,
-    after: Option<u64>,
-    heartbeat: Duration,
-) -> Response {
+pub(super) fn replay(state: &State, id: String, after: Option<u64>) -> Response {
     let state = Replayed {
-        changes: stored.changes(),
-        stored,
+        changes: state.store.responses().changes(),
+        store: state.store.clone(),
+        intake: state.intake.clone(),
         id,
         after,
         queue: VecDeque::new(),
-        heartbeats: heartbeats(heartbeat),
+        heartbeats: heartbeats(state.settings.heartbeat),
         ended: false,
     };
     events(stream::unfold(state, |mut state| async move {
@@ -142,7 +140,8 @@ impl Live {
 
 /// A stream of what is in the log of a background response.
 struct Replayed {
-    stored: Responses,
+    store: Store,
+    intake: Intake,
     changes: watch::Receiver<()>,
     id: String,
     after: Option<u64>,
@@ -162,11 +161,10 @@ impl Replayed {
             }
             self.changes.mark_unchanged();
             // One that was deleted in the meantime has nothing more to say.
-            let replay = self
-                .stored
-                .lock_for(&self.id)
-                .replay(&self.id, self.after)
-                .ok()?;
+            let after = self.after;
+            let responses = self.store.responses().clone();
+            let replay = responses.with(&self.id, move |stored, id| stored.replay(id, after));
+            let replay = replay.await.ok()?;
             let count = replay.frames.len() as u64;
             self.after = match (self.after, count) {
                 (after, 0) => after,
@@ -179,15 +177,19 @@ impl Replayed {
                 self.queue.push_back(Frame::data(DONE));
             }
             if !self.queue.is_empty() {
-                self.stored.settled().await;
+                self.store.settled(responses.saving()).await;
                 self.heartbeats.reset();
                 continue;
             }
             tokio::select! {
+                biased;
                 changed = self.changes.changed() => changed.ok()?,
+                // It is gone on with when the program is back. Where nothing outlives the program,
+                // its end is still to come.
+                () = self.intake.closed(), if self.store.keeps() => return None,
                 _ = self.heartbeats.tick() => {
-                    self.queue.extend(self.stored.lock().heartbeat(&self.id));
-                    self.stored.settled().await;
+                    self.queue.extend(responses.lock().heartbeat(&self.id));
+                    self.store.settled(responses.saving()).await;
                 }
             }
         }

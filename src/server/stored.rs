@@ -13,6 +13,7 @@ use super::error::ErrorResponse;
 use super::sse;
 use crate::api::ApiError;
 use crate::api::responses::Page;
+use crate::store::Stored;
 
 /// The query of a URL, in the order in which it stands there.
 pub(super) type Pairs = Query<Vec<(String, String)>>;
@@ -39,14 +40,16 @@ pub(super) async fn retrieve(
     Id(id): Id,
     Query(query): Pairs,
 ) -> Answer {
+    let responses = state.store.responses();
     let value = |name: &str| {
         let mut all = query.iter();
         all.find(|(key, _)| key == name).map(|(_, value)| value)
     };
     if value("stream").is_none_or(|stream| stream != "true") {
         // Copied first, so that nobody waits while it is written.
-        let response = state.store.responses().lock_for(&id).get(&id)?.clone();
-        state.store.responses().settled().await;
+        let response = responses.with(&id, |stored, id| stored.get(id).cloned());
+        let response = response.await?;
+        state.store.settled(responses.saving()).await;
         return Ok(json(response.to_json()));
     }
     let after = match value("starting_after") {
@@ -60,29 +63,27 @@ pub(super) async fn retrieve(
         })?),
     };
     // What is wrong is told before the stream begins.
-    state.store.responses().lock_for(&id).replay(&id, after)?;
-    let heartbeat = state.settings.heartbeat;
-    Ok(sse::replay(
-        state.store.responses().clone(),
-        id,
-        after,
-        heartbeat,
-    ))
+    let replay = responses.with(&id, move |stored, id| stored.replay(id, after).map(drop));
+    replay.await?;
+    Ok(sse::replay(&state, id, after))
 }
 
 /// `DELETE /v1/responses/{id}`.
 pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
-    let deleted = state.store.responses().lock_for(&id).delete(&id)?;
-    state.store.responses().tell();
-    state.store.responses().settled().await;
+    let responses = state.store.responses();
+    let deleted = responses.with(&id, Stored::delete).await?;
+    responses.tell();
+    state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
 }
 
 /// `POST /v1/responses/{id}/cancel`.
 pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
-    let cancelled = state.store.responses().lock_for(&id).cancel(&id)?.clone();
-    state.store.responses().tell();
-    state.store.responses().settled().await;
+    let responses = state.store.responses();
+    let cancelled = responses.with(&id, |stored, id| stored.cancel(id).cloned());
+    let cancelled = cancelled.await?;
+    responses.tell();
+    state.store.settled(responses.saving()).await;
     Ok(json(cancelled.to_json()))
 }
 
@@ -93,10 +94,7 @@ pub(super) async fn input_items(
     Query(query): Pairs,
 ) -> Answer {
     let page = Page::read(&query)?;
-    let items = state
-        .store
-        .responses()
-        .lock_for(&id)
-        .input_items(&id, &page)?;
-    Ok(json(items))
+    let responses = state.store.responses();
+    let items = responses.with(&id, move |stored, id| stored.input_items(id, &page));
+    Ok(json(items.await?))
 }

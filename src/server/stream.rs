@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +24,29 @@ const MAX_EARLY: usize = 16 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How it goes with the bytes of a connection, for whoever wants to know while somebody else has
+/// the stream.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    /// Whether something that was to be sent waits.
+    blocked: AtomicBool,
+    /// How many bytes were read.
+    received: AtomicUsize,
+}
+
+impl Flow {
+    /// Whether something that was to be sent waits.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were read since the connection began; only the difference of two such numbers
+    /// means anything.
+    pub(super) fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
 /// The stream of a client.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -32,8 +55,7 @@ pub(super) struct Stream {
     early: BytesMut,
     /// How long a write may wait.
     patience: Duration,
-    /// Whether a write waits.
-    blocked: Arc<AtomicBool>,
+    flow: Arc<Flow>,
     /// When it has waited too long.
     until: Option<Pin<Box<Sleep>>>,
     /// The place it takes, for as long as it has its descriptor: a WebSocket outlives the
@@ -57,7 +79,7 @@ impl Stream {
             tcp: tcp.take(READ),
             early: BytesMut::new(),
             patience,
-            blocked: Arc::default(),
+            flow: Arc::default(),
             until: None,
             _place: place,
         }
@@ -69,10 +91,9 @@ impl Stream {
         self.early = early.into();
     }
 
-    /// Whether something that was to be sent waits, for whoever wants to know while somebody else
-    /// has the stream.
-    pub(super) fn blocked(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.blocked)
+    /// How it goes with its bytes.
+    pub(super) fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
     }
 
     /// Keeps what the client sends before it is its turn, up to a head of a request; ends only when
@@ -103,7 +124,8 @@ impl Stream {
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        self.blocked.store(written.is_pending(), Ordering::Relaxed);
+        let is_blocked = written.is_pending();
+        self.flow.blocked.store(is_blocked, Ordering::Relaxed);
         if written.is_ready() {
             self.until = None;
             return written;
@@ -129,7 +151,11 @@ impl AsyncRead for Stream {
             return Poll::Ready(Ok(()));
         }
         self.tcp.set_limit(READ);
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
+        let count = buffer.filled().len().saturating_sub(before);
+        self.flow.received.fetch_add(count, Ordering::Relaxed);
+        read
     }
 }
 

@@ -3,23 +3,28 @@
 //! - `turn` is how a request is written down and read again
 //! - `threads` decides which requests belong together
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
+//! - `archive` is what only the journal has of those
 //! - `account` counts what all of that takes
 //!
 //! With a [`journal`], all of it is on disk too, and what is not in memory any more is
 //! found there.
 
 mod account;
+mod archive;
 mod responses;
 mod stored;
 mod threads;
 mod turn;
 
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use self::threads::Threads;
+use self::archive::Archive;
+use self::threads::{Names, Threads};
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
@@ -134,10 +139,9 @@ impl Store {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
             next_said: Arc::new(AtomicI64::new(next.said)),
             journal: Some(Arc::clone(&journal)),
-            responses: Responses::new(Stored::with_journal(
+            responses: Responses::new(Stored::with_archive(
                 most_responses,
-                journal,
-                Arc::clone(&interner),
+                Archive::new(journal, Arc::clone(&interner)),
             )),
             interner,
         })
@@ -197,20 +201,45 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether [`Store::open`] finds in memory all that it needs, and reads nothing from the disk.
+    pub(crate) fn has_at_hand(&self, request: &Request, automatic: Option<&str>) -> bool {
+        // Without a past the names of the request are not even looked at.
+        self.journal.is_none()
+            || !self.threads().has_past()
+            || !self.needs_past(&Names::of(request), automatic)
+    }
+
+    fn needs_past(&self, names: &Names, automatic: Option<&str>) -> bool {
+        self.threads().needs_past(names, automatic.is_some())
+    }
+
+    /// What only the journal has of the conversation that a request goes on with.
+    fn past(
+        &self,
+        names: &Names,
+        automatic: Option<&str>,
+    ) -> Option<(Conversation, Option<Box<Loaded>>)> {
+        let reader = self
+            .reader()
+            .filter(|_| self.needs_past(names, automatic))?;
+        let is_past = |row: &Conversation| self.threads().is_past(row, automatic.is_some());
+        let row = threads::find_past(names, automatic, &reader, is_past)?;
+        let loaded = self.load_with(&reader, ConversationId(row.id));
+        Some((row, loaded.map(Box::new)))
+    }
+
     /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
-    /// by itself, if it does.
+    /// by itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
-        let reader = self.reader();
-        let placed = self.threads().place(request, automatic, reader.as_ref());
+        let names = Names::of(request);
+        let past = self.past(&names, automatic);
+        let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
+        let items = request.items.len();
+        let placed = self
+            .threads()
+            .place(names, items, automatic.is_some(), past);
+        let earlier = earlier.filter(|_| placed.is_cold);
         let now = now();
-        let mut earlier = None;
-        if placed.is_cold
-            && let Some(reader) = &reader
-        {
-            earlier = self
-                .load_with(reader, placed.place.conversation)
-                .map(Box::new);
-        }
         let mut rows = Vec::new();
         if self.journal.is_some() {
             let title = match (&placed.row, automatic) {
@@ -230,16 +259,10 @@ impl Store {
                 begun: row.map_or(now, |row| row.begun),
                 active: now,
                 state: State::Waiting,
-                note: String::new(),
             };
             self.threads().remember(row.clone());
             rows.push(Row::Conversation(row));
-            rows.push(Row::Turn(Box::new(turn::row(
-                placed.place,
-                request,
-                agent,
-                now,
-            ))));
+            rows.push(Row::Turn(Box::new(turn::row(placed.place, request, now))));
             rows.extend(texts(
                 placed.place.conversation,
                 request,
@@ -265,18 +288,16 @@ impl Store {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
         let row = threads.close(place.conversation, gone);
-        let state = if gone { State::Gone } else { State::Answered };
         let turn = Row::TurnState {
             id: place.request.0,
-            state,
-            ended: Some(now()),
+            state: if gone { State::Gone } else { State::Answered },
         };
-        self.write(
-            [turn]
-                .into_iter()
-                .chain(row.map(Row::Conversation))
-                .collect(),
-        );
+        let conversation = row.map(|row| Row::ConversationState {
+            id: row.id,
+            active: row.active,
+            state: row.state,
+        });
+        self.write([turn].into_iter().chain(conversation).collect());
     }
 
     /// Nobody holds a conversation in memory any more.
@@ -415,9 +436,9 @@ impl Store {
     }
 
     /// Keeps a value that outlives the program.
-    pub(crate) fn keep_setting(&self, key: &str, value: String) {
+    pub(crate) fn keep_setting(&self, key: &str, value: String) -> Saving {
         let key = key.to_owned();
-        self.write(vec![Row::Setting { key, value }]);
+        self.write(vec![Row::Setting { key, value }])
     }
 
     /// A value that was kept.
@@ -446,9 +467,13 @@ impl Store {
             let waits = Row::TurnState {
                 id: turn.id,
                 state: State::Waiting,
-                ended: None,
             };
-            let saving = self.write(vec![Row::Conversation(row.clone()), waits]);
+            let talk = Row::ConversationState {
+                id: row.id,
+                active: row.active,
+                state: row.state,
+            };
+            let saving = self.write(vec![talk, waits]);
             let opened = Opened {
                 place: self.threads().reopen(row, turn.id, &request),
                 earlier: self.load_with(&reader, id).map(Box::new),
@@ -521,6 +546,19 @@ fn texts(
         conversation: conversation.0,
         text: Blob::new(text),
     })
+}
+
+/// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it
+/// any more.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime goes away, and whoever waits goes with it.
+            Err(_) => pending().await,
+        },
+    }
 }
 
 /// What there is where the journal cannot be read, which its health tells the person.

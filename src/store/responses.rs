@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{RequestId, Saving, Stored, resolve};
+use super::{RequestId, Saving, Stored, blocking, resolve};
 use crate::api::responses::ResponseObject;
-use crate::api::{ApiError, Frame, Request};
+use crate::api::{ApiError, Frame, Previous, Request};
 
 /// Stored responses that many can use at once.
 #[derive(Debug, Clone)]
@@ -29,12 +29,9 @@ impl Responses {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all that was changed is in the journal: nobody is told of it before.
-    pub(crate) async fn settled(&self) {
-        let written = self.lock().written();
-        if let Some((journal, seq)) = written {
-            journal.settled(seq).await;
-        }
+    /// What was written last: nobody is told of a change before that is in the journal.
+    pub(crate) fn saving(&self) -> Saving {
+        self.lock().saving()
     }
 
     /// Wakes those who wait for a change.
@@ -47,19 +44,71 @@ impl Responses {
         self.changed.subscribe()
     }
 
-    /// The same, with this response or conversation in memory, if there is one.
-    pub(crate) fn lock_for(&self, id: &str) -> MutexGuard<'_, Stored> {
-        let mut stored = self.lock();
-        stored.fetch(id);
-        stored
+    /// Does something with the store when this response or conversation is in memory, if there is
+    /// one: at once if it is there, and otherwise on a thread that may wait for the disk.
+    pub(crate) async fn with<T: Send + 'static>(
+        &self,
+        id: &str,
+        act: impl FnOnce(&mut Stored, &str) -> T + Send + 'static,
+    ) -> T {
+        let id = id.to_owned();
+        let ids = [id.clone()];
+        self.with_all(&ids, move |stored| act(stored, &id)).await
     }
 
-    /// Puts what a request goes on from before its items; see [`resolve`].
-    pub(crate) fn resolve(&self, request: &mut Request) -> Result<(), ApiError> {
-        let mut stored = self.lock();
-        stored.fetch_for(request);
-        resolve(request, &[&stored])
+    async fn with_all<T: Send + 'static>(
+        &self,
+        ids: &[String],
+        act: impl FnOnce(&mut Stored) -> T + Send + 'static,
+    ) -> T {
+        let (archive, missing) = {
+            let mut stored = self.lock();
+            match stored.missing(ids) {
+                Some(missing) => missing,
+                None => return act(&mut stored),
+            }
+        };
+        let responses = self.clone();
+        blocking(move || {
+            let found = archive.find(&missing);
+            let mut stored = responses.lock();
+            stored.take_back(found);
+            act(&mut stored)
+        })
+        .await
     }
+
+    /// Puts what a request goes on from before its items; see [`resolve`]. What `nearer` has is not
+    /// looked for here.
+    pub(crate) async fn resolve(
+        &self,
+        nearer: Option<Self>,
+        mut request: Request,
+    ) -> Result<Request, ApiError> {
+        let mut ids = named(&request);
+        if let Some(nearer) = &nearer {
+            let nearer = nearer.lock();
+            ids.retain(|id| !nearer.knows(id));
+        }
+        self.with_all(&ids, move |stored| {
+            match &nearer {
+                Some(nearer) => resolve(&mut request, &[&nearer.lock(), stored])?,
+                None => resolve(&mut request, &[stored])?,
+            }
+            Ok(request)
+        })
+        .await
+    }
+}
+
+/// The ids of all that a request refers to.
+fn named(request: &Request) -> Vec<String> {
+    let previous = match &request.previous {
+        Some(Previous::Response(id) | Previous::Conversation(id)) => Some(id.clone()),
+        None => None,
+    };
+    let items = request.items.iter().filter_map(|item| item.reference());
+    previous.into_iter().chain(items).collect()
 }
 
 /// Where a response is kept while it comes to be.
@@ -90,8 +139,8 @@ impl Record {
     }
 
     /// Goes on with a response of an earlier run.
-    pub(crate) fn resume(place: Responses, id: &str) -> Self {
-        place.lock().fetch(id);
+    pub(crate) async fn resume(place: Responses, id: &str) -> Self {
+        place.with(id, |_, _| ()).await;
         Self {
             places: vec![place],
             id: id.to_owned(),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::archive::{Archive, Found, FoundResponse};
 use super::turn;
-use super::{Saving, failed, now};
+use super::{Saving, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
-use crate::api::{ApiError, Frame, Interner, Item, Previous, Request};
-use crate::journal::{self, ApiConversation, Journal, Record as Row, Seq};
+use crate::api::{ApiError, Frame, Item, Previous, Request};
+use crate::journal::{self, ApiConversation, Record as Row};
 
 /// How many bytes of JSON all responses and conversations together may hold.
 const MOST_BYTES: usize = 256 << 20;
@@ -46,8 +47,7 @@ type Age = u64;
 /// Where all of it is on disk.
 #[derive(Debug)]
 struct Past {
-    journal: Arc<Journal>,
-    interner: Arc<Interner>,
+    archive: Archive,
     /// What was written last.
     saving: Saving,
     /// What the journal may still have for a moment, or for as long as it cannot be written.
@@ -126,15 +126,10 @@ impl Stored {
     }
 
     /// The same, with all of it in a journal too: what has no room in memory is found there.
-    pub(super) fn with_journal(
-        most: usize,
-        journal: Arc<Journal>,
-        interner: Arc<Interner>,
-    ) -> Self {
+    pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
         Self {
             past: Some(Past {
-                journal,
-                interner,
+                archive,
                 saving: Saving::default(),
                 deleted: HashSet::new(),
             }),
@@ -289,11 +284,7 @@ impl Stored {
         let Some(name) = entry.conversation.clone() else {
             return rows;
         };
-        // Nobody may have looked at it since the program was started.
-        self.fetch(&name);
-        let Some(entry) = self.responses.get(id) else {
-            return rows;
-        };
+        // In memory since before the response was: whatever is open keeps it there.
         if let Some(conversation) = self.conversations.get_mut(&name) {
             let added = entry.input[entry.own..].iter().chain(&entry.output);
             self.held.add(added.clone());
@@ -472,93 +463,72 @@ impl Stored {
         self.items.get(id).or_else(|| self.past_items.get(id))
     }
 
-    /// Brings a response or a conversation into memory, if only the journal has it.
-    pub(crate) fn fetch(&mut self, id: &str) {
-        let Some(past) = &self.past else {
-            return;
-        };
-        let is_known = self.responses.contains_key(id) || self.conversations.contains_key(id);
-        if is_known || past.deleted.contains(id) {
-            return;
-        }
-        let reader = past.journal.reader();
-        if let Some(row) = reader.response(id).unwrap_or_else(failed) {
-            let Some(turn) = row
-                .turn
-                .and_then(|turn| reader.turn(turn).unwrap_or_else(failed))
-            else {
-                return;
-            };
-            let request = turn::request(&turn, &past.interner);
-            let response = request
-                .as_ref()
-                .and_then(|request| ResponseObject::from_checkpoint(request, &row.state));
-            let (Some(request), Some(response)) = (request, response) else {
-                return;
-            };
-            let log = row.background.then(|| {
-                let events = reader.events(id, -1, u32::MAX).unwrap_or_else(failed);
-                let frame = |event: journal::Event| Frame::of_event(event.name, event.data);
-                events.into_iter().map(frame).collect::<Vec<_>>()
-            });
-            self.enter(&request, response.clone(), row.turn);
-            // What the journal has already is not written again, and its conversation has it too.
-            let past = self.past.take();
-            self.take_in(
-                &response,
-                None,
-                log.as_deref().unwrap_or_default(),
-                !row.open,
-            );
-            self.tidy();
-            self.past = past;
-            if row.open && !row.background {
-                // Whoever waited for it when the program ended is gone.
-                self.abandon(id);
+    /// Those of these responses, conversations and output items that only the journal can have, and
+    /// where to look for them; `None` if there are none.
+    pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
+        let past = self.past.as_ref()?;
+        let ids = ids.iter().filter(|id| self.is_missing(id));
+        let ids: Vec<String> = ids.cloned().collect();
+        (!ids.is_empty()).then(|| (past.archive.clone(), ids))
+    }
+
+    fn is_missing(&self, id: &str) -> bool {
+        let is_deleted = |past: &Past| past.deleted.contains(id);
+        !self.knows(id) && !self.past.as_ref().is_some_and(is_deleted)
+    }
+
+    /// Whether a response, a conversation or an output item is in memory.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.responses.contains_key(id)
+            || self.conversations.contains_key(id)
+            || self.item(id).is_some()
+    }
+
+    /// Takes into memory what was found in the journal, unless it is there by now.
+    pub(super) fn take_back(&mut self, found: Vec<Found>) {
+        /// Items of the journal that are kept in memory.
+        const MOST: usize = 1_000;
+        for found in found {
+            match found {
+                Found::Response(found) if self.is_missing(found.response.id()) => {
+                    self.take_back_response(*found);
+                }
+                Found::Conversation(object, items)
+                    if object["id"].as_str().is_some_and(|id| self.is_missing(id)) =>
+                {
+                    let past = self.past.take();
+                    self.begin_conversation(object, items);
+                    self.past = past;
+                }
+                Found::Item(id, item) if self.is_missing(&id) => {
+                    if self.past_items.len() >= MOST {
+                        self.past_items.clear();
+                    }
+                    self.past_items.insert(id, item);
+                }
+                _ => {}
             }
-        } else if let Some((row, items)) = reader.api_conversation(id).unwrap_or_else(failed) {
-            let items = items
-                .into_iter()
-                .map(|item| Arc::new(Item::of_text(item.text)));
-            let object = serde_json::from_str(&row.object).unwrap_or_default();
-            let past = self.past.take();
-            self.begin_conversation(object, items.collect());
-            self.past = past;
         }
     }
 
-    /// The same for all that a request refers to.
-    pub(crate) fn fetch_for(&mut self, request: &Request) {
-        /// Items of the journal that are kept in memory.
-        const MOST: usize = 1_000;
-        if self.past.is_none() {
-            return;
-        }
-        match &request.previous {
-            Some(Previous::Response(id) | Previous::Conversation(id)) => self.fetch(id),
-            None => {}
-        }
-        for id in request.items.iter().filter_map(|item| item.reference()) {
-            let is_known = self.item(&id).is_some();
-            let past = self
-                .past
-                .as_ref()
-                .filter(|past| !is_known && !past.deleted.contains(&id));
-            let Some(past) = past else {
-                continue;
-            };
-            let found = past
-                .journal
-                .reader()
-                .response_item(&id)
-                .unwrap_or_else(failed);
-            if let Some(found) = found {
-                if self.past_items.len() >= MOST {
-                    self.past_items.clear();
-                }
-                self.past_items
-                    .insert(id, Arc::new(Item::of_text(found.text)));
-            }
+    fn take_back_response(&mut self, found: FoundResponse) {
+        let FoundResponse {
+            request,
+            response,
+            open,
+            turn,
+            log,
+        } = found;
+        // What the journal has already is not written again, and its conversation has it too.
+        let past = self.past.take();
+        self.enter(&request, response.clone(), turn);
+        let frames = log.as_deref().unwrap_or_default();
+        self.take_in(&response, None, frames, !open);
+        self.tidy();
+        self.past = past;
+        if open && log.is_none() {
+            // Whoever waited for it when the program ended is gone.
+            self.abandon(response.id());
         }
     }
 
@@ -586,14 +556,8 @@ impl Stored {
 
     fn write(&mut self, rows: Vec<Row>) {
         if let Some(past) = self.past.as_mut().filter(|_| !rows.is_empty()) {
-            past.saving = Saving(Some(past.journal.write(rows)));
+            past.saving = Saving(Some(past.archive.journal.write(rows)));
         }
-    }
-
-    /// The journal, and what was written to it last.
-    pub(super) fn written(&self) -> Option<(Arc<Journal>, Seq)> {
-        let past = self.past.as_ref()?;
-        Some((Arc::clone(&past.journal), past.saving.0?))
     }
 
     /// What was written last.

@@ -90,18 +90,37 @@ impl Threads {
         }
     }
 
-    /// Finds the conversation that a request goes on with, in the journal too, or begins one.
-    /// `automatic` is why the program answers by itself, if it does.
+    /// Whether there may be conversations that only the journal knows.
+    pub fn has_past(&self) -> bool {
+        self.has_past
+    }
+
+    /// Whether the journal has to be asked for what the request with these names goes on with.
+    pub fn needs_past(&self, names: &Names, automatic: bool) -> bool {
+        self.has_past && self.find(names, automatic).is_none()
+    }
+
+    /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
+    /// request that is answered by the program, or by the person, may go on with it.
+    pub fn is_past(&self, row: &Conversation, automatic: bool) -> bool {
+        let id = ConversationId(row.id);
+        row.automatic.is_some() == automatic
+            && !self.known.contains_key(&id)
+            && !self.deleted.contains(&id)
+    }
+
+    /// Finds the conversation that a request with these names goes on with, or begins one. `past` is
+    /// what the journal has of it, if it was asked.
     pub fn place(
         &mut self,
-        request: &Request,
-        automatic: Option<&str>,
-        reader: Option<&Reader>,
+        names: Names,
+        items: usize,
+        automatic: bool,
+        past: Option<Conversation>,
     ) -> Placed {
-        let names = Names::of(request);
-        let found = self.find(&names, automatic.is_some());
-        let reader = reader.filter(|_| self.has_past && found.is_none());
-        let past = reader.and_then(|reader| self.find_past(&names, automatic, reader));
+        // Others have gone on while the journal was read.
+        let found = self.find(&names, automatic);
+        let past = past.filter(|row| found.is_none() && self.is_past(row, automatic));
         let is_cold = past.is_some();
         let conversation = match (found, &past) {
             (Some(found), _) => found,
@@ -112,9 +131,9 @@ impl Threads {
             }
         };
         let prefix = names.prefix;
-        let known = self.enter(conversation, automatic.is_some(), names);
+        let known = self.enter(conversation, automatic, names);
         known.row = past.or_else(|| known.row.take());
-        let known_items = std::mem::replace(&mut known.items, request.items.len());
+        let known_items = std::mem::replace(&mut known.items, items);
         let row = known.row.clone();
         self.next_request += 1;
         Placed {
@@ -172,7 +191,7 @@ impl Threads {
 
     /// A request of a conversation was answered, or its client went away; returns what the journal
     /// should have of the conversation then.
-    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<Conversation> {
+    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<&Conversation> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
         known.gone = gone;
@@ -183,7 +202,7 @@ impl Threads {
             (0, false) => State::Answered,
             _ => State::Waiting,
         };
-        Some(row.clone())
+        Some(row)
     }
 
     /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
@@ -221,42 +240,6 @@ impl Threads {
             .or_else(|| names.extends.iter().flat_map(named).next())
     }
 
-    /// The same in the journal, among those that are not in memory.
-    fn find_past(
-        &self,
-        names: &Names,
-        automatic: Option<&str>,
-        reader: &Reader,
-    ) -> Option<Conversation> {
-        let is_past = |row: &Conversation| {
-            let id = ConversationId(row.id);
-            row.automatic.is_some() == automatic.is_some()
-                && !self.known.contains_key(&id)
-                && !self.deleted.contains(&id)
-        };
-        let found = match &names.goes_on {
-            Some(Name::Thread(thread)) => reader.by_thread(thread, automatic),
-            Some(Name::Chain(chain)) => reader.by_chain(chain),
-            _ => Ok(None),
-        };
-        let found = found.unwrap_or_else(super::failed).filter(is_past);
-        if found.is_some() || names.repeats.is_none() {
-            return found;
-        }
-        let hash = |name: &Name| match name {
-            Name::Prefix(hash) => Some(*hash),
-            _ => None,
-        };
-        let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
-        let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
-        let lost = same.filter(|row| is_past(row) && row.state != State::Answered);
-        lost.or_else(|| {
-            let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
-            let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
-            longest.filter(is_past)
-        })
-    }
-
     fn is_lost(&self, id: ConversationId) -> bool {
         let known = self.known.get(&id);
         known.is_some_and(|known| known.open == 0 && known.gone)
@@ -275,9 +258,40 @@ impl Threads {
     }
 }
 
+/// Finds in the journal what the request with these names goes on with, among what `is_past`. Nothing
+/// is locked while the disk is read. `automatic` is why the program answers by itself, if it does.
+pub(super) fn find_past(
+    names: &Names,
+    automatic: Option<&str>,
+    reader: &Reader,
+    is_past: impl Fn(&Conversation) -> bool,
+) -> Option<Conversation> {
+    let found = match &names.goes_on {
+        Some(Name::Thread(thread)) => reader.by_thread(thread, automatic),
+        Some(Name::Chain(chain)) => reader.by_chain(chain),
+        _ => Ok(None),
+    };
+    let found = found.unwrap_or_else(super::failed).filter(&is_past);
+    if found.is_some() || names.repeats.is_none() {
+        return found;
+    }
+    let hash = |name: &Name| match name {
+        Name::Prefix(hash) => Some(*hash),
+        _ => None,
+    };
+    let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
+    let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
+    let lost = same.filter(|row| is_past(row) && row.state != State::Answered);
+    lost.or_else(|| {
+        let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
+        let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
+        longest.filter(&is_past)
+    })
+}
+
 /// The names by which the conversation of a request is found, and by which it is found from then on.
 #[derive(Debug, Default)]
-struct Names {
+pub(super) struct Names {
     /// Of what it goes on with, whatever became of its items.
     goes_on: Option<Name>,
     /// Of what has the same items, which it goes on with if the client has lost its connection.
@@ -290,7 +304,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(request: &Request) -> Self {
+    pub fn of(request: &Request) -> Self {
         if let Some(thread) = &request.thread {
             let name = Name::Thread(thread.clone());
             return Self {
@@ -320,5 +334,59 @@ impl Names {
             repeats,
             extends: extends.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Interner;
+    use crate::api::responses::parse;
+
+    fn names() -> Names {
+        let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
+        Names::of(&parse(body, &Interner::default()).unwrap())
+    }
+
+    fn row() -> Conversation {
+        Conversation {
+            id: 3,
+            thread: Some("thread".into()),
+            chain: None,
+            automatic: None,
+            prefix: None,
+            agent: "codex".into(),
+            title: "again".into(),
+            begun: 1,
+            active: 2,
+            state: State::Answered,
+        }
+    }
+
+    #[test]
+    fn what_happens_while_the_journal_is_read_counts() {
+        // Two requests that found the same.
+        let mut threads = Threads::new(10, 10);
+        assert!(threads.needs_past(&names(), false));
+        let first = threads.place(names(), 1, false, Some(row()));
+        let second = threads.place(names(), 1, false, Some(row()));
+        assert_eq!(
+            (first.place.conversation, first.is_cold),
+            (ConversationId(3), true)
+        );
+        assert_eq!(
+            (second.place.conversation, second.is_cold),
+            (ConversationId(3), false)
+        );
+        assert!(!threads.needs_past(&names(), false), "it is in memory");
+        // One that is deleted before it is gone on with.
+        let mut threads = Threads::new(10, 10);
+        threads.delete(ConversationId(3));
+        let placed = threads.place(names(), 1, false, Some(row()));
+        assert_eq!(
+            (placed.place.conversation, placed.is_cold),
+            (ConversationId(10), false)
+        );
+        assert_eq!(placed.row, None);
     }
 }

@@ -21,7 +21,7 @@ struct Detail {
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
-pub(super) fn row(place: Place, request: &Request, agent: &str, now: i64) -> Turn {
+pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
     let earlier = &request.items[request.preamble..][..request.earlier];
     let own = &request.items[request.preamble + request.earlier..];
     let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
@@ -36,11 +36,8 @@ pub(super) fn row(place: Place, request: &Request, agent: &str, now: i64) -> Tur
     Turn {
         id: place.request.0,
         conversation: place.conversation.0,
-        response: None,
         format: request.format.number(),
-        agent: agent.to_owned(),
         arrived: now,
-        ended: None,
         state: State::Waiting,
         envelope: Blob::new(serde_json::to_string(&*request.envelope).unwrap_or_default()),
         instructions: request.beside().map(|item| blob(item)),

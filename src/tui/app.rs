@@ -59,6 +59,8 @@ pub enum Effect {
     Bell,
     /// Draw everything anew.
     Redraw,
+    /// Read the configuration again.
+    Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
 }
@@ -256,7 +258,7 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// The last write of something said since this was asked; `None` if nothing was said.
+    /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
     }
@@ -605,6 +607,7 @@ impl App {
             Action::Help => self.toggle_pager(Topic::Help),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Reload => self.effects.push(Effect::Reload),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Interrupt if again => self.quit(),
             Action::Interrupt if self.clear_draft() => {}

@@ -12,10 +12,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
+pub use self::reload::{Reload, Reloaded};
+
 use self::frames::Frames;
+use self::ground::Following;
 use self::keys::Keys;
+use self::reload::Reloads;
 use self::searches::{Search, Searches};
 use self::signals::Signals;
 
@@ -25,20 +30,24 @@ use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
 use crate::tui::paths;
+use crate::tui::pictures::Graphics;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::screen::Screen;
+use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
 mod frames;
+mod ground;
 mod keys;
+mod reload;
 mod searches;
 mod signals;
 
 /// How long tmux has to take a text, and the disk a draft.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the screen may wait for the disk before it calls a reply sent.
+/// How long the screen may wait for the disk before it calls a reply sent or delivered.
 const SENT_WITHIN: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
 const MOST_EVENTS: usize = 256;
@@ -63,6 +72,23 @@ pub struct Options {
     pub mouse: bool,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
+    /// How things look.
+    pub theme: Choice,
+    /// What the terminal's environment tells of its background.
+    pub ground: Option<Ground>,
+    /// How pictures are shown.
+    pub graphics: Graphics,
+}
+
+impl Options {
+    /// What all that is drawn shares at first.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn ui(&self) -> io::Result<Ui> {
+        Ui::new(self.theme.theme(self.ground), self.graphics)
+    }
 }
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
@@ -75,7 +101,8 @@ pub async fn run(
     app: &mut App,
     ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
-    options: &Options,
+    mut options: Options,
+    reload: Reload,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
@@ -89,6 +116,11 @@ pub async fn run(
     let mut searches = Searches::new(store.clone());
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
+    let mut reloads = Reloads::new(reload);
+    let mut following = Following::new(options.ground);
+    if following.ask(&options.theme, &mut screen).is_err() {
+        return Ok(Exit::TerminalGone);
+    }
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
@@ -105,17 +137,15 @@ pub async fn run(
                     {
                         return Ok(Exit::TerminalGone);
                     }
-                    if typed.is_empty() {
-                        continue;
-                    }
-                    app.now = Timestamp::now();
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
-                    app.on_input(typed);
-                    if !draw_said(app, &mut frames).await {
+                    let (typed, is_answered) = following.filter(typed);
+                    if is_answered {
+                        ui.theme = following.theme(&options.theme);
                         frames.draw_now();
                     }
+                    take_in(app, typed, &mut frames).await;
                 }
                 Err(_) => return Ok(Exit::TerminalGone),
             },
@@ -125,14 +155,16 @@ pub async fn run(
                 // All that is there already is drawn once.
                 let more = std::iter::from_fn(|| events.try_recv().ok());
                 more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
+                keep_said(app).await;
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
             () = next_tick(app) => {
                 app.now = Timestamp::now();
                 app.on_tick();
-                if !draw_said(app, &mut frames).await {
-                    frames.draw_soon();
+                match keep_said(app).await {
+                    true => frames.draw_said(),
+                    false => frames.draw_soon(),
                 }
             }
             // Colours of code and pictures come when they are ready.
@@ -157,6 +189,27 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
+            Some(reloaded) = reloads.next() => {
+                frames.draw_now();
+                match reloaded {
+                    Ok(reloaded) => {
+                        app.say(Level::Good, reloaded.words());
+                        if reloaded.tell(&options, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
+                        }
+                        (app.settings, options) = (reloaded.settings, reloaded.options);
+                        ui.theme = following.theme(&options.theme);
+                        ui.pictures.show_as(options.graphics);
+                        if following.ask(&options.theme, &mut screen).is_err() {
+                            return Ok(Exit::TerminalGone);
+                        }
+                    }
+                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
+                }
+            }
+            () = until(following.gives_up()) => {
+                take_in(app, following.give_up(), &mut frames).await;
+            }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
@@ -179,7 +232,7 @@ pub async fn run(
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
-                    tokio::task::spawn_blocking(move || {
+                    spawn_blocking(move || {
                         // Nobody to tell is no error: the program is going away.
                         let _ = loaded.send((id, store.load(id)));
                     });
@@ -195,6 +248,7 @@ pub async fn run(
                     ui.pictures.forget_drawn();
                     screen.clear()?;
                 }
+                Effect::Reload => reloads.begin(),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();
@@ -208,7 +262,7 @@ pub async fn run(
                 Effect::Edit => {
                     keep(app);
                     screen.leave();
-                    if let Some(signal) = edit(app, options, &mut signals).await {
+                    if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
                     ui.pictures.forget_drawn();
@@ -227,14 +281,26 @@ pub async fn run(
     }
 }
 
-/// Has what was said drawn, if something was: what the screen calls sent is kept by then, unless the
-/// disk is too slow.
-async fn draw_said(app: &mut App, frames: &mut Frames) -> bool {
+/// Takes in what was typed.
+async fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+    if typed.is_empty() {
+        return;
+    }
+    app.now = Timestamp::now();
+    app.on_input(typed);
+    match keep_said(app).await {
+        true => frames.draw_said(),
+        false => frames.draw_now(),
+    }
+}
+
+/// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
+/// slow; tells whether there is any such thing.
+async fn keep_said(app: &mut App) -> bool {
     let Some(saving) = app.take_saving() else {
         return false;
     };
     let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
-    frames.draw_said();
     true
 }
 

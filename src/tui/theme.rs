@@ -1,46 +1,57 @@
-//! How things look: the terminal's own 16 colours, and never colour alone.
+//! How things look: the terminal's own colours, and never colour alone.
+
+mod choice;
+mod ground;
+mod role;
 
 use ratatui::style::{Color, Modifier, Style};
 
+pub use self::choice::{Base, Choice, Colours, Paint, ThemeError};
+pub use self::ground::Ground;
+pub use self::role::Role;
+
+use self::ground::contrast;
 use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
 use crate::tui::transcript::block::Kind;
 
-/// What the terminal's background is taken to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ground {
-    Dark,
-    Light,
-}
+/// How well letters that a program has coloured must stand out from their ground.
+const LEAST_CONTRAST: f32 = 2.0;
 
 /// How things look. Without colours there are modifiers only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme(Option<Ground>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    ground: Option<Ground>,
+    own: Colours,
+}
 
 impl Theme {
     /// For light letters on a dark ground.
     pub fn dark() -> Self {
-        Self(Some(Ground::Dark))
+        Choice::of(Base::Dark).theme(None)
     }
 
     /// For dark letters on a light ground.
     pub fn light() -> Self {
-        Self(Some(Ground::Light))
+        Choice::of(Base::Light).theme(None)
     }
 
     /// Without colours.
     pub fn plain() -> Self {
-        Self(None)
+        Choice::of(Base::None).theme(None)
     }
 
     /// What matters less.
     pub fn dim(&self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+        self.or_modifier(Role::Dim, Modifier::DIM)
     }
 
     /// Lines between panes.
     pub fn rule(&self) -> Style {
-        self.dim()
+        match self.colour(Role::Rule) {
+            Some(colour) => Style::new().fg(colour),
+            None => self.dim(),
+        }
     }
 
     /// What matters more.
@@ -55,27 +66,24 @@ impl Theme {
 
     /// Somebody waits.
     pub fn waiting(&self) -> Style {
-        self.attention().add_modifier(Modifier::BOLD)
+        self.of(Role::Waiting).add_modifier(Modifier::BOLD)
     }
 
     /// What came since the last reply.
     pub fn fresh(&self) -> Style {
-        match self.0 {
-            Some(_) => self.attention(),
-            None => self.strong(),
-        }
+        self.or_modifier(Role::New, Modifier::BOLD)
     }
 
     /// What went wrong.
     pub fn bad(&self) -> Style {
-        self.fg(Color::Red, Color::Red).add_modifier(Modifier::BOLD)
+        self.of(Role::Error).add_modifier(Modifier::BOLD)
     }
 
     /// A notice.
     pub fn notice(&self, level: Level) -> Style {
         match level {
-            Level::Good => self.fg(Color::Green, Color::Green),
-            Level::Info => self.fg(Color::Cyan, Color::Blue),
+            Level::Good => self.of(Role::Good),
+            Level::Info => self.of(Role::Info),
             Level::Bad => self.bad(),
         }
     }
@@ -83,10 +91,10 @@ impl Theme {
     /// The header of a block.
     pub fn label(&self, kind: Kind) -> Style {
         let style = match kind {
-            Kind::Prompt => self.fg(Color::Cyan, Color::Blue),
-            Kind::Assistant => self.fg(Color::Green, Color::Green),
-            Kind::Call => self.fg(Color::Magenta, Color::Magenta),
-            Kind::Output => self.fg(Color::LightBlue, Color::Cyan),
+            Kind::Prompt => self.of(Role::Prompt),
+            Kind::Assistant => self.of(Role::Assistant),
+            Kind::Call => self.of(Role::Call),
+            Kind::Output => self.of(Role::Output),
             Kind::Boilerplate => return self.dim(),
             Kind::Other => Style::new(),
         };
@@ -105,41 +113,30 @@ impl Theme {
     pub fn tone(&self, tone: Tone) -> Style {
         let style = Style::new();
         match tone {
-            Tone::Heading => self
-                .fg(Color::Cyan, Color::Blue)
-                .add_modifier(Modifier::BOLD),
+            Tone::Heading => self.of(Role::Heading).add_modifier(Modifier::BOLD),
             Tone::Strong => style.add_modifier(Modifier::BOLD),
             Tone::Emphasis => style.add_modifier(Modifier::ITALIC),
             Tone::StrongEmphasis => style.add_modifier(Modifier::BOLD | Modifier::ITALIC),
             Tone::Strike => style.add_modifier(Modifier::CROSSED_OUT),
-            Tone::Code => self.fg(Color::Yellow, Color::Magenta),
-            Tone::Link => self
-                .fg(Color::LightBlue, Color::Blue)
-                .add_modifier(Modifier::UNDERLINED),
+            Tone::Code => self.of(Role::Code),
+            Tone::Link => self.of(Role::Link).add_modifier(Modifier::UNDERLINED),
             Tone::Quote => style.add_modifier(Modifier::ITALIC),
-            Tone::ListMarker => self
-                .fg(Color::Cyan, Color::Blue)
-                .add_modifier(Modifier::BOLD),
+            Tone::ListMarker => self.of(Role::List).add_modifier(Modifier::BOLD),
             Tone::Marker => self.dim(),
-            Tone::Keyword => match self.0 {
-                Some(_) => self.fg(Color::LightMagenta, Color::Magenta),
-                None => self.strong(),
-            },
-            Tone::Operator => self.fg(Color::Magenta, Color::Red),
-            Tone::StringLit => self.fg(Color::Green, Color::Green),
-            Tone::Number => self.fg(Color::Yellow, Color::Red),
-            Tone::Comment => style.add_modifier(Modifier::DIM | Modifier::ITALIC),
-            Tone::Function => match self.0 {
-                Some(_) => self.fg(Color::LightBlue, Color::Blue),
-                None => self.strong(),
-            },
-            Tone::Type | Tone::Key => self.fg(Color::Cyan, Color::Blue),
-            Tone::Variable => self.fg(Color::LightCyan, Color::Magenta),
-            Tone::Added => self.fg(Color::Green, Color::Green),
-            Tone::Removed => self.fg(Color::Red, Color::Red),
-            Tone::Hunk => self
-                .fg(Color::Cyan, Color::Blue)
-                .add_modifier(Modifier::DIM),
+            Tone::Keyword => self.or_modifier(Role::Keyword, Modifier::BOLD),
+            Tone::Operator => self.of(Role::Operator),
+            Tone::StringLit => self.of(Role::String),
+            Tone::Number => self.of(Role::Number),
+            Tone::Comment => self
+                .or_modifier(Role::Comment, Modifier::DIM)
+                .add_modifier(Modifier::ITALIC),
+            Tone::Function => self.or_modifier(Role::Function, Modifier::BOLD),
+            Tone::Type => self.of(Role::Type),
+            Tone::Key => self.of(Role::Key),
+            Tone::Variable => self.of(Role::Variable),
+            Tone::Added => self.of(Role::Added),
+            Tone::Removed => self.of(Role::Removed),
+            Tone::Hunk => self.of(Role::Hunk).add_modifier(Modifier::DIM),
             Tone::FileHeader => style.add_modifier(Modifier::BOLD),
             Tone::Sgr(sgr) => self.sgr(sgr),
         }
@@ -149,20 +146,12 @@ impl Theme {
     /// be a way to say something to the model that the person does not see.
     fn sgr(&self, sgr: Sgr) -> Style {
         let style = Style::new().add_modifier(sgr.modifiers);
-        let Some(ground) = self.0 else {
+        let Some(ground) = self.ground else {
             return style;
         };
-        let behind = match (ground, sgr.bg) {
-            (_, Some(bg)) => bg,
-            (Ground::Dark, None) => Color::Black,
-            (Ground::Light, None) => Color::White,
-        };
-        let letters = match (ground, sgr.fg) {
-            (_, Some(fg)) => fg,
-            (Ground::Dark, None) => Color::Gray,
-            (Ground::Light, None) => Color::Black,
-        };
-        if is_alike(letters, behind) {
+        let behind = sgr.bg.unwrap_or(ground.colour());
+        let letters = sgr.fg.unwrap_or(ground.letters());
+        if contrast(letters, behind) < LEAST_CONTRAST {
             return style;
         }
         Style {
@@ -172,53 +161,25 @@ impl Theme {
         }
     }
 
-    fn attention(&self) -> Style {
-        self.fg(Color::Yellow, Color::Magenta)
+    /// The colour of a role, if there are colours and it has one.
+    fn colour(&self, role: Role) -> Option<Color> {
+        let ground = self.ground?;
+        self.own.get(role).or_else(|| role.colour(ground))
     }
 
-    fn fg(&self, dark: Color, light: Color) -> Style {
-        match self.0 {
-            Some(Ground::Dark) => Style::new().fg(dark),
-            Some(Ground::Light) => Style::new().fg(light),
-            None => Style::new(),
+    fn of(&self, role: Role) -> Style {
+        Style {
+            fg: self.colour(role),
+            ..Style::new()
         }
     }
-}
 
-/// Whether letters of the one colour are hard to see on a ground of the other, by the colours that
-/// xterm gives to the numbers.
-fn is_alike(one: Color, other: Color) -> bool {
-    let parts = red_green_blue(one).into_iter().zip(red_green_blue(other));
-    parts.map(|(one, other)| one.abs_diff(other)).max() < Some(40)
-}
-
-fn red_green_blue(color: Color) -> [u8; 3] {
-    match color {
-        Color::Rgb(red, green, blue) => [red, green, blue],
-        Color::Black => [0, 0, 0],
-        Color::Red => [205, 0, 0],
-        Color::Green => [0, 205, 0],
-        Color::Yellow => [205, 205, 0],
-        Color::Blue => [0, 0, 238],
-        Color::Magenta => [205, 0, 205],
-        Color::Cyan => [0, 205, 205],
-        Color::Gray | Color::Reset => [229, 229, 229],
-        Color::DarkGray => [127, 127, 127],
-        Color::LightRed => [255, 0, 0],
-        Color::LightGreen => [0, 255, 0],
-        Color::LightYellow => [255, 255, 0],
-        Color::LightBlue => [92, 92, 255],
-        Color::LightMagenta => [255, 0, 255],
-        Color::LightCyan => [0, 255, 255],
-        Color::White => [255, 255, 255],
-        Color::Indexed(index @ 232..) => [8 + (index - 232) * 10; 3],
-        Color::Indexed(index @ 16..) => {
-            let step = |part: u8| if part == 0 { 0 } else { 55 + part * 40 };
-            let cube = index - 16;
-            [step(cube / 36), step(cube / 6 % 6), step(cube % 6)]
+    /// The colour of a role, or a modifier in its place.
+    fn or_modifier(&self, role: Role, modifier: Modifier) -> Style {
+        match self.colour(role) {
+            Some(colour) => Style::new().fg(colour),
+            None => Style::new().add_modifier(modifier),
         }
-        // Programs' colours below 16 have names.
-        Color::Indexed(_) => [127; 3],
     }
 }
 
@@ -267,9 +228,34 @@ mod tests {
             (Theme::light(), Some(Color::Rgb(250, 250, 240)), None),
             (Theme::dark(), Some(Color::Red), Some(Color::Rgb(200, 0, 0))),
             (Theme::light(), None, Some(Color::Black)),
+            (Theme::light(), Some(Color::LightYellow), None),
+            (Theme::light(), Some(Color::White), None),
         ] {
             let style = style(theme, fg, bg);
             assert_eq!((style.fg, style.bg), (None, None), "{fg:?} {bg:?}");
         }
+    }
+
+    #[test]
+    fn every_colour_can_be_read_on_its_ground() {
+        for ground in [Ground::Dark, Ground::Light] {
+            for role in Role::ALL {
+                let Some(colour) = role.colour(ground) else {
+                    continue;
+                };
+                let contrast = contrast(colour, ground.colour());
+                assert!(contrast >= 3.0, "{role:?} on {ground:?}: {contrast}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_terminal_decides_unless_the_person_does() {
+        let auto = Choice::of(Base::Auto);
+        assert_eq!(auto.theme(None), Theme::dark());
+        assert_eq!(auto.theme(Some(Ground::Light)), Theme::light());
+        let dark = Choice::of(Base::Dark);
+        assert_eq!(dark.theme(Some(Ground::Light)), Theme::dark());
+        assert!(auto.follows_terminal() && !dark.follows_terminal());
     }
 }

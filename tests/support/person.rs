@@ -95,6 +95,7 @@ pub struct Builder {
     env: Vec<(String, String)>,
     in_shell: bool,
     descriptors: Option<u32>,
+    background: Option<String>,
     program: PathBuf,
 }
 
@@ -130,6 +131,12 @@ impl Builder {
         self
     }
 
+    /// What the terminal says that its background is, such as `ffff/ffff/ffff`; nothing if `None`.
+    pub fn background(mut self, colour: Option<&str>) -> Self {
+        self.background = colour.map(str::to_owned);
+        self
+    }
+
     /// Another build of the program.
     pub fn program(mut self, path: &Path) -> Self {
         self.program = path.to_owned();
@@ -153,7 +160,7 @@ impl Builder {
 
     /// Starts the program and waits for nothing.
     pub fn start_unchecked(self) -> Person {
-        let pty = Pty::spawn(self.command(), self.size);
+        let pty = Pty::spawn_on(self.command(), self.size, self.background.clone());
         let mut person = Person { pty, builder: self };
         if person.builder.in_shell {
             person.wait_for("shell>");
@@ -220,6 +227,7 @@ impl Person {
             env: Vec::new(),
             in_shell: false,
             descriptors: None,
+            background: Some("0000/0000/0000".to_owned()),
             program: PROGRAM.into(),
         }
     }

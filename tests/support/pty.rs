@@ -80,6 +80,8 @@ struct Told {
     bells: usize,
     title: String,
     answers: Vec<u8>,
+    /// What it says that its background is; nothing if it does not tell.
+    background: Option<String>,
 }
 
 impl vt100::Callbacks for Told {
@@ -111,12 +113,12 @@ impl vt100::Callbacks for Told {
     }
 
     fn unhandled_osc(&mut self, _: &mut vt100::Screen, params: &[&[u8]]) {
-        let colour = match params {
-            [b"10", b"?"] => "\x1b]10;rgb:ffff/ffff/ffff\x1b\\",
-            [b"11", b"?"] => "\x1b]11;rgb:0000/0000/0000\x1b\\",
+        let answer = match (params, &self.background) {
+            ([b"10", b"?"], _) => "\x1b]10;rgb:ffff/ffff/ffff\x1b\\".to_owned(),
+            ([b"11", b"?"], Some(colour)) => format!("\x1b]11;rgb:{colour}\x1b\\"),
             _ => return,
         };
-        self.answers.extend(colour.bytes());
+        self.answers.extend(answer.bytes());
     }
 }
 
@@ -173,8 +175,17 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// Starts `command` in a terminal of this size.
-    pub fn spawn(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+    /// Starts `command` in a black terminal of this size.
+    pub fn spawn(command: CommandBuilder, size: (u16, u16)) -> Self {
+        Self::spawn_on(command, size, Some("0000/0000/0000".to_owned()))
+    }
+
+    /// Starts `command` in a terminal that says that this is its background, if it says anything.
+    pub fn spawn_on(
+        command: CommandBuilder,
+        (columns, rows): (u16, u16),
+        background: Option<String>,
+    ) -> Self {
         let pair = native_pty_system()
             .openpty(size(columns, rows))
             .expect("a pseudo-terminal");
@@ -187,8 +198,12 @@ impl Pty {
         // SAFETY: `pair.master` is alive and owns the descriptor for the whole statement.
         let keyboard = File::from(rustix::io::dup(unsafe { BorrowedFd::borrow_raw(fd) }).unwrap());
 
+        let told = Told {
+            background,
+            ..Told::default()
+        };
         let state = State {
-            parser: vt100::Parser::new_with_callbacks(rows, columns, 0, Told::default()),
+            parser: vt100::Parser::new_with_callbacks(rows, columns, 0, told),
             raw: Vec::new(),
             watched: None,
             hung_up: false,
@@ -351,6 +366,17 @@ impl Pty {
         let state = self.lock();
         let cell = state.parser.screen().cell(row, column);
         cell.is_some_and(vt100::Cell::inverse)
+    }
+
+    /// The colour of the first letter of a text on the screen.
+    pub fn colour_of(&self, text: &str) -> Option<vt100::Color> {
+        let state = self.lock();
+        let screen = state.parser.screen();
+        let rows = screen.rows(0, screen.size().1).zip(0..);
+        let mut found = rows.filter_map(|(row, y)| Some((row.find(text)?, row, y)));
+        let (at, row, y) = found.next()?;
+        let x = row[..at].chars().count().try_into().ok()?;
+        screen.cell(y, x).map(vt100::Cell::fgcolor)
     }
 
     /// The row and column of the cursor, from 0.

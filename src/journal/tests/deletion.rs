@@ -16,7 +16,6 @@ fn is_anywhere(folder: &Path, what: &str) -> bool {
 fn telling(id: i64, word: &str) -> Vec<Record> {
     let row = Conversation {
         title: format!("title{word}"),
-        note: format!("note{word}"),
         ..conversation(id)
     };
     let mut asked = turn(id, id, &[&format!("item{word}"), "shared item"]);
@@ -196,7 +195,6 @@ fn what_is_older_than_is_to_be_kept_goes() {
             vec![Record::TurnState {
                 id: 4,
                 state: State::Waiting,
-                ended: None,
             }],
         ]
         .concat(),

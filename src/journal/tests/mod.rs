@@ -83,7 +83,6 @@ fn conversation(id: i64) -> Conversation {
         begun: 1000 + id,
         active: 2000 + id,
         state: State::Answered,
-        note: "{}".into(),
     }
 }
 
@@ -91,11 +90,8 @@ fn turn(id: i64, conversation: i64, items: &[&str]) -> Turn {
     Turn {
         id,
         conversation,
-        response: Some(format!("resp_{id}")),
         format: 1,
-        agent: "codex".into(),
         arrived: 5000 + id,
-        ended: None,
         state: State::Answered,
         envelope: Blob::new(r#"{"model":"human"}"#),
         instructions: None,

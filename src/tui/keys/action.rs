@@ -78,6 +78,7 @@ actions! {
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show the keys", ["F1"];
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
+    Reload, "reload", "Read the configuration again", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
     Interrupt, "interrupt", "Clear the draft; twice quits where there is none", ["Ctrl+C"];
     Quit, "quit", "Quit", ["Ctrl+Q"];

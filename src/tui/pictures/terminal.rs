@@ -90,6 +90,11 @@ impl Setting {
         }
     }
 
+    /// The terminal can do this, or may show no more than this.
+    pub fn show_as(&mut self, graphics: Graphics) {
+        self.can = graphics;
+    }
+
     /// How pictures are shown.
     pub fn graphics(&self) -> Graphics {
         match (self.can, self.font) {

@@ -1,7 +1,8 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, and an [`editor`] borrows it. What it sends is [`input`].
+//! through it, an [`editor`] borrows it, and it tells its [`background`]. What it sends is [`input`].
 
 mod backend;
+pub mod background;
 pub mod clipboard;
 pub mod editor;
 pub mod input;

@@ -159,6 +159,32 @@ impl Screen {
         queue!(self.terminal.backend_mut(), SetTitle(harmless))
     }
 
+    /// Gives the title back that the window had before.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn restore_title(&mut self) -> io::Result<()> {
+        self.title = None;
+        self.write(&format!("{RESTORE_TITLE}{SAVE_TITLE}"))
+    }
+
+    /// Asks for the mouse, or leaves it to the terminal.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn set_mouse(&mut self, mouse: bool) -> io::Result<()> {
+        if self.mouse == mouse {
+            return Ok(());
+        }
+        self.mouse = mouse;
+        match mouse {
+            true => execute!(self.terminal.backend_mut(), EnableMouseCapture),
+            false => execute!(self.terminal.backend_mut(), DisableMouseCapture),
+        }
+    }
+
     /// Rings.
     ///
     /// # Errors
