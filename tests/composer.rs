@@ -519,7 +519,7 @@ fn a_long_paste_is_one_mark_and_is_sent_whole() {
     person.wait_gone("[pasted");
     person.key(Key::Alt('u'));
     person.wait_for("> here: [pasted 1,240 lines #1]");
-    person.key(Key::Alt('v'));
+    person.key(Key::Alt('y'));
     person.wait_for("line 1240");
     person.key(Key::Alt('u'));
     person.key(Key::Alt('u'));

@@ -422,10 +422,14 @@ impl App {
         }
     }
 
-    /// Whether the composer has the screen to itself, so that what was said may come into it.
+    /// Whether nothing is open in the place of the transcript.
+    fn is_composing(&self) -> bool {
+        self.pager.is_none() && self.pane == Pane::Transcript
+    }
+
+    /// Whether the keys are for the text of the composer.
     fn has_composer(&self) -> bool {
-        let has_screen = self.pager.is_none() && self.pane == Pane::Transcript;
-        has_screen && self.composer().kind != ReplyKind::Tool
+        self.is_composing() && self.composer().kind != ReplyKind::Tool
     }
 
     /// Takes pasted text, which is text and never a command.

@@ -3,7 +3,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::{App, Dialog, Level, Pane, Purpose};
+use super::{App, Dialog, Level, Purpose};
 use crate::inbox::ConversationId;
 use crate::store::Saving;
 use crate::tui::composer::ReplyKind;
@@ -90,8 +90,7 @@ impl App {
     /// Clears the draft, if there is one and it is on the screen: undo and recall bring it back.
     /// Says whether it did.
     pub(super) fn clear_draft(&mut self) -> bool {
-        let is_shown = self.pager.is_none() && self.pane == Pane::Transcript;
-        if !is_shown || self.composer().to_draft().is_empty() {
+        if !self.is_composing() || self.composer().to_draft().is_empty() {
             return false;
         }
         let typed = self.composer().all_typed();

@@ -49,7 +49,7 @@ actions! {
     Live, "live", "Type live: lines leave as they are complete", ["Alt+L"];
     Recall, "recall", "Insert a snippet or an earlier reply", ["Ctrl+R"];
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
-    ExpandPaste, "expand_paste", "Show a long text that was pasted", ["Alt+V"];
+    ExpandPaste, "expand_paste", "Show a long text that was pasted", ["Alt+Y"];
     Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
     Redo, "redo", "Redo what was undone", ["Alt+R"];
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];

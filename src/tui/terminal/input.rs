@@ -115,8 +115,13 @@ fn parse(bytes: &[u8]) -> Found {
         [ESC] | [ESC, ESC] => Found::Part,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
+        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
         // Some terminals put Esc before what a key is with Alt.
-        [ESC, ESC, b'[' | b'O', ..] => parse(&bytes[1..]).with_alt().after(1),
+        [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
+            found @ Found::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
+            Found::Part => Found::Part,
+            _ => plain(KeyCode::Esc, 1),
+        },
         [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
         [ESC, rest @ ..] => character(rest).with_alt().after(1),
         _ => character(bytes),
@@ -237,10 +242,10 @@ fn control_sequence(bytes: &[u8]) -> Found {
         _ => {}
     }
     let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
-    let Some(end) = bytes.iter().position(is_last) else {
-        return match bytes.len() > LONGEST {
-            true => Found::Nothing(bytes.len()),
-            false => Found::Part,
+    let Some(end) = bytes.iter().take(LONGEST).position(is_last) else {
+        return match bytes.len() < LONGEST {
+            true => Found::Part,
+            false => Found::Nothing(LONGEST),
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 /// All that the bytes say, and then nothing follows.
@@ -70,6 +73,10 @@ fn one_key_is_the_same_in_every_terminal() {
         }
     }
     assert_eq!(keys("\x1b\x1b"), "Esc Esc");
+    assert_eq!(
+        read(b"\x1b\x1b[200~a\rb\x1b[201~")[1],
+        Input::Event(Event::Paste("a\rb".into()))
+    );
     assert_eq!(keys("aÄ日"), "A Shift+Ä 日");
 }
 
@@ -122,4 +129,53 @@ fn the_mouse_is_where_it_is() {
     assert_eq!(at(b"\x1b[<65;3;4M"), (ScrollDown, 2, 3));
     assert_eq!(at(b"\x1b[96;3;4M"), (ScrollUp, 2, 3));
     assert_eq!(at(b"\x1b[M #$"), (Down(MouseButton::Left), 2, 3));
+}
+
+proptest! {
+    #[test]
+    fn it_does_not_matter_how_it_comes(tokens in vec(token(), 0..12), size in 1_usize..9) {
+        let bytes = tokens.concat();
+        let mut parser = Parser::default();
+        for piece in bytes.chunks(size) {
+            parser.push(piece);
+        }
+        parser.no_more();
+        let pieces: Vec<Input> = std::iter::from_fn(|| parser.take()).collect();
+        prop_assert_eq!(pieces, read(&bytes));
+    }
+}
+
+/// What sequences are made of.
+fn token() -> impl Strategy<Value = Vec<u8>> {
+    let known = [
+        "\x1b",
+        "\x1b[",
+        "\x1bO",
+        "[",
+        "O",
+        "1",
+        "27",
+        "200~",
+        "\x1b[200~",
+        "\x1b[201~",
+        ";",
+        ":",
+        "2",
+        "u",
+        "~",
+        "A",
+        "M",
+        "m",
+        "<",
+        "?",
+        "c",
+        "é",
+        "日",
+        "x",
+        "\r",
+        "\x07",
+        "\\",
+    ];
+    let known = prop::sample::select(known.map(|token| token.as_bytes().to_vec()).to_vec());
+    prop_oneof![6 => known, 1 => vec(any::<u8>(), 1..3)]
 }
