@@ -696,3 +696,27 @@ fn a_path_with_a_blank_is_one_word_of_a_command() {
         desk.press("Ctrl+U");
     }
 }
+
+#[test]
+fn whoever_goes_to_the_editor_takes_the_answer_back() {
+    let place = support::Place::new();
+    let editor = place.path("editor");
+    std::fs::write(&editor, "#!/bin/sh\nprintf ' and more' >> \"$1\"\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&editor, mode).unwrap();
+    let mut person = Person::at(place)
+        .config("[tui]\nunsend_seconds = 60\n")
+        .env("EDITOR", &editor.display().to_string())
+        .start();
+    let mut stream = ask(&person.client(), "What now?", true);
+    person.wait_request("What now?");
+    person.reply("an answer");
+    person.wait_for("sending in");
+    person.key(Key::Ctrl('g'));
+    let screen = person.wait_for("> an answer and more");
+    assert!(!screen.contains("sending in"), "{screen}");
+    person.key(Key::Enter);
+    person.wait_for("sending in");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "an answer and more");
+}

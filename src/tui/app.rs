@@ -393,20 +393,7 @@ impl App {
             .take_if(|notice| action.is_some() || !notice.is_news);
         self.insists
             .take_if(|insists| action != Some(insists.action));
-        let takes_back = matches!(
-            action,
-            Some(
-                Action::Cancel
-                    | Action::Interrupt
-                    | Action::Quit
-                    | Action::Suspend
-                    | Action::Editor
-            )
-        );
-        // Nothing leaves behind the back of somebody who goes.
-        let is_back = takes_back && self.unsend();
-        let goes_on = matches!(action, Some(Action::Suspend | Action::Editor));
-        if is_back && !goes_on {
+        if self.key_in_held(action) {
             return;
         }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {

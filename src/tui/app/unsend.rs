@@ -78,6 +78,19 @@ impl App {
         self.keep_draft_of(id);
     }
 
+    /// Takes a key that takes back what is held: nothing leaves behind the back of somebody who goes.
+    /// Says whether that is all that the key does.
+    pub(super) fn key_in_held(&mut self, action: Option<Action>) -> bool {
+        match action {
+            Some(Action::Cancel | Action::Interrupt | Action::Quit) => self.unsend(),
+            Some(Action::Suspend | Action::Editor) => {
+                self.unsend();
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// Takes back what is held, if something is: the words are in their composer again, and that is
     /// on the screen.
     pub(super) fn unsend(&mut self) -> bool {

@@ -121,7 +121,7 @@ impl Keys {
                 ready = self.terminal.readable() => {
                     // Whatever comes from now on is news again.
                     ready?.clear_ready();
-                    if let Some(event) = self.within(SEQUENCE_GAP)? {
+                    if let Some(event) = self.within(AT_ONCE)? {
                         return Ok(Some(event));
                     }
                     if self.is_closed {
