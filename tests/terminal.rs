@@ -385,13 +385,13 @@ fn five_megabytes_open_scroll_and_resize() {
         let prompt = format!("BEGIN\n{text}\nEND");
         let mut stream = ask(&person.client(), name, json!(prompt));
         person.wait_request("BEGIN");
-        person.wait_for("↓ more");
+        person.wait_for(" 1%");
         person.send(b"\x1b[1;5F");
         person.wait_for("END");
         person.key(Key::PageUp);
         person.wait_gone("END");
         person.resize(40, 12);
-        person.wait_for("↓ more");
+        person.wait_for("9%");
         person.resize(200, 60);
         person.wait_for("inbox");
         person.send(b"\x1b[1;5H");

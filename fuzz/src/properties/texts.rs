@@ -2,9 +2,9 @@
 
 use humanllm::api::patch as patches;
 use humanllm::tui::markup::{Markup, Styled};
+use humanllm::tui::search::Search;
 use humanllm::tui::text::{harmless, rows, shown_spans};
 use humanllm::tui::theme::Theme;
-use humanllm::tui::transcript::search::Search;
 use humanllm::tui::worker::Worker;
 use ratatui::style::Style;
 

@@ -6,7 +6,6 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use super::{App, Dialog, Level, Purpose};
 use crate::inbox::ConversationId;
 use crate::store::Saving;
-use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
@@ -69,7 +68,7 @@ impl App {
 
     /// How many rows the wheel of a mouse has turned, up if there are fewer than none: where the
     /// mouse is off, a terminal types that many arrows at once, which nobody can.
-    pub(super) fn wheel(&self, events: &[Event]) -> Option<i64> {
+    pub(super) fn typed_wheel(&self, events: &[Event]) -> Option<i64> {
         let arrow = |event: &Event| match event.as_key_press_event() {
             Some(key) if key.modifiers == KeyModifiers::NONE => Some(key.code),
             _ => None,
@@ -77,7 +76,7 @@ impl App {
         let first = arrow(events.first()?)?;
         let is_wheel = events.len() > 1 && events.iter().all(|event| arrow(event) == Some(first));
         let is_free = matches!(self.dialog, Dialog::None)
-            && self.composer().kind != ReplyKind::Tool
+            && self.has_composer()
             && self.composer().is_empty();
         let rows = i64::try_from(events.len()).ok()?;
         match first {

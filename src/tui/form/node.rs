@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::choice::Choice;
 use super::json::Json;
-use super::line::Line;
 use super::spec::{Kind, Schema, Spec};
+use crate::tui::line::Line;
 
 /// Rows that opening something may make; the rest is asked for as JSON. It bounds what a schema
 /// that refers to itself, or a huge value, can do.
