@@ -23,8 +23,10 @@ use crate::tui::inbox::List;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::picker::Picker;
+use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
+mod blocks;
 mod compose;
 mod dialogs;
 mod drafts;
@@ -64,6 +66,12 @@ pub enum Effect {
     Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
+    /// Show a text in the person's pager.
+    Page(String),
+    /// Save pictures as files.
+    SavePictures(Vec<Picture>),
+    /// Open pictures in another program.
+    OpenPictures(Vec<Picture>),
 }
 
 /// How much a notice matters.
@@ -576,6 +584,9 @@ impl App {
             }
             Action::Copy => self.copy(),
             Action::CopyCode => self.copy_code(),
+            Action::Page => self.page(),
+            Action::OpenPicture => self.take_pictures(Effect::OpenPictures),
+            Action::SavePicture => self.take_pictures(Effect::SavePictures),
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
@@ -662,6 +673,8 @@ impl App {
                         }
                     }
                 }
+                // As it would on a command line; who writes a table selects no block before.
+                KeyCode::Char('|') if self.has_selected_block() => return self.page(),
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
                     return self.keep_draft();

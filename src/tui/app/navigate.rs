@@ -191,9 +191,10 @@ impl App {
         self.copy_text(text, "there is nothing to copy");
     }
 
-    /// Copies the last code block of the selected block, or the last one of the conversation.
+    /// Copies the last code block of the selected block, or the last one of the conversation; again,
+    /// the one before it.
     pub(super) fn copy_code(&mut self) {
-        let code = self.transcript().and_then(Transcript::code_at_hand);
+        let code = self.transcript_mut().and_then(Transcript::next_code);
         self.copy_text(code, "there is no code block here");
     }
 

@@ -83,7 +83,7 @@ impl App {
     pub(super) fn key_in_held(&mut self, action: Option<Action>) -> bool {
         match action {
             Some(Action::Cancel | Action::Interrupt | Action::Quit) => self.unsend(),
-            Some(Action::Suspend | Action::Editor) => {
+            Some(Action::Suspend | Action::Editor | Action::Page) => {
                 self.unsend();
                 false
             }

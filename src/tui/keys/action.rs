@@ -95,7 +95,10 @@ actions! {
     PreviousBlock, "previous_block", "Select the previous block", ["Alt+K"];
     Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
     Copy, "copy", "Copy the selected block, the selection, or the view", ["Alt+C"];
-    CopyCode, "copy_code", "Copy the last code block of the selected block", ["Alt+X"];
+    CopyCode, "copy_code", "Copy a code block of the selected block, the last one first", ["Alt+X"];
+    Page, "page", "Read the selected block in $PAGER", ["Alt+V"];
+    OpenPicture, "open_picture", "Open the pictures of the selected block", ["Alt+G"];
+    SavePicture, "save_picture", "Save the pictures of the selected block", ["Alt+Shift+G"];
     [Views, "LOOK AT SOMETHING ELSE"]
     ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
     ShowRaw, "show_raw", "Show the raw JSON of the request or the selected block", ["F4"];

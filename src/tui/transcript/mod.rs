@@ -2,19 +2,22 @@
 //! is on the screen.
 
 pub mod block;
+mod code;
+mod links;
+mod output;
 mod picture;
 pub(super) mod view;
 
 use std::sync::Arc;
 
 use self::block::Block;
+use self::code::Chosen;
 use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{Picture, Setting};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
 use crate::tui::text::scroll::{Position, Source};
 use crate::tui::text::window::{Progress, Window};
-use crate::tui::text::{Text, row_count, rows};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
@@ -34,6 +37,8 @@ pub struct Transcript {
     selected: Option<usize>,
     /// The block that was unfolded to show what was found in it, and is to be folded again.
     found_in: Option<usize>,
+    /// The code block that was copied last, which is marked.
+    code: Option<Chosen>,
     /// Where the next layout is to go, which needs the size of the pane.
     goal: Option<Goal>,
     /// For every block, how much is above it; and last, how much there is.
@@ -75,6 +80,7 @@ impl Transcript {
     /// Takes in what the conversation has become. Blocks of items that were there before stay as
     /// they are, folded or not.
     pub fn sync(&mut self, conversation: &Conversation) {
+        let before = self.blocks.len();
         let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
         let new_from = conversation.new_from();
         for (index, item) in conversation.items().iter().enumerate() {
@@ -107,6 +113,9 @@ impl Transcript {
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
         self.found_in = self.found_in.filter(|&index| index < self.blocks.len());
+        if self.blocks.len() != before {
+            self.code = None;
+        }
         self.weigh();
     }
 
@@ -125,21 +134,17 @@ impl Transcript {
         self.blocks.get(self.selected?)
     }
 
+    /// The pictures of the selected block, or without one of the last that has any.
+    pub fn pictures_at_hand(&self) -> &[Picture] {
+        let has_any = |block: &&Block| !block.pictures.is_empty();
+        let last = || self.blocks.iter().rev().find(has_any);
+        let block = self.selected_block().or_else(last);
+        block.map_or(&[], |block| &block.pictures)
+    }
+
     /// The block that a command without a name for one means: the selected one, else the last.
     pub fn block_at_hand(&self) -> Option<&Block> {
         self.selected_block().or(self.blocks.last())
-    }
-
-    /// The last fenced code block of the selected block; without one, the last of all.
-    pub fn code_at_hand(&self) -> Option<String> {
-        match self.selected_block() {
-            Some(block) => last_code(block.text()),
-            None => self
-                .blocks
-                .iter()
-                .rev()
-                .find_map(|block| last_code(block.text())),
-        }
     }
 
     /// Goes to the next prompt below the top of the screen, or the previous one above it.
@@ -241,7 +246,7 @@ impl Transcript {
 
     /// Selects nothing; says whether something was selected.
     pub fn clear_selection(&mut self) -> bool {
-        self.selected.take().is_some()
+        self.selected.take().is_some() | self.code.take().is_some()
     }
 
     /// Folds or unfolds the selected block; without one, unfolds all, or folds what agents put in
@@ -304,9 +309,8 @@ impl Transcript {
         let text = found.text();
         let line = text.line_at(byte);
         let within = byte.saturating_sub(text.start(line));
-        let row = rows(text.line(line), width).position(|row| within < row.end);
         Position {
-            row: row.unwrap_or(0),
+            row: found.styled().row_at(line, within, width),
             ..Position::new(block, self.lead(block) + 1 + line)
         }
     }
@@ -372,7 +376,7 @@ impl Source for Transcript {
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         match (self.blocks.get(block), self.line(block, line)) {
-            (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
+            (Some(block), Line::Text(line)) => block.styled().row_count(line, width),
             (Some(block), Line::Picture(index)) => {
                 let picture = block.pictures.get(index);
                 picture.map_or(1, |picture| picture.rows(width, self.setting))
@@ -475,18 +479,6 @@ fn call_of(items: &[Arc<Item>], output: usize) -> Option<&Item> {
     let near = &items[start..output];
     let at = near.iter().rposition(|item| item.call_id() == Some(id))?;
     (at + 1 < near.len()).then(|| near[at].as_ref())
-}
-
-/// The inside of the last fenced code block of a text.
-fn last_code(text: &Text) -> Option<String> {
-    let is_fence = |line: &usize| {
-        let line = text.line(*line).trim_start();
-        line.starts_with("```") || line.starts_with("~~~")
-    };
-    let mut fences = (0..text.len()).rev().filter(is_fence);
-    let (end, start) = (fences.next()?, fences.next()?);
-    let lines: Vec<&str> = (start + 1..end).map(|line| text.line(line)).collect();
-    Some(lines.join("\n"))
 }
 
 /// Columns for text in a pane of this width.

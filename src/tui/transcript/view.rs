@@ -9,7 +9,7 @@ use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
 use crate::tui::app::App;
-use crate::tui::markup::Styled;
+use crate::tui::markup::{Piece, Styled, Tone};
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
@@ -84,6 +84,9 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             Line::Header => {
                 let beside = if is_selected { marks } else { " " };
                 spans.push(Span::styled(beside, ui.theme.dim()));
+            }
+            Line::Text(number) if transcript.is_chosen_code(position.block, number) => {
+                spans.push(Span::styled("┃ ", ui.theme.strong()));
             }
             _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
@@ -183,7 +186,7 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 pub(in crate::tui) struct Wrapped<'u> {
     ui: &'u Ui,
     at: Option<(usize, usize)>,
-    ranges: Vec<Range<usize>>,
+    rows: Vec<Vec<Piece>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
@@ -192,7 +195,7 @@ impl<'u> Wrapped<'u> {
         Self {
             ui,
             at: None,
-            ranges: Vec::new(),
+            rows: Vec::new(),
             styles: Vec::new(),
         }
     }
@@ -210,15 +213,23 @@ impl<'u> Wrapped<'u> {
         let line = text.text().line(number);
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
-            self.ranges = rows(line, width).collect();
+            self.rows = text.rows(number, width);
             let tones = text.spans(number, &self.ui.worker).into_iter();
             let styles: Vec<_> = tones
                 .map(|(range, tone)| (range, self.ui.theme.tone(tone)))
                 .collect();
             self.styles = marked(styles, found);
         }
-        let range = self.ranges.get(position.row).cloned().unwrap_or_default();
-        shown_spans(line, range, width, &self.styles)
+        let row = self.rows.get(position.row).into_iter().flatten();
+        row.flat_map(|piece| match piece {
+            Piece::Text(range, columns) => shown_spans(line, range.clone(), *columns, &self.styles),
+            Piece::Blank(columns) => vec![Span::raw(" ".repeat((*columns).into()))],
+            Piece::Mark(mark, count) => {
+                let marks = mark.to_string().repeat((*count).into());
+                vec![Span::styled(marks, self.ui.theme.tone(Tone::Marker))]
+            }
+        })
+        .collect()
     }
 }
 
