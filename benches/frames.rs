@@ -45,6 +45,7 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());

@@ -192,6 +192,7 @@ fn settings(config: &Config, address: SocketAddr) -> Settings {
             false => format!("humanllm setup codex --listen {address}"),
         },
         snippets: config.snippets.clone().into_iter().collect(),
+        unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
     }
 }
 

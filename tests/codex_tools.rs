@@ -251,12 +251,14 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
         "echo $((40 + 2)) > ../outside.txt; cat ../outside.txt",
     );
     person.key(Key::Alt('o'));
-    person.wait_for("› justification");
-    person.type_text("May I leave the sandbox?");
-    person.wait_for("May I leave the sandbox?");
+    // What is set most is what one begins with.
+    person.wait_for("› workdir");
     go_to(person, "sandbox_permissions");
     person.type_text("req");
     person.wait_for("require_escalated");
+    go_to(person, "justification");
+    person.type_text("May I leave the sandbox?");
+    person.wait_for("May I leave the sandbox?");
     person.key(Key::Alt('o'));
     person.wait_for("$ echo");
     person.key(Key::Enter);
@@ -369,13 +371,13 @@ fn a_process_that_runs_is_typed_into() {
     person.wait_request("Talk to the cat");
     type_command(&mut person, "sed -u 's/^/cat says /'");
     person.key(Key::Alt('o'));
-    go_to(&mut person, "tty");
-    person.type_text("t");
     go_to(&mut person, "yield_time_ms");
     person.type_text("250");
     person.wait_for("250");
+    go_to(&mut person, "tty");
+    person.type_text("t");
     person.key(Key::Alt('o'));
-    person.wait_for("tty true · yield_time_ms 250");
+    person.wait_for("yield_time_ms 250 · tty true");
     // It is found though the output of another command comes after it.
     person.key(Key::Alt('a'));
     person.wait_for("part 1 added");

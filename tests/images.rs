@@ -47,6 +47,7 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let store = Store::new(10);

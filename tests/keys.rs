@@ -3,7 +3,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::costs::{COSTS, cost};
 use support::screen::*;
 
@@ -16,8 +16,13 @@ struct Counter {
 
 impl Counter {
     fn new() -> Self {
+        Self::with(json!([exec_command(), weather(), apply_patch()]))
+    }
+
+    /// One whose agent offers these tools.
+    fn with(tools: Value) -> Self {
         let mut body = codex("a", "What is the weather in the files?", &[]);
-        body["tools"] = json!([exec_command(), weather(), apply_patch()]);
+        body["tools"] = tools;
         let mut desk = Desk::new(NORMAL);
         let client = desk.ask(&body);
         Self {
@@ -98,6 +103,81 @@ fn commands() {
     person.press("Alt+O Enter");
     let call = [(r#"{"cmd":"ls","workdir":"/srv"}"#, "call")];
     person.costs("Run command in a directory", &call);
+}
+
+/// Shells as agents offer them, with the name of what takes the command and of the directory.
+fn shells() -> [(Value, &'static str, &'static str); 4] {
+    let line = json!({"type": "string"});
+    let number = json!({"type": "number"});
+    let of = |name: &str, required: &[&str], properties: Value| {
+        let parameters = json!({"type": "object", "properties": properties,
+            "required": required, "additionalProperties": false});
+        function(name, "Runs a command.", parameters)
+    };
+    [
+        (exec_command(), "cmd", "workdir"),
+        (
+            of(
+                "shell_command",
+                &["command"],
+                json!({"command": line, "justification": line, "login": {"type": "boolean"},
+                    "sandbox_permissions": line, "timeout_ms": number, "workdir": line}),
+            ),
+            "command",
+            "workdir",
+        ),
+        (
+            of(
+                "bash",
+                &["command"],
+                json!({"command": line, "description": line, "timeout": number, "cwd": line}),
+            ),
+            "command",
+            "cwd",
+        ),
+        // Strict: everything is required, and null is how something is left out.
+        (
+            of(
+                "run_terminal_cmd",
+                &[
+                    "command",
+                    "explanation",
+                    "is_background",
+                    "working_directory",
+                ],
+                json!({"command": line, "explanation": {"type": ["string", "null"]},
+                    "is_background": {"type": ["boolean", "null"]},
+                    "working_directory": {"type": ["string", "null"]}}),
+            ),
+            "command",
+            "working_directory",
+        ),
+    ]
+}
+
+#[test]
+fn a_command_in_a_directory_costs_the_same_with_every_shell() {
+    for (shell, command, directory) in shells() {
+        let mut person = Counter::with(json!([shell]));
+        person.press("!");
+        person.write("ls");
+        person.press("Alt+O");
+        person.write("/srv");
+        person.press("Alt+O Enter");
+        let (heard, keys) = person.sent();
+        let call: Value = serde_json::from_str(&heard[0].0).unwrap();
+        assert_eq!(
+            (&call[command], &call[directory]),
+            (&json!("ls"), &json!("/srv"))
+        );
+        let given = call
+            .as_object()
+            .unwrap()
+            .values()
+            .filter(|value| !value.is_null());
+        assert_eq!(given.count(), 2, "{call}");
+        assert_eq!(keys, cost("Run command in a directory"));
+    }
 }
 
 #[test]

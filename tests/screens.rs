@@ -158,9 +158,13 @@ fn leaving_asks_first_when_somebody_waits() {
     desk.press("!");
     assert_eq!(desk.text(), "half!");
     desk.press("Ctrl+C");
+    assert_eq!(desk.text(), "");
+    desk.press("Ctrl+C");
     desk.sees("Ctrl+C again");
     desk.press("x Ctrl+C");
-    desk.misses("quit?");
+    desk.misses("quits");
+    desk.press("Ctrl+C");
+    desk.misses("Quit?");
     desk.press("Ctrl+C");
     desk.sees("Quit? 1 is waiting");
     assert!(!desk.quits());

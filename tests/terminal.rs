@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use humanllm::tui::terminal::screen::Screen;
+use humanllm::tui::terminal::screen::{Keyboard, Screen};
 use portable_pty::CommandBuilder;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{Value, json};
@@ -565,7 +565,8 @@ fn a_paste_of_many_lines_waits_for_enter() {
         .collect();
     let text = lines.join("\n");
     person.type_text(&text.replace('\n', "\r"));
-    person.wait_for("line 999 of a long paste");
+    person.wait_for("> [pasted");
+    person.wait_saved("line 999 of a long paste");
     person.key(Key::Enter);
     assert_eq!(answer(&mut stream), text);
 }
@@ -661,6 +662,7 @@ fn a_panic_restores_the_terminal_and_can_be_read() {
     pty.key(Key::Enter);
     pty.wait_exit();
     assert!(pty.is_restored());
+    assert!(contains(&pty.raw_since(0), b"\x1b[<u"));
     assert_is_cooked(&pty);
     let screen = pty.screen();
     assert!(screen.contains(LAST_WORDS), "{screen}");
@@ -686,9 +688,17 @@ fn a_program_that_panics() {
             Vec::new()
         })
         .unwrap();
-    // Reads do not wait while the screen is taken over.
+    screen.tell_keys(Keyboard::Kitty).unwrap();
+    // Reads do not wait while the screen is taken over, and the terminal answers what it was asked.
     let stdin = std::io::stdin();
-    rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None).unwrap();
+    let mut bytes = [0; 64];
+    loop {
+        rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None).unwrap();
+        let count = rustix::io::read(&stdin, &mut bytes[..]).unwrap();
+        if bytes[..count].contains(&b'\r') {
+            break;
+        }
+    }
     panic!("{LAST_WORDS}");
 }
 

@@ -188,6 +188,8 @@ pub struct TuiConfig {
     pub mouse: bool,
     /// The name of the colours.
     pub theme: String,
+    /// Seconds in which an answer or a rejection can be taken back; 0 if it leaves at once.
+    pub unsend_seconds: u32,
 }
 
 impl TuiConfig {
@@ -208,6 +210,7 @@ impl Default for TuiConfig {
             title: true,
             mouse: false,
             theme: "auto".to_owned(),
+            unsend_seconds: 0,
         }
     }
 }

@@ -389,6 +389,11 @@ impl Conversation {
         new.iter().rev().find(worth).or(self.items().last())
     }
 
+    /// The request that waits and is answered next, if there is one.
+    pub fn open_request(&self) -> Option<RequestId> {
+        self.open.front().map(|open| open.id)
+    }
+
     /// All that was said so far to the request that waits, one after the other.
     pub fn said_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);

@@ -2,6 +2,7 @@
 //! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -14,6 +15,7 @@ use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
+use self::paths::Paths;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
@@ -37,7 +39,10 @@ mod mouse;
 mod navigate;
 mod palette;
 mod past;
+mod paths;
 mod process;
+mod recall;
+mod unsend;
 
 /// Why no command can be sent.
 const NO_SHELL: &str = "this request offers no shell";
@@ -56,6 +61,8 @@ pub enum Effect {
     /// Find the conversations that have these words, the newest ones without any, for
     /// [`App::on_found`]. The newest such wish is the only one that counts.
     FindConversations(String),
+    /// List what is in a folder, for [`App::on_paths`].
+    ListPaths(PathBuf),
     /// Ring.
     Bell,
     /// Show a notification outside of the terminal's window, which nobody looks at.
@@ -134,6 +141,8 @@ pub enum Purpose {
     Conversation,
     /// Something to do.
     Action,
+    /// A path to write.
+    Path,
 }
 
 /// What does not change while the program runs.
@@ -155,6 +164,8 @@ pub struct Settings {
     pub setup: String,
     /// Texts to insert, with their names.
     pub snippets: Vec<(String, String)>,
+    /// How long an answer or a rejection can be taken back; zero if it leaves at once.
+    pub unsend: Duration,
 }
 
 /// The state of the terminal interface.
@@ -179,14 +190,19 @@ pub struct App {
     scratch: Composer,
     unkept: Unkept,
     effects: Vec<Effect>,
+    /// What is about to be sent.
+    held: Option<unsend::Held>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
     pub(super) insists: Option<compose::Insists>,
+    /// How far back in what was said the last key has walked, from the newest.
+    walked: Option<usize>,
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
     attention: Attention,
+    paths: Paths,
     /// What was looked for last.
     last_query: String,
     /// The list of conversations on the screen.
@@ -213,11 +229,14 @@ impl App {
             scratch: Composer::default(),
             unkept: Unkept::default(),
             effects: Vec::new(),
+            held: None,
             interrupted: false,
             insists: None,
+            walked: None,
             said_before,
             past: Past::default(),
             attention: Attention::default(),
+            paths: Paths::default(),
             last_query: String::new(),
             list: List::default(),
             transcript_area: None,
@@ -271,11 +290,14 @@ impl App {
             return Some(Duration::ZERO);
         }
         let past = Duration::from_nanos(self.now.subsec_nanosecond().unsigned_abs().into());
-        (self.inbox.waiting() > 0).then(|| Duration::from_secs(1).saturating_sub(past))
+        let second = Duration::from_secs(1).saturating_sub(past);
+        let time = (self.inbox.waiting() > 0).then_some(second);
+        [time, self.next_count()].into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
+        self.send_due();
         self.go_on_finding();
         self.remind();
     }
@@ -310,8 +332,12 @@ impl App {
             }
             Some(Change::ClientGone {
                 conversation,
-                returned,
+                mut returned,
             }) => {
+                // What was to be sent to it was composed last.
+                if let Some((_, draft)) = self.take_undeliverable() {
+                    returned.push(draft);
+                }
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
             }
@@ -341,6 +367,9 @@ impl App {
     /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
     /// at once. A submit key with more text behind it is therefore a line break.
     pub fn on_input(&mut self, events: Vec<event::Event>) {
+        if let Some(rows) = self.typed_wheel(&events) {
+            return self.read(|reading| reading.scroll(rows));
+        }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
@@ -379,11 +408,15 @@ impl App {
         self.stir();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
+        let walked = self.walked.take();
         // What was said of the last key does not hold any more.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
         self.insists
             .take_if(|insists| action != Some(insists.action));
+        if self.key_in_held(action) {
+            return;
+        }
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
@@ -401,8 +434,14 @@ impl App {
         }
         match action {
             Some(action) => self.act(action, again),
+            None if self.has_composer() && self.walk(key, walked) => {}
             None => self.type_key(key),
         }
+    }
+
+    /// Whether the keys are for the text of the composer.
+    fn has_composer(&self) -> bool {
+        self.is_composing() && self.composer().kind != ReplyKind::Tool
     }
 
     /// Takes pasted text, which is text and never a command.
@@ -411,6 +450,7 @@ impl App {
             return;
         }
         self.insists = None;
+        self.walked = None;
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
@@ -418,6 +458,10 @@ impl App {
         }
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
+        }
+        if matches!(self.dialog, Dialog::Picker(Purpose::Path, _)) {
+            // The word goes on as it was pasted.
+            self.dialog = Dialog::None;
         }
         if !self.takes_text() {
             let key = self.key_of(Action::Cancel);
@@ -444,10 +488,18 @@ impl App {
             Dialog::None => {
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(text),
-                    None => self.composer_mut().insert(text),
+                    None => self.paste(text),
                 }
                 self.keep_draft();
             }
+        }
+    }
+
+    /// Puts pasted text into the composer, a long one folded.
+    fn paste(&mut self, text: &str) {
+        if self.composer_mut().paste(text) {
+            let key = self.key_of(Action::ExpandPaste);
+            self.say(Level::Info, format!("{key} shows what was pasted"));
         }
     }
 
@@ -531,6 +583,10 @@ impl App {
             Action::Live => self.toggle_live(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
+            Action::ExpandPaste => match self.composer_mut().expand_paste() {
+                true => self.keep_draft(),
+                false => self.say(Level::Info, "nothing long was pasted here"),
+            },
             Action::Undo | Action::Redo => {
                 let redo = action == Action::Redo;
                 let composer = self.composer_mut();
@@ -584,6 +640,7 @@ impl App {
             Action::Reload => self.effects.push(Effect::Reload),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Interrupt if again => self.quit(),
+            Action::Interrupt if self.clear_draft() => {}
             Action::Interrupt => {
                 self.interrupted = true;
                 let key = self.key_of(Action::Interrupt);
@@ -669,6 +726,7 @@ impl App {
         }
         if self.composer_mut().input(key) {
             self.keep_draft();
+            self.ask_for_paths(&key);
         }
     }
 

@@ -24,6 +24,7 @@ pub mod keys;
 pub mod layout;
 mod line;
 pub mod markup;
+mod paths;
 pub mod picker;
 pub mod pictures;
 pub mod run;

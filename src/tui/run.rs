@@ -30,6 +30,7 @@ use crate::inbox::Event;
 use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
+use crate::tui::paths;
 use crate::tui::pictures::Graphics;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
@@ -117,6 +118,7 @@ pub async fn run(
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
+    let (listed, mut lists) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
     let mut files = Files::new();
     let mut frames = Frames::new();
@@ -137,6 +139,11 @@ pub async fn run(
         tokio::select! {
             typed = keys.next(app) => match typed {
                 Ok(typed) => {
+                    if let Some(keyboard) = keys.keyboard()
+                        && screen.tell_keys(keyboard).is_err()
+                    {
+                        return Ok(Exit::TerminalGone);
+                    }
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
@@ -160,8 +167,12 @@ pub async fn run(
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
             () = next_tick(app) => {
+                app.now = Timestamp::now();
                 app.on_tick();
-                frames.draw_soon();
+                match keep_said(app).await {
+                    true => frames.draw_said(),
+                    false => frames.draw_soon(),
+                }
             }
             // Colours of code and pictures come when they are ready.
             Ok(()) = made.changed() => frames.draw_soon(),
@@ -172,6 +183,10 @@ pub async fn run(
             Some(found) = loads.recv() => {
                 let (id, loaded) = found;
                 app.on_loaded(id, loaded);
+                frames.draw_now();
+            }
+            Some(found) = lists.recv() => {
+                app.on_paths(found);
                 frames.draw_now();
             }
             Some(search) = searches.next() => {
@@ -240,6 +255,12 @@ pub async fn run(
                     spawn_blocking(move || {
                         // Nobody to tell is no error: the program is going away.
                         let _ = loaded.send((id, store.load(id)));
+                    });
+                }
+                Effect::ListPaths(folder) => {
+                    let listed = listed.clone();
+                    tokio::task::spawn_blocking(move || {
+                        let _ = listed.send(paths::list(&folder));
                     });
                 }
                 Effect::FindConversations(query) => searches.begin(query),

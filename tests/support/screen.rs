@@ -48,6 +48,13 @@ impl Desk {
         Self::with_store(size, Store::new(10))
     }
 
+    /// One whose answers can be taken back for some seconds.
+    pub fn unsending(size: (u16, u16), seconds: u64) -> Self {
+        let mut desk = Self::new(size);
+        desk.app.settings.unsend = Duration::from_secs(seconds);
+        desk
+    }
+
     /// One who goes on with what is in a state folder.
     pub fn at(size: (u16, u16), state_dir: &Path) -> Self {
         let journal = Journal::open(state_dir, Default::default()).unwrap();
@@ -67,6 +74,7 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: Duration::ZERO,
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000, store.clone());
@@ -126,6 +134,28 @@ impl Desk {
         }
     }
 
+    /// Presses keys that are bound to nothing, such as those that edit.
+    pub fn raw(&mut self, keys: &[&str]) {
+        for name in keys {
+            let (rest, last) = name.rsplit_once('+').unwrap_or(("", name));
+            let code = match last {
+                "Left" => KeyCode::Left,
+                "Right" => KeyCode::Right,
+                "Home" => KeyCode::Home,
+                "Delete" => KeyCode::Delete,
+                "Backspace" => KeyCode::Backspace,
+                letter => KeyCode::Char(letter.to_lowercase().chars().next().unwrap()),
+            };
+            let modifiers = match rest {
+                "Ctrl" => KeyModifiers::CONTROL,
+                "Alt" => KeyModifiers::ALT,
+                _ => KeyModifiers::NONE,
+            };
+            self.app.on_key(KeyEvent::new(code, modifiers));
+        }
+        self.step();
+    }
+
     /// Types text, one key at a time; a line break is Alt+Enter.
     pub fn write(&mut self, text: &str) {
         for c in text.chars() {
@@ -152,6 +182,7 @@ impl Desk {
     pub fn wait(&mut self, seconds: i64) {
         let now = self.app.now.as_second() + seconds;
         self.app.now = Timestamp::from_second(now).unwrap();
+        self.app.on_tick();
         self.step();
     }
 
@@ -325,11 +356,23 @@ pub fn message(role: &str, text: &str) -> Value {
     json!({"type": "message", "role": role, "content": [{"type": kind, "text": text}]})
 }
 
+/// The shell of Codex: all that it takes, by the alphabet.
 pub fn exec_command() -> Value {
     let parameters = json!({"type": "object", "required": ["cmd"], "properties": {
         "cmd": {"type": "string", "description": "Shell command to execute."},
-        "workdir": {"type": "string", "description": "Working directory."}}});
-    json!({"type": "function", "name": "exec_command",
+        "justification": {"type": "string", "description": "Why it is needed."},
+        "login": {"type": "boolean", "description": "Whether the shell is a login shell."},
+        "max_output_tokens": {"type": "number", "description": "The most that is returned."},
+        "prefix_rule": {"type": "array", "items": {"type": "string"},
+            "description": "What may run without asking from now on."},
+        "sandbox_permissions": {"type": "string", "enum": ["use_default", "require_escalated"],
+            "description": "Whether the sandbox holds."},
+        "shell": {"type": "string", "description": "The shell."},
+        "tty": {"type": "boolean", "description": "Whether it gets a terminal."},
+        "workdir": {"type": "string", "description": "Working directory."},
+        "yield_time_ms": {"type": "number", "description": "How long to wait for output."}},
+        "additionalProperties": false});
+    json!({"type": "function", "name": "exec_command", "strict": false,
         "description": "Runs a command in a PTY.", "parameters": parameters})
 }
 

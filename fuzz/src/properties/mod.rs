@@ -4,6 +4,7 @@
 //! bytes and panics where something does not hold.
 
 mod http;
+mod keyboard;
 mod picture;
 mod requests;
 mod schema;
@@ -11,6 +12,7 @@ mod screen;
 mod texts;
 
 pub use http::http;
+pub use keyboard::keyboard;
 pub use picture::picture;
 pub use requests::{chat, messages, responses};
 pub use schema::schema;
@@ -24,6 +26,7 @@ pub type Property = (&'static str, fn(&[u8]));
 pub const ALL: &[Property] = &[
     ("chat", chat),
     ("http", http),
+    ("keyboard", keyboard),
     ("markup", markup),
     ("messages", messages),
     ("patch", patch),

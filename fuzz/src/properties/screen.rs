@@ -126,6 +126,7 @@ impl Desk {
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
+            unsend: std::time::Duration::ZERO,
         };
         let terminal = |(columns, rows)| {
             let backend = TestBackend::new(columns, rows);

@@ -9,8 +9,7 @@ use crate::api::{
     check_answer, skeleton,
 };
 use crate::draft::Draft;
-use crate::inbox::Conversation;
-use crate::store::Saving;
+use crate::inbox::{Conversation, ConversationId};
 use crate::tokens::{count, count_body, fit};
 use crate::tui::composer::{Call, Part, ReplyKind};
 use crate::tui::form::Form;
@@ -21,15 +20,25 @@ use crate::tui::transcript::Transcript;
 /// How Codex begins the line that names a process that still runs.
 const RUNNING: &str = "Process running with session ID ";
 
-/// How many earlier replies can be recalled.
-const MOST_RECALLED: usize = 200;
-
 /// Why something is not sent.
 pub(in crate::tui) struct Problem {
     /// What stands in the way.
     pub message: String,
     /// Whether the person may send it all the same by saying so twice.
     soft: bool,
+}
+
+/// A reply, and how it was composed.
+#[derive(Debug)]
+pub(in crate::tui) struct Composed {
+    /// The kind that was chosen.
+    pub kind: ReplyKind,
+    /// All that was typed for it.
+    pub typed: String,
+    /// What comes back should it not arrive.
+    pub draft: Draft,
+    /// What is sent.
+    pub reply: Reply,
 }
 
 /// What was refused, and goes all the same if the person presses the same key again.
@@ -73,6 +82,12 @@ impl Problem {
 impl App {
     /// Sends what was composed, with all the parts collected before.
     pub(super) fn submit(&mut self) {
+        if self.composer_mut().takes_line_break() {
+            return self.newline();
+        }
+        if self.send_held() && self.composer().is_idle() {
+            return;
+        }
         let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
             // What the key does then stands among the keys.
@@ -98,22 +113,52 @@ impl App {
             _ if self.composer().live => self.end_of_live(kind, known)?,
             _ => self.collected(known)?,
         };
-        let typed = self.composer().typed_for_reply();
-        let (draft, rest) = (self.composer().reply_draft(), self.composer().rest_draft());
-        let ends = reply.ends();
-        self.inbox
-            .reply(id, reply, draft, &rest, self.now)
-            .map_err(|error| Problem::hard(error.to_string()))
-            .inspect_err(|_| self.sync(id))?;
-        self.remember(typed);
-        // Whoever has answered goes on with those that wait longest.
-        self.announced = None;
+        let composed = Composed {
+            kind,
+            typed: self.composer().typed_for_reply(),
+            draft: self.composer().reply_draft(),
+            reply,
+        };
+        if self.is_held(&composed) {
+            self.hold(id, composed);
+            return Ok(());
+        }
+        let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
+        self.deliver(id, composed, &rest)?;
+        self.clear_composed(ends);
+        Ok(())
+    }
+
+    /// Forgets what was composed, because it is on its way.
+    pub(super) fn clear_composed(&mut self, ends: bool) {
         let composer = self.composer_mut();
         composer.clear_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
         self.keep_draft();
+    }
+
+    /// Hands a reply over. `rest` is what is left to be sent later.
+    pub(super) fn deliver(
+        &mut self,
+        id: ConversationId,
+        composed: Composed,
+        rest: &Draft,
+    ) -> Result<(), Problem> {
+        let Composed {
+            kind,
+            typed,
+            draft,
+            reply,
+        } = composed;
+        self.inbox
+            .reply(id, reply, draft, rest, self.now)
+            .map_err(|error| Problem::hard(error.to_string()))
+            .inspect_err(|_| self.sync(id))?;
+        self.remember_of(Some(id), typed);
+        // Whoever has answered goes on with those that wait longest.
+        self.announced = None;
         self.say(
             Level::Good,
             match kind {
@@ -126,7 +171,9 @@ impl App {
             },
         );
         self.sync(id);
-        self.with_transcript(Transcript::show_bottom);
+        if self.open == Some(id) {
+            self.with_transcript(Transcript::show_bottom);
+        }
         Ok(())
     }
 
@@ -260,6 +307,15 @@ impl App {
         let waits = self.conversation().is_some_and(Conversation::is_waiting);
         if is_live && waits {
             let text = self.composer().text();
+            let is_first = self
+                .conversation()
+                .is_some_and(|c| c.live_phase().is_none());
+            let lost = self.lost_command(composer.kind, &text);
+            if let Some(problem) = lost.filter(|_| is_first) {
+                // Who means it ends the message, and is asked there.
+                self.keep_draft();
+                return self.say(Level::Bad, problem.message);
+            }
             if let Err(problem) = self.send_live(&text) {
                 self.say(Level::Bad, problem.message);
             }
@@ -284,7 +340,7 @@ impl App {
     fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, Problem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
-            return Err(Problem::hard(why));
+            return Err(Problem::hard(self.instead_of(kind, why)));
         }
         if kind == ReplyKind::Tool {
             let Some(call) = &mut self.composer_mut().call else {
@@ -297,7 +353,13 @@ impl App {
             return Ok(Some(call.item()));
         }
         let composer = self.composer();
-        let item = self.item_of_text(kind, &composer.text(), &composer.options)?;
+        let text = composer.text();
+        if let Some(problem) = self.lost_command(kind, &text)
+            && !problem.is_accepted(known)
+        {
+            return Err(problem);
+        }
+        let item = self.item_of_text(kind, &text, &composer.options)?;
         if let Some(item) = &item
             && item.phase() == Some(Phase::FinalAnswer)
             && let Some(conversation) = self.conversation()
@@ -307,6 +369,32 @@ impl App {
             return Err(Problem::soft(problem));
         }
         Ok(item)
+    }
+
+    /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and
+    /// the client would take it for the answer.
+    fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<Problem> {
+        let is_message = matches!(
+            kind,
+            ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
+        );
+        // A picture in Markdown is none.
+        let is_command = text.starts_with('!') && !text.starts_with("![");
+        (is_message && is_command).then(|| match self.unavailable(ReplyKind::Command) {
+            Some(why) => Problem::soft(format!("not sent: {why}, so this would be text")),
+            None => Problem::soft("not sent: this begins with ! and would be text"),
+        })
+    }
+
+    /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
+    fn instead_of(&self, kind: ReplyKind, why: &str) -> String {
+        match kind {
+            ReplyKind::Command => {
+                let key = self.key_of(Action::NextKind);
+                format!("not sent: {why}; {key} changes the kind")
+            }
+            _ => why.to_owned(),
+        }
     }
 
     /// What a part becomes now.
@@ -552,63 +640,6 @@ impl App {
         if replaces {
             self.say(Level::Info, "what was there before comes back with undo");
         }
-    }
-
-    /// Lets the person choose a snippet or something they said before.
-    pub(super) fn recall(&mut self) {
-        let texts = self.recallable();
-        if texts.is_empty() {
-            return self.say(
-                Level::Info,
-                "nothing was said yet, and there are no snippets",
-            );
-        }
-        let choices = texts
-            .into_iter()
-            .map(|(label, detail)| Choice::new(label, detail))
-            .collect();
-        let picker = Picker::new("recall", choices);
-        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
-    }
-
-    /// Puts the text at an index of the list that was picked from into the composer.
-    pub(super) fn insert_recalled(&mut self, index: usize) {
-        let snippets = self.settings.snippets.iter().map(|(_, text)| text);
-        let said = self.said_before.iter().rev().map(|(text, _)| text);
-        if let Some(text) = snippets.chain(said).nth(index).cloned() {
-            self.composer_mut().insert(&text);
-            self.keep_draft();
-        }
-    }
-
-    /// Snippets first, then what was said, newest first: one line and what it is.
-    fn recallable(&self) -> Vec<(String, String)> {
-        let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let snippets = self.settings.snippets.iter();
-        let snippets =
-            snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
-        let said = self
-            .said_before
-            .iter()
-            .rev()
-            .map(|(text, _)| (one_line(text), "said before"));
-        snippets
-            .chain(said)
-            .map(|(label, detail)| (label, detail.to_owned()))
-            .collect()
-    }
-
-    pub(super) fn remember(&mut self, text: String) -> Saving {
-        if text.trim().is_empty() {
-            return Saving::default();
-        }
-        self.said_before.retain(|(before, _)| *before != text);
-        let saving = self.inbox.store().keep_recall(&text, self.open);
-        self.said_before.push((text, self.open));
-        if self.said_before.len() > MOST_RECALLED {
-            self.said_before.remove(0);
-        }
-        saving
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.

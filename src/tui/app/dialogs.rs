@@ -20,6 +20,7 @@ impl App {
                 let id = *id;
                 self.key_in_delete(id, key)
             }
+            Dialog::Picker(Purpose::Path, _) => self.key_in_paths(key),
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
                 // A tool that is not wanted after all: the kinds are still at hand.
@@ -42,6 +43,7 @@ impl App {
                             Purpose::Recall => self.insert_recalled(index),
                             Purpose::Conversation => self.open_found(index),
                             Purpose::Action => self.act_on_chosen(index),
+                            Purpose::Path => {}
                         }
                     }
                 }

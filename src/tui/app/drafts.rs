@@ -122,6 +122,9 @@ impl App {
         {
             draft.options = options;
         }
+        if let Some(held) = self.held_draft(id) {
+            draft.bring_back(vec![held.clone()]);
+        }
         draft
     }
 

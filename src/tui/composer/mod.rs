@@ -5,11 +5,14 @@ use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
+use self::pastes::Pastes;
 use crate::draft::{self, Cursor, Draft};
 use crate::tui::text::row_count;
 
 mod call;
 mod kind;
+mod marks;
+mod pastes;
 pub(super) mod view;
 
 pub use call::{Call, Editor};
@@ -32,6 +35,9 @@ pub struct Composer {
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
+    pastes: Pastes,
+    /// What was cleared last, all of it.
+    cleared: Option<Box<Draft>>,
 }
 
 /// One part of a reply of several.
@@ -91,6 +97,8 @@ impl Composer {
             parts: Vec::new(),
             live: false,
             area: area(text),
+            pastes: Pastes::default(),
+            cleared: None,
         };
         put_cursor(&mut composer.area, None);
         composer
@@ -101,7 +109,7 @@ impl Composer {
         Draft {
             kind: self.kind,
             text: self.text(),
-            cursor: Some(cursor_of(&self.area)),
+            cursor: Some(self.cursor()),
             options: self.options.clone(),
             call: self.call.as_ref().map(Call::to_draft),
             parts: self.parts.iter().map(Part::to_draft).collect(),
@@ -154,10 +162,14 @@ impl Composer {
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
-        if self.text() != draft.text {
+        let stays = self.text() == draft.text;
+        if !stays {
             self.replace(&draft.text);
         }
-        put_cursor(&mut self.area, draft.cursor);
+        // Where something is folded, the cursor of the same text is where it was.
+        if !stays || !self.has_folded() {
+            put_cursor(&mut self.area, draft.cursor);
+        }
         // What stays the same keeps its history.
         if self.call.as_ref().map(Call::to_draft) != draft.call {
             self.call = draft.call.map(Call::from_draft);
@@ -165,9 +177,34 @@ impl Composer {
         self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
     }
 
-    /// The text.
+    /// The text, with all that was pasted.
     pub fn text(&self) -> String {
-        self.area.lines().join("\n")
+        self.pastes.expand(self.area.lines().join("\n"))
+    }
+
+    /// Where the cursor is in the text.
+    fn cursor(&self) -> Cursor {
+        let cursor = cursor_of(&self.area);
+        if !self.has_folded() {
+            return cursor;
+        }
+        let lines = self.area.lines().iter().take(cursor.line + 1);
+        let mut before: Vec<String> = lines.cloned().collect();
+        if let Some(last) = before.last_mut() {
+            *last = last.chars().take(cursor.column).collect();
+        }
+        let before = self.pastes.expand(before.join("\n"));
+        let column = before.rsplit('\n').next().unwrap_or_default();
+        Cursor {
+            line: before.matches('\n').count(),
+            column: column.chars().count(),
+        }
+    }
+
+    /// Whether something that was pasted is folded.
+    fn has_folded(&self) -> bool {
+        let mut lines = self.area.lines().iter();
+        !self.pastes.is_empty() && lines.any(|line| !self.pastes.in_line(line).is_empty())
     }
 
     /// Whether there is no text at all.
@@ -205,6 +242,15 @@ impl Composer {
         texts.join("\n")
     }
 
+    /// All that was typed, as one text.
+    pub fn all_typed(&self) -> String {
+        let parts = self.parts.iter().map(Part::text);
+        let last = self.call.as_ref().map(Call::text).into_iter();
+        let texts = parts.chain(last).chain([self.text()]);
+        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        texts.join("\n")
+    }
+
     /// The text of what the chosen kind sends, besides a call.
     pub fn own_text(&self) -> String {
         match self.kind {
@@ -215,6 +261,7 @@ impl Composer {
 
     /// Forgets what was composed, because it became a part or was sent.
     pub fn clear_current(&mut self) {
+        self.cleared = None;
         if self.kind == ReplyKind::Tool {
             self.call = None;
         } else {
@@ -227,6 +274,19 @@ impl Composer {
     pub fn clear_sent(&mut self) {
         self.clear_current();
         self.parts.clear();
+    }
+
+    /// Forgets everything; undo brings it back.
+    pub fn clear_all(&mut self) {
+        let draft = self.to_draft();
+        self.clear();
+        *self = Self {
+            live: self.live,
+            area: std::mem::take(&mut self.area),
+            pastes: std::mem::take(&mut self.pastes),
+            cleared: Some(Box::new(draft)),
+            ..Self::default()
+        };
     }
 
     /// Takes in what was said and did not arrive, oldest first.
@@ -259,6 +319,20 @@ impl Composer {
 
     /// Takes a key that no action is bound to; says whether the text changed.
     pub fn input(&mut self, key: KeyEvent) -> bool {
+        if !self.has_folded() {
+            return self.edit(key);
+        }
+        let before = self.area.lines().to_vec();
+        let from = cursor_of(&self.area);
+        let is_changed = self.edit(key);
+        match is_changed {
+            true => self.delete_broken(&before),
+            false => self.leave_mark(from),
+        }
+        is_changed
+    }
+
+    fn edit(&mut self, key: KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             // What every shell does; the library would undo.
@@ -272,6 +346,38 @@ impl Composer {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         self.area.insert_str(text);
+    }
+
+    /// Takes pasted text; says whether it is so long that a mark stands for it.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        match self.pastes.fold(&text) {
+            Some(mark) => {
+                self.insert(&mark);
+                true
+            }
+            None => {
+                self.insert(&text);
+                false
+            }
+        }
+    }
+
+    /// Whether Enter is to break the line here, because there is a backslash before the cursor, as in
+    /// shells; it goes away, unless it is a shell's own. Two of them are text.
+    pub fn takes_line_break(&mut self) -> bool {
+        if self.kind == ReplyKind::Tool {
+            return false;
+        }
+        let DataCursor(line, column) = self.area.cursor();
+        let line = self.area.lines().get(line).map_or("", String::as_str);
+        let before: String = line.chars().take(column).collect();
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        let breaks = backslashes % 2 == 1;
+        if breaks && self.kind != ReplyKind::Command {
+            self.area.delete_char();
+        }
+        breaks
     }
 
     /// Replaces the text; undo brings the old one back.
@@ -295,11 +401,17 @@ impl Composer {
             .selection_range()
             .filter(|(start, end)| start != end)?;
         self.area.copy();
-        Some(self.area.yank_text())
+        Some(self.pastes.expand(self.area.yank_text()))
     }
 
     /// Takes the last change back.
     pub fn undo(&mut self) -> bool {
+        if self.is_idle()
+            && let Some(draft) = self.cleared.take()
+        {
+            self.restore(*draft);
+            return true;
+        }
         self.area.undo()
     }
 

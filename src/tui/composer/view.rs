@@ -36,7 +36,7 @@ const LEAST_TYPED: u16 = 3;
 
 /// What is said around the text, found out once for each frame.
 pub(in crate::tui) struct Words {
-    /// What the request asks of the answer, in rows.
+    /// What is about to be sent, and what the request asks of the answer, in rows.
     asks: Vec<String>,
     /// What the reply becomes, or why it cannot be sent.
     target: String,
@@ -61,8 +61,14 @@ impl Words {
         };
         let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
         let taken = kinds.iter().sum::<usize>() + columns(&target) + 5;
+        let countdown = app.countdown(usize::from(width.saturating_sub(2)));
+        let countdown = countdown.iter();
+        let mut rows: Vec<String> = countdown
+            .map(|words| one_line(words, width.saturating_sub(2)))
+            .collect();
+        rows.extend(asks(app, width));
         Self {
-            asks: asks(app, width),
+            asks: rows,
             target,
             has_line: tells && taken > usize::from(width),
             rows: match place {

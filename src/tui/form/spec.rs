@@ -41,6 +41,41 @@ pub(super) enum Kind {
     Raw,
 }
 
+/// What an argument of a command is for, by the names that agents give it, in the order in which a
+/// person reaches for it. Some agents list them by the alphabet, which is no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    Directory,
+    Patience,
+    Permission,
+    Reason,
+    Rule,
+    Other,
+}
+
+impl Use {
+    fn of(name: &str) -> Self {
+        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        let directories = [
+            "workdir",
+            "cwd",
+            "working_directory",
+            "working_dir",
+            "workingDirectory",
+            "directory",
+            "dir",
+        ];
+        match name {
+            _ if directories.contains(&name) => Self::Directory,
+            _ if has(&["timeout", "yield_time"]) => Self::Patience,
+            _ if has(&["sandbox", "permission", "escalated"]) => Self::Permission,
+            "justification" | "reason" => Self::Reason,
+            "prefix_rule" => Self::Rule,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Spec {
     /// What a schema asks for. Nodes of a form share it.
     pub(super) fn of(schema: &Schema) -> Arc<Self> {
@@ -93,8 +128,16 @@ impl Spec {
     /// The properties of an object: those that have to be filled in first.
     pub(super) fn properties(&self) -> Vec<Property> {
         let mut all = self.reading.properties();
-        // Where everything is required, `null` is how an argument is left out: those come later.
-        all.sort_by_cached_key(|one| !one.required || one.schema.read().nullable);
+        let is_command = all.iter().any(|one| Use::of(&one.name) == Use::Directory);
+        let rank = |name: &str| match is_command {
+            true => Use::of(name),
+            false => Use::Other,
+        };
+        all.sort_by_cached_key(|one| {
+            // Where everything is required, `null` is how an argument is left out: those come later.
+            let is_optional = !one.required || one.schema.read().nullable;
+            (is_optional, rank(&one.name))
+        });
         all
     }
 
@@ -187,5 +230,36 @@ mod tests {
         let names: Vec<&str> = properties.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["c", "d", "a", "b~/"]);
         assert_eq!(Spec::of(&properties[3].schema).kind, Kind::Text);
+    }
+
+    #[test]
+    fn what_is_set_most_of_a_command_comes_first() {
+        let line = json!({"type": "string"});
+        let of = |names: &[&str]| {
+            let properties: serde_json::Map<String, Value> = names
+                .iter()
+                .map(|name| ((*name).to_owned(), line.clone()))
+                .collect();
+            let schema = json!({"type": "object", "properties": properties, "required": ["cmd"]});
+            let properties = spec(&schema).properties();
+            let names = properties.into_iter().map(|one| one.name);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            of(&[
+                "cmd",
+                "justification",
+                "login",
+                "prefix_rule",
+                "sandbox_permissions",
+                "shell",
+                "workdir",
+                "yield_time_ms",
+            ]),
+            "cmd workdir yield_time_ms sandbox_permissions justification prefix_rule login shell"
+        );
+        assert_eq!(of(&["timeout", "cmd", "env", "cwd"]), "cmd cwd timeout env");
+        // Where nothing is a directory, the author's order stands.
+        assert_eq!(of(&["cmd", "query", "timeout"]), "cmd query timeout");
     }
 }

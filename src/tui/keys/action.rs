@@ -58,7 +58,7 @@ macro_rules! actions {
 actions! {
     [Reply, "WRITE A REPLY"]
     Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
-    Newline, "newline", "Insert a line break", ["Alt+Enter", "Ctrl+J"];
+    Newline, "newline", "Insert a line break", ["Alt+Enter", "Shift+Enter", "Ctrl+J"];
     NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
     PreviousKind, "previous_kind", "Choose the previous kind of reply", ["Shift+Tab"];
     CallTool, "call_tool", "Choose a tool to call", ["Ctrl+T"];
@@ -73,6 +73,7 @@ actions! {
     Live, "live", "Type live: lines leave as they are complete", ["Alt+L"];
     Recall, "recall", "Insert a snippet or an earlier reply", ["Ctrl+R"];
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
+    ExpandPaste, "expand_paste", "Show a long text that was pasted", ["Alt+Y"];
     Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
     Redo, "redo", "Redo what was undone", ["Alt+R"];
     [Conversations, "GO FROM ONE CONVERSATION TO ANOTHER"]
@@ -115,7 +116,7 @@ actions! {
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Reload, "reload", "Read the configuration again", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
-    Interrupt, "interrupt", "Interrupt; twice quits", ["Ctrl+C"];
+    Interrupt, "interrupt", "Clear the draft; twice quits where there is none", ["Ctrl+C"];
     Quit, "quit", "Quit", ["Ctrl+Q"];
 }
 

@@ -94,6 +94,19 @@ impl KeyChord {
         })
     }
 
+    /// The same key with nothing held down, where most terminals report that instead.
+    pub(crate) fn unmodified(self) -> Option<Self> {
+        let is_reported = match self.code {
+            KeyCode::Enter | KeyCode::Esc => self.modifiers.contains(KeyModifiers::ALT),
+            KeyCode::Tab => self.modifiers != KeyModifiers::CONTROL,
+            _ => true,
+        };
+        (!is_reported).then_some(Self {
+            modifiers: KeyModifiers::NONE,
+            ..self
+        })
+    }
+
     /// Brings the many ways in which one key press is reported down to one.
     fn normalised(code: KeyCode, mut modifiers: KeyModifiers) -> Self {
         let code = match code {

@@ -170,11 +170,12 @@ impl Keymap {
     }
 
     /// What the key means, if it is bound. Caps Lock does not matter unless the letter with
-    /// Shift has a meaning of its own.
+    /// Shift has a meaning of its own, and neither does what most terminals cannot tell.
     pub fn action(&self, event: &KeyEvent) -> Option<Action> {
         let chord = KeyChord::from_event(event)?;
         self.lookup(chord)
             .or_else(|| chord.without_caps().and_then(|chord| self.lookup(chord)))
+            .or_else(|| chord.unmodified().and_then(|chord| self.lookup(chord)))
     }
 
     fn lookup(&self, chord: KeyChord) -> Option<Action> {
@@ -249,6 +250,25 @@ mod tests {
             KeyModifiers::ALT | KeyModifiers::SHIFT,
         );
         assert_eq!(action, Some(Action::NextWaiting));
+    }
+
+    #[test]
+    fn what_most_terminals_cannot_tell_is_what_they_tell() {
+        let plain = keymap(&[("newline", &["Alt+Enter"])]).expect("valid");
+        let press = |keymap: &Keymap, code, modifiers| press(keymap, code, modifiers);
+        for modifiers in [KeyModifiers::SHIFT, KeyModifiers::CONTROL] {
+            let action = press(&plain, KeyCode::Enter, modifiers);
+            assert_eq!(action, Some(Action::Submit));
+            let action = press(&plain, KeyCode::Esc, modifiers);
+            assert_eq!(action, Some(Action::Cancel));
+        }
+        let action = press(&Keymap::default(), KeyCode::Enter, KeyModifiers::SHIFT);
+        assert_eq!(action, Some(Action::Newline));
+        assert_eq!(
+            press(&plain, KeyCode::Enter, KeyModifiers::ALT),
+            Some(Action::Newline)
+        );
+        assert_eq!(press(&plain, KeyCode::Tab, KeyModifiers::ALT), None);
     }
 
     #[test]

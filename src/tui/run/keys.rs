@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyModifiers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use tokio::io::Interest;
@@ -12,9 +12,11 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::tui::app::App;
+use crate::tui::terminal::input::{Input, Parser};
+use crate::tui::terminal::screen::Keyboard;
 
-/// How long to look for what is there already; crossterm does not look at all if this is zero.
-const AT_ONCE: Duration = Duration::from_micros(20);
+/// How long to look for what is there already.
+const AT_ONCE: Duration = Duration::ZERO;
 /// How long the rest of a sequence may take that has begun to come.
 const SEQUENCE_GAP: Duration = Duration::from_millis(5);
 /// How long to look for what comes behind an Enter that may be a line break of something pasted.
@@ -27,15 +29,22 @@ const BURST: usize = 16;
 /// taken for the Enter that submits.
 const BURST_GAP: Duration = Duration::from_millis(20);
 
+/// Bytes that are read at once.
+const PIECE: usize = 16 * 1024;
+
 /// The keyboard, and what is known of it.
 pub(super) struct Keys {
-    /// Nothing is read from it here: it tells when there is something to read.
+    /// Reads from it return at once, with nothing if there is nothing.
     terminal: AsyncFd<OwnedFd>,
+    parser: Parser,
     resized: Signal,
     /// Whether the terminal has shown that it tells what was pasted from what was typed.
     tells_pastes: bool,
     /// When keys came last.
     last: Option<Instant>,
+    /// What it says that it can tell; `None` until it has said so.
+    keyboard: Option<Keyboard>,
+    is_closed: bool,
 }
 
 impl Keys {
@@ -43,7 +52,7 @@ impl Keys {
     ///
     /// If the system does not let it.
     pub(super) fn new() -> io::Result<Self> {
-        // The same that crossterm reads: without a terminal there, the program does not start.
+        // Without a terminal there, the program does not start.
         let terminal = io::stdin().as_fd().try_clone_to_owned()?;
         // Deprecated for types that may change their descriptor, which an `OwnedFd` does not; what
         // is there instead is unsafe code.
@@ -51,19 +60,30 @@ impl Keys {
         let terminal = AsyncFd::with_interest(terminal, Interest::READABLE)?;
         Ok(Self {
             terminal,
+            parser: Parser::default(),
             resized: signal(SignalKind::window_change())?,
             tells_pastes: false,
             last: None,
+            keyboard: None,
+            is_closed: false,
         })
     }
 
-    /// The next key and all that were typed with it.
+    /// What the terminal says that its keyboard can do, once it has answered.
+    pub(super) fn keyboard(&self) -> Option<Keyboard> {
+        self.keyboard
+    }
+
+    /// The next key and all that were typed with it; nothing where the terminal has answered.
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
     pub(super) async fn next(&mut self, app: &App) -> io::Result<Vec<Event>> {
-        let mut typed = vec![self.first().await?];
+        let Some(first) = self.first().await? else {
+            return Ok(Vec::new());
+        };
+        let mut typed = vec![first];
         let submits = |event: &Event| {
             let key = event.as_key_press_event();
             key.is_some_and(|key| app.submits(&key))
@@ -78,45 +98,91 @@ impl Keys {
                 }
                 _ => AT_ONCE,
             };
-            if !event::poll(gap)? {
-                break;
+            match self.within(gap)? {
+                Some(event) => typed.push(event),
+                None => break,
             }
-            typed.push(event::read()?);
         }
         self.tells_pastes |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
         self.last = Some(Instant::now());
         Ok(typed)
     }
 
-    /// Waits for something from the terminal, and no longer for the rest of what is no key yet.
-    async fn first(&mut self) -> io::Result<Event> {
+    /// Waits for something from the terminal, and no longer for the rest of what is no key yet;
+    /// `None` where it has answered.
+    async fn first(&mut self) -> io::Result<Option<Event>> {
+        let keyboard = self.keyboard;
         // What is left of what was read before is no news to the system.
-        if event::poll(AT_ONCE)? {
-            return event::read();
+        if let Some(event) = self.within(AT_ONCE)? {
+            return Ok(Some(event));
         }
-        loop {
+        while self.keyboard == keyboard {
             tokio::select! {
                 ready = self.terminal.readable() => {
                     // Whatever comes from now on is news again.
                     ready?.clear_ready();
-                    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-                    let mut asked = [PollFd::new(&self.terminal, PollFlags::IN)];
-                    if retry_on_intr(|| poll(&mut asked, Some(&now)))? == 0 {
-                        continue;
+                    if let Some(event) = self.within(AT_ONCE)? {
+                        return Ok(Some(event));
                     }
-                    if event::poll(SEQUENCE_GAP)? {
-                        return event::read();
-                    }
-                    if asked[0].revents().contains(PollFlags::HUP) {
+                    if self.is_closed {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
                 Some(()) = self.resized.recv() => {
                     // How large it is now, everybody asks the terminal.
-                    return Ok(Event::Resize(0, 0));
+                    return Ok(Some(Event::Resize(0, 0)));
                 }
             }
         }
+        Ok(None)
+    }
+
+    /// What comes within some time, which is short: nothing is drawn meanwhile.
+    fn within(&mut self, gap: Duration) -> io::Result<Option<Event>> {
+        let end = Instant::now() + gap;
+        loop {
+            while let Some(input) = self.parser.take() {
+                match input {
+                    Input::Event(event) => return Ok(Some(event)),
+                    Input::TellsKeys => self.keyboard = Some(Keyboard::Kitty),
+                    Input::Answered => {
+                        self.keyboard.get_or_insert(Keyboard::Xterm);
+                    }
+                }
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            // What begins like a sequence is a key if the rest of it does not come.
+            let is_half = self.parser.may_be_keys();
+            let left = match is_half {
+                true => left.max(SEQUENCE_GAP),
+                false => left,
+            };
+            if self.read(left)? {
+                continue;
+            }
+            if !is_half {
+                return Ok(None);
+            }
+            self.parser.no_more();
+        }
+    }
+
+    /// Waits for bytes no longer than this, and takes them; says whether there were any.
+    fn read(&mut self, patience: Duration) -> io::Result<bool> {
+        let patience = Timespec {
+            tv_sec: 0,
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        let mut asked = [PollFd::new(&self.terminal, PollFlags::IN)];
+        if retry_on_intr(|| poll(&mut asked, Some(&patience)))? == 0 {
+            return Ok(false);
+        }
+        let is_closed = asked[0].revents().contains(PollFlags::HUP);
+        let mut piece = [0; PIECE];
+        let count = retry_on_intr(|| rustix::io::read(&self.terminal, &mut piece[..]))?;
+        self.is_closed = is_closed && count == 0;
+        self.parser.push(&piece[..count]);
+        Ok(count > 0)
     }
 }
 

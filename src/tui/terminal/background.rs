@@ -1,7 +1,7 @@
 //! The colour behind the text, which terminals tell when asked (OSC 11).
 //!
-//! The answer comes among the keys, soon, late or never, and crossterm takes it for keys: `Alt+]`
-//! and what follows. So it is taken out of what was typed, and what only looks like its beginning
+//! The answer comes among the keys, soon, late or never, and is read as keys: `Alt+]` and what
+//! follows. So it is taken out of what was typed, and what only looks like its beginning
 //! is typed after all.
 
 use std::time::{Duration, Instant};
@@ -199,7 +199,7 @@ mod tests {
         Event::Key(KeyEvent::new(KeyCode::Char(c), modifiers))
     }
 
-    /// Keys as crossterm makes them of what a terminal sends.
+    /// Keys as they are read from what a terminal sends.
     fn keys(text: &str) -> Vec<Event> {
         let mut keys = Vec::new();
         let mut rest = text.chars().peekable();

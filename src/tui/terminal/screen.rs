@@ -24,8 +24,47 @@ use crate::tui::terminal::backend::{Links, Output};
 use crate::tui::terminal::clusters::Rows;
 use crate::tui::terminal::link::{self, Link};
 
-/// The thread that has taken the terminal over, if one has.
-static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// Who has taken the terminal over, if somebody has.
+static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
+
+/// Whoever has the terminal.
+#[derive(Clone, Copy)]
+struct Entered {
+    thread: ThreadId,
+    /// What the terminal was asked to tell of its keys.
+    keyboard: Option<Keyboard>,
+}
+
+/// How a terminal can tell keys apart that are one to most, such as Enter with and without Shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyboard {
+    /// By kitty's protocol, which many others know.
+    Kitty,
+    /// Perhaps as xterm does; those that do not know it pass over it.
+    Xterm,
+}
+
+impl Keyboard {
+    /// Asks for it. Kitty: no ambiguous keys (1), and what Shift makes of a key (4).
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Kitty => "\x1b[>5u",
+            Self::Xterm => "\x1b[>4;1m",
+        }
+    }
+
+    /// Puts it back as it was.
+    fn end(self) -> &'static str {
+        match self {
+            Self::Kitty => "\x1b[<u",
+            Self::Xterm => "\x1b[>4m",
+        }
+    }
+}
+
+/// Asks whether the terminal knows kitty's protocol, and then something that every terminal
+/// answers. Nobody waits for it: [`Screen::tell_keys`] is for when the answer comes.
+const ASK_FOR_KEYBOARD: &str = "\x1b[?u\x1b[c";
 
 /// Saves and restores the window title, in terminals that can (xterm's `XTWINOPS` 22 and 23);
 /// others ignore it.
@@ -45,6 +84,7 @@ pub struct Screen {
     takes_links: bool,
     title: Option<String>,
     mouse: bool,
+    keyboard: Option<Keyboard>,
 }
 
 impl Screen {
@@ -55,7 +95,8 @@ impl Screen {
     /// If there is no terminal or it cannot be set up; it is given back then.
     pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
-        take_over(mouse).inspect_err(|_| give_back())?;
+        take_over(mouse, None).inspect_err(|_| give_back())?;
+        execute!(io::stdout(), Print(ASK_FOR_KEYBOARD)).inspect_err(|_| give_back())?;
         let output = Output::new();
         let links = output.links();
         let terminal = Terminal::new(output).inspect_err(|_| give_back())?;
@@ -67,7 +108,21 @@ impl Screen {
             takes_links: link::are_taken(term.as_deref(), std::env::var_os("STY").is_some()),
             title: None,
             mouse,
+            keyboard: None,
         })
+    }
+
+    /// Has the terminal tell its keys apart in a way that it knows, until it is given back for
+    /// good.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn tell_keys(&mut self, keyboard: Keyboard) -> io::Result<()> {
+        if self.keyboard.replace(keyboard) == Some(keyboard) {
+            return Ok(());
+        }
+        begin_keyboard(Some(keyboard))
     }
 
     /// Draws what changed; `render` says where addresses are, in the order of the screen.
@@ -176,7 +231,7 @@ impl Screen {
     ///
     /// If it cannot be set up any more.
     pub fn come_back(&mut self) -> io::Result<()> {
-        take_over(self.mouse)?;
+        take_over(self.mouse, self.keyboard)?;
         self.title = None;
         self.clear()
     }
@@ -198,8 +253,11 @@ fn remove_colours(frame: &mut Frame) {
     }
 }
 
-fn take_over(mouse: bool) -> io::Result<()> {
-    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
+fn take_over(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
+    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Entered {
+        thread: thread::current().id(),
+        keyboard: None,
+    });
     enable_raw_mode()?;
     never_wait()?;
     execute!(
@@ -212,11 +270,22 @@ fn take_over(mouse: bool) -> io::Result<()> {
     if mouse {
         execute!(io::stdout(), EnableMouseCapture)?;
     }
-    Ok(())
+    begin_keyboard(keyboard)
 }
 
-/// Has reads from the terminal return at once. crossterm reads until there is no more or until it
-/// has an event, and would wait for the rest of what is no key yet: nothing is drawn meanwhile.
+/// Asks for what the keyboard can tell; it has to be put back from then on.
+fn begin_keyboard(keyboard: Option<Keyboard>) -> io::Result<()> {
+    let Some(keyboard) = keyboard else {
+        return Ok(());
+    };
+    let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(entered) = entered.as_mut() {
+        entered.keyboard = Some(keyboard);
+    }
+    execute!(io::stdout(), Print(keyboard.begin()))
+}
+
+/// Has reads from the terminal return at once: nothing is drawn while one waits.
 fn never_wait() -> io::Result<()> {
     let mut modes = tcgetattr(io::stdin())?;
     modes.special_codes[SpecialCodeIndex::VMIN] = 0;
@@ -231,10 +300,13 @@ fn give_back() {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    if entered.is_some() {
+    if let Some(entered) = entered {
+        // Before the screen is left, because each screen has a keyboard of its own.
+        let keyboard = entered.keyboard.map_or("", Keyboard::end);
         let _ = execute!(
             io::stdout(),
             EndSynchronizedUpdate,
+            Print(keyboard),
             DisableMouseCapture,
             DisableFocusChange,
             DisableBracketedPaste,
@@ -256,10 +328,11 @@ fn restore_on_panic() {
         std::panic::set_hook(Box::new(move |panic| {
             tracing::error!("{panic}");
             let entered = ENTERED.try_lock().map_or(None, |entered| *entered);
-            if entered == Some(thread::current().id()) {
+            let is_own = entered.map(|entered| entered.thread == thread::current().id());
+            if is_own == Some(true) {
                 give_back();
             }
-            if entered.is_none() || entered == Some(thread::current().id()) {
+            if is_own != Some(false) {
                 print(panic);
             }
         }));

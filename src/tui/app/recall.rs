@@ -1,0 +1,142 @@
+//! What was said before, and how it comes back: chosen from a list, or walked through from an empty
+//! composer.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::{App, Dialog, Level, Purpose};
+use crate::inbox::ConversationId;
+use crate::store::Saving;
+use crate::tui::keys::action::Action;
+use crate::tui::picker::{Choice, Picker};
+
+/// How many earlier replies can be recalled.
+const MOST_RECALLED: usize = 200;
+
+impl App {
+    /// Lets the person choose a snippet or something they said before.
+    pub(super) fn recall(&mut self) {
+        let texts = self.recallable();
+        if texts.is_empty() {
+            return self.say(
+                Level::Info,
+                "nothing was said yet, and there are no snippets",
+            );
+        }
+        let choices = texts
+            .into_iter()
+            .map(|(label, detail)| Choice::new(label, detail))
+            .collect();
+        let picker = Picker::new("recall", choices);
+        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
+    }
+
+    /// Puts the text at an index of the list that was picked from into the composer.
+    pub(super) fn insert_recalled(&mut self, index: usize) {
+        let snippets = self.settings.snippets.iter().map(|(_, text)| text);
+        let said = self.said_before.iter().rev().map(|(text, _)| text);
+        if let Some(text) = snippets.chain(said).nth(index).cloned() {
+            self.composer_mut().insert(&text);
+            self.keep_draft();
+        }
+    }
+
+    /// Takes an arrow that walks through what was said before, from an empty composer on and for as
+    /// long as what was found there is not changed; says whether it did.
+    pub(super) fn walk(&mut self, key: KeyEvent, walked: Option<usize>) -> bool {
+        let older = match (key.code, key.modifiers) {
+            (KeyCode::Up, KeyModifiers::NONE) => true,
+            (KeyCode::Down, KeyModifiers::NONE) => false,
+            _ => return false,
+        };
+        let said = |back: usize| self.said_before.iter().nth_back(back).map(|(text, _)| text);
+        let text = self.composer().text();
+        let next = match walked.filter(|at| said(*at) == Some(&text)) {
+            // What is oldest stays.
+            Some(at) if older => Some((at + 1).min(self.said_before.len().saturating_sub(1))),
+            Some(at) => at.checked_sub(1),
+            None if older && text.is_empty() && !self.said_before.is_empty() => Some(0),
+            None => return false,
+        };
+        let text = next.and_then(said).cloned().unwrap_or_default();
+        self.walked = next;
+        if self.composer().text() != text {
+            self.composer_mut().replace(&text);
+            self.keep_draft();
+        }
+        true
+    }
+
+    /// How many rows the wheel of a mouse has turned, up if there are fewer than none: where the
+    /// mouse is off, a terminal types that many arrows at once, which nobody can.
+    pub(super) fn typed_wheel(&self, events: &[Event]) -> Option<i64> {
+        let arrow = |event: &Event| match event.as_key_press_event() {
+            Some(key) if key.modifiers == KeyModifiers::NONE => Some(key.code),
+            _ => None,
+        };
+        let first = arrow(events.first()?)?;
+        let is_wheel = events.len() > 1 && events.iter().all(|event| arrow(event) == Some(first));
+        let is_free = matches!(self.dialog, Dialog::None)
+            && self.has_composer()
+            && self.composer().is_empty();
+        let rows = i64::try_from(events.len()).ok()?;
+        match first {
+            KeyCode::Up if is_wheel && is_free => Some(-rows),
+            KeyCode::Down if is_wheel && is_free => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// Clears the draft, if there is one and it is on the screen: undo and recall bring it back.
+    /// Says whether it did.
+    pub(super) fn clear_draft(&mut self) -> bool {
+        if !self.is_composing() || self.composer().to_draft().is_empty() {
+            return false;
+        }
+        let typed = self.composer().all_typed();
+        self.remember(typed);
+        self.composer_mut().clear_all();
+        self.keep_draft();
+        let (undo, recall) = (self.key_of(Action::Undo), self.key_of(Action::Recall));
+        self.say(
+            Level::Info,
+            format!("cleared; {undo} brings it back, {recall} finds it"),
+        );
+        true
+    }
+
+    /// Snippets first, then what was said, newest first: one line and what it is.
+    fn recallable(&self) -> Vec<(String, String)> {
+        let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let snippets = self.settings.snippets.iter();
+        let snippets =
+            snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
+        let said = self
+            .said_before
+            .iter()
+            .rev()
+            .map(|(text, _)| (one_line(text), "said before"));
+        snippets
+            .chain(said)
+            .map(|(label, detail)| (label, detail.to_owned()))
+            .collect()
+    }
+
+    /// Remembers a text, to be recalled where it was said.
+    pub(super) fn remember(&mut self, text: String) -> Saving {
+        self.remember_of(self.open, text)
+    }
+
+    /// Remembers a text of a conversation.
+    pub(super) fn remember_of(&mut self, id: Option<ConversationId>, text: String) -> Saving {
+        if text.trim().is_empty() {
+            return Saving::default();
+        }
+        self.said_before.retain(|(before, _)| *before != text);
+        let saving = self.inbox.store().keep_recall(&text, id);
+        self.said_before.push((text, id));
+        if self.said_before.len() > MOST_RECALLED {
+            self.said_before.remove(0);
+        }
+        saving
+    }
+}

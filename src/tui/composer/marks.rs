@@ -1,0 +1,119 @@
+//! Pieces of the text that are one thing: marks of what was pasted, in which no cursor stands and of
+//! which no part is deleted, and the word that is being typed.
+
+use std::ops::Range;
+
+use tui_textarea::CursorMove;
+
+use super::{Composer, cursor_of};
+use crate::draft::Cursor;
+
+impl Composer {
+    /// Puts the text that a mark stands for in its place: of the mark at the cursor, or before it,
+    /// or the first. Says whether there was one.
+    pub fn expand_paste(&mut self) -> bool {
+        let cursor = cursor_of(&self.area);
+        let lines = self.area.lines().iter().enumerate();
+        let marks = lines.flat_map(|(line, text)| {
+            let found = self.pastes.in_line(text).into_iter();
+            found.map(move |(range, text)| (line, range, text.to_owned()))
+        });
+        let marks: Vec<_> = marks.collect();
+        let is_before =
+            |line: usize, range: &Range<usize>| (line, range.start) <= (cursor.line, cursor.column);
+        let at = marks
+            .iter()
+            .rposition(|(line, range, _)| is_before(*line, range));
+        let Some((line, range, text)) = marks.get(at.unwrap_or(0)) else {
+            return false;
+        };
+        self.select((*line, range.start), (*line, range.end));
+        self.area.insert_str(text);
+        true
+    }
+
+    /// The word that is being typed: what stands between the cursor and the blank before it.
+    pub fn word(&self) -> String {
+        let Cursor { line, column } = cursor_of(&self.area);
+        let text = self.area.lines().get(line).map_or("", String::as_str);
+        let before: String = text.chars().take(column).collect();
+        let word = before.rsplit(char::is_whitespace).next();
+        word.unwrap_or_default().to_owned()
+    }
+
+    /// Puts another in the place of the word that is being typed.
+    pub fn replace_word(&mut self, word: &str) {
+        let Cursor { line, column } = cursor_of(&self.area);
+        let start = column.saturating_sub(self.word().chars().count());
+        self.select((line, start), (line, column));
+        self.area.insert_str(word);
+    }
+
+    /// Moves the cursor out of a mark, to the end that it was going to.
+    pub(super) fn leave_mark(&mut self, from: Cursor) {
+        let Cursor { line, column } = cursor_of(&self.area);
+        let text = self.area.lines().get(line).map_or("", String::as_str);
+        let marks = self.pastes.in_line(text).into_iter();
+        let mut inside = marks.filter(|(range, _)| range.start < column && column < range.end);
+        let Some((range, _)) = inside.next() else {
+            return;
+        };
+        let goes_on = (line, column) > (from.line, from.column);
+        let column = if goes_on { range.end } else { range.start };
+        self.jump(line, column);
+    }
+
+    /// Where a change took a part of a mark away, takes all of it away.
+    pub(super) fn delete_broken(&mut self, before: &[String]) {
+        let old: Vec<char> = before.join("\n").chars().collect();
+        let new: Vec<char> = self.area.lines().join("\n").chars().collect();
+        let same = |(a, b): &(&char, &char)| a == b;
+        let start = old.iter().zip(&new).take_while(same).count();
+        let most = old.len().min(new.len()) - start;
+        let backwards = old.iter().rev().zip(new.iter().rev());
+        let end = old.len() - backwards.take(most).take_while(same).count();
+        let mut first_of_line = 0;
+        let mut marks = Vec::new();
+        for line in before {
+            let found = self.pastes.in_line(line).into_iter();
+            marks.extend(
+                found.map(|(range, _)| first_of_line + range.start..first_of_line + range.end),
+            );
+            first_of_line += line.chars().count() + 1;
+        }
+        let is_broken = |mark: &Range<usize>| {
+            let is_touched = start < mark.end && mark.start < end;
+            is_touched && !(start <= mark.start && mark.end <= end)
+        };
+        marks.retain(is_broken);
+        let (Some(first), Some(last)) = (marks.first(), marks.last()) else {
+            return;
+        };
+        let (start, end) = (start.min(first.start), end.max(last.end));
+        self.area.undo();
+        let place = |at: usize| {
+            let text = &old[..at];
+            let line = text.iter().filter(|c| **c == '\n').count();
+            let column = text.iter().rev().take_while(|c| **c != '\n').count();
+            (line, column)
+        };
+        self.select(place(start), place(end));
+        let yanked = self.area.yank_text();
+        self.area.cut();
+        self.area.set_yank_text(yanked);
+    }
+
+    fn select(&mut self, start: (usize, usize), end: (usize, usize)) {
+        self.area.cancel_selection();
+        self.jump(start.0, start.1);
+        self.area.start_selection();
+        self.jump(end.0, end.1);
+    }
+
+    fn jump(&mut self, line: usize, column: usize) {
+        // What a person has typed is not as long as that, and a mark has to be on the screen.
+        if let (Ok(line), Ok(column)) = (u16::try_from(line), u16::try_from(column)) {
+            self.area.move_cursor(CursorMove::Jump(line, column));
+        }
+    }
+}

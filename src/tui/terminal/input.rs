@@ -1,0 +1,436 @@
+//! What the terminal sends, taken apart: keys in every way in which terminals tell them, what was
+//! pasted, the mouse, and answers to what it was asked.
+//!
+//! crossterm's own reader knows no `CSI 27 ; … ~`, in which xterm tells Enter with Shift. Its events
+//! are used here all the same.
+
+use std::collections::VecDeque;
+
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use memchr::memmem::find;
+
+const ESC: u8 = 0x1b;
+const PASTE: &[u8] = b"\x1b[200~";
+const END_OF_PASTE: &[u8] = b"\x1b[201~";
+/// Bytes of a sequence that no terminal sends.
+const LONGEST: usize = 4096;
+
+/// Something that the terminal sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A key, a paste, the mouse.
+    Event(Event),
+    /// It can tell all keys apart, by kitty's protocol.
+    TellsKeys,
+    /// It has answered everything that it was asked.
+    Answered,
+}
+
+/// Takes bytes, in whatever pieces they come.
+#[derive(Debug, Default)]
+pub struct Parser {
+    buffer: Vec<u8>,
+    /// Bytes of a paste that were searched for its end.
+    searched: usize,
+    found: VecDeque<Input>,
+}
+
+/// What stands at the beginning of some bytes, and how many of them it takes.
+enum Found {
+    Input(Input, usize),
+    /// Something that means nothing here.
+    Nothing(usize),
+    /// The beginning of something.
+    Part,
+}
+
+impl Parser {
+    /// Takes what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        let mut at = 0;
+        while at < self.buffer.len() {
+            let rest = &self.buffer[at..];
+            let found = match rest.starts_with(PASTE) {
+                true => self.paste(at),
+                false => parse(rest),
+            };
+            match found {
+                Found::Input(input, length) => {
+                    self.found.push_back(input);
+                    at += length;
+                }
+                Found::Nothing(length) => at += length,
+                Found::Part => break,
+            }
+        }
+        self.buffer.drain(..at);
+    }
+
+    /// The next thing that is whole.
+    pub fn take(&mut self) -> Option<Input> {
+        self.found.pop_front()
+    }
+
+    /// Whether there is something whole.
+    pub fn is_ready(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    /// Whether what is there are keys, unless more of it follows.
+    pub fn may_be_keys(&self) -> bool {
+        matches!(self.buffer[..], [ESC] | [ESC, ESC])
+    }
+
+    /// Nothing has followed: what may be keys are.
+    pub fn no_more(&mut self) {
+        if self.may_be_keys() {
+            for _ in self.buffer.drain(..) {
+                self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
+            }
+        }
+    }
+
+    /// The paste that begins at a place.
+    fn paste(&mut self, at: usize) -> Found {
+        let rest = &self.buffer[at..];
+        let from = self.searched.max(PASTE.len());
+        let Some(end) = rest.get(from..).and_then(|rest| find(rest, END_OF_PASTE)) else {
+            // The end may have come in part. What is before the paste is taken out of the buffer.
+            self.searched = rest.len().saturating_sub(END_OF_PASTE.len());
+            return Found::Part;
+        };
+        self.searched = 0;
+        let end = from + end;
+        let text = String::from_utf8_lossy(&rest[PASTE.len()..end]).into_owned();
+        Found::Input(Input::Event(Event::Paste(text)), end + END_OF_PASTE.len())
+    }
+}
+
+/// Reads what the bytes, of which there is at least one, begin with.
+fn parse(bytes: &[u8]) -> Found {
+    match bytes {
+        [ESC] | [ESC, ESC] => Found::Part,
+        [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
+        [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
+        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
+        // Some terminals put Esc before what a key is with Alt.
+        [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
+            found @ Found::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
+            Found::Part => Found::Part,
+            _ => plain(KeyCode::Esc, 1),
+        },
+        [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
+        [ESC, rest @ ..] => character(rest).with_alt().after(1),
+        _ => character(bytes),
+    }
+}
+
+impl Found {
+    /// The same, behind some bytes more.
+    fn after(self, more: usize) -> Self {
+        match self {
+            Self::Input(input, length) => Self::Input(input, length + more),
+            Self::Nothing(length) => Self::Nothing(length + more),
+            Self::Part => Self::Part,
+        }
+    }
+
+    fn with_alt(mut self) -> Self {
+        if let Self::Input(Input::Event(Event::Key(key)), _) = &mut self {
+            key.modifiers |= KeyModifiers::ALT;
+        }
+        self
+    }
+}
+
+fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
+    Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
+}
+
+fn plain(code: KeyCode, length: usize) -> Found {
+    Found::Input(key(code, KeyModifiers::NONE), length)
+}
+
+/// A character, or a key that is told as a control character.
+fn character(bytes: &[u8]) -> Found {
+    let Some(&first) = bytes.first() else {
+        return Found::Part;
+    };
+    let control = |c: u8| Found::Input(key(KeyCode::Char(c.into()), KeyModifiers::CONTROL), 1);
+    match first {
+        b'\r' => plain(KeyCode::Enter, 1),
+        b'\t' => plain(KeyCode::Tab, 1),
+        0x7f => plain(KeyCode::Backspace, 1),
+        0 => control(b' '),
+        ESC => Found::Nothing(1),
+        1..=0x1a => control(first - 1 + b'a'),
+        0x1c..=0x1f => control(first - 0x1c + b'4'),
+        _ => {
+            let length = match first {
+                0xc2..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0..=0xf4 => 4,
+                _ => 1,
+            };
+            let (whole, is_whole) = match bytes.get(..length) {
+                Some(whole) => (whole, true),
+                None => (bytes, false),
+            };
+            match std::str::from_utf8(whole) {
+                Ok(text) => {
+                    let c = text.chars().next().unwrap_or_default();
+                    let shift = match c.is_uppercase() {
+                        true => KeyModifiers::SHIFT,
+                        false => KeyModifiers::NONE,
+                    };
+                    Found::Input(key(KeyCode::Char(c), shift), length)
+                }
+                Err(error) if !is_whole && error.error_len().is_none() => Found::Part,
+                Err(_) => Found::Nothing(1),
+            }
+        }
+    }
+}
+
+/// What stands behind `ESC O`.
+fn single_shift(bytes: &[u8]) -> Found {
+    let Some(&last) = bytes.first() else {
+        return Found::Part;
+    };
+    match (cursor_key(last), last) {
+        (Some(code), _) => plain(code, 1),
+        (None, b'M') => plain(KeyCode::Enter, 1),
+        _ => Found::Nothing(1),
+    }
+}
+
+/// The key of a letter that ends a sequence.
+fn cursor_key(last: u8) -> Option<KeyCode> {
+    Some(match last {
+        b'A' => KeyCode::Up,
+        b'B' => KeyCode::Down,
+        b'C' => KeyCode::Right,
+        b'D' => KeyCode::Left,
+        b'F' => KeyCode::End,
+        b'H' => KeyCode::Home,
+        b'P'..=b'S' => KeyCode::F(last - b'P' + 1),
+        _ => return None,
+    })
+}
+
+/// What stands behind `ESC [`.
+fn control_sequence(bytes: &[u8]) -> Found {
+    match bytes {
+        // The function keys of the Linux console.
+        [b'[', last, ..] => {
+            return match last {
+                b'A'..=b'E' => plain(KeyCode::F(last - b'A' + 1), 2),
+                _ => Found::Nothing(2),
+            };
+        }
+        [b'['] => return Found::Part,
+        // The mouse as it was told first: three bytes.
+        [b'M', button, column, row, ..] => {
+            let of = |byte: &u8| u16::from(byte.saturating_sub(32));
+            let mouse = mouse(of(button), of(column), of(row), false);
+            return Found::Input(mouse, 4);
+        }
+        [b'M', ..] => return Found::Part,
+        _ => {}
+    }
+    let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
+    let Some(end) = bytes.iter().take(LONGEST).position(is_last) else {
+        return match bytes.len() < LONGEST {
+            true => Found::Part,
+            false => Found::Nothing(LONGEST),
+        };
+    };
+    let (parameters, last) = (&bytes[..end], bytes[end]);
+    // What is broken off by something else means nothing; what broke it off may.
+    let length = end + usize::from((0x40..=0x7e).contains(&last));
+    match std::str::from_utf8(parameters)
+        .ok()
+        .and_then(|parameters| sequence(parameters, last))
+    {
+        Some(input) if length > end => Found::Input(input, length),
+        _ => Found::Nothing(length),
+    }
+}
+
+/// The meaning of a sequence that is whole.
+fn sequence(parameters: &str, last: u8) -> Option<Input> {
+    if let Some(answer) = parameters.strip_prefix('?') {
+        return match last {
+            b'u' if answer.parse::<u32>().is_ok() => Some(Input::TellsKeys),
+            b'c' => Some(Input::Answered),
+            _ => None,
+        };
+    }
+    if let Some(mouse_is) = parameters.strip_prefix('<') {
+        let [button, column, row] = numbers(mouse_is)?;
+        return matches!(last, b'M' | b'm').then(|| mouse(button, column, row, last == b'm'));
+    }
+    // Numbers, each of which may have others behind colons.
+    let fields: Vec<Vec<Option<u32>>> = parameters
+        .split(';')
+        .map(|field| field.split(':').map(|number| number.parse().ok()).collect())
+        .collect();
+    let number = |at: usize| fields.get(at).and_then(|field| *field.first()?);
+    let modifiers = |at: usize| modifiers(number(at).unwrap_or(1));
+    match last {
+        b'I' => Some(Input::Event(Event::FocusGained)),
+        b'O' => Some(Input::Event(Event::FocusLost)),
+        b'Z' => Some(key(KeyCode::BackTab, KeyModifiers::SHIFT)),
+        b'M' => {
+            let [button, column, row] = numbers(parameters)?;
+            Some(mouse(button.checked_sub(32)?, column, row, false))
+        }
+        b'~' if number(0) == Some(27) => told(number(2)?, None, modifiers(1)?),
+        b'~' => Some(key(numbered_key(number(0)?)?, modifiers(1)?)),
+        b'u' => {
+            let shifted = fields.first().and_then(|field| *field.get(1)?);
+            told(number(0)?, shifted, modifiers(1)?)
+        }
+        _ => Some(key(cursor_key(last)?, modifiers(1)?)),
+    }
+}
+
+fn numbers<const COUNT: usize>(text: &str) -> Option<[u16; COUNT]> {
+    let numbers: Option<Vec<u16>> = text.split(';').map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
+}
+
+/// What is held down with a key, as terminals count it; `None` where it is held down for the
+/// desktop, whose keys type nothing. Caps Lock and Num Lock are no matter.
+fn modifiers(told: u32) -> Option<KeyModifiers> {
+    let bits = told.saturating_sub(1);
+    let flag = |bit: u32, modifier| match bits & bit != 0 {
+        true => modifier,
+        false => KeyModifiers::NONE,
+    };
+    (bits & 0b11_1000 == 0).then(|| {
+        flag(1, KeyModifiers::SHIFT) | flag(2, KeyModifiers::ALT) | flag(4, KeyModifiers::CONTROL)
+    })
+}
+
+/// The keys with a number and a tilde.
+fn numbered_key(number: u32) -> Option<KeyCode> {
+    let function = |first: u32, key: u8| {
+        let more = u8::try_from(number - first).ok()?;
+        Some(KeyCode::F(key + more))
+    };
+    match number {
+        1 | 7 => Some(KeyCode::Home),
+        2 => Some(KeyCode::Insert),
+        3 => Some(KeyCode::Delete),
+        4 | 8 => Some(KeyCode::End),
+        5 => Some(KeyCode::PageUp),
+        6 => Some(KeyCode::PageDown),
+        11..=15 => function(11, 1),
+        17..=21 => function(17, 6),
+        23..=26 => function(23, 11),
+        28..=29 => function(28, 15),
+        31..=34 => function(31, 17),
+        _ => None,
+    }
+}
+
+/// A key that is told by the number of its character. What other terminals cannot tell from
+/// another key is that key here too, so that a key means one thing everywhere.
+fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
+    let (shift, control) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
+    let c = match shifted.filter(|_| modifiers.contains(shift)) {
+        Some(shifted) => char::from_u32(shifted)?,
+        None => char::from_u32(code)?,
+    };
+    let has_control = modifiers.contains(control);
+    let code = match (code, c) {
+        (27, _) => KeyCode::Esc,
+        (13, _) => KeyCode::Enter,
+        (9, _) if modifiers.contains(shift) => KeyCode::BackTab,
+        (9, _) => KeyCode::Tab,
+        (8 | 127, _) => KeyCode::Backspace,
+        (57_399..=57_427, _) => keypad_key(code)?,
+        // The others of the private use area: volume, and modifiers by themselves.
+        (57_344..=63_743, _) => return None,
+        (_, c) if c.is_control() => return None,
+        (_, 'i' | 'I') if has_control => KeyCode::Tab,
+        (_, 'm' | 'M') if has_control => KeyCode::Enter,
+        (_, '[') if has_control => KeyCode::Esc,
+        (_, c) if modifiers.contains(shift) && c.is_lowercase() => {
+            let mut upper = c.to_uppercase();
+            KeyCode::Char(upper.next().filter(|_| upper.next().is_none()).unwrap_or(c))
+        }
+        (_, c) => KeyCode::Char(c),
+    };
+    let is_other_key = has_control && matches!(c, 'i' | 'I' | 'm' | 'M' | '[');
+    let modifiers = match is_other_key {
+        true => modifiers.difference(control),
+        false => modifiers,
+    };
+    Some(key(code, modifiers))
+}
+
+/// The keys of the number pad, as kitty's protocol counts them.
+fn keypad_key(code: u32) -> Option<KeyCode> {
+    let characters = "0123456789./*-+";
+    Some(match code {
+        57_414 => KeyCode::Enter,
+        57_415 => KeyCode::Char('='),
+        57_416 => KeyCode::Char(','),
+        57_417 => KeyCode::Left,
+        57_418 => KeyCode::Right,
+        57_419 => KeyCode::Up,
+        57_420 => KeyCode::Down,
+        57_421 => KeyCode::PageUp,
+        57_422 => KeyCode::PageDown,
+        57_423 => KeyCode::Home,
+        57_424 => KeyCode::End,
+        57_425 => KeyCode::Insert,
+        57_426 => KeyCode::Delete,
+        57_399..=57_413 => {
+            let at = usize::try_from(code - 57_399).ok()?;
+            KeyCode::Char(characters.chars().nth(at)?)
+        }
+        _ => return None,
+    })
+}
+
+/// What the mouse did, at a place that is counted from 1.
+fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
+    let button = match told & 3 {
+        0 => MouseButton::Left,
+        1 => MouseButton::Middle,
+        _ => MouseButton::Right,
+    };
+    let kind = match (told & 0b1100_0011, told & 32 != 0) {
+        (64, _) => MouseEventKind::ScrollUp,
+        (65, _) => MouseEventKind::ScrollDown,
+        (66, _) => MouseEventKind::ScrollLeft,
+        (67, _) => MouseEventKind::ScrollRight,
+        (3, true) => MouseEventKind::Moved,
+        // Which button it was is not told.
+        (3, false) => MouseEventKind::Up(MouseButton::Left),
+        (_, true) => MouseEventKind::Drag(button),
+        _ if is_release => MouseEventKind::Up(button),
+        _ => MouseEventKind::Down(button),
+    };
+    let flag = |bit: u16, modifier| match told & bit != 0 {
+        true => modifier,
+        false => KeyModifiers::NONE,
+    };
+    Input::Event(Event::Mouse(MouseEvent {
+        kind,
+        column: column.saturating_sub(1),
+        row: row.saturating_sub(1),
+        modifiers: flag(4, KeyModifiers::SHIFT)
+            | flag(8, KeyModifiers::ALT)
+            | flag(16, KeyModifiers::CONTROL),
+    }))
+}
+
+#[cfg(test)]
+mod tests;
