@@ -188,6 +188,7 @@ fn nested() -> impl Strategy<Value = Sample> {
         prop_oneof![
             object(inner.clone()),
             list(inner.clone()),
+            union(inner.clone()),
             object(inner).prop_map(|(schema, mut values)| {
                 values[0] = Value::Null;
                 (json!({"anyOf": [schema, {"type": "null"}]}), values)
@@ -196,14 +197,37 @@ fn nested() -> impl Strategy<Value = Sample> {
     })
 }
 
+/// One of two objects, told apart or not.
+fn union(inner: impl Strategy<Value = Sample> + Clone) -> impl Strategy<Value = Sample> {
+    let keyword = select(vec!["anyOf", "oneOf"]);
+    let each = (object(inner.clone()), object(inner), keyword, any::<bool>());
+    each.prop_map(|(one, other, keyword, tagged)| {
+        let mut all = [one, other];
+        // More than one may be valid where nothing tells them apart.
+        let keyword = if tagged { keyword } else { "anyOf" };
+        for (at, (schema, values)) in all.iter_mut().enumerate().filter(|_| tagged) {
+            let name = format!("kind {at}");
+            schema["properties"]["\u{1}tag"] = json!({"const": name});
+            if let Some(required) = schema["required"].as_array_mut() {
+                required.push("\u{1}tag".into());
+            }
+            for value in values {
+                value["\u{1}tag"] = name.clone().into();
+            }
+        }
+        let [(one, mut values), (other, others)] = all;
+        values[1] = others[1].clone();
+        (json!({keyword: [one, other]}), values)
+    })
+}
+
 /// What tools have, and anything else.
 fn sample() -> impl Strategy<Value = Sample> {
-    prop_oneof![4 => object(nested()).boxed(), 1 => nested().boxed()].prop_map(
-        |(mut schema, values)| {
+    prop_oneof![4 => object(nested()).boxed(), 1 => union(nested().boxed()).boxed(), 1 => nested().boxed()]
+        .prop_map(|(mut schema, values)| {
             schema["$defs"] = json!({"word": {"type": "string", "description": "a \u{1b}[1mword"}});
             (schema, values)
-        },
-    )
+        })
 }
 
 /// Schemas that make sense, and others.
@@ -216,6 +240,7 @@ fn any_schema() -> impl Strategy<Value = Value> {
         "enum",
         "const",
         "anyOf",
+        "oneOf",
         "allOf",
         "$ref",
         "default",

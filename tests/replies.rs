@@ -552,6 +552,65 @@ fn a_process_that_still_runs_is_typed_into() {
     desk.sees("no output tells of a running process");
 }
 
+/// Codex's tool for a process that runs, and a request that left one running.
+fn python_runs() -> Value {
+    let stdin = function(
+        "write_stdin",
+        "Writes to a session that runs, and tells what it printed.",
+        json!({"type": "object", "additionalProperties": false, "required": ["session_id"],
+        "properties": {
+            "chars": {"type": "string", "description": "What to write; nothing only waits."},
+            "max_output_tokens": {"type": "number", "description": "The most that is returned."},
+            "session_id": {"type": "number", "description": "Which session."},
+            "yield_time_ms": {"type": "number", "description": "How long to wait."}}}),
+    );
+    let output = "Chunk ID: 1\nProcess running with session ID 4711\nOutput:\n>>> ";
+    let items = [
+        call("python3"),
+        json!({"type": "function_call_output", "call_id": "call_1", "output": output}),
+    ];
+    let mut body = codex("a", "Start python.", &items);
+    body["tools"] = json!([exec_command(), stdin]);
+    body
+}
+
+#[test]
+fn a_process_that_still_runs_gets_ctrl_c_and_ctrl_d_with_one_key() {
+    for (key, chars) in [("Alt+Shift+C", "\\u0003"), ("Alt+Shift+D", "\\u0004")] {
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&python_runs());
+        desk.press("Tab");
+        desk.write("half a sentence");
+        desk.press(key);
+        desk.sees("sent to the process");
+        let heard = said(&desk.hear(&mut client));
+        let call = format!(r#"{{"session_id":4711,"chars":"{chars}"}}"#);
+        assert_eq!(heard, one(&call, "call"));
+        assert_eq!(desk.text(), "half a sentence");
+    }
+    // A call that was begun and holds nothing yet makes way.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&python_runs());
+    desk.press("Alt+S");
+    desk.sees("Alt+Shift+C Ctrl+C");
+    desk.press("Alt+Shift+C");
+    assert_eq!(desk.hear(&mut client).len(), 1);
+    desk.sees("[Send]");
+    // One with words in it stays.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&python_runs());
+    desk.press("Alt+S");
+    desk.write("exit()");
+    desk.press("Alt+Shift+C");
+    assert_eq!(desk.hear(&mut client).len(), 1);
+    desk.sees("exit()");
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "List the files.", &[]));
+    desk.press("Alt+Shift+D");
+    assert!(desk.hear(&mut client).is_empty());
+    desk.sees("this request offers no write_stdin");
+}
+
 #[test]
 fn a_reply_that_did_not_arrive_comes_back_as_it_was_composed() {
     let mut desk = Desk::new(NORMAL);

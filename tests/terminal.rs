@@ -368,7 +368,6 @@ fn addresses_are_links_where_the_terminal_takes_them() {
         let written = String::from_utf8_lossy(&person.raw_since(0)).into_owned();
         let links: Vec<&str> = written
             .split("\x1b]8;")
-            // What stands before the first of them is none.
             .skip(1)
             .filter_map(|rest| rest.split_once("\x1b\\"))
             .filter_map(|(link, _)| link.split_once(';'))

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::validation::Validator;
-use super::{OutputFormat, Request};
+use super::{OutputFormat, Request, Schema};
 
 /// A request that the program answers in the person's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +47,12 @@ fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
             _ => Some(json!({"title": title(prompt, DEFAULT_LENGTH)}).to_string()),
         };
     };
-    let properties = schema.get("properties")?.as_object()?;
     let mut answer = Map::new();
-    for (name, property) in properties {
-        let most = property.get("maxLength").and_then(Value::as_u64);
+    for property in Schema::new(schema).read().properties() {
+        let title_schema = property.schema.read();
+        let most = title_schema.keyword("maxLength").and_then(Value::as_u64);
         let most = most.map_or(DEFAULT_LENGTH, |most| most as usize);
-        answer.insert(name.clone(), title(prompt, most).into());
+        answer.insert(property.name, title(prompt, most).into());
     }
     let answer = Value::Object(answer);
     // The schema is the client's, and may be no schema at all or too much of one.

@@ -21,6 +21,7 @@ pub mod messages;
 pub mod patch;
 mod patch_reader;
 pub mod responses;
+mod schema;
 mod shell;
 mod skeleton;
 mod title;
@@ -38,11 +39,12 @@ pub use housekeeping::Housekeeping;
 pub use interner::Interner;
 pub use item::Item;
 pub(crate) use item::Shape;
+pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{command_line, command_of};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
-pub(crate) use validation::{Validator, percent_decoded};
+pub(crate) use validation::Validator;
 
 pub use writer::{Frame, Ids, ResponseWriter};
 

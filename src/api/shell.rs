@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Body, Tool, is_bushy};
+use super::{Body, Kind, Tool, is_bushy};
 
 /// The tool of a request that runs a shell command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,22 +67,14 @@ impl ShellTool {
     }
 
     fn from_function(tool: &Tool) -> Option<Self> {
-        let takes = |names: &[&'static str]| {
-            let mut names = names.iter().copied();
-            names.find(|name| tool.parameter(name).is_some())
-        };
-        let parameter = takes(&["cmd", "command"])?;
-        let is_array = match tool.parameter(parameter).and_then(|p| p.get("type")) {
-            Some(Value::String(kind)) => kind == "array",
-            Some(Value::Array(kinds)) => {
-                kinds.contains(&json!("array")) && !kinds.contains(&json!("string"))
-            }
-            _ => false,
-        };
+        let arguments = tool.reading()?;
+        let mut names = ["cmd", "command"].into_iter();
+        let (parameter, kind) =
+            names.find_map(|name| Some((name, arguments.property(name)?.kind)))?;
         Some(Self {
             name: tool.name.clone(),
             namespace: tool.namespace.clone(),
-            shape: if is_array {
+            shape: if matches!(kind, Kind::List | Kind::Tuple) {
                 Shape::Words(parameter.into())
             } else {
                 Shape::Line(parameter.into())

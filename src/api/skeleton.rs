@@ -2,10 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{OutputFormat, Validator};
-
-/// How deep a skeleton goes: schemas may refer to themselves.
-const DEEPEST: usize = 12;
+use super::{Kind, OutputFormat, Reading, Schema, Validator};
 
 /// How many values a skeleton has: a small schema may ask for thousands by referring to itself twice.
 const MOST: usize = 500;
@@ -20,159 +17,92 @@ const LONGEST: usize = 200;
 /// lengths, ranges and patterns is left for the person and [`check_answer`]. References within the schema are
 /// followed; an object that goes on forever is cut off with `{}`, or left out where that is allowed.
 pub fn skeleton(schema: &Value) -> Value {
-    let mut skeleton = Skeleton {
-        root: schema,
-        left: MOST,
-    };
-    skeleton.value(schema, 0)
+    Skeleton { left: MOST }.value(&Schema::new(schema))
 }
 
-struct Skeleton<'a> {
-    root: &'a Value,
+struct Skeleton {
     /// How many values may still be made.
     left: usize,
 }
 
-impl<'a> Skeleton<'a> {
-    fn value(&mut self, schema: &'a Value, depth: usize) -> Value {
+impl Skeleton {
+    fn value(&mut self, schema: &Schema<&Value>) -> Value {
         self.left = self.left.saturating_sub(1);
-        let schema = self.resolved(schema);
-        let given = |key: &str| schema.get(key).cloned();
-        let first = |key: &str| schema.get(key).and_then(|values| values.get(0)).cloned();
+        let reading = schema.read();
+        let given = |key| reading.keyword(key).cloned();
+        let example = || reading.keyword("examples")?.get(0).cloned();
+        let only = || match &reading.kind {
+            Kind::Choice(options) => options.first().cloned(),
+            _ => None,
+        };
         if let Some(value) = given("const")
             .or_else(|| given("default"))
-            .or_else(|| first("enum"))
-            .or_else(|| first("examples"))
+            .or_else(only)
+            .or_else(example)
         {
             return value;
         }
-        for key in ["anyOf", "oneOf"] {
-            if let Some(alternatives) = schema.get(key).and_then(Value::as_array) {
-                let is_null = |schema: &&Value| type_of(self.resolved(schema)) == "null";
-                let chosen = alternatives
-                    .iter()
-                    .find(|alternative| !is_null(alternative))
-                    .or(alternatives.first());
-                let value = chosen.map_or(Value::Null, |chosen| self.inner(chosen, depth));
-                return self.with_properties(value, schema, depth);
-            }
-        }
-        if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
-            let mut value = Value::Null;
-            for part in parts {
-                value = merged(value, self.inner(part, depth));
-            }
-            return self.with_properties(value, schema, depth);
-        }
-        match type_of(schema) {
-            "object" => self.with_properties(Value::Object(Map::new()), schema, depth),
-            "array" => self.array(schema, depth),
-            "string" => "".into(),
-            "integer" | "number" => number(schema),
-            "boolean" => false.into(),
-            "null" => Value::Null,
-            _ => "".into(),
+        match &reading.kind {
+            Kind::Object | Kind::Map => self.object(&reading),
+            Kind::List | Kind::Tuple => self.array(&reading),
+            Kind::Union => match reading.alternatives().first() {
+                Some(first) => self.value(&first.schema),
+                None => Value::Null,
+            },
+            Kind::Number { .. } => number(&reading),
+            Kind::Boolean => false.into(),
+            Kind::Text | Kind::Choice(_) => "".into(),
+            // Of several types the first will do.
+            Kind::Anything => match reading.first_type() {
+                Some("object") => self.object(&reading),
+                Some("array") => self.array(&reading),
+                Some("integer" | "number") => number(&reading),
+                Some("boolean") => false.into(),
+                _ => "".into(),
+            },
         }
     }
 
     /// A value within another, unless that has gone on for too long.
-    fn inner(&mut self, schema: &'a Value, depth: usize) -> Value {
-        if depth < DEEPEST && self.left > 0 {
-            return self.value(schema, depth + 1);
+    fn inner(&mut self, schema: &Schema<&Value>) -> Value {
+        if !schema.is_deep() && self.left > 0 {
+            return self.value(schema);
         }
-        match type_of(self.resolved(schema)) {
-            "object" => Value::Object(Map::new()),
-            "array" => Value::Array(Vec::new()),
+        match schema.read().kind {
+            Kind::Object | Kind::Map => Value::Object(Map::new()),
+            Kind::List | Kind::Tuple => Value::Array(Vec::new()),
             _ => Value::Null,
         }
     }
 
-    /// `value` with the properties that `schema` names itself, if it is an object or nothing yet.
-    fn with_properties(&mut self, value: Value, schema: &'a Value, depth: usize) -> Value {
-        let properties = schema.get("properties").and_then(Value::as_object);
-        let required = |name: &String| {
-            let names = schema.get("required").and_then(Value::as_array);
-            names.is_some_and(|names| names.iter().any(|required| required == name))
-        };
-        let mut object = match value {
-            Value::Object(object) => object,
-            Value::Null if properties.is_some() => Map::new(),
-            other => return other,
-        };
-        for (name, schema) in properties.into_iter().flatten() {
-            let too_much = depth >= DEEPEST || self.left == 0;
-            if !too_much || required(name) {
-                object.insert(name.clone(), self.inner(schema, depth));
+    fn object(&mut self, reading: &Reading<&Value>) -> Value {
+        let mut object = Map::new();
+        for property in reading.properties() {
+            let too_much = property.schema.is_deep() || self.left == 0;
+            if property.is_described() && (!too_much || property.required) {
+                object.insert(property.name, self.inner(&property.schema));
             }
         }
         Value::Object(object)
     }
 
-    fn array(&mut self, schema: &'a Value, depth: usize) -> Value {
-        let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
-        let firsts = schema.get("prefixItems").and_then(Value::as_array);
-        let mut items: Vec<Value> = Vec::new();
-        for schema in firsts.into_iter().flatten() {
-            items.push(self.inner(schema, depth));
-        }
-        if let Some(schema) = schema.get("items").filter(|items| items.is_object())
-            && items.is_empty()
-            && least > 0
-        {
-            items.push(self.inner(schema, depth));
+    fn array(&mut self, reading: &Reading<&Value>) -> Value {
+        let firsts = reading.first_items();
+        let mut items: Vec<Value> = firsts.iter().map(|schema| self.inner(schema)).collect();
+        let least = reading.keyword("minItems").and_then(Value::as_u64);
+        let is_described = reading.keyword("items").is_some_and(Value::is_object);
+        if items.is_empty() && is_described && least.unwrap_or(0) > 0 {
+            items.push(self.inner(&reading.items()));
         }
         Value::Array(items)
-    }
-
-    /// What `schema` refers to, within the same document.
-    fn resolved(&self, mut schema: &'a Value) -> &'a Value {
-        for _ in 0..DEEPEST {
-            let Some(reference) = schema.get("$ref").and_then(Value::as_str) else {
-                break;
-            };
-            let target = reference
-                .strip_prefix('#')
-                .and_then(|pointer| self.root.pointer(pointer));
-            match target {
-                Some(target) => schema = target,
-                None => break,
-            }
-        }
-        schema
-    }
-}
-
-/// The type of a schema: the first that is not null, or what its keywords imply.
-fn type_of(schema: &Value) -> &str {
-    match schema.get("type") {
-        Some(Value::String(name)) => name,
-        Some(Value::Array(names)) => {
-            let mut all = names.iter().filter_map(Value::as_str);
-            all.find(|name| *name != "null").unwrap_or("null")
-        }
-        _ if schema.get("properties").is_some() => "object",
-        _ if schema.get("items").is_some() || schema.get("prefixItems").is_some() => "array",
-        _ => "",
     }
 }
 
 /// 0, or the least number that is allowed if that is more.
-fn number(schema: &Value) -> Value {
-    match schema.get("minimum") {
+fn number(reading: &Reading<&Value>) -> Value {
+    match reading.keyword("minimum") {
         Some(least) if least.as_f64().is_some_and(|least| least > 0.0) => least.clone(),
         _ => 0.into(),
-    }
-}
-
-/// Two parts of one value.
-fn merged(one: Value, other: Value) -> Value {
-    match (one, other) {
-        (Value::Object(mut one), Value::Object(other)) => {
-            one.extend(other);
-            Value::Object(one)
-        }
-        (Value::Null, other) => other,
-        (one, _) => one,
     }
 }
 

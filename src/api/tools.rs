@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::{NoShellTool, Shape, ShellTool};
+use super::{NoShellTool, Reading, Schema, Shape, ShellTool};
 use crate::hash::Hash;
 
 /// A tool that a request offers.
@@ -28,9 +28,9 @@ impl Tool {
         self.raw.get("parameters")
     }
 
-    /// The schema of one named argument.
-    pub fn parameter(&self, name: &str) -> Option<&Value> {
-        self.parameters()?.get("properties")?.get(name)
+    /// What the schema of the arguments asks for, where there is one.
+    pub(crate) fn reading(&self) -> Option<Reading<&Value>> {
+        Some(Schema::new(self.parameters()?).read())
     }
 
     /// The name for a person to read: `namespace.name`, the name, or the type.

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::Value;
 
+use super::schema::referred;
+
 /// Steps that a pattern may go back before it counts as not matched. Some patterns take for ever.
 const BACKTRACKS: usize = 50_000;
 /// Bytes that a pattern may take once it is compiled.
@@ -168,7 +170,7 @@ impl<'a> Scale<'a> {
             ("const" | "enum" | "default" | "examples" | "$defs" | "definitions", _) => {
                 Ok(Burden::default())
             }
-            ("$ref", Value::String(reference)) => match self.target(reference) {
+            ("$ref", Value::String(reference)) => match referred(self.root, reference) {
                 Some(target) => self.weigh(target),
                 None => Err(format!("it refers to {reference}, which is not in it")),
             },
@@ -193,12 +195,6 @@ impl<'a> Scale<'a> {
             _ => self.weigh(value),
         }
     }
-
-    /// What is referred to, within the same document.
-    fn target(&self, reference: &str) -> Option<&'a Value> {
-        let pointer = percent_decoded(reference.strip_prefix('#')?)?;
-        self.root.pointer(&pointer)
-    }
 }
 
 fn fits(pattern: &str) -> Result<Burden, String> {
@@ -206,23 +202,6 @@ fn fits(pattern: &str) -> Result<Burden, String> {
         true => Ok(Burden::default()),
         false => Err("a pattern in it is too long".into()),
     }
-}
-
-/// The text of a fragment of a URL.
-pub(crate) fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

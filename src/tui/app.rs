@@ -37,6 +37,7 @@ mod mouse;
 mod navigate;
 mod palette;
 mod past;
+mod process;
 
 /// Why no command can be sent.
 const NO_SHELL: &str = "this request offers no shell";
@@ -522,6 +523,8 @@ impl App {
             Action::ToggleForm => self.toggle_form(),
             Action::Options => self.ask_options(),
             Action::ContinueProcess => self.continue_process(),
+            Action::InterruptProcess => self.interrupt_process(),
+            Action::EndInput => self.end_process_input(),
             Action::AddPart => self.add_part(),
             Action::Parts => self.change_parts(),
             Action::Skeleton => self.insert_skeleton(),

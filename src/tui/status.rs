@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::api::{Format, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
-use crate::tui::composer::ReplyKind;
+use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -244,9 +244,13 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     let composer = app.composer();
     let conversation = app.conversation();
     let waiting = conversation.filter(|conversation| conversation.is_waiting());
+    let call = composer.call.as_ref();
+    let call = call.filter(|_| waiting.is_some() && composer.kind == ReplyKind::Tool);
     let mut found = Vec::new();
     if let Some(conversation) = waiting {
-        found.push((Action::Submit, composer.kind.verb()));
+        let in_form = call.and_then(Call::enter_words);
+        let words = in_form.unwrap_or_else(|| composer.kind.verb());
+        found.push((Action::Submit, words));
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
         let request = conversation.request();
         match request.format {
@@ -264,11 +268,16 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     if selected.is_some() {
         found.push((Action::Copy, "copy"));
         found.push((Action::Fold, "fold"));
+        found.push((Action::Page, "pager"));
         found.push((Action::Cancel, "deselect"));
     }
     if waiting.is_some() {
         found.push((Action::NextKind, "kind"));
-        if composer.kind == ReplyKind::Tool && composer.call.is_some() {
+        if call.is_some_and(Call::is_to_process) {
+            found.push((Action::InterruptProcess, "Ctrl+C"));
+            found.push((Action::EndInput, "Ctrl+D"));
+        }
+        if call.is_some() {
             found.push((Action::ToggleForm, "form/JSON"));
             found.push((Action::Cancel, "leave it"));
         }

@@ -161,9 +161,19 @@ fn tools_and_choices_are_understood() {
         .collect();
     let search = ("web_search_20250305", "web_search");
     assert_eq!(kinds, [("function", "get"), ("function", "bash"), search]);
-    assert!(read.tools.tools()[0].parameter("a").is_some());
     assert!(
-        read.tools.tools()[1].parameter("command").is_some(),
+        read.tools.tools()[0]
+            .reading()
+            .unwrap()
+            .property("a")
+            .is_some()
+    );
+    assert!(
+        read.tools.tools()[1]
+            .reading()
+            .unwrap()
+            .property("command")
+            .is_some(),
         "a shell"
     );
     assert_eq!(

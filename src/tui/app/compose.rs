@@ -12,7 +12,7 @@ use crate::draft::Draft;
 use crate::inbox::Conversation;
 use crate::store::Saving;
 use crate::tokens::{count, count_body, fit};
-use crate::tui::composer::{Call, Editor, Part, ReplyKind};
+use crate::tui::composer::{Call, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -26,7 +26,8 @@ const MOST_RECALLED: usize = 200;
 
 /// Why something is not sent.
 pub(in crate::tui) struct Problem {
-    message: String,
+    /// What stands in the way.
+    pub message: String,
     /// Whether the person may send it all the same by saying so twice.
     soft: bool,
 }
@@ -377,7 +378,7 @@ impl App {
     }
 
     /// What the request asks that these items do not give.
-    fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
+    pub(super) fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
         let request = self.conversation()?.request();
         let choice = &request.tool_choice;
         let calls = items.iter().filter_map(Body::tool_name);
@@ -480,34 +481,7 @@ impl App {
         self.set_call(call);
     }
 
-    /// Goes on with the process that the last output left running.
-    pub(super) fn continue_process(&mut self) {
-        let Some(conversation) = self.conversation() else {
-            return self.say(Level::Info, "no request has come in yet");
-        };
-        let tool = conversation
-            .tools()
-            .iter()
-            .find(|tool| tool.name == "write_stdin");
-        let session = conversation.running_session();
-        match (tool, session) {
-            (None, _) => self.say(Level::Bad, "this request offers no write_stdin"),
-            (_, None) => self.say(Level::Info, "no output tells of a running process"),
-            (Some(tool), Some(session)) => {
-                let session = session
-                    .parse::<u64>()
-                    .map_or(Value::from(session), Value::from);
-                let arguments = serde_json::json!({"session_id": session, "chars": ""});
-                let mut call = Call::with_arguments(tool, &arguments);
-                if let Editor::Form(form) = &mut call.editor {
-                    form.focus_field("chars");
-                }
-                self.set_call(call);
-            }
-        }
-    }
-
-    fn set_call(&mut self, call: Call) {
+    pub(super) fn set_call(&mut self, call: Call) {
         let composer = self.composer_mut();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
@@ -546,7 +520,9 @@ impl App {
                 let composer = self.composer_mut();
                 composer.kind = ReplyKind::Command;
                 let options = Value::Object(composer.options.clone());
-                self.dialog = Dialog::Options(Box::new(Form::with_value(schema, &options)));
+                self.dialog = Dialog::Options(Box::new(
+                    Form::with_value(schema, &options).with_verb("set"),
+                ));
                 self.keep_draft();
             }
         }
@@ -690,7 +666,7 @@ impl Conversation {
     }
 
     /// The session of the process that was left running last and has not ended since.
-    fn running_session(&self) -> Option<String> {
+    pub(super) fn running_session(&self) -> Option<String> {
         let mut ended = Vec::new();
         for item in self.items().iter().rev() {
             let ItemBody::ToolOutput { call_id, .. } = item.body() else {

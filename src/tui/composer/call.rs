@@ -241,6 +241,14 @@ impl Call {
         }
     }
 
+    /// What Enter does in its form; `None` if it has none.
+    pub fn enter_words(&self) -> Option<&'static str> {
+        match &self.editor {
+            Editor::Form(form) => Some(form.enter_words()),
+            Editor::Text(_) => None,
+        }
+    }
+
     /// What can be said of it while it is being typed.
     pub fn summary(&self) -> String {
         if !self.is_patch() {

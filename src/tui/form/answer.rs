@@ -1,5 +1,7 @@
 //! What keys do to the answer in one row.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::node::{BUDGET, Content, Node, Role, State};
@@ -26,6 +28,9 @@ impl Node {
         let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
         let forward = matches!(key.code, KeyCode::Right | KeyCode::Char(' '));
         let misfit = self.is_misfit();
+        if self.choosing().is_some() {
+            return self.on_choice_key(key, plain, ctrl_d);
+        }
         match &mut self.content {
             Content::Line(line) | Content::Raw(line) => {
                 if line.is_empty() {
@@ -52,37 +57,8 @@ impl Node {
                     Edit::Unknown => Change::Ignored,
                 }
             }
-            Content::Choice(choice) => {
-                let Kind::Choice(options) = &self.spec.kind else {
-                    return Change::Ignored;
-                };
-                let before = choice.picked();
-                match key.code {
-                    _ if ctrl_d => return Change::Remove,
-                    KeyCode::Delete if plain => return Change::Remove,
-                    KeyCode::Backspace if plain && before.is_none() => return Change::Remove,
-                    _ if before.is_none() && accepts(key) && self.spec.default.is_some() => {
-                        return Change::Accept;
-                    }
-                    KeyCode::Backspace if plain => choice.erase(options),
-                    // A space may also be part of a name.
-                    KeyCode::Char(' ') if choice.typed().is_empty() => choice.step(true, options),
-                    KeyCode::Char(c) if plain => {
-                        if !choice.type_char(c, options) && c == ' ' {
-                            choice.step(true, options);
-                        }
-                    }
-                    KeyCode::Right if plain => choice.step(true, options),
-                    KeyCode::Left if plain => choice.step(false, options),
-                    _ => return Change::Ignored,
-                }
-                let changed = before != choice.picked();
-                self.settle();
-                match changed {
-                    true => Change::Edited,
-                    false => Change::Moved,
-                }
-            }
+            // Its keys were taken above.
+            Content::Choice(_) => Change::Ignored,
             Content::Object(object) => match key.code {
                 _ if ctrl_d => Change::Remove,
                 KeyCode::Delete if plain => Change::Remove,
@@ -103,6 +79,46 @@ impl Node {
                 _ => Change::Ignored,
             },
             Content::List(_) => self.on_list_key(key),
+        }
+    }
+
+    /// Takes a key for a row in which something is chosen.
+    fn on_choice_key(&mut self, key: KeyEvent, plain: bool, ctrl_d: bool) -> Change {
+        let spec = Arc::clone(&self.spec);
+        let (Kind::Choice(options) | Kind::Union(options)) = &spec.kind else {
+            return Change::Ignored;
+        };
+        let Some(choice) = self.choice_mut() else {
+            return Change::Ignored;
+        };
+        let before = choice.picked();
+        match key.code {
+            _ if ctrl_d => return Change::Remove,
+            KeyCode::Delete if plain => return Change::Remove,
+            KeyCode::Backspace if plain && before.is_none() => return Change::Remove,
+            _ if before.is_none() && accepts(key) && spec.default.is_some() => {
+                return Change::Accept;
+            }
+            KeyCode::Backspace if plain => choice.erase(options),
+            // A space may also be part of a name.
+            KeyCode::Char(' ') if choice.typed().is_empty() => choice.step(true, options),
+            KeyCode::Char(c) if plain => {
+                if !choice.type_char(c, options) && c == ' ' {
+                    choice.step(true, options);
+                }
+            }
+            KeyCode::Right if plain => choice.step(true, options),
+            KeyCode::Left if plain => choice.step(false, options),
+            _ => return Change::Ignored,
+        }
+        let changed = before != choice.picked();
+        self.settle();
+        match changed {
+            true => {
+                self.refit();
+                Change::Edited
+            }
+            false => Change::Moved,
         }
     }
 
@@ -133,6 +149,7 @@ impl Node {
             (Content::Line(_), Kind::Text) => false,
             (Content::Line(line) | Content::Raw(line), _) => line.is_blank(),
             (Content::Choice(choice), _) => choice.picked().is_none(),
+            (Content::Object(object), Kind::Union(_)) => object.choice.picked().is_none(),
             (Content::Object(_) | Content::List(_), _) => false,
         };
         self.state = match empty {

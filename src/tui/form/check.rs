@@ -118,6 +118,12 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, Stri
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected,
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            return match meant(root, error, context) {
+                Some(errors) => errors.iter().flat_map(|one| located(root, one)).collect(),
+                None => vec![at(&path, message(error))],
+            };
+        }
         _ => return vec![at(&path, message(error))],
     };
     let each = unexpected.iter().map(|name| {
@@ -126,6 +132,40 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, Stri
         at(&path, "is not a property that is known here".into())
     });
     each.collect()
+}
+
+/// What is wrong by the alternative that the person chose, or by the only one of that type.
+fn meant<'a>(
+    root: &Node,
+    error: &ValidationError<'_>,
+    context: &'a [Vec<ValidationError<'static>>],
+) -> Option<&'a [ValidationError<'static>]> {
+    let path: Vec<LocationSegment<'_>> = error.instance_path().iter().collect();
+    let (place, rest) = locate(root, &path);
+    let mut steps = place.path.iter();
+    let node = steps.try_fold(root, |node, at| node.child(*at));
+    let chosen = node.filter(|_| rest.is_empty());
+    if let Some((at, count)) = chosen.and_then(Node::picked_alternative)
+        && count == context.len()
+    {
+        return context.get(at).map(Vec::as_slice);
+    }
+    let is_of_type = |errors: &&Vec<ValidationError<'static>>| {
+        !errors.iter().any(|one| {
+            let here = one.instance_path().as_str() == error.instance_path().as_str();
+            here && matches!(
+                one.kind(),
+                ValidationErrorKind::Type { .. }
+                    | ValidationErrorKind::Constant { .. }
+                    | ValidationErrorKind::Enum { .. }
+            )
+        })
+    };
+    let mut fit = context.iter().filter(is_of_type);
+    match (fit.next(), fit.next()) {
+        (Some(only), None) => Some(only.as_slice()),
+        _ => None,
+    }
 }
 
 /// The row for a path into the value, and the rest of the path in words.

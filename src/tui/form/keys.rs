@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::answer::Change;
 use super::node::Object;
+use super::spec::Spec;
 use super::*;
 
 impl Form {
@@ -45,7 +46,8 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return Outcome::Ignored;
         };
-        let taken = match (&mut node.content, &node.spec.kind) {
+        let spec = Arc::clone(&node.spec);
+        let taken = match (&mut node.content, &spec.kind) {
             (Content::Line(line), Kind::Number { .. }) => {
                 line.insert(&text.split_whitespace().collect::<String>());
                 true
@@ -54,7 +56,8 @@ impl Form {
                 line.insert(text);
                 true
             }
-            (Content::Choice(choice), Kind::Choice(options)) => {
+            (Content::Choice(choice), Kind::Choice(options))
+            | (Content::Object(Object { choice, .. }), Kind::Union(options)) => {
                 let typed = text.trim().chars();
                 // Each character matters: all have to be tried.
                 typed.fold(false, |any, c| choice.type_char(c, options) | any)
@@ -63,6 +66,7 @@ impl Form {
         };
         if taken {
             node.settle();
+            node.refit();
         }
         if taken || added {
             self.edited(before);
@@ -97,6 +101,11 @@ impl Form {
             return self.advance();
         };
         match &node.content {
+            _ if node.is_undecided() => {
+                node.choose_first();
+                self.edited(before);
+                return Outcome::Consumed;
+            }
             Content::Object(object) if !object.open => {
                 node.open();
                 if node.child(0).is_some() {
@@ -120,7 +129,32 @@ impl Form {
         self.advance()
     }
 
+    /// What Enter does where the focus is, in a word or two.
+    pub fn enter_words(&self) -> &'static str {
+        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+            return self.verb;
+        };
+        match &node.content {
+            _ if self.focus.add => "add element",
+            _ if node.is_undecided() => "choose first",
+            Content::Object(object) if !object.open => "open",
+            _ if self.next_missing().is_some() => "next field",
+            _ => self.verb,
+        }
+    }
+
     fn advance(&mut self) -> Outcome {
+        match self.next_missing() {
+            Some(place) => {
+                self.go(place);
+                Outcome::Consumed
+            }
+            None => Outcome::Submit,
+        }
+    }
+
+    /// Where an answer is still missing, after the row with the focus or else before it.
+    fn next_missing(&self) -> Option<Place> {
         let places: Vec<(Place, bool)> = rows(&self.root, Which::Sent)
             .into_iter()
             .map(|row| {
@@ -130,18 +164,9 @@ impl Form {
             .collect();
         let at = places.iter().position(|(place, _)| *place == self.focus);
         let (before, after) = places.split_at(at.unwrap_or(0));
-        let next = after.iter().chain(before);
-        let next = next
-            .filter(|(place, missing)| *missing && *place != self.focus)
-            .map(|(place, _)| place.clone())
-            .next();
-        match next {
-            Some(place) => {
-                self.go(place);
-                Outcome::Consumed
-            }
-            None => Outcome::Submit,
-        }
+        let mut others = after.iter().chain(before);
+        let next = others.find(|(place, missing)| *missing && *place != self.focus);
+        next.map(|(place, _)| place.clone())
     }
 
     fn edit(&mut self, key: KeyEvent) -> Outcome {
@@ -211,8 +236,8 @@ impl Form {
     /// Whether what the list with the focus holds can be typed.
     fn adds_lines(&self) -> bool {
         self.node().is_some_and(|node| {
-            let kind = node.spec.items().spec().kind;
-            !matches!(kind, Kind::Object | Kind::List)
+            let spec = Spec::of(&node.spec.items());
+            !matches!(spec.kind, Kind::Object | Kind::Union(_) | Kind::List)
         })
     }
 

@@ -2,8 +2,9 @@
 //!
 //! - [`Form`] is the state: it takes keys and gives JSON
 //! - `json` is JSON that keeps how numbers were written
-//! - `spec` is what a schema asks for, one level at a time; `read` finds that out
-//! - `node` is what has been answered, as a tree; `row` lists it
+//! - `spec` is what a schema asks for, one level at a time
+//! - `node` is what has been answered, as a tree; `row` lists it; `union` is where it may be of
+//!   several kinds
 //! - `choice` is what is chosen, and a [`Line`](crate::tui::line) what is typed; `keys` moves between
 //!   rows, `answer` gives the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
@@ -19,13 +20,15 @@ mod choice;
 mod json;
 mod keys;
 mod node;
-mod read;
 mod row;
 mod saved;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod union;
 mod view;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -68,6 +71,8 @@ pub struct Form {
     redo: Vec<Moment>,
     /// Where the last change was typing, so that words are undone and not letters.
     typing: Option<Place>,
+    /// What becomes of it when the person is done, in a word.
+    verb: &'static str,
 }
 
 /// What it was like.
@@ -81,7 +86,7 @@ impl Form {
     /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
-        let schema = Schema::new(schema);
+        let schema = Schema::new(Arc::new(schema.clone()));
         let root = Node::empty(&schema, Role::Root, &mut { BUDGET });
         let mut form = Self {
             schema,
@@ -92,9 +97,18 @@ impl Form {
             undo: Vec::new(),
             redo: Vec::new(),
             typing: None,
+            verb: "send",
         };
         form.focus_first();
         form
+    }
+
+    /// The form with another word for what becomes of it when the person is done; it is sent
+    /// unless this says otherwise.
+    #[must_use]
+    pub fn with_verb(mut self, verb: &'static str) -> Self {
+        self.verb = verb;
+        self
     }
 
     /// A form that is filled in.
@@ -275,9 +289,7 @@ impl Form {
 
     /// Moves the focus, and opens what hides the place.
     fn go(&mut self, place: Place) {
-        if let Some(node) = self.node_mut()
-            && let Content::Choice(choice) = &mut node.content
-        {
+        if let Some(choice) = self.node_mut().and_then(Node::choice_mut) {
             choice.leave();
         }
         let mut node = &mut self.root;

@@ -1,9 +1,11 @@
 //! The form as a tree: what is asked for, and what has been answered.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::choice::Choice;
 use super::json::Json;
+use super::saved::SavedField;
 use super::spec::{Kind, Schema, Spec};
 use crate::tui::line::Line;
 
@@ -51,6 +53,10 @@ pub(super) struct Object {
     pub(super) open: bool,
     /// `None` until it is opened for the first time.
     pub(super) fields: Option<Vec<Field>>,
+    /// The alternative that was chosen, where the schema has several.
+    pub(super) choice: Choice,
+    /// What was answered to other alternatives and has no field in this one.
+    pub(super) aside: Vec<SavedField>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +68,7 @@ pub(super) struct Field {
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) schema: Schema,
-    pub(super) spec: Spec,
+    pub(super) spec: Arc<Spec>,
     pub(super) role: Role,
     pub(super) state: State,
     pub(super) content: Content,
@@ -71,8 +77,8 @@ pub(super) struct Node {
 impl Node {
     /// A node without an answer.
     pub(super) fn empty(schema: &Schema, role: Role, budget: &mut usize) -> Self {
-        *budget = budget.saturating_sub(1);
-        let spec = schema.spec();
+        let spec = Spec::of(schema);
+        *budget = budget.saturating_sub(spec.cost());
         let asked = role == Role::Root
             || (matches!(role, Role::Required | Role::Element) && !spec.nullable);
         let mut state = State::Unset;
@@ -85,9 +91,10 @@ impl Node {
                 Content::Choice(Choice::new(Some(0)))
             }
             Kind::Choice(_) => Content::Choice(Choice::default()),
-            Kind::Object => Content::Object(Object {
+            Kind::Object | Kind::Union(_) => Content::Object(Object {
                 open: asked,
                 fields: asked.then(|| empty_fields(&spec, budget)),
+                ..Object::default()
             }),
             Kind::List => Content::List(Vec::new()),
             Kind::Raw => Content::Raw(Line::default()),
@@ -103,8 +110,8 @@ impl Node {
 
     /// A node with an answer: as JSON if it is not the kind of answer that was asked for.
     pub(super) fn filled(json: Json, schema: &Schema, role: Role, budget: &mut usize) -> Self {
-        *budget = budget.saturating_sub(1);
-        let spec = schema.spec();
+        let spec = Spec::of(schema);
+        *budget = budget.saturating_sub(spec.cost());
         let mut state = State::Set;
         let content = match (&spec.kind, json) {
             (_, json) if *budget == 0 => raw(&json),
@@ -122,7 +129,22 @@ impl Node {
             (Kind::Object, Json::Object(members)) => Content::Object(Object {
                 open: true,
                 fields: Some(fields_of(&spec, members.into_iter(), budget, Self::filled)),
+                ..Object::default()
             }),
+            (Kind::Union(_), Json::Object(members)) => {
+                let (at, chosen) = spec.fitting(&members);
+                Content::Object(Object {
+                    open: true,
+                    fields: Some(fields_of(
+                        &chosen,
+                        members.into_iter(),
+                        budget,
+                        Self::filled,
+                    )),
+                    choice: Choice::new(Some(at)),
+                    ..Object::default()
+                })
+            }
             (Kind::List, Json::List(items)) if items.len() < *budget => {
                 let item = spec.items();
                 let each = |json| Self::filled(json, &item, Role::Element, budget);
@@ -181,7 +203,7 @@ impl Node {
     /// The value that is chosen.
     pub(super) fn option(&self, choice: &Choice) -> Option<&Json> {
         match &self.spec.kind {
-            Kind::Choice(options) => options.get(choice.picked()?),
+            Kind::Choice(options) | Kind::Union(options) => options.get(choice.picked()?),
             _ => None,
         }
     }
@@ -211,6 +233,9 @@ impl Node {
 
     /// Whether an answer is missing here, other than in what is below.
     pub(super) fn is_missing(&self) -> bool {
+        if self.is_undecided() {
+            return self.is_sent();
+        }
         let asks = match self.content {
             Content::Object(_) => false,
             Content::List(_) => self.role == Role::Required,
@@ -227,7 +252,10 @@ impl Node {
     /// What is wrong with what was typed, before any schema is asked.
     pub(super) fn mistake(&self) -> Option<String> {
         if self.is_missing() {
-            return Some("needs a value".into());
+            return Some(match self.is_undecided() {
+                true => "needs a choice".into(),
+                false => "needs a value".into(),
+            });
         }
         match &self.content {
             Content::Line(line) if self.state == State::Set => match self.spec.kind {
@@ -248,6 +276,7 @@ impl Node {
             object.open = true;
             if object.fields.is_none() {
                 let mut budget = BUDGET;
+                // Nothing is chosen before it was opened.
                 object.fields = Some(empty_fields(&self.spec, &mut budget));
             }
         }

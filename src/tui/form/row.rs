@@ -60,7 +60,12 @@ fn walk<'a>(
     let is_root = place.path.is_empty();
     match &node.content {
         Content::Object(object) => {
-            if !is_root {
+            let chooses = node.choosing().is_some();
+            if !is_root || chooses {
+                let name = match is_root {
+                    true => "one of".into(),
+                    false => name,
+                };
                 rows.push(Row {
                     place: place.clone(),
                     node,

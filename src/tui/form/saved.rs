@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::choice::Choice;
+use super::json::Json;
 use super::node::{Content, Node, Object, Role, State, fields_of};
 use super::row::Place;
-use super::spec::{Kind, Schema};
+use super::spec::{Kind, Schema, Spec};
 use super::{BUDGET, Form};
 use crate::tui::line::Line;
 
@@ -27,15 +28,15 @@ struct Focus {
     add: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Answer {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Answer {
     #[serde(default)]
     state: SavedState,
     #[serde(flatten)]
     content: Option<SavedContent>,
 }
 
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedState {
     #[default]
@@ -44,7 +45,7 @@ enum SavedState {
     Set,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedContent {
     Line(Typed),
@@ -53,12 +54,18 @@ enum SavedContent {
     Object {
         open: bool,
         fields: Option<Vec<SavedField>>,
+        /// The alternative that was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<SavedChoice>,
+        /// Answers to other alternatives.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        aside: Vec<SavedField>,
     },
     List(Vec<Answer>),
 }
 
 /// The option is written as JSON, which stays the same where the order of the options does not.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum SavedChoice {
     Made(Option<String>),
@@ -69,7 +76,7 @@ enum SavedChoice {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Typed {
     text: String,
     /// In bytes.
@@ -77,10 +84,11 @@ struct Typed {
     at: Option<usize>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SavedField {
-    name: String,
-    answer: Answer,
+/// A field and what was answered there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SavedField {
+    pub(super) name: String,
+    pub(super) answer: Answer,
 }
 
 impl Form {
@@ -117,7 +125,8 @@ impl Form {
 }
 
 impl Answer {
-    fn of(node: &Node) -> Self {
+    /// The answer of a node.
+    pub(super) fn of(node: &Node) -> Self {
         let typed = |line: &Line| Typed {
             text: line.text().to_owned(),
             at: Some(line.at()),
@@ -125,16 +134,7 @@ impl Answer {
         let content = match &node.content {
             Content::Line(line) => SavedContent::Line(typed(line)),
             Content::Raw(line) => SavedContent::Raw(typed(line)),
-            Content::Choice(choice) => {
-                let option = node.option(choice).map(ToString::to_string);
-                SavedContent::Choice(match choice.typed() {
-                    "" => SavedChoice::Made(option),
-                    typed => SavedChoice::Named {
-                        option,
-                        typed: typed.to_owned(),
-                    },
-                })
-            }
+            Content::Choice(choice) => SavedContent::Choice(SavedChoice::of(choice, node)),
             Content::Object(object) => SavedContent::Object {
                 open: object.open,
                 fields: object.fields.as_ref().map(|fields| {
@@ -144,6 +144,10 @@ impl Answer {
                     });
                     saved.collect()
                 }),
+                chosen: node
+                    .is_decided()
+                    .then(|| SavedChoice::of(&object.choice, node)),
+                aside: object.aside.clone(),
             },
             Content::List(items) => SavedContent::List(items.iter().map(Self::of).collect()),
         };
@@ -157,12 +161,28 @@ impl Answer {
         }
     }
 
-    fn into_node(self, schema: &Schema, role: Role, budget: &mut usize) -> Node {
+    /// Whether a field of some kind can take it as the answer that it is.
+    pub(super) fn fits(&self, kind: &Kind) -> bool {
+        match (&self.content, kind) {
+            (None, _) => false,
+            (Some(SavedContent::Raw(_)), _) => true,
+            (Some(SavedContent::Line(_)), Kind::Text | Kind::Number { .. }) => true,
+            (Some(SavedContent::List(_)), Kind::List) => true,
+            (Some(SavedContent::Object { .. }), Kind::Object | Kind::Union(_)) => true,
+            (Some(SavedContent::Choice(saved)), Kind::Choice(options)) => {
+                saved.clone().among(options).picked().is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// The node that the answer belongs to, as far as the schema is still the same.
+    pub(super) fn into_node(self, schema: &Schema, role: Role, budget: &mut usize) -> Node {
         let Some(content) = self.content else {
             return Node::empty(schema, role, budget);
         };
-        *budget = budget.saturating_sub(1);
-        let spec = schema.spec();
+        let spec = Spec::of(schema);
+        *budget = budget.saturating_sub(spec.cost());
         let state = match self.state {
             SavedState::Unset => State::Unset,
             SavedState::Null => State::Null,
@@ -177,27 +197,36 @@ impl Answer {
                 Content::Line(line(typed))
             }
             (SavedContent::Line(typed) | SavedContent::Raw(typed), _) => Content::Raw(line(typed)),
-            (SavedContent::Choice(saved), kind) => {
-                let (picked, typed) = match saved {
-                    SavedChoice::Made(picked) => (picked, String::new()),
-                    SavedChoice::Named { option, typed } => (option, typed),
-                };
-                match kind {
-                    Kind::Choice(options) => {
-                        let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
-                        let picked = options.iter().position(is_picked);
-                        Content::Choice(Choice::named(picked, typed))
-                    }
-                    _ => Content::Raw(Line::new(picked.unwrap_or_default())),
-                }
+            (SavedContent::Choice(saved), Kind::Choice(options)) => {
+                Content::Choice(saved.among(options))
             }
-            (SavedContent::Object { open, fields }, _) => Content::Object(Object {
-                open,
-                fields: fields.map(|saved| {
-                    let answers = saved.into_iter().map(|field| (field.name, field.answer));
-                    fields_of(&spec, answers, budget, Answer::into_node)
-                }),
-            }),
+            (SavedContent::Choice(saved), _) => {
+                Content::Raw(Line::new(saved.into_parts().0.unwrap_or_default()))
+            }
+            (
+                SavedContent::Object {
+                    open,
+                    fields,
+                    chosen,
+                    aside,
+                },
+                kind,
+            ) => {
+                let choice = match (chosen, kind) {
+                    (Some(chosen), Kind::Union(labels)) => chosen.among(labels),
+                    _ => Choice::default(),
+                };
+                let spec = spec.chosen(&choice);
+                Content::Object(Object {
+                    open,
+                    fields: fields.map(|saved| {
+                        let answers = saved.into_iter().map(|field| (field.name, field.answer));
+                        fields_of(&spec, answers, budget, Answer::into_node)
+                    }),
+                    choice,
+                    aside,
+                })
+            }
             (SavedContent::List(items), _) => {
                 let item = spec.items();
                 let each = |answer: Self| answer.into_node(&item, Role::Element, budget);
@@ -211,5 +240,33 @@ impl Answer {
             state,
             content,
         }
+    }
+}
+
+impl SavedChoice {
+    fn of(choice: &Choice, node: &Node) -> Self {
+        let option = node.option(choice).map(ToString::to_string);
+        match choice.typed() {
+            "" => Self::Made(option),
+            typed => Self::Named {
+                option,
+                typed: typed.to_owned(),
+            },
+        }
+    }
+
+    /// The option, and what was typed of its name.
+    fn into_parts(self) -> (Option<String>, String) {
+        match self {
+            Self::Made(option) => (option, String::new()),
+            Self::Named { option, typed } => (option, typed),
+        }
+    }
+
+    /// The choice among options of which it may be one.
+    fn among(self, options: &[Json]) -> Choice {
+        let (picked, typed) = self.into_parts();
+        let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
+        Choice::named(options.iter().position(is_picked), typed)
     }
 }

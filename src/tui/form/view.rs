@@ -7,6 +7,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::choice::{Choice, are_words, label};
+use super::spec::Spec;
 use super::*;
 use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
@@ -174,15 +175,15 @@ impl Form {
 
     /// What the row with the focus is about.
     fn help(&self) -> String {
+        let enter = format!("Enter {}", self.enter_words());
         let Some(node) = self.node().filter(|_| self.position().is_some()) else {
-            return "Enter goes on".into();
+            return enter;
         };
         let hint = match &node.content {
-            _ if self.focus.add => "Enter adds",
-            Content::Choice(_) => "type or ←→",
-            Content::Object(object) if object.open => "← folds",
-            Content::Object(_) => "Enter opens",
-            _ if node.state == State::Unset && node.spec.default.is_some() => "→ takes it",
+            _ if node.choosing().is_some() => "←→ or type to choose",
+            Content::Object(object) if object.open => "← fold",
+            Content::Object(_) => "→ open",
+            _ if node.state == State::Unset && node.spec.default.is_some() => "→ take default",
             _ => "",
         };
         let need = match (node.role, node.spec.nullable) {
@@ -195,7 +196,11 @@ impl Form {
             true => format!("JSON instead of {}", node.spec.words()),
             false => node.spec.words(),
         };
-        let all = [hint, need, kind.as_str(), node.spec.about.as_str()];
+        let about = match node.spec.about.as_str() {
+            "" => node.chosen_about(),
+            about => about.to_owned(),
+        };
+        let all = [&enter, hint, need, kind.as_str(), about.as_str()];
         let said: Vec<&str> = all.into_iter().filter(|words| !words.is_empty()).collect();
         said.join(" · ")
     }
@@ -242,7 +247,9 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
                 (vec![(text, Style::new())], at)
             }
         },
-        Content::Choice(choice) => choice_value(theme, node, choice, width, has_cursor),
+        _ if let Some((choice, options)) = node.choosing() => {
+            choice_value(theme, node, (choice, options), width, has_cursor)
+        }
         Content::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];
@@ -255,7 +262,7 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             (parts, 0)
         }
         Content::List(items) => {
-            let words = node.spec.items().spec().short();
+            let words = Spec::of(&node.spec.items()).short();
             let mut parts = Vec::new();
             if items.is_empty() && state == State::Set {
                 parts.push(("[] ".to_owned(), Style::new()));
@@ -264,19 +271,18 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             parts.push((add, theme.dim()));
             (parts, 0)
         }
+        // Rows without options are drawn above.
+        Content::Choice(_) => (Vec::new(), 0),
     }
 }
 
 fn choice_value(
     theme: &Theme,
     node: &Node,
-    choice: &Choice,
+    (choice, options): (&Choice, &[Json]),
     width: u16,
     has_cursor: bool,
 ) -> (Parts, usize) {
-    let Kind::Choice(options) = &node.spec.kind else {
-        return (Vec::new(), 0);
-    };
     let Some(picked) = node.option(choice) else {
         return (vec![proposal(theme, &proposed(node), width)], 0);
     };
@@ -303,7 +309,7 @@ fn choice_value(
 fn proposed(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
-        (Kind::Choice(options), None) => {
+        (Kind::Choice(options) | Kind::Union(options), None) => {
             let all = options.iter().take(CELL);
             let words = are_words(options);
             let all: Vec<String> = all.map(|one| label(one, words)).collect();

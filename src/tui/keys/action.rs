@@ -65,6 +65,8 @@ actions! {
     ToggleForm, "toggle_form", "Switch a call between form and raw JSON", ["Alt+E"];
     Options, "options", "Directory, escalation, timeouts of a command", ["Alt+O"];
     ContinueProcess, "continue_process", "Type into the process that still runs", ["Alt+S"];
+    InterruptProcess, "interrupt_process", "Send Ctrl+C to that process", ["Alt+Shift+C"];
+    EndInput, "end_input", "Send Ctrl+D to that process", ["Alt+Shift+D"];
     AddPart, "add_part", "Collect this as a part of the reply", ["Alt+A"];
     Parts, "parts", "Change the parts collected so far", ["Alt+P"];
     Skeleton, "skeleton", "Insert a skeleton or draft of what is asked for", ["Alt+I"];

@@ -1,9 +1,9 @@
-//! The tools that the request offers, with their parameters.
+//! The tools that the request offers: what each is for, and what it takes.
 
 use serde_json::Value;
 
 use super::{NONE_YET, TextView, View};
-use crate::api::Tool;
+use crate::api::{Kind, Property, Reading, Tool};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
 
@@ -20,6 +20,14 @@ pub(super) const VIEW: View = View {
     },
 };
 
+/// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
+const MOST_LINES: usize = 300;
+/// Levels of objects within objects.
+const MOST_LEVELS: usize = 8;
+/// Values that are listed.
+const MOST_VALUES: usize = 40;
+
+/// The tools with their parameters.
 fn text(tools: &[Tool]) -> String {
     if tools.is_empty() {
         return "This request offers no tools.".into();
@@ -30,25 +38,227 @@ fn text(tools: &[Tool]) -> String {
         for line in tool.description.lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        let properties = tool
-            .parameters()
-            .and_then(|schema| schema.get("properties"));
-        for (name, schema) in properties.and_then(Value::as_object).into_iter().flatten() {
-            let required = tool.parameters().and_then(|schema| schema.get("required"));
-            let required = required.and_then(Value::as_array);
-            let required = required.is_some_and(|names| names.iter().any(|n| n == name));
-            let kind = match schema.get("type") {
-                Some(Value::String(kind)) => kind.clone(),
-                Some(kinds) => kinds.to_string(),
-                None => "any".into(),
+        if let Some(reading) = tool.reading() {
+            let mut lines = Lines {
+                text: &mut text,
+                left: MOST_LINES,
+                open: Vec::new(),
             };
-            let required = if required { ", required" } else { "" };
-            let about = schema.get("description").and_then(Value::as_str);
-            let about = about.map(|about| format!("  {about}")).unwrap_or_default();
-            text.push_str(&format!("  · {name}: {kind}{required}{about}\n"));
+            lines.inside(reading, 1);
         }
         text.push('\n');
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+struct Lines<'t, 's> {
+    text: &'t mut String,
+    left: usize,
+    /// What is being described, from the outside in.
+    open: Vec<Reading<&'s Value>>,
+}
+
+impl<'s> Lines<'_, 's> {
+    fn line(&mut self, level: usize, words: &str) {
+        match self.left {
+            0 => return,
+            1 => self.text.push_str(&format!("{}…\n", "  ".repeat(level))),
+            _ => self
+                .text
+                .push_str(&format!("{}{words}\n", "  ".repeat(level))),
+        }
+        self.left -= 1;
+    }
+
+    /// What is inside of an object, of the elements of a list, of each of several alternatives.
+    fn inside(&mut self, reading: Reading<&'s Value>, level: usize) {
+        let is_open = self.open.iter().any(|open| open.is_same(&reading));
+        if is_open {
+            return self.line(level, "… as above");
+        }
+        if self.left == 0 || self.open.len() >= MOST_LEVELS {
+            return;
+        }
+        match reading.kind {
+            Kind::Object | Kind::Union => {
+                for property in reading.properties() {
+                    self.open.push(reading.clone());
+                    self.property(&property, level);
+                    self.open.pop();
+                }
+                for alternative in reading.alternatives() {
+                    let chosen = alternative.schema.read();
+                    self.line(
+                        level,
+                        &format!("or {}", with_about(&alternative.label, &chosen)),
+                    );
+                    self.open.push(reading.clone());
+                    self.own(&reading, chosen, level + 1);
+                    self.open.pop();
+                }
+            }
+            Kind::List => self.inside(reading.items().read(), level),
+            Kind::Map => self.inside(reading.values().read(), level),
+            Kind::Tuple => {
+                for (at, item) in reading.first_items().iter().enumerate() {
+                    let item = item.read();
+                    self.line(level, &format!("· [{at}]: {}", words(&item)));
+                    self.inside(item, level + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What an alternative has besides what holds for all of them.
+    fn own(&mut self, all: &Reading<&'s Value>, chosen: Reading<&'s Value>, level: usize) {
+        if !matches!(chosen.kind, Kind::Object) {
+            return self.inside(chosen, level);
+        }
+        let common: Vec<String> = all.properties().into_iter().map(|one| one.name).collect();
+        for property in chosen.properties() {
+            if !common.contains(&property.name) {
+                self.property(&property, level);
+            }
+        }
+    }
+
+    fn property(&mut self, property: &Property<&'s Value>, level: usize) {
+        let reading = property.schema.read();
+        let required = if property.required { ", required" } else { "" };
+        let default = reading.default();
+        let default = default.map_or(String::new(), |default| format!(", default {default}"));
+        let kind = words(&reading);
+        let words = format!("· {}: {kind}{required}{default}", property.name);
+        self.line(level, &with_about(&words, &reading));
+        self.inside(reading, level + 1);
+    }
+}
+
+/// Words, and what the author of the tool adds to them.
+fn with_about(words: &str, reading: &Reading<&Value>) -> String {
+    match reading.description() {
+        "" => words.to_owned(),
+        about => format!("{words}  {about}"),
+    }
+}
+
+/// What a value is, with the values that it may have.
+fn words(reading: &Reading<&Value>) -> String {
+    let of = match reading.kind {
+        Kind::List => reading.items().read(),
+        _ => reading.clone(),
+    };
+    let Kind::Choice(options) = &of.kind else {
+        return reading.words();
+    };
+    let mut values: Vec<String> = options
+        .iter()
+        .take(MOST_VALUES)
+        .map(Value::to_string)
+        .collect();
+    if options.len() > values.len() {
+        values.push("…".into());
+    }
+    let values = match (options.len(), reading.kind == Kind::List) {
+        (1, _) => values.concat(),
+        (_, false) => format!("one of {}", values.join(", ")),
+        (_, true) => values.join(", "),
+    };
+    match reading.kind {
+        Kind::List => format!("list of {values}"),
+        _ => values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(parameters: Value) -> String {
+        let tool = Tool {
+            kind: "function".into(),
+            name: "do_it".into(),
+            namespace: None,
+            description: String::new(),
+            raw: json!({"parameters": parameters}),
+        };
+        let text = text(&[tool]);
+        text.strip_prefix("do_it (function)")
+            .expect("a title")
+            .to_owned()
+    }
+
+    #[test]
+    fn what_a_tool_takes_is_told_to_the_end() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "todos": {"type": "array", "description": "All of them", "items": {"$ref": "#/$defs/Todo"}},
+                "limit": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}], "default": null},
+                "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
+                "env": {"type": "object", "additionalProperties": {"type": "string"}},
+                "verbose": {"type": "boolean", "default": false},
+            },
+            "required": ["todos"],
+            "$defs": {"Todo": {"type": "object", "required": ["content", "status"], "properties": {
+                "content": {"type": "string"},
+                "status": {"type": "string", "enum": ["pending", "completed"]},
+                "parts": {"type": "array", "items": {"$ref": "#/$defs/Todo"}}}}},
+        });
+        let expected = r#"
+  · todos: list of object, required  All of them
+    · content: text, required
+    · status: one of "pending", "completed", required
+    · parts: list of object
+      … as above
+  · limit: whole number from 1 or null, default null
+  · tags: list of "a", "b"
+  · env: object of text
+  · verbose: true or false, default false"#;
+        assert_eq!(of(schema), expected);
+    }
+
+    #[test]
+    fn alternatives_are_told_apart() {
+        let schema = json!({"type": "object", "required": ["id", "change"], "properties": {
+            "id": {"type": "string"},
+            "change": {"oneOf": [
+                {"type": "object", "required": ["op", "text"], "description": "Puts text in", "properties": {
+                    "op": {"const": "insert"}, "text": {"type": "string"}}},
+                {"type": "object", "required": ["op"], "properties": {
+                    "op": {"const": "delete"}, "lines": {"type": "array",
+                        "prefixItems": [{"type": "integer"}, {"type": "integer"}]}}}]}}});
+        let expected = r#"
+  · id: text, required
+  · change: object, one of 2, required
+    or insert  Puts text in
+      · op: "insert", required
+      · text: text, required
+    or delete
+      · op: "delete", required
+      · lines: list
+        · [0]: whole number
+        · [1]: whole number"#;
+        assert_eq!(of(schema), expected);
+    }
+
+    #[test]
+    fn a_schema_without_end_has_an_end() {
+        let wide: serde_json::Map<String, Value> = (0..400)
+            .map(|at| {
+                (
+                    format!("p{at}"),
+                    json!({"type": "object", "properties": {"a": {"$ref": "#"}}}),
+                )
+            })
+            .collect();
+        let schema = json!({"type": "object", "properties": wide, "anyOf": [
+            {"properties": {"x": {"$ref": "#"}}}, {"properties": {"y": {"$ref": "#"}}}]});
+        let text = of(schema);
+        assert!(text.lines().count() <= MOST_LINES + 1 && text.ends_with('…'));
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::tui::theme::Theme;
 
+mod alternatives;
 mod filling;
 mod values;
 

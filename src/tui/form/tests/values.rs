@@ -134,7 +134,7 @@ fn it_fits_into_a_corner() {
             "› cmd*    ls -la",
             "  why*    (text)",
             "  workdir (text)",
-            "required · text · The command to…  1/6",
+            "Enter next field · required · tex… 1/6",
         ]
         .map(str::to_owned)
     );

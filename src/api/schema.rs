@@ -1,0 +1,327 @@
+//! What a JSON Schema asks for: the one place that knows what its keywords mean to a person.
+//!
+//! Forms, skeletons and the list of tools ask here; the validator asks where a reference leads. A schema is
+//! whatever a client sends: it may refer to itself, and a few kilobytes may describe more values
+//! than there is memory for. So it is read one level at a time, each level in a bounded number of
+//! steps, and whoever goes down stops where it [is deep](Schema::is_deep).
+
+mod alternatives;
+mod parts;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub(crate) use self::alternatives::Alternative;
+use self::parts::{Group, Parts, names};
+use self::reference::child;
+pub(crate) use self::reference::referred;
+
+/// Levels of nesting that anybody looks into.
+const DEEPEST: u8 = 12;
+/// A place in a schema. `R` is how the document is held: shared, or borrowed for a short time.
+#[derive(Debug, Clone)]
+pub(crate) struct Schema<R = Arc<Value>> {
+    root: R,
+    /// JSON pointers to what holds here, all of it at once: cheap where copies of subtrees are not.
+    /// Without any, everything is allowed.
+    at: Vec<String>,
+    depth: u8,
+    /// The list of alternatives that one was chosen of.
+    decided: Option<String>,
+}
+
+/// What is asked for at one place.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading<R = Arc<Value>> {
+    pub kind: Kind,
+    /// Whether `null` is allowed besides what the kind allows.
+    pub nullable: bool,
+    /// All that holds here, references followed; what is nearest to the use comes last.
+    schema: Schema<R>,
+    group: Option<Group>,
+}
+
+/// A kind of value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Text,
+    Number {
+        whole: bool,
+    },
+    Boolean,
+    /// One of these; never empty.
+    Choice(Vec<Value>),
+    /// An object with properties that are known by name, or with none at all.
+    Object,
+    /// An object with any names.
+    Map,
+    List,
+    /// A list of which each element has a schema of its own.
+    Tuple,
+    /// What one of several schemas asks for: see [`Reading::alternatives`].
+    Union,
+    /// What no other kind says.
+    Anything,
+}
+
+/// A property of an object.
+#[derive(Debug)]
+pub(crate) struct Property<R = Arc<Value>> {
+    pub name: String,
+    pub required: bool,
+    pub schema: Schema<R>,
+}
+
+impl<R> Property<R> {
+    /// Whether the schema says more of it than that it is required.
+    pub(crate) fn is_described(&self) -> bool {
+        !self.schema.at.is_empty()
+    }
+}
+
+impl<R: Deref<Target = Value> + Clone> Schema<R> {
+    /// The schema that a document is.
+    pub(crate) fn new(root: R) -> Self {
+        Self {
+            root,
+            at: vec![String::new()],
+            depth: 0,
+            decided: None,
+        }
+    }
+
+    /// A schema that allows everything, below this one.
+    pub(crate) fn anything(&self) -> Self {
+        self.below(Vec::new())
+    }
+
+    /// Whether it is nested deeper than anybody looks.
+    pub(crate) fn is_deep(&self) -> bool {
+        self.depth > DEEPEST
+    }
+
+    fn below(&self, at: Vec<String>) -> Self {
+        Self {
+            root: self.root.clone(),
+            at,
+            depth: self.depth.saturating_add(1),
+            decided: None,
+        }
+    }
+
+    /// Reads this level.
+    pub(crate) fn read(&self) -> Reading<R> {
+        let mut parts = Parts::new(&self.root, self.decided.as_deref());
+        parts.extend(&self.at);
+        let (kind, group) = parts.kind(self.depth);
+        let by_type = !matches!(kind, Kind::Choice(_)) && parts.has_null_type;
+        Reading {
+            nullable: parts.has_null || by_type,
+            kind,
+            schema: Self {
+                at: parts.at,
+                ..self.clone()
+            },
+            group,
+        }
+    }
+}
+
+impl<R: Deref<Target = Value> + Clone> Reading<R> {
+    /// What a keyword says, nearest to the use.
+    pub(crate) fn keyword(&self, name: &str) -> Option<&Value> {
+        let found = |at: &String| self.schema.root.pointer(at)?.get(name);
+        self.schema.at.iter().rev().find_map(found)
+    }
+
+    /// What the author says about it; empty if that is nothing.
+    pub(crate) fn description(&self) -> &str {
+        let root = &self.schema.root;
+        let words = |at: &String| {
+            let words = |key| root.pointer(at)?.get(key)?.as_str();
+            words("description").or_else(|| words("title"))
+        };
+        self.schema.at.iter().rev().find_map(words).unwrap_or("")
+    }
+
+    /// What is taken where nothing is said.
+    pub(crate) fn default(&self) -> Option<&Value> {
+        self.keyword("default")
+    }
+
+    /// The properties of an object, as the author ordered them; a base comes before what adds to it.
+    pub(crate) fn properties(&self) -> Vec<Property<R>> {
+        let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut required = Vec::new();
+        for at in &self.schema.at {
+            let Some(part) = self.schema.root.pointer(at).and_then(Value::as_object) else {
+                continue;
+            };
+            let properties = part.get("properties").and_then(Value::as_object);
+            for name in properties.into_iter().flat_map(Map::keys) {
+                let place = child(at, &["properties", name]);
+                match known.get(name.as_str()) {
+                    Some(known) => all[*known].1.push(place),
+                    None => {
+                        known.insert(name, all.len());
+                        all.push((name, vec![place]));
+                    }
+                }
+            }
+            required.extend(names(part.get("required")));
+        }
+        // A schema may require what it does not describe.
+        for name in &required {
+            if !known.contains_key(name) {
+                known.insert(name, all.len());
+                all.push((name, Vec::new()));
+            }
+        }
+        let required: HashSet<&str> = required.into_iter().collect();
+        let property = |(name, at): (&str, Vec<String>)| Property {
+            name: name.to_owned(),
+            required: required.contains(name),
+            schema: self.schema.below(at),
+        };
+        all.into_iter().map(property).collect()
+    }
+
+    /// What one property is, if it is described.
+    pub(crate) fn property(&self, name: &str) -> Option<Self> {
+        let at: Vec<String> = self.places(&["properties", name]);
+        (!at.is_empty()).then(|| self.schema.below(at).read())
+    }
+
+    /// What the elements of a list are.
+    pub(crate) fn items(&self) -> Schema<R> {
+        self.schema.below(self.places(&["items"]))
+    }
+
+    /// What the first elements of a tuple are, each of them.
+    pub(crate) fn first_items(&self) -> Vec<Schema<R>> {
+        let lists = ["prefixItems", "items"].map(|keyword| (keyword, self.keyword(keyword)));
+        let is_list = |(_, list): &(&str, Option<&Value>)| list.is_some_and(Value::is_array);
+        let Some((keyword, Some(Value::Array(all)))) = lists.into_iter().find(is_list) else {
+            return Vec::new();
+        };
+        let each = 0..all.len();
+        each.map(|at| self.schema.below(self.places(&[keyword, &at.to_string()])))
+            .collect()
+    }
+
+    /// What the values of a map are.
+    pub(crate) fn values(&self) -> Schema<R> {
+        self.schema.below(self.places(&["additionalProperties"]))
+    }
+
+    /// A schema that allows everything, below this place.
+    pub(crate) fn anything(&self) -> Schema<R> {
+        self.schema.anything()
+    }
+
+    /// Whether both say the same, as they do where a schema comes back to itself.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.substance().eq(other.substance())
+    }
+
+    /// The parts that do more than refer to others.
+    fn substance(&self) -> impl Iterator<Item = &String> {
+        self.schema.at.iter().filter(|at| {
+            let part = self.schema.root.pointer(at).and_then(Value::as_object);
+            part.is_some_and(|part| {
+                let mut keys = part.keys().map(String::as_str);
+                keys.any(|key| !matches!(key, "$ref" | "title" | "description" | "default"))
+            })
+        })
+    }
+
+    /// What to give, in a few words.
+    pub(crate) fn words(&self) -> String {
+        let mut words = match &self.kind {
+            Kind::Choice(options) if options.len() == 1 => "always the same".to_owned(),
+            Kind::Choice(options) => format!("one of {}", options.len()),
+            Kind::Boolean => "true or false".to_owned(),
+            Kind::List => format!("list of {}", self.items().read().short()),
+            Kind::Map => format!("object of {}", self.values().read().short()),
+            Kind::Union => {
+                let all = self.alternatives();
+                let mut kinds: Vec<_> = all.iter().map(|one| one.schema.read().short()).collect();
+                kinds.dedup();
+                match kinds.as_slice() {
+                    [one] => format!("{one}, one of {}", all.len()),
+                    all => all.join(" or "),
+                }
+            }
+            Kind::Anything => match self.types() {
+                types if types.is_empty() => "JSON".to_owned(),
+                types => types.join(" or "),
+            },
+            _ => self.short().to_owned(),
+        };
+        let limit = |keyword| self.keyword(keyword).filter(|limit| limit.is_number());
+        match (limit("minimum"), limit("maximum")) {
+            (Some(least), Some(most)) => words.push_str(&format!(" from {least} to {most}")),
+            (Some(least), None) => words.push_str(&format!(" from {least}")),
+            (None, Some(most)) => words.push_str(&format!(" up to {most}")),
+            (None, None) => {}
+        }
+        let says_null = matches!(&self.kind, Kind::Choice(all) if all.contains(&Value::Null));
+        if self.nullable && !says_null {
+            words.push_str(" or null");
+        }
+        words
+    }
+
+    /// What to give, in a word.
+    pub(crate) fn short(&self) -> &'static str {
+        match &self.kind {
+            Kind::Text => "text",
+            Kind::Number { whole: true } => "whole number",
+            Kind::Number { whole: false } => "number",
+            Kind::Boolean | Kind::Choice(_) => "choice",
+            Kind::Object | Kind::Map | Kind::Union => "object",
+            Kind::List | Kind::Tuple => "list",
+            Kind::Anything => "JSON",
+        }
+    }
+
+    /// The first type of what may be of several, as JSON Schema calls it.
+    pub(crate) fn first_type(&self) -> Option<&str> {
+        let named = names(self.keyword("type"));
+        named.into_iter().find(|name| *name != "null")
+    }
+
+    /// The types of what may be of several.
+    fn types(&self) -> Vec<&'static str> {
+        let named = names(self.keyword("type"));
+        named.into_iter().filter_map(type_words).collect()
+    }
+
+    /// Where all parts say something under a keyword.
+    fn places(&self, steps: &[&str]) -> Vec<String> {
+        let places = self.schema.at.iter().map(|at| child(at, steps));
+        places
+            .filter(|at| self.schema.root.pointer(at).is_some())
+            .collect()
+    }
+}
+
+/// What a type of JSON Schema is called; `null` is said otherwise.
+fn type_words(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "string" => "text",
+        "integer" => "whole number",
+        "number" => "number",
+        "boolean" => "true or false",
+        "object" => "object",
+        "array" => "list",
+        _ => return None,
+    })
+}

@@ -1,0 +1,208 @@
+//! What `anyOf` and `oneOf` offer, and what to call it.
+
+use std::collections::HashSet;
+use std::ops::Deref;
+
+use serde_json::{Map, Value};
+
+use super::parts::{names, options};
+use super::reference::{child, target};
+use super::{Kind, Reading, Schema};
+
+/// Properties of an alternative that are looked at to find its name.
+const MOST_LOOKED_AT: usize = 64;
+/// Properties that a name is made of.
+const MOST_NAMED: usize = 3;
+
+/// One of several schemas that a value may follow.
+#[derive(Debug, Clone)]
+pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
+    /// What to call it; no two of the same place have the same name.
+    pub label: String,
+    /// The schema with what holds for all alternatives.
+    pub schema: Schema<R>,
+    /// The property that tells the alternatives apart: it has another value in each.
+    pub tag: Option<String>,
+    /// Which one of the list it is, `null` among them.
+    pub index: usize,
+    /// How many there are in the list.
+    pub count: usize,
+}
+
+impl<R: Deref<Target = Value> + Clone> Reading<R> {
+    /// What there is to choose from, where the kind is [`Kind::Union`].
+    pub(crate) fn alternatives(&self) -> Vec<Alternative<R>> {
+        let Some(group) = &self.group else {
+            return Vec::new();
+        };
+        let own: Vec<Own> = group
+            .rest
+            .iter()
+            .map(|one| self.own(child(&group.at, &[&one.to_string()])))
+            .collect();
+        let tag = tag(&own);
+        let labels = labels(&own, tag);
+        let each = group.rest.iter().zip(&own).zip(labels);
+        each.map(|((index, own), label)| Alternative {
+            label,
+            schema: Schema {
+                at: self
+                    .schema
+                    .at
+                    .iter()
+                    .cloned()
+                    .chain([own.at.clone()])
+                    .collect(),
+                decided: Some(group.at.clone()),
+                ..self.schema.clone()
+            },
+            tag: tag.map(str::to_owned),
+            index: *index,
+            count: group.count,
+        })
+        .collect()
+    }
+
+    /// The alternatives if all of them are objects with fields.
+    pub(crate) fn objects(&self) -> Option<Vec<Alternative<R>>> {
+        let all = self.alternatives();
+        let mut kinds = all.iter().map(|one| one.schema.read().kind);
+        let fit = !all.is_empty() && kinds.all(|kind| kind == Kind::Object);
+        fit.then_some(all)
+    }
+
+    /// What the alternative at a place says without what holds for all of them.
+    fn own(&self, at: String) -> Own<'_> {
+        let root: &Value = &self.schema.root;
+        let alone = Schema {
+            root: self.schema.root.clone(),
+            at: vec![at.clone()],
+            depth: self.schema.depth,
+            decided: None,
+        };
+        let reading = alone.read();
+        let found: Vec<&Map<String, Value>> = reading
+            .schema
+            .at
+            .iter()
+            .filter_map(|at| root.pointer(at)?.as_object())
+            .collect();
+        let properties = found
+            .iter()
+            .filter_map(|part| part.get("properties")?.as_object());
+        let properties = properties.flatten().take(MOST_LOOKED_AT);
+        let here = root.pointer(&at);
+        Own {
+            title: found
+                .iter()
+                .rev()
+                .find_map(|part| part.get("title")?.as_str()),
+            definition: here.and_then(|here| here.get("$ref")?.as_str()?.rsplit(['/', '#']).next()),
+            required: found
+                .iter()
+                .flat_map(|part| names(part.get("required")))
+                .collect(),
+            properties: properties
+                .map(|(name, schema)| (name.as_str(), only_value(target(root, schema))))
+                .collect(),
+            // Alternatives of alternatives may have no end.
+            words: match reading.kind {
+                Kind::Union => reading.short().to_owned(),
+                _ => reading.words(),
+            },
+            at,
+        }
+    }
+}
+
+/// What one alternative says of itself.
+struct Own<'a> {
+    at: String,
+    title: Option<&'a str>,
+    /// What it is called among the definitions.
+    definition: Option<&'a str>,
+    required: HashSet<&'a str>,
+    /// The names of properties, with the value of those that can have one only.
+    properties: Vec<(&'a str, Option<String>)>,
+    words: String,
+}
+
+impl Own<'_> {
+    fn only_value(&self, name: &str) -> Option<&String> {
+        let mut all = self.properties.iter();
+        all.find(|(known, _)| *known == name)?.1.as_ref()
+    }
+}
+
+fn only_value(schema: &Value) -> Option<String> {
+    match options(schema.as_object()?)?.as_slice() {
+        [Value::String(only)] => Some(only.clone()),
+        [only] => Some(only.to_string()),
+        _ => None,
+    }
+}
+
+/// The property that has another value in each alternative.
+fn tag<'a>(all: &[Own<'a>]) -> Option<&'a str> {
+    let mut names = all.first()?.properties.iter().map(|(name, _)| *name);
+    names.find(|name| {
+        let values: Option<Vec<&String>> = all.iter().map(|one| one.only_value(name)).collect();
+        values.is_some_and(|values| are_distinct(&values))
+    })
+}
+
+fn are_distinct<T: std::hash::Hash + Eq>(all: &[T]) -> bool {
+    let distinct: HashSet<&T> = all.iter().collect();
+    distinct.len() == all.len()
+}
+
+/// A name for each: what its author calls it, or what tells it apart.
+fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
+    let titles = || all.iter().map(|one| one.title.map(str::to_owned)).collect();
+    let tags = || {
+        all.iter()
+            .map(|one| one.only_value(tag?).cloned())
+            .collect()
+    };
+    let definitions = || {
+        all.iter()
+            .map(|one| one.definition.map(str::to_owned))
+            .collect()
+    };
+    let ways: [&dyn Fn() -> Option<Vec<String>>; 3] = [&titles, &tags, &definitions];
+    let is_fit = |labels: &Vec<String>| {
+        are_distinct(labels) && labels.iter().all(|label| !label.trim().is_empty())
+    };
+    let found = ways.iter().find_map(|way| way().filter(is_fit));
+    let mut labels = found.unwrap_or_else(|| (0..all.len()).map(|at| described(all, at)).collect());
+    let mut known = HashSet::new();
+    for label in &mut labels {
+        let name = label.clone();
+        let mut count = 1;
+        while !known.insert(label.clone()) {
+            count += 1;
+            *label = format!("{name} {count}");
+        }
+    }
+    labels
+}
+
+/// The properties that only this one has, those that it requires first; or else all of them.
+fn described(all: &[Own<'_>], at: usize) -> String {
+    let own = &all[at];
+    let is_known = |name: &str| {
+        let mut others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        others.any(|(_, other)| other.properties.iter().any(|(known, _)| *known == name))
+    };
+    let names = own.properties.iter().map(|(name, _)| *name);
+    let (mut named, rest): (Vec<&str>, Vec<&str>) = names.partition(|name| !is_known(name));
+    if named.is_empty() {
+        named = rest;
+    }
+    named.sort_by_key(|name| !own.required.contains(name));
+    named.truncate(MOST_NAMED);
+    match named.is_empty() {
+        true => own.words.clone(),
+        false => named.join(", "),
+    }
+}

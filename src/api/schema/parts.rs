@@ -1,0 +1,273 @@
+//! What all holds at one place of a schema, and what that comes to.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::Kind;
+use super::reference::{child, local, target};
+
+/// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
+const MOST_PARTS: usize = 256;
+/// Alternatives that a person can choose among.
+const MOST_ALTERNATIVES: usize = 64;
+
+/// A list of alternatives.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) at: String,
+    /// How many there are.
+    pub(super) count: usize,
+    /// Those that are not `null`.
+    pub(super) rest: Vec<usize>,
+}
+
+/// What all holds at one place, while it is being found.
+pub(super) struct Parts<'a> {
+    root: &'a Value,
+    decided: Option<&'a str>,
+    /// Steps that may still be taken.
+    left: usize,
+    known: HashSet<String>,
+    /// What is referred to before what refers to it.
+    pub(super) at: Vec<String>,
+    found: Vec<&'a Map<String, Value>>,
+    /// Alternatives of which more than one is left.
+    groups: Vec<Group>,
+    /// Whether `null` is one of the alternatives, or of the types.
+    pub(super) has_null: bool,
+    pub(super) has_null_type: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Nothing yet; `decided` is the list of alternatives that one was chosen of.
+    pub(super) fn new(root: &'a Value, decided: Option<&'a str>) -> Self {
+        Self {
+            root,
+            decided,
+            left: MOST_PARTS,
+            known: HashSet::new(),
+            at: Vec::new(),
+            found: Vec::new(),
+            groups: Vec::new(),
+            has_null: false,
+            has_null_type: false,
+        }
+    }
+
+    /// Adds places, and what they refer to.
+    pub(super) fn extend(&mut self, places: &[String]) {
+        for at in places {
+            self.add(at.clone());
+        }
+    }
+
+    fn add(&mut self, at: String) {
+        if self.left == 0 || self.known.contains(&at) {
+            return;
+        }
+        self.left -= 1;
+        self.known.insert(at.clone());
+        let Some(found) = self.root.pointer(&at).and_then(Value::as_object) else {
+            return;
+        };
+        if let Some(target) = found.get("$ref").and_then(Value::as_str).and_then(local) {
+            self.add(target);
+        }
+        let list = |keyword| found.get(keyword).and_then(Value::as_array);
+        for part in 0..list("allOf").map_or(0, Vec::len).min(self.left) {
+            self.add(child(&at, &["allOf", &part.to_string()]));
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            let place = child(&at, &[keyword]);
+            if let Some(all) = list(keyword)
+                && self.decided != Some(place.as_str())
+            {
+                self.add_group(place, all);
+            }
+        }
+        let types = names(found.get("type"));
+        self.has_null_type |= types.len() > 1 && types.contains(&"null");
+        self.at.push(at);
+        self.found.push(found);
+    }
+
+    fn add_group(&mut self, at: String, all: &[Value]) {
+        self.left = self.left.saturating_sub(all.len() / MOST_ALTERNATIVES);
+        let is_null = |one: &Value| is_null(target(self.root, one));
+        let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
+        self.has_null |= rest.len() < all.len() && !rest.is_empty();
+        match rest.as_slice() {
+            [] => {}
+            [one] => self.add(child(&at, &[&one.to_string()])),
+            _ => self.groups.push(Group {
+                at,
+                count: all.len(),
+                rest,
+            }),
+        }
+    }
+
+    /// What is asked for, and the alternatives if it is one of several. The document itself has
+    /// depth 0.
+    pub(super) fn kind(&self, depth: u8) -> (Kind, Option<Group>) {
+        if let Some(options) = self.options() {
+            return (self.choice(options), None);
+        }
+        let by_type = self.kind_of_type(depth);
+        let [group] = self.groups.as_slice() else {
+            return (by_type, None);
+        };
+        if let Some(options) = self.options_of(group) {
+            return (self.choice(options), None);
+        }
+        let is_some_object = matches!(by_type, Kind::Object | Kind::Map);
+        let may_be_any = by_type == Kind::Anything && !self.has("type");
+        let is_open = may_be_any || is_some_object && self.adds_properties(group);
+        match is_open && group.rest.len() <= MOST_ALTERNATIVES {
+            true => (Kind::Union, Some(group.clone())),
+            false => (by_type, None),
+        }
+    }
+
+    fn choice(&self, mut options: Vec<Value>) -> Kind {
+        if self.has_null && !options.contains(&Value::Null) {
+            options.push(Value::Null);
+        }
+        Kind::Choice(options)
+    }
+
+    /// The only values that all parts allow.
+    fn options(&self) -> Option<Vec<Value>> {
+        let mut all = self.found.iter().rev().filter_map(|part| options(part));
+        let mut allowed = all.next()?;
+        for others in all {
+            let others: HashSet<String> = others.iter().map(Value::to_string).collect();
+            allowed.retain(|option| others.contains(&option.to_string()));
+        }
+        (!allowed.is_empty()).then_some(allowed)
+    }
+
+    /// The values of alternatives that are nothing but values.
+    fn options_of(&self, group: &Group) -> Option<Vec<Value>> {
+        let each = group.rest.iter().map(|one| {
+            let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
+            options(target(self.root, found).as_object()?)
+        });
+        let all: Option<Vec<Vec<Value>>> = each.collect();
+        Some(distinct(all?.into_iter().flatten()))
+    }
+
+    /// Whether alternatives bring properties of their own, rather than ask for some of those there are.
+    fn adds_properties(&self, group: &Group) -> bool {
+        let mut parts = Parts::new(self.root, None);
+        parts.left = self.left;
+        for one in &group.rest {
+            parts.add(child(&group.at, &[&one.to_string()]));
+        }
+        parts.has("properties")
+    }
+
+    fn has(&self, keyword: &str) -> bool {
+        self.found.iter().any(|part| part.contains_key(keyword))
+    }
+
+    fn kind_of_type(&self, depth: u8) -> Kind {
+        let mut typed = self.found.iter().filter_map(|part| part.get("type"));
+        let Some(first) = typed.next() else {
+            return match () {
+                () if self.has("properties") => self.object(depth),
+                () if self.has("prefixItems") => Kind::Tuple,
+                () if self.has("items") => self.list(),
+                () => Kind::Anything,
+            };
+        };
+        let mut allowed = names(Some(first));
+        for others in typed {
+            let others = names(Some(others));
+            // A whole number is a number.
+            let fits = |one: &&str| {
+                others.contains(one) || *one == "integer" && others.contains(&"number")
+            };
+            allowed.retain(|one| fits(one));
+        }
+        let rest: Vec<&str> = allowed
+            .iter()
+            .copied()
+            .filter(|one| *one != "null")
+            .collect();
+        match rest.as_slice() {
+            [] if allowed.contains(&"null") => Kind::Choice(vec![Value::Null]),
+            ["string"] => Kind::Text,
+            ["integer"] => Kind::Number { whole: true },
+            ["number"] => Kind::Number { whole: false },
+            ["boolean"] => Kind::Boolean,
+            ["object"] => self.object(depth),
+            ["array"] => self.list(),
+            _ => Kind::Anything,
+        }
+    }
+
+    fn list(&self) -> Kind {
+        let is_tuple = |part: &&Map<String, Value>| {
+            part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
+        };
+        match self.found.iter().any(is_tuple) {
+            true => Kind::Tuple,
+            false => Kind::List,
+        }
+    }
+
+    /// An object whose properties cannot be asked for by name is a map. A tool without any
+    /// parameters is not such an object.
+    fn object(&self, depth: u8) -> Kind {
+        let is_named = self.found.iter().any(|part| {
+            let properties = part.get("properties").and_then(Value::as_object);
+            properties.is_some_and(|all| !all.is_empty()) || !names(part.get("required")).is_empty()
+        });
+        let others = self
+            .found
+            .iter()
+            .find_map(|part| part.get("additionalProperties"));
+        let is_map = match others {
+            _ if is_named => false,
+            Some(Value::Bool(false)) => false,
+            Some(_) => true,
+            None => depth > 0 || self.has("patternProperties"),
+        };
+        match is_map {
+            true => Kind::Map,
+            false => Kind::Object,
+        }
+    }
+}
+
+/// The only values that one part of a schema allows.
+pub(super) fn options(found: &Map<String, Value>) -> Option<Vec<Value>> {
+    if let Some(only) = found.get("const") {
+        return Some(vec![only.clone()]);
+    }
+    let options = distinct(found.get("enum")?.as_array()?.iter().cloned());
+    (!options.is_empty()).then_some(options)
+}
+
+fn distinct(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut known = HashSet::new();
+    values
+        .filter(|value| known.insert(value.to_string()))
+        .collect()
+}
+
+/// The strings of a list, or the one string that stands in its place.
+pub(super) fn names(value: Option<&Value>) -> Vec<&str> {
+    match value {
+        Some(Value::String(name)) => vec![name],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_null(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|name| name == "null")
+        || schema.get("const").is_some_and(Value::is_null)
+}

@@ -1,0 +1,120 @@
+//! The process that a command left running: what is typed into it.
+
+use serde_json::{Value, json};
+
+use super::{App, Level};
+use crate::api::{Ending, Reply};
+use crate::draft::Draft;
+use crate::tui::composer::{Call, Editor, ReplyKind};
+use crate::tui::transcript::Transcript;
+
+/// The tool that types into a process, as Codex calls it.
+const WRITE_STDIN: &str = "write_stdin";
+/// What `Ctrl+C` sends to a terminal.
+const CTRL_C: &str = "\u{3}";
+/// What `Ctrl+D` sends to a terminal.
+const CTRL_D: &str = "\u{4}";
+
+impl App {
+    /// Begins a call that types into the process that the last output left running.
+    pub(super) fn continue_process(&mut self) {
+        if let Some(mut call) = self.call_to_process("") {
+            if let Editor::Form(form) = &mut call.editor {
+                form.focus_field("chars");
+            }
+            self.set_call(call);
+        }
+    }
+
+    /// Interrupts the process, at once.
+    pub(super) fn interrupt_process(&mut self) {
+        self.send_to_process(CTRL_C, "Ctrl+C sent to the process");
+    }
+
+    /// Ends the input of the process, at once.
+    pub(super) fn end_process_input(&mut self) {
+        self.send_to_process(CTRL_D, "Ctrl+D sent to the process");
+    }
+
+    /// Sends a key to the process. What was composed stays where it is.
+    fn send_to_process(&mut self, key: &str, words: &str) {
+        let waiting = self
+            .conversation()
+            .filter(|conversation| conversation.is_waiting());
+        let Some(id) = waiting.map(|conversation| conversation.id) else {
+            return self.say(Level::Info, "no request waits for a reply");
+        };
+        let (Some(call), Some(nothing)) = (self.call_to_process(key), self.call_to_process(""))
+        else {
+            return;
+        };
+        let items = vec![call.item()];
+        if let Some(problem) = self.broken(&items, true) {
+            return self.say(Level::Bad, problem.message);
+        }
+        let composer = self.composer_mut();
+        if composer
+            .call
+            .as_ref()
+            .is_some_and(|begun| begun.item() == nothing.item())
+        {
+            // It was begun for this, and holds no words.
+            composer.call = None;
+            composer.kind = ReplyKind::Send;
+        }
+        let draft = Draft {
+            kind: ReplyKind::Tool,
+            call: Some(call.to_draft()),
+            ..Draft::default()
+        };
+        let reply = Reply::End {
+            items,
+            ending: Ending::Completed,
+        };
+        let rest = self.composer().to_draft();
+        match self.inbox.reply(id, reply, draft, &rest, self.now) {
+            Ok(_) => {
+                self.announced = None;
+                self.keep_draft();
+                self.say(Level::Good, words);
+            }
+            Err(error) => self.say(Level::Bad, error.to_string()),
+        }
+        self.sync(id);
+        self.with_transcript(Transcript::show_bottom);
+    }
+
+    /// A call that types `chars` into the process that runs; says why there is none.
+    fn call_to_process(&mut self, chars: &str) -> Option<Call> {
+        let Some(conversation) = self.conversation() else {
+            self.say(Level::Info, "no request has come in yet");
+            return None;
+        };
+        let mut tools = conversation.tools().iter();
+        let tool = tools.find(|tool| tool.name == WRITE_STDIN);
+        match (tool, conversation.running_session()) {
+            (None, _) => {
+                self.say(Level::Bad, "this request offers no write_stdin");
+                None
+            }
+            (_, None) => {
+                self.say(Level::Info, "no output tells of a running process");
+                None
+            }
+            (Some(tool), Some(session)) => {
+                let session = session
+                    .parse::<u64>()
+                    .map_or(Value::from(session), Value::from);
+                let arguments = json!({"session_id": session, "chars": chars});
+                Some(Call::with_arguments(tool, &arguments))
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Whether it types into a process that runs.
+    pub(in crate::tui) fn is_to_process(&self) -> bool {
+        self.tool_name() == WRITE_STDIN
+    }
+}

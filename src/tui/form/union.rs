@@ -1,0 +1,192 @@
+//! Objects that follow one of several schemas: which one was chosen, and the fields that it has.
+
+use std::sync::Arc;
+
+use super::BUDGET;
+use super::choice::Choice;
+use super::json::Json;
+use super::node::{Content, Node, Object, Role, State, fields_of};
+use super::saved::{Answer, SavedField};
+use super::spec::{Kind, Spec};
+
+impl Spec {
+    /// The alternative that was chosen; without any, what holds for all of them.
+    pub(super) fn chosen(self: &Arc<Self>, choice: &Choice) -> Arc<Self> {
+        let chosen = choice.picked().and_then(|at| self.alternatives.get(at));
+        chosen.map_or_else(|| Arc::clone(self), |one| Self::of(&one.schema))
+    }
+
+    /// The alternative that a value follows, or else comes nearest to.
+    pub(super) fn fitting(self: &Arc<Self>, members: &[(String, Json)]) -> (usize, Arc<Self>) {
+        let mut best = (0, Arc::clone(self));
+        let mut best_fit = None;
+        for (at, alternative) in self.alternatives.iter().enumerate() {
+            let spec = Self::of(&alternative.schema);
+            let fit = Fit::of(&spec, members);
+            if best_fit < Some(fit) {
+                best_fit = Some(fit);
+                best = (at, spec);
+            }
+        }
+        best
+    }
+}
+
+/// How well a value follows a schema: the first difference counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    /// No member is of another kind than it should be.
+    is_of_kind: bool,
+    /// Nothing that is required is missing.
+    is_complete: bool,
+    /// Members that the schema knows.
+    known: usize,
+}
+
+impl Fit {
+    fn of(spec: &Spec, members: &[(String, Json)]) -> Self {
+        let mut fit = Self {
+            is_of_kind: true,
+            is_complete: true,
+            known: 0,
+        };
+        for property in spec.properties() {
+            let given = members.iter().find(|(name, _)| *name == property.name);
+            match given {
+                Some((_, json)) => {
+                    fit.known += 1;
+                    fit.is_of_kind &= Spec::of(&property.schema).may_be(json);
+                }
+                None => fit.is_complete &= !property.required,
+            }
+        }
+        fit
+    }
+}
+
+impl Spec {
+    /// Whether a value is of this kind, whatever is inside of it.
+    fn may_be(&self, json: &Json) -> bool {
+        match (&self.kind, json) {
+            (Kind::Choice(options), json) => options.contains(json),
+            (Kind::Raw, _) | (_, Json::Verbatim(_)) => true,
+            (_, Json::Null) => self.nullable,
+            (Kind::Text, json) => matches!(json, Json::Text(_)),
+            (Kind::Number { .. }, json) => matches!(json, Json::Number(_)),
+            (Kind::Object | Kind::Union(_), json) => matches!(json, Json::Object(_)),
+            (Kind::List, json) => matches!(json, Json::List(_)),
+        }
+    }
+}
+
+impl Node {
+    /// What can be chosen in the row of this node, and what is.
+    pub(super) fn choosing(&self) -> Option<(&Choice, &[Json])> {
+        match (&self.content, &self.spec.kind) {
+            (Content::Choice(choice), Kind::Choice(options)) => Some((choice, options)),
+            (Content::Object(object), Kind::Union(labels)) => Some((&object.choice, labels)),
+            _ => None,
+        }
+    }
+
+    /// The choice that is made in the row of this node.
+    pub(super) fn choice_mut(&mut self) -> Option<&mut Choice> {
+        match (&mut self.content, &self.spec.kind) {
+            (Content::Choice(choice), _) => Some(choice),
+            (Content::Object(object), Kind::Union(_)) => Some(&mut object.choice),
+            _ => None,
+        }
+    }
+
+    /// Whether one of several alternatives was chosen here.
+    pub(super) fn is_decided(&self) -> bool {
+        self.picked_alternative().is_some()
+    }
+
+    /// Whether one of several alternatives has yet to be chosen here.
+    pub(super) fn is_undecided(&self) -> bool {
+        let is_union = matches!(self.spec.kind, Kind::Union(_));
+        is_union && matches!(self.content, Content::Object(_)) && !self.is_decided()
+    }
+
+    /// The alternative that was chosen: its place among all, `null` included, and how many those are.
+    pub(super) fn picked_alternative(&self) -> Option<(usize, usize)> {
+        let Content::Object(object) = &self.content else {
+            return None;
+        };
+        let chosen = self.spec.alternatives.get(object.choice.picked()?)?;
+        Some((chosen.index, chosen.count))
+    }
+
+    /// What the author of the tool says about the alternative that was chosen.
+    pub(super) fn chosen_about(&self) -> String {
+        match &self.content {
+            Content::Object(object) => self.spec.chosen(&object.choice).about.clone(),
+            _ => String::new(),
+        }
+    }
+
+    /// Chooses the first alternative.
+    pub(super) fn choose_first(&mut self) {
+        if let Some(choice) = self.choice_mut() {
+            *choice = Choice::new(Some(0));
+            self.settle();
+            self.refit();
+        }
+    }
+
+    /// Gives an object the fields of the alternative that was chosen. What was answered stays where
+    /// there is a field for it; the rest is put aside, and is there again when its alternative is.
+    pub(super) fn refit(&mut self) {
+        if !matches!(self.spec.kind, Kind::Union(_)) {
+            return;
+        }
+        let Content::Object(object) = &mut self.content else {
+            return;
+        };
+        let spec = self.spec.chosen(&object.choice);
+        let mut answers = std::mem::take(&mut object.aside);
+        let mut unknown = Vec::new();
+        for field in object.fields.take().into_iter().flatten() {
+            // What answers itself is answered anew.
+            let alone = matches!(&field.node.spec.kind, Kind::Choice(all) if all.len() == 1);
+            let is_answered = field.node.state != State::Unset || field.node.has_answers();
+            if alone || !is_answered {
+                continue;
+            }
+            let saved = SavedField {
+                answer: Answer::of(&field.node),
+                name: field.name,
+            };
+            if field.node.role == Role::Extra {
+                unknown.push(saved);
+            } else {
+                answers.retain(|other| other.name != saved.name);
+                answers.push(saved);
+            }
+        }
+        let properties = spec.properties();
+        let (mut fit, aside): (Vec<_>, Vec<_>) = answers.into_iter().partition(|saved| {
+            let mut known = properties.iter();
+            let property = known.find(|one| one.name == saved.name);
+            property.is_some_and(|one| saved.answer.fits(&Spec::of(&one.schema).kind))
+        });
+        fit.extend(unknown);
+        let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
+        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, Answer::into_node);
+        // What tells the alternatives apart is said, required or not.
+        let chosen = object.choice.picked();
+        let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));
+        let tag = chosen.and_then(|chosen| chosen.tag.as_ref());
+        for field in fields.iter_mut().filter(|field| Some(&field.name) == tag) {
+            field.node.content = Content::Choice(Choice::new(Some(0)));
+            field.node.state = State::Set;
+        }
+        *object = Object {
+            open: true,
+            fields: Some(fields),
+            choice: std::mem::take(&mut object.choice),
+            aside,
+        };
+    }
+}
