@@ -24,7 +24,8 @@ EXAMPLES:
 ENVIRONMENT:
     HUMANLLM_LISTEN, HUMANLLM_CONFIG, HUMANLLM_STATE_DIR    As the flags, which beat them
     HUMANLLM_API_KEY                                        Secret that clients must send
-    HUMANLLM_LOG                                            What to log (default: info)";
+    HUMANLLM_LOG                                            What to log (default: info)
+    HUMANLLM_OPEN                                           What opens pictures (default: xdg-open or open)";
 
 /// Be the model: an OpenAI-compatible server whose language model is you.
 #[derive(Debug, Parser)]

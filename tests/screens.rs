@@ -110,6 +110,13 @@ fn the_inbox_tells_who_waits() {
     assert_eq!(desk.app.title(), "(1) humanllm");
     desk.press("F2");
     desk.misses("1 waiting");
+    // In a column of its own it tells that it has the keys.
+    let mut desk = Desk::new((120, 24));
+    play(&mut desk);
+    desk.sees("▸ inbox");
+    desk.press("F2");
+    desk.misses("▸ inbox");
+    desk.sees(" inbox");
 }
 
 #[test]
@@ -130,9 +137,9 @@ fn help_tools_and_the_raw_request_are_one_key_away() {
     desk.sees("waiting 0 s");
     desk.press("F1 Esc");
     desk.sees("waiting 0 s");
-    desk.press("F1");
-    desk.write("typing still types");
-    desk.sees("> typing still types");
+    desk.press("F1 q");
+    desk.write("typing types again");
+    desk.sees("> typing types again");
 }
 
 #[test]
@@ -296,7 +303,7 @@ fn blocks_fold_and_unfold() {
 }
 
 #[test]
-fn more_below_is_said() {
+fn how_far_one_has_come_is_said() {
     let long: Vec<String> = (1..=300)
         .map(|n| format!("line {n} of the output"))
         .collect();
@@ -305,14 +312,14 @@ fn more_below_is_said() {
         let client = desk.ask(&codex("a", "Count.", &more));
         desk.sees("line 1 of");
         desk.press("PageDown PageDown Ctrl+Up");
-        desk.sees("↓ more");
+        desk.sees("%");
         std::mem::forget(client);
     });
     let mut desk = Desk::new(NORMAL);
     let _client = desk.ask(&codex("a", "Count.", &more));
     desk.press("Ctrl+End");
     desk.sees("line 300 of");
-    desk.misses("↓ more");
+    desk.sees("waiting 0 s · end");
     desk.press("Ctrl+Home");
     desk.sees("developer");
     for (columns, rows) in [(200, 60), (40, 12), (20, 6), (5, 2), (1, 1), (80, 24)] {

@@ -321,6 +321,109 @@ fn an_editor_that_fails_changes_nothing() {
 }
 
 #[test]
+fn a_block_is_read_in_the_pager_and_the_screen_comes_back() {
+    let place = Place::new();
+    let read = place.path("read");
+    let body = format!(
+        "cat > '{0}'; echo x >> '{0}.times'; echo paged $(wc -l < '{0}.times'); read answer < /dev/tty; [ \"$answer\" = good ]",
+        read.display()
+    );
+    let pager = script(&place, "own-pager", &body);
+    let mut person = Person::at(place).env("PAGER", &pager).start();
+    let long = "a long line\n".repeat(50_000);
+    let mut stream = ask(&person.client(), "a", json!(format!("Look:\n{long}end")));
+    person.wait_request("Look:");
+    person.type_text("half");
+    person.wait_for("> half");
+    person.key(Key::Alt('v'));
+    person.wait_for("paged 1");
+    assert_eq!(
+        fs::read_to_string(&read).unwrap(),
+        format!("Look:\n{long}end")
+    );
+    person.type_text("good\r");
+    person.wait_for("> half");
+    person.type_text(" an answer");
+    person.wait_for("> half an answer");
+    // One that fails is told of.
+    person.key(Key::Alt('v'));
+    person.wait_for("paged 2");
+    person.type_text("bad\r");
+    person.wait_for("own-pager ended with exit");
+    person.key(Key::Enter);
+    assert_eq!(answer(&mut stream), "half an answer");
+}
+
+#[test]
+fn addresses_are_links_where_the_terminal_takes_them() {
+    let long = format!("https://example.com/{}?a=b#c", "path/".repeat(30));
+    let text = format!(
+        "See {long} and https://bank.example@evil.example/, \
+         not [https://bank.example/](javascript://alert)"
+    );
+    for (term, takes_links) in [("xterm-256color", true), ("linux", false)] {
+        let mut person = Person::builder().env("TERM", term).start();
+        let _stream = ask(&person.client(), "a", json!(text));
+        person.wait_request("javascript");
+        let written = String::from_utf8_lossy(&person.raw_since(0)).into_owned();
+        let links: Vec<&str> = written
+            .split("\x1b]8;")
+            .filter_map(|rest| rest.split_once("\x1b\\"))
+            .filter_map(|(link, _)| link.split_once(';'))
+            .map(|(_, address)| address)
+            .filter(|address| !address.is_empty())
+            .collect();
+        assert_eq!(links.contains(&long.as_str()), takes_links, "{links:?}");
+        let others = |link: &&str| *link != long && *link != "https://bank.example/";
+        assert_eq!(links.into_iter().find(others), None);
+        person.key(Key::Ctrl('q'));
+        person.type_text("y");
+        person.wait_exit();
+    }
+}
+
+#[test]
+fn pictures_become_files() {
+    let place = Place::new();
+    let opened = place.path("opened.png");
+    let opener = script(
+        &place,
+        "opener",
+        &format!(
+            "cp \"$2\" '{0}.new' && mv '{0}.new' '{0}'; echo rubbish",
+            opened.display()
+        ),
+    );
+    let mut person = Person::at(place)
+        .env("HUMANLLM_OPEN", &format!("{opener} --now"))
+        .start();
+    let data = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR42mP4z8DAAMJAApX6DwAx+gX7AAAAAElFTkSuQmCC";
+    let content = json!([{"type": "message", "role": "user", "content": [
+        {"type": "input_text", "text": "Look at this."},
+        {"type": "input_image", "image_url": format!("data:image/png;base64,{data}")}]}]);
+    let _stream = ask(&person.client(), "a", content);
+    person.wait_request("Look at this.");
+    for name in ["picture.png", "picture-2.png"] {
+        person.key(Key::Alt('G'));
+        person.wait_for(&format!("saved {name}"));
+        let saved = fs::read(person.place().path("home").join(name)).unwrap();
+        assert!(
+            saved.starts_with(b"\x89PNG") && saved.len() == 72,
+            "{}",
+            saved.len()
+        );
+    }
+    person.key(Key::Alt('g'));
+    person.wait_for("opened with");
+    poll(
+        "the picture",
+        || fs::read(&opened).ok().filter(|bytes| bytes.len() == 72),
+        || person.screen(),
+    );
+    assert!(!person.screen().contains("rubbish"));
+}
+
+#[test]
 fn what_keeps_it_from_starting_is_said_in_one_line() {
     let first = Person::start();
     let mut place = Place::new();
@@ -385,13 +488,13 @@ fn five_megabytes_open_scroll_and_resize() {
         let prompt = format!("BEGIN\n{text}\nEND");
         let mut stream = ask(&person.client(), name, json!(prompt));
         person.wait_request("BEGIN");
-        person.wait_for("↓ more");
+        person.wait_for(" 1%");
         person.send(b"\x1b[1;5F");
         person.wait_for("END");
         person.key(Key::PageUp);
         person.wait_gone("END");
         person.resize(40, 12);
-        person.wait_for("↓ more");
+        person.wait_for("9%");
         person.resize(200, 60);
         person.wait_for("inbox");
         person.send(b"\x1b[1;5H");
@@ -577,7 +680,10 @@ fn a_program_that_panics() {
     assert!(elsewhere.join().is_err());
     let words = "drawn after a panic elsewhere";
     screen
-        .draw(|frame| frame.render_widget(words, frame.area()))
+        .draw(|frame| {
+            frame.render_widget(words, frame.area());
+            Vec::new()
+        })
         .unwrap();
     // Reads do not wait while the screen is taken over.
     let stdin = std::io::stdin();
@@ -601,4 +707,44 @@ fn half_a_sequence_holds_nothing_up() {
         person.signal(Signal::TERM);
         person.wait_exit();
     }
+}
+
+#[test]
+fn clusters_of_uncertain_width_leave_nothing_behind() {
+    let mut person = Person::start();
+    let lines = (0..60).map(|number| match number % 4 {
+        0 => format!("🇩🇪 line {number}: 👍🏽"),
+        1 => String::new(),
+        2 => "family: 👨‍👩‍👧‍👦".to_owned(),
+        _ => "short".to_owned(),
+    });
+    let text: Vec<String> = lines.collect();
+    let _stream = ask(&person.client(), "a", json!(text.join("\n")));
+    person.wait_for("line 0:");
+    // Whole frames, by what ends one.
+    let framed = |person: &mut Person, bytes: &[u8]| {
+        let mark = person.mark();
+        person.send(bytes);
+        poll(
+            "a frame",
+            || contains(&person.raw_since(mark), b"\x1b[?2026l").then_some(()),
+            || person.screen(),
+        );
+    };
+    // Ctrl+Down and Ctrl+Up.
+    let (down, up): (&[u8], &[u8]) = (b"\x1b[1;5B", b"\x1b[1;5A");
+    for key in [vec![down; 25], vec![up; 11], vec![down; 7]].concat() {
+        framed(&mut person, key);
+    }
+    let transcript = |screen: &str| -> Vec<String> {
+        let rows = screen.lines().filter(|row| row.contains("│ "));
+        rows.map(str::to_owned).collect()
+    };
+    let scrolled = transcript(&person.screen());
+    assert!(scrolled.len() > 10, "{scrolled:?}");
+    // This terminal takes more columns for them than there are: what has no room is not there.
+    let left = |row: &&String| row.contains(['🏽', '👩', '👧', '👦']);
+    assert_eq!(scrolled.iter().find(left), None, "{scrolled:#?}");
+    framed(&mut person, &Key::Ctrl('l').bytes());
+    assert_eq!(transcript(&person.screen()), scrolled);
 }

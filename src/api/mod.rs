@@ -31,7 +31,7 @@ pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
 pub use envelope::Envelope;
 pub use error::ApiError;
-pub(crate) use fields::is_bushy;
+pub(crate) use fields::{Fields, is_bushy};
 pub use housekeeping::Housekeeping;
 pub use interner::Interner;
 pub use item::Item;
@@ -49,8 +49,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use self::fields::Fields;
 
 /// What a client asks of the model, whatever format it came in.
 #[derive(Debug, Clone)]

@@ -52,6 +52,8 @@ pub struct Inbox {
     saving: Option<Saving>,
     /// What the person has open, which stays however old it is.
     looked_at: Option<ConversationId>,
+    /// Those that had to make room, until somebody asks.
+    dropped: Vec<ConversationId>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -111,6 +113,7 @@ impl Inbox {
             store,
             saving: None,
             looked_at: None,
+            dropped: Vec::new(),
         }
     }
 
@@ -233,6 +236,11 @@ impl Inbox {
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
+    }
+
+    /// The conversations that had to make room for others since this was asked.
+    pub fn take_dropped(&mut self) -> Vec<ConversationId> {
+        std::mem::take(&mut self.dropped)
     }
 
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
@@ -431,6 +439,7 @@ impl Inbox {
             };
             self.remove(oldest);
             self.store.forget(oldest);
+            self.dropped.push(oldest);
         }
     }
 

@@ -7,26 +7,29 @@ use std::time::Duration;
 use crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
 
-use self::drafts::Unkept;
+use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
-pub use self::mouse::Hits;
+pub use self::focus::Focus;
 use self::past::Past;
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
-use crate::tui::inbox::About;
+use crate::tui::inbox::List;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
-use crate::tui::pager::{Pager, Topic};
 use crate::tui::picker::Picker;
+use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
+mod blocks;
 mod compose;
 mod dialogs;
 mod drafts;
 mod find;
+mod focus;
 mod mouse;
 mod navigate;
 mod past;
@@ -57,6 +60,12 @@ pub enum Effect {
     Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
+    /// Show a text in the person's pager.
+    Page(String),
+    /// Save pictures as files.
+    SavePictures(Vec<Picture>),
+    /// Open pictures in another program.
+    OpenPictures(Vec<Picture>),
 }
 
 /// How much a notice matters.
@@ -119,16 +128,6 @@ pub enum Purpose {
     Conversation,
 }
 
-/// Which pane shows where there is room for one only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pane {
-    /// The open conversation.
-    #[default]
-    Transcript,
-    /// The list of conversations.
-    Inbox,
-}
-
 /// What does not change while the program runs.
 #[derive(Debug)]
 pub struct Settings {
@@ -157,16 +156,13 @@ pub struct App {
     pub(super) open: Option<ConversationId>,
     /// The conversation that the person was last told of, until another one is opened.
     announced: Option<ConversationId>,
-    pub(super) pane: Pane,
-    /// Whether the inbox stays away where it has a column of its own.
-    pub(super) hides_inbox: bool,
-    pub(super) pager: Option<Pager>,
+    pub(super) focus: Focus,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
     /// What stays on the screen for as long as it is so.
     pub(super) alert: Option<String>,
-    composers: HashMap<ConversationId, Composer>,
-    transcripts: HashMap<ConversationId, Transcript>,
+    /// What the screen remembers of conversations that the inbox has.
+    remembered: HashMap<ConversationId, Remembered>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
     unkept: Unkept,
@@ -178,10 +174,12 @@ pub struct App {
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
-    /// What is where on the screen.
-    pub(super) hits: Hits,
-    /// What the lines of the inbox that were drawn last say.
-    pub(super) abouts: HashMap<ConversationId, About>,
+    /// What was looked for last.
+    last_query: String,
+    /// The list of conversations on the screen.
+    pub(super) list: List,
+    /// Where the transcript is on the screen, if it is.
+    pub(super) transcript_area: Option<Rect>,
 }
 
 impl App {
@@ -194,14 +192,11 @@ impl App {
             inbox: Inbox::new(store),
             open: None,
             announced: None,
-            pane: Pane::default(),
-            hides_inbox: false,
-            pager: None,
+            focus: Focus::default(),
             dialog: Dialog::default(),
             notice: None,
             alert: None,
-            composers: HashMap::new(),
-            transcripts: HashMap::new(),
+            remembered: HashMap::new(),
             scratch: Composer::default(),
             unkept: Unkept::default(),
             effects: Vec::new(),
@@ -209,8 +204,9 @@ impl App {
             insists: None,
             said_before,
             past: Past::default(),
-            hits: Hits::default(),
-            abouts: HashMap::new(),
+            last_query: String::new(),
+            list: List::default(),
+            transcript_area: None,
         }
     }
 
@@ -226,13 +222,13 @@ impl App {
 
     /// The composer on the screen.
     pub fn composer(&self) -> &Composer {
-        let own = self.open.and_then(|id| self.composers.get(&id));
-        own.unwrap_or(&self.scratch)
+        let own = self.open.and_then(|id| self.remembered.get(&id));
+        own.map_or(&self.scratch, |own| &own.composer)
     }
 
     /// The transcript on the screen.
     pub fn transcript(&self) -> Option<&Transcript> {
-        self.transcripts.get(&self.open?)
+        self.remembered.get(&self.open?)?.transcript.as_ref()
     }
 
     /// What must happen outside, and is forgotten here.
@@ -302,7 +298,9 @@ impl App {
             }
             None => {}
         }
-        self.forget_dropped();
+        for id in self.inbox.take_dropped() {
+            self.forget(id);
+        }
     }
 
     /// What to say of something that was delivered: how the person does as a model.
@@ -326,7 +324,7 @@ impl App {
     pub fn on_input(&mut self, events: Vec<event::Event>) {
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
-        let is_pasted = after_submit.any(|key| types(&key));
+        let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
         // In one piece, because the text area lays itself out anew with each change.
         let mut pasted = String::new();
         for event in events {
@@ -367,7 +365,7 @@ impl App {
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
-        if self.key_in_call(key, action) {
+        if self.key_in_focus(key, action) || self.key_in_call(key, action) {
             return;
         }
         match action {
@@ -386,6 +384,13 @@ impl App {
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
             self.dialog = Dialog::None;
+        }
+        if !self.takes_text() {
+            let key = self.key_of(Action::Cancel);
+            return self.say(
+                Level::Info,
+                format!("nothing is pasted here; {key} goes back"),
+            );
         }
         match &mut self.dialog {
             Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}
@@ -469,6 +474,11 @@ impl App {
         self.settings.keymap.action(key) == Some(Action::Submit)
     }
 
+    /// Whether there is something to type a text into.
+    fn takes_text(&self) -> bool {
+        self.is_composing() || !matches!(self.dialog, Dialog::None)
+    }
+
     fn act(&mut self, action: Action, again: bool) {
         match action {
             Action::Submit => self.submit(),
@@ -505,25 +515,15 @@ impl App {
                 Some(id) => self.show(id),
                 None => self.say(Level::Info, "nobody else waits"),
             },
-            Action::Inbox => {
-                self.pager = None;
-                if self.hits.has_columns {
-                    self.hides_inbox = !self.hides_inbox;
-                    return;
-                }
-                self.pane = match self.pane {
-                    Pane::Transcript => Pane::Inbox,
-                    Pane::Inbox => Pane::Transcript,
-                };
-            }
+            Action::Inbox => self.toggle_inbox(),
             Action::FindConversation => self.find_conversation(),
             Action::DeleteConversation => self.ask_to_delete(),
-            Action::ScrollUp => self.scroll_pages(-1),
-            Action::ScrollDown => self.scroll_pages(1),
-            Action::ScrollLineUp => self.scroll(-1),
-            Action::ScrollLineDown => self.scroll(1),
-            Action::ScrollTop => self.scroll(i64::MIN),
-            Action::ScrollBottom => self.scroll(i64::MAX),
+            Action::ScrollUp => self.read(|reading| reading.scroll_pages(-1)),
+            Action::ScrollDown => self.read(|reading| reading.scroll_pages(1)),
+            Action::ScrollLineUp => self.read(|reading| reading.scroll(-1)),
+            Action::ScrollLineDown => self.read(|reading| reading.scroll(1)),
+            Action::ScrollTop => self.read(|reading| reading.scroll(i64::MIN)),
+            Action::ScrollBottom => self.read(|reading| reading.scroll(i64::MAX)),
             Action::Search => self.find(),
             Action::NextPrompt => self.with_transcript(|transcript| transcript.go_to_prompt(true)),
             Action::PreviousPrompt => {
@@ -531,13 +531,15 @@ impl App {
             }
             Action::Copy => self.copy(),
             Action::CopyCode => self.copy_code(),
+            Action::Page => self.page(),
+            Action::OpenPicture => self.take_pictures(Effect::OpenPictures),
+            Action::SavePicture => self.take_pictures(Effect::SavePictures),
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
-            Action::ShowTools => self.toggle_pager(Topic::Tools),
-            Action::ShowRaw => self.toggle_pager(Topic::Raw),
-            Action::ShowStatistics => self.toggle_pager(Topic::Statistics),
-            Action::Help => self.toggle_pager(Topic::Help),
+            Action::ShowTools | Action::ShowRaw | Action::ShowStatistics | Action::Help => {
+                self.toggle_view(action);
+            }
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Reload => self.effects.push(Effect::Reload),
@@ -565,11 +567,10 @@ impl App {
             action,
             None | Some(Action::Submit | Action::Newline | Action::NextKind | Action::PreviousKind)
         );
-        let pager_is_open = self.pager.is_some();
         let Some(call) = self.composer_mut().open_call() else {
             return false;
         };
-        if action == Some(Action::Cancel) && !pager_is_open {
+        if action == Some(Action::Cancel) {
             // The call is still there when the kind is chosen again.
             self.composer_mut().kind = ReplyKind::Send;
             self.keep_draft();
@@ -618,6 +619,8 @@ impl App {
                         }
                     }
                 }
+                // As it would on a command line; who writes a table selects no block before.
+                KeyCode::Char('|') if self.has_selected_block() => return self.page(),
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
                     return self.keep_draft();
@@ -642,22 +645,10 @@ impl App {
         self.keep_draft();
     }
 
-    fn composer_mut(&mut self) -> &mut Composer {
+    pub(in crate::tui) fn composer_mut(&mut self) -> &mut Composer {
         match self.open {
             Some(id) => self.composer_of(id),
             None => &mut self.scratch,
-        }
-    }
-
-    /// Forgets what belongs to conversations that the inbox has dropped.
-    fn forget_dropped(&mut self) {
-        let inbox = &self.inbox;
-        if self.transcripts.len() + self.composers.len() > 2 * inbox.conversations().len() {
-            self.transcripts.retain(|id, _| inbox.get(*id).is_some());
-            self.composers.retain(|id, _| inbox.get(*id).is_some());
-        }
-        if self.open.is_some_and(|id| inbox.get(id).is_none()) {
-            self.open = None;
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Draws the state, and changes nothing but where things are.
+//! Which pane is where. First all of it is laid out, which may change where one is in a text; then it
+//! is drawn, which changes nothing.
 //!
 //! Wide terminals show inbox, transcript and composer side by side, narrower ones the composer
 //! under the transcript, and the narrowest one pane at a time.
@@ -6,9 +7,9 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::{Block, Borders};
+use ratatui::widgets::{Block, Borders, Widget};
 
-use super::app::{App, Hits, Pane};
+use super::app::{App, Dialog, Focus};
 use super::composer::view::{self as composer, Place, Words};
 use super::status::Status;
 use super::transcript::view as transcript;
@@ -16,7 +17,7 @@ use super::ui::Ui;
 use super::{inbox, status};
 
 /// Columns from which the inbox has a place of its own.
-pub(super) const TWO_COLUMNS: u16 = 96;
+const TWO_COLUMNS: u16 = 96;
 /// Columns from which the composer has one too.
 const THREE_COLUMNS: u16 = 160;
 /// The smallest terminal that everything fits into.
@@ -31,69 +32,148 @@ pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
         frame.render_widget(Line::raw(words), area);
         return;
     }
-    app.hits = Hits {
-        has_columns: area.width >= TWO_COLUMNS,
-        ..Hits::default()
-    };
-    let status = Status::new(app, area.width);
-    let rows = Constraint::Length(status.height());
-    let [body, last] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
-    status.draw(frame, ui, last);
-    let body = match body.width {
-        0..TWO_COLUMNS => body,
-        _ if app.hides_inbox => body,
-        width => {
-            let column = (width / 5).clamp(28, 40);
-            let [list, rest] =
-                Layout::horizontal([Constraint::Length(column), Constraint::Min(0)]).areas(body);
-            let inner = border(frame, ui, list);
-            inbox::draw(frame, ui, app, inner);
-            rest
-        }
-    };
-    if area.width >= THREE_COLUMNS {
-        let [left, right] =
-            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
-        let left = border(frame, ui, left);
-        main_pane(frame, ui, app, left);
-        let words = Words::new(app, right.width, Place::Beside);
-        composer::draw(frame, ui, app, &words, right, Place::Beside);
-        return;
-    }
-    let words = Words::new(app, body.width, Place::Below);
-    let height = composer::height(app, &words, body.width, body.height);
-    let [top, bottom] =
-        Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
-    if area.width < TWO_COLUMNS && app.pane == Pane::Inbox {
-        inbox::draw(frame, ui, app, top);
-    } else {
-        main_pane(frame, ui, app, top);
-    }
-    composer::draw(frame, ui, app, &words, bottom, Place::Below);
+    let panes = Panes::new(app, area);
+    panes.lay_out(app, ui);
+    panes.draw(frame, ui, app);
 }
 
-/// The pane in the middle: the transcript, or a pager in its place.
-fn main_pane(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
-    let [title, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    status::draw_title(frame, ui, app, title);
-    if let Some(pager) = &mut app.pager {
-        transcript::draw_pager(frame, ui, pager, rest);
+/// Where everything is, and the words around it that say how high it is.
+struct Panes {
+    /// The inbox.
+    inbox: Option<Rect>,
+    /// The title of what is read, and what is read.
+    main: Option<(Rect, Rect)>,
+    composer: Option<(Rect, Words, Place)>,
+    /// Lines between panes: each takes the last column of its area.
+    borders: Vec<Rect>,
+    status: (Status, Rect),
+}
+
+impl Panes {
+    fn new(app: &App, area: Rect) -> Self {
+        let status = Status::new(app, area.width);
+        let rows = Constraint::Length(status.height());
+        let [body, last] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
+        let mut panes = Self {
+            inbox: None,
+            main: None,
+            composer: None,
+            borders: Vec::new(),
+            status: (status, last),
+        };
+        let body = match body.width {
+            0..TWO_COLUMNS => body,
+            _ if app.list.is_hidden() => body,
+            width => {
+                let column = (width / 5).clamp(28, 40);
+                let [list, rest] =
+                    Layout::horizontal([Constraint::Length(column), Constraint::Min(0)])
+                        .areas(body);
+                panes.inbox = Some(panes.with_border(list));
+                rest
+            }
+        };
+        let read = if area.width >= THREE_COLUMNS {
+            let [left, right] =
+                Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
+            let words = Words::new(app, right.width, Place::Beside);
+            panes.composer = Some((right, words, Place::Beside));
+            panes.with_border(left)
+        } else if covers_composer(app, panes.inbox.is_some()) {
+            body
+        } else {
+            let words = Words::new(app, body.width, Place::Below);
+            let height = composer::height(app, &words, body.height);
+            let [top, bottom] =
+                Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
+            panes.composer = Some((bottom, words, Place::Below));
+            top
+        };
+        if panes.inbox.is_none() && app.is_in_inbox() {
+            panes.inbox = Some(read);
+        } else {
+            let [title, rest] =
+                Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(read);
+            panes.main = Some((title, rest));
+        }
+        panes
+    }
+
+    /// Leaves room for a line between a pane and what is right of it.
+    fn with_border(&mut self, area: Rect) -> Rect {
+        self.borders.push(area);
+        right_border().inner(area)
+    }
+
+    /// Fits what is in the panes into them.
+    fn lay_out(&self, app: &mut App, ui: &Ui) {
+        let chosen = match app.is_in_inbox() {
+            true => app.list.selected(&app.inbox),
+            false => app.open,
+        };
+        let chosen = chosen.and_then(|id| app.inbox.position(id)).unwrap_or(0);
+        let has_column = self.inbox.is_some() && self.main.is_some();
+        app.list.layout(&app.inbox, self.inbox, has_column, chosen);
+        app.transcript_area = None;
+        if let Some((_, area)) = self.main {
+            if let Focus::View(view) = &mut app.focus {
+                view.layout(area.width, area.height);
+            } else if let Some(transcript) = app.transcript_mut() {
+                transcript.layout(area.width, area.height, ui.pictures);
+                app.transcript_area = Some(area);
+            }
+        }
+        if let Some((area, words, place)) = &self.composer {
+            composer::lay_out(app, words, *area, *place);
+        }
+    }
+
+    fn draw(&self, frame: &mut Frame, ui: &Ui, app: &App) {
+        for area in &self.borders {
+            right_border()
+                .border_style(ui.theme.rule())
+                .render(*area, frame.buffer_mut());
+        }
+        if let Some(area) = self.inbox {
+            inbox::draw(frame, ui, app, area);
+        }
+        if let Some((title, area)) = self.main {
+            status::draw_title(frame, ui, app, title);
+            draw_main(frame, ui, app, area);
+        }
+        if let Some((area, words, place)) = &self.composer {
+            composer::draw(frame, ui, app, words, *area, *place);
+        }
+        let (status, area) = &self.status;
+        status.draw(frame, ui, *area);
+    }
+}
+
+/// Whether the place under what is read is better used for more of it: nothing can be typed there
+/// while a view has the keys, or the inbox in the place of the transcript.
+fn covers_composer(app: &App, has_column: bool) -> bool {
+    let has_keys = match app.focus {
+        Focus::Composer => false,
+        Focus::Inbox => !has_column,
+        Focus::View(_) => true,
+    };
+    has_keys && (matches!(app.dialog, Dialog::None) || app.dialog.is_question())
+}
+
+/// The view, or the transcript, or what stands in its place.
+fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
+    if let Some(view) = app.view() {
+        view.draw(frame, ui, area, app.finder());
     } else if let Some(words) = app.instead_of_transcript() {
         let words = format!(" {words}");
-        frame.render_widget(Line::styled(words, ui.theme.dim()), rest);
+        frame.render_widget(Line::styled(words, ui.theme.dim()), area);
     } else if app.conversation().is_some() {
-        transcript::draw(frame, ui, app, rest);
+        transcript::draw(frame, ui, app, area);
     } else {
-        transcript::draw_welcome(frame, app, rest);
+        transcript::draw_welcome(frame, app, area);
     }
 }
 
-/// A line between a pane and what is right of it; returns what is left of the pane.
-fn border(frame: &mut Frame, ui: &Ui, area: Rect) -> Rect {
-    let block = Block::new()
-        .borders(Borders::RIGHT)
-        .border_style(ui.theme.rule());
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
-    inner
+fn right_border() -> Block<'static> {
+    Block::new().borders(Borders::RIGHT)
 }

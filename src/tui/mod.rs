@@ -3,10 +3,11 @@
 //! - [`run`] is the loop, and the only place that waits
 //! - [`app`] is the state and what changes it
 //! - [`layout`] says which pane is where; each has a place of its own: the [`inbox`], the
-//!   [`transcript`] with its blocks and the search in them, the [`composer`], the [`pager`] over
-//!   the transcript and the [`status`] line under all of it
-//! - [`form`] is a form made from a JSON Schema, [`tool_text`] tells what tools take, [`picker`]
-//!   chooses from a list
+//!   [`transcript`] with its blocks, the [`views`] in its place, the [`composer`] and the [`status`]
+//!   line under all of it
+//! - [`search`] finds and counts what is looked for in the transcript and the views
+//! - `line` edits a line of text: what is looked for, and the fields of forms
+//! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
 //! - [`text`] lays out what is visible of texts of any size, and scrolls in it
 //! - [`markup`] says what stretches of a text are, [`theme`] how things look
 //! - [`worker`] does what takes longer than a frame
@@ -21,16 +22,17 @@ pub mod form;
 pub mod inbox;
 pub mod keys;
 pub mod layout;
+mod line;
 pub mod markup;
-pub mod pager;
 pub mod picker;
 pub mod pictures;
 pub mod run;
+pub mod search;
 pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod theme;
-pub mod tool_text;
 pub mod transcript;
 pub mod ui;
+pub mod views;
 pub mod worker;

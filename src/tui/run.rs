@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
+use self::files::Files;
 use self::frames::Frames;
 use self::ground::Following;
 use self::keys::Keys;
@@ -32,10 +33,12 @@ use crate::tui::app::{App, Effect, Level};
 use crate::tui::pictures::Graphics;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
+use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
+mod files;
 mod frames;
 mod ground;
 mod keys;
@@ -112,6 +115,7 @@ pub async fn run(
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
+    let mut files = Files::new();
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
@@ -174,6 +178,10 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
+            Some((level, words)) = files.next() => {
+                app.say(level, words);
+                frames.draw_now();
+            }
             Some(reloaded) = reloads.next() => {
                 frames.draw_now();
                 match reloaded {
@@ -214,6 +222,8 @@ pub async fn run(
                     };
                     app.say(Level::Info, notice);
                 }
+                Effect::SavePictures(pictures) => files.save(pictures),
+                Effect::OpenPictures(pictures) => files.open(pictures),
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
                     let (store, loaded) = (store.clone(), loaded.clone());
@@ -234,6 +244,17 @@ pub async fn run(
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
+                    }
+                    ui.pictures.forget_drawn();
+                    screen.come_back()?;
+                }
+                Effect::Page(text) => {
+                    keep(app);
+                    screen.leave();
+                    match wait_for(Program::pager(text), &mut signals).await {
+                        Ok(None) => {}
+                        Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
+                        Err(failure) => app.say(Level::Bad, failure),
                     }
                     ui.pictures.forget_drawn();
                     screen.come_back()?;
@@ -318,7 +339,10 @@ fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> i
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
-    screen.draw(|frame| layout::draw(frame, ui, app))
+    screen.draw(|frame| {
+        layout::draw(frame, ui, app);
+        app.links()
+    })
 }
 
 /// Hands a text to the clipboard and says what became of it.
@@ -363,7 +387,7 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
             return None;
         }
     };
-    let (failure, signal) = match wait_for_editor(&file, signals).await {
+    let (failure, signal) = match wait_for(file.open(), signals).await {
         Ok(signal) => (None, signal),
         Err(failure) => (Some(failure), None),
     };
@@ -389,26 +413,25 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
     signal
 }
 
-/// Waits until the editor has ended as it should; or ends it, because of the signal that is
-/// returned.
-async fn wait_for_editor(
-    file: &EditorFile,
+/// Waits until a program has ended as it should; or ends it, because of the signal that is returned.
+async fn wait_for(
+    program: io::Result<Program>,
     signals: &mut Signals,
 ) -> Result<Option<Signal>, String> {
-    let mut editor = file.open().map_err(|error| error.to_string())?;
+    let mut program = program.map_err(|error| error.to_string())?;
     loop {
         tokio::select! {
-            status = editor.wait() => {
+            status = program.wait() => {
                 let status = status.map_err(|error| error.to_string())?;
                 return match status.success() {
                     true => Ok(None),
-                    false => Err(format!("{} ended with {status}", editor.name)),
+                    false => Err(format!("{} ended with {status}", program.name)),
                 };
             }
             signal = signals.next() => {
-                // What the keys of the terminal send to both is the editor's.
+                // What the keys of the terminal send to both is the program's.
                 if !matches!(signal, Signal::INT | Signal::QUIT) {
-                    editor.kill().await;
+                    program.kill().await;
                     return Ok(Some(signal));
                 }
             }

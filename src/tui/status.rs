@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::inbox::{self, Conversation};
-use crate::tui::app::{App, Dialog, Level, Pane, Purpose};
+use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::waited;
@@ -40,8 +40,7 @@ impl Status {
         let (notice, level) = notice(app, usize::from(screen));
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
-        let lists = app.pane == Pane::Inbox && screen < super::layout::TWO_COLUMNS;
-        let hints = hints(app, lists);
+        let hints = hints(app);
         let least = least(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;
         // News may come at any time, and nothing should move then.
@@ -162,9 +161,8 @@ fn least(app: &App, hints: &[String], width: usize) -> usize {
     }
 }
 
-/// What the keys do now, the most useful first and help last; `lists` if the inbox is all there is
-/// to see.
-fn hints(app: &App, lists: bool) -> Vec<String> {
+/// What the keys do now, the most useful first and help last.
+fn hints(app: &App) -> Vec<String> {
     let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
     let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
     let mut hints: Vec<Option<String>> = Vec::new();
@@ -191,9 +189,27 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
             hints.push(hint(Action::Cancel, "back"));
         }
         Dialog::Find(_) => {
-            hints.push(hint(Action::Submit, "next"));
+            hints.push(Some("Down next".into()));
+            hints.push(hint(Action::Cancel, "go back"));
+            hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
+        }
+        Dialog::None if app.is_in_inbox() => {
+            hints.push(Some("Enter open".into()));
+            hints.push(hint(Action::Cancel, "back"));
+            hints.push(Some("Up Down choose".into()));
+            hints.push(Some("/ find".into()));
+            if app.list.has_column() {
+                hints.push(Some("h hide".into()));
+            }
+            hints.push(hint(Action::NextWaiting, "next waiting"));
+            hints.push(hint(Action::DeleteConversation, "delete"));
+        }
+        Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
+            hints.push(Some("Up Down scroll".into()));
+            hints.push(Some("/ find".into()));
+            hints.push(hint(Action::Copy, "copy"));
         }
         Dialog::None
             if app
@@ -207,13 +223,6 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
         Dialog::None => {
             let composer = app.composer();
             let waits = app.conversation().is_some_and(Conversation::is_waiting);
-            if lists {
-                hints.push(hint(Action::NextConversation, "next"));
-                hints.push(hint(Action::PreviousConversation, "previous"));
-            }
-            if lists || app.pager.is_some() {
-                hints.push(hint(Action::Cancel, "close"));
-            }
             let call = composer.call.as_ref();
             let call = call.filter(|_| composer.kind == ReplyKind::Tool);
             if waits {
@@ -240,13 +249,13 @@ fn hints(app: &App, lists: bool) -> Vec<String> {
                 }
                 hints.push(hint(Action::Newline, "newline"));
             }
-            if app.conversation().is_some() && !lists {
+            if app.conversation().is_some() {
                 hints.push(hint(Action::Fold, "fold"));
                 hints.push(hint(Action::ShowTools, "tools"));
                 hints.push(hint(Action::ShowRaw, "raw"));
             }
-            if app.inbox.conversations().len() > 1 && !lists {
-                hints.push(hint(Action::NextConversation, "inbox"));
+            if app.inbox.conversations().len() > 1 {
+                hints.push(hint(Action::Inbox, "inbox"));
             }
             hints.push(hint(Action::Editor, "editor"));
             hints.push(hint(Action::Quit, "quit"));
@@ -278,8 +287,8 @@ fn fit(hints: &[String], width: usize) -> String {
 /// Draws the name of what is in the middle pane, and what it is doing.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
-    let (name, state) = match (&app.pager, app.conversation()) {
-        (Some(pager), _) => (pager.title().to_owned(), String::new()),
+    let (name, mut state) = match (app.view(), app.conversation()) {
+        (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
@@ -291,11 +300,22 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             (conversation.title().to_owned(), state)
         }
     };
+    let progress = app.reading().map(|reading| reading.progress().to_string());
+    if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
+        if !state.is_empty() {
+            state.push_str(BETWEEN);
+        }
+        state.push_str(&progress);
+    }
     let state_width = u16::try_from(columns(&state)).unwrap_or(u16::MAX);
     let name = one_line(&name, width.saturating_sub(state_width + 1));
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
-    frame.render_widget(Line::styled(line, ui.theme.bar()), area);
+    let style = match app.is_in_inbox() {
+        true => ui.theme.strong(),
+        false => ui.theme.bar(),
+    };
+    frame.render_widget(Line::styled(line, style), area);
 }
 
 /// What a conversation is doing, in words.

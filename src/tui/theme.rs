@@ -74,6 +74,12 @@ impl Theme {
         self.or_modifier(Role::New, Modifier::BOLD)
     }
 
+    /// What was found, but for the match that one is at, which looks like a [`bar`](Self::bar).
+    pub fn found(&self) -> Style {
+        let marks = Modifier::BOLD | Modifier::UNDERLINED;
+        self.fresh().add_modifier(marks)
+    }
+
     /// What went wrong.
     pub fn bad(&self) -> Style {
         self.of(Role::Error).add_modifier(Modifier::BOLD)

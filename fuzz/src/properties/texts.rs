@@ -1,10 +1,10 @@
 //! Texts of a conversation: what programs wrote, Markdown, patches.
 
 use humanllm::api::patch as patches;
-use humanllm::tui::markup::{Markup, Styled};
-use humanllm::tui::text::{harmless, rows, shown_spans};
+use humanllm::tui::markup::{Markup, Piece, Styled};
+use humanllm::tui::search::Search;
+use humanllm::tui::text::{harmless, shown_spans};
 use humanllm::tui::theme::Theme;
-use humanllm::tui::transcript::search::Search;
 use humanllm::tui::worker::Worker;
 use ratatui::style::Style;
 
@@ -81,8 +81,14 @@ pub fn markup(data: &[u8]) {
                 })
                 .collect();
             for width in WIDTHS {
-                for row in rows(line, width) {
-                    let drawn = shown_spans(line, row, width, &spans);
+                let laid_out = styled.rows(index, width);
+                assert_eq!(laid_out.len(), styled.row_count(index, width), "{markup:?}");
+                for piece in laid_out.into_iter().flatten() {
+                    let Piece::Text(row, columns) = piece else {
+                        continue;
+                    };
+                    assert!(line.get(row.clone()).is_some(), "{markup:?}: {row:?}");
+                    let drawn = shown_spans(line, row, columns, &spans);
                     let controls = |part: &str| part.contains(char::is_control);
                     assert!(!drawn.iter().any(|part| controls(&part.content)));
                 }

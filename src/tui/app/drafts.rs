@@ -11,6 +11,7 @@ use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::Composer;
 use crate::tui::keys::action::Action;
+use crate::tui::transcript::Transcript;
 
 /// How long a change may wait for those that follow it: a draft may be large.
 const GATHERING: Duration = Duration::from_millis(30);
@@ -20,6 +21,8 @@ const GATHERING: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     changed: HashSet<Option<ConversationId>>,
+    /// Drafts of conversations that the inbox has dropped.
+    dropped: Vec<(ConversationId, Draft)>,
 }
 
 impl Unkept {
@@ -29,23 +32,42 @@ impl Unkept {
     }
 }
 
+/// What the screen remembers of a conversation.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// The draft.
+    pub composer: Composer,
+    /// What is read of it, and where one is in it; nothing before it was looked at.
+    pub transcript: Option<Transcript>,
+}
+
 impl App {
     /// How long the drafts that have changed may wait before they are written down; `None` if there
     /// are none.
     pub fn keeps_within(&self) -> Option<Duration> {
-        (!self.unkept.changed.is_empty()).then_some(GATHERING)
+        let is_kept = self.unkept.changed.is_empty() && self.unkept.dropped.is_empty();
+        (!is_kept).then_some(GATHERING)
     }
 
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
-        let changed = std::mem::take(&mut self.unkept).changed;
-        changed
-            .into_iter()
-            // What is left of a conversation that the inbox has dropped is what is on disk.
-            .filter(|id| id.is_none_or(|id| self.composers.contains_key(&id)))
-            .map(|id| (id, self.draft_to_keep(id)))
-            .collect()
+        let Unkept { changed, dropped } = std::mem::take(&mut self.unkept);
+        let changed = changed.into_iter();
+        let changed = changed.map(|id| (id, self.draft_to_keep(id)));
+        let dropped = dropped.into_iter().map(|(id, draft)| (Some(id), draft));
+        changed.chain(dropped).collect()
+    }
+
+    /// Forgets what is known of a conversation that the inbox has dropped, but for a draft that is
+    /// still to be written down.
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        if self.unkept.changed.remove(&Some(id)) {
+            let draft = self.draft_to_keep(Some(id));
+            self.unkept.dropped.push((id, draft));
+        }
+        self.remembered.remove(&id);
+        self.open.take_if(|open| *open == id);
     }
 
     /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
@@ -71,7 +93,7 @@ impl App {
 
     fn draft_to_keep(&self, id: Option<ConversationId>) -> Draft {
         let composer = match id {
-            Some(id) => self.composers.get(&id),
+            Some(id) => self.remembered.get(&id).map(|found| &found.composer),
             None => Some(&self.scratch),
         };
         let mut draft = composer.map(Composer::to_draft).unwrap_or_default();
@@ -83,13 +105,21 @@ impl App {
         draft
     }
 
-    /// The composer of a conversation. What it held before the program was started is in it first:
-    /// what comes back of what was said is older.
+    /// The composer of a conversation.
     pub(super) fn composer_of(&mut self, id: ConversationId) -> &mut Composer {
+        &mut self.remembered_of(id).composer
+    }
+
+    /// What is remembered of a conversation. The draft that it had before the program was started
+    /// is in it first: what comes back of what was said is older.
+    pub(super) fn remembered_of(&mut self, id: ConversationId) -> &mut Remembered {
         let store = self.inbox.store();
-        self.composers.entry(id).or_insert_with(|| {
-            let draft = store.draft(Some(id));
-            draft.map(Composer::from_draft).unwrap_or_default()
+        self.remembered.entry(id).or_insert_with(|| {
+            let composer = store.draft(Some(id)).map(Composer::from_draft);
+            Remembered {
+                composer: composer.unwrap_or_default(),
+                transcript: None,
+            }
         })
     }
 
@@ -99,7 +129,7 @@ impl App {
         let waits = self.inbox.get(id).is_some_and(Conversation::is_waiting);
         if waits && is_idle && !self.scratch.is_idle() {
             let scratch = std::mem::take(&mut self.scratch);
-            self.composers.insert(id, scratch);
+            *self.composer_of(id) = scratch;
             self.unkept.changed.extend([None, Some(id)]);
         }
     }

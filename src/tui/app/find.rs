@@ -1,68 +1,195 @@
-//! Finding text in the transcript.
+//! Finding text in what is read: the transcript, or the view in its place.
+
+use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use tui_textarea::TextArea;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::Line as Row;
 
-use super::{App, Dialog, Level};
-use crate::tui::composer::field;
-use crate::tui::keys::action::Action;
-use crate::tui::transcript::Transcript;
-use crate::tui::transcript::search::{self, Direction, Hit, Place, Scan, Search, Step};
+use super::{App, Dialog, Focus, Level};
+use crate::tui::keys::action::{Action, Group};
+use crate::tui::line::{Edit, Line};
+use crate::tui::search::{self, Direction, Hit, Place, Reading, Scan, Search, Stand, Step, Tally};
+use crate::tui::text::{Text, columns};
+use crate::tui::theme::Theme;
+use crate::tui::ui::Ui;
 
 /// A search under way.
 #[derive(Debug)]
 pub struct Finder {
     /// Where the query is typed.
-    pub field: TextArea<'static>,
+    field: Line,
     search: Option<Search>,
     scan: Option<Scan>,
+    /// How many matches there are.
+    tally: Option<Tally>,
     /// Where the search began, for a query that is still being typed.
     from: Place,
+    /// Where one was before, to go back there.
+    stand: Stand,
     hit: Option<Hit>,
+    /// Which match that is, the first one being 1.
+    number: Option<usize>,
 }
 
 impl Finder {
-    fn new(from: Place) -> Self {
+    fn new(reading: &dyn Reading) -> Self {
         Self {
-            field: field(""),
+            field: Line::query(),
             search: None,
             scan: None,
-            from,
+            tally: None,
+            from: reading.place_at_top(),
+            stand: reading.stand(),
             hit: None,
+            number: None,
         }
     }
 
-    /// What is searched for, to highlight it.
-    pub fn search(&self) -> Option<&Search> {
-        self.search.as_ref()
+    /// What is found in a line of a block, and how it looks: the match one is at is told from the
+    /// others.
+    pub fn found_in(
+        &self,
+        theme: &Theme,
+        text: &Text,
+        block: usize,
+        line: usize,
+    ) -> Vec<(Range<usize>, Style)> {
+        let Some(search) = &self.search else {
+            return Vec::new();
+        };
+        let start = text.start(line);
+        let hit = self.hit.as_ref().filter(|hit| hit.block == block);
+        let matches = search.matches_in(text.line(line)).into_iter();
+        let matches = matches.map(|range| {
+            let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
+            let style = match is_hit {
+                true => theme.bar(),
+                false => theme.found(),
+            };
+            (range, style)
+        });
+        matches.collect()
     }
 
-    /// The match that was found last.
-    pub fn hit(&self) -> Option<&Hit> {
-        self.hit.as_ref()
+    /// Which match one is at, and of how many, in words; nothing if nothing is looked for.
+    fn count(&self) -> String {
+        match (&self.tally, self.number) {
+            (Some(tally), Some(number)) if tally.is_done() => {
+                // Backwards, matches that overlap may be others.
+                format!("{}/{}", number.min(tally.count()), tally.count())
+            }
+            (Some(tally), None) if tally.is_done() => tally.count().to_string(),
+            (Some(_), _) => "…".into(),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// Draws what is looked for, and how often it is there; says where the cursor belongs.
+    pub(in crate::tui) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
+        let (label, count) = ("find: ", format!(" {} ", self.count()));
+        let width = |text: &str| u16::try_from(columns(text)).unwrap_or(0);
+        let [label_area, field, count_area] = Layout::horizontal([
+            Constraint::Length(width(label)),
+            Constraint::Min(1),
+            Constraint::Length(width(&count)),
+        ])
+        .areas(area);
+        let (text, at) = self.field.window(field.width, true);
+        frame.render_widget(Row::styled(label, ui.theme.strong()), label_area);
+        frame.render_widget(Row::raw(text), field);
+        frame.render_widget(Row::styled(count, ui.theme.dim()), count_area);
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
+        let x = field.x.saturating_add(at);
+        (!field.is_empty()).then(|| Position {
+            x: x.min(field.right().saturating_sub(1)),
+            y: field.y,
+        })
     }
 
     /// Whether there is more to look through.
     pub fn is_searching(&self) -> bool {
-        self.scan.is_some()
+        self.scan.is_some() || self.tally.as_ref().is_some_and(|tally| !tally.is_done())
     }
 
     /// Adds pasted text to the query.
     pub fn paste(&mut self, text: &str) {
-        let line: String = text.chars().filter(|c| !c.is_control()).collect();
-        self.field.insert_str(line);
+        self.field.insert(text);
+    }
+
+    /// Counts anew, because what is searched has changed.
+    fn recount(&mut self) {
+        self.tally = self.search.as_ref().map(Tally::new);
+        self.number = None;
+    }
+
+    /// Looks a bit further, and says what that came to.
+    fn go_on(&mut self, reading: &mut dyn Reading) -> Step {
+        let come_to = match &mut self.scan {
+            Some(scan) => scan.step(&*reading, search::STEP),
+            None => Step::Pending,
+        };
+        if come_to != Step::Pending {
+            self.scan = None;
+        }
+        if let Step::Found(hit) = &come_to {
+            reading.show_hit(hit);
+            (self.hit, self.number) = (Some(hit.clone()), None);
+        }
+        // Counted are all, once what is looked for is on the screen.
+        if let (None, Some(tally)) = (&self.scan, &mut self.tally) {
+            tally.step(&*reading, search::STEP);
+            let hit = self.hit.as_ref().filter(|_| self.number.is_none());
+            let place = hit.map(|hit| hit.place(Direction::Previous));
+            if let Some(place) = place {
+                self.number = tally.number(place, &*reading);
+            }
+        }
+        come_to
+    }
+
+    /// Looks for the next match from a place.
+    fn look(&mut self, from: Place, direction: Direction) {
+        let search = self.search.as_ref();
+        self.scan = search.map(|search| search.scan(from, direction));
     }
 }
 
 impl App {
+    /// What is read: the view, or the transcript on the screen.
+    pub(in crate::tui) fn reading(&self) -> Option<&dyn Reading> {
+        match &self.focus {
+            Focus::View(view) => Some(view.as_ref()),
+            Focus::Composer | Focus::Inbox => Some(self.transcript()?),
+        }
+    }
+
+    pub(super) fn reading_mut(&mut self) -> Option<&mut dyn Reading> {
+        match &mut self.focus {
+            Focus::View(view) => Some(view.as_mut()),
+            Focus::Composer | Focus::Inbox => {
+                let remembered = self.remembered.get_mut(&self.open?)?;
+                Some(remembered.transcript.as_mut()?)
+            }
+        }
+    }
+
+    /// The search under way.
+    pub(in crate::tui) fn finder(&self) -> Option<&Finder> {
+        match &self.dialog {
+            Dialog::Find(finder) => Some(finder),
+            _ => None,
+        }
+    }
+
     /// Opens the search.
     pub(super) fn find(&mut self) {
-        let Some(transcript) = self.transcript() else {
+        let Some(reading) = self.reading() else {
             return self.say(Level::Info, "no request has come in yet");
         };
-        let from = transcript.place_at_top();
-        self.pager = None;
-        self.dialog = Dialog::Find(Box::new(Finder::new(from)));
+        self.dialog = Dialog::Find(Box::new(Finder::new(reading)));
         self.notice = None;
     }
 
@@ -72,18 +199,24 @@ impl App {
             return false;
         };
         match (key.code, action) {
-            (_, Some(Action::Cancel)) => {
-                self.dialog = Dialog::None;
-                self.notice = None;
+            (_, Some(Action::Cancel | Action::Interrupt)) => self.stop_finding(true),
+            (_, Some(Action::Submit)) | (KeyCode::Enter, _) => self.stop_finding(false),
+            (_, Some(Action::Search)) if finder.field.is_empty() => {
+                finder.field.insert(&self.last_query);
+                self.find_from_here();
             }
-            (_, Some(Action::Submit | Action::Search)) | (KeyCode::Down, None) => {
-                self.find_next(Direction::Next);
-            }
+            (_, Some(Action::Search)) | (KeyCode::Down, None) => self.find_next(Direction::Next),
             (KeyCode::Up, None) => self.find_next(Direction::Previous),
-            (_, Some(Action::Newline | Action::NextKind | Action::PreviousKind)) => {}
-            (_, Some(_)) => return false,
+            // The draft is not on the screen.
+            (_, Some(action)) if action.group() == Group::Reply => {}
+            (_, Some(action)) => {
+                if action.group() != Group::Read {
+                    self.stop_finding(false);
+                }
+                return false;
+            }
             (_, None) => {
-                if finder.field.input(key) {
+                if finder.field.on_key(key) == Edit::Changed {
                     self.find_from_here();
                 }
             }
@@ -91,16 +224,31 @@ impl App {
         true
     }
 
+    /// Ends the search, if there is one: where it has come to, or where one was before.
+    pub(super) fn stop_finding(&mut self, goes_back: bool) {
+        let Dialog::Find(finder) = &self.dialog else {
+            return;
+        };
+        let (query, stand) = (finder.field.text().to_owned(), finder.stand);
+        if !query.is_empty() {
+            self.last_query = query;
+        }
+        self.dialog = Dialog::None;
+        self.notice = None;
+        match self.reading_mut() {
+            Some(reading) if goes_back => reading.go_back(stand),
+            Some(reading) => reading.stay(),
+            None => {}
+        }
+    }
+
     /// Searches anew, because the query changed.
     pub(super) fn find_from_here(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
-            finder.search = Search::new(&finder.field.lines().join(" "));
+            finder.search = Search::new(finder.field.text());
             finder.hit = None;
-            let from = finder.from;
-            finder.scan = finder
-                .search
-                .as_ref()
-                .map(|search| search.scan(from, Direction::Next));
+            finder.recount();
+            finder.look(finder.from, Direction::Next);
             self.notice = None;
             self.go_on_finding();
         }
@@ -108,55 +256,36 @@ impl App {
 
     fn find_next(&mut self, direction: Direction) {
         if let Dialog::Find(finder) = &mut self.dialog {
-            let from = finder
-                .hit
-                .as_ref()
-                .map_or(finder.from, |hit| hit.place(direction));
-            finder.scan = finder
-                .search
-                .as_ref()
-                .map(|search| search.scan(from, direction));
+            let hit = finder.hit.as_ref();
+            let from = hit.map_or(finder.from, |hit| hit.place(direction));
+            finder.look(from, direction);
+            self.go_on_finding();
+        }
+    }
+
+    /// Counts anew what is found in a conversation that has changed.
+    pub(super) fn recount(&mut self) {
+        if let Dialog::Find(finder) = &mut self.dialog {
+            finder.recount();
             self.go_on_finding();
         }
     }
 
     /// Looks a bit further.
     pub(super) fn go_on_finding(&mut self) {
-        let open = self.open.and_then(|id| self.transcripts.get_mut(&id));
-        let (Dialog::Find(finder), Some(transcript)) = (&mut self.dialog, open) else {
-            return;
+        let mut dialog = std::mem::take(&mut self.dialog);
+        let come_to = match (&mut dialog, self.reading_mut()) {
+            (Dialog::Find(finder), Some(reading)) => finder.go_on(reading),
+            _ => Step::Pending,
         };
-        let Some(scan) = &mut finder.scan else {
-            return;
-        };
-        match scan.step(&*transcript, search::STEP) {
+        self.dialog = dialog;
+        match come_to {
             Step::Pending => {}
-            Step::NotFound => {
-                finder.scan = None;
-                self.say(Level::Bad, "not found");
+            Step::NotFound => self.say(Level::Bad, "not found"),
+            Step::Found(hit) if hit.wrapped => {
+                self.say(Level::Info, "went on from the other end");
             }
-            Step::Found(hit) => {
-                finder.scan = None;
-                transcript.show_match(hit.block, hit.range.start);
-                let wrapped = hit.wrapped;
-                finder.hit = Some(hit);
-                self.notice = None;
-                if wrapped {
-                    self.say(Level::Info, "went on from the other end");
-                }
-            }
+            Step::Found(_) => self.notice = None,
         }
-    }
-}
-
-impl search::Blocks for Transcript {
-    fn count(&self) -> usize {
-        self.blocks().len()
-    }
-
-    fn text(&self, index: usize) -> &str {
-        self.blocks()
-            .get(index)
-            .map_or("", |block| block.text().as_str())
     }
 }

@@ -1,31 +1,20 @@
 //! The mouse, for those who switch it on.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 
 use super::{App, Dialog};
-use crate::inbox::ConversationId;
+use crate::tui::transcript::Line;
 
 /// Rows that one step of the wheel scrolls.
 const WHEEL_ROWS: i64 = 3;
-
-/// What is where on the screen, as it was drawn last.
-#[derive(Debug, Default)]
-pub struct Hits {
-    /// Whether there is room for the inbox beside the transcript.
-    pub has_columns: bool,
-    /// The rows of the inbox, and whose they are.
-    pub inbox: Vec<(Rect, ConversationId)>,
-    /// The rows of the transcript: which block, and whether it is the header.
-    pub transcript: Vec<(Rect, usize, bool)>,
-}
 
 impl App {
     /// Takes something that was done with the mouse.
     pub fn on_mouse(&mut self, event: MouseEvent) {
         match event.kind {
-            MouseEventKind::ScrollUp => self.scroll(-WHEEL_ROWS),
-            MouseEventKind::ScrollDown => self.scroll(WHEEL_ROWS),
+            MouseEventKind::ScrollUp => self.wheel(-1),
+            MouseEventKind::ScrollDown => self.wheel(1),
             MouseEventKind::Down(MouseButton::Left) if matches!(self.dialog, Dialog::None) => {
                 self.click(Position::new(event.column, event.row));
             }
@@ -33,20 +22,31 @@ impl App {
         }
     }
 
+    /// Scrolls what has the keys, or what is read beside the composer.
+    fn wheel(&mut self, steps: i64) {
+        match self.is_in_inbox() {
+            true => self.list.go(steps, &self.inbox),
+            false => self.read(|reading| reading.scroll(steps * WHEEL_ROWS)),
+        }
+    }
+
     /// Opens the conversation, or selects the block; a click on a header that is selected folds.
     fn click(&mut self, at: Position) {
-        let inbox = self.hits.inbox.iter();
-        let conversation = inbox
-            .clone()
-            .find(|(area, _)| area.contains(at))
-            .map(|(_, id)| *id);
-        if let Some(id) = conversation {
+        if let Some(id) = self.list.at(at) {
             return self.show(id);
         }
-        let mut transcript = self.hits.transcript.iter();
-        let hit = transcript.find(|(area, ..)| area.contains(at)).copied();
-        if let Some((_, block, is_header)) = hit {
-            self.with_transcript(|transcript| transcript.click(block, is_header));
-        }
+        let Some(area) = self.transcript_area.filter(|area| area.contains(at)) else {
+            return;
+        };
+        let row = usize::from(at.y - area.y);
+        self.with_transcript(|transcript| {
+            let Some(position) = transcript.visible().get(row).copied() else {
+                return;
+            };
+            let line = transcript.line(position.block, position.line);
+            if !matches!(line, Line::Gap | Line::Divider(_)) {
+                transcript.click(position.block, line == Line::Header);
+            }
+        });
     }
 }

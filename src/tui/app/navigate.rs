@@ -1,91 +1,57 @@
 //! Going from one conversation to another, and around in the one that is open.
 
-use super::{App, Dialog, Effect, Level, Pane};
+use super::{App, Dialog, Effect, Focus, Level};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
-use crate::tui::form::pretty;
 use crate::tui::keys::action::Action;
-use crate::tui::pager::{self, Pager, Topic};
+use crate::tui::search::Reading;
 use crate::tui::terminal::clipboard::without_controls;
-use crate::tui::tool_text::tool_text;
 use crate::tui::transcript::Transcript;
-use crate::tui::transcript::block::Block;
 
 impl App {
     pub(super) fn cancel(&mut self) {
         self.notice = None;
-        if self.pager.take().is_some() {
-            return;
-        }
-        if self.pane == Pane::Inbox {
-            self.pane = Pane::Transcript;
-            return;
-        }
         self.with_transcript(|transcript| {
             transcript.clear_selection();
         });
     }
 
-    pub(super) fn toggle_pager(&mut self, topic: Topic) {
-        if self.pager.take().is_some_and(|pager| pager.topic == topic) {
-            return;
-        }
-        let text = match (topic, self.conversation()) {
-            (Topic::Help, _) => pager::help(&self.settings.keymap),
-            (Topic::Statistics, _) => pager::statistics(self.inbox.statistics()),
-            (_, None) => return self.say(Level::Info, "no request has come in yet"),
-            (Topic::Tools, Some(conversation)) => tool_text(conversation.tools()),
-            (Topic::Raw, Some(conversation)) => {
-                let block = self.transcript().and_then(Transcript::selected_block);
-                match block.and_then(Block::raw) {
-                    Some(raw) => pretty(raw),
-                    None => pretty(&conversation.request().whole()),
-                }
-            }
-        };
-        // It takes the place of the transcript, also where only one pane is on the screen.
-        self.pane = Pane::Transcript;
-        self.pager = Some(Pager::new(topic, text));
-    }
-
-    pub(super) fn scroll(&mut self, rows: i64) {
-        match &mut self.pager {
-            Some(pager) => pager.scroll(rows),
-            None => self.with_transcript(|transcript| transcript.scroll(rows)),
-        }
-    }
-
-    pub(super) fn scroll_pages(&mut self, pages: i64) {
-        match &mut self.pager {
-            Some(pager) => pager.scroll_pages(pages),
-            None => self.with_transcript(|transcript| transcript.scroll_pages(pages)),
+    /// Does something with what is read.
+    pub(super) fn read(&mut self, act: impl FnOnce(&mut dyn Reading)) {
+        if let Some(reading) = self.reading_mut() {
+            act(reading);
         }
     }
 
     pub(super) fn with_transcript(&mut self, change: impl FnOnce(&mut Transcript)) {
-        let open = self.open.and_then(|id| self.transcripts.get_mut(&id));
-        if let Some(transcript) = open {
+        if let Some(transcript) = self.open.and_then(|id| self.transcript_of(id)) {
             change(transcript);
         }
     }
 
+    /// The transcript of a conversation, if that has been looked at.
+    fn transcript_of(&mut self, id: ConversationId) -> Option<&mut Transcript> {
+        self.remembered.get_mut(&id)?.transcript.as_mut()
+    }
+
     pub(in crate::tui) fn transcript_mut(&mut self) -> Option<&mut Transcript> {
-        self.transcripts.get_mut(&self.open?)
+        self.transcript_of(self.open?)
     }
 
     pub(super) fn arrived(&mut self, id: ConversationId, automatic: bool, current: bool) {
-        let transcript = self.transcripts.get(&id);
-        let was_at_bottom = transcript.is_none_or(Transcript::is_at_bottom);
+        let transcript = self.transcript_of(id);
+        let was_at_bottom = transcript.is_none_or(|transcript| transcript.is_at_bottom());
         self.sync(id);
         if automatic {
             return;
         }
-        // Somebody who types and has scrolled up is reading what the words are about.
-        let is_reading = self.open == Some(id) && !self.composer().is_empty() && !was_at_bottom;
-        if let Some(transcript) = self
-            .transcripts
-            .get_mut(&id)
-            .filter(|_| current && !is_reading)
+        // Somebody who types and has scrolled up is reading what the words are about; and who
+        // searches is where the search has come to.
+        let has_scrolled = !self.composer().is_empty() && !was_at_bottom;
+        let is_reading = self.open == Some(id) && (has_scrolled || self.finder().is_some());
+        if current
+            && !is_reading
+            && let Some(transcript) = self.transcript_of(id)
         {
             transcript.show_new();
         }
@@ -134,7 +100,7 @@ impl App {
     /// open conversation waits for nothing.
     fn is_idle(&self) -> bool {
         self.composer().is_idle()
-            && self.pager.is_none()
+            && self.is_composing()
             && matches!(self.dialog, Dialog::None)
             && !self.conversation().is_some_and(Conversation::is_waiting)
     }
@@ -160,14 +126,9 @@ impl App {
             (Some(at), true) => (at + 1).min(count.saturating_sub(1)),
             (Some(at), false) => at.saturating_sub(1),
         };
-        let pane = self.pane;
         let next = self.inbox.conversations().nth(next).map(|found| found.id);
         match next {
-            Some(id) if Some(id) != self.open => {
-                self.show(id);
-                // Somebody who walks through the list wants to see it.
-                self.pane = pane;
-            }
+            Some(id) if Some(id) != self.open => self.show(id),
             Some(_) => self.say(Level::Info, "no further conversation"),
             None => self.say(Level::Info, "no request has come in yet"),
         }
@@ -175,19 +136,18 @@ impl App {
 
     /// Puts a conversation on the screen.
     pub(super) fn show(&mut self, id: ConversationId) {
+        self.stop_finding(false);
+        self.focus = Focus::Composer;
         if self.open == Some(id) {
-            self.pane = Pane::Transcript;
             return;
         }
-        let first_look = !self.transcripts.contains_key(&id);
+        let first_look = self.transcript_of(id).is_none();
         if self.inbox.get(id).is_some_and(|found| !found.is_loaded()) {
             self.effects.push(Effect::Load(id));
         }
         self.open = Some(id);
         self.inbox.look_at(self.open);
         self.announced = None;
-        self.pane = Pane::Transcript;
-        self.pager = None;
         self.dialog = Dialog::None;
         self.notice = None;
         self.sync(id);
@@ -199,16 +159,31 @@ impl App {
 
     /// Brings the transcript of a conversation up to date, if it has been looked at.
     pub(super) fn sync(&mut self, id: ConversationId) {
-        let Some(conversation) = self.inbox.get(id) else {
+        let is_open = self.open == Some(id);
+        if !is_open && self.transcript_of(id).is_none() {
             return;
-        };
-        if self.open == Some(id) || self.transcripts.contains_key(&id) {
-            self.transcripts.entry(id).or_default().sync(conversation);
+        }
+        self.remembered_of(id);
+        if let (Some(conversation), Some(remembered)) =
+            (self.inbox.get(id), self.remembered.get_mut(&id))
+        {
+            remembered
+                .transcript
+                .get_or_insert_default()
+                .sync(conversation);
+        }
+        if is_open && self.view().is_none() {
+            self.recount();
         }
     }
 
-    /// Copies what is selected in the composer, else the selected block, else the last one.
+    /// Copies the view; or what is selected in the composer, else the selected block, else the last
+    /// one.
     pub(super) fn copy(&mut self) {
+        if let Some(view) = self.view() {
+            let text = view.as_str().to_owned();
+            return self.copy_text(Some(text), "");
+        }
         let text = self.composer_mut().take_selection().or_else(|| {
             let block = self.transcript().and_then(Transcript::block_at_hand);
             block.map(|block| block.text().as_str().to_owned())
@@ -216,9 +191,10 @@ impl App {
         self.copy_text(text, "there is nothing to copy");
     }
 
-    /// Copies the last code block of the selected block, or the last one of the conversation.
+    /// Copies the last code block of the selected block, or the last one of the conversation; again,
+    /// the one before it.
     pub(super) fn copy_code(&mut self) {
-        let code = self.transcript().and_then(Transcript::code_at_hand);
+        let code = self.transcript_mut().and_then(Transcript::next_code);
         self.copy_text(code, "there is no code block here");
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 
-use super::{App, Dialog, Effect, Level, Pane, Purpose};
+use super::{App, Dialog, Effect, Focus, Level, Purpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
 use crate::store::{Found, Header, Loaded};
@@ -162,9 +162,13 @@ impl App {
         }
     }
 
-    /// Asks whether to delete the open conversation.
+    /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn ask_to_delete(&mut self) {
-        match self.open {
+        let at_hand = match self.is_in_inbox() {
+            true => self.list.selected(&self.inbox),
+            false => self.open,
+        };
+        match at_hand {
             None => self.say(Level::Info, "there is no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
@@ -196,21 +200,21 @@ impl App {
         if !self.inbox.delete(id) {
             return self.say(Level::Bad, BUSY);
         }
-        self.composers.remove(&id);
-        self.transcripts.remove(&id);
-        self.abouts.remove(&id);
+        self.remembered.remove(&id);
         self.unkept.forget(id);
         self.announced.take_if(|announced| *announced == id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
         if self.open == Some(id) {
             self.open = None;
-            self.pager = None;
+            let focus = std::mem::take(&mut self.focus);
             let last = self.inbox.conversations().len().saturating_sub(1);
             let next = self.inbox.conversations().nth(at.min(last));
-            match next.map(|next| next.id) {
-                Some(next) => self.show(next),
-                None => self.pane = Pane::Transcript,
+            if let Some(next) = next.map(|next| next.id) {
+                self.show(next);
+            }
+            if matches!(focus, Focus::Inbox) {
+                self.focus = focus;
             }
         }
         self.say(Level::Good, "deleted");

@@ -15,6 +15,9 @@ pub(super) mod view;
 pub use call::{Call, Editor};
 pub use kind::ReplyKind;
 
+/// Columns for the mark in front of the text.
+const PROMPT: u16 = 2;
+
 /// A draft with its kind. Every conversation has its own.
 #[derive(Debug)]
 pub struct Composer {
@@ -307,14 +310,42 @@ impl Composer {
 
     /// Rows that the text takes at a width.
     pub fn rows(&self, width: u16) -> usize {
-        // The cursor may stand behind the last column.
-        let width = width.saturating_sub(1).max(1);
-        self.area
-            .lines()
-            .iter()
-            .map(|line| row_count(line, width))
-            .sum()
+        rows_of(&self.area, width)
     }
+
+    /// Fits what is typed into a place of this size.
+    pub fn lay_out(&mut self, (width, height): (u16, u16)) {
+        match self.open_call().map(|call| &mut call.editor) {
+            Some(Editor::Text(area)) => fill(area, (width, height)),
+            Some(Editor::Form(_)) => {}
+            None => fill(&mut self.area, (width.saturating_sub(PROMPT), height)),
+        }
+    }
+}
+
+/// Shows as much of a text as there is room for: the text area leaves where it is what it has
+/// scrolled to, also when less of it is left than there is room for.
+pub(super) fn fill(area: &mut TextArea, (width, height): (u16, u16)) {
+    let (top, _) = area.scroll_offset();
+    let bottom = usize::from(top) + usize::from(height);
+    if top == 0 || area.lines().len() >= bottom {
+        return;
+    }
+    let excess = bottom.saturating_sub(rows_of(area, width));
+    if let Ok(excess @ 1..) = i16::try_from(excess.min(usize::from(top))) {
+        // Scrolling takes the cursor along.
+        let cursor = cursor_of(area);
+        area.scroll((-excess, 0));
+        put_cursor(area, Some(cursor));
+    }
+}
+
+/// Rows that a text takes at a width.
+fn rows_of(area: &TextArea, width: u16) -> usize {
+    // The cursor may stand behind the last column.
+    let width = width.saturating_sub(1).max(1);
+    let lines = area.lines().iter();
+    lines.map(|line| row_count(line, width)).sum()
 }
 
 /// Where the cursor of a text area is.

@@ -10,7 +10,7 @@ use tui_textarea::{DataCursor, TextArea};
 use crate::api::Format;
 use crate::inbox::Conversation;
 use crate::tui::app::{App, Dialog, Purpose};
-use crate::tui::composer::{Composer, Editor, Part, ReplyKind};
+use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::{columns, harmless, one_line, rows};
 use crate::tui::transcript::block::Block;
@@ -29,6 +29,10 @@ pub(in crate::tui) enum Place {
 const MOST_PARTS: usize = 5;
 /// Rows for what the request asks of the answer.
 const MOST_ASKS: usize = 2;
+/// Rows that what is answered has at least, with its title, beside all that the composer may show.
+const LEAST_READ: u16 = 4;
+/// Rows that what is typed has at least, if it has as many.
+const LEAST_TYPED: u16 = 3;
 
 /// What is said around the text, found out once for each frame.
 pub(in crate::tui) struct Words {
@@ -39,6 +43,8 @@ pub(in crate::tui) struct Words {
     /// Whether that has a line of its own: where it is not the same every time, and there is no
     /// room for it beside the kinds of reply.
     has_line: bool,
+    /// Rows that what is typed or chosen from takes, if there is room.
+    rows: u16,
 }
 
 impl Words {
@@ -58,6 +64,10 @@ impl Words {
             asks: asks(app, width),
             target,
             has_line: tells && taken > usize::from(width),
+            rows: match place {
+                Place::Below => u16::try_from(rows_of(app, width)).unwrap_or(u16::MAX),
+                Place::Beside => u16::MAX,
+            },
         }
     }
 
@@ -68,26 +78,36 @@ impl Words {
     }
 }
 
-/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
-/// a list up to half of it.
-pub(in crate::tui) fn height(app: &App, words: &Words, width: u16, height: u16) -> u16 {
+/// Rows of what is typed, or of the form or the list in its place.
+fn rows_of(app: &App, width: u16) -> usize {
     let composer = app.composer();
-    let (rows, most) = match (&app.dialog, &composer.call) {
+    match (&app.dialog, &composer.call) {
         // Nothing moves while the list changes with every letter.
-        (Dialog::Picker(Purpose::Conversation, _), _) => (usize::from(height), height / 2),
-        (Dialog::Picker(_, picker), _) => (picker.counts().1 + 2, height / 2),
-        (Dialog::Options(form), _) => (form.lines(), height / 2),
-        (Dialog::Find(_), _) => (1, 1),
+        (Dialog::Picker(Purpose::Conversation, _), _) => usize::MAX,
+        (Dialog::Picker(_, picker), _) => picker.counts().1 + 2,
+        (Dialog::Options(form), _) => form.lines(),
+        (Dialog::Find(_), _) => 1,
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => (form.lines(), height / 2),
-            Editor::Text(area) => (area.lines().len() + 1, height / 2),
+            Editor::Form(form) => form.lines(),
+            Editor::Text(area) => area.lines().len() + 1,
         },
-        _ => (composer.rows(width.saturating_sub(2)), height / 3),
+        _ => composer.rows(width.saturating_sub(PROMPT)),
+    }
+}
+
+/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
+/// a list up to half of it. Whatever is said around that, some rows are left for what is answered.
+pub(in crate::tui) fn height(app: &App, words: &Words, height: u16) -> u16 {
+    let composer = app.composer();
+    let most = match (&app.dialog, &composer.call) {
+        (Dialog::Picker(..) | Dialog::Options(_), _) => height / 2,
+        (_, Some(_)) if composer.kind == ReplyKind::Tool => height / 2,
+        _ => height / 3,
     };
-    let rows = u16::try_from(rows)
-        .unwrap_or(u16::MAX)
-        .clamp(1, most.max(1));
-    rows + 1 + words.above(app) + u16::from(words.has_line)
+    let rows = words.rows.clamp(1, most.max(1));
+    let around = 1 + words.above(app) + u16::from(words.has_line);
+    let left = LEAST_READ.max(height / 3);
+    (rows + around).min(height.saturating_sub(left).max(2))
 }
 
 /// What the request asks of the answer; nothing if it leaves everything free.
@@ -117,6 +137,56 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     rows
 }
 
+/// The parts of the composer, from top to bottom.
+struct Areas {
+    above: Rect,
+    kinds: Rect,
+    target: Rect,
+    body: Rect,
+}
+
+impl Areas {
+    fn new(app: &App, words: &Words, area: Rect, place: Place) -> Self {
+        let target = match place {
+            Place::Beside => 2,
+            Place::Below => u16::from(words.has_line),
+        };
+        let target = target.min(area.height.saturating_sub(2));
+        // What is typed needs some of the room, but where a part is chosen that comes first.
+        let least = match app.dialog {
+            Dialog::Parts(_) => 1,
+            _ => words.rows.clamp(1, LEAST_TYPED),
+        };
+        let room = area.height.saturating_sub(1 + target + least);
+        let above = words.above(app).min(room);
+        let [above, kinds, target, body] = Layout::vertical([
+            Constraint::Length(above),
+            Constraint::Length(1),
+            Constraint::Length(target),
+            Constraint::Min(0),
+        ])
+        .areas(area);
+        Self {
+            above,
+            kinds,
+            target,
+            body,
+        }
+    }
+}
+
+/// Fits what is in the composer into its place.
+pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: Place) {
+    let body = Areas::new(app, words, area, place).body;
+    match &mut app.dialog {
+        Dialog::Picker(_, picker) => picker.layout(body.height),
+        Dialog::Options(_) | Dialog::Find(_) => {}
+        Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {
+            app.composer_mut().lay_out((body.width, body.height));
+        }
+    }
+}
+
 /// Draws the composer, and puts the cursor where the next key goes.
 pub(in crate::tui) fn draw(
     frame: &mut Frame,
@@ -126,55 +196,40 @@ pub(in crate::tui) fn draw(
     area: Rect,
     place: Place,
 ) {
-    let above = words.above(app).min(area.height.saturating_sub(2));
-    let [above, kinds, rest] = Layout::vertical([
-        Constraint::Length(above),
-        Constraint::Length(1),
-        Constraint::Min(0),
-    ])
-    .areas(area);
-    draw_above(frame, ui, app, &words.asks, above);
+    let areas = Areas::new(app, words, area, place);
+    let body = areas.body;
+    draw_above(frame, ui, app, &words.asks, areas.above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
         Place::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, ui, app, kinds, beside);
-    let mut body = rest;
-    if words.has_line {
-        let [name, below] =
-            Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&words.target, name.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.strong()), name);
-        body = below;
-    }
-    if place == Place::Beside {
-        let [about, below] =
-            Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(rest);
-        let words = one_line(&words.target, about.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.dim()), about);
-        body = below;
+    draw_kinds(frame, ui, app, areas.kinds, beside);
+    if !areas.target.is_empty() {
+        let style = match place {
+            Place::Below => ui.theme.strong(),
+            Place::Beside => ui.theme.dim(),
+        };
+        let words = one_line(&words.target, area.width.saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {words}"), style), areas.target);
     }
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
         (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
-        (Dialog::Find(finder), _) => {
-            let words = "find: ";
-            let width = u16::try_from(columns(words)).unwrap_or(0);
-            let [label, rest] =
-                Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(body);
-            frame.render_widget(Line::styled(words, ui.theme.strong()), label);
-            draw_area(frame, &finder.field, rest)
-        }
+        (Dialog::Find(finder), _) => finder.draw(frame, ui, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
             Editor::Text(area) => draw_area(frame, area, body),
         },
         _ => draw_text(frame, ui, app, body),
     };
-    let has_cursor = !app.dialog.is_question() && !matches!(app.dialog, Dialog::Parts(_));
-    if let Some(cursor) = cursor.filter(|_| has_cursor) {
+    let has_keys = match &app.dialog {
+        Dialog::None => app.is_composing(),
+        Dialog::Parts(_) => false,
+        dialog => !dialog.is_question(),
+    };
+    if let Some(cursor) = cursor.filter(|_| has_keys) {
         frame.set_cursor_position(cursor);
     }
 }
@@ -182,18 +237,23 @@ pub(in crate::tui) fn draw(
 /// Draws what the request asks, and the parts collected so far.
 fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect) {
     let mut rows = area.rows();
-    for (words, row) in asks.iter().zip(rows.by_ref()) {
+    let parts = &app.composer().parts;
+    // Where there is little room, one part shows all the same.
+    let fits = usize::from(area.height).saturating_sub(asks.len());
+    let fits = fits.max(usize::from(!parts.is_empty()));
+    let asks = asks
+        .iter()
+        .take(usize::from(area.height).saturating_sub(fits));
+    for (words, row) in asks.zip(rows.by_ref()) {
         frame.render_widget(Line::styled(format!(" {words}"), ui.theme.waiting()), row);
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
         _ => None,
     };
-    let parts = &app.composer().parts;
-    let first = selected
-        .unwrap_or(parts.len())
-        .saturating_sub(MOST_PARTS - 1);
-    let first = first.min(parts.len().saturating_sub(MOST_PARTS));
+    let last = selected.unwrap_or(parts.len());
+    let first = (last + 1).saturating_sub(fits);
+    let first = first.min(parts.len().saturating_sub(fits));
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
@@ -223,11 +283,16 @@ fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
 fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
+    // What has no keys steps back.
+    let bar = match app.is_composing() {
+        true => ui.theme.bar(),
+        false => ui.theme.dim(),
+    };
     let labels = ReplyKind::ALL.map(|kind| {
         let live = composer.live && kind.can_be_live();
         let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
         match (kind == chosen, app.unavailable(kind)) {
-            (true, None) => Span::styled(format!("[{label}]"), ui.theme.bar()),
+            (true, None) => Span::styled(format!("[{label}]"), bar),
             (true, Some(_)) => Span::styled(format!("[{label}]"), ui.theme.bad()),
             (false, None) => Span::raw(format!(" {label} ")),
             (false, Some(_)) => Span::styled(format!("({label})"), ui.theme.dim()),
@@ -337,7 +402,7 @@ fn options(composer: &Composer) -> String {
 fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Position> {
     let composer = app.composer();
     let [prompt, rest] =
-        Layout::horizontal([Constraint::Length(2), Constraint::Min(0)]).areas(area);
+        Layout::horizontal([Constraint::Length(PROMPT), Constraint::Min(0)]).areas(area);
     let mark = match composer.kind {
         ReplyKind::Command => "$ ",
         _ => "> ",

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::line::Edit;
 use super::node::{BUDGET, Content, Node, Role, State};
 use super::spec::Kind;
+use crate::tui::line::Edit;
 
 /// What a key did to a row.
 pub(super) enum Change {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::choice::Choice;
 use super::json::Json;
-use super::line::Line;
 use super::saved::SavedField;
 use super::spec::{Kind, Schema, Spec};
+use crate::tui::line::Line;
 
 /// Rows that opening something may make; the rest is asked for as JSON. It bounds what a schema
 /// that refers to itself, or a huge value, can do.

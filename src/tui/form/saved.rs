@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::choice::Choice;
 use super::json::Json;
-use super::line::Line;
 use super::node::{Content, Node, Object, Role, State, fields_of};
 use super::row::Place;
 use super::spec::{Kind, Schema, Spec};
 use super::{BUDGET, Form};
+use crate::tui::line::Line;
 
 /// A form that was written down.
 #[derive(Serialize, Deserialize)]

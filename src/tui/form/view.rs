@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::choice::{Choice, are_words, label};
-use super::line::Line;
 use super::spec::Spec;
 use super::*;
-use crate::tui::text::{columns, one_line, shown};
+use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
 /// The most bytes that can be seen in a column: longer texts need not be looked at.
@@ -245,7 +243,7 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             true if state == State::Set => (vec![proposal(theme, "empty", width)], 0),
             true => (vec![proposal(theme, &proposed(node), width)], 0),
             false => {
-                let (text, at) = window(line, width, has_cursor);
+                let (text, at) = line.window(width, has_cursor);
                 (vec![(text, Style::new())], at)
             }
         },
@@ -344,54 +342,4 @@ fn one_line_from(text: &str, width: u16) -> String {
         .unwrap_or(0)
         .min(width);
     " ".repeat(usize::from(indent)) + &one_line(words, width - indent)
-}
-
-/// The part of a text that fits: around the cursor if it is there, the beginning otherwise.
-fn window(line: &Line, width: u16, has_cursor: bool) -> (String, usize) {
-    let text = line.text();
-    let room = usize::from(width);
-    let start = match has_cursor {
-        true => window_start(text, line.at(), room.saturating_sub(1)),
-        false => 0,
-    };
-    let end = floor(text, start + CELL * (room + 1)).max(start);
-    let seen = visible(&text[start..end]);
-    let at = columns(&visible(&text[start..line.at().clamp(start, end)]));
-    let more = end < text.len() || columns(&seen) > room;
-    let fits = match more && !has_cursor {
-        true => format!("{}…", shown(&seen, width.saturating_sub(1))),
-        false => shown(&seen, width).into_owned(),
-    };
-    (fits, at)
-}
-
-/// Where to start so that the text up to the cursor fits into `room`.
-fn window_start(text: &str, at: usize, room: usize) -> usize {
-    let least = floor(text, at.saturating_sub(CELL * (room + 1)));
-    let before = &text[least..at];
-    if least == 0 && columns(&visible(before)) <= room {
-        return 0;
-    }
-    let mut start = at;
-    for (back, grapheme) in before.grapheme_indices(true).rev() {
-        // A tab is as wide as where it stands makes it: the sum of the parts would not do.
-        if columns(&visible(&text[least + back..at])) > room || grapheme.is_empty() {
-            break;
-        }
-        start = least + back;
-    }
-    start
-}
-
-/// Line breaks as they are shown in one line.
-fn visible(text: &str) -> String {
-    text.replace('\n', "⏎")
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }

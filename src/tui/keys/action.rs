@@ -1,40 +1,62 @@
 //! Every intent of the person that a key can be bound to.
 
-/// Defines [`Action`] from one table, so that a new action is one new row: variant, name in
-/// the config file, words for the help view, default keys. The order is that of the help view.
+/// Defines [`Action`] from one table, so that a new action is one new row below its group: variant,
+/// name in the config file, words for the help view, default keys. The order is that of the help view.
 macro_rules! actions {
-    ($($variant:ident, $name:literal, $description:literal, [$($key:literal),+];)+) => {
+    ($([$group:ident, $title:literal] $($variant:ident, $name:literal, $description:literal, [$($key:literal),+];)+)+) => {
+        /// What actions are for: the parts of the help.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Group {
+            $(#[doc = $title] $group,)+
+        }
+
+        impl Group {
+            /// All of them, in the order in which help lists them.
+            pub const ALL: &[Self] = &[$(Self::$group,)+];
+
+            /// What stands above its actions in the help.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$group => $title,)+ }
+            }
+        }
+
         /// Something a person wants to happen, whichever key says so.
         ///
         /// Typing text is not an action: characters always go to the composer.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Action {
-            $(#[doc = $description] $variant,)+
+            $($(#[doc = $description] $variant,)+)+
         }
 
         impl Action {
             /// All actions, in the order in which help lists them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub const ALL: &[Self] = &[$($(Self::$variant,)+)+];
 
             /// The action's name in the `[keys]` table of the config file.
             pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
+                match self { $($(Self::$variant => $name,)+)+ }
             }
 
             /// A few words for the help view, in the imperative and without a full stop.
             pub fn description(self) -> &'static str {
-                match self { $(Self::$variant => $description,)+ }
+                match self { $($(Self::$variant => $description,)+)+ }
             }
 
             /// The keys bound to it when the config file says nothing, the one to show first.
             pub fn default_keys(self) -> &'static [&'static str] {
-                match self { $(Self::$variant => &[$($key),+],)+ }
+                match self { $($(Self::$variant => &[$($key),+],)+)+ }
+            }
+
+            /// What it is for.
+            pub fn group(self) -> Group {
+                match self { $($(Self::$variant => Group::$group,)+)+ }
             }
         }
     };
 }
 
 actions! {
+    [Reply, "WRITE A REPLY"]
     Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
     Newline, "newline", "Insert a line break", ["Alt+Enter", "Ctrl+J"];
     NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
@@ -53,31 +75,38 @@ actions! {
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
     Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
     Redo, "redo", "Redo what was undone", ["Alt+R"];
+    [Conversations, "GO FROM ONE CONVERSATION TO ANOTHER"]
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
     NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
-    Inbox, "inbox", "Show or hide the inbox", ["F2"];
+    Inbox, "inbox", "Go to the inbox, and back", ["F2"];
     FindConversation, "find_conversation", "Find an earlier conversation", ["F6"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
+    [Read, "READ"]
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
     ScrollDown, "scroll_down", "Scroll the transcript down a page", ["PageDown"];
     ScrollLineUp, "scroll_line_up", "Scroll the transcript up a line", ["Ctrl+Up"];
     ScrollLineDown, "scroll_line_down", "Scroll the transcript down a line", ["Ctrl+Down"];
     ScrollTop, "scroll_top", "Go to the top of the transcript", ["Ctrl+Home"];
     ScrollBottom, "scroll_bottom", "Go to the end of the transcript", ["Ctrl+End"];
-    Search, "search", "Search in the transcript", ["Ctrl+F"];
+    Search, "search", "Search in what is shown", ["Ctrl+F"];
     NextPrompt, "next_prompt", "Go to the next prompt", ["Alt+PageDown"];
     PreviousPrompt, "previous_prompt", "Go to the previous prompt", ["Alt+PageUp"];
     NextBlock, "next_block", "Select the next block", ["Alt+J"];
     PreviousBlock, "previous_block", "Select the previous block", ["Alt+K"];
     Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
-    Copy, "copy", "Copy the selected block, or the selection", ["Alt+C"];
-    CopyCode, "copy_code", "Copy the last code block of the selected block", ["Alt+X"];
+    Copy, "copy", "Copy the selected block, the selection, or the view", ["Alt+C"];
+    CopyCode, "copy_code", "Copy a code block of the selected block, the last one first", ["Alt+X"];
+    Page, "page", "Read the selected block in $PAGER", ["Alt+V"];
+    OpenPicture, "open_picture", "Open the pictures of the selected block", ["Alt+G"];
+    SavePicture, "save_picture", "Save the pictures of the selected block", ["Alt+Shift+G"];
+    [Views, "LOOK AT SOMETHING ELSE"]
     ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
     ShowRaw, "show_raw", "Show the raw JSON of the request or the selected block", ["F4"];
-    ShowStatistics, "show_statistics", "Show how you do as a model", ["F5"];
+    ShowStatistics, "show_statistics", "Show statistics", ["F5"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show the keys", ["F1"];
+    [Program, "THE PROGRAM"]
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Reload, "reload", "Read the configuration again", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];

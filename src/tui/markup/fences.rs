@@ -20,6 +20,51 @@ pub(super) struct Fence {
     pub quoted: bool,
 }
 
+/// A fenced code block, as somebody wants it who copies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeBlock {
+    /// Its bytes of the text.
+    pub body: Range<usize>,
+    /// The code, without what puts it into a list item or a quotation, and without the line break at
+    /// its end.
+    pub text: String,
+}
+
+/// The code blocks of a text, in order.
+pub fn code_blocks(text: &str) -> Vec<CodeBlock> {
+    find(text)
+        .into_iter()
+        .map(|fence| CodeBlock {
+            text: fence.code(text),
+            body: fence.body,
+        })
+        .collect()
+}
+
+impl Fence {
+    fn code(&self, text: &str) -> String {
+        let open = &text[self.open.clone()];
+        // What is left of the marks is left of the code too.
+        let margin = open.find(['`', '~']).unwrap_or(0);
+        let lines = text[self.body.clone()].split_inclusive('\n').map(|line| {
+            let blank = match self.quoted {
+                true => line.find(|c| !matches!(c, ' ' | '\t' | '>')),
+                false => line.find(|c| !matches!(c, ' ' | '\t')),
+            };
+            &line[blank
+                .unwrap_or(line.trim_end_matches(['\r', '\n']).len())
+                .min(margin)..]
+        });
+        let mut code: String = lines.collect();
+        for end in ['\n', '\r'] {
+            if code.ends_with(end) {
+                code.pop();
+            }
+        }
+        code
+    }
+}
+
 /// More fences than this are not looked for: each takes memory, and nobody reads as many.
 const MOST: usize = 20_000;
 
@@ -179,6 +224,22 @@ mod tests {
             [("c", "> x\n"), ("", "y")]
         );
         assert_eq!(found("```a\r\nx\r\n```\r\n"), [("a", "x\r\n")]);
+    }
+
+    #[test]
+    fn code_is_copied_without_what_is_around_it() {
+        let copied = |text: &str| -> Vec<String> {
+            let blocks = code_blocks(text).into_iter();
+            blocks.map(|block| block.text).collect()
+        };
+        assert_eq!(copied("```\n  a\n\n b\n```\n~~~\nc"), ["  a\n\n b", "c"]);
+        assert_eq!(
+            copied("1. ```sh\n   ls\n     -l\n\n   ```\n"),
+            ["ls\n  -l\n"]
+        );
+        assert_eq!(copied("> ```\n> a\n>\n>  b\n> ```"), ["a\n\n b"]);
+        assert_eq!(copied("```\r\na\r\nb\r\n```"), ["a\r\nb"]);
+        assert_eq!(copied("```\n```"), [""]);
     }
 
     #[test]

@@ -8,10 +8,13 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
+use super::address::addresses;
 use super::body::Body;
 use super::fences::{self, Fence};
+use super::layout::Piece;
+use super::table::Table;
 use super::tone::{Canvas, LineSpans, Tone};
-use crate::tui::text::Text;
+use crate::tui::text::{Text, columns};
 use crate::tui::worker::Worker;
 
 /// The most lines parsed together. Beyond it a paragraph is cut, at lines that do not depend on
@@ -36,6 +39,10 @@ pub(super) struct Markdown {
     bodies: Vec<OnceCell<Body>>,
     /// The region that was looked at last, which is most often the next one too.
     last: RefCell<Option<Region>>,
+    /// The table that was looked at last.
+    table: RefCell<Option<Table>>,
+    /// Lines that would belong to a table if there were one.
+    no_table: RefCell<Range<usize>>,
 }
 
 impl Markdown {
@@ -45,6 +52,8 @@ impl Markdown {
             bodies: fences.iter().map(|_| OnceCell::new()).collect(),
             fences,
             last: RefCell::new(None),
+            table: RefCell::new(None),
+            no_table: RefCell::new(0..0),
         }
     }
 
@@ -54,6 +63,51 @@ impl Markdown {
             Some(at) => self.fence_spans(text, index, at, worker),
             None => self.prose_spans(text, index),
         }
+    }
+
+    /// The rows of a line of a table that has room at `width`.
+    pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<Piece>>> {
+        if !text.line(index).as_bytes().contains(&b'|')
+            || self.fence_at(text.start(index)).is_some()
+        {
+            return None;
+        }
+        let mut last = self.table.borrow_mut();
+        if !last
+            .as_ref()
+            .is_some_and(|table| table.lines.contains(&index))
+        {
+            let found = Table::find(text, index, &mut self.no_table.borrow_mut())?;
+            if self.fence_at(text.start(found.lines.start)).is_some() {
+                return None;
+            }
+            *last = Some(found);
+        }
+        last.as_ref()?.rows(text, index, width)
+    }
+
+    /// The columns that are left free where a line of prose goes on: those of its indentation, of the
+    /// marks of a quotation, and of the bullet, number or box of a list item.
+    pub fn hang(&self, text: &Text, index: usize) -> u16 {
+        let line = text.line(index);
+        let is_prose = line.starts_with([' ', '\t', '-', '*', '+', '>'])
+            || line.starts_with(|c: char| c.is_ascii_digit());
+        if !is_prose || self.fence_at(text.start(index)).is_some() {
+            return 0;
+        }
+        let before = line.len() - line.trim_start_matches([' ', '\t', '>']).len();
+        let rest = &line[before..];
+        let marks = match is_list_item(rest) {
+            true => {
+                let marker = rest.find([' ', '\t']).unwrap_or(0) + 1;
+                let is_box = ["[ ] ", "[x] ", "[X] "]
+                    .iter()
+                    .any(|mark| rest[marker..].starts_with(mark));
+                marker + if is_box { "[ ] ".len() } else { 0 }
+            }
+            false => 0,
+        };
+        u16::try_from(columns(&line[..before + marks])).unwrap_or(u16::MAX)
     }
 
     /// The fence that a byte is in or on.
@@ -428,29 +482,13 @@ impl Painter<'_> {
 
     /// Marks addresses that are written out.
     fn addresses(&mut self) {
-        let mut at = 0;
-        while let Some(found) = self.source[at..].find("://").map(|found| at + found) {
-            at = found + 3;
-            let scheme = ["https", "http", "file"];
-            let Some(scheme) = scheme
-                .iter()
-                .find(|scheme| self.source[..found].ends_with(**scheme))
-            else {
-                continue;
-            };
-            let start = found - scheme.len();
-            let rest = &self.source[at..];
-            let ends = |c: char| c.is_whitespace() || c.is_control() || "<>\"`()[]{}|".contains(c);
-            let address = &rest[..rest.find(ends).unwrap_or(rest.len())];
-            at += address
-                .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_', '\''])
-                .len();
+        for range in addresses(self.source) {
             let is_free = !matches!(
-                self.canvas.at(start),
+                self.canvas.at(range.start),
                 Some(Tone::Code | Tone::Marker | Tone::Link)
             );
             if is_free {
-                self.canvas.paint(start..at, Tone::Link);
+                self.canvas.paint(range, Tone::Link);
             }
         }
     }

@@ -11,23 +11,32 @@
 //! - `patch` needs nothing but the line
 //! - `code` is read by the [`Worker`], with a `grammar`; its colours arrive later
 //!
+//! How a line becomes rows is in `layout`: the cells of a `table` are padded when they are drawn, and
+//! not in the text.
+//!
 //! Each has its limits, above which a text is plain.
 
+mod address;
 mod body;
 mod code;
 mod fences;
 mod grammar;
 mod json;
+mod layout;
 mod markdown;
 mod output;
 mod patch;
 mod sgr;
 mod shell;
+mod table;
 mod tone;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use self::address::links;
+pub use self::fences::{CodeBlock, code_blocks};
+pub use self::layout::Piece;
 pub use self::output::Removed;
 pub use self::tone::{LineSpans, Sgr, Tone};
 

@@ -200,3 +200,164 @@ fn what_is_far_away_costs_nothing_and_says_nothing() {
         assert_eq!(styled.spans(usize::MAX, &worker), []);
     }
 }
+
+/// The rows of all lines, as they are seen.
+fn laid_out(text: &str, width: u16) -> Vec<String> {
+    let styled = Styled::new(text, Markup::Markdown);
+    let mut seen = Vec::new();
+    for line in 0..styled.text().len() {
+        let rows = styled.rows(line, width);
+        assert_eq!(rows.len(), styled.row_count(line, width), "{text:?}");
+        let source = styled.text().line(line);
+        seen.extend(rows.into_iter().map(|row| {
+            let pieces = row.into_iter().map(|piece| match piece {
+                Piece::Text(range, columns) => shown(&source[range], columns).into_owned(),
+                Piece::Blank(columns) => " ".repeat(columns.into()),
+                Piece::Mark(mark, count) => mark.to_string().repeat(count.into()),
+            });
+            pieces.collect::<String>().trim_end().to_owned()
+        }));
+    }
+    seen
+}
+
+#[test]
+fn the_cells_of_a_table_stand_below_each_other() {
+    let table = "Before it:\n| name | what it does|n |\n|--|:-:|--:|\n|a|日本語|1|\n|`long name`| x | 12345 |\nafter";
+    let wide = [
+        "Before it:",
+        "| name        | what it does |     n |",
+        "| ----------- | :----------: | ----: |",
+        "| a           |    日本語    |     1 |",
+        "| `long name` |      x       | 12345 |",
+        "after",
+    ];
+    assert_eq!(laid_out(table, 60), wide);
+    assert_eq!(laid_out(table, 40), wide, "there is just room");
+    // The widest give way.
+    let narrow = [
+        "Before it:",
+        "| name  | what  |     n |",
+        "|       |  it   |       |",
+        "|       | does  |       |",
+        "| ----- | :---: | ----: |",
+    ];
+    assert_eq!(laid_out(table, 25)[..5], narrow);
+    // Where there is no room at all, it is read as it came.
+    assert_eq!(laid_out(table, 14)[1], "| name | what");
+    let open = "a | b\n--|--\nlonger | x \\| y";
+    assert_eq!(
+        laid_out(open, 30),
+        ["a      | b", "------ | ------", "longer | x \\| y"]
+    );
+}
+
+#[test]
+fn what_is_found_is_in_the_row_that_shows_it() {
+    let text = "| name | what it does |\n|--|--|\n| a | one two three |\n- four five six seven";
+    let styled = Styled::new(text, Markup::Markdown);
+    let row = |words: &str, width: u16| {
+        let at = text.find(words).unwrap();
+        let line = styled.text().line_at(at);
+        styled.row_at(line, at - styled.text().start(line), width)
+    };
+    assert_eq!(
+        ["one", "two", "three", "a |"].map(|word| row(word, 16)),
+        [0, 1, 2, 0]
+    );
+    assert_eq!(["one", "three"].map(|word| row(word, 60)), [0, 0]);
+    assert_eq!(
+        ["four", "five", "six", "seven"].map(|word| row(word, 8)),
+        [0, 1, 2, 3]
+    );
+}
+
+#[test]
+fn what_is_no_table_is_left_alone() {
+    for text in [
+        "a | b\nc | d",
+        "```\n|a|b|\n|-|-|\n|c|d|\n```",
+        "|a|b|\n|-|",
+        "> |a|b|\n> |-|-|",
+        "|-|-|",
+        "ls | wc",
+    ] {
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(laid_out(text, 30), lines);
+    }
+}
+
+#[test]
+fn what_belongs_to_a_list_item_stays_right_of_its_bullet() {
+    let list = "- one two three four\n  10. five six seven eight\n- [ ] nine ten eleven\n> quoted words here\nplain words go to the edge";
+    assert_eq!(
+        laid_out(list, 16),
+        [
+            "- one two three",
+            "  four",
+            "  10. five six",
+            "      seven",
+            "      eight",
+            "- [ ] nine ten",
+            "      eleven",
+            "> quoted words",
+            "  here",
+            "plain words go",
+            "to the edge"
+        ]
+    );
+    let code = "```\n- one two three four\n```";
+    assert_eq!(laid_out(code, 16)[2], "four");
+    // Words need the room more.
+    assert_eq!(laid_out("          - one two three", 8)[2], "    one");
+}
+
+proptest! {
+    /// What was looked at before changes nothing.
+    #[test]
+    fn lines_are_laid_out_the_same_in_any_order(
+        lines in prop::collection::vec(prop::sample::select(vec!["|a|b|", "|-|-|", "|-|", "x | yy", "", "words"]), 1..30),
+        order in prop::collection::vec(0_usize..30, 1..60),
+    ) {
+        let text = lines.join("\n");
+        let styled = Styled::new(text.as_str(), Markup::Markdown);
+        for line in order.into_iter().filter(|line| *line < lines.len()) {
+            let alone = Styled::new(text.as_str(), Markup::Markdown);
+            prop_assert_eq!(styled.rows(line, 20), alone.rows(line, 20), "line {}", line);
+        }
+    }
+
+    /// Nothing is lost between the rows, and no row is wider than the pane.
+    #[test]
+    fn rows_have_all_of_a_line_and_no_more_than_fits(text in text(), table in any::<bool>(), width in 1_u16..40) {
+        let text = match table {
+            true => format!("|{}|b|\n|-|-|\n|{}", text.replace('\n', "|x|\n|"), text),
+            false => text,
+        };
+        let styled = Styled::new(text, Markup::Markdown);
+        for line in 0..styled.text().len() {
+            let source = styled.text().line(line);
+            let rows = styled.rows(line, width);
+            prop_assert_eq!(rows.len(), styled.row_count(line, width));
+            let mut seen = vec![false; source.len()];
+            for row in rows {
+                let mut taken = 0;
+                for piece in row {
+                    taken += match piece {
+                        Piece::Text(range, columns) => {
+                            let words = shown(&source[range.clone()], columns).into_owned();
+                            seen[range].fill(true);
+                            crate::tui::text::columns(&words)
+                        }
+                        Piece::Blank(columns) | Piece::Mark(_, columns) => columns.into(),
+                    };
+                }
+                prop_assert!(taken <= width.into(), "{taken} of {width} in {source:?}");
+            }
+            for (at, byte) in source.bytes().enumerate() {
+                let is_mark = byte.is_ascii_whitespace() || b"|-:".contains(&byte);
+                prop_assert!(seen[at] || is_mark, "{at} of {source:?}");
+            }
+        }
+    }
+}

@@ -7,17 +7,16 @@
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
 
-mod query;
 mod view;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-use self::query::Query;
+use crate::tui::line::{Edit, Line};
 use crate::tui::text::one_line;
 
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
@@ -51,7 +50,7 @@ pub enum Outcome {
 pub struct Picker {
     title: String,
     rows: Vec<Row>,
-    query: Query,
+    query: Line,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
     /// The query that `matches` answers.
@@ -63,10 +62,10 @@ pub struct Picker {
     asks: bool,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
-    /// The first match on the screen and how many fit there: what the last drawing found out. Moving
-    /// by pages needs the one, not jumping about while moving the other.
-    top: Cell<usize>,
-    height: Cell<usize>,
+    /// The first match on the screen and how many fit there, since it was laid out. Moving by pages
+    /// needs the one, not jumping about while moving the other.
+    top: usize,
+    height: usize,
 }
 
 /// A choice, ready to be matched and shown.
@@ -88,14 +87,14 @@ impl Picker {
             title: title.into(),
             matches: (0..rows.len()).collect(),
             rows,
-            query: Query::default(),
+            query: Line::query(),
             words: Vec::new(),
             answered: String::new(),
             selected: 0,
             asks: false,
             matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
-            top: Cell::new(0),
-            height: Cell::new(1),
+            top: 0,
+            height: 1,
         }
     }
 
@@ -146,7 +145,7 @@ impl Picker {
             return Outcome::Consumed;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let page = isize::try_from(self.height.get().max(1)).unwrap_or(isize::MAX);
+        let page = isize::try_from(self.height.max(1)).unwrap_or(isize::MAX);
         match key.code {
             // What is listed answers another query still.
             KeyCode::Enter if self.asks && self.answered != self.query.text() => {}
@@ -163,7 +162,7 @@ impl Picker {
             KeyCode::PageUp => self.select(-page),
             KeyCode::PageDown => self.select(page),
             _ => {
-                if self.query.on_key(key) {
+                if self.query.on_key(key) == Edit::Changed {
                     self.answer();
                 }
             }
@@ -173,9 +172,8 @@ impl Picker {
 
     /// Takes text that was pasted, as if it had been typed on one line.
     pub fn paste(&mut self, text: &str) {
-        if self.query.insert(text) {
-            self.answer();
-        }
+        self.query.insert(text);
+        self.answer();
     }
 
     fn select(&mut self, by: isize) {
@@ -196,7 +194,7 @@ impl Picker {
         if self.asks {
             self.words = words(AtomKind::Substring);
             self.matches = (0..self.rows.len()).collect();
-            (self.selected, self.top) = (0, Cell::new(0));
+            (self.selected, self.top) = (0, 0);
             return;
         }
         let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
@@ -217,7 +215,7 @@ impl Picker {
         self.words = fuzzy;
         self.answered = self.query.text().to_owned();
         self.selected = 0;
-        self.top.set(0);
+        self.top = 0;
     }
 
     /// Which graphemes of a label the query matches, in order.

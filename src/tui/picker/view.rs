@@ -2,19 +2,30 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::tui::picker::{Picker, Row};
-use crate::tui::text::{columns, harmless, one_line};
+use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
 /// In front of the query.
 const PROMPT: &str = "> ";
 
 impl Picker {
+    /// Fits the list into as many rows, so that the selected match is among those that show and the
+    /// list moves no more than it has to.
+    pub fn layout(&mut self, height: u16) {
+        // The title and the query are above them.
+        let visible = usize::from(height.saturating_sub(if height > 1 { 2 } else { 1 })).max(1);
+        let least = (self.selected + 1).saturating_sub(visible);
+        let most = self.matches.len().saturating_sub(visible);
+        self.height = visible;
+        self.top = self.top.clamp(least, self.selected).min(most.max(least));
+    }
+
     /// Draws over what is in `area`, and says where the cursor belongs. The query is there however
     /// small the area is; the title gives way first.
     pub fn draw(&self, buffer: &mut Buffer, theme: &Theme, area: Rect) -> Option<Position> {
@@ -33,8 +44,7 @@ impl Picker {
         let (line, column) = self.query_line(theme, query.width);
         line.render(query, buffer);
         let visible = usize::from(area.bottom().saturating_sub(query.bottom()));
-        let top = self.first_row(visible);
-        let matches = self.matches.iter().enumerate().skip(top);
+        let matches = self.matches.iter().enumerate().skip(self.top);
         for ((at, index), row) in matches.zip(rows.by_ref()) {
             let choice = &self.rows[*index];
             self.choice(theme, choice, at == self.selected, row.width)
@@ -71,36 +81,11 @@ impl Picker {
 
     /// The part of the query around the cursor, and the column of the cursor.
     fn query_line(&self, theme: &Theme, width: u16) -> (Line<'static>, u16) {
-        // One column is the cursor's own, at the end of the text.
-        let room = usize::from(width).saturating_sub(PROMPT.len() + 1);
-        let mut hidden = 0;
-        for grapheme in self.query.before().graphemes(true) {
-            if columns(&self.query.before()[hidden..]) <= room {
-                break;
-            }
-            hidden += grapheme.len();
-        }
-        let before = columns(&self.query.before()[hidden..]);
-        let text = harmless(&self.query.text()[hidden..]).into_owned();
-        let column = u16::try_from(PROMPT.len() + before).unwrap_or(u16::MAX);
+        let taken = u16::try_from(PROMPT.len()).unwrap_or(0);
+        let (text, at) = self.query.window(width.saturating_sub(taken), true);
+        let column = u16::try_from(PROMPT.len() + at).unwrap_or(u16::MAX);
         let line = Line::from(vec![Span::styled(PROMPT, theme.dim()), Span::raw(text)]);
         (line, column.min(width.saturating_sub(1)))
-    }
-
-    /// Which match is drawn first, so that the selected one is among `visible` and the list moves no
-    /// more than it has to.
-    fn first_row(&self, visible: usize) -> usize {
-        let visible = visible.max(1);
-        self.height.set(visible);
-        let least = (self.selected + 1).saturating_sub(visible);
-        let most = self.matches.len().saturating_sub(visible);
-        let top = self
-            .top
-            .get()
-            .clamp(least, self.selected)
-            .min(most.max(least));
-        self.top.set(top);
-        top
     }
 
     fn choice(&self, theme: &Theme, row: &Row, selected: bool, width: u16) -> Line<'static> {
@@ -117,9 +102,7 @@ impl Picker {
         };
         let kept = u16::try_from(kept).unwrap_or(u16::MAX);
         let label = one_line(&row.label, room.saturating_sub(kept));
-        let hit = theme
-            .fresh()
-            .add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+        let hit = theme.found();
         let mut hits = self.highlights(row).into_iter().peekable();
         let mut spans = vec![Span::styled(mark, plain)];
         let mut run = (String::new(), false);

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use image::{DynamicImage, ImageReader, Limits};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use super::header::{self, Pixels};
 
@@ -71,16 +71,37 @@ pub(super) fn size(data: &str) -> Result<Option<Pixels>, Fault> {
     size.map_or(Ok(()), within_limits).map(|()| size)
 }
 
+/// The bytes of the file, and how the name of such a file ends.
+///
+/// # Errors
+///
+/// If it is too long, or no picture of a kind that is shown.
+pub(super) fn file(data: &str) -> Result<(Vec<u8>, &'static str), Fault> {
+    let bytes = bytes(data)?;
+    let ending = match image::guess_format(&bytes) {
+        Ok(ImageFormat::Png) => "png",
+        Ok(ImageFormat::Jpeg) => "jpg",
+        Ok(ImageFormat::Gif) => "gif",
+        Ok(ImageFormat::WebP) => "webp",
+        _ => return Err(Fault::Broken),
+    };
+    Ok((bytes, ending))
+}
+
+fn bytes(data: &str) -> Result<Vec<u8>, Fault> {
+    if data.len() > MOST_TEXT {
+        return Err(Fault::TooLong);
+    }
+    BASE64.decode(data).map_err(|_| Fault::Broken)
+}
+
 /// The pixels.
 ///
 /// # Errors
 ///
 /// If it is too large, or no picture.
 pub(super) fn decode(data: &str) -> Result<DynamicImage, Fault> {
-    if data.len() > MOST_TEXT {
-        return Err(Fault::TooLong);
-    }
-    let bytes = BASE64.decode(data).map_err(|_| Fault::Broken)?;
+    let bytes = bytes(data)?;
     let reader = || {
         let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
         let mut limits = Limits::default();

@@ -13,6 +13,15 @@ use crate::tui::worker::{Step, Task, Worker, lock};
 #[derive(Clone, Debug)]
 pub struct Picture(Arc<Source>);
 
+/// The same picture, not one that looks the same.
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Picture {}
+
 /// How a picture looks now.
 #[derive(Clone, Debug)]
 pub enum Look {
@@ -66,6 +75,15 @@ impl Picture {
             state: Mutex::default(),
         };
         pictures.map(|part| Self(Arc::new(source(part)))).collect()
+    }
+
+    /// The bytes of its file, and how the name of such a file ends.
+    ///
+    /// # Errors
+    ///
+    /// If it is too long, or no picture of a kind that is shown.
+    pub fn file(&self) -> Result<(Vec<u8>, &'static str), Fault> {
+        decode::file(self.0.data().unwrap_or_default())
     }
 
     /// The rows that it takes in this many columns: one, for words, where it has no size.

@@ -1,7 +1,9 @@
 //! Where frames go: the terminal by way of crossterm, so that a frame leaves in one piece and costs
 //! no more than that.
 
+use std::cell::RefCell;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::rc::Rc;
 
 use crossterm::{cursor, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
@@ -9,64 +11,88 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use rustix::termios::tcgetwinsize;
 
+use super::clusters;
+use super::link::Link;
+
 /// The terminal. What is drawn stays here until it is flushed as a [`Write`]r: crossterm's own
 /// backend does that at every move of the cursor, and SSH then shows half of a frame.
-pub(super) struct Output(CrosstermBackend<BufWriter<Stdout>>);
+pub(super) struct Output<W: Write = BufWriter<Stdout>> {
+    terminal: CrosstermBackend<W>,
+    /// The links of the frame, which is ready only when it is written already.
+    links: Links,
+}
+
+/// What whoever draws a frame leaves for the one who writes it.
+pub(super) type Links = Rc<RefCell<Vec<Link>>>;
 
 impl Output {
     pub(super) fn new() -> Self {
-        let out = BufWriter::with_capacity(64 * 1024, io::stdout());
-        Self(CrosstermBackend::new(out))
+        Self::to(BufWriter::with_capacity(64 * 1024, io::stdout()))
     }
 }
 
-impl Write for Output {
+impl<W: Write> Output<W> {
+    /// One that writes elsewhere than to standard output.
+    pub(super) fn to(out: W) -> Self {
+        Self {
+            terminal: CrosstermBackend::new(out),
+            links: Links::default(),
+        }
+    }
+
+    /// Where the links of the next frame go.
+    pub(super) fn links(&self) -> Links {
+        Links::clone(&self.links)
+    }
+}
+
+impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.terminal.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut self.0)
+        Write::flush(&mut self.terminal)
     }
 }
 
-impl Backend for Output {
+impl<W: Write> Backend for Output<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        self.0.draw(content)
+        clusters::draw(&mut self.terminal, &self.links.borrow(), content)
     }
 
     fn append_lines(&mut self, n: u16) -> io::Result<()> {
-        self.0.append_lines(n)
+        self.terminal.append_lines(n)
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
-        queue!(self.0, cursor::Hide)
+        queue!(self.terminal, cursor::Hide)
     }
 
     fn show_cursor(&mut self) -> io::Result<()> {
-        queue!(self.0, cursor::Show)
+        queue!(self.terminal, cursor::Show)
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        self.0.get_cursor_position()
+        self.terminal.get_cursor_position()
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
         let Position { x, y } = position.into();
-        queue!(self.0, cursor::MoveTo(x, y))
+        queue!(self.terminal, cursor::MoveTo(x, y))
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.0.clear()
+        self.terminal.clear()
     }
 
     fn clear_region(&mut self, region: ClearType) -> io::Result<()> {
-        self.0.clear_region(region)
+        self.terminal.clear_region(region)
     }
 
     /// Asked for every frame, and crossterm opens the terminal anew for it.
@@ -75,12 +101,12 @@ impl Backend for Output {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
                 Ok(Size::new(size.ws_col, size.ws_row))
             }
-            _ => self.0.size(),
+            _ => self.terminal.size(),
         }
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        self.0.window_size()
+        self.terminal.window_size()
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -4,12 +4,11 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
-use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::private_file;
+use crate::tui::terminal::program::Program;
 
 /// The folder of the files, in the state folder.
 const FOLDER: &str = "editor";
@@ -59,30 +58,13 @@ impl EditorFile {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Opens it in `$VISUAL`, `$EDITOR` or `vi`. The terminal must have been given back.
+    /// Opens it in the person's editor. The terminal must have been given back.
     ///
     /// # Errors
     ///
     /// If no shell can be started.
-    pub fn open(&self) -> io::Result<Editor> {
-        let set = |name: &str| {
-            std::env::var(name)
-                .ok()
-                .filter(|value| !value.trim().is_empty())
-        };
-        let name = set("VISUAL")
-            .or_else(|| set("EDITOR"))
-            .unwrap_or_else(|| "vi".into());
-        // The variable may hold arguments, as in `code --wait`: the shell takes it apart, as git
-        // does.
-        let child = Command::new("sh")
-            .arg("-c")
-            .arg(format!("{name} \"$@\""))
-            .arg(&name)
-            .arg(&self.path)
-            .kill_on_drop(true)
-            .spawn()?;
-        Ok(Editor { name, child })
+    pub fn open(&self) -> io::Result<Program> {
+        Program::editor(&self.path)
     }
 
     /// The text that was saved in it; `None` if it is the one that was handed over.
@@ -99,31 +81,6 @@ impl EditorFile {
     /// Removes it.
     pub fn remove(self) {
         remove(&self.path);
-    }
-}
-
-/// An editor at work.
-#[derive(Debug)]
-pub struct Editor {
-    /// The command.
-    pub name: String,
-    child: Child,
-}
-
-impl Editor {
-    /// Waits until the person is done.
-    ///
-    /// # Errors
-    ///
-    /// If that cannot be found out.
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
-    }
-
-    /// Ends it, because the program ends.
-    pub async fn kill(&mut self) {
-        // What cannot be killed is gone already.
-        let _ = self.child.kill().await;
     }
 }
 

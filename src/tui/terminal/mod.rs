@@ -1,8 +1,11 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, an [`editor`] borrows it, and it tells its [`background`].
+//! through it, an [`editor`] or another [`program`] borrows it, and it tells its [`background`].
 
 mod backend;
 pub mod background;
 pub mod clipboard;
+mod clusters;
 pub mod editor;
+pub mod link;
+pub mod program;
 pub mod screen;

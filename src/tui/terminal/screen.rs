@@ -19,7 +19,9 @@ use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
-use crate::tui::terminal::backend::Output;
+use crate::tui::terminal::backend::{Links, Output};
+use crate::tui::terminal::clusters::Rows;
+use crate::tui::terminal::link::{self, Link};
 
 /// The thread that has taken the terminal over, if one has.
 static ENTERED: Mutex<Option<ThreadId>> = Mutex::new(None);
@@ -37,6 +39,9 @@ pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
     /// the terminal nor standard error is left to be told.
     terminal: ManuallyDrop<Terminal<Output>>,
+    rows: Rows,
+    links: Links,
+    takes_links: bool,
     title: Option<String>,
     mouse: bool,
 }
@@ -50,27 +55,37 @@ impl Screen {
     pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
         take_over(mouse).inspect_err(|_| give_back())?;
-        let terminal = Terminal::new(Output::new()).inspect_err(|_| give_back())?;
+        let output = Output::new();
+        let links = output.links();
+        let terminal = Terminal::new(output).inspect_err(|_| give_back())?;
+        let term = std::env::var("TERM").ok();
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
+            rows: Rows::default(),
+            links,
+            takes_links: link::are_taken(term.as_deref(), std::env::var_os("STY").is_some()),
             title: None,
             mouse,
         })
     }
 
-    /// Draws what changed.
+    /// Draws what changed; `render` says where addresses are, in the order of the screen.
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame) -> Vec<Link>) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let is_colourless = Colored::ansi_color_disabled_memoized();
         self.terminal.draw(|frame| {
-            render(frame);
+            let mut links = render(frame);
             if is_colourless {
                 remove_colours(frame);
             }
+            let buffer = frame.buffer_mut();
+            links.retain(|link| self.takes_links && link.is_on(buffer));
+            self.rows.prepare(buffer, &links);
+            self.links.replace(links);
         })?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
@@ -83,6 +98,7 @@ impl Screen {
     pub fn clear(&mut self) -> io::Result<()> {
         // `Terminal::clear` asks where the cursor is, and fails where nobody answers.
         let area = self.terminal.size()?.into();
+        self.rows = Rows::default();
         self.terminal.resize(area)
     }
 

@@ -20,6 +20,7 @@
 
 pub mod format;
 pub mod scroll;
+pub mod window;
 
 use std::borrow::Cow;
 use std::iter::FusedIterator;

@@ -72,6 +72,20 @@ impl Position {
     }
 }
 
+impl Position {
+    /// How much of its block is above the bottom of this row, and how much there is, where the
+    /// block has this many lines and the line this many rows: lines count the same, rows of a line
+    /// share it.
+    pub fn within(&self, lines: usize, rows: usize) -> (u64, u64) {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let rows = count(rows).max(1);
+        let read = count(self.line).saturating_mul(rows);
+        let row = count(self.row).saturating_add(1).min(rows);
+        let all = count(lines).max(1).saturating_mul(rows);
+        (read.saturating_add(row).min(all), all)
+    }
+}
+
 /// Distances from here on mean "all the way": more rows than any memory holds, so that walking them
 /// one line at a time is never meant.
 const ALL_THE_WAY: u64 = 1 << 40;
@@ -120,6 +134,19 @@ impl Viewport {
     pub fn show<S: Source>(&mut self, position: Position, source: &S, width: u16, height: u16) {
         self.top = position;
         self.clamp(source, width, height);
+    }
+
+    /// Shows `position` with as many rows above it, or as near to that as the content allows.
+    pub fn show_below<S: Source>(
+        &mut self,
+        position: Position,
+        above: u16,
+        source: &S,
+        (width, height): (u16, u16),
+    ) {
+        let walk = Walk { source, width };
+        let top = walk.up(walk.existing(position), usize::from(above));
+        self.top = top.min(walk.lowest(height));
     }
 
     /// Whether the last row is on the screen.
@@ -384,6 +411,13 @@ mod tests {
         assert_eq!(view.top, at(1, 0, 1));
         view.show(at(2, 1, 0), &source, 1, 3);
         assert_eq!(view.top, at(1, 0, 2));
+        view.show_below(at(2, 0, 0), 2, &source, (1, 4));
+        assert_eq!(view.top, at(1, 0, 1));
+        // What is at the end is not pushed off the screen.
+        view.show_below(at(2, 1, 0), 1, &source, (1, 4));
+        assert_eq!(view.visible(&source, 1, 4).last(), Some(at(2, 1, 0)));
+        view.show_below(at(0, 1, 0), 9, &source, (1, 4));
+        assert_eq!(view.top, at(0, 0, 0));
     }
 
     #[test]

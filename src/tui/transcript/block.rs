@@ -1,5 +1,6 @@
 //! One block of the transcript: an item, or something that was said, as a person reads it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::tui::markup::{Markup, Styled};
 use crate::tui::pictures::Picture;
 use crate::tui::text::format;
 use crate::tui::text::{Text, one_line};
+use crate::tui::transcript::output::{self, Status};
 
 /// What a patch begins with.
 const PATCH: &str = "*** Begin Patch";
@@ -85,10 +87,10 @@ impl Block {
         block.pictures = Picture::all_of(item);
         match item.body() {
             ItemBody::ToolOutput { content, .. } => {
-                if let [Content::Text(text)] = content.as_slice() {
-                    let head = OutputHead::of(text);
-                    block.failed = head.exit_code.is_some_and(|code| code != 0);
-                    block.detail = head.to_string();
+                if let [Content::Text(text), ..] = content.as_slice() {
+                    let status = Status::of(text);
+                    block.failed = status.has_failed();
+                    block.detail = status.to_string();
                 }
             }
             ItemBody::Said {
@@ -230,6 +232,7 @@ impl Block {
             Kind::Output if body.starts_with("diff --git ") && !body.contains('\x1b') => {
                 Markup::Patch
             }
+            Kind::Output if output::is_json(body) => Markup::Json,
             Kind::Output => Markup::Output,
             Kind::Call if body.contains(PATCH) => Markup::Patch,
             Kind::Call if body.starts_with("$ ") => Markup::Shell,
@@ -240,7 +243,12 @@ impl Block {
 
     /// The beginning of the text, for a folded block; the cost does not grow with its size.
     pub fn beginning(&self) -> &str {
+        /// Outputs of more bytes are not read for it.
+        const LARGEST: usize = 64 * 1024;
         match &self.origin {
+            Origin::Item(_) if self.kind == Kind::Output && self.size <= LARGEST => {
+                self.text().as_str()
+            }
             Origin::Item(item) => {
                 let first = item.content().iter().find_map(Content::words);
                 first.unwrap_or_else(|| self.text().line(0))
@@ -332,7 +340,14 @@ fn item_text(item: &Item) -> String {
     match item.body() {
         ItemBody::Said { body, .. } => body_text(body),
         ItemBody::ToolOutput { content, .. } => {
-            let text = parts(content, |text| OutputHead::of(text).rest);
+            let content = match content.as_slice() {
+                // A part of its own for the head.
+                [Content::Text(head), rest @ ..] if !rest.is_empty() && output::is_head(head) => {
+                    rest
+                }
+                content => content,
+            };
+            let text = parts(content, output::shown);
             match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),
                 text => text.into(),
@@ -345,7 +360,7 @@ fn item_text(item: &Item) -> String {
 
 fn body_text(body: &Body) -> String {
     match body {
-        Body::Message { content, .. } => parts(content, |text| text),
+        Body::Message { content, .. } => parts(content, |text| text.into()),
         Body::FunctionCall { arguments, .. } => call_text(arguments),
         Body::CustomToolCall { input, .. } => input.clone(),
         Body::LocalShellCall { command, .. } => {
@@ -372,11 +387,11 @@ fn web_search(raw: &str) -> Option<String> {
     Some(format!("{}: {what}", text("type").unwrap_or("search")))
 }
 
-fn parts(content: &[Content], text_of: impl Fn(&str) -> &str) -> String {
+fn parts(content: &[Content], text_of: impl Fn(&str) -> Cow<'_, str>) -> String {
     let parts: Vec<String> = content
         .iter()
         .map(|part| match part {
-            Content::Text(text) => text_of(text).to_owned(),
+            Content::Text(text) => text_of(text).into_owned(),
             Content::Refusal(text) => format!("(refusal) {text}"),
             Content::Image(url) => image(url),
             Content::File {
@@ -414,71 +429,6 @@ fn call_text(arguments: &str) -> String {
     pretty(arguments)
 }
 
-/// What agents write above the output of a command.
-#[derive(Debug, Default, PartialEq)]
-struct OutputHead<'a> {
-    exit_code: Option<i64>,
-    session: Option<&'a str>,
-    seconds: Option<f64>,
-    /// The output itself.
-    rest: &'a str,
-}
-
-impl<'a> OutputHead<'a> {
-    /// Reads the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its older
-    /// versions; anything else is output from the first byte.
-    fn of(text: &'a str) -> Self {
-        let whole = Self {
-            rest: text,
-            ..Self::default()
-        };
-        // The head is short; do not look through megabytes for it.
-        let near = (0..=512.min(text.len()))
-            .rev()
-            .find(|at| text.is_char_boundary(*at));
-        let Some(end) = text[..near.unwrap_or(0)].find("Output:\n") else {
-            return whole;
-        };
-        let mut head = Self {
-            rest: &text[end + "Output:\n".len()..],
-            ..Self::default()
-        };
-        for line in text[..end].lines() {
-            let number = |prefix: &str| line.strip_prefix(prefix)?.split_whitespace().next();
-            let code = number("Process exited with code ").or_else(|| number("Exit code: "));
-            head.exit_code = code.and_then(|code| code.parse().ok()).or(head.exit_code);
-            head.session = number("Process running with session ID ").or(head.session);
-            let seconds = number("Wall time: ").and_then(|seconds| seconds.parse().ok());
-            head.seconds = seconds.or(head.seconds);
-        }
-        match head {
-            Self {
-                exit_code: None,
-                session: None,
-                seconds: None,
-                ..
-            } => whole,
-            head => head,
-        }
-    }
-}
-
-impl std::fmt::Display for OutputHead<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut parts = Vec::new();
-        if let Some(code) = self.exit_code {
-            parts.push(format!("exit {code}"));
-        }
-        if let Some(session) = self.session {
-            parts.push(format!("still running, session {session}"));
-        }
-        if let Some(seconds) = self.seconds {
-            parts.push(format!("{seconds:.1} s"));
-        }
-        f.write_str(&parts.join(" · "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -487,41 +437,6 @@ mod tests {
 
     fn block(raw: Value) -> Block {
         Block::of_item(&Arc::new(Item::from_responses(&raw)), None)
-    }
-
-    fn output(text: &str) -> Block {
-        block(json!({"type": "function_call_output", "call_id": "c", "output": text}))
-    }
-
-    #[test]
-    fn an_output_shows_its_exit_code_and_not_its_head() {
-        let text = "Chunk ID: 82b5f8\nWall time: 0.0412 seconds\nProcess exited with code 2\n\
-            Original token count: 5\nOutput:\nls: no such file\n";
-        let found = output(text);
-        assert_eq!(
-            (found.detail.as_str(), found.failed),
-            ("exit 2 · 0.0 s", true)
-        );
-        assert_eq!(found.text().as_str(), "ls: no such file");
-
-        let found = output("Exit code: 0\nWall time: 1.25 seconds\nOutput:\n");
-        assert_eq!(
-            (found.detail.as_str(), found.failed),
-            ("exit 0 · 1.2 s", false)
-        );
-        assert_eq!(found.text().as_str(), "(no output)");
-
-        let found =
-            output("Wall time: 10.0 seconds\nProcess running with session ID 7\nOutput:\n$");
-        assert_eq!(found.detail, "still running, session 7 · 10.0 s");
-    }
-
-    #[test]
-    fn other_output_is_left_alone() {
-        for text in ["plain", "Output:\nplain", "total: 5\nOutput:\nx"] {
-            let found = output(text);
-            assert_eq!((found.text().as_str(), found.detail.as_str()), (text, ""));
-        }
     }
 
     #[test]
@@ -544,7 +459,8 @@ mod tests {
     fn an_output_names_the_call_that_it_answers() {
         let detail = |call: Value| {
             let call = Item::from_responses(&call);
-            output("done").of_call(Some(&call)).detail
+            let output = json!({"type": "function_call_output", "call_id": "c", "output": "done"});
+            block(output).of_call(Some(&call)).detail
         };
         let call = |arguments: &str| {
             json!({"type": "function_call", "namespace": "a", "name": "f",

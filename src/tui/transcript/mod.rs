@@ -2,19 +2,22 @@
 //! is on the screen.
 
 pub mod block;
+mod code;
+mod links;
+mod output;
 mod picture;
-pub mod search;
 pub(super) mod view;
 
 use std::sync::Arc;
 
 use self::block::Block;
-use self::search::Place;
+use self::code::Chosen;
 use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{Picture, Setting};
-use crate::tui::text::scroll::{Position, Source, Viewport};
-use crate::tui::text::{Text, row_count};
+use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
+use crate::tui::text::scroll::{Position, Source};
+use crate::tui::text::window::{Progress, Window};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
@@ -22,17 +25,24 @@ pub const MARKS: u16 = 2;
 /// what looks like one, but not there.
 pub const GUTTER: u16 = MARKS + 1;
 
+/// What a header counts for where it is said how far one has come, in bytes of text.
+const HEADER_WEIGHT: u64 = 80;
+
 /// The transcript of one conversation.
 #[derive(Debug, Default)]
 pub struct Transcript {
     blocks: Vec<Block>,
-    viewport: Viewport,
+    window: Window,
     /// The block that fold acts on; all of them if none is selected.
     selected: Option<usize>,
+    /// The block that was unfolded to show what was found in it, and is to be folded again.
+    found_in: Option<usize>,
+    /// The code block that was copied last, which is marked.
+    code: Option<Chosen>,
     /// Where the next layout is to go, which needs the size of the pane.
     goal: Option<Goal>,
-    width: u16,
-    height: u16,
+    /// For every block, how much is above it; and last, how much there is.
+    above: Vec<u64>,
     /// What pictures were laid out for.
     setting: Setting,
 }
@@ -47,8 +57,8 @@ enum Goal {
     Block(usize),
     /// A block at the top of the screen.
     Top(usize),
-    /// A line of a block.
-    Line(usize, usize),
+    /// A byte of the text of a block.
+    Byte(usize, usize),
 }
 
 /// A line of a block, as the transcript counts them.
@@ -70,7 +80,6 @@ impl Transcript {
     /// Takes in what the conversation has become. Blocks of items that were there before stay as
     /// they are, folded or not.
     pub fn sync(&mut self, conversation: &Conversation) {
-        let was_at_bottom = self.is_at_bottom();
         let before = self.blocks.len();
         let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
         let new_from = conversation.new_from();
@@ -103,9 +112,11 @@ impl Transcript {
                 .push(same.unwrap_or_else(|| Block::of_said(said)));
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
-        if was_at_bottom && self.blocks.len() != before {
-            self.goal.get_or_insert(Goal::Bottom);
+        self.found_in = self.found_in.filter(|&index| index < self.blocks.len());
+        if self.blocks.len() != before {
+            self.code = None;
         }
+        self.weigh();
     }
 
     /// The blocks.
@@ -123,49 +134,22 @@ impl Transcript {
         self.blocks.get(self.selected?)
     }
 
+    /// The pictures of the selected block, or without one of the last that has any.
+    pub fn pictures_at_hand(&self) -> &[Picture] {
+        let has_any = |block: &&Block| !block.pictures.is_empty();
+        let last = || self.blocks.iter().rev().find(has_any);
+        let block = self.selected_block().or_else(last);
+        block.map_or(&[], |block| &block.pictures)
+    }
+
     /// The block that a command without a name for one means: the selected one, else the last.
     pub fn block_at_hand(&self) -> Option<&Block> {
         self.selected_block().or(self.blocks.last())
     }
 
-    /// The last fenced code block of the selected block; without one, the last of all.
-    pub fn code_at_hand(&self) -> Option<String> {
-        match self.selected_block() {
-            Some(block) => last_code(block.text()),
-            None => self
-                .blocks
-                .iter()
-                .rev()
-                .find_map(|block| last_code(block.text())),
-        }
-    }
-
-    /// Where the text on the screen begins.
-    pub fn place_at_top(&self) -> Place {
-        let top = self.viewport.top;
-        let byte = match (self.blocks.get(top.block), self.line(top.block, top.line)) {
-            (Some(block), Line::Text(line)) => block.text().start(line),
-            _ => 0,
-        };
-        Place {
-            block: top.block,
-            byte,
-        }
-    }
-
-    /// Shows the line of a block in which a byte of its text is, and selects the block.
-    pub fn show_match(&mut self, index: usize, byte: usize) {
-        let lead = self.lead(index);
-        if let Some(block) = self.blocks.get_mut(index) {
-            block.folded = false;
-            self.selected = Some(index);
-            self.goal = Some(Goal::Line(index, lead + 1 + block.text().line_at(byte)));
-        }
-    }
-
     /// Goes to the next prompt below the top of the screen, or the previous one above it.
     pub fn go_to_prompt(&mut self, forward: bool) {
-        let at = self.selected.unwrap_or(self.viewport.top.block);
+        let at = self.selected.unwrap_or(self.window.top().block);
         let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::Kind::Prompt;
         let found = match forward {
             true => (at + 1..self.blocks.len()).find(is_prompt),
@@ -187,49 +171,33 @@ impl Transcript {
         self.goal = Some(Goal::Bottom);
     }
 
-    /// Fits the transcript into a pane of this size and goes where it was told to.
+    /// Fits the transcript into a pane of this size and goes where it was told to. Whoever is at the
+    /// end stays there, unless told to go elsewhere.
     pub fn layout(&mut self, width: u16, height: u16, setting: Setting) {
         self.setting = setting;
-        let text_width = text_width(width);
-        let mut viewport = self.viewport;
-        if self.width != width {
-            viewport.resize(
-                &*self,
-                text_width_or(self.width, text_width),
-                text_width,
-                height,
-            );
-        }
-        (self.width, self.height) = (width, height);
-        match self.goal.take() {
-            None => viewport.clamp(&*self, text_width, height),
-            Some(Goal::Bottom) => viewport.to_bottom(&*self, text_width, height),
-            Some(Goal::New) => {
-                let at = Position::new(self.first_new(), 0);
-                viewport.show(at, &*self, text_width, height);
+        let goal = self.goal.take();
+        self.with_window(|window, this| {
+            window.fit(this, (text_width(width), height), true);
+            match goal {
+                None => {}
+                Some(Goal::Bottom) => window.show_end(this),
+                Some(Goal::New) => window.show(Position::new(this.first_new(), 0), this),
+                Some(Goal::Top(index)) => {
+                    window.show(Position::new(index, this.lead(index)), this);
+                }
+                Some(Goal::Byte(index, byte)) => {
+                    let at = this.position_of(index, byte, window.width());
+                    // With some of what is above it.
+                    window.show_below(at, height / 3, this);
+                }
+                Some(Goal::Block(index)) => this.reveal(window, index),
             }
-            Some(Goal::Top(index)) => {
-                viewport.show(
-                    Position::new(index, self.lead(index)),
-                    &*self,
-                    text_width,
-                    height,
-                );
-            }
-            Some(Goal::Line(index, line)) => {
-                viewport.show(Position::new(index, line), &*self, text_width, height);
-                // With some of what is above it, but not where that is nowhere near.
-                viewport.scroll(&*self, text_width, height, -i64::from(height / 3));
-            }
-            Some(Goal::Block(index)) => self.reveal(&mut viewport, index, text_width),
-        }
-        self.viewport = viewport;
+        });
     }
 
-    /// The rows on the screen from top to bottom.
-    pub fn visible(&self) -> impl Iterator<Item = Position> + use<'_> {
-        self.viewport
-            .visible(self, text_width(self.width), self.height)
+    /// The rows on the screen from top to bottom, as they were laid out.
+    pub fn visible(&self) -> &[Position] {
+        self.window.rows()
     }
 
     /// What the line of a block is.
@@ -248,23 +216,9 @@ impl Transcript {
         }
     }
 
-    /// Moves by rows, down if positive.
-    pub fn scroll(&mut self, rows: i64) {
-        let mut viewport = self.viewport;
-        viewport.scroll(self, text_width(self.width), self.height, rows);
-        self.viewport = viewport;
-        self.goal = None;
-    }
-
-    /// Moves by pages, down if positive, with a row of overlap.
-    pub fn scroll_pages(&mut self, pages: i64) {
-        self.scroll(pages * i64::from(self.height.saturating_sub(1).max(1)));
-    }
-
     /// Whether the end is on the screen.
     pub fn is_at_bottom(&self) -> bool {
-        self.viewport
-            .at_bottom(self, text_width(self.width), self.height)
+        self.window.is_at_end()
     }
 
     /// Selects the next block, or the previous one.
@@ -292,12 +246,15 @@ impl Transcript {
 
     /// Selects nothing; says whether something was selected.
     pub fn clear_selection(&mut self) -> bool {
-        self.selected.take().is_some()
+        self.selected.take().is_some() | self.code.take().is_some()
     }
 
     /// Folds or unfolds the selected block; without one, unfolds all, or folds what agents put in
     /// again once all is unfolded.
     pub fn toggle_fold(&mut self) {
+        // What is unfolded is read from where one is.
+        self.window.hold();
+        self.found_in = None;
         match self.selected.and_then(|index| self.blocks.get_mut(index)) {
             Some(block) => block.folded = !block.folded,
             None => {
@@ -309,6 +266,52 @@ impl Transcript {
         }
         if let Some(index) = self.selected {
             self.goal = Some(Goal::Block(index));
+        }
+        self.weigh();
+    }
+
+    /// Folds the block that the search has unfolded.
+    fn fold_found(&mut self) {
+        if let Some(block) = self.found_in.take().and_then(|at| self.blocks.get_mut(at)) {
+            block.folded = true;
+        }
+        self.weigh();
+    }
+
+    /// Finds out how much is above each block. That is said in bytes, because laying out what is
+    /// off the screen to count its rows would be too much.
+    fn weigh(&mut self) {
+        let mut all = 0;
+        self.above.clear();
+        self.above.push(0);
+        for block in &self.blocks {
+            let text = match block.folded {
+                true => 0,
+                false => u64::try_from(block.size).unwrap_or(u64::MAX),
+            };
+            all = HEADER_WEIGHT.saturating_add(text).saturating_add(all);
+            self.above.push(all);
+        }
+    }
+
+    /// Does something with the window, which looks at the blocks.
+    fn with_window(&mut self, act: impl FnOnce(&mut Window, &Self)) {
+        let mut window = std::mem::take(&mut self.window);
+        act(&mut window, self);
+        self.window = window;
+    }
+
+    /// The row in which a byte of the text of a block is.
+    fn position_of(&self, block: usize, byte: usize, width: u16) -> Position {
+        let Some(found) = self.blocks.get(block) else {
+            return Position::default();
+        };
+        let text = found.text();
+        let line = text.line_at(byte);
+        let within = byte.saturating_sub(text.start(line));
+        Position {
+            row: found.styled().row_at(line, within, width),
+            ..Position::new(block, self.lead(block) + 1 + line)
         }
     }
 
@@ -323,18 +326,18 @@ impl Transcript {
     }
 
     /// Scrolls just as far as it takes to see the header of a block and the beginning of its text.
-    fn reveal(&self, viewport: &mut Viewport, index: usize, width: u16) {
+    fn reveal(&self, window: &mut Window, index: usize) {
         let header = Position::new(index, self.lead(index));
         let last = self.lines(index).saturating_sub(1);
         let after = Position::new(index, last.min(self.lead(index) + 3));
-        viewport.clamp(self, width, self.height);
-        let rows: Vec<Position> = viewport.visible(self, width, self.height).collect();
-        let (first, last) = (rows.first(), rows.last());
-        if first.is_some_and(|first| header < *first) {
-            viewport.show(Position::new(index, 0), self, width, self.height);
-        } else if last.is_some_and(|last| after > *last) {
-            viewport.show(Position::new(index, 0), self, width, self.height);
-            viewport.scroll(self, width, self.height, -i64::from(self.height / 2));
+        let (first, last) = (window.rows().first(), window.rows().last());
+        let is_above = first.is_some_and(|first| header < *first);
+        let is_below = last.is_some_and(|last| after > *last);
+        let at = Position::new(index, 0);
+        if is_above {
+            window.show(at, self);
+        } else if is_below {
+            window.show_below(at, window.height() / 2, self);
         }
     }
 
@@ -373,13 +376,97 @@ impl Source for Transcript {
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         match (self.blocks.get(block), self.line(block, line)) {
-            (Some(block), Line::Text(line)) => row_count(block.text().line(line), width),
+            (Some(block), Line::Text(line)) => block.styled().row_count(line, width),
             (Some(block), Line::Picture(index)) => {
                 let picture = block.pictures.get(index);
                 picture.map_or(1, |picture| picture.rows(width, self.setting))
             }
             _ => 1,
         }
+    }
+}
+
+impl Blocks for Transcript {
+    fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn text(&self, index: usize) -> &str {
+        let block = self.blocks.get(index);
+        block.map_or("", |block| block.text().as_str())
+    }
+}
+
+impl Reading for Transcript {
+    fn scroll(&mut self, rows: i64) {
+        self.goal = None;
+        self.with_window(|window, this| window.scroll(this, rows));
+    }
+
+    fn scroll_pages(&mut self, pages: i64) {
+        self.goal = None;
+        self.with_window(|window, this| window.scroll_pages(this, pages));
+    }
+
+    fn progress(&self) -> Progress {
+        let above = |block: usize| self.above.get(block).copied().unwrap_or(0);
+        let all = self.above.last().copied().unwrap_or(0);
+        let read = self.visible().last().map_or(0, |last| {
+            let (from, to) = (above(last.block), above(last.block + 1));
+            let rows = self.rows(last.block, last.line, self.window.width());
+            let (read, all) = last.within(self.lines(last.block), rows);
+            from + to.saturating_sub(from).saturating_mul(read) / all
+        });
+        self.window.progress(read, all)
+    }
+
+    fn place_at_top(&self) -> Place {
+        let top = self.window.top();
+        let byte = match (self.blocks.get(top.block), self.line(top.block, top.line)) {
+            (Some(block), Line::Text(line)) => block.text().start(line),
+            _ => 0,
+        };
+        Place {
+            block: top.block,
+            byte,
+        }
+    }
+
+    fn show_hit(&mut self, hit: &Hit) {
+        let index = hit.block;
+        if self.found_in != Some(index) {
+            self.fold_found();
+        }
+        if let Some(block) = self.blocks.get_mut(index) {
+            if std::mem::take(&mut block.folded) {
+                self.found_in = Some(index);
+            }
+            self.selected = Some(index);
+            self.goal = Some(Goal::Byte(index, hit.range.start));
+        }
+        self.weigh();
+    }
+
+    fn stand(&self) -> Stand {
+        Stand {
+            top: self.window.top(),
+            is_at_end: self.window.is_at_end(),
+            selected: self.selected,
+        }
+    }
+
+    fn go_back(&mut self, stand: Stand) {
+        self.fold_found();
+        self.selected = stand.selected;
+        self.goal = None;
+        self.with_window(|window, this| match stand.is_at_end {
+            true => window.show_end(this),
+            false => window.show(stand.top, this),
+        });
+    }
+
+    fn stay(&mut self) {
+        self.found_in = None;
     }
 }
 
@@ -394,26 +481,7 @@ fn call_of(items: &[Arc<Item>], output: usize) -> Option<&Item> {
     (at + 1 < near.len()).then(|| near[at].as_ref())
 }
 
-/// The inside of the last fenced code block of a text.
-fn last_code(text: &Text) -> Option<String> {
-    let is_fence = |line: &usize| {
-        let line = text.line(*line).trim_start();
-        line.starts_with("```") || line.starts_with("~~~")
-    };
-    let mut fences = (0..text.len()).rev().filter(is_fence);
-    let (end, start) = (fences.next()?, fences.next()?);
-    let lines: Vec<&str> = (start + 1..end).map(|line| text.line(line)).collect();
-    Some(lines.join("\n"))
-}
-
 /// Columns for text in a pane of this width.
 pub fn text_width(width: u16) -> u16 {
     width.saturating_sub(GUTTER).max(1)
-}
-
-fn text_width_or(width: u16, default: u16) -> u16 {
-    match width {
-        0 => default,
-        width => text_width(width),
-    }
 }

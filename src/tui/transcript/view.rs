@@ -8,9 +8,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
-use crate::tui::app::{App, Dialog};
-use crate::tui::markup::Styled;
-use crate::tui::pager::{Pager, Topic};
+use crate::tui::app::App;
+use crate::tui::markup::{Piece, Styled, Tone};
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
@@ -18,24 +17,16 @@ use crate::tui::transcript::block::{Block, Kind};
 use crate::tui::transcript::{Line, MARKS, text_width};
 use crate::tui::ui::Ui;
 
-/// Draws the transcript of the open conversation.
-pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect) {
-    if let Some(transcript) = app.transcript_mut() {
-        transcript.layout(area.width, area.height, ui.pictures);
-    }
+/// Draws the transcript of the open conversation as it was laid out.
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let Some(transcript) = app.transcript() else {
         return;
     };
     let width = text_width(area.width);
-    let search = match &app.dialog {
-        Dialog::Find(finder) => finder.search(),
-        _ => None,
-    };
-    let is_at_bottom = transcript.is_at_bottom();
+    let finder = app.finder();
     let mut wrapped = Wrapped::new(ui);
     let mut pictures = Pictures::default();
-    let mut hits = Vec::with_capacity(usize::from(area.height));
-    for (position, row) in transcript.visible().zip(area.rows()) {
+    for (position, row) in transcript.visible().iter().copied().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
             continue;
         };
@@ -60,7 +51,8 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect
                     true => ui.theme.bad(),
                     false => ui.theme.text(block.kind),
                 };
-                let found = search.map(|search| search.matches_in(block.text().line(number)));
+                let found = finder
+                    .map(|finder| finder.found_in(&ui.theme, block.text(), position.block, number));
                 let found = found.unwrap_or_default();
                 let mut content = wrapped.row(block.styled(), number, position, width, &found);
                 for span in &mut content {
@@ -74,13 +66,12 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect
                 };
                 let place = picture::Place {
                     row,
-                    bottom: area.bottom() - u16::from(!is_at_bottom),
+                    bottom: area.bottom(),
                     width,
                 };
                 (" ", pictures.row(frame, ui, picture, position, place))
             }
         };
-        hits.push((row, position.block, line == Line::Header));
         let is_selected = transcript.selected() == Some(position.block);
         let side = match (is_selected, block.is_new) {
             (true, _) => Span::styled("┃", ui.theme.strong()),
@@ -94,23 +85,14 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &mut App, area: Rect
                 let beside = if is_selected { marks } else { " " };
                 spans.push(Span::styled(beside, ui.theme.dim()));
             }
+            Line::Text(number) if transcript.is_chosen_code(position.block, number) => {
+                spans.push(Span::styled("┃ ", ui.theme.strong()));
+            }
             _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
         spans.extend(content);
         frame.render_widget(Row::from(spans), row);
     }
-    if !is_at_bottom {
-        let words = " ↓ more ";
-        let width = u16::try_from(columns(words)).unwrap_or(0).min(area.width);
-        let corner = Rect {
-            x: area.right() - width,
-            y: area.bottom().saturating_sub(1),
-            width,
-            height: 1,
-        };
-        frame.render_widget(Row::styled(words, ui.theme.bar()), corner);
-    }
-    app.hits.transcript = hits;
 }
 
 /// Only what agents put in is marked when it is open: there it tells that it can be folded again.
@@ -172,23 +154,6 @@ fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {
     )
 }
 
-/// Draws a text in the place of the transcript, beside a line if it is not the program's own.
-pub(in crate::tui) fn draw_pager(frame: &mut Frame, ui: &Ui, pager: &mut Pager, area: Rect) {
-    let gutter = match pager.topic {
-        Topic::Raw | Topic::Tools => "│ ",
-        Topic::Help | Topic::Statistics => " ",
-    };
-    let width = u16::try_from(columns(gutter)).unwrap_or(0) + 1;
-    pager.layout(area.width.saturating_sub(width), area.height);
-    let mut wrapped = Wrapped::new(ui);
-    for (position, row) in pager.visible().zip(area.rows()) {
-        let text_width = area.width.saturating_sub(width);
-        let mut spans = vec![Span::styled(gutter, ui.theme.rule())];
-        spans.extend(wrapped.row(&pager.text, position.line, position, text_width, &[]));
-        frame.render_widget(Row::from(spans), row);
-    }
-}
-
 /// Draws what to do first.
 pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
     let (url, setup) = (&app.settings.base_url, &app.settings.setup);
@@ -218,53 +183,60 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 }
 
 /// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
-struct Wrapped<'u> {
+pub(in crate::tui) struct Wrapped<'u> {
     ui: &'u Ui,
     at: Option<(usize, usize)>,
-    ranges: Vec<Range<usize>>,
+    rows: Vec<Vec<Piece>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
 impl<'u> Wrapped<'u> {
-    fn new(ui: &'u Ui) -> Self {
+    pub(in crate::tui) fn new(ui: &'u Ui) -> Self {
         Self {
             ui,
             at: None,
-            ranges: Vec::new(),
+            rows: Vec::new(),
             styles: Vec::new(),
         }
     }
 
     /// The row at `position`, which is in line `number` of `text`, with what was found in the line
     /// marked.
-    fn row(
+    pub(in crate::tui) fn row(
         &mut self,
         text: &Styled,
         number: usize,
         position: Position,
         width: u16,
-        found: &[Range<usize>],
+        found: &[(Range<usize>, Style)],
     ) -> Vec<Span<'static>> {
         let line = text.text().line(number);
         if self.at != Some((position.block, position.line)) {
             self.at = Some((position.block, position.line));
-            self.ranges = rows(line, width).collect();
+            self.rows = text.rows(number, width);
             let tones = text.spans(number, &self.ui.worker).into_iter();
             let styles: Vec<_> = tones
                 .map(|(range, tone)| (range, self.ui.theme.tone(tone)))
                 .collect();
-            self.styles = marked(styles, found, self.ui.theme.bar());
+            self.styles = marked(styles, found);
         }
-        let range = self.ranges.get(position.row).cloned().unwrap_or_default();
-        shown_spans(line, range, width, &self.styles)
+        let row = self.rows.get(position.row).into_iter().flatten();
+        row.flat_map(|piece| match piece {
+            Piece::Text(range, columns) => shown_spans(line, range.clone(), *columns, &self.styles),
+            Piece::Blank(columns) => vec![Span::raw(" ".repeat((*columns).into()))],
+            Piece::Mark(mark, count) => {
+                let marks = mark.to_string().repeat((*count).into());
+                vec![Span::styled(marks, self.ui.theme.tone(Tone::Marker))]
+            }
+        })
+        .collect()
     }
 }
 
 /// The styles of a line with the ranges that were found laid over them.
 fn marked(
     styles: Vec<(Range<usize>, Style)>,
-    found: &[Range<usize>],
-    found_style: Style,
+    found: &[(Range<usize>, Style)],
 ) -> Vec<(Range<usize>, Style)> {
     if found.is_empty() {
         return styles;
@@ -273,10 +245,8 @@ fn marked(
     for (range, style) in styles {
         // What is left of it between and beside what was found.
         let mut start = range.start;
-        for hit in found
-            .iter()
-            .filter(|hit| hit.end > range.start && hit.start < range.end)
-        {
+        let found = found.iter().map(|(hit, _)| hit);
+        for hit in found.filter(|hit| hit.end > range.start && hit.start < range.end) {
             if start < hit.start {
                 result.push((start..hit.start, style));
             }
@@ -286,7 +256,7 @@ fn marked(
             result.push((start..range.end, style));
         }
     }
-    result.extend(found.iter().map(|hit| (hit.clone(), found_style)));
+    result.extend(found.iter().cloned());
     result.sort_by_key(|(range, _)| range.start);
     result
 }

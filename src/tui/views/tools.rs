@@ -1,8 +1,11 @@
-//! The tools of a request as a text: what each is for, and what it takes.
+//! The tools that the request offers: what each is for, and what it takes.
 
 use serde_json::Value;
 
+use super::{NONE_YET, TextView, View};
 use crate::api::{Kind, Property, Reading, Tool};
+use crate::tui::keys::action::Action;
+use crate::tui::markup::Markup;
 
 /// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
 const MOST_LINES: usize = 300;
@@ -11,8 +14,21 @@ const MOST_LEVELS: usize = 8;
 /// Values that are listed.
 const MOST_VALUES: usize = 40;
 
+pub(super) const VIEW: View = View {
+    action: Action::ShowTools,
+    open: |app| {
+        let conversation = app.conversation().ok_or(NONE_YET)?;
+        let text = text(conversation.tools());
+        Ok(TextView::foreign(
+            "tools of this request",
+            text,
+            Markup::Plain,
+        ))
+    },
+};
+
 /// The tools with their parameters.
-pub fn tool_text(tools: &[Tool]) -> String {
+fn text(tools: &[Tool]) -> String {
     if tools.is_empty() {
         return "This request offers no tools.".into();
     }
@@ -170,7 +186,7 @@ mod tests {
             description: String::new(),
             raw: json!({"parameters": parameters}),
         };
-        let text = tool_text(&[tool]);
+        let text = super::text(&[tool]);
         text.strip_prefix("do_it (function)")
             .expect("a title")
             .to_owned()

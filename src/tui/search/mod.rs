@@ -1,4 +1,4 @@
-//! Finding a text in a conversation that may be tens of megabytes long.
+//! Finding a text in what is read: a conversation that may be tens of megabytes long, or a view.
 //!
 //! What is searched is off the screen, so it is searched as it is, without laying anything out, and
 //! in steps ([`Scan::step`]) short enough to stand between two frames. What is on the screen is
@@ -6,9 +6,16 @@
 //!
 //! Upper case in the query means that case matters, as in most pagers.
 
+mod tally;
+
 use std::ops::Range;
 
+pub use self::tally::Tally;
+
 use regex::{Regex, RegexBuilder};
+
+use crate::tui::text::scroll::Position;
+use crate::tui::text::window::Progress;
 
 /// Bytes to search in one step. At worst this is some milliseconds.
 pub const STEP: usize = 2 << 20;
@@ -40,6 +47,37 @@ impl<T: AsRef<str>> Blocks for [T] {
     }
 }
 
+/// What is read, and can be searched: the transcript of a conversation, or a view.
+pub trait Reading: Blocks {
+    /// Moves by rows, down if positive.
+    fn scroll(&mut self, rows: i64);
+    /// Moves by pages, down if positive.
+    fn scroll_pages(&mut self, pages: i64);
+    /// How far one has come.
+    fn progress(&self) -> Progress;
+    /// Where the text on the screen begins.
+    fn place_at_top(&self) -> Place;
+    /// Shows what was found.
+    fn show_hit(&mut self, hit: &Hit);
+    /// Where one is, to go back to it.
+    fn stand(&self) -> Stand;
+    /// Goes back to where one was, and leaves nothing open that the search has opened.
+    fn go_back(&mut self, stand: Stand);
+    /// Leaves what was found last open, because one goes on from there.
+    fn stay(&mut self);
+}
+
+/// Where somebody was who began to search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stand {
+    /// The row at the top.
+    pub top: Position,
+    /// Whether the end was on the screen.
+    pub is_at_end: bool,
+    /// The block that was selected.
+    pub selected: Option<usize>,
+}
+
 /// Something to search for.
 #[derive(Debug, Clone)]
 pub struct Search {
@@ -50,7 +88,7 @@ pub struct Search {
 }
 
 /// Where to search from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The block.
     pub block: usize,
@@ -314,5 +352,4 @@ fn ceil(text: &str, at: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "search_tests.rs"]
 mod tests;

@@ -1,7 +1,14 @@
-//! The text of one field, edited as in a shell.
+//! A text with a cursor, edited as in a shell: a field of a form, or what is looked for.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+
+use crate::tui::text::{columns, shown};
+
+/// Bytes of a query: more is a paste gone wrong.
+const LONGEST_QUERY: usize = 2_000;
+/// Bytes that a character on the screen may take; what has more of them is cut.
+const CELL: usize = 64;
 
 /// What a key did to a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,8 @@ pub(super) struct Line {
     at: usize,
     /// What was cut last, to put it back.
     cut: String,
+    /// Whether it is short and has no line breaks.
+    is_query: bool,
 }
 
 impl Line {
@@ -31,7 +40,15 @@ impl Line {
         Self {
             at: text.len(),
             text,
-            cut: String::new(),
+            ..Self::default()
+        }
+    }
+
+    /// A line for what is looked for: short, and without line breaks whatever is pasted.
+    pub(super) fn query() -> Self {
+        Self {
+            is_query: true,
+            ..Self::default()
         }
     }
 
@@ -68,10 +85,17 @@ impl Line {
         self.at == self.text.len()
     }
 
-    /// Puts `text` before the cursor.
+    /// Puts `text` before the cursor: as much of it as there is room for.
     pub(super) fn insert(&mut self, text: &str) {
-        self.text.insert_str(self.at, text);
-        self.at += text.len();
+        let before = self.text.len();
+        match self.is_query {
+            true => self.text.insert_str(
+                self.at,
+                &in_short(text, LONGEST_QUERY.saturating_sub(before)),
+            ),
+            false => self.text.insert_str(self.at, text),
+        }
+        self.at += self.text.len() - before;
         // What was typed may have joined with what follows it.
         let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
         if !matches!(cursor.is_boundary(&self.text, 0), Ok(true)) {
@@ -84,10 +108,7 @@ impl Line {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match (key.code, ctrl, alt) {
-            (KeyCode::Char(c), false, false) => {
-                self.insert(c.encode_utf8(&mut [0; 4]));
-                Edit::Changed
-            }
+            (KeyCode::Char(c), false, false) => self.typed(c.encode_utf8(&mut [0; 4])),
             (KeyCode::Left, false, false) | (KeyCode::Char('b'), true, false) => {
                 self.go(self.previous())
             }
@@ -113,10 +134,38 @@ impl Line {
             (KeyCode::Char('d'), false, true) => self.remove(self.at, self.word_end(), true),
             (KeyCode::Char('y'), true, false) => {
                 let cut = self.cut.clone();
-                self.insert(&cut);
-                Edit::Changed
+                self.typed(&cut)
             }
             _ => Edit::Unknown,
+        }
+    }
+
+    /// The part that fits into `width` columns, and the column of the cursor in it: what is around
+    /// the cursor if that is shown, the beginning otherwise.
+    pub(super) fn window(&self, width: u16, has_cursor: bool) -> (String, usize) {
+        let text = self.text.as_str();
+        let room = usize::from(width);
+        let start = match has_cursor {
+            true => window_start(text, self.at, room.saturating_sub(1)),
+            false => 0,
+        };
+        let end = floor(text, start + CELL * (room + 1)).max(start);
+        let seen = visible(&text[start..end]);
+        let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
+        let more = end < text.len() || columns(&seen) > room;
+        let fits = match more && !has_cursor {
+            true => format!("{}…", shown(&seen, width.saturating_sub(1))),
+            false => shown(&seen, width).into_owned(),
+        };
+        (fits, at)
+    }
+
+    fn typed(&mut self, text: &str) -> Edit {
+        let before = self.text.len();
+        self.insert(text);
+        match self.text.len() == before {
+            true => Edit::Moved,
+            false => Edit::Changed,
         }
     }
 
@@ -176,6 +225,51 @@ impl Line {
             .find(|(_, c)| c.is_whitespace())
             .map_or(0, |(at, c)| at + c.len_utf8())
     }
+}
+
+/// The beginning of a text that has room, on one line. A paste may be endless: what has no room is
+/// not even looked at.
+fn in_short(text: &str, room: usize) -> String {
+    let mut short = String::new();
+    for c in text.chars() {
+        let c = if c.is_control() { ' ' } else { c };
+        if short.len() + c.len_utf8() > room {
+            break;
+        }
+        short.push(c);
+    }
+    short
+}
+
+/// Where to start so that the text up to the cursor fits into `room`.
+fn window_start(text: &str, at: usize, room: usize) -> usize {
+    let least = floor(text, at.saturating_sub(CELL * (room + 1)));
+    let before = &text[least..at];
+    if least == 0 && columns(&visible(before)) <= room {
+        return 0;
+    }
+    let mut start = at;
+    for (back, grapheme) in before.grapheme_indices(true).rev() {
+        // A tab is as wide as where it stands makes it: the sum of the parts would not do.
+        if columns(&visible(&text[least + back..at])) > room || grapheme.is_empty() {
+            break;
+        }
+        start = least + back;
+    }
+    start
+}
+
+/// Line breaks as they are shown in one line.
+fn visible(text: &str) -> String {
+    text.replace('\n', "⏎")
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -240,5 +334,21 @@ mod tests {
             &[(KeyCode::Home, NONE), (KeyCode::Char('e'), NONE)],
         );
         assert_eq!((line.text(), line.at()), ("e\u{301}x", 3));
+    }
+
+    #[test]
+    fn a_query_is_short_and_on_one_line() {
+        let mut query = Line::query();
+        query.insert("one\ntwo\x1b");
+        assert_eq!(query.text(), "one two ");
+        query.insert(&"é".repeat(1 << 20));
+        assert_eq!(query.text().len(), LONGEST_QUERY);
+        assert_eq!(
+            query.on_key(KeyEvent::new(KeyCode::Char('x'), NONE)),
+            Edit::Moved
+        );
+        query.on_key(KeyEvent::new(KeyCode::Char('u'), CTRL));
+        query.on_key(KeyEvent::new(KeyCode::Char('y'), CTRL));
+        assert_eq!(query.text().len(), LONGEST_QUERY);
     }
 }

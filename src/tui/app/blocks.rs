@@ -1,0 +1,43 @@
+//! What is done with the block at hand outside of the program.
+
+use super::{App, Effect, Level};
+use crate::tui::pictures::Picture;
+use crate::tui::terminal::clipboard::without_controls;
+use crate::tui::terminal::link::Link;
+use crate::tui::transcript::Transcript;
+
+impl App {
+    /// The addresses on the screen that was drawn last.
+    pub(in crate::tui) fn links(&self) -> Vec<Link> {
+        let area = self.transcript_area;
+        let links = self.transcript().zip(area);
+        links.map_or_else(Vec::new, |(transcript, area)| transcript.links(area))
+    }
+
+    /// Gives the selected block, or the last one, to the person's pager.
+    pub(super) fn page(&mut self) {
+        let block = self.transcript().and_then(Transcript::block_at_hand);
+        match block.map(|block| without_controls(block.text().as_str())) {
+            Some(text) => self.effects.push(Effect::Page(text)),
+            None => self.say(Level::Info, "there is nothing to read"),
+        }
+    }
+
+    /// Whether the transcript is on the screen with a block of it selected.
+    pub(super) fn has_selected_block(&self) -> bool {
+        let selected = self.transcript().and_then(Transcript::selected_block);
+        selected.is_some() && self.transcript_area.is_some() && self.is_composing()
+    }
+
+    /// Has the pictures of the selected block, or of the last one that has any, saved or opened.
+    pub(super) fn take_pictures(&mut self, effect: fn(Vec<Picture>) -> Effect) {
+        let pictures = self.transcript().map(Transcript::pictures_at_hand);
+        match pictures.unwrap_or_default() {
+            [] => self.say(Level::Info, "there is no picture here"),
+            pictures => {
+                let pictures = pictures.to_vec();
+                self.effects.push(effect(pictures));
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What has the keys: the composer, or what is looked at in its place.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::{App, Level};
+use crate::tui::keys::action::{Action, Group};
+use crate::tui::views::{self, Command, TextView};
+
+/// What has the keys, unless there is a dialog.
+#[derive(Debug, Default)]
+pub enum Focus {
+    /// The composer, to which typing goes.
+    #[default]
+    Composer,
+    /// The list of conversations.
+    Inbox,
+    /// What is in the place of the transcript.
+    View(Box<TextView>),
+}
+
+impl App {
+    /// The view in the place of the transcript.
+    pub(in crate::tui) fn view(&self) -> Option<&TextView> {
+        match &self.focus {
+            Focus::View(view) => Some(view),
+            Focus::Composer | Focus::Inbox => None,
+        }
+    }
+
+    /// Whether the list of conversations has the keys.
+    pub(in crate::tui) fn is_in_inbox(&self) -> bool {
+        matches!(self.focus, Focus::Inbox)
+    }
+
+    /// Whether the composer has the keys, or what stands in its place.
+    pub(in crate::tui) fn is_composing(&self) -> bool {
+        matches!(self.focus, Focus::Composer)
+    }
+
+    /// Takes a key that is for the view or the inbox; says whether it was. While they have the keys,
+    /// all are for them: nothing is typed or sent that is not on the screen.
+    pub(super) fn key_in_focus(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        let command = Command::of(key, action);
+        match (&mut self.focus, command) {
+            (Focus::Composer, _) => return false,
+            (_, Command::Close) => {
+                self.focus = Focus::Composer;
+                self.notice = None;
+            }
+            (Focus::Inbox, Command::Nothing) if key.code == KeyCode::Char('h') => {
+                // Where it is all there is to see, it goes with that.
+                self.list.hide(self.list.has_column());
+                self.focus = Focus::Composer;
+            }
+            (Focus::Inbox, command) => self.key_in_inbox(command),
+            (_, Command::Other(action)) => self.act_beside(action),
+            (_, Command::Search) => self.find(),
+            (Focus::View(view), command) => view.act(command),
+        }
+        true
+    }
+
+    /// Does what a key means to the list of conversations. None is opened until it is chosen.
+    fn key_in_inbox(&mut self, command: Command) {
+        match command {
+            Command::Enter => {
+                if let Some(id) = self.list.selected(&self.inbox) {
+                    self.show(id);
+                }
+            }
+            Command::Search => self.find_conversation(),
+            Command::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
+            Command::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
+            Command::Other(action) => self.act_beside(action),
+            Command::Lines(rows) => self.list.go(rows, &self.inbox),
+            Command::Pages(pages) => self.list.go_pages(pages, &self.inbox),
+            Command::Close | Command::Nothing => {}
+        }
+    }
+
+    /// Does what changes neither the draft nor the transcript, which may not be on the screen.
+    fn act_beside(&mut self, action: Action) {
+        match action.group() {
+            Group::Reply => {}
+            Group::Read if action != Action::Copy || self.is_in_inbox() => {}
+            _ => self.act(action, false),
+        }
+    }
+
+    /// Opens a view, or closes it if that is the one that is open.
+    pub(super) fn toggle_view(&mut self, action: Action) {
+        if self.view().is_some_and(|view| view.is_opened_by(action)) {
+            self.focus = Focus::Composer;
+            return;
+        }
+        match views::open(action, self) {
+            Some(Ok(view)) => self.focus = Focus::View(Box::new(view)),
+            Some(Err(why)) => self.say(Level::Info, why),
+            None => {}
+        }
+    }
+
+    /// Gives the keys to the list of conversations, which shows if it did not; or takes them back.
+    pub(super) fn toggle_inbox(&mut self) {
+        self.focus = match self.focus {
+            Focus::Inbox => Focus::Composer,
+            Focus::Composer | Focus::View(_) => {
+                self.list.select(self.open, &self.inbox);
+                self.list.hide(false);
+                Focus::Inbox
+            }
+        };
+    }
+}

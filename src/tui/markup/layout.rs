@@ -1,0 +1,91 @@
+//! Lines as rows of a pane.
+//!
+//! What is laid out is the text as it was sent. That the cells of a table stand below each other, and
+//! what belongs to a list item to the right of its bullet, is made up of blanks that are drawn and
+//! are nowhere in the text.
+
+use std::ops::Range;
+
+use super::{Styled, Styles};
+use crate::tui::text;
+
+/// What is drawn in a row, from left to right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the line, in so many columns at most.
+    Text(Range<usize>, u16),
+    /// So many columns of nothing.
+    Blank(u16),
+    /// A character that marks up the text, so many times.
+    Mark(char, u16),
+}
+
+impl Styled {
+    /// The rows of a line at `width`: at least one. All of the line is in one of them but for the
+    /// spaces around the cells of a table.
+    ///
+    /// The cost is that of the line and, in a table, of those near it when they are looked at first.
+    pub fn rows(&self, line: usize, width: u16) -> Vec<Vec<Piece>> {
+        let width = width.max(1);
+        if let Styles::Markdown(markdown) = &self.styles
+            && let Some(rows) = markdown.table_rows(&self.text, line, width)
+        {
+            return rows;
+        }
+        let hang = self.hang(line, width);
+        let line = self.text.line(line);
+        let first = text::rows(line, width).next().unwrap_or_default();
+        let rest = first.end;
+        let mut rows = vec![vec![Piece::Text(first, width)]];
+        if rest < line.len() {
+            rows.extend(text::rows(&line[rest..], width - hang).map(|range| {
+                let range = range.start + rest..range.end + rest;
+                let words = Piece::Text(range, width - hang);
+                match hang {
+                    0 => vec![words],
+                    _ => vec![Piece::Blank(hang), words],
+                }
+            }));
+        }
+        rows
+    }
+
+    /// How many rows [`Self::rows`] gives.
+    pub fn row_count(&self, line: usize, width: u16) -> usize {
+        let width = width.max(1);
+        if let Styles::Markdown(markdown) = &self.styles
+            && let Some(rows) = markdown.table_rows(&self.text, line, width)
+        {
+            return rows.len();
+        }
+        let hang = self.hang(line, width);
+        let line = self.text.line(line);
+        if hang == 0 {
+            return text::row_count(line, width);
+        }
+        let first = text::rows(line, width).next().unwrap_or_default();
+        match &line[first.end..] {
+            "" => 1,
+            rest => 1 + text::row_count(rest, width - hang),
+        }
+    }
+
+    /// The row of a line in which one of its bytes is shown, or would be.
+    pub fn row_at(&self, line: usize, byte: usize, width: u16) -> usize {
+        let rows = self.rows(line, width);
+        let has_it = |row: &Vec<Piece>| {
+            let mut pieces = row.iter();
+            pieces.any(|piece| matches!(piece, Piece::Text(range, _) if range.contains(&byte)))
+        };
+        rows.iter().position(has_it).unwrap_or(0)
+    }
+
+    /// The columns that are left free where a line goes on.
+    fn hang(&self, line: usize, width: u16) -> u16 {
+        match &self.styles {
+            // In a narrow pane, words need the room more.
+            Styles::Markdown(markdown) => markdown.hang(&self.text, line).min(width / 2),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Tables of Markdown: where they are, and how wide their columns.
+
+use std::ops::Range;
+
+use super::layout::Piece;
+use crate::tui::text::{Text, columns, rows};
+
+/// The most lines of a table; those after them are laid out as any others.
+const LINES: usize = 512;
+
+/// The most bytes of a table.
+const BYTES: usize = 64 * 1024;
+
+/// A column is not made narrower than this for others to have room.
+const NARROWEST: u16 = 4;
+
+/// A table.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its lines, the head first, then the one that tells it is a table.
+    pub lines: Range<usize>,
+    /// Columns left of it.
+    indent: u16,
+    /// Whether a bar stands at either end of a line.
+    is_framed: bool,
+    align: Vec<Align>,
+    /// How wide each column is if there is room.
+    natural: Vec<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Align {
+    #[default]
+    Default,
+    Left,
+    Right,
+    Centre,
+}
+
+impl Table {
+    /// The table that a line belongs to. Lines are `known` that have bars and make no table, which
+    /// grow by those that are looked at: there are texts in which each line has one.
+    pub fn find(text: &Text, index: usize, known: &mut Range<usize>) -> Option<Self> {
+        if !is_row(text, index) {
+            return None;
+        }
+        let first = index.saturating_sub(LINES);
+        let mut start = index;
+        while start > first {
+            if known.contains(&start) {
+                // The one before the first of them has a bar too.
+                start = known.start.saturating_sub(1).max(first);
+            } else if text.start(index) - text.start(start) > BYTES || !is_row(text, start - 1) {
+                break;
+            } else {
+                start -= 1;
+            }
+        }
+        // The line under the head.
+        let mut rule = start + 1;
+        let align = loop {
+            if known.contains(&rule) {
+                rule = known.end;
+            }
+            if rule > index + 1 || !is_row(text, rule) {
+                let none = start + 1..rule;
+                if none.start <= known.end && known.start <= none.end {
+                    *known = none.start.min(known.start)..none.end.max(known.end);
+                } else if !none.is_empty() {
+                    *known = none;
+                }
+                return None;
+            }
+            match aligned(text.line(rule)) {
+                Some(align) if align.len() == cells(text.line(rule - 1)).len() => break align,
+                _ => rule += 1,
+            }
+        };
+        let head = rule - 1;
+        let mut end = rule + 1;
+        while end - head < LINES && end < text.len() && is_row(text, end) {
+            end += 1;
+            if text.start(end) - text.start(head) > BYTES {
+                return None;
+            }
+        }
+        let mut natural = vec![1; align.len()];
+        for line in (head..end).filter(|line| *line != rule) {
+            let line = text.line(line);
+            for (column, cell) in cells(line).into_iter().enumerate() {
+                let width = u16::try_from(columns(&line[cell])).unwrap_or(u16::MAX);
+                match natural.get_mut(column) {
+                    Some(widest) => *widest = width.max(*widest),
+                    None => natural.push(width.max(1)),
+                }
+            }
+        }
+        let first = text.line(head);
+        let content = first.trim_ascii_start();
+        let indent = columns(&first[..first.len() - content.len()]);
+        (head..end).contains(&index).then_some(Self {
+            lines: head..end,
+            indent: u16::try_from(indent).unwrap_or(u16::MAX),
+            is_framed: content.starts_with('|'),
+            align,
+            natural,
+        })
+    }
+
+    /// The rows of one of its lines; nothing if there is no room for so many columns.
+    pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<Piece>>> {
+        let widths = self.fitted(width)?;
+        if index == self.lines.start + 1 {
+            return Some(vec![self.rule(&widths)]);
+        }
+        let line = text.line(index);
+        let cells = cells(line);
+        let wrapped: Vec<Vec<Range<usize>>> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| {
+                let from = cell.start;
+                let parts = rows(&line[cell.clone()], *width);
+                parts
+                    .map(|part| part.start + from..part.end + from)
+                    .collect()
+            })
+            .collect();
+        let height = wrapped.iter().map(Vec::len).max().unwrap_or(1);
+        let row = |row: usize| {
+            let cell = |(column, width): (usize, &u16)| {
+                let part = wrapped.get(column).and_then(|parts| parts.get(row));
+                self.cell(line, part.cloned().unwrap_or_default(), column, *width)
+            };
+            self.framed(widths.iter().enumerate().map(cell))
+        };
+        Some((0..height).map(row).collect())
+    }
+
+    /// How wide the columns are in a pane of this width: the widest give way first.
+    fn fitted(&self, width: u16) -> Option<Vec<u16>> {
+        let count = u16::try_from(self.natural.len()).ok()?;
+        let bars = 3 * (count - 1) + if self.is_framed { 4 } else { 0 };
+        let room = width.checked_sub(self.indent)?.checked_sub(bars)?;
+        let sum = |most: u16| -> u32 {
+            let widths = self.natural.iter().map(|width| *width.min(&most));
+            widths.map(u32::from).sum()
+        };
+        let most = (NARROWEST..=room.max(NARROWEST))
+            .rev()
+            .find(|most| sum(*most) <= room.into())?;
+        let mut left = u32::from(room) - sum(most);
+        let widths = self.natural.iter().map(|natural| {
+            let more = u16::from(*natural > most && left > 0);
+            left -= u32::from(more);
+            most.min(*natural) + more
+        });
+        Some(widths.collect())
+    }
+
+    /// A part of a cell in its column.
+    fn cell(&self, line: &str, part: Range<usize>, column: usize, width: u16) -> Vec<Piece> {
+        let shown = line[part.clone()].trim_ascii_end();
+        let part = part.start..part.start + shown.len();
+        let taken = u16::try_from(columns(shown)).unwrap_or(width).min(width);
+        let free = width - taken;
+        let before = match self.align.get(column).copied().unwrap_or_default() {
+            Align::Default | Align::Left => 0,
+            Align::Right => free,
+            Align::Centre => free / 2,
+        };
+        vec![
+            Piece::Blank(before),
+            Piece::Text(part, width - before),
+            Piece::Blank(free - before),
+        ]
+    }
+
+    /// The line under the head.
+    fn rule(&self, widths: &[u16]) -> Vec<Piece> {
+        self.framed(widths.iter().enumerate().map(|(column, width)| {
+            let align = self.align.get(column).copied().unwrap_or_default();
+            let left = u16::from(matches!(align, Align::Left | Align::Centre));
+            let right = u16::from(matches!(align, Align::Right | Align::Centre)).min(width - left);
+            vec![
+                Piece::Mark(':', left),
+                Piece::Mark('-', width - left - right),
+                Piece::Mark(':', right),
+            ]
+        }))
+    }
+
+    /// Cells with the bars around them.
+    fn framed(&self, cells: impl Iterator<Item = Vec<Piece>>) -> Vec<Piece> {
+        let bar = |before: u16, after: u16| {
+            [
+                Piece::Blank(before),
+                Piece::Mark('|', 1),
+                Piece::Blank(after),
+            ]
+        };
+        let mut row = vec![Piece::Blank(self.indent)];
+        for (column, cell) in cells.enumerate() {
+            match column {
+                0 if self.is_framed => row.extend(bar(0, 1)),
+                0 => {}
+                _ => row.extend(bar(1, 1)),
+            }
+            row.extend(cell);
+        }
+        if self.is_framed {
+            row.extend(bar(1, 0));
+        }
+        row.retain(|piece| match piece {
+            Piece::Text(range, _) => !range.is_empty(),
+            Piece::Blank(columns) | Piece::Mark(_, columns) => *columns > 0,
+        });
+        row
+    }
+}
+
+/// Whether a line can be one of a table: all of a line that has a bar, and is no quotation.
+fn is_row(text: &Text, index: usize) -> bool {
+    let line = text.line(index);
+    let is_whole = |index: usize| index + 1 == text.len() || !text.separator(index).is_empty();
+    line.as_bytes().contains(&b'|')
+        && !line.trim_ascii_start().starts_with('>')
+        && is_whole(index)
+        && (index == 0 || is_whole(index - 1))
+}
+
+/// The cells of a line, without the spaces around them.
+fn cells(line: &str) -> Vec<Range<usize>> {
+    let bytes = line.as_bytes();
+    let is_bar = |at: &usize| bytes[*at] == b'|' && (*at == 0 || bytes[*at - 1] != b'\\');
+    let bars = (0..bytes.len()).filter(is_bar);
+    let mut cells = Vec::new();
+    let mut start = 0;
+    for bar in bars.chain([bytes.len()]) {
+        let cell = &line[start..bar];
+        let words = cell.trim_ascii();
+        let from = start + cell.len() - cell.trim_ascii_start().len();
+        // Nothing is outside of the bars at either end.
+        let is_outside = words.is_empty() && (start == 0 || bar == bytes.len());
+        if !is_outside {
+            cells.push(from..from + words.len());
+        }
+        start = bar + 1;
+    }
+    cells
+}
+
+/// Which way the cells of each column are aligned, if a line says so and nothing else.
+fn aligned(line: &str) -> Option<Vec<Align>> {
+    // Quick, because all lines above one that has a bar are asked.
+    if !line.bytes().all(|byte| b"|-: \t".contains(&byte)) {
+        return None;
+    }
+    let aligned: Option<Vec<Align>> = cells(line)
+        .into_iter()
+        .map(|cell| {
+            let cell = &line[cell];
+            let dashes = cell.strip_prefix(':').unwrap_or(cell);
+            let dashes = dashes.strip_suffix(':').unwrap_or(dashes);
+            let is_rule = !dashes.is_empty() && dashes.bytes().all(|byte| byte == b'-');
+            is_rule.then_some(match (cell.starts_with(':'), cell.ends_with(':')) {
+                (false, false) => Align::Default,
+                (true, false) => Align::Left,
+                (false, true) => Align::Right,
+                (true, true) => Align::Centre,
+            })
+        })
+        .collect();
+    aligned.filter(|aligned| !aligned.is_empty())
+}

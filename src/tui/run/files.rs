@@ -1,0 +1,200 @@
+//! Pictures as files: to keep, or for another program to show.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Stdio;
+
+use tempfile::TempPath;
+use tokio::process::Command;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::spawn_blocking;
+
+use crate::tui::app::Level;
+use crate::tui::pictures::Picture;
+use crate::tui::terminal::program::{command_in, shell};
+use crate::tui::text::format::size;
+
+/// Files of the same kind that a folder may have already.
+const MOST: usize = 10_000;
+
+/// What became of a picture, in words.
+pub(super) type Notice = (Level, String);
+
+/// Files that are being written, and those that other programs show. The latter are removed when
+/// this is dropped.
+pub(super) struct Files {
+    done: UnboundedSender<(Notice, Vec<TempPath>)>,
+    news: UnboundedReceiver<(Notice, Vec<TempPath>)>,
+    shown: Vec<TempPath>,
+}
+
+impl Files {
+    pub(super) fn new() -> Self {
+        let (done, news) = unbounded_channel();
+        Self {
+            done,
+            news,
+            shown: Vec::new(),
+        }
+    }
+
+    /// Saves pictures to the current folder, under names that nothing has there.
+    pub(super) fn save(&self, pictures: Vec<Picture>) {
+        self.work(move || {
+            let saved: Result<Vec<String>, String> = pictures
+                .iter()
+                .map(|picture| save(picture, Path::new(".")))
+                .collect();
+            Ok((format!("saved {}", saved?.join(", ")), Vec::new()))
+        });
+    }
+
+    /// Opens pictures in the program that the desktop has for them.
+    pub(super) fn open(&self, pictures: Vec<Picture>) {
+        let Some(opener) = Opener::of_desktop() else {
+            let words = "there is no display to open it on; set HUMANLLM_OPEN, or save it";
+            return self.work(move || Err(words.into()));
+        };
+        self.work(move || {
+            let files: Result<Vec<TempPath>, String> = pictures.iter().map(temporary).collect();
+            let files = files?;
+            for file in &files {
+                opener.open(file).map_err(|error| error.to_string())?;
+            }
+            Ok((format!("opened with {}", opener.name()), files))
+        });
+    }
+
+    /// What has been done.
+    pub(super) async fn next(&mut self) -> Option<Notice> {
+        let (notice, files) = self.news.recv().await?;
+        self.shown.extend(files);
+        Some(notice)
+    }
+
+    /// Does something with the disk, for which the screen must not wait.
+    fn work(
+        &self,
+        work: impl FnOnce() -> Result<(String, Vec<TempPath>), String> + Send + 'static,
+    ) {
+        let done = self.done.clone();
+        spawn_blocking(move || {
+            let news = match work() {
+                Ok((words, files)) => ((Level::Good, words), files),
+                Err(words) => ((Level::Bad, words), Vec::new()),
+            };
+            // Nobody to tell is no error: the program is going away.
+            let _ = done.send(news);
+        });
+    }
+}
+
+/// What shows a file.
+enum Opener {
+    /// A command of the person's.
+    Own(String),
+    /// The program of the desktop.
+    Desktop(&'static str),
+}
+
+impl Opener {
+    fn of_desktop() -> Option<Self> {
+        if let Some(command) = command_in(&["HUMANLLM_OPEN"]) {
+            return Some(Self::Own(command));
+        }
+        if cfg!(target_os = "macos") {
+            return Some(Self::Desktop("open"));
+        }
+        command_in(&["WAYLAND_DISPLAY", "DISPLAY"]).map(|_| Self::Desktop("xdg-open"))
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Own(command) => command,
+            Self::Desktop(name) => name,
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<()> {
+        let mut command = match self {
+            Self::Own(command) => shell(command),
+            Self::Desktop(name) => Command::new(name),
+        };
+        // It must not draw on the screen, nor get what is typed.
+        let child = command
+            .arg(path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        // Somebody closes it some day; the runtime takes note of that.
+        drop(child);
+        Ok(())
+    }
+}
+
+fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
+    let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
+    let (name, mut file) = unused(folder, ending).map_err(|error| error.to_string())?;
+    file.write_all(&bytes)
+        .map_err(|error| format!("{name}: {error}"))?;
+    Ok(format!("{name} ({})", size(bytes.len())))
+}
+
+/// A new file, with a name that is the program's own: nothing of it comes from who sent the picture,
+/// and nothing is overwritten or followed.
+fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
+    for number in 1..=MOST {
+        let name = match number {
+            1 => format!("picture.{ending}"),
+            number => format!("picture-{number}.{ending}"),
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(folder.join(&name));
+        match file {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => return Ok((name, file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// A file for as long as the program runs, which nobody else can read.
+fn temporary(picture: &Picture) -> Result<TempPath, String> {
+    let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
+    let write = || {
+        let mut file = tempfile::Builder::new()
+            .prefix("humanllm-")
+            .suffix(&format!(".{ending}"))
+            .tempfile()?;
+        file.write_all(&bytes)?;
+        Ok(file.into_temp_path())
+    };
+    write().map_err(|error: io::Error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_overwritten_or_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("picture.png"), "mine").unwrap();
+        std::os::unix::fs::symlink(at("elsewhere"), at("picture-2.png")).unwrap();
+        let (name, mut file) = unused(folder.path(), "png").unwrap();
+        assert_eq!(name, "picture-3.png");
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read(at("picture.png")).unwrap(), b"mine");
+        assert!(!at("elsewhere").exists());
+        assert_eq!(unused(folder.path(), "jpg").unwrap().0, "picture.jpg");
+    }
+}

@@ -1,0 +1,160 @@
+//! How many matches there are, and which of them one is at.
+
+use super::{BLOCK_COST, Blocks, Place, Search, floor};
+
+/// Bytes between two places whose count is known. Which match one is at is found by counting from
+/// the nearest of them, so this bounds what that costs.
+const APART: usize = 32 << 10;
+
+/// What a match costs, so that many of them end a step too.
+const MATCH_COST: usize = 64;
+
+/// The count of the matches, in steps like those of a [`Scan`](super::Scan).
+#[derive(Debug, Clone)]
+pub struct Tally {
+    search: Search,
+    /// Where it goes on.
+    at: Place,
+    count: usize,
+    /// Places with the matches before them, in order.
+    known: Vec<(Place, usize)>,
+    is_done: bool,
+}
+
+impl Tally {
+    /// A count that has not begun.
+    pub fn new(search: &Search) -> Self {
+        Self {
+            search: search.clone(),
+            at: Place::default(),
+            count: 0,
+            known: Vec::new(),
+            is_done: false,
+        }
+    }
+
+    /// Counts in about `budget` bytes more; says whether all is counted.
+    pub fn step(&mut self, blocks: &(impl Blocks + ?Sized), budget: usize) -> bool {
+        let mut left = budget.max(1);
+        while left > 0 && !self.is_done {
+            if self.at.block >= blocks.count() {
+                self.is_done = true;
+                break;
+            }
+            self.known.push((self.at, self.count));
+            let text = blocks.text(self.at.block);
+            let start = self.at.byte.min(text.len());
+            let end = floor(text, start.saturating_add(APART));
+            let (count, next) = self.search.count(text, start, end);
+            self.count += count;
+            self.at = match next < text.len() {
+                true => Place {
+                    byte: next,
+                    ..self.at
+                },
+                false => Place {
+                    block: self.at.block + 1,
+                    byte: 0,
+                },
+            };
+            left = left.saturating_sub(end - start + count * MATCH_COST + BLOCK_COST);
+        }
+        self.is_done
+    }
+
+    /// Whether all is counted.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// How many matches there are, as far as they are counted.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Which match begins at a place, the first one being 1; `None` where it is not counted yet.
+    pub fn number(&self, place: Place, blocks: &(impl Blocks + ?Sized)) -> Option<usize> {
+        if !self.is_done && place >= self.at {
+            return None;
+        }
+        let near = self.known.partition_point(|(known, _)| *known <= place);
+        let (known, before) = self.known.get(near.checked_sub(1)?)?;
+        let (more, _) = self
+            .search
+            .count(blocks.text(known.block), known.byte, place.byte);
+        Some(before + more + 1)
+    }
+}
+
+impl Search {
+    /// How many matches begin from `start` to `end` of `text`, and where to go on after them.
+    fn count(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
+        let (mut count, mut at) = (0, start);
+        while at < end
+            && let Some(found) = self.first(text, at..end)
+        {
+            count += 1;
+            at = found.end;
+        }
+        (count, at.max(end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Direction, Step};
+    use super::*;
+
+    fn counted(query: &str, blocks: &[&str], budget: usize) -> Tally {
+        let mut tally = Tally::new(&Search::new(query).unwrap());
+        for _ in 0..10_000 {
+            if tally.step(blocks, budget) {
+                return tally;
+            }
+        }
+        panic!("no end");
+    }
+
+    #[test]
+    fn matches_are_counted_and_numbered() {
+        let blocks = ["a cat and a Cat", "", "dog", "cat"];
+        let tally = counted("cat", &blocks, 1);
+        assert_eq!(tally.count(), 3);
+        let number = |block, byte| tally.number(Place { block, byte }, &blocks[..]);
+        assert_eq!(
+            (number(0, 2), number(0, 12), number(3, 0)),
+            (Some(1), Some(2), Some(3))
+        );
+        assert_eq!(counted("cow", &blocks, 1).count(), 0);
+        let fresh = Tally::new(&Search::new("cat").unwrap());
+        assert_eq!(fresh.number(Place::default(), &blocks[..]), None);
+    }
+
+    #[test]
+    fn nothing_is_counted_twice_where_it_is_cut() {
+        let long = "é, cat".repeat(APART / 7 * 3 + 1);
+        let blocks = [long.as_str(), "cat"];
+        assert_eq!(counted("CAT", &blocks, 10).count(), 0);
+        assert_eq!(counted("cat", &blocks, 10).count(), APART / 7 * 3 + 2);
+    }
+
+    proptest! {
+        #[test]
+        fn every_hit_has_its_number(texts in prop::collection::vec("[ab]{0,8}", 0..5), query in "[ab]{1,2}") {
+            let blocks: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let tally = counted(&query, &blocks, 1);
+            let search = Search::new(&query).unwrap();
+            let mut from = Place::default();
+            for number in 1..=tally.count() {
+                let Step::Found(hit) = search.scan(from, Direction::Next).step(&blocks[..], 1 << 20) else {
+                    panic!("no hit {number}");
+                };
+                let place = Place { block: hit.block, byte: hit.range.start };
+                prop_assert_eq!(tally.number(place, &blocks[..]), Some(number));
+                from = hit.place(Direction::Next);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A pane on a text: what of it is on the screen, whether that follows the end, and how far down it
+//! is.
+
+use std::fmt;
+
+use super::scroll::{Position, Source, Viewport};
+
+/// How far one has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All of it is on the screen.
+    Whole,
+    /// Percent of what is above the bottom of the screen, at least 1 and at most 99.
+    Percent(u8),
+    /// The end is on the screen.
+    End,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::End => f.write_str("end"),
+        }
+    }
+}
+
+/// A [`Viewport`] with the size of its pane, and what it shows.
+#[derive(Debug, Default)]
+pub struct Window {
+    viewport: Viewport,
+    width: u16,
+    height: u16,
+    rows: Vec<Position>,
+    is_at_end: bool,
+}
+
+impl Window {
+    /// Fits the source into a pane of this size. Whoever is at the end stays there if the window
+    /// follows it, whatever has become of the pane and of what is in it; otherwise, and elsewhere,
+    /// the line at the top stays.
+    pub fn fit<S: Source>(&mut self, source: &S, (width, height): (u16, u16), follows: bool) {
+        let from = match self.width {
+            0 => width,
+            from => from,
+        };
+        self.viewport.resize(source, from, width, height);
+        (self.width, self.height) = (width, height);
+        if self.is_at_end && follows {
+            self.viewport.to_bottom(source, width, height);
+        }
+        self.settle(source);
+    }
+
+    /// Shows a row at the top, or as near to it as the end allows.
+    pub fn show<S: Source>(&mut self, at: Position, source: &S) {
+        self.viewport.show(at, source, self.width(), self.height);
+        self.settle(source);
+    }
+
+    /// Shows a row with as many rows above it, or as near to that as the content allows.
+    pub fn show_below<S: Source>(&mut self, at: Position, above: u16, source: &S) {
+        let size = (self.width(), self.height);
+        self.viewport.show_below(at, above, source, size);
+        self.settle(source);
+    }
+
+    /// Shows the end.
+    pub fn show_end<S: Source>(&mut self, source: &S) {
+        self.viewport.to_bottom(source, self.width(), self.height);
+        self.settle(source);
+    }
+
+    /// Moves by rows, down if positive.
+    pub fn scroll<S: Source>(&mut self, source: &S, rows: i64) {
+        let width = self.width();
+        self.viewport.scroll(source, width, self.height, rows);
+        self.settle(source);
+    }
+
+    /// Moves by pages, down if positive, with a row of overlap.
+    pub fn scroll_pages<S: Source>(&mut self, source: &S, pages: i64) {
+        let page = i64::from(self.height.saturating_sub(1).max(1));
+        self.scroll(source, pages.saturating_mul(page));
+    }
+
+    /// Keeps the line at the top where it is, though the end may be on the screen.
+    pub fn hold(&mut self) {
+        self.is_at_end = false;
+    }
+
+    /// Whether the end is on the screen, and is to stay there.
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    /// The rows on the screen from top to bottom.
+    pub fn rows(&self) -> &[Position] {
+        &self.rows
+    }
+
+    /// The row at the top.
+    pub fn top(&self) -> Position {
+        self.viewport.top
+    }
+
+    /// Columns for text; at least one.
+    pub fn width(&self) -> u16 {
+        self.width.max(1)
+    }
+
+    /// Rows for text.
+    pub fn height(&self) -> u16 {
+        self.height
+    }
+
+    /// How far one has come, where `read` of `all` is above the bottom of the screen.
+    pub fn progress(&self, read: u64, all: u64) -> Progress {
+        match (self.is_at_end, self.viewport.top == Position::default()) {
+            (true, true) => Progress::Whole,
+            (true, false) => Progress::End,
+            _ => {
+                let percent = read.saturating_mul(100) / all.max(1);
+                Progress::Percent(u8::try_from(percent.clamp(1, 99)).unwrap_or(99))
+            }
+        }
+    }
+
+    fn settle<S: Source>(&mut self, source: &S) {
+        let width = self.width();
+        self.is_at_end = self.viewport.at_bottom(source, width, self.height);
+        let rows = self.viewport.visible(source, width, self.height);
+        self.rows.clear();
+        self.rows.extend(rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::text::Text;
+
+    fn text(lines: usize) -> Text {
+        Text::new(vec!["x"; lines].join("\n"))
+    }
+
+    fn shown(window: &Window) -> (usize, usize) {
+        let line = |row: Option<&Position>| row.map_or(0, |row| row.line);
+        (line(window.rows().first()), line(window.rows().last()))
+    }
+
+    #[test]
+    fn who_is_at_the_end_stays_there_if_it_is_followed() {
+        let mut window = Window::default();
+        window.fit(&text(10), (5, 4), true);
+        assert_eq!(shown(&window), (0, 3));
+        window.show_end(&text(10));
+        for (lines, height, last) in [(10, 2, 9), (30, 2, 29), (30, 9, 29), (3, 9, 2)] {
+            window.fit(&text(lines), (5, height), true);
+            assert_eq!(shown(&window).1, last, "{lines} in {height}");
+        }
+        window.fit(&text(30), (5, 4), false);
+        assert_eq!(shown(&window), (0, 3));
+    }
+
+    #[test]
+    fn who_is_elsewhere_stays_too() {
+        let mut window = Window::default();
+        window.fit(&text(30), (5, 4), true);
+        window.scroll(&text(30), 7);
+        for height in [2, 9, 4] {
+            window.fit(&text(30), (5, height), true);
+            assert_eq!(shown(&window).0, 7);
+        }
+        window.show_end(&text(30));
+        window.hold();
+        window.fit(&text(40), (5, 4), true);
+        assert_eq!(shown(&window), (26, 29));
+    }
+
+    #[test]
+    fn how_far_one_has_come_is_said_in_percent_only_on_the_way() {
+        let mut window = Window::default();
+        let progress = |window: &Window| window.progress(1, 3).to_string();
+        window.fit(&text(3), (5, 4), true);
+        assert_eq!(progress(&window), "");
+        window.fit(&text(9), (5, 4), false);
+        assert_eq!(progress(&window), "33%");
+        assert_eq!(window.progress(9, 9).to_string(), "99%");
+        assert_eq!(window.progress(0, 9).to_string(), "1%");
+        window.show_end(&text(9));
+        assert_eq!(progress(&window), "end");
+    }
+}

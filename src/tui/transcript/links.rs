@@ -1,0 +1,132 @@
+//! The addresses that are on the screen.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ratatui::layout::{Position, Rect};
+
+use super::{GUTTER, Line, Transcript, text_width};
+use crate::tui::markup::{Piece, Styled, links};
+use crate::tui::terminal::link::Link;
+use crate::tui::text::columns;
+
+/// The addresses of a line, and its rows if it has any.
+struct Addresses {
+    /// The block and the line.
+    line: (usize, usize),
+    ranges: Vec<Range<usize>>,
+    rows: Vec<Vec<Piece>>,
+}
+
+impl Addresses {
+    fn new(line: (usize, usize), text: &Styled, number: usize, width: u16) -> Self {
+        let lines = text.text();
+        let words = lines.line(number);
+        // What a long line goes on with may belong to its last one.
+        let ends = number + 1 == lines.len() || !lines.separator(number).is_empty();
+        let ranges: Vec<Range<usize>> = links(words)
+            .filter(|range| ends || range.end < words.len())
+            .collect();
+        let rows = match ranges.is_empty() {
+            true => Vec::new(),
+            false => text.rows(number, width),
+        };
+        Self { line, ranges, rows }
+    }
+}
+
+impl Transcript {
+    /// The addresses in its text as it was laid out, where it is drawn in `area`.
+    ///
+    /// An address leads to itself: the words of a link in Markdown are none.
+    pub fn links(&self, area: Rect) -> Vec<Link> {
+        let mut found = Vec::new();
+        // A line of many rows is read once.
+        let mut at_hand: Option<Addresses> = None;
+        for (position, row) in self.visible().iter().zip(area.rows()) {
+            let (Some(block), Line::Text(number)) = (
+                self.blocks.get(position.block),
+                self.line(position.block, position.line),
+            ) else {
+                continue;
+            };
+            let key = (position.block, position.line);
+            let addresses = match at_hand.take() {
+                Some(addresses) if addresses.line == key => addresses,
+                _ => Addresses::new(key, block.styled(), number, text_width(area.width)),
+            };
+            let addresses = at_hand.insert(addresses);
+            let Some(pieces) = addresses.rows.get(position.row) else {
+                continue;
+            };
+            let line = block.text().line(number);
+            let mut x = row.x.saturating_add(GUTTER);
+            for piece in pieces {
+                let taken = match piece {
+                    Piece::Blank(columns) | Piece::Mark(_, columns) => *columns,
+                    Piece::Text(words, most) => {
+                        let width = |words: Range<usize>| {
+                            let width = line.get(words).map_or(0, columns);
+                            u16::try_from(width).unwrap_or(u16::MAX).min(*most)
+                        };
+                        for address in &addresses.ranges {
+                            let part = address.start.max(words.start)..address.end.min(words.end);
+                            if part.is_empty() {
+                                continue;
+                            }
+                            let at = x.saturating_add(width(words.start..part.start));
+                            found.push(Link {
+                                at: Position::new(at, row.y),
+                                shown: line[part].to_owned(),
+                                address: Arc::from(&line[address.clone()]),
+                                id: (position.block, block.text().start(number) + address.start),
+                            });
+                        }
+                        width(words.clone())
+                    }
+                };
+                x = x.saturating_add(taken);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::pictures::{Graphics, Setting};
+    use crate::tui::transcript::block::Block;
+
+    #[test]
+    fn an_address_leads_to_all_of_it_from_every_row_that_it_takes() {
+        let long = format!("https://example.com/{}", "a".repeat(30));
+        let text = format!("See it: {long} or [https://bank.example](http://b.c)");
+        let mut transcript = Transcript {
+            blocks: vec![Block::of_note("note", text)],
+            ..Transcript::default()
+        };
+        transcript.layout(33, 20, Setting::new(Graphics::Words));
+        let area = Rect::new(5, 2, 33, 20);
+        let found = transcript.links(area);
+        let parts = |address: &str| -> Vec<(Position, String)> {
+            let links = found.iter().filter(|link| &*link.address == address);
+            links.map(|link| (link.at, link.shown.clone())).collect()
+        };
+        let left = area.x + GUTTER;
+        assert_eq!(
+            parts(&long),
+            [
+                (Position::new(left, 4), long[..30].to_owned()),
+                (Position::new(left, 5), long[30..].to_owned())
+            ]
+        );
+        // What is written in the place of an address is one itself.
+        for address in ["https://bank.example", "http://b.c"] {
+            let shown: String = parts(address).into_iter().map(|(_, shown)| shown).collect();
+            assert_eq!(shown, address);
+        }
+        let ids: Vec<_> = found.iter().map(|link| link.id).collect();
+        assert!(ids[0] == ids[1] && ids[1] != ids[2], "{ids:?}");
+    }
+}

@@ -1,0 +1,64 @@
+//! What the keys mean in a view: the same in all of them, and in the inbox.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::tui::keys::action::Action;
+
+/// The keys in words, for the help.
+pub(super) const KEYS: [(&str, &str); 7] = [
+    ("Up, Down, k, j", "A line up or down"),
+    ("PageUp, PageDown", "A page up or down"),
+    ("g, G", "To the top, to the end"),
+    ("/", "Search in it"),
+    ("Enter", "Open the conversation; elsewhere, a line down"),
+    ("q, Esc", "Back to the conversation"),
+    ("h", "In the inbox: put its column away"),
+];
+
+/// What a key means to what has the keys in place of the composer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Go down by lines, or up if negative.
+    Lines(i64),
+    /// Go down by pages, or up if negative.
+    Pages(i64),
+    /// Open what is chosen.
+    Enter,
+    /// Look for something.
+    Search,
+    /// Back to the composer.
+    Close,
+    /// What the key means in the rest of the program.
+    Other(Action),
+    /// Nothing: the key is for a text that is not on the screen.
+    Nothing,
+}
+
+impl Command {
+    /// What a key means that is bound to this action elsewhere.
+    pub fn of(key: KeyEvent, action: Option<Action>) -> Self {
+        let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        match (key.code, action) {
+            (_, Some(Action::Cancel | Action::Interrupt)) => Self::Close,
+            (_, Some(Action::Search)) => Self::Search,
+            (_, Some(Action::ScrollUp)) => Self::Pages(-1),
+            (_, Some(Action::ScrollDown)) => Self::Pages(1),
+            (_, Some(Action::ScrollLineUp)) => Self::Lines(-1),
+            (_, Some(Action::ScrollLineDown)) => Self::Lines(1),
+            (_, Some(Action::ScrollTop)) => Self::Lines(i64::MIN),
+            (_, Some(Action::ScrollBottom)) => Self::Lines(i64::MAX),
+            _ if key.modifiers.intersects(chords) => action.map_or(Self::Nothing, Self::Other),
+            (KeyCode::Enter, _) => Self::Enter,
+            (_, Some(action)) => Self::Other(action),
+            (KeyCode::Esc | KeyCode::Char('q'), _) => Self::Close,
+            (KeyCode::Char('/'), _) => Self::Search,
+            (KeyCode::Up | KeyCode::Char('k'), _) => Self::Lines(-1),
+            (KeyCode::Down | KeyCode::Char('j'), _) => Self::Lines(1),
+            (KeyCode::PageUp, _) => Self::Pages(-1),
+            (KeyCode::PageDown | KeyCode::Char(' '), _) => Self::Pages(1),
+            (KeyCode::Home | KeyCode::Char('g'), _) => Self::Lines(i64::MIN),
+            (KeyCode::End | KeyCode::Char('G'), _) => Self::Lines(i64::MAX),
+            _ => Self::Nothing,
+        }
+    }
+}

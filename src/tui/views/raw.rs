@@ -1,0 +1,21 @@
+//! The request, or the selected block, as JSON.
+
+use super::{NONE_YET, TextView, View};
+use crate::tui::form::pretty;
+use crate::tui::keys::action::Action;
+use crate::tui::markup::Markup;
+use crate::tui::transcript::Transcript;
+use crate::tui::transcript::block::Block;
+
+pub(super) const VIEW: View = View {
+    action: Action::ShowRaw,
+    open: |app| {
+        let conversation = app.conversation().ok_or(NONE_YET)?;
+        let block = app.transcript().and_then(Transcript::selected_block);
+        let text = match block.and_then(Block::raw) {
+            Some(raw) => pretty(raw),
+            None => pretty(&conversation.request().whole()),
+        };
+        Ok(TextView::foreign("raw JSON", text, Markup::Json))
+    },
+};

@@ -1,0 +1,187 @@
+//! A text that takes the place of the transcript: what it does, and how it looks.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::keys::Command;
+use crate::tui::app::Finder;
+use crate::tui::keys::action::Action;
+use crate::tui::markup::{Markup, Styled};
+use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
+use crate::tui::text::scroll::Position;
+use crate::tui::text::window::{Progress, Window};
+use crate::tui::text::{columns, row_count, rows};
+use crate::tui::transcript::view::Wrapped;
+use crate::tui::ui::Ui;
+
+/// A text with a place in it.
+#[derive(Debug)]
+pub struct TextView {
+    title: &'static str,
+    /// What opens it, and closes it again.
+    action: Option<Action>,
+    text: Styled,
+    /// Whether the text is not the program's own: a line beside it tells.
+    is_foreign: bool,
+    window: Window,
+    /// A byte that the next layout is to show.
+    goal: Option<usize>,
+}
+
+impl TextView {
+    /// A view of words of the program.
+    pub(super) fn new(title: &'static str, text: String) -> Self {
+        Self {
+            title,
+            action: None,
+            text: Styled::new(text, Markup::Plain),
+            is_foreign: false,
+            window: Window::default(),
+            goal: None,
+        }
+    }
+
+    /// A view of what somebody else has written.
+    pub(super) fn foreign(title: &'static str, text: String, markup: Markup) -> Self {
+        Self {
+            text: Styled::new(text, markup),
+            is_foreign: true,
+            ..Self::new(title, String::new())
+        }
+    }
+
+    pub(super) fn opened_by(self, action: Action) -> Self {
+        Self {
+            action: Some(action),
+            ..self
+        }
+    }
+
+    /// The title of the pane.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// Whether an action has opened it, and closes it again.
+    pub fn is_opened_by(&self, action: Action) -> bool {
+        self.action == Some(action)
+    }
+
+    /// All that it says.
+    pub fn as_str(&self) -> &str {
+        self.text.text().as_str()
+    }
+
+    /// Does what a key means here.
+    pub fn act(&mut self, command: Command) {
+        match command {
+            Command::Lines(lines) => self.scroll(lines),
+            Command::Enter => self.scroll(1),
+            Command::Pages(pages) => self.scroll_pages(pages),
+            Command::Search | Command::Close | Command::Other(_) | Command::Nothing => {}
+        }
+    }
+
+    /// Fits the text into a pane of this size.
+    pub fn layout(&mut self, width: u16, height: u16) {
+        let width = width.saturating_sub(self.gutter_width()).max(1);
+        let text = self.text.text();
+        self.window.fit(text, (width, height), false);
+        if let Some(byte) = self.goal.take() {
+            let line = text.line_at(byte);
+            let within = byte.saturating_sub(text.start(line));
+            let row = rows(text.line(line), width).position(|row| within < row.end);
+            let at = Position {
+                row: row.unwrap_or(0),
+                ..Position::new(0, line)
+            };
+            self.window.show_below(at, height / 3, text);
+        }
+    }
+
+    /// Draws it, with what is looked for marked.
+    pub fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect, finder: Option<&Finder>) {
+        let width = area.width.saturating_sub(self.gutter_width());
+        let mut wrapped = Wrapped::new(ui);
+        for (position, row) in self.window.rows().iter().zip(area.rows()) {
+            let found =
+                finder.map(|finder| finder.found_in(&ui.theme, self.text.text(), 0, position.line));
+            let found = found.unwrap_or_default();
+            let mut spans = vec![Span::styled(self.gutter(), ui.theme.rule())];
+            spans.extend(wrapped.row(&self.text, position.line, *position, width, &found));
+            frame.render_widget(Line::from(spans), row);
+        }
+    }
+
+    fn gutter(&self) -> &'static str {
+        match self.is_foreign {
+            true => "│ ",
+            false => " ",
+        }
+    }
+
+    /// Columns that are not for text: one on the right stays free.
+    fn gutter_width(&self) -> u16 {
+        u16::try_from(columns(self.gutter()) + 1).unwrap_or(0)
+    }
+}
+
+impl Blocks for TextView {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn text(&self, index: usize) -> &str {
+        match index {
+            0 => self.text.text().as_str(),
+            _ => "",
+        }
+    }
+}
+
+impl Reading for TextView {
+    fn scroll(&mut self, rows: i64) {
+        self.goal = None;
+        self.window.scroll(self.text.text(), rows);
+    }
+
+    fn scroll_pages(&mut self, pages: i64) {
+        self.goal = None;
+        self.window.scroll_pages(self.text.text(), pages);
+    }
+
+    fn progress(&self) -> Progress {
+        let text = self.text.text();
+        let (read, all) = self.window.rows().last().map_or((0, 1), |last| {
+            let rows = row_count(text.line(last.line), self.window.width());
+            last.within(text.len(), rows)
+        });
+        self.window.progress(read, all)
+    }
+
+    fn place_at_top(&self) -> Place {
+        Place {
+            block: 0,
+            byte: self.text.text().start(self.window.top().line),
+        }
+    }
+
+    fn show_hit(&mut self, hit: &Hit) {
+        self.goal = Some(hit.range.start);
+    }
+
+    fn stand(&self) -> Stand {
+        Stand {
+            top: self.window.top(),
+            ..Stand::default()
+        }
+    }
+
+    fn go_back(&mut self, stand: Stand) {
+        self.goal = None;
+        self.window.show(stand.top, self.text.text());
+    }
+
+    fn stay(&mut self) {}
+}
