@@ -184,6 +184,8 @@ fn settings(config: &Config, address: SocketAddr) -> Settings {
         keymap: config.keys.clone(),
         zone: TimeZone::system(),
         bell: config.tui.bell,
+        remind_after: config.tui.remind_after(),
+        auto_advance: config.tui.auto_advance,
         base_url: format!("http://{address}/v1"),
         setup: match address == DEFAULT_LISTEN {
             true => "humanllm setup codex".into(),
@@ -206,6 +208,7 @@ fn options(config: &Config, environment: &Environment) -> Options {
     Options {
         title: config.tui.title,
         mouse: config.tui.mouse,
+        notifications: config.tui.notify.in_environment(environment),
         state_dir: config.state_dir.clone(),
         ground: ground.and_then(Ground::of_colorfgbg),
         graphics: match theme.base {

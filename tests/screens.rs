@@ -55,7 +55,7 @@ fn the_next_request_shows_what_is_new() {
     scene("output", &[NORMAL, SMALL], |desk| {
         let mut client = desk.ask(&codex("a", "List the files.", &[]));
         desk.write("!ls");
-        desk.sees("[Run command]");
+        desk.sees("[Run");
         desk.press("Enter");
         let heard = said(&desk.hear(&mut client));
         assert_eq!(heard, one(r#"{"cmd":"ls"}"#, "call"));
@@ -391,15 +391,15 @@ fn each_conversation_keeps_its_own_draft_and_kind() {
     assert_eq!((desk.title(), desk.text().as_str()), ("second", ""));
     desk.sees("[Send]");
     desk.write("to the second");
-    desk.press("Alt+Down");
+    desk.press("Alt+Up");
     assert_eq!(
         (desk.title(), desk.text().as_str()),
         ("first", "to the first")
     );
     desk.sees("[Progress]");
-    desk.press("Alt+Up");
+    desk.press("Alt+Down");
     assert_eq!(desk.text(), "to the second");
-    desk.press("Alt+Up");
+    desk.press("Alt+Down");
     desk.sees("no further conversation");
 }
 

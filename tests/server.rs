@@ -894,3 +894,38 @@ fn one_connection_serves_many_requests() {
         desk.delivery();
     }
 }
+
+#[test]
+fn how_long_a_client_waits_is_known_where_it_says_so() {
+    let mut desk = Desk::start();
+    let seconds = |count| Some(Duration::from_secs(count));
+    for (headers, stream, expected) in [
+        (vec![("x-stainless-timeout", "600")], false, seconds(600)),
+        (
+            vec![
+                ("x-stainless-read-timeout", "300"),
+                ("x-stainless-timeout", "600"),
+            ],
+            false,
+            seconds(300),
+        ),
+        // Signs of life keep one that streams.
+        (vec![("x-stainless-timeout", "600")], true, None),
+        (vec![("x-stainless-timeout", "soon")], false, None),
+        (vec![("x-stainless-timeout", "-1")], false, None),
+        (vec![], false, None),
+    ] {
+        let client = desk.client.clone();
+        let own = headers.clone();
+        let asked = std::thread::spawn(move || {
+            client.post(PATH, &own, hello(stream).to_string().as_bytes())
+        });
+        let id = desk.arrival();
+        let request = desk.inbox.get(id).expect("it waits").request();
+        assert_eq!(request.gives_up_after(), expected, "{headers:?} {stream}");
+        assert_eq!(request.gets_all_at_once(), !stream);
+        desk.say(id, answer("done")).expect("it waits");
+        desk.delivery();
+        asked.join().expect("an answer");
+    }
+}

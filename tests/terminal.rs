@@ -91,7 +91,7 @@ fn drafts_belong_to_their_conversation_and_outlive_the_program() {
     person.key(Key::AltEnter);
     person.type_text("in two lines");
     person.wait_for("in two lines");
-    person.key(Key::AltDown);
+    person.key(Key::AltUp);
     person.wait_for("> to the first");
     person.wait_saved("in two lines");
     person.wait_saved("to the first");
@@ -241,7 +241,7 @@ fn ctrl_z_suspends_and_fg_comes_back() {
         person.wait_until("the shell", |screen| {
             screen.matches("Stopped").count() == round && screen.trim_end().ends_with("shell>")
         });
-        for restored in ["\x1b[?1049l", "\x1b[?2004l", "\x1b[?25h"] {
+        for restored in ["\x1b[?1049l", "\x1b[?2004l", "\x1b[?1004l", "\x1b[?25h"] {
             assert!(contains(&person.raw_since(mark), restored.as_bytes()));
         }
         person.type_text("echo $((6 * 7)) at the shell\r");
@@ -368,6 +368,7 @@ fn addresses_are_links_where_the_terminal_takes_them() {
         let written = String::from_utf8_lossy(&person.raw_since(0)).into_owned();
         let links: Vec<&str> = written
             .split("\x1b]8;")
+            .skip(1)
             .filter_map(|rest| rest.split_once("\x1b\\"))
             .filter_map(|(link, _)| link.split_once(';'))
             .map(|(_, address)| address)
@@ -747,4 +748,61 @@ fn clusters_of_uncertain_width_leave_nothing_behind() {
     assert_eq!(scrolled.iter().find(left), None, "{scrolled:#?}");
     framed(&mut person, &Key::Ctrl('l').bytes());
     assert_eq!(transcript(&person.screen()), scrolled);
+}
+
+#[test]
+fn whoever_looks_elsewhere_gets_a_notification() {
+    let mut person = Person::builder()
+        .config("[tui]\nnotify = \"osc9\"\n")
+        .start();
+    let client = person.client();
+    assert!(contains(&person.raw_since(0), b"\x1b[?1004h"));
+    let notified =
+        |person: &Person, mark: usize| contains(&person.raw_since(mark), b"\x1b]9;humanllm: ");
+    // The terminal says that it has the focus no more, and then that it has it again.
+    person.send(b"\x1b[O");
+    // What is typed behind it tells that it has come.
+    person.type_text("away");
+    person.wait_for("> away");
+    let _a = ask(&client, "a", json!("**Look** here"));
+    person.wait_request("Look");
+    poll(
+        "a notification",
+        || {
+            contains(
+                &person.raw_since(0),
+                b"\x1b]9;humanllm: Look here \xc2\xb7 ",
+            )
+            .then_some(())
+        },
+        || person.screen(),
+    );
+    let mark = person.mark();
+    person.send(b"\x1b[I");
+    person.type_text(" and here");
+    person.wait_for("> away and here");
+    let _b = ask(&client, "b", json!("Another one"));
+    person.wait_for("opens it · Another one");
+    assert_eq!(person.bells(), 2);
+    assert!(!notified(&person, mark));
+}
+
+#[test]
+fn the_inbox_keeps_its_rows_while_requests_come_in() {
+    let mut person = Person::builder().size(120, 30).start();
+    let client = person.client();
+    let _a = ask(&client, "a", json!("first of all"));
+    person.wait_request("first of all");
+    person.key(Key::F(2));
+    person.wait_for("Enter open");
+    let _b = ask(&client, "b", json!("second of all"));
+    person.wait_for("1 new · 2 waiting");
+    let _c = ask(&client, "c", json!("third of all"));
+    person.wait_for("2 new · 3 waiting");
+    person.type_text("/third");
+    person.wait_gone("● second of all");
+    person.key(Key::Enter);
+    person.wait_for("Enter send");
+    person.type_text("typed");
+    person.wait_for("> typed");
 }

@@ -154,7 +154,7 @@ fn requests_that_begin_alike_share_no_draft() {
     person.key(Key::Alt('n'));
     let screen = person.wait_gone("to the first");
     assert!(screen.contains("> The final answer"), "{screen}");
-    person.key(Key::AltDown);
+    person.key(Key::AltUp);
     person.wait_for("> to the first");
     person.key(Key::Enter);
     let done = first.until("response.completed");
@@ -239,7 +239,7 @@ fn what_was_just_said_is_found() {
     person.key(Key::F(6));
     person.type_text("zyzzogeton quar");
     person.wait_for("> zyzzogeton quar");
-    person.wait_for("1/1");
+    person.wait_for("1/2");
     person.wait_for("zyzzogeton above the quarry");
 }
 

@@ -9,6 +9,7 @@ mod body;
 pub mod chat;
 pub(crate) mod compaction;
 mod constraints;
+mod directory;
 mod envelope;
 mod error;
 mod fields;
@@ -23,12 +24,14 @@ pub mod responses;
 mod schema;
 mod shell;
 mod skeleton;
+mod title;
 mod tools;
 mod validation;
 mod writer;
 
 pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
+pub(crate) use directory::directory_in;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::{Fields, is_bushy};
@@ -46,6 +49,7 @@ pub(crate) use validation::Validator;
 pub use writer::{Frame, Ids, ResponseWriter};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,6 +98,8 @@ pub struct Request {
     pub limits: Limits,
     /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
     pub purpose: Option<String>,
+    /// How long the client waits for the next byte before it gives up, where it says so.
+    pub patience: Option<Duration>,
 }
 
 /// What a request goes on from.
@@ -128,7 +134,19 @@ impl Request {
             parallel_tool_calls: true,
             limits: Limits::default(),
             purpose: None,
+            patience: None,
         }
+    }
+
+    /// How long the client waits for the answer, where it says so. One that streams is kept by signs
+    /// of life, and one that comes back for the response waits for nothing.
+    pub fn gives_up_after(&self) -> Option<Duration> {
+        self.patience.filter(|_| self.gets_all_at_once())
+    }
+
+    /// Whether what is said reaches the client with the end of the response, and nothing before.
+    pub fn gets_all_at_once(&self) -> bool {
+        !self.stream && !self.background
     }
 
     /// The request as the client sent it, byte for byte.
@@ -157,13 +175,11 @@ impl Request {
         })
     }
 
-    /// The first line of what was asked first.
+    /// The first words of what was asked first, in a line.
     pub fn title(&self) -> String {
         let items = &self.items;
         let prompt = items.iter().find(|item| item.is_prompt()).or(items.first());
-        let text = prompt.map(|item| item.text()).unwrap_or_default();
-        let line = text.lines().find(|line| !line.trim().is_empty());
-        line.unwrap_or_default().trim().chars().take(200).collect()
+        prompt.map_or_else(String::new, |item| title::title(&item.text()))
     }
 
     /// The fields of the request, each with its JSON; lists of items and tools are empty there.

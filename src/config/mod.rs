@@ -19,6 +19,7 @@ pub use load::{Flags, load};
 
 use crate::journal::{Durability, Options, Retention};
 use crate::tui::keys::keymap::Keymap;
+use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::Choice;
 
 /// Where the server listens when nothing else is said.
@@ -175,6 +176,12 @@ impl Default for JournalConfig {
 pub struct TuiConfig {
     /// Whether a request that waits rings the terminal bell.
     pub bell: bool,
+    /// How the terminal shows a notification of a request while it has not got the focus.
+    pub notify: Notifications,
+    /// After how many minutes of waiting the person is called again; 0 for never.
+    pub remind_minutes: u32,
+    /// Whether the next conversation that waits opens when one is answered.
+    pub auto_advance: bool,
     /// Whether the terminal title tells how many wait.
     pub title: bool,
     /// Whether the mouse scrolls and selects; the terminal's own selection needs Shift then.
@@ -183,10 +190,21 @@ pub struct TuiConfig {
     pub theme: String,
 }
 
+impl TuiConfig {
+    /// After which time of waiting the person is called again, if at all.
+    pub fn remind_after(&self) -> Option<Duration> {
+        let minutes = u64::from(self.remind_minutes);
+        (minutes > 0).then(|| Duration::from_secs(60 * minutes))
+    }
+}
+
 impl Default for TuiConfig {
     fn default() -> Self {
         Self {
             bell: true,
+            notify: Notifications::Auto,
+            remind_minutes: 10,
+            auto_advance: false,
             title: true,
             mouse: false,
             theme: "auto".to_owned(),

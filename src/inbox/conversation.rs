@@ -1,14 +1,16 @@
 //! A conversation: the requests of one thread, and what was said to them.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
+use crate::api::{
+    Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool, directory_in,
+};
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};
@@ -37,6 +39,10 @@ pub struct Conversation {
     pub(super) closed: Closed,
     /// Whether its request is there, or has to be read from the journal first.
     loaded: bool,
+    /// The folder that its request names, once somebody has looked for it.
+    directory: OnceLock<Option<String>>,
+    /// How many items need not be looked at for that again, and the folder that they name.
+    told: (usize, Option<String>),
 }
 
 /// A request that waits for the person.
@@ -176,6 +182,8 @@ impl Conversation {
             said: Vec::new(),
             closed: Closed::Answered,
             loaded: true,
+            directory: OnceLock::new(),
+            told: (0, None),
         };
         conversation.title = conversation.request.title();
         conversation
@@ -206,6 +214,7 @@ impl Conversation {
         held.add(known.items());
         held.remove(self.items());
         (self.request, self.seen) = (known.request, known.seen);
+        (self.directory, self.told) = (OnceLock::new(), (0, None));
         (self.new_from, self.continued) = (known.new_from, known.continued);
         let mut drafts: Vec<(String, Arc<Draft>)> = Vec::new();
         self.said.clear();
@@ -286,9 +295,19 @@ impl Conversation {
         }
     }
 
-    /// The first line of what was asked first.
+    /// The first words of what was asked first, in a line.
     pub fn title(&self) -> &str {
         &self.title
+    }
+
+    /// The folder that the agent works in, where it says so.
+    pub fn directory(&self) -> Option<&str> {
+        let find = || {
+            let (looked_at, told) = &self.told;
+            let new = self.items().get(*looked_at..).unwrap_or_default();
+            directory_in(new).or_else(|| told.clone())
+        };
+        self.directory.get_or_init(find).as_deref()
     }
 
     /// The newest request.
@@ -555,6 +574,11 @@ impl Conversation {
         let common = pairs
             .take_while(|(old, new)| old.says_the_same(new))
             .count();
+        match (common == old.items.len(), self.directory.take()) {
+            (true, Some(known)) => self.told = (common, known),
+            (true, None) => {}
+            (false, _) => self.told = (0, None),
+        }
         held.add(&new.items);
         held.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();

@@ -9,7 +9,7 @@ mod conversation;
 mod order;
 mod statistics;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -35,6 +35,10 @@ const MOST_BYTES: usize = 1 << 30;
 const MOST_RESTORED: u32 = 200;
 /// The name by which the statistics are kept.
 const STATISTICS: &str = "statistics";
+/// The name by which it is kept which conversations were dismissed.
+const DISMISSED: &str = "dismissed";
+/// Of how many that is known; the oldest go first.
+const MOST_DISMISSED: usize = 1_000;
 
 /// All conversations.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub struct Inbox {
     saving: Option<Saving>,
     /// What the person has open, which stays however old it is.
     looked_at: Option<ConversationId>,
+    /// What the person took off the list, and is not listed when the program starts again.
+    dismissed: BTreeSet<ConversationId>,
     /// Those that had to make room, until somebody asks.
     dropped: Vec<ConversationId>,
 }
@@ -102,6 +108,9 @@ impl Inbox {
     pub fn new(store: Store) -> Self {
         let statistics = store.setting(STATISTICS);
         let statistics = statistics.and_then(|numbers| serde_json::from_str(&numbers).ok());
+        let dismissed = store.setting(DISMISSED);
+        let dismissed = dismissed.and_then(|ids| serde_json::from_str::<Vec<i64>>(&ids).ok());
+        let dismissed = dismissed.into_iter().flatten().map(ConversationId);
         Self {
             conversations: HashMap::new(),
             order: Order::default(),
@@ -113,6 +122,7 @@ impl Inbox {
             store,
             saving: None,
             looked_at: None,
+            dismissed: dismissed.collect(),
             dropped: Vec::new(),
         }
     }
@@ -122,9 +132,15 @@ impl Inbox {
         &self.store
     }
 
-    /// All conversations, newest activity first; those that the program answers come last.
+    /// All conversations: those that wait, the longest wait first, then the newest activity; those
+    /// that the program answers come last.
     pub fn conversations(&self) -> impl ExactSizeIterator<Item = &Conversation> {
-        self.order.ids().map(|id| &self.conversations[&id])
+        self.conversations_from(0)
+    }
+
+    /// The conversations from a place in the list on. It takes no longer the further down that is.
+    pub fn conversations_from(&self, place: usize) -> impl ExactSizeIterator<Item = &Conversation> {
+        self.order.from(place).map(|id| &self.conversations[&id])
     }
 
     /// One conversation.
@@ -325,14 +341,19 @@ impl Inbox {
 
     /// Lists the newest conversations of earlier runs.
     pub fn restore(&mut self) {
-        for header in self.store.recent(MOST_RESTORED) {
-            self.insert(header);
-        }
+        let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
+        let recent = self.store.recent(MOST_RESTORED + dismissed).into_iter();
+        let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
+        let listed: Vec<Header> = recent.take(MOST_RESTORED as usize).collect();
+        listed.into_iter().for_each(|header| self.insert(header));
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.
     pub fn insert(&mut self, header: Header) {
         if !self.conversations.contains_key(&header.id) {
+            if self.dismissed.remove(&header.id) {
+                self.keep_dismissed();
+            }
             let conversation = Conversation::of_header(header);
             self.order.insert(&conversation);
             self.conversations.insert(conversation.id, conversation);
@@ -364,6 +385,51 @@ impl Inbox {
         is_deleted
     }
 
+    /// Takes a conversation off the list, unless it is busy; says whether it is off. The journal
+    /// keeps it, and a search or its client brings it back.
+    pub fn dismiss(&mut self, id: ConversationId) -> bool {
+        let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
+        if is_dismissed {
+            self.take_off(id);
+            self.keep_dismissed();
+        }
+        is_dismissed
+    }
+
+    /// Takes all off the list that nobody waits in, but for those to be spared; says which.
+    pub fn dismiss_done(
+        &mut self,
+        is_spared: impl Fn(ConversationId) -> bool,
+    ) -> Vec<ConversationId> {
+        let busy: BTreeSet<ConversationId> = self.requests.values().copied().collect();
+        let done = self.conversations().filter(|found| !found.is_waiting());
+        let done = done.map(|found| found.id);
+        let done = done.filter(|id| !busy.contains(id) && !is_spared(*id));
+        let done: Vec<ConversationId> = done.collect();
+        for id in &done {
+            self.take_off(*id);
+        }
+        self.keep_dismissed();
+        done
+    }
+
+    fn take_off(&mut self, id: ConversationId) {
+        self.remove(id);
+        self.store.forget(id);
+        self.dismissed.insert(id);
+        if self.dismissed.len() > MOST_DISMISSED {
+            self.dismissed.pop_first();
+        }
+    }
+
+    fn keep_dismissed(&self) {
+        if self.store.keeps() {
+            let ids: Vec<i64> = self.dismissed.iter().map(|id| id.0).collect();
+            let ids = serde_json::to_string(&ids).unwrap_or_default();
+            self.store.keep_setting(DISMISSED, ids);
+        }
+    }
+
     fn keep_statistics(&self) -> Saving {
         if !self.store.keeps() {
             return Saving::default();
@@ -374,7 +440,10 @@ impl Inbox {
 
     fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
         let conversation = *self.requests.get(&id)?;
-        let found = self.conversations.get_mut(&conversation)?;
+        let Some(found) = self.conversations.get_mut(&conversation) else {
+            self.requests.remove(&id);
+            return None;
+        };
         // Nothing of it is listed by, so that it need not be listed anew.
         let is_done = found.delivered(id, ticket, &self.store);
         if found.automatic.is_none() {
@@ -434,7 +503,7 @@ impl Inbox {
     /// Lets go of the oldest where there are too many.
     fn make_room(&mut self) {
         while self.order.len() > MOST_CONVERSATIONS || self.held.bytes > self.most_bytes {
-            let Some(oldest) = self.order.oldest_idle(self.looked_at) else {
+            let Some(oldest) = self.order.oldest_done(self.looked_at) else {
                 return;
             };
             self.remove(oldest);
@@ -447,7 +516,6 @@ impl Inbox {
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
             self.held.remove(removed.items());
-            self.requests.retain(|_, other| *other != id);
         }
     }
 }

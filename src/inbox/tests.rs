@@ -132,11 +132,74 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     );
     let (_other, other) = desk.ask(Some("u"), json!([user("hello")]));
     assert_ne!(other, id);
-    assert_eq!(
-        desk.inbox.conversations().next().unwrap().id,
-        other,
-        "newest first"
-    );
+    let listed: Vec<_> = desk.inbox.conversations().map(|one| one.id).collect();
+    assert_eq!(listed, [id, other], "the longest wait first");
+}
+
+#[test]
+fn those_that_wait_are_listed_first_and_then_the_newest() {
+    let mut desk = Desk::new();
+    let (mut first, one) = desk.ask(Some("1"), json!("one"));
+    let (_second, two) = desk.ask(Some("2"), json!("two"));
+    let (mut third, three) = desk.ask(Some("3"), json!("three"));
+    let listed = |desk: &Desk| -> Vec<_> { desk.inbox.conversations().map(|c| c.id).collect() };
+    assert_eq!(listed(&desk), [one, two, three]);
+    for (pending, id) in [(&mut first, one), (&mut third, three)] {
+        desk.say(id, answer("done")).unwrap();
+        let (ticket, _) = next(pending).unwrap();
+        pending.delivered(ticket, 1, true);
+    }
+    desk.take();
+    assert_eq!(listed(&desk), [two, three, one]);
+    for (place, id) in [two, three, one].into_iter().enumerate() {
+        assert_eq!(desk.inbox.position(id), Some(place));
+        let from = desk.inbox.conversations_from(place).next();
+        assert_eq!(from.map(|found| found.id), Some(id));
+    }
+    assert_eq!(desk.inbox.longest_waiting().collect::<Vec<_>>(), [two]);
+}
+
+#[test]
+fn an_agent_is_where_it_said_last() {
+    let mut desk = Desk::new();
+    let at = |path: &str| {
+        user(&format!(
+            "<environment_context><cwd>{path}</cwd></environment_context>"
+        ))
+    };
+    let mut ask = |items: &[Value]| {
+        let (_pending, id) = desk.ask(Some("t"), json!(items));
+        let found = desk.inbox.get(id).unwrap();
+        found.directory().map(str::to_owned)
+    };
+    let mut items = vec![at("/a"), user("hello")];
+    assert_eq!(ask(&items).as_deref(), Some("/a"));
+    items.extend([assistant("hi"), user("more")]);
+    assert_eq!(ask(&items).as_deref(), Some("/a"));
+    items.extend([assistant("hi"), at("/b"), user("more")]);
+    assert_eq!(ask(&items).as_deref(), Some("/b"));
+    // What is left out does not count any more.
+    assert_eq!(ask(&[user("compacted")]), None);
+}
+
+#[test]
+fn what_is_done_can_be_taken_off_the_list() {
+    let mut desk = Desk::new();
+    let (mut first, one) = desk.ask(Some("1"), json!("one"));
+    let (gone, two) = desk.ask(Some("2"), json!("two"));
+    let (_third, three) = desk.ask(Some("3"), json!("three"));
+    assert!(!desk.inbox.dismiss(one), "somebody waits there");
+    desk.say(one, answer("done")).unwrap();
+    assert!(!desk.inbox.dismiss(one), "the answer is on its way");
+    let (ticket, _) = next(&mut first).unwrap();
+    first.delivered(ticket, 1, true);
+    drop(gone);
+    desk.take();
+    assert_eq!(desk.inbox.dismiss_done(|id| id == two), [one]);
+    assert!(desk.inbox.dismiss(two));
+    let listed: Vec<_> = desk.inbox.conversations().map(|c| c.id).collect();
+    assert_eq!(listed, [three]);
+    assert!(!desk.inbox.dismiss(two), "it is off already");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the route.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -171,6 +172,7 @@ async fn receive(
     if request.thread.is_none() {
         request.thread = thread_header(headers);
     }
+    request.patience = patience(headers);
     Ok((request, part))
 }
 
@@ -254,6 +256,17 @@ pub(super) fn thread_header(headers: &HeaderMap) -> Option<String> {
         .filter_map(|name| headers.get(*name)?.to_str().ok())
         .find(|id| !id.is_empty())
         .map(str::to_owned)
+}
+
+/// How long the client waits for the next byte: what the SDKs of OpenAI and Anthropic say of
+/// themselves, in seconds.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = ["x-stainless-read-timeout", "x-stainless-timeout"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok()?.parse::<f64>().ok())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|patience| !patience.is_zero())
 }
 
 /// The program that asks: the first word of its user agent, or what it calls itself.

@@ -212,6 +212,8 @@ impl Connection {
         if request.thread.is_none() {
             request.thread.clone_from(&self.thread);
         }
+        // Everything leaves as an event here, whether the message says so or not.
+        request.stream = true;
         Ok(request)
     }
 

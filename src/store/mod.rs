@@ -414,6 +414,15 @@ impl Store {
         Some(Draft::from_json(&row.body))
     }
 
+    /// The conversations in which something was typed and not sent.
+    pub fn drafts(&self) -> Vec<ConversationId> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        let drafts = reader.drafts().unwrap_or_else(failed).into_iter();
+        drafts.map(ConversationId).collect()
+    }
+
     /// Keeps something to be said again, and where it was said.
     pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
         self.write(vec![Row::Recall(Recall {

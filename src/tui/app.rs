@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
+use self::attention::Attention;
 use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
 pub use self::focus::Focus;
@@ -24,14 +25,17 @@ use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
+mod attention;
 mod blocks;
 mod compose;
 mod dialogs;
 mod drafts;
 mod find;
 mod focus;
+mod listed;
 mod mouse;
 mod navigate;
+mod palette;
 mod past;
 mod process;
 
@@ -54,6 +58,8 @@ pub enum Effect {
     FindConversations(String),
     /// Ring.
     Bell,
+    /// Show a notification outside of the terminal's window, which nobody looks at.
+    Notify(String),
     /// Draw everything anew.
     Redraw,
     /// Read the configuration again.
@@ -126,6 +132,8 @@ pub enum Purpose {
     Recall,
     /// A conversation to open.
     Conversation,
+    /// Something to do.
+    Action,
 }
 
 /// What does not change while the program runs.
@@ -137,6 +145,10 @@ pub struct Settings {
     pub zone: TimeZone,
     /// Whether a request rings.
     pub bell: bool,
+    /// After which time of waiting the person is called again, if at all.
+    pub remind_after: Option<Duration>,
+    /// Whether the next conversation that waits opens when one is answered.
+    pub auto_advance: bool,
     /// Where agents reach the server, for the empty screen.
     pub base_url: String,
     /// The command that tells Codex so, for the empty screen.
@@ -174,6 +186,7 @@ pub struct App {
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
+    attention: Attention,
     /// What was looked for last.
     last_query: String,
     /// The list of conversations on the screen.
@@ -204,6 +217,7 @@ impl App {
             insists: None,
             said_before,
             past: Past::default(),
+            attention: Attention::default(),
             last_query: String::new(),
             list: List::default(),
             transcript_area: None,
@@ -263,6 +277,7 @@ impl App {
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
         self.go_on_finding();
+        self.remind();
     }
 
     /// Takes in what happened to a request.
@@ -278,6 +293,9 @@ impl App {
                     self.composer_of(conversation).bring_back(returned);
                     self.keep_draft_of(conversation);
                 }
+                if let Some(found) = self.inbox.get(conversation) {
+                    self.list.on_arrival(found);
+                }
                 self.arrived(conversation, automatic, current);
             }
             Some(Change::Delivered {
@@ -287,6 +305,7 @@ impl App {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
                     self.say(Level::Good, self.delivered(tokens));
+                    self.advance(conversation);
                 }
             }
             Some(Change::ClientGone {
@@ -342,6 +361,8 @@ impl App {
                         event::Event::Key(key) => self.on_key(key),
                         event::Event::Paste(text) => self.on_paste(&text),
                         event::Event::Mouse(event) => self.on_mouse(event),
+                        event::Event::FocusGained => self.on_focus(true),
+                        event::Event::FocusLost => self.on_focus(false),
                         _ => {}
                     }
                 }
@@ -355,6 +376,7 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        self.stir();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
         // What was said of the last key does not hold any more.
@@ -365,7 +387,16 @@ impl App {
         if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
             return;
         }
-        if self.key_in_focus(key, action) || self.key_in_call(key, action) {
+        if self.key_in_focus(key, action) {
+            return;
+        }
+        if !matches!(
+            action,
+            Some(Action::NextConversation | Action::PreviousConversation)
+        ) {
+            self.list.release();
+        }
+        if self.key_in_call(key, action) {
             return;
         }
         match action {
@@ -384,6 +415,9 @@ impl App {
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
             self.dialog = Dialog::None;
+        }
+        if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
+            return self.list.paste(text, &self.inbox);
         }
         if !self.takes_text() {
             let key = self.key_of(Action::Cancel);
@@ -513,10 +547,15 @@ impl App {
             Action::PreviousConversation => self.step_conversation(false),
             Action::NextWaiting => match self.next_waiting() {
                 Some(id) => self.show(id),
-                None => self.say(Level::Info, "nobody else waits"),
+                None => self.say(Level::Info, "no other requests waiting"),
             },
             Action::Inbox => self.toggle_inbox(),
+            Action::WidenInbox => self.list.widen(true),
+            Action::NarrowInbox => self.list.widen(false),
+            Action::Dismiss => self.dismiss(self.at_hand()),
+            Action::DismissDone => self.dismiss_done(),
             Action::FindConversation => self.find_conversation(),
+            Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),
             Action::ScrollUp => self.read(|reading| reading.scroll_pages(-1)),
             Action::ScrollDown => self.read(|reading| reading.scroll_pages(1)),

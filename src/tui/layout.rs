@@ -64,8 +64,8 @@ impl Panes {
         let body = match body.width {
             0..TWO_COLUMNS => body,
             _ if app.list.is_hidden() => body,
-            width => {
-                let column = (width / 5).clamp(28, 40);
+            _ => {
+                let column = app.list.width(&app.inbox, body);
                 let [list, rest] =
                     Layout::horizontal([Constraint::Length(column), Constraint::Min(0)])
                         .areas(body);
@@ -107,13 +107,12 @@ impl Panes {
 
     /// Fits what is in the panes into them.
     fn lay_out(&self, app: &mut App, ui: &Ui) {
-        let chosen = match app.is_in_inbox() {
-            true => app.list.selected(&app.inbox),
-            false => app.open,
-        };
-        let chosen = chosen.and_then(|id| app.inbox.position(id)).unwrap_or(0);
+        if !app.is_in_inbox() {
+            app.list.leave();
+        }
         let has_column = self.inbox.is_some() && self.main.is_some();
-        app.list.layout(&app.inbox, self.inbox, has_column, chosen);
+        app.list
+            .layout(&app.inbox, self.inbox, has_column, app.open);
         app.transcript_area = None;
         if let Some((_, area)) = self.main {
             if let Focus::View(view) = &mut app.focus {

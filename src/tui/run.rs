@@ -33,6 +33,7 @@ use crate::tui::app::{App, Effect, Level};
 use crate::tui::pictures::Graphics;
 use crate::tui::terminal::clipboard::{TMUX_COMMAND, osc52};
 use crate::tui::terminal::editor::EditorFile;
+use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Choice, Ground};
@@ -72,6 +73,8 @@ pub struct Options {
     pub title: bool,
     /// Whether the mouse does anything.
     pub mouse: bool,
+    /// How the terminal shows a notification.
+    pub notifications: Notifications,
     /// Where the editor's files go.
     pub state_dir: PathBuf,
     /// How things look.
@@ -215,6 +218,13 @@ pub async fn run(
                         return Ok(Exit::TerminalGone);
                     }
                 }
+                Effect::Notify(text) => {
+                    let [tmux, screen_program] = ["TMUX", "STY"].map(is_set);
+                    let sequence = options.notifications.sequence(&text, tmux, screen_program);
+                    if screen.write(&sequence).is_err() {
+                        return Ok(Exit::TerminalGone);
+                    }
+                }
                 Effect::Copy(text) => {
                     let notice = match copy(&text, &mut screen).await {
                         Ok(notice) => notice,
@@ -345,13 +355,17 @@ fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> i
     })
 }
 
+/// Whether the environment tells of something that stands between the program and the terminal.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
+}
+
 /// Hands a text to the clipboard and says what became of it.
 async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
-    let set = |name: &str| std::env::var_os(name).is_some();
-    if set("TMUX") && copy_through_tmux(text).await.is_ok() {
+    if is_set("TMUX") && copy_through_tmux(text).await.is_ok() {
         return Ok(format!("{} bytes copied through tmux", text.len()));
     }
-    let copied = osc52(text, set("TMUX"), set("STY"));
+    let copied = osc52(text, is_set("TMUX"), is_set("STY"));
     screen.write(&copied.sequence)?;
     Ok(copied.notice())
 }

@@ -1,15 +1,18 @@
 //! The status line, and the title of the pane in the middle.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::api::{Format, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
-use crate::tui::text::format::waited;
+use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
+use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
 
 /// Stands between two hints.
@@ -173,6 +176,10 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("Enter open".into()));
             hints.push(Some("Esc leave it".into()));
         }
+        Dialog::Picker(Purpose::Action, _) => {
+            hints.push(Some("Enter do it".into()));
+            hints.push(Some("Esc leave it".into()));
+        }
         Dialog::Picker(..) => {
             hints.push(Some("Enter choose".into()));
             hints.push(Some("Esc leave it".into()));
@@ -194,15 +201,18 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
         }
-        Dialog::None if app.is_in_inbox() => {
+        Dialog::None if app.is_in_inbox() && app.list.is_filtering() => {
             hints.push(Some("Enter open".into()));
+            hints.push(Some("Esc show all".into()));
+        }
+        Dialog::None if app.is_in_inbox() => {
+            let keys = ["Enter open", "/ filter", "d dismiss", "D dismiss all done"];
+            hints.extend(keys.map(|key| Some(key.to_owned())));
             hints.push(hint(Action::Cancel, "back"));
-            hints.push(Some("Up Down choose".into()));
-            hints.push(Some("/ find".into()));
             if app.list.has_column() {
                 hints.push(Some("h hide".into()));
             }
-            hints.push(hint(Action::NextWaiting, "next waiting"));
+            hints.push(Some("r sort".into()));
             hints.push(hint(Action::DeleteConversation, "delete"));
         }
         Dialog::None if app.view().is_some() => {
@@ -221,48 +231,80 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
         Dialog::None => {
-            let composer = app.composer();
-            let waits = app.conversation().is_some_and(Conversation::is_waiting);
-            let call = composer.call.as_ref();
-            let call = call.filter(|_| composer.kind == ReplyKind::Tool);
-            if waits {
-                let in_form = call.and_then(Call::enter_words);
-                let words = in_form.unwrap_or_else(|| composer.kind.verb());
-                hints.push(hint(Action::Submit, words));
-                hints.push(hint(Action::NextKind, "kind"));
-            }
-            if waits && call.is_some_and(Call::is_to_process) {
-                hints.push(hint(Action::InterruptProcess, "Ctrl+C"));
-                hints.push(hint(Action::EndInput, "Ctrl+D"));
-            }
-            if waits && call.is_some() {
-                hints.push(hint(Action::ToggleForm, "form/JSON"));
-                hints.push(hint(Action::Cancel, "leave it"));
-            }
-            let others = app.inbox.waiting() > usize::from(waits);
-            if others {
-                hints.push(hint(Action::NextWaiting, "next waiting"));
-            }
-            if waits {
-                if composer.kind == ReplyKind::Command {
-                    hints.push(hint(Action::Options, "options"));
-                }
-                hints.push(hint(Action::Newline, "newline"));
-            }
-            if app.conversation().is_some() {
-                hints.push(hint(Action::Fold, "fold"));
-                hints.push(hint(Action::ShowTools, "tools"));
-                hints.push(hint(Action::ShowRaw, "raw"));
-            }
-            if app.inbox.conversations().len() > 1 {
-                hints.push(hint(Action::Inbox, "inbox"));
-            }
-            hints.push(hint(Action::Editor, "editor"));
-            hints.push(hint(Action::Quit, "quit"));
+            let now = helpful_now(app).into_iter();
+            hints.extend(now.map(|(action, words)| hint(action, words)));
         }
     }
     hints.push(hint(Action::Help, "help"));
     hints.into_iter().flatten().collect()
+}
+
+/// The actions that help with what is on the screen, the most useful first.
+fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
+    let composer = app.composer();
+    let conversation = app.conversation();
+    let waiting = conversation.filter(|conversation| conversation.is_waiting());
+    let call = composer.call.as_ref();
+    let call = call.filter(|_| waiting.is_some() && composer.kind == ReplyKind::Tool);
+    let mut found = Vec::new();
+    if let Some(conversation) = waiting {
+        let in_form = call.and_then(Call::enter_words);
+        let words = in_form.unwrap_or_else(|| composer.kind.verb());
+        found.push((Action::Submit, words));
+        let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
+        let request = conversation.request();
+        match request.format {
+            Format::Compaction if is_answer => found.push((Action::Skeleton, "draft summary")),
+            _ if is_answer && request.output_format != OutputFormat::Text => {
+                found.push((Action::Skeleton, "skeleton"));
+            }
+            _ => {}
+        }
+        if composer.is_idle() && conversation.tells_of_process() {
+            found.push((Action::ContinueProcess, "continue process"));
+        }
+    }
+    let selected = app.transcript().and_then(Transcript::selected_block);
+    if selected.is_some() {
+        found.push((Action::Copy, "copy"));
+        found.push((Action::Fold, "fold"));
+        found.push((Action::Page, "pager"));
+        found.push((Action::Cancel, "deselect"));
+    }
+    if waiting.is_some() {
+        found.push((Action::NextKind, "kind"));
+        if call.is_some_and(Call::is_to_process) {
+            found.push((Action::InterruptProcess, "Ctrl+C"));
+            found.push((Action::EndInput, "Ctrl+D"));
+        }
+        if call.is_some() {
+            found.push((Action::ToggleForm, "form/JSON"));
+            found.push((Action::Cancel, "leave it"));
+        }
+    }
+    if app.inbox.waiting() > usize::from(waiting.is_some()) {
+        found.push((Action::NextWaiting, "next waiting"));
+    }
+    if waiting.is_some() {
+        if composer.kind == ReplyKind::Command {
+            found.push((Action::Options, "options"));
+        }
+        found.push((Action::Newline, "newline"));
+    }
+    if conversation.is_some() {
+        if selected.is_none() {
+            found.push((Action::Fold, "fold"));
+        }
+        found.push((Action::ShowTools, "tools"));
+        found.push((Action::ShowRaw, "raw"));
+    }
+    if app.inbox.conversations().len() > 1 {
+        found.push((Action::Inbox, "inbox"));
+    }
+    found.push((Action::Palette, "actions"));
+    found.push((Action::Editor, "editor"));
+    found.push((Action::Quit, "quit"));
+    found
 }
 
 /// As many hints as fit, the last one always.
@@ -293,7 +335,11 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
             let count = app.inbox.conversations().len();
-            let mut state = state(conversation, app);
+            let mut state = match (state(conversation, app), left(conversation, app.now)) {
+                (state, None) => state,
+                (_, Some((_, left))) if area.width < u16::try_from(ROOMY).unwrap_or(0) => left,
+                (state, Some((_, left))) => format!("{state} · {left}"),
+            };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
@@ -329,9 +375,23 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             format!("waiting {}{behind}", waited(since, app.now))
         }
         inbox::Status::Answered => match &conversation.automatic {
-            Some(_) => "answered by itself".into(),
+            Some(_) => "auto-answered".into(),
             None => "answered".into(),
         },
         inbox::Status::ClientGone => "client gone".into(),
     }
+}
+
+/// How long the client of a conversation still waits, where it says so: the time in seconds, and the
+/// words for it.
+pub(super) fn left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
+    let inbox::Status::Waiting { since } = conversation.status() else {
+        return None;
+    };
+    let patience = conversation.request().gives_up_after()?;
+    let until = since.checked_add(patience).ok()?;
+    Some(match waited_seconds(now, until) {
+        0 => (0, "out of time".into()),
+        seconds => (seconds, format!("{} left", waited(now, until))),
+    })
 }

@@ -2,6 +2,7 @@
 //! as the real loop does, and a door for clients.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
@@ -61,6 +62,8 @@ impl Desk {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: true,
+            remind_after: None,
+            auto_advance: false,
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
@@ -170,6 +173,23 @@ impl Desk {
         self.terminal
             .draw(|frame| layout::draw(frame, ui, app))
             .unwrap();
+    }
+
+    /// Has the journal searched for what is typed in a list of conversations.
+    pub fn search(&mut self) {
+        let wanted = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::FindConversations(query) => Some(query.clone()),
+            _ => None,
+        });
+        let Some(query) = wanted else {
+            return;
+        };
+        while self.app.store().index_is_behind() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let found = self.app.store().find(&query, 500);
+        self.app.on_found(&query, found);
+        self.step();
     }
 
     pub fn bells(&self) -> usize {

@@ -121,6 +121,8 @@ impl Desk {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: true,
+            remind_after: None,
+            auto_advance: false,
             base_url: "http://127.0.0.1:3000/v1".into(),
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),

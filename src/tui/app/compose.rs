@@ -18,6 +18,9 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::transcript::Transcript;
 
+/// How Codex begins the line that names a process that still runs.
+const RUNNING: &str = "Process running with session ID ";
+
 /// How many earlier replies can be recalled.
 const MOST_RECALLED: usize = 200;
 
@@ -450,21 +453,13 @@ impl App {
         };
         let mut choices: Vec<Choice> = conversation
             .callable()
-            .map(|tool| Choice {
-                label: tool.title(),
-                detail: tool
-                    .description
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
+            .map(|tool| {
+                let about = tool.description.lines().next();
+                Choice::new(tool.title(), about.unwrap_or_default())
             })
             .collect();
         if conversation.patches_by_shell() {
-            choices.push(Choice {
-                label: "apply_patch".into(),
-                detail: "A patch that the shell applies".into(),
-            });
+            choices.push(Choice::new("apply_patch", "A patch that the shell applies"));
         }
         let mut picker = Picker::new("call tool", choices);
         picker.paste(query);
@@ -570,7 +565,7 @@ impl App {
         }
         let choices = texts
             .into_iter()
-            .map(|(label, detail)| Choice { label, detail })
+            .map(|(label, detail)| Choice::new(label, detail))
             .collect();
         let picker = Picker::new("recall", choices);
         self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
@@ -658,6 +653,18 @@ impl Conversation {
         named("exec_command") && !named("apply_patch")
     }
 
+    /// Whether an output that is new tells of a process that still runs.
+    pub(in crate::tui) fn tells_of_process(&self) -> bool {
+        let new = self.items().get(self.new_from()..).unwrap_or_default();
+        let new = new.iter().filter(|item| item.output_of().is_some());
+        let tells = |part: &Content| match part {
+            Content::Text(text) => text.lines().take(8).any(|line| line.starts_with(RUNNING)),
+            _ => false,
+        };
+        new.flat_map(|item| item.content()).any(tells)
+            && self.tools().iter().any(|tool| tool.name == "write_stdin")
+    }
+
     /// The session of the process that was left running last and has not ended since.
     pub(super) fn running_session(&self) -> Option<String> {
         let mut ended = Vec::new();
@@ -667,8 +674,7 @@ impl Conversation {
             };
             let text = item.text();
             let mut head = text.lines().take(8);
-            let running =
-                head.find_map(|line| line.strip_prefix("Process running with session ID "));
+            let running = head.find_map(|line| line.strip_prefix(RUNNING));
             match running.map(str::trim) {
                 Some(session) if !ended.iter().any(|other| other == session) => {
                     return Some(session.to_owned());

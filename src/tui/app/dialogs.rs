@@ -41,6 +41,7 @@ impl App {
                             Purpose::Tool => self.begin_call(index),
                             Purpose::Recall => self.insert_recalled(index),
                             Purpose::Conversation => self.open_found(index),
+                            Purpose::Action => self.act_on_chosen(index),
                         }
                     }
                 }

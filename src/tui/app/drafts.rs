@@ -21,6 +21,8 @@ const GATHERING: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     changed: HashSet<Option<ConversationId>>,
+    /// Conversations that have a draft on disk.
+    on_disk: HashSet<ConversationId>,
     /// Drafts of conversations that the inbox has dropped.
     dropped: Vec<(ConversationId, Draft)>,
 }
@@ -52,11 +54,20 @@ impl App {
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
-        let Unkept { changed, dropped } = std::mem::take(&mut self.unkept);
-        let changed = changed.into_iter();
+        let changed = std::mem::take(&mut self.unkept.changed).into_iter();
         let changed = changed.map(|id| (id, self.draft_to_keep(id)));
-        let dropped = dropped.into_iter().map(|(id, draft)| (Some(id), draft));
-        changed.chain(dropped).collect()
+        let changed: Vec<(Option<ConversationId>, Draft)> = changed.collect();
+        let dropped = std::mem::take(&mut self.unkept.dropped).into_iter();
+        let dropped = dropped.map(|(id, draft)| (Some(id), draft));
+        let drafts: Vec<_> = changed.into_iter().chain(dropped).collect();
+        for (id, draft) in &drafts {
+            match id {
+                Some(id) if draft.is_empty() => self.unkept.on_disk.remove(id),
+                Some(id) => self.unkept.on_disk.insert(*id),
+                None => false,
+            };
+        }
+        drafts
     }
 
     /// Forgets what is known of a conversation that the inbox has dropped, but for a draft that is
@@ -73,6 +84,7 @@ impl App {
     /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
     pub fn restore(&mut self) {
         self.inbox.restore();
+        self.unkept.on_disk = self.store().drafts().into_iter().collect();
         if let Some(scratch) = self.inbox.store().draft(None) {
             self.scratch = Composer::from_draft(scratch);
         }
@@ -89,6 +101,14 @@ impl App {
             Level::Info,
             format!("what an editor had saved is back; {key} finds it too"),
         );
+    }
+
+    /// Whether something is typed in a conversation that was not sent.
+    pub(in crate::tui) fn has_draft(&self, id: ConversationId) -> bool {
+        match self.remembered.get(&id) {
+            Some(own) => !own.composer.is_idle(),
+            None => self.unkept.on_disk.contains(&id),
+        }
     }
 
     fn draft_to_keep(&self, id: Option<ConversationId>) -> Draft {

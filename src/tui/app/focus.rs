@@ -40,6 +40,9 @@ impl App {
     /// Takes a key that is for the view or the inbox; says whether it was. While they have the keys,
     /// all are for them: nothing is typed or sent that is not on the screen.
     pub(super) fn key_in_focus(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        if self.is_in_inbox() && self.list.is_filtering() && self.key_in_filter(key) {
+            return true;
+        }
         let command = Command::of(key, action);
         match (&mut self.focus, command) {
             (Focus::Composer, _) => return false,
@@ -47,11 +50,7 @@ impl App {
                 self.focus = Focus::Composer;
                 self.notice = None;
             }
-            (Focus::Inbox, Command::Nothing) if key.code == KeyCode::Char('h') => {
-                // Where it is all there is to see, it goes with that.
-                self.list.hide(self.list.has_column());
-                self.focus = Focus::Composer;
-            }
+            (Focus::Inbox, Command::Nothing) => self.key_in_list(key),
             (Focus::Inbox, command) => self.key_in_inbox(command),
             (_, Command::Other(action)) => self.act_beside(action),
             (_, Command::Search) => self.find(),
@@ -68,13 +67,47 @@ impl App {
                     self.show(id);
                 }
             }
-            Command::Search => self.find_conversation(),
+            Command::Search => self.list.begin_filter(&self.inbox),
             Command::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
             Command::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
             Command::Other(action) => self.act_beside(action),
             Command::Lines(rows) => self.list.go(rows, &self.inbox),
             Command::Pages(pages) => self.list.go_pages(pages, &self.inbox),
             Command::Close | Command::Nothing => {}
+        }
+    }
+
+    /// Takes a key that means something in the list of conversations alone.
+    fn key_in_list(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Char('d') | KeyCode::Delete => self.dismiss(self.at_hand()),
+            KeyCode::Char('D') => self.dismiss_done(),
+            KeyCode::Char('r') => self.list.sort(&self.inbox),
+            KeyCode::Char('<') => self.list.widen(false),
+            KeyCode::Char('>') => self.list.widen(true),
+            KeyCode::Char('h') => {
+                // Where it is all there is to see, it goes with that.
+                self.list.hide(self.list.has_column());
+                self.focus = Focus::Composer;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a key that narrows the list of conversations down; says whether it did.
+    fn key_in_filter(&mut self, key: KeyEvent) -> bool {
+        match key.code {
+            KeyCode::Enter => {
+                if let Some(id) = self.list.selected(&self.inbox) {
+                    self.show(id);
+                }
+                true
+            }
+            KeyCode::Esc => {
+                self.list.end_filter(&self.inbox);
+                true
+            }
+            _ => self.list.key_in_filter(key, &self.inbox),
         }
     }
 
@@ -105,7 +138,7 @@ impl App {
         self.focus = match self.focus {
             Focus::Inbox => Focus::Composer,
             Focus::Composer | Focus::View(_) => {
-                self.list.select(self.open, &self.inbox);
+                self.list.enter(self.open, &self.inbox);
                 self.list.hide(false);
                 Focus::Inbox
             }

@@ -55,9 +55,7 @@ impl App {
         {
             transcript.show_new();
         }
-        if self.settings.bell {
-            self.effects.push(Effect::Bell);
-        }
+        self.call_for(id);
         let is_idle = self.is_idle();
         if self.open == Some(id) {
             if current {
@@ -119,22 +117,15 @@ impl App {
     }
 
     pub(super) fn step_conversation(&mut self, forward: bool) {
-        let count = self.inbox.conversations().len();
-        let at = self.open.and_then(|id| self.inbox.position(id));
-        let next = match (at, forward) {
-            (None, _) => 0,
-            (Some(at), true) => (at + 1).min(count.saturating_sub(1)),
-            (Some(at), false) => at.saturating_sub(1),
-        };
-        let next = self.inbox.conversations().nth(next).map(|found| found.id);
+        let next = self.list.step(self.open, forward, &self.inbox);
         match next {
-            Some(id) if Some(id) != self.open => self.show(id),
-            Some(_) => self.say(Level::Info, "no further conversation"),
-            None => self.say(Level::Info, "no request has come in yet"),
+            Some(id) => self.show(id),
+            _ if self.open.is_none() => self.say(Level::Info, "no request has come in yet"),
+            _ => self.say(Level::Info, "no further conversation"),
         }
     }
 
-    /// Puts a conversation on the screen.
+    /// Opens a conversation, and goes to it.
     pub(super) fn show(&mut self, id: ConversationId) {
         self.stop_finding(false);
         self.focus = Focus::Composer;

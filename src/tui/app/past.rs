@@ -1,6 +1,7 @@
 //! Conversations of the past: finding them, loading them, and deleting one for good.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
@@ -9,20 +10,26 @@ use super::{App, Dialog, Effect, Focus, Level, Purpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
 use crate::store::{Found, Header, Loaded};
+use crate::tui::inbox::folder;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::transcript::Transcript;
 
 /// Characters of an excerpt that stand before what was found.
 const BEFORE: usize = 10;
-/// Why a conversation cannot be deleted.
-const BUSY: &str = "somebody waits here, or your answer is still on its way";
+/// Bytes of prompts by which a conversation is found where there is no journal to search.
+const MOST_TEXT: usize = 4_000;
+/// Why a conversation cannot be deleted or dismissed.
+pub(super) const BUSY: &str = "somebody waits here, or your answer is still on its way";
 
 /// What is known of the past besides what the inbox lists.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// The conversations that can be picked from, as they are listed.
+    /// The conversations that can be picked from: those that the inbox lists, and then what was
+    /// found in the journal.
     found: Vec<Header>,
+    /// How many of them the inbox lists.
+    listed: usize,
     /// The query that was asked last.
     asked: String,
     /// The conversations that could not be loaded.
@@ -30,11 +37,17 @@ pub(super) struct Past {
 }
 
 impl App {
-    /// Lets the person choose a conversation, the newest first until they type.
+    /// Lets the person choose a conversation by all that is known of it: those of the inbox in its
+    /// order until they type, and after them what the journal has.
     pub(super) fn find_conversation(&mut self) {
-        let found = self.listed();
         let title = "find a conversation";
-        let choices = self.choices(&found);
+        let listed = self.inbox.conversations();
+        let choices = listed.map(|found| self.choice_of(found)).collect();
+        let found: Vec<Header> = self
+            .inbox
+            .conversations()
+            .map(Conversation::header)
+            .collect();
         let picker = match self.store().keeps() {
             true => {
                 let newest = Effect::FindConversations(String::new());
@@ -45,7 +58,8 @@ impl App {
             false => Picker::new(title, choices),
         };
         self.past.asked.clear();
-        self.past.found = found.into_iter().map(|found| found.header).collect();
+        self.past.listed = found.len();
+        self.past.found = found;
         self.notice = None;
         self.dialog = Dialog::Picker(Purpose::Conversation, Box::new(picker));
     }
@@ -65,35 +79,40 @@ impl App {
     /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
     /// asked any more. Tells whether it is.
     pub fn on_found(&mut self, query: &str, found: Vec<Found>) -> bool {
-        let is_asked = |dialog: &Dialog| match dialog {
-            Dialog::Picker(Purpose::Conversation, picker) => picker.query() == query,
-            _ => false,
+        let Dialog::Picker(Purpose::Conversation, picker) = &self.dialog else {
+            return false;
         };
-        if !is_asked(&self.dialog) {
+        if picker.query() != query {
             return false;
         }
-        let found = match query.trim().is_empty() {
-            true => {
-                let older = found.into_iter();
-                let older = older.filter(|found| self.inbox.get(found.header.id).is_none());
-                self.listed().into_iter().chain(older).collect()
-            }
-            false => found,
-        };
-        let choices = self.choices(&found);
-        let found: Vec<Header> = found.into_iter().map(|found| found.header).collect();
+        let listed = self.past.listed;
+        // What the list has already is not offered twice; what it has and does not match is found
+        // by its text.
+        let matching = picker.matching().iter().filter(|at| **at < listed);
+        let matching = matching.filter_map(|at| self.past.found.get(*at));
+        let matching: HashSet<ConversationId> = matching.map(|header| header.id).collect();
+        let mut found = found;
+        found.retain(|found| !matching.contains(&found.header.id));
+        let choices = found
+            .iter()
+            .map(|found| self.choice_of_found(found))
+            .collect();
+        let chosen = picker.selected().filter(|_| picker.has_moved());
+        let chosen = chosen
+            .and_then(|at| self.past.found.get(at))
+            .map(|one| one.id);
+        self.past.found.truncate(listed);
+        self.past
+            .found
+            .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
             // Whoever has gone to one stays there, and who has not stays at the best.
-            let chosen = picker.selected().filter(|at| *at > 0);
-            let chosen = chosen
-                .and_then(|at| self.past.found.get(at))
-                .map(|one| one.id);
             picker.offer(choices);
-            if let Some(at) = found.iter().position(|one| Some(one.id) == chosen) {
+            let mut all = self.past.found.iter();
+            if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
             }
         }
-        self.past.found = found;
         true
     }
 
@@ -106,37 +125,52 @@ impl App {
         }
     }
 
-    /// What the inbox lists.
-    fn listed(&self) -> Vec<Found> {
-        let listed = self.inbox.conversations().map(Conversation::header);
-        let found = listed.map(|header| Found {
-            header,
-            excerpt: Excerpt::default(),
-        });
-        found.collect()
+    /// A conversation that the inbox lists: where it is and with whom, and by what else it is found.
+    fn choice_of(&self, conversation: &Conversation) -> Choice {
+        let folder = folder(conversation);
+        let mut more = format!(
+            "{} {}",
+            conversation.directory().unwrap_or_default(),
+            conversation.request().model
+        );
+        if !self.store().keeps() {
+            let prompts = conversation
+                .items()
+                .iter()
+                .rev()
+                .filter(|item| item.is_prompt());
+            for prompt in prompts {
+                // Writing into a string does not fail.
+                let _ = write!(more, " {}", prompt.text());
+                if more.len() > MOST_TEXT {
+                    break;
+                }
+            }
+        }
+        let header = conversation.header();
+        Choice {
+            detail: self.detail(&header, folder.to_owned()),
+            label: header.title,
+            more,
+            ..Choice::default()
+        }
     }
 
-    fn choices(&self, found: &[Found]) -> Vec<Choice> {
-        let choice = |found: &Found| {
-            let header = &found.header;
-            let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
-            let agent = agent_name(&header.agent);
-            let excerpt = around_found(&found.excerpt);
-            let parts = [
-                day_or_time(at, self.now, &self.settings.zone),
-                excerpt,
-                agent.to_owned(),
-            ];
-            Choice {
-                label: header.title.clone(),
-                detail: parts
-                    .into_iter()
-                    .filter(|part| !part.is_empty())
-                    .collect::<Vec<_>>()
-                    .join(" · "),
-            }
-        };
-        found.iter().map(choice).collect()
+    /// A conversation of the journal, with the words in which it was found.
+    fn choice_of_found(&self, found: &Found) -> Choice {
+        let detail = self.detail(&found.header, around_found(&found.excerpt));
+        Choice::new(found.header.title.clone(), detail)
+    }
+
+    fn detail(&self, header: &Header, what: String) -> String {
+        let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
+        let parts = [
+            day_or_time(at, self.now, &self.settings.zone),
+            what,
+            agent_name(&header.agent).to_owned(),
+        ];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(" · ")
     }
 
     /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`]; `None` if it
@@ -164,11 +198,7 @@ impl App {
 
     /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn ask_to_delete(&mut self) {
-        let at_hand = match self.is_in_inbox() {
-            true => self.list.selected(&self.inbox),
-            false => self.open,
-        };
-        match at_hand {
+        match self.at_hand() {
             None => self.say(Level::Info, "there is no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
@@ -202,22 +232,39 @@ impl App {
         }
         self.remembered.remove(&id);
         self.unkept.forget(id);
-        self.announced.take_if(|announced| *announced == id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
-        if self.open == Some(id) {
-            self.open = None;
-            let focus = std::mem::take(&mut self.focus);
-            let last = self.inbox.conversations().len().saturating_sub(1);
-            let next = self.inbox.conversations().nth(at.min(last));
-            if let Some(next) = next.map(|next| next.id) {
-                self.show(next);
-            }
-            if matches!(focus, Focus::Inbox) {
-                self.focus = focus;
-            }
-        }
+        self.went(id, at);
         self.say(Level::Good, "deleted");
+    }
+
+    /// Follows a conversation that is off the list, where it stood at a place: if it was open, the
+    /// one that is there now opens.
+    pub(super) fn went(&mut self, id: ConversationId, at: usize) {
+        self.list.forget(id, &self.inbox);
+        self.announced.take_if(|announced| *announced == id);
+        if self.open != Some(id) {
+            return;
+        }
+        self.open = None;
+        let focus = std::mem::take(&mut self.focus);
+        let last = self.inbox.conversations().len().saturating_sub(1);
+        let next = self.inbox.conversations_from(at.min(last)).next();
+        if let Some(next) = next.map(|next| next.id) {
+            self.show(next);
+        }
+        // Somebody who clears the list up stays there.
+        if matches!(focus, Focus::Inbox) {
+            self.focus = focus;
+        }
+    }
+
+    /// The open conversation, or the chosen one where the inbox has the keys.
+    pub(super) fn at_hand(&self) -> Option<ConversationId> {
+        match self.is_in_inbox() {
+            true => self.list.selected(&self.inbox),
+            false => self.open,
+        }
     }
 }
 

@@ -25,6 +25,15 @@ impl ReplyKind {
         }
     }
 
+    /// The name where there is little room.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Command => "Run",
+            Self::Tool => "Call",
+            kind => kind.label(),
+        }
+    }
+
     /// What Enter does with this kind, in a word or two.
     pub fn verb(self) -> &'static str {
         match self {

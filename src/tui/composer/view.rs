@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
 use crate::api::Format;
-use crate::inbox::Conversation;
+use crate::inbox::{Conversation, Status};
 use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
@@ -56,6 +56,7 @@ impl Words {
             _ if place == Place::Beside || !matches!(app.dialog, Dialog::None) => false,
             ReplyKind::Tool => composer.call.is_some(),
             ReplyKind::Command => !composer.options.is_empty(),
+            ReplyKind::Progress | ReplyKind::Think => gets_all_at_once(app),
             _ => false,
         };
         let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
@@ -288,23 +289,34 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
         true => ui.theme.bar(),
         false => ui.theme.dim(),
     };
-    let labels = ReplyKind::ALL.map(|kind| {
-        let live = composer.live && kind.can_be_live();
-        let label = format!("{}{}", kind.label(), if live { " live" } else { "" });
-        match (kind == chosen, app.unavailable(kind)) {
-            (true, None) => Span::styled(format!("[{label}]"), bar),
-            (true, Some(_)) => Span::styled(format!("[{label}]"), ui.theme.bad()),
-            (false, None) => Span::raw(format!(" {label} ")),
-            (false, Some(_)) => Span::styled(format!("({label})"), ui.theme.dim()),
-        }
-    });
+    let labels = |name: fn(ReplyKind) -> &'static str, pad: &str| {
+        ReplyKind::ALL.map(|kind| {
+            let live = composer.live && kind.can_be_live();
+            let label = format!("{}{}", name(kind), if live { " live" } else { "" });
+            match (kind == chosen, app.unavailable(kind)) {
+                (true, None) => Span::styled(format!("[{label}]"), bar),
+                (true, Some(_)) => Span::styled(format!("[{label}]"), ui.theme.bad()),
+                (false, None) => Span::raw(format!("{pad}{label}{pad}")),
+                (false, Some(_)) => Span::styled(format!("({label})"), ui.theme.dim()),
+            }
+        })
+    };
+    let room = usize::from(area.width).saturating_sub(2);
+    let width = |spans: &[Span]| {
+        spans
+            .iter()
+            .map(|span| columns(&span.content))
+            .sum::<usize>()
+    };
     let mut spans = vec![Span::styled("─", ui.theme.rule())];
-    spans.extend(around(
-        ui,
-        labels,
-        chosen,
-        usize::from(area.width).saturating_sub(2),
-    ));
+    let whole = labels(ReplyKind::label, " ");
+    let close = apart(labels(ReplyKind::short, ""));
+    spans.extend(match () {
+        () if width(&whole) <= room => whole.into(),
+        // All of them, with one blank between two.
+        () if width(&close) <= room => close,
+        () => around(ui, labels(ReplyKind::short, " "), chosen, room),
+    });
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
     let target = one_line(target, area.width);
@@ -319,6 +331,18 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     spans.push(Span::styled(target, ui.theme.dim()));
     spans.push(Span::styled("─", ui.theme.rule()));
     frame.render_widget(Line::from(spans), area);
+}
+
+/// Labels with a blank between each two, and before the first unless that has a bracket.
+fn apart(labels: [Span<'static>; ReplyKind::ALL.len()]) -> Vec<Span<'static>> {
+    let mut spans = Vec::with_capacity(2 * labels.len());
+    for label in labels {
+        if !spans.is_empty() || !label.content.starts_with(['[', '(']) {
+            spans.push(Span::raw(" "));
+        }
+        spans.push(label);
+    }
+    spans
 }
 
 /// As many kinds as fit, the chosen one among them, and marks where there are more.
@@ -374,6 +398,9 @@ fn target(app: &App) -> String {
     }
     match kind {
         ReplyKind::Send | ReplyKind::Reject => "ends the response".into(),
+        ReplyKind::Progress | ReplyKind::Think if gets_all_at_once(app) => {
+            "reaches this client with the answer".into()
+        }
         ReplyKind::Progress | ReplyKind::Think => "stays open".into(),
         ReplyKind::Tool if kind != composer.kind => "type part of its name".into(),
         ReplyKind::Tool => match &composer.call {
@@ -388,6 +415,12 @@ fn target(app: &App) -> String {
             name + &options(composer)
         }
     }
+}
+
+/// Whether the client that waits hears nothing before the response has ended.
+fn gets_all_at_once(app: &App) -> bool {
+    let waiting = app.conversation().filter(|found| found.is_waiting());
+    waiting.is_some_and(|found| found.request().gets_all_at_once())
 }
 
 /// The options of a command, as far as they are set.
@@ -414,11 +447,27 @@ fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Positi
     let waits = app.conversation().is_some_and(Conversation::is_waiting);
     let words = match waits {
         true => composer.kind.placeholder(),
-        false => "Nobody waits; what you type is kept",
+        false => &nobody_here(app),
     };
     let words = one_line(words, rest.width);
     frame.render_widget(Paragraph::new(words).style(ui.theme.dim()), rest);
     (!rest.is_empty()).then(|| rest.as_position())
+}
+
+/// What stands where nobody waits for what is typed: whether others do.
+fn nobody_here(app: &App) -> String {
+    let done = app.conversation().map(Conversation::status);
+    let done = match (app.inbox.waiting(), done) {
+        (0, _) | (_, None | Some(Status::Waiting { .. })) => {
+            return "Nobody waits; what you type is kept".into();
+        }
+        (_, Some(Status::Answered)) => "Answered",
+        (_, Some(Status::ClientGone)) => "Client gone",
+    };
+    match app.inbox.waiting() {
+        1 => format!("{done} · 1 other waiting"),
+        others => format!("{done} · {others} others waiting"),
+    }
 }
 
 /// Draws a text area; returns where its cursor is.

@@ -80,7 +80,11 @@ actions! {
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
     NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
     Inbox, "inbox", "Go to the inbox, and back", ["F2"];
-    FindConversation, "find_conversation", "Find an earlier conversation", ["F6"];
+    WidenInbox, "widen_inbox", "Make the inbox wider", ["Alt+."];
+    NarrowInbox, "narrow_inbox", "Make the inbox narrower", ["Alt+,"];
+    Dismiss, "dismiss", "Take the conversation off the inbox", ["Alt+W"];
+    DismissDone, "dismiss_done", "Take all off the inbox that are done", ["Alt+Shift+W"];
+    FindConversation, "find_conversation", "Find a conversation, an earlier one too", ["F6"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
     [Read, "READ"]
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
@@ -106,6 +110,7 @@ actions! {
     ShowStatistics, "show_statistics", "Show statistics", ["F5"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show the keys", ["F1"];
+    Palette, "palette", "Find an action by its name", ["F10", "Alt+M"];
     [Program, "THE PROGRAM"]
     Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
     Reload, "reload", "Read the configuration again", ["F9"];

@@ -1,8 +1,11 @@
 //! Choosing from a list by typing parts of what is meant.
 //!
 //! Every word of the query has to be found: its letters in this order in the label (fuzzily, as
-//! `nucleo` and fzf do), or as it is in the detail. Choices whose labels hold more of the words come
-//! first, then better matches, then the given order.
+//! `nucleo` and fzf do), or as it is in the detail. Choices that hold more of the words as they are
+//! come first, those in the label before those in the detail, then better matches, then the given
+//! order.
+//!
+//! Where somebody else knows more than the list, what they find follows what matches in it.
 //!
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
@@ -22,6 +25,9 @@ use crate::tui::text::one_line;
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
 const LONGEST: u16 = 300;
 
+/// Characters by which a choice is found and that are not shown.
+const LONGEST_MORE: usize = 4_000;
+
 /// Words of a query that are looked at.
 const WORDS: usize = 8;
 
@@ -32,6 +38,21 @@ pub struct Choice {
     pub label: String,
     /// What it is, in a line. May be empty.
     pub detail: String,
+    /// What stands at the end of its line, such as a key. May be empty.
+    pub side: String,
+    /// What else it is found by. It is not shown.
+    pub more: String,
+}
+
+impl Choice {
+    /// A choice that is found by what is shown of it.
+    pub fn new(label: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What a key did.
@@ -53,13 +74,18 @@ pub struct Picker {
     query: Line,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
+    /// The same as they are, which is how somebody else finds them.
+    exact: Vec<Atom>,
     /// The query that `matches` answers.
-    answered: String,
+    matched: String,
     /// Indices into `rows`, best first.
     matches: Vec<usize>,
     selected: usize,
-    /// Whether somebody else finds what the query means: then everything in the list matches.
-    asks: bool,
+    /// How many of the rows are the picker's own. Those behind were found by somebody else, and all
+    /// of them match.
+    own: usize,
+    /// The query for which they were found, if somebody else is asked.
+    found_for: Option<String>,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
     /// The first match on the screen and how many fit there, since it was laid out. Moving by pages
@@ -75,6 +101,10 @@ struct Row {
     label: String,
     /// Likewise.
     detail: String,
+    /// Likewise.
+    side: String,
+    /// Whether somebody else found it.
+    is_found: bool,
     matched_label: Utf32String,
     matched_detail: Utf32String,
 }
@@ -83,34 +113,49 @@ impl Picker {
     /// A picker with nothing typed: the choices in the given order, the first one selected.
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         let rows: Vec<Row> = choices.into_iter().map(Row::from).collect();
+        let mut config = Config::DEFAULT;
+        // Somebody who begins at the beginning means that.
+        config.prefer_prefix = true;
         Self {
             title: title.into(),
             matches: (0..rows.len()).collect(),
+            own: rows.len(),
             rows,
             query: Line::query(),
             words: Vec::new(),
-            answered: String::new(),
+            exact: Vec::new(),
+            matched: String::new(),
             selected: 0,
-            asks: false,
-            matcher: RefCell::new(Matcher::new(Config::DEFAULT)),
+            found_for: None,
+            matcher: RefCell::new(Matcher::new(config)),
             top: 0,
             height: 1,
         }
     }
 
-    /// A picker whose query somebody else answers, with [`Self::offer`].
+    /// A picker whose query somebody else answers too, with [`Self::offer`].
     pub fn asking(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         Self {
-            asks: true,
+            found_for: Some(String::new()),
             ..Self::new(title, choices)
         }
     }
 
-    /// Takes the choices that answer the query.
+    /// Takes what somebody else found for the query, which follows the choices that match.
     pub fn offer(&mut self, choices: Vec<Choice>) {
-        self.rows = choices.into_iter().map(Row::from).collect();
-        self.answered = self.query.text().to_owned();
+        self.rows.truncate(self.own);
+        let found = choices.into_iter().map(|choice| Row {
+            is_found: true,
+            ..Row::from(choice)
+        });
+        self.rows.extend(found);
+        self.found_for = Some(self.query.text().to_owned());
         self.answer();
+    }
+
+    /// The choices that match, the best first, as indices into the given list.
+    pub fn matching(&self) -> &[usize] {
+        &self.matches
     }
 
     /// Goes to a choice, by its index in the given list.
@@ -119,9 +164,21 @@ impl Picker {
         self.selected = at.unwrap_or(0);
     }
 
-    /// Whether somebody else answers the query.
+    /// Whether somebody else answers the query too.
     pub(super) fn asks(&self) -> bool {
-        self.asks
+        self.found_for.is_some()
+    }
+
+    /// Whether the person has gone to another choice than the best.
+    pub fn has_moved(&self) -> bool {
+        self.selected > 0
+    }
+
+    /// Whether what would be chosen was found for another query.
+    fn is_stale(&self) -> bool {
+        let selected = self.selected().and_then(|at| self.rows.get(at));
+        selected.is_some_and(|row| row.is_found)
+            && self.found_for.as_deref() != Some(self.query.text())
     }
 
     /// What was typed.
@@ -147,8 +204,7 @@ impl Picker {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let page = isize::try_from(self.height.max(1)).unwrap_or(isize::MAX);
         match key.code {
-            // What is listed answers another query still.
-            KeyCode::Enter if self.asks && self.answered != self.query.text() => {}
+            KeyCode::Enter if self.is_stale() => {}
             KeyCode::Enter => {
                 return self.selected().map_or(Outcome::Consumed, Outcome::Picked);
             }
@@ -191,29 +247,29 @@ impl Picker {
                 .map(|word| Atom::new(word, case, accents, kind, false))
                 .collect()
         };
-        if self.asks {
-            self.words = words(AtomKind::Substring);
-            self.matches = (0..self.rows.len()).collect();
-            (self.selected, self.top) = (0, 0);
-            return;
-        }
         let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
-        let grown = self.query.text().starts_with(&self.answered);
+        let grown = self.query.text().starts_with(&self.matched);
         let candidates = if grown {
             std::mem::take(&mut self.matches)
         } else {
-            (0..self.rows.len()).collect()
+            (0..self.own).collect()
         };
         let matcher = self.matcher.get_mut();
-        let ranked = candidates.into_iter().filter_map(|index| {
+        let own = candidates.into_iter().filter(|index| *index < self.own);
+        let ranked = own.filter_map(|index| {
             let rank = rank(&self.rows[index], &fuzzy, &exact, matcher)?;
             Some((Reverse(rank), index))
         });
         let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_unstable();
-        self.matches = ranked.into_iter().map(|(_, index)| index).collect();
-        self.words = fuzzy;
-        self.answered = self.query.text().to_owned();
+        let found = self.own..self.rows.len();
+        self.matches = ranked
+            .into_iter()
+            .map(|(_, index)| index)
+            .chain(found)
+            .collect();
+        (self.words, self.exact) = (fuzzy, exact);
+        self.matched = self.query.text().to_owned();
         self.selected = 0;
         self.top = 0;
     }
@@ -222,7 +278,12 @@ impl Picker {
     fn highlights(&self, row: &Row) -> Vec<u32> {
         let mut matcher = self.matcher.borrow_mut();
         let mut found = Vec::new();
-        for word in &self.words {
+        let words = if row.is_found {
+            &self.exact
+        } else {
+            &self.words
+        };
+        for word in words {
             word.indices(row.matched_label.slice(..), &mut matcher, &mut found);
         }
         found.sort_unstable();
@@ -235,24 +296,35 @@ impl From<Choice> for Row {
     fn from(choice: Choice) -> Self {
         let label = one_line(&choice.label, LONGEST);
         let detail = one_line(&choice.detail, LONGEST);
+        let side = one_line(&choice.side, LONGEST);
+        let more: String = choice.more.chars().take(LONGEST_MORE).collect();
         Self {
-            matched_label: label.as_str().into(),
-            matched_detail: detail.as_str().into(),
+            // The blank at the end is for nucleo, which does not find what stands at the very end
+            // of a text that is not ASCII.
+            matched_label: format!("{label} ").as_str().into(),
+            matched_detail: format!("{detail} {side} {more} ").as_str().into(),
+            is_found: false,
             label,
             detail,
+            side,
         }
     }
 }
 
-/// How well a row matches: words in the label, then how well all of them fit. `None` if a word is nowhere.
+/// How well a row matches: where its words are, and how well they fit. `None` if a word is nowhere.
 fn rank(row: &Row, words: &[Atom], exact: &[Atom], matcher: &mut Matcher) -> Option<(usize, u32)> {
     let mut rank = (0, 0);
     for (word, exact) in words.iter().zip(exact) {
-        if let Some(score) = word.score(row.matched_label.slice(..), matcher) {
-            rank = (rank.0 + 1, rank.1 + u32::from(score));
-        } else {
-            rank.1 += u32::from(exact.score(row.matched_detail.slice(..), matcher)?);
-        }
+        let (label, detail) = (row.matched_label.slice(..), row.matched_detail.slice(..));
+        let (place, score) = match (exact.score(label, matcher), word.score(label, matcher)) {
+            (Some(_), Some(score)) | (Some(score), None) => (2, score),
+            (None, Some(score)) => match exact.score(detail, matcher) {
+                Some(_) => (1, score),
+                None => (0, score),
+            },
+            (None, None) => (1, exact.score(detail, matcher)?),
+        };
+        rank = (rank.0 + place, rank.1 + u32::from(score));
     }
     Some(rank)
 }

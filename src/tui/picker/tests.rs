@@ -9,10 +9,7 @@ use super::*;
 use crate::tui::theme::Theme;
 
 fn choices(labels: &[(&str, &str)]) -> Vec<Choice> {
-    let choice = |(label, detail): &(&str, &str)| Choice {
-        label: (*label).into(),
-        detail: (*detail).into(),
-    };
+    let choice = |(label, detail): &(&str, &str)| Choice::new(*label, *detail);
     labels.iter().map(choice).collect()
 }
 
@@ -176,10 +173,10 @@ fn hostile_texts_are_shown_as_they_are() {
 #[test]
 fn ten_thousand_choices_are_fluent() {
     let many: Vec<Choice> = (0..10_000)
-        .map(|n| Choice {
-            label: format!("snippets/{n}/answer to the question {}", n * 7919 % 10_000),
-            detail: "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod"
-                .into(),
+        .map(|n| {
+            let detail = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod";
+            let label = format!("snippets/{n}/answer to the question {}", n * 7919 % 10_000);
+            Choice::new(label, detail)
         })
         .collect();
     let mut picker = Picker::new("many", many);

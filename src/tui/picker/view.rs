@@ -94,9 +94,14 @@ impl Picker {
         } else {
             ("  ", Style::new())
         };
-        let room = width.saturating_sub(2);
+        let side = one_line(&row.side, width / 2);
+        let taken = match columns(&side) {
+            0 => 0,
+            columns => u16::try_from(columns + 1).unwrap_or(u16::MAX),
+        };
+        let room = width.saturating_sub(2).saturating_sub(taken);
         // What was found stands in the detail, which must have room beside a long label.
-        let kept = match self.asks() {
+        let kept = match row.is_found {
             true => columns(&row.detail).min(usize::from(room) * 3 / 5),
             false => 0,
         };
@@ -116,9 +121,19 @@ impl Picker {
             run.1 = is_hit;
         }
         spans.push(Span::styled(run.0, if run.1 { hit } else { plain }));
-        let taken = u16::try_from(columns(&label) + 2).unwrap_or(u16::MAX);
-        let detail = one_line(&row.detail, room.saturating_sub(taken));
-        spans.push(Span::styled(format!("  {detail}"), theme.dim()));
+        let left = usize::from(room).saturating_sub(columns(&label));
+        let detail = match left {
+            0..=2 => String::new(),
+            left => one_line(&row.detail, u16::try_from(left - 2).unwrap_or(u16::MAX)),
+        };
+        if !detail.is_empty() {
+            spans.push(Span::styled(format!("  {detail}"), theme.dim()));
+        }
+        if !side.is_empty() {
+            let taken = columns(&detail) + if detail.is_empty() { 0 } else { 2 };
+            spans.push(Span::raw(" ".repeat(left.saturating_sub(taken) + 1)));
+            spans.push(Span::styled(side, theme.strong()));
+        }
         Line::from(spans)
     }
 }

@@ -80,17 +80,23 @@ pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
     let data = BASE64_STANDARD.encode(kept);
     // BEL rather than ESC \ ends it, because within a passthrough ESC has a meaning.
     let plain = format!("\x1b]52;c;{data}\x07");
-    copied(if in_tmux {
+    let passed = passed_through(&plain, in_tmux, in_screen);
+    copied(match in_tmux {
         // tmux takes one of the two, or both to the same end.
-        format!(
-            "{plain}\x1bPtmux;{}\x1b\\",
-            plain.replace('\x1b', "\x1b\x1b")
-        )
-    } else if in_screen {
-        in_pieces(&plain)
-    } else {
-        plain
+        true => plain + &passed,
+        false => passed,
     })
+}
+
+/// A sequence as it reaches the terminal through what stands before it.
+pub(super) fn passed_through(sequence: &str, in_tmux: bool, in_screen: bool) -> String {
+    if in_tmux {
+        format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
+    } else if in_screen {
+        in_pieces(sequence)
+    } else {
+        sequence.to_owned()
+    }
 }
 
 /// `sequence` in as many of screen's device control strings as it takes.

@@ -7,5 +7,6 @@ pub mod clipboard;
 mod clusters;
 pub mod editor;
 pub mod link;
+pub mod notification;
 pub mod program;
 pub mod screen;

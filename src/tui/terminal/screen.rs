@@ -7,7 +7,8 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crossterm::event::{
-    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture,
 };
 use crossterm::style::{Colored, Print};
 use crossterm::terminal::{
@@ -205,7 +206,8 @@ fn take_over(mouse: bool) -> io::Result<()> {
         io::stdout(),
         Print(SAVE_TITLE),
         EnterAlternateScreen,
-        EnableBracketedPaste
+        EnableBracketedPaste,
+        EnableFocusChange
     )?;
     if mouse {
         execute!(io::stdout(), EnableMouseCapture)?;
@@ -234,6 +236,7 @@ fn give_back() {
             io::stdout(),
             EndSynchronizedUpdate,
             DisableMouseCapture,
+            DisableFocusChange,
             DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show,

@@ -5,13 +5,19 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::tui::keys::action::Action;
 
 /// The keys in words, for the help.
-pub(super) const KEYS: [(&str, &str); 7] = [
+pub(super) const KEYS: [(&str, &str); 10] = [
     ("Up, Down, k, j", "A line up or down"),
     ("PageUp, PageDown", "A page up or down"),
     ("g, G", "To the top, to the end"),
-    ("/", "Search in it"),
+    ("/", "Search in it; in the inbox, filter"),
     ("Enter", "Open the conversation; elsewhere, a line down"),
     ("q, Esc", "Back to the conversation"),
+    (
+        "d, D",
+        "In the inbox: take one off the list, all that are done",
+    ),
+    ("r", "In the inbox: sort what has come in meanwhile"),
+    ("<, >", "In the inbox: narrower, wider"),
     ("h", "In the inbox: put its column away"),
 ];
 

@@ -7,13 +7,6 @@ use crate::api::{Kind, Property, Reading, Tool};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
 
-/// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
-const MOST_LINES: usize = 300;
-/// Levels of objects within objects.
-const MOST_LEVELS: usize = 8;
-/// Values that are listed.
-const MOST_VALUES: usize = 40;
-
 pub(super) const VIEW: View = View {
     action: Action::ShowTools,
     open: |app| {
@@ -26,6 +19,13 @@ pub(super) const VIEW: View = View {
         ))
     },
 };
+
+/// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
+const MOST_LINES: usize = 300;
+/// Levels of objects within objects.
+const MOST_LEVELS: usize = 8;
+/// Values that are listed.
+const MOST_VALUES: usize = 40;
 
 /// The tools with their parameters.
 fn text(tools: &[Tool]) -> String {
@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn text(parameters: Value) -> String {
+    fn of(parameters: Value) -> String {
         let tool = Tool {
             kind: "function".into(),
             name: "do_it".into(),
@@ -186,7 +186,7 @@ mod tests {
             description: String::new(),
             raw: json!({"parameters": parameters}),
         };
-        let text = super::text(&[tool]);
+        let text = text(&[tool]);
         text.strip_prefix("do_it (function)")
             .expect("a title")
             .to_owned()
@@ -219,7 +219,7 @@ mod tests {
   · tags: list of "a", "b"
   · env: object of text
   · verbose: true or false, default false"#;
-        assert_eq!(text(schema), expected);
+        assert_eq!(of(schema), expected);
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
       · lines: list
         · [0]: whole number
         · [1]: whole number"#;
-        assert_eq!(text(schema), expected);
+        assert_eq!(of(schema), expected);
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             .collect();
         let schema = json!({"type": "object", "properties": wide, "anyOf": [
             {"properties": {"x": {"$ref": "#"}}}, {"properties": {"y": {"$ref": "#"}}}]});
-        let text = text(schema);
+        let text = of(schema);
         assert!(text.lines().count() <= MOST_LINES + 1 && text.ends_with('…'));
     }
 }

@@ -1,0 +1,141 @@
+//! The folder that an agent works in, where it says so in what it adds to a conversation.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::{Item, Request};
+
+/// How a line says it, in lower case: `Working directory: /srv`, `Primary working directory: …`,
+/// `Current Working Directory (/srv) Files`.
+const WORDS: &str = "working directory";
+/// How Codex says it, in its environment context.
+const TAGS: (&str, &str) = ("<cwd>", "</cwd>");
+/// Bytes of a path.
+const LONGEST: usize = 1_024;
+
+impl Request {
+    /// The folder that the agent works in, as it is written in the newest message that tells it.
+    pub fn directory(&self) -> Option<String> {
+        directory_in(&self.items)
+    }
+}
+
+/// The folder that the newest of these items names that tells one.
+pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
+    let tells = |item: &&Arc<Item>| {
+        // What does not have the words need not be read.
+        let raw = item.raw().as_bytes();
+        let words: [&[u8]; 3] = [b"cwd>", b"orking directory", b"orking Directory"];
+        words.iter().any(|word| memmem::find(raw, word).is_some())
+    };
+    let is_message = |item: &&Arc<Item>| item.role().is_some_and(|role| role != "assistant");
+    let mut told = items.iter().rev().filter(tells).filter(is_message);
+    told.find_map(|item| named_in(&item.text()))
+}
+
+/// The last folder that a text names.
+fn named_in(text: &str) -> Option<String> {
+    let tagged = text.rsplit_once(TAGS.0).and_then(|(_, rest)| {
+        let (path, _) = rest.split_once(TAGS.1)?;
+        Some(path.trim().to_owned())
+    });
+    let written = || text.lines().rev().find_map(named_in_line);
+    tagged
+        .or_else(written)
+        .filter(|path| !path.is_empty() && path.len() <= LONGEST)
+}
+
+fn named_in_line(line: &str) -> Option<String> {
+    // Lower case keeps the places of ASCII letters.
+    let at = line.to_ascii_lowercase().find(WORDS)?;
+    let rest = line[at + WORDS.len()..].trim_start();
+    let (path, end) = match rest.strip_prefix('(') {
+        Some(inner) => (inner, ')'),
+        None => {
+            let rest = rest.strip_prefix("is").unwrap_or(rest).trim_start();
+            let rest = rest.strip_prefix([':', '=']).unwrap_or(rest);
+            (rest.trim_start_matches(['*', ' ']), '\n')
+        }
+    };
+    let (path, end) = match path.chars().next() {
+        Some(quote @ ('`' | '"' | '\'')) => (&path[1..], quote),
+        _ => (path, end),
+    };
+    let path = path.split([end, '<']).next()?.trim();
+    let path = path.trim_end_matches(['.', ',', ';']);
+    is_path(path).then(|| path.to_owned())
+}
+
+/// Whether this is a path from a root, on Unix or Windows.
+fn is_path(text: &str) -> bool {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next(), chars.next()) {
+        (Some('/' | '~'), ..) => true,
+        (Some(drive), Some(':'), Some('\\' | '/')) => drive.is_ascii_alphabetic(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Format;
+
+    fn directory(items: &[(&str, &str)]) -> Option<String> {
+        let mut request = Request::empty(Format::Responses);
+        let items = items
+            .iter()
+            .map(|(role, text)| Arc::new(Item::message(role, text)));
+        request.items = items.collect();
+        request.directory()
+    }
+
+    #[test]
+    fn what_agents_say_of_their_folder_is_found() {
+        let codex = "<environment_context>\n  <cwd>/home/user/hello</cwd>\n  <shell>bash</shell>\n\
+            </environment_context>";
+        let cases = [
+            ("user", codex, Some("/home/user/hello")),
+            (
+                "system",
+                "<env>\nWorking directory: /srv/app\nIs a git repo: Yes",
+                Some("/srv/app"),
+            ),
+            (
+                "system",
+                " - Primary working directory: /srv/app",
+                Some("/srv/app"),
+            ),
+            (
+                "system",
+                "Current working directory: `/srv/my app`.",
+                Some("/srv/my app"),
+            ),
+            (
+                "user",
+                "# Current Working Directory (/srv/app) Files\na.rs",
+                Some("/srv/app"),
+            ),
+            (
+                "system",
+                "The working directory is C:\\src\\app",
+                Some("C:\\src\\app"),
+            ),
+            ("system", "Keep the working directory clean", None),
+            ("assistant", "Working directory: /lies", None),
+        ];
+        for (role, text, expected) in cases {
+            let found = directory(&[("user", "hi"), (role, text)]);
+            assert_eq!(found.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_has_moved_is_where_it_said_last() {
+        let at = |path| format!("<environment_context><cwd>{path}</cwd></environment_context>");
+        let (first, second) = (at("/a"), at("/b"));
+        let found = directory(&[("user", &first), ("assistant", "ok"), ("user", &second)]);
+        assert_eq!(found.as_deref(), Some("/b"));
+    }
+}

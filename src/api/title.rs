@@ -1,0 +1,122 @@
+//! What a conversation is called in a list: the first line of a prompt that says something.
+
+use pulldown_cmark::{Event, Parser};
+
+/// Characters of a title.
+const LONGEST: usize = 200;
+/// Characters of a line that are looked at.
+const LOOKED_AT: usize = 2_000;
+/// What Codex's editor extension puts before the words of the person.
+const REQUEST: &str = "## My request for Codex:";
+
+/// The first line of a prompt with words in it, without its Markdown and without what agents put
+/// before it: blocks in tags, and headings of their own.
+pub(super) fn title(prompt: &str) -> String {
+    let own = prompt.split_once(REQUEST).map_or(prompt, |(_, own)| own);
+    let words = first_words(without_blocks(own));
+    // What is nothing but such things is called by the first of them.
+    words.or_else(|| first_words(prompt)).unwrap_or_default()
+}
+
+fn first_words(text: &str) -> Option<String> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !is_tag(line));
+    let words = lines.map(plain).find(|words| !words.is_empty());
+    words.map(|words| words.chars().take(LONGEST).collect())
+}
+
+/// The text behind the blocks at its beginning that an agent put there, such as Claude Code's
+/// `<system-reminder> … </system-reminder>`.
+fn without_blocks(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while let Some(tag) = rest.strip_prefix('<') {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let name = &tag[..tag.find(|c| !is_name(c)).unwrap_or(tag.len())];
+        // Single words are what somebody asks about; agents name their blocks with several.
+        if !name.contains(['_', '-']) {
+            break;
+        }
+        let end = format!("</{name}>");
+        let Some((_, behind)) = tag.split_once(&end) else {
+            break;
+        };
+        rest = behind.trim_start();
+    }
+    rest
+}
+
+/// Whether a line is a tag and nothing else, such as the `<task>` of Cline.
+fn is_tag(line: &str) -> bool {
+    let inner = line
+        .strip_prefix('<')
+        .and_then(|line| line.strip_suffix('>'));
+    inner.is_some_and(|inner| {
+        let name = inner.trim_start_matches('/');
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    })
+}
+
+/// The words of a line of Markdown.
+fn plain(line: &str) -> String {
+    let line = line
+        .char_indices()
+        .nth(LOOKED_AT)
+        .map_or(line, |(end, _)| &line[..end]);
+    let mut words = String::new();
+    for event in Parser::new(line) {
+        match event {
+            Event::Text(text) | Event::Code(text) | Event::InlineHtml(text) | Event::Html(text) => {
+                words.push_str(&text);
+            }
+            Event::SoftBreak | Event::HardBreak => words.push(' '),
+            _ => {}
+        }
+    }
+    words.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_and_what_agents_add_is_left_out() {
+        let cases = [
+            ("Say hello", "Say hello"),
+            ("\n\n# Fix the **parser**\nmore", "Fix the parser"),
+            (
+                "- [the docs](https://x.org) of `parse_line`",
+                "the docs of parse_line",
+            ),
+            ("> quoted *words*", "quoted words"),
+            ("---\n```rust\nfn main() {}", "fn main() {}"),
+            ("What is <div> for?", "What is <div> for?"),
+            (
+                "Delete *.rs and snake_case_names",
+                "Delete *.rs and snake_case_names",
+            ),
+            (
+                "<system-reminder>\n# Be brief\n</system-reminder>\n<user_rules>x</user_rules>\n\nGo on",
+                "Go on",
+            ),
+            ("<task>\nRepair the build\n</task>", "Repair the build"),
+            (
+                "# Context from my IDE setup:\n\n## Open tabs:\n- a.rs\n\n## My request for Codex:\nRename it",
+                "Rename it",
+            ),
+            (
+                "<environment_context>\n  <cwd>/</cwd>\n</environment_context>",
+                "<cwd>/</cwd>",
+            ),
+            ("日本語で挨拶", "日本語で挨拶"),
+            ("", ""),
+        ];
+        for (prompt, expected) in cases {
+            assert_eq!(title(prompt), expected, "{prompt:?}");
+        }
+        assert_eq!(title(&"x".repeat(1 << 20)).len(), LONGEST);
+    }
+}

@@ -1,0 +1,55 @@
+//! Taking off the list of conversations what is done.
+
+use super::past::BUSY;
+use super::{App, Level};
+use crate::inbox::ConversationId;
+use crate::tui::keys::action::Action;
+
+impl App {
+    /// Takes a conversation off the list; the journal keeps it.
+    pub(super) fn dismiss(&mut self, id: Option<ConversationId>) {
+        let Some(id) = id else {
+            return self.say(Level::Info, "there is no conversation to dismiss");
+        };
+        if self.has_draft(id) {
+            return self.say(Level::Info, "a draft is here: send or clear it first");
+        }
+        let at = self.inbox.position(id).unwrap_or(0);
+        if !self.inbox.dismiss(id) {
+            return self.say(Level::Info, BUSY);
+        }
+        self.went(id, at);
+        self.forget(id);
+        self.say_dismissed(1);
+    }
+
+    /// Takes all off the list that nobody waits in and that hold no draft.
+    pub(super) fn dismiss_done(&mut self) {
+        let with_draft = self.inbox.conversations().map(|found| found.id);
+        let with_draft: Vec<ConversationId> = with_draft.filter(|id| self.has_draft(*id)).collect();
+        let done = self.inbox.dismiss_done(|id| with_draft.contains(&id));
+        for id in &done {
+            self.went(*id, 0);
+            self.forget(*id);
+        }
+        match done.len() {
+            0 => self.say(Level::Info, "nothing is done yet"),
+            count => self.say_dismissed(count),
+        }
+    }
+
+    fn say_dismissed(&mut self, count: usize) {
+        let what = match count {
+            1 => "dismissed".to_owned(),
+            count => format!("{count} dismissed"),
+        };
+        let found = match self.store().keeps() {
+            true => format!(
+                " · {} finds it again",
+                self.key_of(Action::FindConversation)
+            ),
+            false => String::new(),
+        };
+        self.say(Level::Good, what + &found);
+    }
+}

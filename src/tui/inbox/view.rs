@@ -1,0 +1,273 @@
+//! The rows of the inbox that fit, and how wide they want to be.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::List;
+use super::row::{About, distinctions, folder};
+use crate::inbox::{Conversation, ConversationId, Inbox, Status};
+use crate::tui::app::App;
+use crate::tui::status;
+use crate::tui::text::format::{agent_name, day_or_time};
+use crate::tui::text::{columns, one_line};
+use crate::tui::ui::Ui;
+
+/// Rows that a conversation takes.
+const ROWS: usize = 2;
+/// Columns left of its words: whether it is open, and what it is doing.
+const MARKS: u16 = 3;
+/// Says that something is typed and not sent.
+const DRAFT: &str = "✎";
+/// The least columns of the inbox beside the transcript, and the most that its content makes it.
+const NARROWEST: u16 = 28;
+const WIDEST: u16 = 48;
+/// Columns that the transcript keeps beside it.
+const LEFT: u16 = 60;
+/// Seconds that a client still waits from which the list says so instead of how long it has waited.
+const URGENT: u64 = 120;
+/// Columns that a time of waiting takes.
+const WAITING: usize = "waiting 0 m 00 s".len();
+
+/// Draws the list as it was laid out.
+pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
+    let list = &app.list;
+    if let Some(row) = area.rows().next() {
+        frame.render_widget(list.title(ui, app, row.width), row);
+    }
+    for (place, lines) in list.lines(ui, app, area.width) {
+        for (line, row) in lines.into_iter().zip(place.rows()) {
+            frame.render_widget(line, row);
+        }
+    }
+    if list.shown.is_empty()
+        && let Some(row) = area.rows().nth(1)
+    {
+        let nothing = match list.filter {
+            Some(_) => " nothing matches",
+            None => " nothing yet",
+        };
+        frame.render_widget(Line::styled(nothing, ui.theme.dim()), row);
+    }
+}
+
+impl List {
+    /// The columns that it takes of a pane that it shares: those that its content wants, and what
+    /// the person has made of it.
+    pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
+        let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
+        let shown = inbox.conversations_from(self.first).take(fits);
+        let wanted = shown.map(|conversation| {
+            let title = columns(conversation.title());
+            let agent = columns(agent_name(&conversation.agent));
+            let below = WAITING + columns(folder(conversation)) + agent + 6;
+            title.max(below)
+        });
+        let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
+        let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
+        let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
+        let most = area.width.saturating_sub(LEFT).max(NARROWEST);
+        own.saturating_add_signed(self.wider)
+            .clamp(NARROWEST.min(most) / 2, most)
+    }
+
+    /// Fits it into a pane, so that the conversation that is chosen, or the open one where the keys
+    /// are elsewhere, is among those that show and the list moves no more than it has to. Without a
+    /// pane, nothing of it shows.
+    pub(in crate::tui) fn layout(
+        &mut self,
+        inbox: &Inbox,
+        area: Option<Rect>,
+        has_column: bool,
+        open: Option<ConversationId>,
+    ) {
+        self.has_column = has_column;
+        self.shown.clear();
+        let mut known = std::mem::take(&mut self.abouts);
+        let Some(area) = area else {
+            return;
+        };
+        self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
+        let mut y = area.y.saturating_add(1);
+        for id in self.visible(inbox, open) {
+            let Some(conversation) = inbox.get(id) else {
+                continue;
+            };
+            let about = known.remove(&id).filter(|about| about.is_of(conversation));
+            let about = about.unwrap_or_else(|| About::new(conversation));
+            self.abouts.insert(id, about);
+            let height = u16::try_from(ROWS).unwrap_or(1);
+            let place = Rect { y, height, ..area };
+            self.shown.push((place.intersection(area), id));
+            y = y.saturating_add(height);
+        }
+    }
+
+    /// The conversations that show.
+    fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
+        let goal = if self.is_entered { self.chosen } else { open };
+        let (count, at) = match &self.held {
+            Some(held) => (held.len(), goal.and_then(|id| held.place(id))),
+            None => (
+                inbox.conversations().len(),
+                goal.and_then(|id| inbox.position(id)),
+            ),
+        };
+        let at = at.unwrap_or(0);
+        let least = (at + 1).saturating_sub(self.fits);
+        let most = count.saturating_sub(self.fits);
+        self.first = self.first.clamp(least, at).min(most.max(least));
+        match &self.held {
+            Some(held) => {
+                let held = held.from(self.first);
+                let there = held.filter(|id| inbox.get(*id).is_some());
+                there.take(self.fits).collect()
+            }
+            None => {
+                let listed = inbox.conversations_from(self.first).take(self.fits);
+                listed.map(|found| found.id).collect()
+            }
+        }
+    }
+
+    /// The title: what the list is narrowed down to, or its name, and how many wait.
+    fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
+        let inbox = &app.inbox;
+        // What has the keys says so, in the colour of its title and without.
+        let (mark, style) = match app.is_in_inbox() {
+            true => ("▸ ", ui.theme.bar()),
+            false => ("", ui.theme.strong()),
+        };
+        let name = match &self.filter {
+            Some(filter) => format!("{mark}/{}▏", filter.text()),
+            None => format!("{mark}inbox"),
+        };
+        let counts = match (&self.filter, &self.held) {
+            (Some(_), Some(held)) => format!("{} of {}", held.len(), inbox.conversations().len()),
+            (_, held) => {
+                let came = held.as_ref().map_or(0, |held| held.later());
+                let parts = [(came, "new"), (inbox.waiting(), "waiting")].into_iter();
+                let parts = parts.filter(|(count, _)| *count > 0);
+                let parts: Vec<String> = parts
+                    .map(|(count, what)| format!("{count} {what}"))
+                    .collect();
+                parts.join(" · ")
+            }
+        };
+        let width = width.saturating_sub(2);
+        let taken = u16::try_from(columns(&counts)).unwrap_or(u16::MAX);
+        let name = one_line(&name, width.saturating_sub(taken.saturating_add(1)));
+        let counts = one_line(&counts, width);
+        let gap = usize::from(width).saturating_sub(columns(&name) + columns(&counts));
+        Line::styled(format!(" {name}{}{counts} ", " ".repeat(gap)), style)
+    }
+
+    /// The rows of the conversations that show, each with its place.
+    fn lines(&self, ui: &Ui, app: &App, width: u16) -> Vec<(Rect, [Line<'static>; ROWS])> {
+        let room = width.saturating_sub(MARKS + 1);
+        let found = self.shown.iter().filter_map(|(place, id)| {
+            let about = self.abouts.get(id)?;
+            Some((*place, app.inbox.get(*id)?, about))
+        });
+        let found: Vec<_> = found.collect();
+        let rows = found.iter().map(|(_, conversation, about)| {
+            (one_line(conversation.title(), room), *conversation, *about)
+        });
+        let rows: Vec<_> = rows.collect();
+        let apart = distinctions(&rows);
+        let places = found.iter().map(|(place, ..)| *place);
+        let lines = rows.into_iter().zip(apart).zip(places);
+        let lines = lines.map(|(((title, conversation, about), apart), place)| {
+            let lines = self.entry((ui, app), conversation, about, (title, apart), width);
+            (place, lines)
+        });
+        lines.collect()
+    }
+
+    fn entry(
+        &self,
+        (ui, app): (&Ui, &App),
+        conversation: &Conversation,
+        about: &About,
+        (title, apart): (String, String),
+        width: u16,
+    ) -> [Line<'static>; ROWS] {
+        let is_open = app.open == Some(conversation.id);
+        let is_chosen = match app.is_in_inbox() {
+            true => self.chosen == Some(conversation.id),
+            false => is_open,
+        };
+        let side = match (is_open, is_chosen) {
+            (_, true) if app.is_in_inbox() => "▸",
+            (true, _) => "▌",
+            (false, _) => " ",
+        };
+        let (mark, mark_style) = match conversation.status() {
+            Status::Waiting { .. } => ("●", ui.theme.waiting()),
+            Status::ClientGone => ("✗", ui.theme.bad()),
+            Status::Answered if conversation.automatic.is_some() => ("⋯", ui.theme.dim()),
+            Status::Answered => ("✓", ui.theme.dim()),
+        };
+        let title_style = match (is_chosen, conversation.is_waiting()) {
+            (true, _) => ui.theme.bar(),
+            (false, true) => ui.theme.strong(),
+            (false, false) => Style::new(),
+        };
+        let room = width.saturating_sub(MARKS + 1);
+        let draft = if app.has_draft(conversation.id) {
+            DRAFT
+        } else {
+            ""
+        };
+        // What tells it apart may take half of the row.
+        let apart = one_line(&apart, room / 2);
+        let behind = [apart.as_str(), draft]
+            .into_iter()
+            .filter(|part| !part.is_empty());
+        let behind: String = behind.map(|part| format!(" {part}")).collect();
+        let taken = u16::try_from(columns(&behind)).unwrap_or(u16::MAX);
+        let title = one_line(&title, room.saturating_sub(taken));
+        let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
+        let edge = || Span::styled(side, ui.theme.strong());
+        let second = one_line(&below(app, conversation, about), room);
+        [
+            Line::from(vec![
+                edge(),
+                Span::styled(mark, mark_style),
+                Span::styled(format!(" {title}{}", " ".repeat(fill)), title_style),
+                Span::styled(behind, title_style),
+            ]),
+            Line::from(vec![
+                edge(),
+                Span::raw("  "),
+                Span::styled(second, ui.theme.dim()),
+            ]),
+        ]
+    }
+}
+
+/// What a conversation is doing, where, with whom, and what came last.
+fn below(app: &App, conversation: &Conversation, about: &About) -> String {
+    let mut state = status::state(conversation, app);
+    if let Some((seconds, left)) = status::left(conversation, app.now)
+        && seconds < URGENT
+    {
+        state = left;
+    }
+    if !conversation.is_waiting() {
+        let since = day_or_time(conversation.last_activity, app.now, &app.settings.zone);
+        state = format!("{state} {since}");
+    }
+    let parts = match conversation.automatic {
+        Some(_) => vec![state.as_str(), about.news.as_str()],
+        None => vec![
+            state.as_str(),
+            folder(conversation),
+            agent_name(&conversation.agent),
+            about.news.as_str(),
+        ],
+    };
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" · ")
+}
