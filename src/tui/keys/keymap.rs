@@ -236,7 +236,7 @@ mod tests {
         let key = |c| press(&keymap, KeyCode::Char(c), KeyModifiers::ALT);
         assert_eq!(key('N'), Some(Action::Newline));
         assert_eq!(key('n'), Some(Action::NextWaiting));
-        assert_eq!(key('y'), None);
+        assert_eq!(key('z'), None);
         let enter = press(&keymap, KeyCode::Enter, KeyModifiers::ALT);
         assert_eq!(enter, None);
         assert_eq!(keymap.chord(Action::Options), None);

@@ -68,5 +68,9 @@ fn text(keymap: &Keymap) -> String {
 }
 
 fn entry(name: &str, what: &str) -> String {
-    format!("{name:<NAMES$} {what}")
+    match name.len() > NAMES {
+        // What many keys do is where it is looked for, below them.
+        true => format!("{name}\n  {:NAMES$} {what}", ""),
+        false => format!("{name:<NAMES$} {what}"),
+    }
 }
