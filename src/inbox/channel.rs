@@ -158,7 +158,7 @@ impl Intake {
 
     /// Puts a request before the person; or, with `housekeeping`, answers it and only tells the
     /// person. Reads from the disk if the request goes on with something that is not in memory, so
-    /// whoever must not wait uses [`Intake::open_anywhere`].
+    /// whoever must not wait uses `open_anywhere`.
     ///
     /// # Errors
     ///

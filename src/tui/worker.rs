@@ -1,6 +1,6 @@
 //! What takes longer than a frame: one thread works on it, on what was looked at last first.
 //!
-//! Looking is what asks for the work. A [`Task`] is worked on for a while at a time, so that one
+//! Looking is what asks for the work. A `Task` is worked on for a while at a time, so that one
 //! does not keep the others waiting, and ends by itself when nobody has it any more. What the work
 //! makes stays with the task; the worker knows only how much of it there is, and has the oldest
 //! forgotten where that becomes too much.

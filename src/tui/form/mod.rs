@@ -5,7 +5,7 @@
 //! - `spec` is what a schema asks for, one level at a time
 //! - `node` is what has been answered, as a tree; `row` lists it; `union` is where it may be of
 //!   several kinds
-//! - `choice` is what is chosen, and a [`Line`](crate::tui::line) what is typed; `keys` moves between
+//! - `choice` is what is chosen, and a `Line` what is typed; `keys` moves between
 //!   rows, `answer` gives the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
 //! - `saved` writes answers down and reads them, half typed or wrong as they may be
