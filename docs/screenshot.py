@@ -205,7 +205,12 @@ def draw(rows, title):
                     f' fill="{background}"/>'
                 )
         text = []
+        for run in runs(row, lambda cell: (cell.text, cell.style)):
+            if run[0].text in HALVES:
+                out.append(block(run, top))
         for cell in row:
+            if cell.text in HALVES:
+                continue
             shape = box_drawing(cell, top)
             if shape:
                 path, thickness = shape
@@ -220,6 +225,20 @@ def draw(rows, title):
             f'<path d="{"".join(paths)}" stroke="{colour}" stroke-width="{thickness}" fill="none"/>'
         )
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+# Parts of a cell, of which pictures are made: where they begin and how high they are.
+HALVES = {"▀": (0, 0.5), "▄": (0.5, 0.5), "█": (0, 1)}
+
+
+def block(run, top):
+    """Equal blocks side by side, as one shape."""
+    start, height = HALVES[run[0].text]
+    return (
+        f'<rect x="{number(MARGIN + run[0].column * CELL_WIDTH)}"'
+        f' y="{number(top + start * CELL_HEIGHT)}" width="{number(len(run) * CELL_WIDTH)}"'
+        f' height="{number(height * CELL_HEIGHT)}" fill="{run[0].style.colours()[0]}"/>'
+    )
 
 
 def words(run, top):

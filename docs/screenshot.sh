@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes docs/screen.svg: the real Codex CLI on the left, humanllm on the right, and the keys typed
-# by this script. Needs tmux, python3 and Codex (`npm install -g @openai/codex@0.169.0`, or CODEX
-# set to the program). Touches nothing but docs/screen.svg and the build in target.
+# Makes the pictures docs/*.svg: the real Codex CLI beside humanllm, then humanllm alone with many
+# who ask, a form and an image; the keys are typed by this script. Needs tmux, python3, curl and Codex
+# (`npm install -g @openai/codex@0.169.0`, or CODEX set to the program). Touches nothing but those
+# pictures and the build in target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,7 @@ humanllm=${CARGO_TARGET_DIR:-$PWD/target}/release/humanllm
 stage=$(mktemp -d)
 mkdir -p "$stage/hello"
 export HOME=$stage CODEX_HOME=$stage/codex XDG_CONFIG_HOME=$stage/config XDG_STATE_HOME=$stage/state
-export HUMANLLM_LISTEN=127.0.0.1:${PORT:-3000} LANG=C.UTF-8
+export HUMANLLM_LISTEN=127.0.0.1:${PORT:-3000} LANG=C.UTF-8 COLORTERM=truecolor
 unset TMUX HUMANLLM_CONFIG HUMANLLM_STATE_DIR HUMANLLM_API_KEY
 terminal() { tmux -L humanllm-screenshot -f /dev/null "$@"; }
 # A terminal for the terminal, so that both panes can be captured with the border between them.
@@ -40,6 +41,23 @@ say() {
     terminal paste-buffer -p -t "$1"
 }
 press() { terminal send-keys -t "$@"; }
+# Asks as client $1 in folder $2; the rest of the request is JSON on standard input.
+ask() {
+    python3 -c '
+import json, sys
+context = "<environment_context>\n  <cwd>%s</cwd>\n</environment_context>" % sys.argv[1]
+request = {"model": "human", "stream": True, **json.load(sys.stdin)}
+request["input"] = [{"role": "user", "content": context}, *request["input"]]
+json.dump(request, sys.stdout)' "$2" |
+        curl -sN "http://$HUMANLLM_LISTEN/v1/responses" -H 'Content-Type: application/json' \
+            -A "$1" -d @- >/dev/null &
+}
+# Takes the picture docs/$1.svg, whose title is $2.
+picture() {
+    sleep 1
+    camera capture-pane -e -p -N | python3 docs/screenshot.py "$2" >"$stage/picture.svg"
+    mv "$stage/picture.svg" "docs/$1.svg"
+}
 
 "$humanllm" setup codex >/dev/null
 columns=136 rows=30
@@ -76,9 +94,76 @@ shows $agent '└ Hello, world!'
 shows $person 'waiting'
 say $person '保存しました。python3 hello.py で動きます。'
 shows $person '動きます'
-sleep 1
+picture screen 'Codex on the left; on the right humanllm, where a person answers it'
 
-camera capture-pane -e -p -N |
-    python3 docs/screenshot.py 'Codex on the left; on the right humanllm, where a person answers it' \
-        >"$stage/screen.svg"
-mv "$stage/screen.svg" docs/screen.svg
+press $person Enter
+shows $person 'delivered'
+terminal kill-pane -t $agent
+person=0.0
+prompt() { printf '{"input": [{"role": "user", "content": "%s"}]}' "$1"; }
+prompt 'Why does the parser test fail on Windows only?' | ask codex-tui/0.169.0 /srv/parser
+sleep 1.5
+prompt 'Review the last commit' | ask opencode/1.0 /srv/website
+prompt 'Review the last commit' | ask claude-cli/2.0 /srv/parser
+prompt 'Translate README.md to French' | ask aider/0.90 /srv/website
+shows $person '4 waiting'
+press $person F2
+shows $person '▸ inbox'
+picture inbox 'The inbox: those who wait come first, the longest wait on top'
+
+press $person F2
+cat >"$stage/form.json" <<'END'
+{"input": [{"role": "user", "content": "Will I need an umbrella this week?"}],
+ "tools": [{"type": "function", "name": "get_forecast", "description": "Weather of the next days.",
+   "parameters": {"type": "object", "required": ["city", "days"], "properties": {
+     "city": {"type": "string", "description": "Name of the city"},
+     "days": {"type": "integer", "minimum": 1, "maximum": 14, "description": "How far ahead"},
+     "unit": {"enum": ["celsius", "fahrenheit"], "default": "celsius"},
+     "alerts": {"type": "array", "items": {"type": "object", "properties": {
+       "above": {"type": "number"}, "mail": {"type": "string"}}}},
+     "note": {"type": "string"}}}}]}
+END
+ask openai-agents/0.24 /srv/weather <"$stage/form.json"
+shows $person 'new request'
+press $person M-n
+shows $person 'umbrella'
+press $person C-t
+shows $person 'get_forecast'
+press $person Enter
+shows $person 'city'
+say $person 'Kyoto'
+press $person Down
+say $person '7'
+press $person Down
+press $person Down
+press $person Right
+shows $person 'above'
+picture form 'A tool is called with a form made from its schema'
+
+python3 - >"$stage/image.json" <<'END'
+import base64, json, math, struct, zlib
+width, height = 96, 64
+def pixel(x, y):
+    hill = 40 + 9 * math.sin(x / 13) + 4 * math.sin(x / 5)
+    if (x - 70) ** 2 + (y - 16) ** 2 < 90:
+        return (255, 214, 102)
+    if y > hill:
+        return (40, max(60, 150 - 2 * y), 70)
+    return (90 + y, 150 + y, 235)
+rows = b"".join(b"\0" + bytes(c for x in range(width) for c in pixel(x, y)) for y in range(height))
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+png += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+url = "data:image/png;base64," + base64.b64encode(png).decode()
+content = [{"type": "input_text", "text": "What is in this picture?"},
+           {"type": "input_image", "image_url": url}]
+print(json.dumps({"input": [{"role": "user", "content": content}]}))
+END
+ask openai-python/3.52.0 /srv/pictures <"$stage/image.json"
+shows $person 'new request'
+press $person M-n
+shows $person 'What is in this picture'
+say $person 'A sunny day over green hills.'
+shows $person 'green hills'
+picture image 'An image that an agent sent, in a terminal'
