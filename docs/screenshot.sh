@@ -136,7 +136,7 @@ press $person Down
 say $person '7'
 press $person Down
 press $person Down
-press $person Right
+press $person Enter
 shows $person 'above'
 picture form 'A tool is called with a form made from its schema'
 
