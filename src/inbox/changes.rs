@@ -60,6 +60,12 @@ fn added(
         let items = items.filter(|item| is_such(item));
         items.map(|item| item.likeness()).collect()
     };
+    // Nearly always there is nothing, which is known without what both begin with.
+    let same = old.iter().zip(new).take_while(|(a, b)| Arc::ptr_eq(a, b));
+    let same = same.count();
+    if prints(&old[same..]) == prints(&new[same..]) {
+        return None;
+    }
     let (old, new) = (prints(old), prints(new));
     let (gone, come) = (old.difference(&new).count(), new.difference(&old).count());
     match (gone, come) {

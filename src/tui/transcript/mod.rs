@@ -81,9 +81,19 @@ impl Transcript {
     /// they are, folded or not.
     pub fn sync(&mut self, conversation: &Conversation) {
         let before = self.blocks.len();
-        let mut old = std::mem::take(&mut self.blocks).into_iter().peekable();
         let new_from = conversation.new_from();
-        for (index, item) in conversation.items().iter().enumerate() {
+        // What was there before mostly stays where it is, and there may be a lot of it.
+        let read = conversation.items().iter().take(new_from);
+        let mut same = 0;
+        for (block, item) in self.blocks.iter_mut().zip(read) {
+            if !block.takes_item(item) {
+                break;
+            }
+            (block.is_new, block.divider) = (false, None);
+            same += 1;
+        }
+        let mut old = self.blocks.split_off(same).into_iter().peekable();
+        for (index, item) in conversation.items().iter().enumerate().skip(same) {
             if index == new_from
                 && conversation.is_continued()
                 && !conversation.changes().is_empty()
