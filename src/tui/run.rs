@@ -147,8 +147,8 @@ pub async fn run(
                     if typed.iter().any(event::Event::is_resize) {
                         ui.pictures.measure();
                     }
-                    let (typed, is_answered) = following.filter(typed);
-                    if is_answered {
+                    if let Some(colour) = keys.take_background() {
+                        following.answered(colour);
                         ui.theme = following.theme(&options.theme);
                         frames.draw_now();
                     }
@@ -218,9 +218,6 @@ pub async fn run(
                     Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
                 }
             }
-            () = until(following.gives_up()) => {
-                take_in(app, following.give_up(), &mut frames).await;
-            }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
@@ -259,7 +256,7 @@ pub async fn run(
                 }
                 Effect::ListPaths(folder) => {
                     let listed = listed.clone();
-                    tokio::task::spawn_blocking(move || {
+                    spawn_blocking(move || {
                         let _ = listed.send(paths::list(&folder));
                     });
                 }
@@ -404,7 +401,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
     if let Some(mut stdin) = tmux.stdin.take() {
         stdin.write_all(text.as_bytes()).await?;
     }
-    let status = tokio::time::timeout(PATIENCE, tmux.wait()).await??;
+    let status = timeout(PATIENCE, tmux.wait()).await??;
     status
         .success()
         .then_some(())
