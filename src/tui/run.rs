@@ -166,7 +166,8 @@ pub async fn run(
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
-            () = next_tick(app) => {
+            // The screen tells something else by itself.
+            () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
                 app.now = Timestamp::now();
                 app.on_tick();
                 match keep_said(app).await {
@@ -180,8 +181,7 @@ pub async fn run(
                 app.set_alert(alert);
                 frames.draw_now();
             }
-            Some(found) = loads.recv() => {
-                let (id, loaded) = found;
+            Some((id, loaded)) = loads.recv() => {
                 app.on_loaded(id, loaded);
                 frames.draw_now();
             }
@@ -189,8 +189,7 @@ pub async fn run(
                 app.on_paths(found);
                 frames.draw_now();
             }
-            Some(search) = searches.next() => {
-                let Search { query, found, is_behind } = search;
+            Some(Search { query, found, is_behind }) = searches.next() => {
                 if app.on_found(&query, found) && is_behind {
                     searches.again(query);
                 }
@@ -273,8 +272,7 @@ pub async fn run(
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
                 Effect::Page(text) => {
                     keep(app);
@@ -284,8 +282,7 @@ pub async fn run(
                         Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
                         Err(failure) => app.say(Level::Bad, failure),
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
                 Effect::Edit => {
                     keep(app);
@@ -293,8 +290,7 @@ pub async fn run(
                     if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
             }
         }
@@ -363,6 +359,13 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
+/// Takes the terminal over again from somebody who may have drawn anything.
+fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
+    ui.pictures.forget_drawn();
+    screen.come_back()
+}
+
+/// Draws what changed.
 fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
@@ -468,13 +471,5 @@ async fn wait_for(
                 }
             }
         }
-    }
-}
-
-/// Waits until the screen tells something else by itself.
-async fn next_tick(app: &App) {
-    match app.next_tick() {
-        Some(wait) => tokio::time::sleep(wait).await,
-        None => std::future::pending().await,
     }
 }
