@@ -137,25 +137,25 @@ pub async fn run(
             }
         }
         tokio::select! {
-            typed = keys.next(app) => match typed {
-                Ok(typed) => {
-                    if let Some(keyboard) = keys.keyboard()
-                        && screen.tell_keys(keyboard).is_err()
-                    {
-                        return Ok(Exit::TerminalGone);
-                    }
-                    if typed.iter().any(event::Event::is_resize) {
-                        ui.pictures.measure();
-                    }
-                    if let Some(colour) = keys.take_background() {
-                        following.answered(colour);
-                        ui.theme = following.theme(&options.theme);
-                        frames.draw_now();
-                    }
-                    take_in(app, typed, &mut frames).await;
+            typed = keys.next(app) => {
+                let Ok(typed) = typed else {
+                    return Ok(Exit::TerminalGone);
+                };
+                if let Some(keyboard) = keys.keyboard()
+                    && screen.tell_keys(keyboard).is_err()
+                {
+                    return Ok(Exit::TerminalGone);
                 }
-                Err(_) => return Ok(Exit::TerminalGone),
-            },
+                if typed.iter().any(event::Event::is_resize) {
+                    ui.pictures.measure();
+                }
+                if let Some(colour) = keys.take_background() {
+                    following.answered(colour);
+                    ui.theme = following.theme(&options.theme);
+                    frames.draw_now();
+                }
+                take_in(app, typed, &mut frames).await;
+            }
             Some(event) = events.recv() => {
                 app.now = Timestamp::now();
                 app.on_event(event);
@@ -237,9 +237,8 @@ pub async fn run(
                     }
                 }
                 Effect::Copy(text) => {
-                    let notice = match copy(&text, &mut screen).await {
-                        Ok(notice) => notice,
-                        Err(_) => return Ok(Exit::TerminalGone),
+                    let Ok(notice) = copy(&text, &mut screen).await else {
+                        return Ok(Exit::TerminalGone);
                     };
                     app.say(Level::Info, notice);
                 }

@@ -23,8 +23,8 @@ const LONGEST: usize = 4096;
 
 /// How long the rest of a sequence may take that may be the escape key.
 const SEQUENCE_GAP: Duration = Duration::from_millis(5);
-/// The same for what may be an answer, which may come from far away. It is Alt with a bracket
-/// otherwise, for which nobody waits in vain as often.
+/// The same for what may be the beginning of an answer, and is Alt with a bracket otherwise: a key
+/// that is rare enough to wait for what may come from far away.
 const ANSWER_GAP: Duration = Duration::from_millis(50);
 /// The same once it is certain that it is an answer.
 const LONG_ANSWER_GAP: Duration = Duration::from_secs(1);
@@ -88,8 +88,8 @@ impl Parser {
         self.found.pop_front()
     }
 
-    /// How long the rest of what is there may take, from when that has come: without the rest it
-    /// is something else. `None` where nothing is to be done if the rest does not come.
+    /// How long after the last bytes it is time for [`Parser::no_more`], unless others follow; `None`
+    /// if there is nothing that it would change.
     pub fn patience(&self) -> Option<Duration> {
         match &self.buffer[..] {
             [ESC] | [ESC, ESC] => Some(SEQUENCE_GAP),
