@@ -88,6 +88,20 @@ fn an_answer_that_comes_late_and_in_parts_is_not_typed() {
 }
 
 #[test]
+fn what_is_typed_behind_half_an_answer_is_not_lost() {
+    let (mut person, _stream) = asked(Person::builder().background(None));
+    person.send(b"\x1b]11;rgb:ff");
+    person.send(b"Hello");
+    person.wait_for("> Hello");
+    // Nor are keys that only begin like one.
+    person.send(b"\x1b]11 all");
+    person.wait_for("> Hello11 all");
+    person.send(b"\x1b]11;rgb:ffff/ffff/ffff\x07!");
+    person.wait_for("> Hello11 all!");
+    wait_for_colour(&person, ON_LIGHT);
+}
+
+#[test]
 fn a_terminal_without_a_screen_is_refused() {
     for (term, words) in [("dumb", "TERM=dumb"), ("", "TERM is not set")] {
         let mut person = Person::builder().env("TERM", term).start_unchecked();

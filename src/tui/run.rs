@@ -137,25 +137,25 @@ pub async fn run(
             }
         }
         tokio::select! {
-            typed = keys.next(app) => match typed {
-                Ok(typed) => {
-                    if let Some(keyboard) = keys.keyboard()
-                        && screen.tell_keys(keyboard).is_err()
-                    {
-                        return Ok(Exit::TerminalGone);
-                    }
-                    if typed.iter().any(event::Event::is_resize) {
-                        ui.pictures.measure();
-                    }
-                    let (typed, is_answered) = following.filter(typed);
-                    if is_answered {
-                        ui.theme = following.theme(&options.theme);
-                        frames.draw_now();
-                    }
-                    take_in(app, typed, &mut frames).await;
+            typed = keys.next(app) => {
+                let Ok(typed) = typed else {
+                    return Ok(Exit::TerminalGone);
+                };
+                if let Some(keyboard) = keys.keyboard()
+                    && screen.tell_keys(keyboard).is_err()
+                {
+                    return Ok(Exit::TerminalGone);
                 }
-                Err(_) => return Ok(Exit::TerminalGone),
-            },
+                if typed.iter().any(event::Event::is_resize) {
+                    ui.pictures.measure();
+                }
+                if let Some(colour) = keys.take_background() {
+                    following.answered(colour);
+                    ui.theme = following.theme(&options.theme);
+                    frames.draw_now();
+                }
+                take_in(app, typed, &mut frames).await;
+            }
             Some(event) = events.recv() => {
                 app.now = Timestamp::now();
                 app.on_event(event);
@@ -166,7 +166,8 @@ pub async fn run(
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
-            () = next_tick(app) => {
+            // The screen tells something else by itself.
+            () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
                 app.now = Timestamp::now();
                 app.on_tick();
                 match keep_said(app).await {
@@ -180,8 +181,7 @@ pub async fn run(
                 app.set_alert(alert);
                 frames.draw_now();
             }
-            Some(found) = loads.recv() => {
-                let (id, loaded) = found;
+            Some((id, loaded)) = loads.recv() => {
                 app.on_loaded(id, loaded);
                 frames.draw_now();
             }
@@ -189,8 +189,7 @@ pub async fn run(
                 app.on_paths(found);
                 frames.draw_now();
             }
-            Some(search) = searches.next() => {
-                let Search { query, found, is_behind } = search;
+            Some(Search { query, found, is_behind }) = searches.next() => {
                 if app.on_found(&query, found) && is_behind {
                     searches.again(query);
                 }
@@ -218,9 +217,6 @@ pub async fn run(
                     Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
                 }
             }
-            () = until(following.gives_up()) => {
-                take_in(app, following.give_up(), &mut frames).await;
-            }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
@@ -241,9 +237,8 @@ pub async fn run(
                     }
                 }
                 Effect::Copy(text) => {
-                    let notice = match copy(&text, &mut screen).await {
-                        Ok(notice) => notice,
-                        Err(_) => return Ok(Exit::TerminalGone),
+                    let Ok(notice) = copy(&text, &mut screen).await else {
+                        return Ok(Exit::TerminalGone);
                     };
                     app.say(Level::Info, notice);
                 }
@@ -259,7 +254,7 @@ pub async fn run(
                 }
                 Effect::ListPaths(folder) => {
                     let listed = listed.clone();
-                    tokio::task::spawn_blocking(move || {
+                    spawn_blocking(move || {
                         let _ = listed.send(paths::list(&folder));
                     });
                 }
@@ -276,8 +271,7 @@ pub async fn run(
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
                 Effect::Page(text) => {
                     keep(app);
@@ -287,8 +281,7 @@ pub async fn run(
                         Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
                         Err(failure) => app.say(Level::Bad, failure),
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
                 Effect::Edit => {
                     keep(app);
@@ -296,8 +289,7 @@ pub async fn run(
                     if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
-                    ui.pictures.forget_drawn();
-                    screen.come_back()?;
+                    come_back(&mut screen, ui)?;
                 }
             }
         }
@@ -366,6 +358,13 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
+/// Takes the terminal over again from somebody who may have drawn anything.
+fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
+    ui.pictures.forget_drawn();
+    screen.come_back()
+}
+
+/// Draws what changed.
 fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
@@ -404,7 +403,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
     if let Some(mut stdin) = tmux.stdin.take() {
         stdin.write_all(text.as_bytes()).await?;
     }
-    let status = tokio::time::timeout(PATIENCE, tmux.wait()).await??;
+    let status = timeout(PATIENCE, tmux.wait()).await??;
     status
         .success()
         .then_some(())
@@ -471,13 +470,5 @@ async fn wait_for(
                 }
             }
         }
-    }
-}
-
-/// Waits until the screen tells something else by itself.
-async fn next_tick(app: &App) {
-    match app.next_tick() {
-        Some(wait) => tokio::time::sleep(wait).await,
-        None => std::future::pending().await,
     }
 }

@@ -48,10 +48,12 @@ impl Status {
         let is_cut = columns(&notice) + 3 + least > width;
         // News may come at any time, and nothing should move then.
         let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
-        let rows = match () {
-            () if !is_cut || is_news || app.dialog.is_question() => 1,
-            () if columns(&notice) > width => 3,
-            () => 2,
+        let rows = if !is_cut || is_news || app.dialog.is_question() {
+            1
+        } else if columns(&notice) > width {
+            3
+        } else {
+            2
         };
         Self {
             alert: alert(app, screen.saturating_sub(2)),
@@ -172,17 +174,13 @@ fn hints(app: &App) -> Vec<String> {
     match &app.dialog {
         Dialog::Quit => return vec!["y quit".into(), "n stay".into()],
         Dialog::Delete(_) => return vec!["y delete".into(), "n keep".into()],
-        Dialog::Picker(Purpose::Conversation, _) => {
-            hints.push(Some("Enter open".into()));
-            hints.push(Some("Esc leave it".into()));
-        }
-        Dialog::Picker(Purpose::Action, _) => {
-            hints.push(Some("Enter do it".into()));
-            hints.push(Some("Esc leave it".into()));
-        }
-        Dialog::Picker(..) => {
-            hints.push(Some("Enter choose".into()));
-            hints.push(Some("Esc leave it".into()));
+        Dialog::Picker(purpose, _) => {
+            let enter = match purpose {
+                Purpose::Conversation => "Enter open",
+                Purpose::Action => "Enter do it",
+                Purpose::Tool | Purpose::Recall | Purpose::Path => "Enter choose",
+            };
+            hints.extend([enter, "Esc leave it"].map(|key| Some(key.to_owned())));
         }
         Dialog::Options(_) => {
             hints.push(hint(Action::Options, "set"));
@@ -221,15 +219,13 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("/ find".into()));
             hints.push(hint(Action::Copy, "copy"));
         }
-        Dialog::None
-            if app
-                .insists
-                .as_ref()
-                .is_some_and(|it| it.action == Action::AddPart) =>
-        {
-            hints.push(hint(Action::AddPart, "add anyway"));
+        Dialog::None if let Some(insists) = &app.insists => {
+            let words = match insists.action {
+                Action::AddPart => "add anyway",
+                _ => "send anyway",
+            };
+            hints.push(hint(insists.action, words));
         }
-        Dialog::None if app.insists.is_some() => hints.push(hint(Action::Submit, "send anyway")),
         Dialog::None => {
             let now = helpful_now(app).into_iter();
             hints.extend(now.map(|(action, words)| hint(action, words)));

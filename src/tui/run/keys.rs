@@ -2,23 +2,24 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyModifiers};
+use ratatui::style::Color;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
+use super::until;
 use crate::tui::app::App;
 use crate::tui::terminal::input::{Input, Parser};
 use crate::tui::terminal::screen::Keyboard;
 
 /// How long to look for what is there already.
 const AT_ONCE: Duration = Duration::ZERO;
-/// How long the rest of a sequence may take that has begun to come.
-const SEQUENCE_GAP: Duration = Duration::from_millis(5);
 /// How long to look for what comes behind an Enter that may be a line break of something pasted.
 const KEY_GAP: Duration = Duration::from_millis(1);
 /// An Enter so soon after other keys may be one of them.
@@ -37,6 +38,8 @@ pub(super) struct Keys {
     /// Reads from it return at once, with nothing if there is nothing.
     terminal: AsyncFd<OwnedFd>,
     parser: Parser,
+    /// When something was read last.
+    read_at: Instant,
     resized: Signal,
     /// Whether the terminal has shown that it tells what was pasted from what was typed.
     tells_pastes: bool,
@@ -44,6 +47,8 @@ pub(super) struct Keys {
     last: Option<Instant>,
     /// What it says that it can tell; `None` until it has said so.
     keyboard: Option<Keyboard>,
+    /// What it says that its background is, until that is taken.
+    background: Option<Color>,
     is_closed: bool,
 }
 
@@ -61,10 +66,12 @@ impl Keys {
         Ok(Self {
             terminal,
             parser: Parser::default(),
+            read_at: Instant::now(),
             resized: signal(SignalKind::window_change())?,
             tells_pastes: false,
             last: None,
             keyboard: None,
+            background: None,
             is_closed: false,
         })
     }
@@ -72,6 +79,11 @@ impl Keys {
     /// What the terminal says that its keyboard can do, once it has answered.
     pub(super) fn keyboard(&self) -> Option<Keyboard> {
         self.keyboard
+    }
+
+    /// What the terminal says that its background is, if it has answered since this was asked.
+    pub(super) fn take_background(&mut self) -> Option<Color> {
+        self.background.take()
     }
 
     /// The next key and all that were typed with it; nothing where the terminal has answered.
@@ -108,33 +120,36 @@ impl Keys {
         Ok(typed)
     }
 
-    /// Waits for something from the terminal, and no longer for the rest of what is no key yet;
-    /// `None` where it has answered.
+    /// Waits for something from the terminal; `None` where it has answered.
     async fn first(&mut self) -> io::Result<Option<Event>> {
         let keyboard = self.keyboard;
-        // What is left of what was read before is no news to the system.
-        if let Some(event) = self.within(AT_ONCE)? {
-            return Ok(Some(event));
-        }
-        while self.keyboard == keyboard {
+        loop {
+            // What is left of what was read before is no news to the system.
+            if let Some(event) = self.within(AT_ONCE)? {
+                return Ok(Some(event));
+            }
+            if self.keyboard != keyboard || self.background.is_some() {
+                return Ok(None);
+            }
+            if self.is_closed {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let patience = self.parser.patience();
             tokio::select! {
-                ready = self.terminal.readable() => {
-                    // Whatever comes from now on is news again.
-                    ready?.clear_ready();
-                    if let Some(event) = self.within(AT_ONCE)? {
-                        return Ok(Some(event));
-                    }
-                    if self.is_closed {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
+                // Whatever comes from now on is news again.
+                ready = self.terminal.readable() => ready?.clear_ready(),
                 Some(()) = self.resized.recv() => {
                     // How large it is now, everybody asks the terminal.
                     return Ok(Some(Event::Resize(0, 0)));
                 }
+                () = until(patience.map(|patience| self.read_at + patience)) => {
+                    // What came while nobody looked was in time.
+                    if !self.read(AT_ONCE)? {
+                        self.parser.no_more();
+                    }
+                }
             }
         }
-        Ok(None)
     }
 
     /// What comes within some time, which is short: nothing is drawn meanwhile.
@@ -148,22 +163,13 @@ impl Keys {
                     Input::Answered => {
                         self.keyboard.get_or_insert(Keyboard::Xterm);
                     }
+                    Input::Background(colour) => self.background = Some(colour),
                 }
             }
             let left = end.saturating_duration_since(Instant::now());
-            // What begins like a sequence is a key if the rest of it does not come.
-            let is_half = self.parser.may_be_keys();
-            let left = match is_half {
-                true => left.max(SEQUENCE_GAP),
-                false => left,
-            };
-            if self.read(left)? {
-                continue;
-            }
-            if !is_half {
+            if !self.read(left)? {
                 return Ok(None);
             }
-            self.parser.no_more();
         }
     }
 
@@ -181,7 +187,10 @@ impl Keys {
         let mut piece = [0; PIECE];
         let count = retry_on_intr(|| rustix::io::read(&self.terminal, &mut piece[..]))?;
         self.is_closed = is_closed && count == 0;
-        self.parser.push(&piece[..count]);
+        if count > 0 {
+            self.read_at = Instant::now();
+            self.parser.push(&piece[..count]);
+        }
         Ok(count > 0)
     }
 }

@@ -5,17 +5,29 @@
 //! are used here all the same.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use memchr::memmem::find;
+use ratatui::style::Color;
+
+mod background;
 
 const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
 /// Bytes of a sequence that no terminal sends.
 const LONGEST: usize = 4096;
+
+/// How long the rest of a sequence may take that may be the escape key.
+const SEQUENCE_GAP: Duration = Duration::from_millis(5);
+/// The same for what may be the beginning of an answer, and is Alt with a bracket otherwise: a key
+/// that is rare enough to wait for what may come from far away.
+const ANSWER_GAP: Duration = Duration::from_millis(50);
+/// The same once it is certain that it is an answer.
+const LONG_ANSWER_GAP: Duration = Duration::from_secs(1);
 
 /// Something that the terminal sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +36,10 @@ pub enum Input {
     Event(Event),
     /// It can tell all keys apart, by kitty's protocol.
     TellsKeys,
-    /// It has answered everything that it was asked.
+    /// It has answered everything that it was asked of its keys.
     Answered,
+    /// The colour that it has behind the text.
+    Background(Color),
 }
 
 /// Takes bytes, in whatever pieces they come.
@@ -74,22 +88,34 @@ impl Parser {
         self.found.pop_front()
     }
 
-    /// Whether there is something whole.
-    pub fn is_ready(&self) -> bool {
-        !self.found.is_empty()
+    /// How long after the last bytes it is time for [`Parser::no_more`], unless others follow; `None`
+    /// if there is nothing that it would change.
+    pub fn patience(&self) -> Option<Duration> {
+        match &self.buffer[..] {
+            [ESC] | [ESC, ESC] => Some(SEQUENCE_GAP),
+            bytes if background::is_answer(bytes) => Some(LONG_ANSWER_GAP),
+            [ESC, b']', ..] => Some(ANSWER_GAP),
+            _ => None,
+        }
     }
 
-    /// Whether what is there are keys, unless more of it follows.
-    pub fn may_be_keys(&self) -> bool {
-        matches!(self.buffer[..], [ESC] | [ESC, ESC])
-    }
-
-    /// Nothing has followed: what may be keys are.
+    /// Nothing has followed: what may be keys are, and what is half an answer is nothing.
     pub fn no_more(&mut self) {
-        if self.may_be_keys() {
-            for _ in self.buffer.drain(..) {
-                self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
-            }
+        while self.patience().is_some() {
+            let bytes = std::mem::take(&mut self.buffer);
+            let length = match bytes[..] {
+                _ if background::is_answer(&bytes) => background::half(&bytes),
+                [ESC, b']', ..] => {
+                    let key = key(KeyCode::Char(']'), KeyModifiers::ALT);
+                    self.found.push_back(key);
+                    2
+                }
+                _ => {
+                    self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
+                    1
+                }
+            };
+            self.push(&bytes[length..]);
         }
     }
 
@@ -115,6 +141,7 @@ fn parse(bytes: &[u8]) -> Found {
         [ESC] | [ESC, ESC] => Found::Part,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
+        [ESC, b']', ..] if let Some(found) = background::answer(bytes) => found,
         [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
         // Some terminals put Esc before what a key is with Alt.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {

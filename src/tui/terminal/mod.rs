@@ -1,9 +1,7 @@
 //! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, an [`editor`] or another [`program`] borrows it, and it tells its [`background`]. What it
-//! sends is [`input`].
+//! through it, an [`editor`] or another [`program`] borrows it. What it sends is [`input`].
 
 mod backend;
-pub mod background;
 pub mod clipboard;
 mod clusters;
 pub mod editor;

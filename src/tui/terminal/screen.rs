@@ -66,6 +66,9 @@ impl Keyboard {
 /// answers. Nobody waits for it: [`Screen::tell_keys`] is for when the answer comes.
 const ASK_FOR_KEYBOARD: &str = "\x1b[?u\x1b[c";
 
+/// Asks for the colour behind the text (OSC 11). Not every terminal answers.
+const ASK_FOR_BACKGROUND: &str = "\x1b]11;?\x1b\\";
+
 /// Saves and restores the window title, in terminals that can (xterm's `XTWINOPS` 22 and 23);
 /// others ignore it.
 const SAVE_TITLE: &str = "\x1b[22;2t";
@@ -123,6 +126,15 @@ impl Screen {
             return Ok(());
         }
         begin_keyboard(Some(keyboard))
+    }
+
+    /// Asks for the colour behind the text, which comes as an input if it comes.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn ask_for_background(&mut self) -> io::Result<()> {
+        self.write(ASK_FOR_BACKGROUND)
     }
 
     /// Draws what changed; `render` says where addresses are, in the order of the screen.

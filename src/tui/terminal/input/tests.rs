@@ -175,6 +175,11 @@ fn token() -> impl Strategy<Value = Vec<u8>> {
         "\r",
         "\x07",
         "\\",
+        "\x1b]",
+        "\x1b]11;",
+        "11;",
+        "rgb:",
+        "ff/ff/ff",
     ];
     let known = prop::sample::select(known.map(|token| token.as_bytes().to_vec()).to_vec());
     prop_oneof![6 => known, 1 => vec(any::<u8>(), 1..3)]

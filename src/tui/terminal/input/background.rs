@@ -1,0 +1,82 @@
+//! The colour behind the text, which terminals tell when asked (OSC 11): soon, late or never, and
+//! perhaps in pieces among the keys.
+
+use ratatui::style::Color;
+
+use super::{ESC, Found, Input};
+
+/// What every answer begins with.
+const BEGINNING: &[u8] = b"\x1b]11;";
+const BEL: u8 = 0x07;
+/// Bytes of a colour that no terminal tells.
+const LONGEST: usize = 64;
+/// Bytes of four numbers with four digits, which are the longest.
+const LONGEST_NUMBERS: usize = 19;
+
+/// Reads what bytes begin with that begin with `ESC ]`; `None` if that is a key.
+pub(super) fn answer(bytes: &[u8]) -> Option<Found> {
+    let Some(value) = bytes.strip_prefix(BEGINNING) else {
+        return BEGINNING.starts_with(bytes).then_some(Found::Part);
+    };
+    let is_last = |byte: &u8| !(b' '..=b'~').contains(byte);
+    let end = value.iter().take(LONGEST).position(is_last);
+    let found = match end.map(|end| value.split_at(end)) {
+        Some((value, [BEL, ..])) => whole(value, 1),
+        Some((value, [ESC, b'\\', ..])) => whole(value, 2),
+        None if value.len() >= LONGEST => Found::Nothing(half(bytes)),
+        Some((_, [ESC])) | None => Found::Part,
+        // Something came between.
+        Some(_) => Found::Nothing(half(bytes)),
+    };
+    Some(found)
+}
+
+/// Whether this is certainly the beginning of an answer.
+pub(super) fn is_answer(bytes: &[u8]) -> bool {
+    bytes.starts_with(BEGINNING)
+}
+
+/// Bytes of an answer whose rest does not come; what stands behind them was typed.
+pub(super) fn half(bytes: &[u8]) -> usize {
+    let value = bytes.get(BEGINNING.len()..).unwrap_or_default();
+    let common = |kind: &[u8]| kind.iter().zip(value).take_while(|(a, b)| a == b).count();
+    let kind = common(b"rgb:").max(common(b"rgba:"));
+    let numbers = match value[..kind].ends_with(b":") {
+        true => value[kind..]
+            .iter()
+            .take(LONGEST_NUMBERS)
+            .take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'/')
+            .count(),
+        false => 0,
+    };
+    BEGINNING.len() + kind + numbers
+}
+
+/// All of an answer, whose end takes some bytes.
+fn whole(value: &[u8], end: usize) -> Found {
+    let length = BEGINNING.len() + value.len() + end;
+    match std::str::from_utf8(value).ok().and_then(colour) {
+        Some(colour) => Found::Input(Input::Background(colour), length),
+        None => Found::Nothing(length),
+    }
+}
+
+/// The colour in `rgb:RRRR/GGGG/BBBB` and what is like it.
+fn colour(value: &str) -> Option<Color> {
+    let parts = value
+        .strip_prefix("rgb:")
+        .or_else(|| value.strip_prefix("rgba:"))?;
+    let mut parts = parts.split('/').map(|part| {
+        let most = match part.len() {
+            length @ 1..=4 => (1_u32 << (4 * length)) - 1,
+            _ => return None,
+        };
+        let part = u32::from_str_radix(part, 16).ok()?;
+        u8::try_from(part * 255 / most).ok()
+    });
+    let mut next = || parts.next().flatten();
+    Some(Color::Rgb(next()?, next()?, next()?))
+}
+
+#[cfg(test)]
+mod tests;
