@@ -142,8 +142,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
             let words = match app.inbox.waiting() {
                 // Whoever waited when it was asked has given up.
                 0 => "Quit?".to_owned(),
-                1 => "Quit? 1 is waiting".to_owned(),
-                n => format!("Quit? {n} are waiting"),
+                n => format!("Quit? {n} waiting"),
             };
             (words, Level::Bad)
         }
@@ -174,19 +173,19 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::Delete(_) => return vec!["y delete".into(), "n keep".into()],
         Dialog::Picker(Purpose::Conversation, _) => {
             hints.push(Some("Enter open".into()));
-            hints.push(Some("Esc leave it".into()));
+            hints.push(Some("Esc cancel".into()));
         }
         Dialog::Picker(Purpose::Action, _) => {
-            hints.push(Some("Enter do it".into()));
-            hints.push(Some("Esc leave it".into()));
+            hints.push(Some("Enter run".into()));
+            hints.push(Some("Esc cancel".into()));
         }
         Dialog::Picker(..) => {
             hints.push(Some("Enter choose".into()));
-            hints.push(Some("Esc leave it".into()));
+            hints.push(Some("Esc cancel".into()));
         }
         Dialog::Options(_) => {
             hints.push(hint(Action::Options, "set"));
-            hints.push(hint(Action::Cancel, "leave it"));
+            hints.push(hint(Action::Cancel, "cancel"));
             hints.push(Some("Down next field".into()));
         }
         Dialog::Parts(_) => {
@@ -197,7 +196,7 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::Find(_) => {
             hints.push(Some("Down next".into()));
-            hints.push(hint(Action::Cancel, "go back"));
+            hints.push(hint(Action::Cancel, "cancel"));
             hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
         }
@@ -218,7 +217,7 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
             hints.push(Some("Up Down scroll".into()));
-            hints.push(Some("/ find".into()));
+            hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
         }
         Dialog::None
@@ -279,7 +278,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         }
         if call.is_some() {
             found.push((Action::ToggleForm, "form/JSON"));
-            found.push((Action::Cancel, "leave it"));
+            found.push((Action::Cancel, "cancel"));
         }
     }
     if app.inbox.waiting() > usize::from(waiting.is_some()) {

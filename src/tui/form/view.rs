@@ -183,7 +183,7 @@ impl Form {
             _ if node.choosing().is_some() => "←→ or type to choose",
             Content::Object(object) if object.open => "← fold",
             Content::Object(_) => "→ open",
-            _ if node.state == State::Unset && node.spec.default.is_some() => "→ take default",
+            _ if node.state == State::Unset && node.spec.default.is_some() => "→ use default",
             _ => "",
         };
         let need = match (node.role, node.spec.nullable) {
