@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Standard input or output leads elsewhere.
-    #[error("humanllm needs a terminal: run it without redirecting input or output")]
+    #[error("this needs a terminal: run it without redirecting input or output")]
     NoTerminal,
     /// The terminal cannot move its cursor, or nobody knows whether it can.
     #[error(

@@ -118,7 +118,7 @@ mod tests {
                     "format": {"type": "json_schema", "name": "n", "schema": {}}}})
             ),
             [
-                "answer: JSON of schema n",
+                "JSON (n)",
                 "a call (tool_choice required)",
                 "one call at a time",
                 "max_output_tokens 50",

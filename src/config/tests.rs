@@ -301,7 +301,7 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ),
         (
             "[theme.mine]\nbase = \"light\"\npromt = \"red\"",
-            "3: theme.mine.promt: nothing is called `promt`; did you mean `prompt`?",
+            "3: theme.mine.promt: nothing is named `promt`; did you mean `prompt`?",
         ),
         (
             "[theme.mine]\nprompt = \"rde\"",

@@ -323,8 +323,8 @@ fn what_is_asked_is_seen() {
             &[
                 "user",
                 "Pick one.",
-                "Expected: JSON (schema) · no calls (tool_choice none) · max_tokens 1000 ·",
-                "stop_sequences [\"END\"]",
+                "Expected: JSON (schema) · no calls (tool_choice none) · max_tokens 1000 · stop_sequences",
+                "[\"END\"]",
             ],
         ),
     ];

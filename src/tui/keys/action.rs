@@ -75,7 +75,7 @@ actions! {
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
     ExpandPaste, "expand_paste", "Show a long pasted text", ["Alt+Y"];
     Undo, "undo", "Undo the last change to the draft", ["Alt+U", "Ctrl+_"];
-    Redo, "redo", "Redo the last change undone", ["Alt+R"];
+    Redo, "redo", "Redo the last undone change", ["Alt+R"];
     [Conversations, "CONVERSATIONS"]
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
