@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Standard input or output leads elsewhere.
-    #[error("this is a program for a terminal; run it where you can see it and type")]
+    #[error("this needs a terminal: run it without redirecting input or output")]
     NoTerminal,
     /// The terminal cannot move its cursor, or nobody knows whether it can.
     #[error(
@@ -237,7 +237,7 @@ fn reload(started: Config, address: SocketAddr, flags: Flags, environment: Envir
 
 fn of_terminal(term: &str) -> String {
     match term {
-        "" => "TERM is not set, so nobody knows whether this terminal can show a screen".into(),
+        "" => "TERM is not set, so it is unknown whether this terminal can show a screen".into(),
         term => format!("this terminal (TERM={term}) cannot show a screen"),
     }
 }

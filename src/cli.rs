@@ -13,11 +13,11 @@ const EXAMPLES: &str = "\
 EXAMPLES:
     humanllm                                   Wait for requests on 127.0.0.1:3000
     humanllm --listen 127.0.0.1:4000           The same on another port
-    humanllm setup codex                       Teach Codex where you are, then:
+    humanllm setup codex                       Set up Codex, then:
     codex --profile humanllm                   Codex asks, you answer
-    humanllm setup codex --print               Only show what would be written
+    humanllm setup codex --print               Only print what would be written
     humanllm setup                             Show what to set for any client
-    eval \"$(humanllm setup --print env)\"       Set it for the SDKs of OpenAI and Anthropic
+    eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
@@ -67,7 +67,7 @@ impl From<GlobalFlags> for Flags {
 /// The commands other than running.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Set another program up to use humanllm as its model; without a command, show what to set
+    /// Set up another program to use humanllm as its model; without a command, show what to set
     Setup(SetupArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
@@ -81,7 +81,7 @@ pub enum Command {
 /// The flags of `setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
-    /// Which program; all of them if none is said.
+    /// Which program; all of them if none is given.
     #[command(subcommand)]
     pub program: Option<SetupProgram>,
     /// How to show what to set.

@@ -138,7 +138,7 @@ fn mistakes_in_the_configuration_are_one_clear_line() {
     }
     let home = Home::new();
     let line = refusal(&home.run("--listen nonsense"));
-    assert!(line.starts_with("humanllm: --listen: `nonsense` is no address"));
+    assert!(line.starts_with("humanllm: --listen: `nonsense` is not an address"));
     let line = refusal(
         &home
             .command("")
@@ -146,7 +146,7 @@ fn mistakes_in_the_configuration_are_one_clear_line() {
             .output()
             .expect("started"),
     );
-    assert!(line.starts_with("humanllm: HUMANLLM_LISTEN: `1.2.3` is no address"));
+    assert!(line.starts_with("humanllm: HUMANLLM_LISTEN: `1.2.3` is not an address"));
     let line = refusal(&home.run("--config /no/such.toml"));
     assert_eq!(line, "humanllm: --config: there is no file /no/such.toml");
 }
@@ -421,7 +421,7 @@ fn setup_refuses_what_cannot_be_told() {
     for line in ["setup", "setup openai", "setup --print env"] {
         let line = refusal(&home.run(&format!("{line} --listen 127.0.0.1:0")));
         assert!(
-            line.contains("port 0 is another port at every start"),
+            line.contains("port 0 picks another port at every start"),
             "{line}"
         );
     }

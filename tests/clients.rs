@@ -352,7 +352,7 @@ fn a_summary_with_the_sdk() {
     };
     play.person.wait_request("We launch on Tuesday");
     play.person
-        .wait_for("asked for: a summary of the conversation");
+        .wait_for("Expected: a summary of the conversation");
     play.person.type_text("The launch is on Tuesday");
     play.person.key(Key::Enter);
     play.person.wait_request("When?");

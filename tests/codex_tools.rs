@@ -296,7 +296,7 @@ fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
     fs::write(codex.work().join("schema.json"), schema).unwrap();
     let mut run = codex.exec(&["--output-schema", "schema.json"], "Which word?");
     person.wait_request("Which word?");
-    person.wait_for("asked for: answer: JSON of schema");
+    person.wait_for("Expected: JSON");
     person.reply("any word");
     person.wait_for("Enter send anyway");
     assert_eq!(run.stdout(), "");
@@ -405,7 +405,7 @@ fn a_process_that_runs_is_typed_into() {
         screen.matches("exit 0").count() == 2
     });
     person.key(Key::Alt('s'));
-    person.wait_for("no output tells of a running process");
+    person.wait_for("no process is still running");
     person.reply("It talks");
     assert_eq!(run.wait_answer(), "It talks");
 }

@@ -71,7 +71,7 @@ fn no_message_begins_like_a_command_by_mistake() {
     let mut client = desk.ask(&body("What is there?", true));
     desk.press("Enter");
     assert!(desk.hear(&mut client).is_empty());
-    desk.sees("not sent: this begins with !");
+    desk.sees("not sent: it begins with !");
     // A picture is none, and neither is what was pasted behind something.
     desk.press("Ctrl+C");
     desk.app.on_paste("![a cat](cat.png)");
@@ -240,7 +240,7 @@ fn ctrl_c_clears_and_undo_and_recall_bring_back() {
     person.key(Key::Ctrl('c'));
     person.wait_gone("> long words");
     person.key(Key::Ctrl('c'));
-    person.wait_for("again quits");
+    person.wait_for("again to quit");
     person.key(Key::Up);
     person.wait_for("> long words");
     person.key(Key::Enter);
@@ -356,7 +356,7 @@ fn an_answer_can_be_taken_back() {
     assert!(screen.contains("sending in"), "{screen}");
     assert!(!screen.contains("> too eaarly"), "{screen}");
     person.key(Key::Esc);
-    let screen = person.wait_for("not sent; the text is back");
+    let screen = person.wait_for("not sent; text is back");
     assert!(screen.contains("> too eaarly"), "{screen}");
     assert!(!screen.contains("sending in"), "{screen}");
     person.send(b"\x17in time");
@@ -399,10 +399,10 @@ fn what_was_not_sent_is_a_draft_whatever_ends_the_program() {
     person.key(Key::Enter);
     person.wait_for("sending in");
     person.key(Key::Ctrl('q'));
-    let screen = person.wait_for("not sent; the text is back");
+    let screen = person.wait_for("not sent; text is back");
     assert!(screen.contains("> half thought"), "{screen}");
     person.key(Key::Ctrl('q'));
-    person.wait_for("Quit? 1 is waiting");
+    person.wait_for("Quit? 1 waiting");
     person.type_text("y");
     let failed = stream.until("response.failed");
     assert_eq!(failed["response"]["output"], json!([]));

@@ -149,7 +149,7 @@ fn everything_can_be_read_while_the_program_runs() {
     assert!(!shown.contains('\u{1b}'), "nothing steers the terminal");
     let unreadable = shows(state, "show 1");
     assert!(
-        unreadable.contains("--raw shows what there is"),
+        unreadable.contains("--raw shows what is there"),
         "{unreadable}"
     );
     let raw = shows(state, "show 1 --json");
@@ -167,7 +167,7 @@ fn everything_can_be_read_while_the_program_runs() {
         "{found}"
     );
     assert_eq!(document(state, "search parser --json")[0]["id"], 1);
-    assert_eq!(shows(state, "search nothing"), "Nothing was found.\n");
+    assert_eq!(shows(state, "search nothing"), "Nothing found.\n");
     assert_eq!(document(state, "search nothing --json"), json!([]));
     drop(running);
     // And afterwards, and again.
@@ -191,7 +191,7 @@ fn what_is_deleted_is_gone() {
     drop(running);
     let message = refusal(state, "delete 1");
     assert!(
-        message.ends_with("say so with --yes where nobody can be asked"),
+        message.ends_with("without a terminal, confirm with --yes"),
         "{message}"
     );
     let message = refusal(state, "delete 1 7 --yes");

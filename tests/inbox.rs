@@ -12,8 +12,6 @@ use humanllm::tui::keys::action::Action;
 use serde_json::{Value, json};
 use support::screen::*;
 
-const MIDDLE: (u16, u16) = (120, 40);
-
 /// A request of Codex from a folder, for a model.
 fn from(thread: &str, folder: &str, model: &str, prompt: &str) -> Value {
     let mut body = codex(thread, prompt, &[]);
@@ -180,13 +178,13 @@ fn what_is_done_is_dismissed_and_can_be_found_again() {
         }
         let _waits = desk.ask(&codex("w", "waiting", &[]));
         desk.press("F2 d");
-        desk.sees("somebody waits here");
+        desk.sees("a request is waiting here");
         // A draft keeps its conversation on the list.
         desk.press("j Enter");
         assert_eq!(desk.title(), "stork");
         desk.write("to be sent");
         desk.press("Alt+W");
-        desk.sees("a draft is here");
+        desk.sees("there is a draft here");
         assert_eq!(desk.text(), "to be sent");
         desk.press("F2 j d");
         assert_eq!(titles(&desk), ["waiting", "stork", "heron", "kestrel"]);
@@ -264,7 +262,7 @@ fn every_action_is_done_by_its_name() {
     desk.press("F10");
     desk.write("quit");
     desk.press("Enter");
-    desk.sees("Quit? 1 is waiting");
+    desk.sees("Quit? 1 waiting");
 }
 
 #[test]
@@ -521,7 +519,7 @@ fn one_sees_how_long_the_client_will_wait() {
         desk.sees("1 m 00 s left · codex_exec");
         desk.press("F2");
         desk.press("Tab");
-        desk.sees("reaches this client with the answer");
+        desk.sees("arrives with the answer");
         desk.wait(60);
         desk.sees("out of time");
         // One that streams is kept by signs of life, and reads at once.

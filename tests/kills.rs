@@ -326,7 +326,7 @@ impl Scene {
         let screen = person.screen();
         // Of a note on the way nothing follows for the words after it.
         let is_sent = |line: &str| {
-            line.contains("final answer sent") || line.contains("final answer delivered")
+            line.contains("final answer · sent") || line.contains("final answer · delivered")
         };
         if !matches!(self.moment, Moment::Live) && screen.lines().any(is_sent) {
             safe = typed.all();

@@ -42,7 +42,7 @@ fn a_tool_is_chosen_by_a_part_of_its_name() {
 #[test]
 fn a_form_says_what_is_wrong_where_it_is() {
     let body = offering("Will it rain in Kyoto?", &[weather()], json!({}));
-    scene("form", &[NORMAL, SMALL, WIDE], |desk| {
+    scene("form", &[NORMAL, SMALL, MIDDLE, WIDE], |desk| {
         let client = desk.ask(&body);
         desk.press("Ctrl+T Enter");
         desk.write("Kyoto");
@@ -262,12 +262,12 @@ fn what_was_not_asked_for_is_sent_on_insisting_only() {
     insist(
         json!({"tool_choice": "none"}),
         command,
-        "does not allow a call of exec_command",
+        "does not allow calling exec_command",
     );
     insist(
         json!({"tool_choice": "required"}),
         answer,
-        "asks for a call",
+        "requires a call",
     );
     insist(
         json!({"parallel_tool_calls": false}),
@@ -291,7 +291,7 @@ fn a_tool_that_is_not_on_the_list_is_never_called() {
         desk.write("!ls");
         for _ in 0..3 {
             desk.press("Enter");
-            desk.sees("does not allow a call of exec_command");
+            desk.sees("does not allow calling exec_command");
             desk.misses("send anyway");
         }
         assert!(desk.hear(&mut client).is_empty(), "{choice}");
@@ -311,7 +311,7 @@ fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
     let words = "six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
     desk.write(words);
     desk.press("Enter");
-    desk.sees("the request allows 14");
+    desk.sees("14 allowed");
     assert!(desk.hear(&mut client).is_empty(), "sent at once");
     desk.press("Enter");
     let said = desk.hear(&mut client);
@@ -361,7 +361,7 @@ fn json_that_is_asked_for_has_a_skeleton() {
     let body = offering("How is it?", &[], json!({"text": {"format": format}}));
     scene("skeleton", &[NORMAL, SMALL], |desk| {
         let client = desk.ask(&body);
-        desk.sees("asked for: answer: JSON of schema");
+        desk.sees("Expected: JSON");
         desk.press("Alt+I");
         std::mem::forget(client);
     });
@@ -374,7 +374,7 @@ fn json_that_is_asked_for_has_a_skeleton() {
     assert_eq!(desk.hear(&mut client).len(), 1);
     let _free = desk.ask(&plain("Just talk."));
     desk.press("Alt+N Alt+I");
-    desk.sees("the request asks for free text");
+    desk.sees("the request expects plain text");
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn snippets_and_earlier_replies_are_recalled() {
     });
     let mut desk = Desk::new(NORMAL);
     desk.press("Ctrl+R");
-    desk.sees("nothing was said yet");
+    desk.sees("nothing to recall");
     let snippet = ("thanks".to_owned(), "Thank you,\nthat is all.".to_owned());
     desk.app.settings.snippets.push(snippet);
     let mut client = desk.ask(&codex("a", "List the files.", &[]));
@@ -549,7 +549,7 @@ fn a_process_that_still_runs_is_typed_into() {
     assert_eq!(heard, one(r#"{"session_id":4711,"chars":"1+1"}"#, "call"));
     let _next = desk.ask(&ask("Chunk ID: 1\nProcess exited with code 0\nOutput:\n"));
     desk.press("Alt+S");
-    desk.sees("no output tells of a running process");
+    desk.sees("no process is still running");
 }
 
 /// Codex's tool for a process that runs, and a request that left one running.

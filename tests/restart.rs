@@ -90,7 +90,7 @@ fn conversations_of_the_api_are_still_there() {
     let mut person = again(person, true);
     person.wait_request("and later?");
     person.reply("then too");
-    person.wait_for("final answer delivered");
+    person.wait_for("final answer · delivered");
     let (_, items) = person.client().get(&list, &[]);
     let data = items["data"].as_array().expect("items");
     assert_eq!(data.len(), 5, "{items}");
@@ -113,7 +113,7 @@ fn a_background_response_waits_for_the_person_again() {
         person.wait_request("whenever you can");
         person.choose("Progress");
         person.reply("a moment");
-        person.wait_for("commentary delivered");
+        person.wait_for("commentary · delivered");
 
         let mut person = again(person, kill);
         person.wait_request("whenever you can");
@@ -121,7 +121,7 @@ fn a_background_response_waits_for_the_person_again() {
         assert_eq!(person.client().get(&path, &[]).1["status"], "in_progress");
         person.choose("Send");
         person.reply("here it is");
-        person.wait_for("final answer delivered");
+        person.wait_for("final answer · delivered");
         let (_, done) = person.client().get(&path, &[]);
         assert_eq!(done["status"], "completed");
         let texts = done["output"].as_array().expect("items").iter();

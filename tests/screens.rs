@@ -18,7 +18,7 @@ fn somebody_who_starts_the_program_is_told_what_to_do() {
 
 #[test]
 fn the_first_request_opens_at_its_prompt() {
-    scene("first_request", &[NORMAL, SMALL, WIDE], |desk| {
+    scene("first_request", &[NORMAL, SMALL, MIDDLE, WIDE], |desk| {
         let client = desk.ask(&codex("a", "Say hello in Python.", &[]));
         desk.wait(252);
         desk.sees("Say hello in Python.");
@@ -103,7 +103,7 @@ fn the_inbox_tells_who_waits() {
         desk.press("F2");
         std::mem::forget((first, third, fourth));
     };
-    scene("inbox", &[NORMAL, SMALL, WIDE], play);
+    scene("inbox", &[NORMAL, SMALL, MIDDLE, WIDE], play);
     let mut desk = Desk::new(NORMAL);
     play(&mut desk);
     assert_eq!(desk.bells(), 3, "what answers itself does not ring");
@@ -121,7 +121,7 @@ fn the_inbox_tells_who_waits() {
 
 #[test]
 fn help_tools_and_the_raw_request_are_one_key_away() {
-    scene("help", &[NORMAL, SMALL], |desk| desk.press("F1"));
+    scene("help", &[NORMAL, SMALL, MIDDLE], |desk| desk.press("F1"));
     scene("tools", &[NORMAL, SMALL], |desk| {
         let client = desk.ask(&codex("a", "hi", &[]));
         desk.press("F3");
@@ -162,11 +162,11 @@ fn leaving_asks_first_when_somebody_waits() {
     desk.press("Ctrl+C");
     desk.sees("Ctrl+C again");
     desk.press("x Ctrl+C");
-    desk.misses("quits");
+    desk.misses("again to quit");
     desk.press("Ctrl+C");
     desk.misses("Quit?");
     desk.press("Ctrl+C");
-    desk.sees("Quit? 1 is waiting");
+    desk.sees("Quit? 1 waiting");
     assert!(!desk.quits());
     desk.press("y");
     assert!(desk.quits());
@@ -389,7 +389,7 @@ fn each_conversation_keeps_its_own_draft_and_kind() {
     let _a = desk.ask(&codex("a", "first", &[]));
     desk.wait(1);
     let _b = desk.ask(&codex("b", "second", &[]));
-    assert_eq!(desk.title(), "first", "somebody waits here");
+    assert_eq!(desk.title(), "first", "a request is waiting here");
     desk.write("to the first");
     desk.press("Tab Alt+N");
     assert_eq!((desk.title(), desk.text().as_str()), ("second", ""));
@@ -404,7 +404,7 @@ fn each_conversation_keeps_its_own_draft_and_kind() {
     desk.press("Alt+Down");
     assert_eq!(desk.text(), "to the second");
     desk.press("Alt+Down");
-    desk.sees("no further conversation");
+    desk.sees("no other conversation");
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn a_request_opens_by_itself_only_when_nothing_is_being_done() {
     let mut desk = Desk::new(NORMAL);
     desk.write("early words");
     desk.press("Enter");
-    desk.sees("nobody waits yet; the text is kept");
+    desk.sees("no request yet; the text is kept");
     let mut a = desk.ask(&codex("a", "first", &[]));
     assert_eq!(desk.text(), "early words");
     desk.press("Alt+N Enter");
@@ -556,7 +556,7 @@ fn what_cannot_be_sent_is_kept() {
     desk.hear(&mut client);
     desk.write("one more thing");
     desk.press("Enter");
-    desk.sees("nobody waits here; the text is kept");
+    desk.sees("no request waiting here; the text is kept");
     assert_eq!(desk.text(), "one more thing");
 
     // The client went away, and the news of it is still on its way.
@@ -565,7 +565,7 @@ fn what_cannot_be_sent_is_kept() {
     desk.app
         .on_key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
     desk.draw();
-    desk.sees("client is gone; the text is kept");
+    desk.sees("client gone; the text is kept");
     assert_eq!(desk.text(), "one more thing");
     desk.step();
     assert_eq!(desk.text(), "one more thing");
@@ -622,7 +622,7 @@ fn requests_of_one_conversation_are_answered_one_after_the_other() {
     let mut desk = Desk::new(NORMAL);
     let mut first = desk.ask(&codex("a", "first", &[]));
     let mut second = desk.ask(&codex("a", "first", &[message("user", "second")]));
-    desk.sees("waits behind");
+    desk.sees("is waiting behind");
     desk.sees("(+1 behind)");
     desk.write("1");
     desk.press("Enter");
@@ -644,8 +644,8 @@ fn one_of_two_requests_that_leaves_does_not_look_like_the_end() {
             false => (second, first),
         };
         desk.hang_up(gone);
-        desk.sees("another still waits");
-        desk.misses("the client is gone");
+        desk.sees("another is still waiting");
+        desk.misses("client gone");
         desk.write("still here");
         desk.press("Enter");
         let heard = said(&desk.hear(&mut stays));
@@ -720,7 +720,7 @@ fn a_conversation_is_deleted_only_after_a_clear_yes() {
         ));
         desk.press("F8");
         desk.misses("for good?");
-        desk.sees("somebody waits here");
+        desk.sees("a request is waiting here");
         desk.write("Above.");
         desk.press("Enter F8");
         desk.misses("for good?");
@@ -763,5 +763,5 @@ fn the_next_conversation_is_shown_when_one_is_deleted() {
     assert_eq!(desk.title(), "kestrel");
     // What was said in it is not offered again.
     desk.press("F8 y Ctrl+R");
-    desk.sees("nothing was said yet");
+    desk.sees("nothing to recall");
 }

@@ -101,7 +101,7 @@ fn blocks_code_and_selections_are_copied() {
     desk.press("Alt+K Alt+K Alt+C");
     assert!(desk.copied()[2].contains("<cwd>/tmp</cwd>"));
     desk.press("Alt+X");
-    desk.sees("there is no code block here");
+    desk.sees("no code block here");
     desk.press("Esc");
     desk.write("some words");
     desk.app.on_key(crossterm::event::KeyEvent::new(
@@ -175,7 +175,7 @@ fn pictures_are_saved_and_opened() {
     let mut desk = Desk::new(NORMAL);
     let _client = desk.ask(&codex("a", "no picture", &[]));
     desk.press("Alt+G");
-    desk.sees("there is no picture here");
+    desk.sees("no picture here");
     let picture = json!({"type": "message", "role": "user", "content": [
         {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}]});
     let _client = desk.ask(&codex(
@@ -189,7 +189,7 @@ fn pictures_are_saved_and_opened() {
     assert!(desk.effects.iter().any(opened) && desk.effects.iter().any(saved));
     // The selected block has none.
     desk.press("Alt+K Alt+G");
-    desk.sees("there is no picture here");
+    desk.sees("no picture here");
 }
 
 #[test]

@@ -59,11 +59,11 @@ fn a_request_rings_and_its_answer_streams_back() {
         stream.until("response.output_text.delta")["delta"],
         "let me think"
     );
-    person.wait_for("commentary delivered");
+    person.wait_for("commentary · delivered");
     person.choose("Send");
     person.reply("four, へえ");
     assert_eq!(answer(&mut stream), "four, へえ");
-    person.wait_for("final answer delivered");
+    person.wait_for("final answer · delivered");
     assert_eq!((person.bells(), person.title().as_str()), (1, "humanllm"));
 
     let mut stream = ask(&client, "a", json!("And the files?"));
@@ -147,13 +147,13 @@ fn every_way_out_restores_the_terminal_and_tells_the_clients() {
             "Ctrl+Q",
             |person| {
                 person.key(Key::Ctrl('q'));
-                person.wait_for("Quit? 1 is waiting");
+                person.wait_for("Quit? 1 waiting");
                 person.key(Key::Esc);
                 person.wait_gone("Quit?");
                 person.key(Key::Ctrl('c'));
-                person.wait_for("again quits");
+                person.wait_for("again to quit");
                 person.key(Key::Ctrl('c'));
-                person.wait_for("Quit? 1 is waiting");
+                person.wait_for("Quit? 1 waiting");
                 person.type_text("y");
             },
             0,

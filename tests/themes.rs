@@ -129,7 +129,7 @@ fn the_configuration_is_read_again() {
 
     write("tui.theme = \"light\"\nkeys.help = \"F12\"\nsnippets.bye = \"Good night!\"");
     person.key(Key::F(9));
-    person.wait_for("configuration read again");
+    person.wait_for("configuration reloaded");
     wait_for_colour(&person, ON_LIGHT);
     person.wait_for("F12 help");
     person.wait_for("> half a draft");

@@ -30,7 +30,7 @@ fn an_open_view_has_the_keys() {
         desk.press(view);
         desk.app.on_paste("pasted");
         desk.step();
-        desk.sees("nothing is pasted here");
+        desk.sees("nothing to paste into here");
         assert!(desk.hear(&mut client).is_empty(), "{view}");
         assert!(!desk.effects.contains(&Effect::Edit));
         for close in ["q", "Esc", "Ctrl+C", view] {
@@ -82,11 +82,11 @@ fn help_has_a_part_for_everything_one_does() {
     let mut before = 0;
     for title in [
         "KINDS OF REPLY",
-        "WRITE A REPLY\n",
-        "GO FROM ONE CONVERSATION TO ANOTHER\n",
-        "READ\n",
-        "LOOK AT SOMETHING ELSE\n",
-        "THE PROGRAM\n",
+        "REPLY\n",
+        "CONVERSATIONS\n",
+        "TRANSCRIPT\n",
+        "VIEWS\n",
+        "PROGRAM\n",
         "IN THE INBOX",
     ] {
         let screen = desk.screen();
@@ -113,7 +113,7 @@ fn what_is_shown_is_searched() {
     desk.press("/");
     desk.write("show statistics");
     desk.press("Enter");
-    desk.misses("find:");
+    desk.misses("search:");
     desk.sees("Show statistics");
     desk.press("q");
     desk.sees("Where is the statistics page?");
@@ -185,7 +185,7 @@ fn nothing_opens_by_itself_while_one_chooses_or_searches() {
     desk.sees("for good?");
     desk.app.on_paste("words");
     desk.step();
-    desk.sees("nothing is pasted here");
+    desk.sees("nothing to paste into here");
     desk.press("Esc");
     assert_eq!(desk.text(), "");
 
@@ -320,9 +320,9 @@ fn a_search_counts_and_goes_back() {
     desk.press("Ctrl+End");
     // Who stays, stays; and what was looked for is at hand.
     desk.press("Ctrl+F Ctrl+F");
-    desk.sees("find: needle");
+    desk.sees("search: needle");
     desk.press("Down Down Enter");
-    desk.misses("find:");
+    desk.misses("search:");
     desk.sees("│ a NEEDLE");
     desk.write("a draft");
     desk.sees("│ a NEEDLE");
@@ -463,14 +463,14 @@ fn in_a_terminal_a_search_counts_and_goes_back() {
     let _stream = ask(&person, "a", &text);
     person.wait_request("row 1 of it");
     person.key(Key::Ctrl('f'));
-    person.wait_for("find:");
+    person.wait_for("search:");
     person.type_text("needle");
     person.wait_for("1/3");
     person.key(Key::Down);
     person.wait_for("2/3");
     person.wait_for("needle and needle");
     person.key(Key::Esc);
-    person.wait_gone("find:");
+    person.wait_gone("search:");
     person.wait_for("row 1 of it");
     person.wait_gone("needle and needle");
 }

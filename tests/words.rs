@@ -94,7 +94,7 @@ fn a_note_that_was_not_delivered_is_back_after_a_crash() {
     person.wait_request("What now?");
     person.choose("Progress");
     person.reply("an unread note");
-    person.wait_for("commentary sent");
+    person.wait_for("commentary · sent");
     person.type_text("and more");
     person.wait_saved("and more");
     person.signal(Signal::KILL);
@@ -115,14 +115,14 @@ fn what_was_delivered_does_not_come_back() {
     person.wait_request("What now?");
     person.reply("the answer");
     stream.until("response.completed");
-    person.wait_for("final answer delivered");
+    person.wait_for("final answer · delivered");
     no_draft_is_left(&person);
     person.signal(Signal::KILL);
     let mut person = person.restart();
     person.key(Key::AltDown);
     person.wait_for("the answer");
     let screen = person.screen();
-    assert!(screen.contains("> Nobody waits"), "{screen}");
+    assert!(screen.contains("> Nothing to answer"), "{screen}");
 }
 
 /// Waits until nothing that was typed is kept to be sent.
@@ -179,7 +179,7 @@ fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
         person.wait_request(prompt);
         person.reply(reply);
         stream.until("response.completed");
-        person.wait_for("final answer delivered");
+        person.wait_for("final answer · delivered");
     }
     person.key(Key::Ctrl('q'));
     person.wait_exit();
@@ -258,7 +258,7 @@ fn words_typed_before_any_request_are_kept() {
     person.wait_for("> early words");
     person.key(Key::Enter);
     stream.until("response.completed");
-    person.wait_for("final answer delivered");
+    person.wait_for("final answer · delivered");
     no_draft_is_left(&person);
 }
 
@@ -269,7 +269,7 @@ fn what_an_editor_saved_survives_a_kill_and_is_offered() {
     let mut person = person.restart();
     let screen = person.wait_for("> saved words");
     assert!(
-        screen.contains("what an editor had saved is back"),
+        screen.contains("text saved in an editor is back"),
         "{screen}"
     );
     assert!(editor_files(person.place()).is_empty());

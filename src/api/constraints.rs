@@ -41,13 +41,13 @@ impl Request {
         }
         match &self.output_format {
             OutputFormat::Text => {}
-            OutputFormat::JsonObject => found.push("answer: a JSON object".into()),
+            OutputFormat::JsonObject => found.push("a JSON object".into()),
             // The schemas of Messages have no names.
             OutputFormat::JsonSchema { name, .. } if name.is_empty() => {
-                found.push("answer: JSON of a schema".into());
+                found.push("JSON (schema)".into());
             }
             OutputFormat::JsonSchema { name, .. } => {
-                found.push(format!("answer: JSON of schema {name}"));
+                found.push(format!("JSON ({name})"));
             }
         }
         match &self.tool_choice {
@@ -118,7 +118,7 @@ mod tests {
                     "format": {"type": "json_schema", "name": "n", "schema": {}}}})
             ),
             [
-                "answer: JSON of schema n",
+                "JSON (n)",
                 "a call (tool_choice required)",
                 "one call at a time",
                 "max_output_tokens 50",

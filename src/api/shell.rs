@@ -29,7 +29,7 @@ enum Shape {
 
 /// The request offers no tool that runs a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this request offers no tool that runs a command")]
+#[error("this request offers no shell")]
 pub struct NoShellTool;
 
 /// Names that agents give to their shell, best first: `exec_command` is what Codex 0.169 offers,

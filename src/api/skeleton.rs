@@ -120,17 +120,17 @@ pub fn check_answer(format: &OutputFormat, text: &str) -> Result<(), String> {
     let answer: Value = serde_json::from_str(text).map_err(|error| {
         let text = text.trim();
         if text.is_empty() {
-            "the answer has to be JSON: there is none yet".into()
+            "the answer must be JSON: there is none yet".into()
         } else if text.starts_with("```") {
-            "the answer has to be JSON alone: remove the ``` around it".into()
+            "the answer must be JSON alone: remove the ``` around it".into()
         } else {
-            format!("not JSON: {error}")
+            format!("not valid JSON ({error})")
         }
     })?;
     let Some(schema) = schema else {
         return match answer {
             Value::Object(_) => Ok(()),
-            other => Err(format!("a JSON object is asked for, not {}", kind(&other))),
+            other => Err(format!("expected a JSON object, not {}", kind(&other))),
         };
     };
     let unchecked = |error: String| {

@@ -68,8 +68,8 @@ fn answers_are_checked_against_what_is_asked_for() {
     assert_eq!(check_answer(&OutputFormat::Text, "{"), Ok(()));
     assert_eq!(check_answer(&OutputFormat::JsonObject, " {} "), Ok(()));
     let error = |text| check_answer(&OutputFormat::JsonObject, text).unwrap_err();
-    assert_eq!(error("[1]"), "a JSON object is asked for, not an array");
-    assert!(error("{\"a\":}").starts_with("not JSON: expected value at line 1"));
+    assert_eq!(error("[1]"), "expected a JSON object, not an array");
+    assert!(error("{\"a\":}").starts_with("not valid JSON (expected value at line 1"));
     assert!(error("```json\n{}\n```").contains("remove the ```"));
     assert!(error(" ").contains("none yet"));
 

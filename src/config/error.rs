@@ -68,7 +68,7 @@ fn prefix(key: &str) -> String {
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("{0}")]
     Syntax(String),
     /// No such key.
@@ -86,7 +86,7 @@ pub enum Problem {
     #[error("the value is not valid UTF-8")]
     NotUtf8,
     /// No address with a port.
-    #[error("`{0}` is no address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000")]
+    #[error("`{0}` is not an address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000")]
     Address(String),
     /// An empty bearer token protects nothing.
     #[error("the key is empty; set it to a secret, or remove it")]
@@ -100,13 +100,13 @@ pub enum Problem {
     #[error("the path is empty")]
     EmptyPath,
     /// A path below `~`, and no home folder.
-    #[error("there is no home folder to put in place of `~`; write the whole path")]
+    #[error("there is no home folder for `~`; write the full path")]
     NoHome,
     /// No model name.
     #[error("needs at least one model name")]
     NoModels,
     /// A model name that nobody could type or read.
-    #[error("{0:?} is no model name; use letters, digits and punctuation, without spaces")]
+    #[error("{0:?} is not a model name; use letters, digits and punctuation, without spaces")]
     ModelName(String),
     /// The same model name twice.
     #[error("`{0}` is listed twice")]
@@ -115,13 +115,15 @@ pub enum Problem {
     #[error("must be at least 1")]
     Zero,
     /// No host name.
-    #[error("{0:?} is no host name; write it without scheme, port and path, such as my-laptop.lan")]
+    #[error(
+        "{0:?} is not a host name; write it without scheme, port and path, such as my-laptop.lan"
+    )]
     Host(String),
     /// No origin.
-    #[error("{0:?} is no origin; write scheme and host only, such as https://example.org")]
+    #[error("{0:?} is not an origin; write scheme and host only, such as https://example.org")]
     Origin(String),
     /// No such theme.
-    #[error("there is no theme of this name{}", suggest(suggestion.as_deref(), known))]
+    #[error("there is no theme with this name{}", suggest(suggestion.as_deref(), known))]
     UnknownTheme {
         /// The theme it was probably meant to be.
         suggestion: Option<String>,
@@ -129,7 +131,7 @@ pub enum Problem {
         known: Vec<String>,
     },
     /// A theme with the name of one of the program's own.
-    #[error("the program has a theme of this name; give yours another one")]
+    #[error("there is a built-in theme with this name; choose another")]
     ThemeTaken,
     /// A `[theme.NAME]` table is wrong.
     #[error(transparent)]

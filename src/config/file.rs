@@ -34,7 +34,7 @@ pub(super) struct FileConfig {
 pub(super) struct Mistake {
     /// Counted from 1.
     pub line: usize,
-    /// Such as `server.max_waiting`; empty if the text is no TOML.
+    /// Such as `server.max_waiting`; empty if the text is not valid TOML.
     pub key: String,
     pub problem: Problem,
 }
@@ -77,7 +77,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
         .unwrap_or_default();
     let message = error.message().replace('\n', "; ");
     let problem = if key.is_empty() {
-        Problem::Syntax(format!("this is no TOML: {message}"))
+        Problem::Syntax(format!("this is not valid TOML: {message}"))
     } else if let Some(problem) = unknown_key(&message) {
         problem
     } else if key == ["api_key"] {

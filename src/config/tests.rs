@@ -262,12 +262,12 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ("models = []", "1: models: needs at least one model name"),
         (
             "models = [\"a b\"]",
-            "1: models: \"a b\" is no model name; use letters, digits and punctuation, without spaces",
+            "1: models: \"a b\" is not a model name; use letters, digits and punctuation, without spaces",
         ),
         ("models = [\"a\", \"a\"]", "1: models: `a` is listed twice"),
         (
             "listen = \"3000\"",
-            "1: listen: `3000` is no address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000",
+            "1: listen: `3000` is not an address; write ADDR:PORT, such as 127.0.0.1:3000 or [::1]:3000",
         ),
         (
             "listen = 3000",
@@ -281,27 +281,27 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ("state_dir = \"\"", "1: state_dir: the path is empty"),
         (
             "[server]\nallowed_hosts = [\"http://a\"]",
-            "2: server.allowed_hosts: \"http://a\" is no host name; write it without scheme, port and path, such as my-laptop.lan",
+            "2: server.allowed_hosts: \"http://a\" is not a host name; write it without scheme, port and path, such as my-laptop.lan",
         ),
         (
             "[server]\nallowed_origins = [\"a.org\"]",
-            "2: server.allowed_origins: \"a.org\" is no origin; write scheme and host only, such as https://example.org",
+            "2: server.allowed_origins: \"a.org\" is not an origin; write scheme and host only, such as https://example.org",
         ),
         (
             "[tui]\ntheme = \"purple\"",
-            "2: tui.theme: there is no theme of this name; there are auto, dark, light, none",
+            "2: tui.theme: there is no theme with this name; there are auto, dark, light, none",
         ),
         (
             "[tui]\ntheme = \"purpel\"\n[theme.purple]\nprompt = 93",
-            "2: tui.theme: there is no theme of this name; did you mean `purple`?",
+            "2: tui.theme: there is no theme with this name; did you mean `purple`?",
         ),
         (
             "[theme.dark]\nprompt = \"red\"",
-            "1: theme.dark: the program has a theme of this name; give yours another one",
+            "1: theme.dark: there is a built-in theme with this name; choose another",
         ),
         (
             "[theme.mine]\nbase = \"light\"\npromt = \"red\"",
-            "3: theme.mine.promt: nothing is called `promt`; did you mean `prompt`?",
+            "3: theme.mine.promt: nothing is named `promt`; did you mean `prompt`?",
         ),
         (
             "[theme.mine]\nprompt = \"rde\"",
@@ -317,7 +317,7 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         ),
         (
             "[theme.mine]\nbase = \"lite\"",
-            "2: theme.mine.base: `lite` is no theme to begin with; write auto, dark, light or none",
+            "2: theme.mine.base: `lite` is not a theme to start from; write auto, dark, light or none",
         ),
         (
             "[tui]\nmouse = 1",
@@ -343,7 +343,7 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         assert_eq!(complaint(config), message, "{config}");
     }
     let broken = complaint("models = [\"a\"\nlisten = 3");
-    assert!(broken.contains(": this is no TOML: "), "{broken}");
+    assert!(broken.contains(": this is not valid TOML: "), "{broken}");
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_wrong_override_is_named() {
         (
             "HUMANLLM_LISTEN",
             "here",
-            "HUMANLLM_LISTEN: `here` is no address; ",
+            "HUMANLLM_LISTEN: `here` is not an address; ",
         ),
         (
             "HUMANLLM_API_KEY",

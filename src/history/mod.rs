@@ -70,10 +70,10 @@ pub enum HistoryError {
     #[error(transparent)]
     Read(ReadError),
     /// There is no such conversation.
-    #[error("there is no conversation {0}; `humanllm history list` shows those that there are")]
+    #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
     /// Nobody is there to be asked.
-    #[error("this deletes for good; say so with --yes where nobody can be asked")]
+    #[error("this deletes for good; without a terminal, confirm with --yes")]
     NobodyToAsk,
     /// The person could not be asked.
     #[error("cannot ask: {0}")]

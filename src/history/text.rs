@@ -19,14 +19,14 @@ const AGENT: usize = 14;
 
 pub(super) fn list(list: &[Conversation], zone: &TimeZone) -> String {
     match list {
-        [] => "There is no conversation yet.\n".into(),
+        [] => "No conversations yet.\n".into(),
         _ => list.iter().map(|row| line(row, zone)).collect(),
     }
 }
 
 pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
     if found.is_empty() {
-        return "Nothing was found.\n".into();
+        return "Nothing found.\n".into();
     }
     let lines = found.iter().map(|found| {
         let excerpt = plain::line(&found.hit.excerpt.text);
@@ -43,7 +43,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
         Loaded::of_rows(row, newest, said, &Interner::default())
     });
     let Some(loaded) = loaded else {
-        out.push_str("\nThere is no request that can be read; --raw shows what there is.\n");
+        out.push_str("\nNo request can be read; --raw shows what is there.\n");
         return out;
     };
     let asked = time(loaded.arrived, zone);

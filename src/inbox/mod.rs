@@ -96,10 +96,10 @@ pub enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// No request is open in the conversation.
-    #[error("nobody waits here; the text is kept for the next request")]
+    #[error("no request waiting here; the text is kept for the next one")]
     NobodyWaits,
     /// The client went away.
-    #[error("the client is gone; the text is kept")]
+    #[error("client gone; the text is kept")]
     ClientGone,
 }
 

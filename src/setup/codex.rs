@@ -35,7 +35,7 @@ pub struct Options {
     pub codex_home: Option<PathBuf>,
     /// The name of the profile: letters, digits, `-` and `_`.
     pub profile: String,
-    /// Only show what would be written.
+    /// Only print what would be written.
     pub print: bool,
     /// Replace files that this program did not write.
     pub force: bool,

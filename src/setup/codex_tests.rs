@@ -153,7 +153,7 @@ fn a_folder_in_the_way_is_never_replaced() {
     scene.options.force = true;
     fs::create_dir_all(scene.path(CATALOG)).expect("a folder");
     let error = scene.run().expect_err("a folder").to_string();
-    assert!(error.contains("is no regular file"), "{error}");
+    assert!(error.contains("is not a regular file"), "{error}");
     assert_eq!(scene.names(), [CATALOG]);
 }
 

@@ -186,7 +186,7 @@ impl Guide {
 
     fn key_in_words(&self) -> String {
         match self.key {
-            Key::Any => "anything; humanllm asks for none, but SDKs do not start without".into(),
+            Key::Any => "anything: humanllm needs none, but SDKs do not start without one".into(),
             Key::InEnvironment => format!("the one in {KEY_VARIABLE}, which is not shown here"),
             Key::InFile => "the api_key in the config file, which is not shown here".into(),
         }

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The profile's name would not make a file name, or Codex would not take it.
-    #[error("`{0}` is no profile name; use letters, digits, `-` and `_`, such as humanllm")]
+    #[error("`{0}` is not a profile name; use letters, digits, `-` and `_`, such as humanllm")]
     ProfileName(String),
     /// The port changes with every start.
     #[error(
-        "port 0 is another port at every start; choose one with --listen, such as 127.0.0.1:3000"
+        "port 0 picks another port at every start; choose one with --listen, such as 127.0.0.1:3000"
     )]
     NoPort,
     /// There is no home folder.
@@ -41,7 +41,7 @@ pub enum SetupError {
     )]
     Foreign(PathBuf),
     /// Something that is no file is in the way.
-    #[error("{} is no regular file; move it away or choose another --profile NAME", .0.display())]
+    #[error("{} is not a regular file; move it away or choose another --profile NAME", .0.display())]
     NoFile(PathBuf),
     /// A file that is there cannot be read.
     #[error("cannot read {}: {error}", path.display())]

@@ -69,7 +69,7 @@ pub enum Effect {
     Notify(String),
     /// Draw everything anew.
     Redraw,
-    /// Read the configuration again.
+    /// Reload the configuration.
     Reload,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
@@ -92,7 +92,8 @@ pub enum Level {
     Bad,
 }
 
-/// What just happened, in words.
+/// What just happened, in words: short and in lower case, without a full stop, so that several can
+/// stand behind each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The words.
@@ -467,7 +468,7 @@ impl App {
             let key = self.key_of(Action::Cancel);
             return self.say(
                 Level::Info,
-                format!("nothing is pasted here; {key} goes back"),
+                format!("nothing to paste into here; {key} goes back"),
             );
         }
         match &mut self.dialog {
@@ -499,7 +500,7 @@ impl App {
     fn paste(&mut self, text: &str) {
         if self.composer_mut().paste(text) {
             let key = self.key_of(Action::ExpandPaste);
-            self.say(Level::Info, format!("{key} shows what was pasted"));
+            self.say(Level::Info, format!("{key} shows the pasted text"));
         }
     }
 
@@ -527,7 +528,7 @@ impl App {
         };
         self.say(
             Level::Bad,
-            format!("{failure}; the draft is as it was{recall}"),
+            format!("{failure}; the draft is unchanged{recall}"),
         );
         saving
     }
@@ -585,7 +586,7 @@ impl App {
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {
                 true => self.keep_draft(),
-                false => self.say(Level::Info, "nothing long was pasted here"),
+                false => self.say(Level::Info, "no long paste here"),
             },
             Action::Undo | Action::Redo => {
                 let redo = action == Action::Redo;
@@ -644,7 +645,10 @@ impl App {
             Action::Interrupt => {
                 self.interrupted = true;
                 let key = self.key_of(Action::Interrupt);
-                self.say(Level::Info, format!("{key} again quits; the draft is kept"));
+                self.say(
+                    Level::Info,
+                    format!("{key} again to quit; the draft is kept"),
+                );
             }
             Action::Quit => self.quit(),
         }

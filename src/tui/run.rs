@@ -417,7 +417,10 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
         Ok(file) => file,
         Err(error) => {
-            app.say(Level::Bad, format!("cannot hand the draft over: {error}"));
+            app.say(
+                Level::Bad,
+                format!("cannot open the draft in the editor: {error}"),
+            );
             return None;
         }
     };

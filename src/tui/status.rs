@@ -132,25 +132,24 @@ fn alert(app: &App, width: u16) -> Vec<String> {
 
 /// What just happened, or what is asked.
 fn notice(app: &App, screen: usize) -> (String, Level) {
-    match &app.notice {
-        _ if let Dialog::Delete(id) = app.dialog => {
+    match (&app.dialog, &app.notice) {
+        (Dialog::Delete(id), _) => {
             // What is asked is readable where the title is long.
             let words = screen.saturating_sub(ASKED_TO_DELETE);
-            let title = app.inbox.get(id).map_or("", Conversation::title);
+            let title = app.inbox.get(*id).map_or("", Conversation::title);
             let title = one_line(title, u16::try_from(words.max(4)).unwrap_or(u16::MAX));
             (format!("Delete «{title}» for good?"), Level::Bad)
         }
-        _ if matches!(app.dialog, Dialog::Quit) => {
+        (Dialog::Quit, _) => {
             let words = match app.inbox.waiting() {
                 // Whoever waited when it was asked has given up.
                 0 => "Quit?".to_owned(),
-                1 => "Quit? 1 is waiting".to_owned(),
-                n => format!("Quit? {n} are waiting"),
+                n => format!("Quit? {n} waiting"),
             };
             (words, Level::Bad)
         }
-        Some(notice) => (notice.text.clone(), notice.level),
-        None => (String::new(), Level::Info),
+        (_, Some(notice)) => (notice.text.clone(), notice.level),
+        (_, None) => (String::new(), Level::Info),
     }
 }
 
@@ -177,14 +176,14 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::Picker(purpose, _) => {
             let enter = match purpose {
                 Purpose::Conversation => "Enter open",
-                Purpose::Action => "Enter do it",
+                Purpose::Action => "Enter run",
                 Purpose::Tool | Purpose::Recall | Purpose::Path => "Enter choose",
             };
-            hints.extend([enter, "Esc leave it"].map(|key| Some(key.to_owned())));
+            hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
         }
         Dialog::Options(_) => {
             hints.push(hint(Action::Options, "set"));
-            hints.push(hint(Action::Cancel, "leave it"));
+            hints.push(hint(Action::Cancel, "cancel"));
             hints.push(Some("Down next field".into()));
         }
         Dialog::Parts(_) => {
@@ -195,7 +194,7 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::Find(_) => {
             hints.push(Some("Down next".into()));
-            hints.push(hint(Action::Cancel, "go back"));
+            hints.push(hint(Action::Cancel, "cancel"));
             hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
         }
@@ -216,20 +215,22 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
             hints.push(Some("Up Down scroll".into()));
-            hints.push(Some("/ find".into()));
+            hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
         }
-        Dialog::None if let Some(insists) = &app.insists => {
-            let words = match insists.action {
-                Action::AddPart => "add anyway",
-                _ => "send anyway",
-            };
-            hints.push(hint(insists.action, words));
-        }
-        Dialog::None => {
-            let now = helpful_now(app).into_iter();
-            hints.extend(now.map(|(action, words)| hint(action, words)));
-        }
+        Dialog::None => match &app.insists {
+            Some(insists) => {
+                let words = match insists.action {
+                    Action::AddPart => "add anyway",
+                    _ => "send anyway",
+                };
+                hints.push(hint(insists.action, words));
+            }
+            None => {
+                let now = helpful_now(app).into_iter();
+                hints.extend(now.map(|(action, words)| hint(action, words)));
+            }
+        },
     }
     hints.push(hint(Action::Help, "help"));
     hints.into_iter().flatten().collect()
@@ -275,7 +276,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         }
         if call.is_some() {
             found.push((Action::ToggleForm, "form/JSON"));
-            found.push((Action::Cancel, "leave it"));
+            found.push((Action::Cancel, "cancel"));
         }
     }
     if app.inbox.waiting() > usize::from(waiting.is_some()) {

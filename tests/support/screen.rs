@@ -31,6 +31,7 @@ use unicode_width::UnicodeWidthStr;
 
 pub const NORMAL: (u16, u16) = (80, 24);
 pub const SMALL: (u16, u16) = (40, 12);
+pub const MIDDLE: (u16, u16) = (120, 40);
 pub const WIDE: (u16, u16) = (200, 60);
 
 /// A person at a screen, and a door for clients.

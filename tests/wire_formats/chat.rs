@@ -191,7 +191,7 @@ fn what_is_asked_is_seen() {
                 "── new",
                 "output",
                 "noted",
-                "output shoot",
+                "output · shoot",
                 "a blurred",
                 "picture",
             ],
@@ -241,7 +241,7 @@ fn what_is_asked_is_seen() {
             &[
                 "user",
                 "Pick one.",
-                "asked for: answer: a JSON object · no calls (tool_choice none) · one call at a time ·",
+                "Expected: a JSON object · no calls (tool_choice none) · one call at a time ·",
                 "max_completion_tokens 50 · stop [\"END\"]",
             ],
         ),
@@ -358,11 +358,7 @@ fn what_is_said_goes_out() {
             request: json!({"messages": asked, "response_format": {"type": "json_schema",
                 "json_schema": {"name": "verdict", "schema": {"type": "object",
                     "required": ["good"], "properties": {"good": {"type": "boolean"}}}}}}),
-            sees: &[
-                "user",
-                "What next?",
-                "asked for: answer: JSON of schema verdict",
-            ],
+            sees: &["user", "What next?", "Expected: JSON (verdict)"],
             does: vec![Press("Alt+I Enter")],
             events: events(
                 vec![text("{\n"), text("  \"good\": false\n"), text("}")],

@@ -107,7 +107,7 @@ fn what_is_asked_is_seen() {
         seen(
             "text",
             json!({"messages": [user(json!("What is 6 times 7?"))]}),
-            &["user", "What is 6 times 7?", "asked for: max_tokens 1000"],
+            &["user", "What is 6 times 7?", "Expected: max_tokens 1000"],
         ),
         seen(
             "text in blocks, and what was said before",
@@ -122,7 +122,7 @@ fn what_is_asked_is_seen() {
                 "user",
                 "So,",
                 "how are you?",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -133,7 +133,7 @@ fn what_is_asked_is_seen() {
                 "Be kind.",
                 "user",
                 "Hello",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -146,7 +146,7 @@ fn what_is_asked_is_seen() {
                 "Be brief.",
                 "user",
                 "Hello",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -162,7 +162,7 @@ fn what_is_asked_is_seen() {
                 "[image: image/png, 6 B]",
                 "[image: https://example.org/cat.png]",
                 "[image: file-7]",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -186,7 +186,7 @@ fn what_is_asked_is_seen() {
                 "[file: parts]",
                 "from the archive",
                 "words in a block",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -204,7 +204,7 @@ fn what_is_asked_is_seen() {
                 "── new",
                 "output",
                 "a.txt",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -235,16 +235,16 @@ fn what_is_asked_is_seen() {
                 "wait",
                 "{}",
                 "── new",
-                "output shoot",
+                "output · shoot",
                 "[image: image/png, 3 B]",
-                "output $ ls",
+                "output · $ ls",
                 "(error)",
                 "no such folder",
-                "output wait",
+                "output · wait",
                 "(no output)",
                 "user",
                 "Go on.",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -262,7 +262,7 @@ fn what_is_asked_is_seen() {
                 "(encrypted)",
                 "assistant",
                 "Done.",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -297,7 +297,7 @@ fn what_is_asked_is_seen() {
                 "]",
                 "}",
                 "Found.",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         seen(
@@ -310,7 +310,7 @@ fn what_is_asked_is_seen() {
                 "\"type\": \"smell\",",
                 "\"smell\": \"rose\"",
                 "}",
-                "asked for: max_tokens 1000",
+                "Expected: max_tokens 1000",
             ],
         ),
         answered(
@@ -323,8 +323,8 @@ fn what_is_asked_is_seen() {
             &[
                 "user",
                 "Pick one.",
-                "asked for: answer: JSON of a schema · no calls (tool_choice none) · max_tokens 1000 ·",
-                "stop_sequences [\"END\"]",
+                "Expected: JSON (schema) · no calls (tool_choice none) · max_tokens 1000 · stop_sequences",
+                "[\"END\"]",
             ],
         ),
     ];
@@ -334,7 +334,7 @@ fn what_is_asked_is_seen() {
 #[test]
 fn what_is_said_goes_out() {
     let asked = json!([user(json!("What next?"))]);
-    let sees: &[&str] = &["user", "What next?", "asked for: max_tokens 1000"];
+    let sees: &[&str] = &["user", "What next?", "Expected: max_tokens 1000"];
     let call = |id: &str, input: Value| json!({"type": "tool_use", "id": id, "name": "run", "input": input});
     let ls = || json!({"cmd": "ls"});
     let pwd = || json!({"cmd": "pwd"});
@@ -454,7 +454,7 @@ fn what_is_said_goes_out() {
             sees: &[
                 "user",
                 "What next?",
-                "asked for: answer: JSON of a schema · max_tokens 1000",
+                "Expected: JSON (schema) · max_tokens 1000",
             ],
             does: vec![Press("Alt+I Enter")],
             events: events(

@@ -84,7 +84,7 @@ impl App {
         }
         if let Some(next) = self.next_waiting() {
             self.show(next);
-            self.tell(Level::Good, "answered · the next one waits here");
+            self.tell(Level::Good, "answered · next request");
         }
     }
 }

@@ -19,7 +19,7 @@ impl App {
         let block = self.transcript().and_then(Transcript::block_at_hand);
         match block.map(|block| without_controls(block.text().as_str())) {
             Some(text) => self.effects.push(Effect::Page(text)),
-            None => self.say(Level::Info, "there is nothing to read"),
+            None => self.say(Level::Info, "nothing to read"),
         }
     }
 
@@ -33,7 +33,7 @@ impl App {
     pub(super) fn take_pictures(&mut self, effect: fn(Vec<Picture>) -> Effect) {
         let pictures = self.transcript().map(Transcript::pictures_at_hand);
         match pictures.unwrap_or_default() {
-            [] => self.say(Level::Info, "there is no picture here"),
+            [] => self.say(Level::Info, "no picture here"),
             pictures => {
                 let pictures = pictures.to_vec();
                 self.effects.push(effect(pictures));

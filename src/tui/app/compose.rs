@@ -98,7 +98,7 @@ impl App {
 
     fn try_submit(&mut self, known: &[String]) -> Result<(), Problem> {
         let Some(id) = self.open else {
-            return Err(Problem::hard("nobody waits yet; the text is kept"));
+            return Err(Problem::hard("no request yet; the text is kept"));
         };
         let kind = self.composer().kind;
         if kind == ReplyKind::Tool
@@ -180,12 +180,12 @@ impl App {
     fn rejection(&self) -> Result<Reply, Problem> {
         if !self.composer().parts.is_empty() {
             return Err(Problem::hard(
-                "a rejection stands alone: send or remove the parts first",
+                "a rejection is sent alone: send or remove the parts first",
             ));
         }
         let message = self.composer().text().trim_end_matches('\n').to_owned();
         if message.trim().is_empty() {
-            return Err(Problem::hard("say why: type something first"));
+            return Err(Problem::hard("a reason is required"));
         }
         let ending = Ending::Failed {
             code: FailureCode::InvalidPrompt,
@@ -205,7 +205,7 @@ impl App {
         match self.current_item(known) {
             Ok(Some(item)) => items.push(item),
             Ok(None) if items.is_empty() => {
-                return Err(Problem::hard("nothing to send: type something first"));
+                return Err(Problem::hard("nothing to send"));
             }
             Ok(None) => {}
             Err(problem) => return Err(problem),
@@ -238,7 +238,7 @@ impl App {
             (phase == Phase::FinalAnswer) == (kind == ReplyKind::Send)
         });
         if text.is_empty() && !began {
-            return Err(Problem::hard("nothing to send: type something first"));
+            return Err(Problem::hard("nothing to send"));
         }
         if !began {
             return self.collected(known);
@@ -258,7 +258,7 @@ impl App {
     /// Sends more of a message that is typed live.
     fn send_live(&mut self, text: &str) -> Result<(), Problem> {
         let Some(id) = self.open else {
-            return Err(Problem::hard("nobody waits yet; the text is kept"));
+            return Err(Problem::hard("no request yet; the text is kept"));
         };
         let phase = match self.composer().kind {
             ReplyKind::Progress => Phase::Commentary,
@@ -329,8 +329,8 @@ impl App {
         let composer = self.composer_mut();
         composer.live = !composer.live;
         let words = match composer.live {
-            true => "live: every line leaves when it is complete",
-            false => "not live: the text leaves when it is sent",
+            true => "live: each line is sent as you finish it",
+            false => "not live: nothing is sent until you send it",
         };
         self.keep_draft();
         self.say(Level::Info, words);
@@ -381,8 +381,8 @@ impl App {
         // A picture in Markdown is none.
         let is_command = text.starts_with('!') && !text.starts_with("![");
         (is_message && is_command).then(|| match self.unavailable(ReplyKind::Command) {
-            Some(why) => Problem::soft(format!("not sent: {why}, so this would be text")),
-            None => Problem::soft("not sent: this begins with ! and would be text"),
+            Some(why) => Problem::soft(format!("not sent: {why}, so it would go as text")),
+            None => Problem::soft("not sent: it begins with ! and would go as text"),
         })
     }
 
@@ -406,7 +406,7 @@ impl App {
             Some(call) => Some(call.item()),
             None => self.item_of_text(part.kind, &part.typed, &part.options)?,
         };
-        item.ok_or_else(|| Problem::hard("one of the parts is empty: change or remove it"))
+        item.ok_or_else(|| Problem::hard("a part is empty: edit or remove it"))
     }
 
     /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
@@ -453,7 +453,7 @@ impl App {
             return Ok(Ending::Completed);
         }
         let problem = Problem::soft(format!(
-            "{all} tokens, and the request allows {most}: what is longer will be cut off"
+            "{all} tokens, {most} allowed: the rest will be cut off"
         ));
         if !problem.is_accepted(known) {
             return Err(problem);
@@ -474,7 +474,7 @@ impl App {
         for name in calls {
             count += 1;
             if !choice.allows(name) {
-                let message = format!("the request does not allow a call of {name} (tool_choice)");
+                let message = format!("the request does not allow calling {name} (tool_choice)");
                 // A list of what may be called binds the server, not only the model (Open
                 // Responses, 2026-04-24).
                 return Some(match choice {
@@ -488,7 +488,7 @@ impl App {
             return Some(Problem::soft(message));
         }
         if ends && count == 0 && choice.requires_call() {
-            return Some(Problem::soft("the request asks for a call (tool_choice)"));
+            return Some(Problem::soft("the request requires a call (tool_choice)"));
         }
         None
     }
@@ -498,7 +498,7 @@ impl App {
         let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
         let composer = self.composer();
         if composer.kind == ReplyKind::Reject {
-            return self.say(Level::Bad, "a rejection stands alone");
+            return self.say(Level::Bad, "a rejection is sent alone");
         }
         match self.current_item(&known) {
             Ok(Some(_)) => {
@@ -523,7 +523,7 @@ impl App {
                     format!("part {count} added; Enter sends all of them"),
                 );
             }
-            Ok(None) => self.say(Level::Bad, "nothing to add: type something first"),
+            Ok(None) => self.say(Level::Bad, "nothing to add"),
             Err(problem) => {
                 self.insists = Insists::on(Action::AddPart, known, &problem);
                 self.say(Level::Bad, problem.message);
@@ -537,7 +537,7 @@ impl App {
             return self.say(Level::Bad, why);
         }
         let Some(conversation) = self.conversation() else {
-            return self.say(Level::Info, "no request has come in yet");
+            return self.say(Level::Info, "no request yet");
         };
         let mut choices: Vec<Choice> = conversation
             .callable()
@@ -547,7 +547,10 @@ impl App {
             })
             .collect();
         if conversation.patches_by_shell() {
-            choices.push(Choice::new("apply_patch", "A patch that the shell applies"));
+            choices.push(Choice::new(
+                "apply_patch",
+                "A patch applied through the shell",
+            ));
         }
         let mut picker = Picker::new("call tool", choices);
         picker.paste(query);
@@ -585,7 +588,7 @@ impl App {
     pub(super) fn toggle_form(&mut self) {
         let toggled = match self.composer_mut().open_call() {
             Some(call) => call.toggle(),
-            None => Err("no call is being made".into()),
+            None => Err("not composing a call".into()),
         };
         match toggled {
             Ok(()) => self.keep_draft(),
@@ -599,10 +602,7 @@ impl App {
         match shell.as_ref().map(|shell| (shell, shell.options())) {
             None => self.say(Level::Bad, super::NO_SHELL),
             Some((shell, None)) => {
-                self.say(
-                    Level::Bad,
-                    format!("{} takes a command and nothing else", shell.name()),
-                );
+                self.say(Level::Bad, format!("{} takes no options", shell.name()));
             }
             Some((_, Some(schema))) => {
                 let composer = self.composer_mut();
@@ -620,12 +620,12 @@ impl App {
     /// draft of the summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
-            return self.say(Level::Info, "no request has come in yet");
+            return self.say(Level::Info, "no request yet");
         };
         let request = conversation.request();
         let text = match &request.output_format {
             _ if request.format == Format::Compaction => draft(request),
-            OutputFormat::Text => return self.say(Level::Info, "the request asks for free text"),
+            OutputFormat::Text => return self.say(Level::Info, "the request expects plain text"),
             OutputFormat::JsonObject => "{}".to_owned(),
             OutputFormat::JsonSchema { schema, .. } => {
                 let skeleton = skeleton(schema);
@@ -638,7 +638,7 @@ impl App {
         composer.replace(&text);
         self.keep_draft();
         if replaces {
-            self.say(Level::Info, "what was there before comes back with undo");
+            self.say(Level::Info, "replaced; undo brings the old text back");
         }
     }
 
@@ -651,18 +651,18 @@ impl App {
             ReplyKind::Tool
                 if conversation.callable().next().is_none() && !conversation.patches_by_shell() =>
             {
-                Some("this request offers no tool that can be called")
+                Some("this request offers no callable tools")
             }
             ReplyKind::Progress if !request.format.carries_progress() => {
-                Some("a summary is sent as a whole")
+                Some("a summary is sent whole")
             }
             ReplyKind::Progress
                 if !request.format.tells_notes() && request.output_format != OutputFormat::Text =>
             {
-                Some("this client takes the JSON that it asked for and no note beside it")
+                Some("this client takes only the JSON it asked for")
             }
             ReplyKind::Think if !request.format.carries_reasoning() => {
-                Some("this client's format has no place for thoughts")
+                Some("this client's format carries no thoughts")
             }
             _ => None,
         }

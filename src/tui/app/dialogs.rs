@@ -143,7 +143,7 @@ impl App {
             (KeyCode::Enter, _) if !composer.is_empty() || composer.call.is_some() => {
                 self.say(
                     Level::Bad,
-                    "the composer holds something: add or send it first",
+                    "the composer is not empty: add or send it first",
                 );
                 return;
             }

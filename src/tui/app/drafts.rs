@@ -99,7 +99,7 @@ impl App {
         let key = self.key_of(Action::Recall);
         self.tell(
             Level::Info,
-            format!("what an editor had saved is back; {key} finds it too"),
+            format!("text saved in an editor is back; {key} recalls it too"),
         );
     }
 

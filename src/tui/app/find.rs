@@ -89,7 +89,7 @@ impl Finder {
 
     /// Draws what is looked for, and how often it is there; says where the cursor belongs.
     pub(in crate::tui) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
-        let (label, count) = ("find: ", format!(" {} ", self.count()));
+        let (label, count) = ("search: ", format!(" {} ", self.count()));
         let width = |text: &str| u16::try_from(columns(text)).unwrap_or(0);
         let [label_area, field, count_area] = Layout::horizontal([
             Constraint::Length(width(label)),
@@ -187,7 +187,7 @@ impl App {
     /// Opens the search.
     pub(super) fn find(&mut self) {
         let Some(reading) = self.reading() else {
-            return self.say(Level::Info, "no request has come in yet");
+            return self.say(Level::Info, "no request yet");
         };
         self.dialog = Dialog::Find(Box::new(Finder::new(reading)));
         self.notice = None;
@@ -283,7 +283,7 @@ impl App {
             Step::Pending => {}
             Step::NotFound => self.say(Level::Bad, "not found"),
             Step::Found(hit) if hit.wrapped => {
-                self.say(Level::Info, "went on from the other end");
+                self.say(Level::Info, "search wrapped around");
             }
             Step::Found(_) => self.notice = None,
         }

@@ -9,10 +9,10 @@ impl App {
     /// Takes a conversation off the list; the journal keeps it.
     pub(super) fn dismiss(&mut self, id: Option<ConversationId>) {
         let Some(id) = id else {
-            return self.say(Level::Info, "there is no conversation to dismiss");
+            return self.say(Level::Info, "no conversation to dismiss");
         };
         if self.has_draft(id) {
-            return self.say(Level::Info, "a draft is here: send or clear it first");
+            return self.say(Level::Info, "there is a draft here: send or clear it first");
         }
         let at = self.inbox.position(id).unwrap_or(0);
         if !self.inbox.dismiss(id) {
@@ -33,7 +33,7 @@ impl App {
             self.forget(*id);
         }
         match done.len() {
-            0 => self.say(Level::Info, "nothing is done yet"),
+            0 => self.say(Level::Info, "nothing to dismiss"),
             count => self.say_dismissed(count),
         }
     }

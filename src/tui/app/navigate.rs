@@ -62,7 +62,7 @@ impl App {
                 self.take_scratch(id);
                 self.notice = None;
             } else {
-                self.tell(Level::Info, "another request waits behind this one");
+                self.tell(Level::Info, "another request is waiting behind this one");
             }
         } else if is_idle {
             self.show(id);
@@ -86,8 +86,8 @@ impl App {
         if self.open == Some(id) {
             let waits = self.conversation().is_some_and(Conversation::is_waiting);
             let (level, what) = match (has_returned, waits) {
-                (false, true) => (Level::Info, "one request is gone; another still waits"),
-                (false, false) => (Level::Bad, "the client is gone"),
+                (false, true) => (Level::Info, "one request gone; another is still waiting"),
+                (false, false) => (Level::Bad, "client gone"),
                 (true, _) => (Level::Bad, "client gone; text is back"),
             };
             self.tell(level, what);
@@ -120,8 +120,8 @@ impl App {
         let next = self.list.step(self.open, forward, &self.inbox);
         match next {
             Some(id) => self.show(id),
-            _ if self.open.is_none() => self.say(Level::Info, "no request has come in yet"),
-            _ => self.say(Level::Info, "no further conversation"),
+            _ if self.open.is_none() => self.say(Level::Info, "no request yet"),
+            _ => self.say(Level::Info, "no other conversation"),
         }
     }
 
@@ -179,14 +179,14 @@ impl App {
             let block = self.transcript().and_then(Transcript::block_at_hand);
             block.map(|block| block.text().as_str().to_owned())
         });
-        self.copy_text(text, "there is nothing to copy");
+        self.copy_text(text, "nothing to copy");
     }
 
     /// Copies the last code block of the selected block, or the last one of the conversation; again,
     /// the one before it.
     pub(super) fn copy_code(&mut self) {
         let code = self.transcript_mut().and_then(Transcript::next_code);
-        self.copy_text(code, "there is no code block here");
+        self.copy_text(code, "no code block here");
     }
 
     fn copy_text(&mut self, text: Option<String>, otherwise: &str) {

@@ -20,7 +20,7 @@ const BEFORE: usize = 10;
 /// Bytes of prompts by which a conversation is found where there is no journal to search.
 const MOST_TEXT: usize = 4_000;
 /// Why a conversation cannot be deleted or dismissed.
-pub(super) const BUSY: &str = "somebody waits here, or your answer is still on its way";
+pub(super) const BUSY: &str = "a request is waiting here, or your answer is still being sent";
 
 /// What is known of the past besides what the inbox lists.
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ impl App {
     pub(in crate::tui) fn instead_of_transcript(&self) -> Option<&'static str> {
         let conversation = self.conversation().filter(|found| !found.is_loaded())?;
         match self.past.unreadable.contains(&conversation.id) {
-            true => Some("this conversation cannot be read from the journal"),
+            true => Some("cannot read this conversation from the journal"),
             false => Some("loading…"),
         }
     }
@@ -199,7 +199,7 @@ impl App {
     /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn ask_to_delete(&mut self) {
         match self.at_hand() {
-            None => self.say(Level::Info, "there is no conversation to delete"),
+            None => self.say(Level::Info, "no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
                 self.notice = None;

@@ -42,7 +42,7 @@ impl App {
             .conversation()
             .filter(|conversation| conversation.is_waiting());
         let Some(id) = waiting.map(|conversation| conversation.id) else {
-            return self.say(Level::Info, "no request waits for a reply");
+            return self.say(Level::Info, "no request waiting");
         };
         let (Some(call), Some(nothing)) = (self.call_to_process(key), self.call_to_process(""))
         else {
@@ -87,7 +87,7 @@ impl App {
     /// A call that types `chars` into the process that runs; says why there is none.
     fn call_to_process(&mut self, chars: &str) -> Option<Call> {
         let Some(conversation) = self.conversation() else {
-            self.say(Level::Info, "no request has come in yet");
+            self.say(Level::Info, "no request yet");
             return None;
         };
         let mut tools = conversation.tools().iter();
@@ -98,7 +98,7 @@ impl App {
                 None
             }
             (_, None) => {
-                self.say(Level::Info, "no output tells of a running process");
+                self.say(Level::Info, "no process is still running");
                 None
             }
             (Some(tool), Some(session)) => {

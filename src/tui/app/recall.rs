@@ -17,10 +17,7 @@ impl App {
     pub(super) fn recall(&mut self) {
         let texts = self.recallable();
         if texts.is_empty() {
-            return self.say(
-                Level::Info,
-                "nothing was said yet, and there are no snippets",
-            );
+            return self.say(Level::Info, "nothing to recall: no replies or snippets yet");
         }
         let choices = texts
             .into_iter()
@@ -114,7 +111,7 @@ impl App {
             .said_before
             .iter()
             .rev()
-            .map(|(text, _)| (one_line(text), "said before"));
+            .map(|(text, _)| (one_line(text), "earlier reply"));
         snippets
             .chain(said)
             .map(|(label, detail)| (label, detail.to_owned()))

@@ -99,7 +99,7 @@ impl App {
         };
         self.show(held.conversation);
         self.bring_back(held.conversation, held.composed.draft);
-        self.say(Level::Info, "not sent; the text is back");
+        self.say(Level::Info, "not sent; text is back");
         true
     }
 

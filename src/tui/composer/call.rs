@@ -64,7 +64,7 @@ impl Call {
         call
     }
 
-    /// A patch that the shell applies.
+    /// A patch applied through the shell.
     pub fn patch_by_shell(shell: ShellTool) -> Self {
         Self {
             target: Target::PatchByShell(shell),
@@ -228,7 +228,7 @@ impl Call {
             (Editor::Text(area), Target::Function { schema, .. }) => {
                 let text = area.lines().join("\n");
                 if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
-                    return Some(format!("not JSON: {error}"));
+                    return Some(format!("not valid JSON ({error})"));
                 }
                 // The form knows what to do about schemas that are none.
                 let mut form = Form::new(schema);

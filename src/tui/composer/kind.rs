@@ -52,9 +52,9 @@ impl ReplyKind {
             Self::Send => "The final answer",
             Self::Progress => "A note on what you are doing",
             Self::Command => "A shell command for the agent to run",
-            Self::Tool => "Part of the name of a tool",
-            Self::Think => "A summary of what you think",
-            Self::Reject => "Why you will not do this",
+            Self::Tool => "Part of a tool's name",
+            Self::Think => "A summary of your thoughts",
+            Self::Reject => "Why you reject this",
         }
     }
 

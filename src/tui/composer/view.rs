@@ -133,7 +133,7 @@ fn asks(app: &App, width: u16) -> Vec<String> {
         return Vec::new();
     }
     let width = width.saturating_sub(2);
-    let asked = format!("asked for: {}", harmless(&asked));
+    let asked = format!("Expected: {}", harmless(&asked));
     let mut rows: Vec<String> = rows(&asked, width)
         .map(|row| asked[row].to_owned())
         .collect();
@@ -405,7 +405,7 @@ fn target(app: &App) -> String {
     match kind {
         ReplyKind::Send | ReplyKind::Reject => "ends the response".into(),
         ReplyKind::Progress | ReplyKind::Think if gets_all_at_once(app) => {
-            "reaches this client with the answer".into()
+            "arrives with the answer".into()
         }
         ReplyKind::Progress | ReplyKind::Think => "stays open".into(),
         ReplyKind::Tool if kind != composer.kind => "type part of its name".into(),
@@ -465,7 +465,7 @@ fn nobody_here(app: &App) -> String {
     let done = app.conversation().map(Conversation::status);
     let done = match (app.inbox.waiting(), done) {
         (0, _) | (_, None | Some(Status::Waiting { .. })) => {
-            return "Nobody waits; what you type is kept".into();
+            return "Nothing to answer; your text is kept".into();
         }
         (_, Some(Status::Answered)) => "Answered",
         (_, Some(Status::ClientGone)) => "Client gone",

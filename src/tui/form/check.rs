@@ -129,7 +129,7 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, Stri
     let each = unexpected.iter().map(|name| {
         let mut path = path.clone();
         path.push(LocationSegment::Property(Cow::Borrowed(name)));
-        at(&path, "is not a property that is known here".into())
+        at(&path, "is not a known property".into())
     });
     each.collect()
 }
@@ -266,20 +266,22 @@ fn message(error: &ValidationError<'_>) -> String {
         Kind::MaxLength { limit } => format!("has more than {limit} character{}", plural(*limit)),
         Kind::MinItems { limit } => format!("needs at least {limit} element{}", plural(*limit)),
         Kind::MaxItems { limit } => format!("has more than {limit} element{}", plural(*limit)),
-        Kind::MinProperties { limit } => format!("needs at least {limit} of its fields"),
+        Kind::MinProperties { limit } => format!("needs at least {limit} fields"),
         Kind::MaxProperties { limit } => format!("has more than {limit} fields"),
-        Kind::UniqueItems => "has the same element twice".into(),
-        Kind::Contains => "has no element of the kind it needs".into(),
+        Kind::UniqueItems => "has duplicate elements".into(),
+        Kind::Contains => "has no element of the required kind".into(),
         Kind::Pattern { pattern } => format!("must match {pattern}"),
         Kind::Format { format } => format!("must be a valid {format}"),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => "is none of what is allowed here".into(),
-        Kind::OneOfMultipleValid { .. } => "is more than one of what is allowed here".into(),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            "matches none of the alternatives".into()
+        }
+        Kind::OneOfMultipleValid { .. } => "matches more than one alternative".into(),
         Kind::FalseSchema => "is not allowed here".into(),
-        Kind::Not { .. } => "is what is not allowed here".into(),
+        Kind::Not { .. } => "must not match what is excluded here".into(),
         Kind::AdditionalItems { limit } => format!("has more than {limit} elements"),
-        Kind::UnevaluatedItems { .. } => "has more elements than are allowed".into(),
+        Kind::UnevaluatedItems { .. } => "has too many elements".into(),
         Kind::BacktrackLimitExceeded { .. } => {
-            "could not be checked: the pattern takes too long".into()
+            "could not be checked: the pattern is too slow".into()
         }
         _ => error.masked_with("this").to_string(),
     }

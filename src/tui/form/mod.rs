@@ -55,7 +55,7 @@ pub enum Outcome {
 
 /// A text that is no JSON, and where it stops being it.
 #[derive(Debug, thiserror::Error)]
-#[error("this is no JSON: {0}")]
+#[error("not valid JSON ({0})")]
 pub struct NotJson(#[from] serde_json::Error);
 
 /// The state of a form.

@@ -264,7 +264,7 @@ impl Node {
             },
             Content::Raw(line) if self.state == State::Set => {
                 let error = Json::parse(line.text()).err()?;
-                Some(format!("no JSON: {error}"))
+                Some(format!("not valid JSON ({error})"))
             }
             _ => None,
         }

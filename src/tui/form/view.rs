@@ -183,7 +183,7 @@ impl Form {
             _ if node.choosing().is_some() => "←→ or type to choose",
             Content::Object(object) if object.open => "← fold",
             Content::Object(_) => "→ open",
-            _ if node.state == State::Unset && node.spec.default.is_some() => "→ take default",
+            _ if node.state == State::Unset && node.spec.default.is_some() => "→ use default",
             _ => "",
         };
         let need = match (node.role, node.spec.nullable) {
@@ -237,8 +237,13 @@ fn name(row: &Row, width: u16) -> String {
 fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
     let node = row.node;
     let state = node.state;
+    if state == State::Null {
+        return (vec![proposal(theme, "null", width)], 0);
+    }
+    if let Some(choosing) = node.choosing() {
+        return choice_value(theme, node, choosing, width, has_cursor);
+    }
     match &node.content {
-        _ if state == State::Null => (vec![proposal(theme, "null", width)], 0),
         Content::Line(line) | Content::Raw(line) => match line.is_empty() {
             true if state == State::Set => (vec![proposal(theme, "empty", width)], 0),
             true => (vec![proposal(theme, &proposed(node), width)], 0),
@@ -247,9 +252,6 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
                 (vec![(text, Style::new())], at)
             }
         },
-        _ if let Some((choice, options)) = node.choosing() => {
-            choice_value(theme, node, (choice, options), width, has_cursor)
-        }
         Content::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];

@@ -56,67 +56,67 @@ macro_rules! actions {
 }
 
 actions! {
-    [Reply, "WRITE A REPLY"]
-    Submit, "submit", "Submit the text as the chosen kind of reply", ["Enter"];
+    [Reply, "REPLY"]
+    Submit, "submit", "Send the text as the chosen kind of reply", ["Enter"];
     Newline, "newline", "Insert a line break", ["Alt+Enter", "Shift+Enter", "Ctrl+J"];
     NextKind, "next_kind", "Choose the next kind of reply", ["Tab"];
     PreviousKind, "previous_kind", "Choose the previous kind of reply", ["Shift+Tab"];
     CallTool, "call_tool", "Choose a tool to call", ["Ctrl+T"];
     ToggleForm, "toggle_form", "Switch a call between form and raw JSON", ["Alt+E"];
-    Options, "options", "Directory, escalation, timeouts of a command", ["Alt+O"];
-    ContinueProcess, "continue_process", "Type into the process that still runs", ["Alt+S"];
-    InterruptProcess, "interrupt_process", "Send Ctrl+C to that process", ["Alt+Shift+C"];
-    EndInput, "end_input", "Send Ctrl+D to that process", ["Alt+Shift+D"];
-    AddPart, "add_part", "Collect this as a part of the reply", ["Alt+A"];
-    Parts, "parts", "Change the parts collected so far", ["Alt+P"];
-    Skeleton, "skeleton", "Insert a skeleton or draft of what is asked for", ["Alt+I"];
-    Live, "live", "Type live: lines leave as they are complete", ["Alt+L"];
+    Options, "options", "Set a command's directory, escalation, timeouts", ["Alt+O"];
+    ContinueProcess, "continue_process", "Type into the running process", ["Alt+S"];
+    InterruptProcess, "interrupt_process", "Send Ctrl+C to the running process", ["Alt+Shift+C"];
+    EndInput, "end_input", "Send Ctrl+D to the running process", ["Alt+Shift+D"];
+    AddPart, "add_part", "Add this as a part of the reply", ["Alt+A"];
+    Parts, "parts", "Edit the parts added so far", ["Alt+P"];
+    Skeleton, "skeleton", "Insert a skeleton or draft of what is expected", ["Alt+I"];
+    Live, "live", "Type live: send each line as you finish it", ["Alt+L"];
     Recall, "recall", "Insert a snippet or an earlier reply", ["Ctrl+R"];
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];
-    ExpandPaste, "expand_paste", "Show a long text that was pasted", ["Alt+Y"];
-    Undo, "undo", "Undo the last change of the draft", ["Alt+U", "Ctrl+_"];
-    Redo, "redo", "Redo what was undone", ["Alt+R"];
-    [Conversations, "GO FROM ONE CONVERSATION TO ANOTHER"]
+    ExpandPaste, "expand_paste", "Show a long pasted text", ["Alt+Y"];
+    Undo, "undo", "Undo the last change to the draft", ["Alt+U", "Ctrl+_"];
+    Redo, "redo", "Redo the last undone change", ["Alt+R"];
+    [Conversations, "CONVERSATIONS"]
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
-    NextWaiting, "next_waiting", "Open the next conversation that waits for you", ["Alt+N"];
+    NextWaiting, "next_waiting", "Open the next waiting conversation", ["Alt+N"];
     Inbox, "inbox", "Go to the inbox, and back", ["F2"];
     WidenInbox, "widen_inbox", "Make the inbox wider", ["Alt+."];
     NarrowInbox, "narrow_inbox", "Make the inbox narrower", ["Alt+,"];
-    Dismiss, "dismiss", "Take the conversation off the inbox", ["Alt+W"];
-    DismissDone, "dismiss_done", "Take all off the inbox that are done", ["Alt+Shift+W"];
-    FindConversation, "find_conversation", "Find a conversation, an earlier one too", ["F6"];
+    Dismiss, "dismiss", "Dismiss the conversation from the inbox", ["Alt+W"];
+    DismissDone, "dismiss_done", "Dismiss all that are done", ["Alt+Shift+W"];
+    FindConversation, "find_conversation", "Find a conversation, earlier ones too", ["F6"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
-    [Read, "READ"]
+    [Read, "TRANSCRIPT"]
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
     ScrollDown, "scroll_down", "Scroll the transcript down a page", ["PageDown"];
     ScrollLineUp, "scroll_line_up", "Scroll the transcript up a line", ["Ctrl+Up"];
     ScrollLineDown, "scroll_line_down", "Scroll the transcript down a line", ["Ctrl+Down"];
     ScrollTop, "scroll_top", "Go to the top of the transcript", ["Ctrl+Home"];
     ScrollBottom, "scroll_bottom", "Go to the end of the transcript", ["Ctrl+End"];
-    Search, "search", "Search in what is shown", ["Ctrl+F"];
+    Search, "search", "Search what is shown", ["Ctrl+F"];
     NextPrompt, "next_prompt", "Go to the next prompt", ["Alt+PageDown"];
     PreviousPrompt, "previous_prompt", "Go to the previous prompt", ["Alt+PageUp"];
     NextBlock, "next_block", "Select the next block", ["Alt+J"];
     PreviousBlock, "previous_block", "Select the previous block", ["Alt+K"];
     Fold, "fold", "Fold or unfold the selected block", ["Ctrl+O"];
     Copy, "copy", "Copy the selected block, the selection, or the view", ["Alt+C"];
-    CopyCode, "copy_code", "Copy a code block of the selected block, the last one first", ["Alt+X"];
+    CopyCode, "copy_code", "Copy a code block of the selected block, the last first", ["Alt+X"];
     Page, "page", "Read the selected block in $PAGER", ["Alt+V"];
     OpenPicture, "open_picture", "Open the pictures of the selected block", ["Alt+G"];
     SavePicture, "save_picture", "Save the pictures of the selected block", ["Alt+Shift+G"];
-    [Views, "LOOK AT SOMETHING ELSE"]
+    [Views, "VIEWS"]
     ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
     ShowRaw, "show_raw", "Show the raw JSON of the request or the selected block", ["F4"];
     ShowStatistics, "show_statistics", "Show statistics", ["F5"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
-    Help, "help", "Show the keys", ["F1"];
-    Palette, "palette", "Find an action by its name", ["F10", "Alt+M"];
-    [Program, "THE PROGRAM"]
-    Redraw, "redraw", "Draw the whole screen again", ["Ctrl+L"];
-    Reload, "reload", "Read the configuration again", ["F9"];
-    Suspend, "suspend", "Suspend to the shell (fg comes back)", ["Ctrl+Z"];
-    Interrupt, "interrupt", "Clear the draft; twice quits where there is none", ["Ctrl+C"];
+    Help, "help", "Show help", ["F1"];
+    Palette, "palette", "Find an action by name", ["F10", "Alt+M"];
+    [Program, "PROGRAM"]
+    Redraw, "redraw", "Redraw the screen", ["Ctrl+L"];
+    Reload, "reload", "Reload the configuration", ["F9"];
+    Suspend, "suspend", "Suspend to the shell (fg resumes)", ["Ctrl+Z"];
+    Interrupt, "interrupt", "Clear the draft; if empty, press twice to quit", ["Ctrl+C"];
     Quit, "quit", "Quit", ["Ctrl+Q"];
 }
 

@@ -24,7 +24,7 @@ pub struct KeyChord {
 pub enum KeyChordError {
     /// The text names no key.
     #[error(
-        "`{0}` is no key; write one like \"Ctrl+X\", \"Alt+Enter\", \"Shift+Tab\", \"PageUp\" or \"F5\""
+        "`{0}` is not a key; write one like \"Ctrl+X\", \"Alt+Enter\", \"Shift+Tab\", \"PageUp\" or \"F5\""
     )]
     Unknown(String),
     /// The key types a character, and typing always types.
@@ -347,12 +347,12 @@ mod tests {
             ("Ctrl+1", "do not report"),
             ("Alt+[", "do not report"),
             ("Alt+Shift+O", "do not report"),
-            ("Hyper+X", "is no key"),
-            ("Ctrl+", "is no key"),
-            ("Ctrl+Ctrl+X", "is no key"),
-            ("", "is no key"),
-            ("F25", "is no key"),
-            ("Foo", "is no key"),
+            ("Hyper+X", "is not a key"),
+            ("Ctrl+", "is not a key"),
+            ("Ctrl+Ctrl+X", "is not a key"),
+            ("", "is not a key"),
+            ("F25", "is not a key"),
+            ("Foo", "is not a key"),
         ] {
             let error = text.parse::<KeyChord>().expect_err(text).to_string();
             assert!(error.contains(why), "{text}: {error}");

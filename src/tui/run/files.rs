@@ -53,7 +53,7 @@ impl Files {
     /// Opens pictures in the program that the desktop has for them.
     pub(super) fn open(&self, pictures: Vec<Picture>) {
         let Some(opener) = Opener::of_desktop() else {
-            let words = "there is no display to open it on; set HUMANLLM_OPEN, or save it";
+            let words = "no display to open it on; set HUMANLLM_OPEN, or save it";
             return self.work(move || Err(words.into()));
         };
         self.work(move || {

@@ -26,10 +26,10 @@ impl Reloaded {
     /// What there is to say of it.
     pub(super) fn words(&self) -> String {
         match self.restarts.as_slice() {
-            [] => "configuration read again".into(),
+            [] => "configuration reloaded".into(),
             keys => {
                 let keys = keys.join(", ");
-                format!("configuration read again; {keys} after a restart")
+                format!("configuration reloaded; {keys} after a restart")
             }
         }
     }

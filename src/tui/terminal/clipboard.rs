@@ -50,7 +50,7 @@ impl Copied {
             (0, 0) => "nothing to copy".into(),
             (bytes, 0) => format!("{bytes} bytes sent to the clipboard"),
             (bytes, cut) => format!(
-                "the first {bytes} bytes sent to the clipboard; {cut} did not fit in what terminals take"
+                "the first {bytes} bytes sent to the clipboard; {cut} more than terminals take"
             ),
         }
     }
@@ -162,7 +162,7 @@ mod tests {
         let copied = osc52(&format!("x{}", "é".repeat(LIMIT)), false, false);
         assert_eq!(copied.bytes, LIMIT - 1);
         assert!(copied.sequence.len() <= 100_000);
-        assert!(copied.notice().contains("did not fit"));
+        assert!(copied.notice().contains("more than terminals take"));
     }
 
     #[test]

@@ -137,11 +137,15 @@ impl Parser {
 
 /// Reads what the bytes, of which there is at least one, begin with.
 fn parse(bytes: &[u8]) -> Found {
+    if bytes.starts_with(b"\x1b]")
+        && let Some(found) = background::answer(bytes)
+    {
+        return found;
+    }
     match bytes {
         [ESC] | [ESC, ESC] => Found::Part,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
-        [ESC, b']', ..] if let Some(found) = background::answer(bytes) => found,
         [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
         // Some terminals put Esc before what a key is with Alt.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {

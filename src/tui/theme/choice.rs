@@ -148,7 +148,7 @@ impl<'de> Deserialize<'de> for Paint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThemeError {
     /// Nothing has this role.
-    #[error("nothing is called `{name}`{}", did_you_mean(suggestion.as_deref(), &roles()))]
+    #[error("nothing is named `{name}`{}", did_you_mean(suggestion.as_deref(), &roles()))]
     UnknownRole {
         /// The name in the config.
         name: String,
@@ -167,7 +167,7 @@ pub enum ThemeError {
         value: String,
     },
     /// Nothing that a theme could be made from.
-    #[error("`{0}` is no theme to begin with; write auto, dark, light or none")]
+    #[error("`{0}` is not a theme to start from; write auto, dark, light or none")]
     Base(String),
 }
 

@@ -43,7 +43,7 @@ macro_rules! roles {
 }
 
 roles! {
-    Waiting, "waiting", "Who waits, and what a request asks for", Color::Yellow, Color::Magenta;
+    Waiting, "waiting", "Who waits, and what a request expects", Color::Yellow, Color::Magenta;
     New, "new", "What came since the last reply", Color::Yellow, Color::Magenta;
     Good, "good", "Notices of what went well", Color::Green, DARK_GREEN;
     Info, "info", "Other notices", Color::Cyan, Color::Blue;

@@ -62,7 +62,7 @@ fn text(keymap: &Keymap) -> String {
         "IN THE INBOX, HELP, TOOLS, RAW JSON AND STATISTICS",
         keys.into(),
     );
-    text.push_str("\nThe text area also knows the usual keys of readline: Ctrl+A, Ctrl+E, ");
+    text.push_str("\nThe composer also takes the usual keys of readline: Ctrl+A, Ctrl+E, ");
     text.push_str("Ctrl+K, Ctrl+U, Ctrl+W, Ctrl+Y, Alt+B, Alt+F.");
     text
 }

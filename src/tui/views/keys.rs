@@ -9,16 +9,16 @@ pub(super) const KEYS: [(&str, &str); 10] = [
     ("Up, Down, k, j", "A line up or down"),
     ("PageUp, PageDown", "A page up or down"),
     ("g, G", "To the top, to the end"),
-    ("/", "Search in it; in the inbox, filter"),
+    ("/", "Search; in the inbox, filter"),
     ("Enter", "Open the conversation; elsewhere, a line down"),
     ("q, Esc", "Back to the conversation"),
     (
         "d, D",
-        "In the inbox: take one off the list, all that are done",
+        "In the inbox: dismiss one, dismiss all that are done",
     ),
-    ("r", "In the inbox: sort what has come in meanwhile"),
+    ("r", "In the inbox: sort in what has arrived since"),
     ("<, >", "In the inbox: narrower, wider"),
-    ("h", "In the inbox: put its column away"),
+    ("h", "In the inbox: hide its column"),
 ];
 
 /// What a key means to what has the keys in place of the composer.

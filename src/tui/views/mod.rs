@@ -19,7 +19,7 @@ use crate::tui::keys::action::Action;
 const VIEWS: [View; 4] = [help::VIEW, tools::VIEW, raw::VIEW, statistics::VIEW];
 
 /// Why there is nothing to see of a conversation.
-const NONE_YET: &str = "no request has come in yet";
+const NONE_YET: &str = "no request yet";
 
 /// A view that can be opened.
 struct View {

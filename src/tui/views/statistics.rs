@@ -24,10 +24,10 @@ fn text(numbers: &Statistics) -> String {
         "Requests               {requests}\n\
          Answered by you        {answered}\n\
          Client gone            {gone}\n\
-         Answered by themselves {automatic}\n\n\
+         Auto-answered          {automatic}\n\n\
          Time to first token    {first}\n\
-         Time to the end        {whole}\n\n\
-         Tokens said            {tokens}\n\
+         Time to completion     {whole}\n\n\
+         Tokens sent            {tokens}\n\
          Tokens per second      {speed}"
     )
 }

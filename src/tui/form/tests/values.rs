@@ -9,7 +9,11 @@ fn without_a_schema_there_is_json() {
     keys(&mut form, r#"{"a": 1e3}"#);
     assert_eq!(form.to_json(), r#"{"a":1e3}"#);
     assert_eq!(keys(&mut form, "<Back>"), Outcome::Consumed);
-    assert!(form.validate()[0].message.starts_with("no JSON: EOF"));
+    assert!(
+        form.validate()[0]
+            .message
+            .starts_with("not valid JSON (EOF")
+    );
     assert_eq!(form.value(), json!(r#"{"a": 1e3"#));
 }
 
@@ -25,7 +29,7 @@ fn what_does_not_fit_stands_as_json() {
             "cmd must be text",
             "why must be text",
             "timeout must be a whole number",
-            "extra is not a property that is known here",
+            "extra is not a known property",
         ]
     );
     assert!(!form.check());
@@ -53,7 +57,7 @@ fn json_text_goes_in_and_comes_out() {
     let error = form.set_json("{\n x}").expect_err("no JSON").to_string();
     assert_eq!(
         error,
-        "this is no JSON: key must be a string at line 2 column 2"
+        "not valid JSON (key must be a string at line 2 column 2)"
     );
     assert_eq!(form.to_json(), text);
     form.set_json(" ").expect("an empty form");
