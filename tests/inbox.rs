@@ -267,6 +267,52 @@ fn every_action_is_done_by_its_name() {
     desk.sees("Quit? 1 is waiting");
 }
 
+/// Chooses an action by its name.
+fn choose(desk: &mut Desk, action: &str) {
+    desk.press("F10");
+    desk.write(action);
+    desk.press("Enter");
+}
+
+#[test]
+fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
+    for view in ["F2", "F1", "F3"] {
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.write("half a sentence");
+        desk.press(view);
+        for action in ["submit", "interrupt_process", "newline"] {
+            choose(&mut desk, action);
+            assert!(desk.hear(&mut client).is_empty(), "{view} {action}");
+            desk.press("Esc");
+            desk.press(view);
+        }
+        assert_eq!(desk.text(), "half a sentence");
+        // What its keys do, it does by name.
+        desk.press("Esc");
+        desk.press(view);
+        choose(&mut desk, "interrupt");
+        assert_eq!(desk.text(), "half a sentence");
+        desk.write("!");
+        assert_eq!(desk.text(), "half a sentence!", "{view}");
+    }
+    // A form hides the draft beside it.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&offering("Weather?", &[weather()], json!({})));
+    desk.write("kept");
+    desk.press("Ctrl+T Enter");
+    desk.app.settings.snippets = vec![("town".into(), "Oslo".into())];
+    desk.press("Ctrl+R Enter");
+    choose(&mut desk, "newline");
+    assert_eq!(desk.text(), "kept");
+    desk.sees("Oslo");
+    desk.press("Enter");
+    desk.write("2");
+    desk.press("Enter");
+    let heard = said(&desk.hear(&mut client));
+    assert_eq!(heard, one(r#"{"city":"Oslo\n","days":2}"#, "call"));
+}
+
 #[test]
 fn a_conversation_is_found_by_all_that_is_known_of_it() {
     for kept in [true, false] {
