@@ -716,7 +716,10 @@ impl App {
                     }
                 }
                 // As it would on a command line; who writes a table selects no block before.
-                KeyCode::Char('|') if self.has_selected_block() => return self.page(),
+                KeyCode::Char('|') if self.has_selected_block() => {
+                    self.key_in_held(Some(Action::Page));
+                    return self.page();
+                }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
                     return self.keep_draft();
