@@ -497,6 +497,28 @@ fn words_that_are_taken_back_are_not_behind_a_list() {
 }
 
 #[test]
+fn a_key_for_the_process_takes_back_what_waits() {
+    let running = "Chunk ID: 1\nProcess running with session ID 4711\nOutput:\n>>> ";
+    let stdin = json!({"type": "object", "properties": {"session_id": {"type": "number"},
+        "chars": {"type": "string"}}});
+    let output = json!({"type": "function_call_output", "call_id": "call_1", "output": running});
+    let mut body = codex("a", "Start python.", &[call("python3"), output]);
+    body["tools"] = json!([exec_command(), function("write_stdin", "Writes.", stdin)]);
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let mut client = desk.ask(&body);
+    desk.write("It runs.");
+    desk.press("Enter Alt+Shift+C");
+    let heard = said(&desk.hear(&mut client));
+    let interrupt = "{\"session_id\":4711,\"chars\":\"\\u0003\"}";
+    assert_eq!(heard, one(interrupt, "call"));
+    assert_eq!(desk.text(), "It runs.");
+    desk.wait(5);
+    desk.misses("sending");
+    desk.misses("client gone");
+    assert_eq!(desk.text(), "It runs.");
+}
+
+#[test]
 fn what_waits_to_be_sent_goes_to_nobody_else() {
     let mut desk = Desk::unsending(NORMAL, 2);
     let client = desk.ask(&body("What now?", true));
