@@ -578,3 +578,45 @@ fn one_sees_how_long_the_client_will_wait() {
         desk.misses("with the answer");
     }
 }
+
+#[test]
+fn what_comes_in_where_nothing_was_is_at_hand() {
+    // The empty list, and a filter that leaves nothing.
+    for filter in ["", "kestrel"] {
+        let mut desk = Desk::new(NORMAL);
+        desk.press("F2");
+        if !filter.is_empty() {
+            desk.write("/");
+            desk.write(filter);
+        }
+        let _client = desk.ask(&codex("a", "Feed the kestrel.", &[]));
+        desk.press("Enter");
+        assert_eq!(desk.title(), "Feed the kestrel.");
+        desk.write("x");
+        assert_eq!(desk.text(), "x");
+    }
+    // Who has looked at something else comes back to it.
+    for view in ["F1", "F2", "F5", "F6", "F10"] {
+        let mut desk = Desk::new(NORMAL);
+        desk.press(view);
+        let _client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.misses("waiting 0 s · 1/1");
+        desk.press("Esc");
+        assert_eq!(desk.title(), "Say hello.", "{view}");
+        // Where there is a conversation, nothing moves by itself.
+        desk.press(view);
+        let _other = desk.ask(&codex("b", "Say goodbye.", &[]));
+        desk.press("Esc");
+        assert_eq!(desk.title(), "Say hello.", "{view}");
+    }
+    // Nor does it while something is typed.
+    let mut desk = Desk::new(NORMAL);
+    desk.write("to whom");
+    desk.press("F1");
+    let _client = desk.ask(&codex("a", "Say hello.", &[]));
+    desk.press("Esc");
+    desk.write("?");
+    desk.sees("> to whom?");
+    desk.press("Alt+N");
+    assert_eq!(desk.text(), "to whom?");
+}

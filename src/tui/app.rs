@@ -405,6 +405,17 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        let looked_elsewhere = !self.is_composing() || !matches!(self.dialog, Dialog::None);
+        self.take_key(key);
+        if looked_elsewhere && self.open.is_none() && self.is_idle() {
+            // Who comes back to nothing goes to what has come in meanwhile.
+            if let Some(id) = self.next_waiting() {
+                self.show(id);
+            }
+        }
+    }
+
+    fn take_key(&mut self, key: KeyEvent) {
         self.stir();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
