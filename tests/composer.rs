@@ -286,6 +286,31 @@ fn what_was_cleared_comes_back_whole() {
 }
 
 #[test]
+fn one_undo_takes_one_change_back() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&body("What now?", true));
+    desk.write("before");
+    desk.app.on_edited("after\nit\n");
+    desk.press("Alt+U");
+    assert_eq!(desk.text(), "before");
+    desk.press("Alt+R");
+    assert_eq!(desk.text(), "after\nit");
+    desk.press("Alt+U Alt+U");
+    assert_eq!(desk.text(), "befor");
+    desk.press("Alt+R Alt+R");
+    assert_eq!(desk.text(), "after\nit");
+    // What was deleted since the draft was cleared comes back before it.
+    desk.press("Ctrl+C");
+    desk.write("x");
+    desk.press("Backspace Alt+U");
+    assert_eq!(desk.text(), "x");
+    desk.press("Alt+U Alt+U");
+    assert_eq!(desk.text(), "after\nit");
+    desk.press("Alt+U");
+    assert_eq!(desk.text(), "before");
+}
+
+#[test]
 fn arrows_walk_through_what_was_said() {
     let mut desk = Desk::new(NORMAL);
     for words in ["one", "two", "three\nlines"] {
@@ -443,6 +468,54 @@ fn what_is_not_the_last_word_never_waits() {
         one("I will not.", "invalid_prompt")
     );
     desk.misses("sending");
+}
+
+#[test]
+fn words_that_are_taken_back_are_not_behind_a_list() {
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let mut client = desk.ask(&body("What now?", true));
+    desk.write("words");
+    for list in ["F10", "F6", "Ctrl+R", "Ctrl+T", "F1", "F2"] {
+        desk.press("Enter");
+        desk.press(list);
+        desk.press("Esc");
+        desk.sees("> words");
+        desk.write("!");
+        desk.press("Backspace");
+        assert_eq!(desk.text(), "words", "{list}");
+    }
+    // By its name, too, what takes one away takes the words back.
+    desk.press("Enter F10");
+    desk.write("suspend");
+    desk.press("Enter");
+    assert_eq!(desk.text(), "words");
+    desk.press("Enter Alt+K");
+    desk.write("|");
+    assert_eq!(desk.text(), "words");
+    desk.wait(5);
+    assert!(desk.hear(&mut client).is_empty());
+}
+
+#[test]
+fn a_key_for_the_process_takes_back_what_waits() {
+    let running = "Chunk ID: 1\nProcess running with session ID 4711\nOutput:\n>>> ";
+    let stdin = json!({"type": "object", "properties": {"session_id": {"type": "number"},
+        "chars": {"type": "string"}}});
+    let output = json!({"type": "function_call_output", "call_id": "call_1", "output": running});
+    let mut body = codex("a", "Start python.", &[call("python3"), output]);
+    body["tools"] = json!([exec_command(), function("write_stdin", "Writes.", stdin)]);
+    let mut desk = Desk::unsending(NORMAL, 2);
+    let mut client = desk.ask(&body);
+    desk.write("It runs.");
+    desk.press("Enter Alt+Shift+C");
+    let heard = said(&desk.hear(&mut client));
+    let interrupt = "{\"session_id\":4711,\"chars\":\"\\u0003\"}";
+    assert_eq!(heard, one(interrupt, "call"));
+    assert_eq!(desk.text(), "It runs.");
+    desk.wait(5);
+    desk.misses("sending");
+    desk.misses("client gone");
+    assert_eq!(desk.text(), "It runs.");
 }
 
 #[test]

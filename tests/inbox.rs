@@ -265,6 +265,52 @@ fn every_action_is_done_by_its_name() {
     desk.sees("Quit? 1 waiting");
 }
 
+/// Chooses an action by its name.
+fn choose(desk: &mut Desk, action: &str) {
+    desk.press("F10");
+    desk.write(action);
+    desk.press("Enter");
+}
+
+#[test]
+fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
+    for view in ["F2", "F1", "F3"] {
+        let mut desk = Desk::new(NORMAL);
+        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.write("half a sentence");
+        desk.press(view);
+        for action in ["submit", "interrupt_process", "newline"] {
+            choose(&mut desk, action);
+            assert!(desk.hear(&mut client).is_empty(), "{view} {action}");
+            desk.press("Esc");
+            desk.press(view);
+        }
+        assert_eq!(desk.text(), "half a sentence");
+        // What its keys do, it does by name.
+        desk.press("Esc");
+        desk.press(view);
+        choose(&mut desk, "interrupt");
+        assert_eq!(desk.text(), "half a sentence");
+        desk.write("!");
+        assert_eq!(desk.text(), "half a sentence!", "{view}");
+    }
+    // A form hides the draft beside it.
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&offering("Weather?", &[weather()], json!({})));
+    desk.write("kept");
+    desk.press("Ctrl+T Enter");
+    desk.app.settings.snippets = vec![("town".into(), "Oslo".into())];
+    desk.press("Ctrl+R Enter");
+    choose(&mut desk, "newline");
+    assert_eq!(desk.text(), "kept");
+    desk.sees("Oslo");
+    desk.press("Enter");
+    desk.write("2");
+    desk.press("Enter");
+    let heard = said(&desk.hear(&mut client));
+    assert_eq!(heard, one(r#"{"city":"Oslo\n","days":2}"#, "call"));
+}
+
 #[test]
 fn a_conversation_is_found_by_all_that_is_known_of_it() {
     for kept in [true, false] {
@@ -529,4 +575,46 @@ fn one_sees_how_long_the_client_will_wait() {
         desk.misses("left");
         desk.misses("with the answer");
     }
+}
+
+#[test]
+fn what_comes_in_where_nothing_was_is_at_hand() {
+    // The empty list, and a filter that leaves nothing.
+    for filter in ["", "kestrel"] {
+        let mut desk = Desk::new(NORMAL);
+        desk.press("F2");
+        if !filter.is_empty() {
+            desk.write("/");
+            desk.write(filter);
+        }
+        let _client = desk.ask(&codex("a", "Feed the kestrel.", &[]));
+        desk.press("Enter");
+        assert_eq!(desk.title(), "Feed the kestrel.");
+        desk.write("x");
+        assert_eq!(desk.text(), "x");
+    }
+    // Who has looked at something else comes back to it.
+    for view in ["F1", "F2", "F5", "F6", "F10"] {
+        let mut desk = Desk::new(NORMAL);
+        desk.press(view);
+        let _client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.misses("waiting 0 s · 1/1");
+        desk.press("Esc");
+        assert_eq!(desk.title(), "Say hello.", "{view}");
+        // Where there is a conversation, nothing moves by itself.
+        desk.press(view);
+        let _other = desk.ask(&codex("b", "Say goodbye.", &[]));
+        desk.press("Esc");
+        assert_eq!(desk.title(), "Say hello.", "{view}");
+    }
+    // Nor does it while something is typed.
+    let mut desk = Desk::new(NORMAL);
+    desk.write("to whom");
+    desk.press("F1");
+    let _client = desk.ask(&codex("a", "Say hello.", &[]));
+    desk.press("Esc");
+    desk.write("?");
+    desk.sees("> to whom?");
+    desk.press("Alt+N");
+    assert_eq!(desk.text(), "to whom?");
 }

@@ -474,3 +474,36 @@ fn in_a_terminal_a_search_counts_and_goes_back() {
     person.wait_for("row 1 of it");
     person.wait_gone("needle and needle");
 }
+
+#[test]
+fn help_opens_from_everything_that_offers_it() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&offering("?", &[exec_command(), weather()], json!({})));
+    desk.app.settings.snippets = vec![("bye".into(), "Bye.".into())];
+    for dialog in ["F10", "F6", "Ctrl+T", "Ctrl+R", "Ctrl+F", "F2", "F3"] {
+        desk.press(dialog);
+        desk.sees("F1 help");
+        desk.press("F1");
+        desk.sees("KINDS OF REPLY");
+        desk.press("Esc");
+        desk.write("x");
+        assert_eq!(desk.text(), "x", "{dialog}");
+        desk.press("Backspace");
+    }
+    // What was filled in by then is kept.
+    desk.write("!ls");
+    desk.press("Alt+O");
+    desk.write("/srv");
+    desk.press("F1");
+    desk.sees("KINDS OF REPLY");
+    desk.press("Esc");
+    desk.sees("/srv");
+    desk.press("Alt+A Alt+P F1");
+    desk.sees("KINDS OF REPLY");
+    // Ctrl+C closes them like all others.
+    desk.press("Esc Alt+P Ctrl+C");
+    desk.write("!ls");
+    desk.press("Alt+O Ctrl+C");
+    desk.write(" -l");
+    assert_eq!(desk.text(), "ls -l");
+}

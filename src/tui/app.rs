@@ -406,6 +406,17 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        let looked_elsewhere = !self.is_composing() || !matches!(self.dialog, Dialog::None);
+        self.take_key(key);
+        if looked_elsewhere && self.open.is_none() && self.is_idle() {
+            // Who comes back to nothing goes to what has come in meanwhile.
+            if let Some(id) = self.next_waiting() {
+                self.show(id);
+            }
+        }
+    }
+
+    fn take_key(&mut self, key: KeyEvent) {
         self.stir();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
@@ -720,7 +731,10 @@ impl App {
                     }
                 }
                 // As it would on a command line; who writes a table selects no block before.
-                KeyCode::Char('|') if self.has_selected_block() => return self.page(),
+                KeyCode::Char('|') if self.has_selected_block() => {
+                    self.key_in_held(Some(Action::Page));
+                    return self.page();
+                }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
                     return self.keep_draft();

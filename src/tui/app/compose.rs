@@ -301,6 +301,11 @@ impl App {
 
     /// Inserts a line break; where the message is typed live, the line leaves.
     pub(super) fn newline(&mut self) {
+        if let Some(call) = self.composer_mut().open_call() {
+            // The text beside it is not on the screen.
+            call.paste("\n");
+            return self.keep_draft();
+        }
         self.composer_mut().insert("\n");
         let composer = self.composer();
         let is_live = composer.live && composer.kind.can_be_live();

@@ -10,6 +10,9 @@ use crate::tui::{form, picker};
 impl App {
     /// Takes a key that is for the dialog; says whether it was.
     pub(super) fn key_in_dialog(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        if action == Some(Action::Help) {
+            self.close_for_help();
+        }
         match &mut self.dialog {
             Dialog::None => false,
             Dialog::Quit => {
@@ -50,7 +53,7 @@ impl App {
                 true
             }
             Dialog::Options(form) => {
-                if action == Some(Action::Cancel) {
+                if matches!(action, Some(Action::Cancel | Action::Interrupt)) {
                     self.dialog = Dialog::None;
                     self.keep_draft();
                     return true;
@@ -69,6 +72,18 @@ impl App {
                 true
             }
             Dialog::Find(_) => self.key_in_find(key, action),
+        }
+    }
+
+    /// Closes what the help would stand behind; what was filled in is kept.
+    fn close_for_help(&mut self) {
+        match self.dialog {
+            Dialog::Options(_) => {
+                self.take_options();
+                self.keep_draft();
+            }
+            Dialog::Picker(..) | Dialog::Parts(_) => self.dialog = Dialog::None,
+            Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Find(_) => {}
         }
     }
 
@@ -120,7 +135,7 @@ impl App {
         let last = composer.parts.len().saturating_sub(1);
         let mut next = Dialog::Parts(selected);
         match (key.code, action) {
-            (_, Some(Action::Cancel | Action::Parts)) => next = Dialog::None,
+            (_, Some(Action::Cancel | Action::Interrupt | Action::Parts)) => next = Dialog::None,
             (KeyCode::Up, None) => next = Dialog::Parts(selected.saturating_sub(1)),
             (KeyCode::Down, None) => next = Dialog::Parts((selected + 1).min(last)),
             (KeyCode::Char('K'), _) | (_, Some(Action::PreviousConversation)) if selected > 0 => {

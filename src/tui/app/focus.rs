@@ -43,20 +43,27 @@ impl App {
         if self.is_in_inbox() && self.list.is_filtering() && self.key_in_filter(key) {
             return true;
         }
-        let command = Command::of(key, action);
-        match (&mut self.focus, command) {
+        match (&self.focus, Command::of(key, action)) {
             (Focus::Composer, _) => return false,
+            (Focus::Inbox, Command::Nothing) => self.key_in_list(key),
+            (_, command) => self.act_in_focus(command),
+        }
+        true
+    }
+
+    /// Does what is meant for the view or the inbox.
+    pub(super) fn act_in_focus(&mut self, command: Command) {
+        match (&mut self.focus, command) {
+            (Focus::Composer, _) => {}
             (_, Command::Close) => {
                 self.focus = Focus::Composer;
                 self.notice = None;
             }
-            (Focus::Inbox, Command::Nothing) => self.key_in_list(key),
             (Focus::Inbox, command) => self.key_in_inbox(command),
             (_, Command::Other(action)) => self.act_beside(action),
             (_, Command::Search) => self.find(),
             (Focus::View(view), command) => view.act(command),
         }
-        true
     }
 
     /// Does what a key means to the list of conversations. None is opened until it is chosen.
@@ -113,10 +120,17 @@ impl App {
 
     /// Does what changes neither the draft nor the transcript, which may not be on the screen.
     fn act_beside(&mut self, action: Action) {
+        if self.acts_beside(action) {
+            self.act(action, false);
+        }
+    }
+
+    /// Whether an action changes neither the draft nor the transcript.
+    pub(super) fn acts_beside(&self, action: Action) -> bool {
         match action.group() {
-            Group::Reply => {}
-            Group::Read if action != Action::Copy || self.is_in_inbox() => {}
-            _ => self.act(action, false),
+            Group::Reply => false,
+            Group::Read => action == Action::Copy && !self.is_in_inbox(),
+            _ => true,
         }
     }
 

@@ -96,7 +96,7 @@ impl App {
 
     /// Whether a new request may take the screen: nothing is being typed, read or asked, and the
     /// open conversation waits for nothing.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.composer().is_idle()
             && self.is_composing()
             && matches!(self.dialog, Dialog::None)

@@ -3,11 +3,12 @@
 use super::{App, Dialog, Purpose};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
+use crate::tui::views::Command;
 
 impl App {
     /// Lets the person choose an action by what it does, by its name or by its key.
     pub(super) fn open_palette(&mut self) {
-        let choices = listed().map(|action| Choice {
+        let choices = self.listed().map(|action| Choice {
             label: action.description().into(),
             detail: action.name().into(),
             side: self.key_of(action),
@@ -18,18 +19,31 @@ impl App {
         self.dialog = Dialog::Picker(Purpose::Action, Box::new(picker));
     }
 
-    /// Does what was chosen.
+    /// Does what was chosen, as its key would.
     pub(super) fn act_on_chosen(&mut self, index: usize) {
-        if let Some(action) = listed().nth(index) {
-            self.act(action, false);
+        let Some(action) = self.listed().nth(index) else {
+            return;
+        };
+        if self.key_in_held(Some(action)) {
+            return;
+        }
+        match self.is_composing() {
+            true => self.act(action, false),
+            false => self.act_in_focus(Command::of_action(action)),
         }
     }
-}
 
-/// The actions that can be chosen: all but to choose one.
-fn listed() -> impl Iterator<Item = Action> {
-    Action::ALL
-        .iter()
-        .copied()
-        .filter(|action| *action != Action::Palette)
+    /// The actions that can be chosen: all that do something here, but to choose one.
+    fn listed(&self) -> impl Iterator<Item = Action> {
+        let all = Action::ALL.iter().copied();
+        all.filter(|action| *action != Action::Palette && self.is_of_use(*action))
+    }
+
+    /// Whether an action does something to what has the keys, or whatever that is.
+    fn is_of_use(&self, action: Action) -> bool {
+        match Command::of_action(action) {
+            Command::Other(action) => self.is_composing() || self.acts_beside(action),
+            _ => true,
+        }
+    }
 }

@@ -52,6 +52,10 @@ impl App {
         if let Some(problem) = self.broken(&items, true) {
             return self.say(Level::Bad, problem.message);
         }
+        if self.held_draft(Some(id)).is_some() {
+            // What goes to the process is the last word of this response.
+            self.unsend();
+        }
         let composer = self.composer_mut();
         if composer
             .call

@@ -32,7 +32,10 @@ impl App {
         let snippets = self.settings.snippets.iter().map(|(_, text)| text);
         let said = self.said_before.iter().rev().map(|(text, _)| text);
         if let Some(text) = snippets.chain(said).nth(index).cloned() {
-            self.composer_mut().insert(&text);
+            match self.composer_mut().open_call() {
+                Some(call) => call.paste(&text),
+                None => self.composer_mut().insert(&text),
+            }
             self.keep_draft();
         }
     }

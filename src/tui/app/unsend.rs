@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::compose::Composed;
-use super::{App, Level};
+use super::{App, Dialog, Level};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId, RequestId};
 use crate::tui::keys::action::Action;
@@ -98,6 +98,10 @@ impl App {
             return false;
         };
         self.show(held.conversation);
+        if !matches!(self.dialog, Dialog::Options(_)) {
+            // What was filled in stays; a list would stand before the words.
+            self.dialog = Dialog::None;
+        }
         self.bring_back(held.conversation, held.composed.draft);
         self.say(Level::Info, "not sent; text is back");
         true

@@ -38,6 +38,10 @@ pub struct Composer {
     pastes: Pastes,
     /// What was cleared last, all of it.
     cleared: Option<Box<Draft>>,
+    /// Texts that were put in the place of others, which undo takes back at once.
+    replacing: Vec<String>,
+    /// Those that it has taken back.
+    taken_back: Vec<String>,
 }
 
 /// One part of a reply of several.
@@ -99,6 +103,8 @@ impl Composer {
             area: area(text),
             pastes: Pastes::default(),
             cleared: None,
+            replacing: Vec::new(),
+            taken_back: Vec::new(),
         };
         put_cursor(&mut composer.area, None);
         composer
@@ -284,6 +290,8 @@ impl Composer {
             live: self.live,
             area: std::mem::take(&mut self.area),
             pastes: std::mem::take(&mut self.pastes),
+            replacing: std::mem::take(&mut self.replacing),
+            taken_back: std::mem::take(&mut self.taken_back),
             cleared: Some(Box::new(draft)),
             ..Self::default()
         };
@@ -384,7 +392,9 @@ impl Composer {
     pub fn replace(&mut self, text: &str) {
         let yanked = self.area.yank_text();
         self.area.select_all();
-        self.area.cut();
+        if self.area.cut() && !text.is_empty() {
+            self.replacing.push(text.to_owned());
+        }
         self.area.insert_str(text);
         // What was cut before is still what can be pasted.
         self.area.set_yank_text(yanked);
@@ -406,18 +416,42 @@ impl Composer {
 
     /// Takes the last change back.
     pub fn undo(&mut self) -> bool {
-        if self.is_idle()
-            && let Some(draft) = self.cleared.take()
-        {
+        let was_idle = self.is_idle();
+        if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text.is_empty()) {
             self.restore(*draft);
             return true;
         }
-        self.area.undo()
+        let before = self.area.lines().join("\n");
+        if !self.area.undo() {
+            return false;
+        }
+        if self.is_empty() && self.replacing.last() == Some(&before) {
+            // For the text area, these are two changes.
+            self.area.undo();
+            self.taken_back.extend(self.replacing.pop());
+        }
+        let text = self.text();
+        if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text == text) {
+            self.restore(*draft);
+        }
+        true
     }
 
     /// Does the last change again.
     pub fn redo(&mut self) -> bool {
-        self.area.redo()
+        if !self.area.redo() {
+            return false;
+        }
+        if self.is_empty() && !self.taken_back.is_empty() && self.area.redo() {
+            let text = self.area.lines().join("\n");
+            match self.taken_back.pop_if(|again| *again == text) {
+                Some(again) => self.replacing.push(again),
+                None => {
+                    self.area.undo();
+                }
+            }
+        }
+        true
     }
 
     /// Rows that the text takes at a width.

@@ -157,6 +157,8 @@ impl List {
             && is_wanted
         {
             held.add(conversation.id);
+            // Where there was none to choose, this is the one.
+            self.chosen.get_or_insert(conversation.id);
         }
     }
 

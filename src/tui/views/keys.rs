@@ -41,6 +41,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// What an action means without its key.
+    pub fn of_action(action: Action) -> Self {
+        Self::of(KeyCode::Null.into(), Some(action))
+    }
+
     /// What a key means that is bound to this action elsewhere.
     pub fn of(key: KeyEvent, action: Option<Action>) -> Self {
         let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
