@@ -793,3 +793,18 @@ fn whoever_goes_to_the_editor_takes_the_answer_back() {
     person.key(Key::Enter);
     assert_eq!(answer(&mut stream), "an answer and more");
 }
+
+#[test]
+fn what_was_typed_before_a_request_is_sent_to_the_one_that_is_opened() {
+    let mut desk = Desk::new(NORMAL);
+    desk.write("already thought of");
+    let mut client = desk.ask(&body("What is there?", true));
+    desk.press("Enter");
+    assert!(desk.hear(&mut client).is_empty());
+    desk.sees("Alt+N opens the one that waits");
+    desk.press("Alt+N");
+    desk.sees("What is there?");
+    desk.sees("> already thought of");
+    desk.press("Enter");
+    assert!(!desk.hear(&mut client).is_empty());
+}

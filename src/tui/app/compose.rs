@@ -98,7 +98,7 @@ impl App {
 
     fn try_submit(&mut self, known: &[String]) -> Result<(), Problem> {
         let Some(id) = self.open else {
-            return Err(Problem::hard("no request yet; the text is kept"));
+            return Err(self.nobody_open());
         };
         let kind = self.composer().kind;
         if kind == ReplyKind::Tool
@@ -127,6 +127,17 @@ impl App {
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
         Ok(())
+    }
+
+    /// Why nothing is sent where no conversation is open.
+    fn nobody_open(&self) -> Problem {
+        Problem::hard(match self.inbox.waiting() {
+            0 => "no request yet; the text is kept".to_owned(),
+            _ => {
+                let key = self.key_of(Action::NextWaiting);
+                format!("no request is open: {key} opens the one that waits; the text goes along")
+            }
+        })
     }
 
     /// Forgets what was composed, because it is on its way.
@@ -258,7 +269,7 @@ impl App {
     /// Sends more of a message that is typed live.
     fn send_live(&mut self, text: &str) -> Result<(), Problem> {
         let Some(id) = self.open else {
-            return Err(Problem::hard("no request yet; the text is kept"));
+            return Err(self.nobody_open());
         };
         let phase = match self.composer().kind {
             ReplyKind::Progress => Phase::Commentary,
