@@ -304,7 +304,7 @@ fn background_responses_with_the_sdk() {
     play.say("Progress", "hm", &json!({"note": "hm"}));
     play.answer("Think aloud", "that is it");
     // The client comes, cancels, and goes.
-    play.person.wait_for("client is gone");
+    play.person.wait_for("client gone");
 
     let seen = play.seen();
     let begun = json!({"scene": "begun", "status": "queued", "background": true});
