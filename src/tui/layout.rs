@@ -129,9 +129,15 @@ impl Panes {
 
     fn draw(&self, frame: &mut Frame, ui: &Ui, app: &App) {
         for area in &self.borders {
+            // Nothing but its column, because a block styles all of its area.
+            let column = Rect {
+                x: area.right().saturating_sub(1),
+                width: area.width.min(1),
+                ..*area
+            };
             right_border()
                 .border_style(ui.theme.rule())
-                .render(*area, frame.buffer_mut());
+                .render(column, frame.buffer_mut());
         }
         if let Some(area) = self.inbox {
             inbox::draw(frame, ui, app, area);

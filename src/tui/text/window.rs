@@ -45,10 +45,11 @@ impl Window {
             0 => width,
             from => from,
         };
-        self.viewport.resize(source, from, width, height);
         (self.width, self.height) = (width, height);
         if self.is_at_end && follows {
             self.viewport.to_bottom(source, width, height);
+        } else {
+            self.viewport.resize(source, from, width, height);
         }
         self.settle(source);
     }
