@@ -29,18 +29,6 @@ fn end(mut desk: Desk) {
     desk.finish();
 }
 
-/// A request that is answered: the id of the response, and where it came up.
-fn exchange(desk: &mut Desk, mut body: Value, reply: &str) -> (Value, ConversationId) {
-    body["model"] = json!("human");
-    let asked = desk.ask(body);
-    let id = desk.arrival();
-    desk.say(id, answer(reply)).unwrap();
-    let (status, response) = asked.join().unwrap();
-    assert_eq!(status, 200, "{response}");
-    desk.delivery();
-    (response, id)
-}
-
 fn texts(desk: &Desk, id: ConversationId) -> Vec<String> {
     let items = desk.inbox.get(id).expect("it is there").items().iter();
     items.map(|item| item.text()).collect()
@@ -59,9 +47,9 @@ fn what_has_no_room_in_memory_is_there() {
         .post_json("/v1/conversations", &[], &json!({"items": []}));
     assert_eq!(status, 200, "{talk}");
     let in_talk = json!({"input": "zero", "conversation": talk["id"]});
-    exchange(&mut desk, in_talk, "nothing");
-    let (first, place) = exchange(&mut desk, json!({"input": "one"}), "first");
-    let (second, _) = exchange(&mut desk, json!({"input": "another"}), "second");
+    desk.exchange(in_talk, "nothing");
+    let (first, place) = desk.exchange(json!({"input": "one"}), "first");
+    let (second, _) = desk.exchange(json!({"input": "another"}), "second");
 
     assert_eq!(desk.client.get(&path(&first), &[]), (200, first.clone()));
     let items = desk
@@ -69,14 +57,14 @@ fn what_has_no_room_in_memory_is_there() {
         .get(&format!("{}/input_items", path(&second)), &[]);
     assert_eq!(items.1["data"][0]["content"][0]["text"], "another");
     let next = json!({"input": "two", "previous_response_id": first["id"]});
-    let (_, again) = exchange(&mut desk, next, "third");
+    let (_, again) = desk.exchange(next, "third");
     assert_eq!(again, place, "it is the same conversation");
     assert_eq!(texts(&desk, again), ["one", "first", "two"]);
     let reference = json!({"type": "item_reference", "id": second["output"][0]["id"]});
-    let (_, id) = exchange(&mut desk, json!({"input": [reference]}), "fourth");
+    let (_, id) = desk.exchange(json!({"input": [reference]}), "fourth");
     assert_eq!(texts(&desk, id), ["second"]);
     let in_talk = json!({"input": "one more", "conversation": talk["id"]});
-    let (_, id) = exchange(&mut desk, in_talk, "yes");
+    let (_, id) = desk.exchange(in_talk, "yes");
     assert_eq!(texts(&desk, id), ["zero", "nothing", "one more"]);
 
     let deleted = desk.client.delete(&path(&first));
@@ -94,13 +82,13 @@ fn what_has_no_room_in_memory_is_there() {
 fn a_client_that_comes_back_finds_its_conversation() {
     let folder = tempfile::tempdir().unwrap();
     let mut before = desk(folder.path(), 100);
-    let (first, place) = exchange(&mut before, json!({"input": "one"}), "first");
+    let (first, place) = before.exchange(json!({"input": "one"}), "first");
     end(before);
     let mut after = desk(folder.path(), 100);
-    let (_, other) = exchange(&mut after, json!({"input": "something else"}), "yes");
+    let (_, other) = after.exchange(json!({"input": "something else"}), "yes");
     assert_ne!(other, place);
     let next = json!({"input": "two", "previous_response_id": first["id"]});
-    let (_, again) = exchange(&mut after, next, "second");
+    let (_, again) = after.exchange(next, "second");
     assert_eq!(again, place);
     assert_eq!(texts(&after, again), ["one", "first", "two"]);
 }

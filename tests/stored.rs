@@ -11,18 +11,6 @@ use support::{Desk, Event, answer, fail, note, poll};
 
 const PATH: &str = "/v1/responses";
 
-/// A plain request that is answered, and the response.
-fn exchange(desk: &mut Desk, mut body: Value, reply: &str) -> (Value, ConversationId) {
-    body["model"] = json!("human");
-    let asked = desk.ask(body);
-    let id = desk.arrival();
-    desk.say(id, answer(reply)).unwrap();
-    let (status, response) = asked.join().unwrap();
-    assert_eq!(status, 200, "{response}");
-    desk.delivery();
-    (response, id)
-}
-
 /// An item as it came.
 fn raw(item: &Item) -> Value {
     serde_json::from_str(item.raw()).expect("JSON")
@@ -85,14 +73,13 @@ fn numbers(events: Vec<Event>) -> Vec<u64> {
 #[test]
 fn a_request_that_goes_on_by_id_shows_the_whole_conversation() {
     let mut desk = Desk::start();
-    let (first, id) = exchange(
-        &mut desk,
+    let (first, id) = desk.exchange(
         json!({"input": "one", "instructions": "Be brief."}),
         "first",
     );
     let next =
         json!({"input": "two", "instructions": "Be long.", "previous_response_id": first["id"]});
-    let (second, again) = exchange(&mut desk, next, "second");
+    let (second, again) = desk.exchange(next, "second");
     assert_eq!(id, again, "one conversation for the person");
     assert_eq!(second["previous_response_id"], first["id"]);
     // Instructions are not handed on, everything else is, in this order.
@@ -110,15 +97,13 @@ fn a_request_that_goes_on_by_id_shows_the_whole_conversation() {
     let sent: Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["input"], "two", "{sent}");
 
-    let (_, third) = exchange(
-        &mut desk,
+    let (_, third) = desk.exchange(
         json!({"input": "three", "previous_response_id": second["id"]}),
         "third",
     );
     assert_eq!(seen(&desk, third).len(), 5);
     // A second way on from the first response.
-    let (_, fork) = exchange(
-        &mut desk,
+    let (_, fork) = desk.exchange(
         json!({"input": "other", "previous_response_id": first["id"]}),
         "fourth",
     );
@@ -160,11 +145,7 @@ fn a_call_and_its_output_join_across_responses() {
             .contains("call_other")
     );
 
-    let (_, id) = exchange(
-        &mut desk,
-        output(&response["output"][0]["call_id"]),
-        "I see",
-    );
+    let (_, id) = desk.exchange(output(&response["output"][0]["call_id"]), "I see");
     let kinds: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(kinds, ["user", "function_call", "function_call_output"]);
 }
@@ -172,8 +153,8 @@ fn a_call_and_its_output_join_across_responses() {
 #[test]
 fn what_is_not_stored_cannot_be_gone_on_from() {
     let mut desk = Desk::start();
-    let (kept, _) = exchange(&mut desk, json!({"input": "a"}), "b");
-    let (unkept, _) = exchange(&mut desk, json!({"input": "c", "store": false}), "d");
+    let (kept, _) = desk.exchange(json!({"input": "a"}), "b");
+    let (unkept, _) = desk.exchange(json!({"input": "c", "store": false}), "d");
     assert_eq!(
         (&kept["store"], &unkept["store"]),
         (&json!(true), &json!(false))
@@ -217,7 +198,7 @@ fn what_is_not_stored_cannot_be_gone_on_from() {
 fn the_oldest_response_makes_room() {
     let mut desk = Desk::storing(Store::new(2), 10, |_| {});
     let ids: Vec<String> = ["a", "b", "c"]
-        .map(|text| id_of(&exchange(&mut desk, json!({"input": text}), "x").0).to_owned())
+        .map(|text| id_of(&desk.exchange(json!({"input": text}), "x").0).to_owned())
         .into();
     let found = ids
         .iter()
@@ -228,11 +209,11 @@ fn the_oldest_response_makes_room() {
 #[test]
 fn an_item_can_be_referred_to() {
     let mut desk = Desk::start();
-    let (first, _) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
     let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
     let input = json!([{"role": "user", "content": "one"}, reference,
         {"role": "user", "content": "two"}]);
-    let (_, id) = exchange(&mut desk, json!({"input": input}), "second");
+    let (_, id) = desk.exchange(json!({"input": input}), "second");
     let words = [("user", "one"), ("assistant", "first"), ("user", "two")];
     assert_eq!(seen(&desk, id), said(&words));
 }
@@ -240,11 +221,11 @@ fn an_item_can_be_referred_to() {
 #[test]
 fn the_input_is_listed_in_pages() {
     let mut desk = Desk::start();
-    let (first, _) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
     let body = json!({"input": [{"role": "user", "content": "two"},
         {"role": "user", "content": [{"type": "input_text", "text": "three"}]}],
         "instructions": "none of it", "previous_response_id": first["id"]});
-    let (second, _) = exchange(&mut desk, body, "second");
+    let (second, _) = desk.exchange(body, "second");
     let list = |query: &str| {
         let path = format!("{PATH}/{}/input_items{query}", id_of(&second));
         desk.client.get(&path, &[])
@@ -314,7 +295,7 @@ fn a_background_response_is_polled() {
         done["completed_at"].is_u64() && done["usage"]["total_tokens"].is_u64(),
         "{done}"
     );
-    let (_, again) = exchange(&mut desk, body, "well");
+    let (_, again) = desk.exchange(body, "well");
     assert_eq!(id, again);
 }
 
@@ -421,7 +402,7 @@ fn a_background_response_is_cancelled() {
         "completed"
     );
 
-    let (plain, _) = exchange(&mut desk, json!({"input": "x"}), "y");
+    let (plain, _) = desk.exchange(json!({"input": "x"}), "y");
     for path in [
         format!("{PATH}/{}/cancel", id_of(&plain)),
         format!("{PATH}/resp_none/cancel"),
@@ -503,14 +484,10 @@ fn a_conversation_is_made_and_talked_in() {
     let path = format!("{path}/{}", id_of(&made));
     assert_eq!(desk.client.get(&path, &[]), (200, made.clone()));
 
-    let (first, id) = exchange(
-        &mut desk,
-        json!({"input": "one", "conversation": made["id"]}),
-        "first",
-    );
+    let (first, id) = desk.exchange(json!({"input": "one", "conversation": made["id"]}), "first");
     assert_eq!(first["conversation"], json!({"id": made["id"]}));
     let body = json!({"input": "two", "conversation": {"id": made["id"]}});
-    let (_, again) = exchange(&mut desk, body, "second");
+    let (_, again) = desk.exchange(body, "second");
     assert_eq!(id, again);
     let words = [
         ("user", "zero"),
@@ -569,7 +546,7 @@ fn a_conversation_stays_while_somebody_talks_in_it() {
     let asked = desk.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
     let id = desk.arrival();
     for text in ["a", "b", "c"] {
-        exchange(&mut desk, json!({"input": text}), "quick");
+        desk.exchange(json!({"input": text}), "quick");
     }
     desk.say(id, answer("there")).unwrap();
     assert_eq!(asked.join().unwrap().0, 200);
@@ -612,7 +589,7 @@ fn a_summary_stands_for_what_came_before() {
     // Later the client brings it back, and the person can read it.
     let mut input = output.clone();
     input.push(json!({"role": "user", "content": "When?"}));
-    let (_, id) = exchange(&mut desk, json!({"input": input}), "On Tuesday");
+    let (_, id) = desk.exchange(json!({"input": input}), "On Tuesday");
     let items = desk.inbox.get(id).unwrap().items();
     let summary = humanllm::api::ItemBody::Compaction {
         summary: Some("Launch: Tuesday.".into()),
@@ -655,11 +632,7 @@ fn tokens_are_counted_with_what_came_before() {
     let alone = count(&desk, json!({"input": "hello world"}));
     assert!(alone > 2, "{alone}");
     assert_eq!(count(&desk, json!({})), 0);
-    let (response, _) = exchange(
-        &mut desk,
-        json!({"input": "a much longer beginning than that"}),
-        "yes",
-    );
+    let (response, _) = desk.exchange(json!({"input": "a much longer beginning than that"}), "yes");
     let body = json!({"input": "hello world", "previous_response_id": response["id"]});
     assert!(count(&desk, body) > alone);
     assert!(desk.is_quiet(), "nobody was asked");
@@ -676,8 +649,7 @@ fn thoughts_and_notes_are_handed_on_too() {
     desk.say(id, answer("first")).unwrap();
     let (_, first) = asked.join().unwrap();
     desk.delivery();
-    let (_, id) = exchange(
-        &mut desk,
+    let (_, id) = desk.exchange(
         json!({"input": "two", "previous_response_id": first["id"]}),
         "second",
     );
@@ -791,7 +763,7 @@ fn whatever_has_ended_can_be_gone_on_from() {
     let (_, failed) = asked.join().unwrap();
     desk.delivery();
     let body = json!({"input": "two", "store": false, "previous_response_id": failed["id"]});
-    let (unkept, again) = exchange(&mut desk, body, "second");
+    let (unkept, again) = desk.exchange(body, "second");
     assert_eq!((id, &unkept["store"]), (again, &json!(false)));
     let words = [("user", "one"), ("assistant", "hm"), ("user", "two")];
     assert_eq!(seen(&desk, id), said(&words));
@@ -810,23 +782,19 @@ fn whatever_has_ended_can_be_gone_on_from() {
     desk.delivery();
     assert_eq!(incomplete["status"], "incomplete");
     let body = json!({"input": "go on", "previous_response_id": incomplete["id"]});
-    let (last, id) = exchange(&mut desk, body, "done");
+    let (last, id) = desk.exchange(body, "done");
     assert_eq!(seen(&desk, id).len(), 5);
     // Nothing new at all: the same again, as it stands.
-    let (_, id) = exchange(
-        &mut desk,
-        json!({"previous_response_id": failed["id"]}),
-        "x",
-    );
+    let (_, id) = desk.exchange(json!({"previous_response_id": failed["id"]}), "x");
     assert_eq!(seen(&desk, id), said(&words[..2]));
     let body = json!({"input": "five", "previous_response_id": last["id"]});
-    exchange(&mut desk, body, "y");
+    desk.exchange(body, "y");
 }
 
 #[test]
 fn two_ways_on_wait_one_behind_the_other() {
     let mut desk = Desk::start();
-    let (first, id) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let (first, id) = desk.exchange(json!({"input": "one"}), "first");
     let way =
         |text: &str| json!({"model": "human", "input": text, "previous_response_id": first["id"]});
     let left = desk.ask(way("left"));
@@ -848,7 +816,7 @@ fn two_ways_on_wait_one_behind_the_other() {
 #[test]
 fn a_conversation_takes_items_by_reference() {
     let mut desk = Desk::start();
-    let (first, _) = exchange(&mut desk, json!({"input": "one"}), "first");
+    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
     let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
     let (_, made) = desk.client.post_json(
         "/v1/conversations",
@@ -874,11 +842,7 @@ fn a_conversation_takes_items_by_reference() {
 #[test]
 fn a_summary_is_handed_on_by_id() {
     let mut desk = Desk::start();
-    let (first, _) = exchange(
-        &mut desk,
-        json!({"input": "We launch on Tuesday."}),
-        "Noted",
-    );
+    let (first, _) = desk.exchange(json!({"input": "We launch on Tuesday."}), "Noted");
     let client = desk.client.clone();
     let body = json!({"model": "human", "previous_response_id": first["id"]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
@@ -887,9 +851,9 @@ fn a_summary_is_handed_on_by_id() {
     desk.say(id, answer("Launch: Tuesday.")).unwrap();
     let (_, compact) = asked.join().unwrap();
     desk.delivery();
-    let (second, _) = exchange(&mut desk, json!({"input": compact["output"]}), "So?");
+    let (second, _) = desk.exchange(json!({"input": compact["output"]}), "So?");
     let body = json!({"input": "When?", "previous_response_id": second["id"]});
-    let (_, id) = exchange(&mut desk, body, "On Tuesday");
+    let (_, id) = desk.exchange(body, "On Tuesday");
     let kinds: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(kinds, ["user", "compaction", "assistant", "user"]);
 }

@@ -135,6 +135,18 @@ impl Desk {
         std::thread::spawn(move || client.post_json("/v1/responses", &[], &body))
     }
 
+    /// A plain request that is answered: the response, and where it came up.
+    pub fn exchange(&mut self, mut body: Value, reply: &str) -> (Value, ConversationId) {
+        body["model"] = json!("human");
+        let asked = self.ask(body);
+        let id = self.arrival();
+        self.say(id, answer(reply)).expect("somebody waits");
+        let (status, response) = asked.join().expect("a response");
+        assert_eq!(status, 200, "{response}");
+        self.delivery();
+        (response, id)
+    }
+
     /// Sends bytes as they are, and returns all that comes back until the server closes.
     pub fn raw(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
