@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde_json::Value;
 use ureq::http::Response;
@@ -170,21 +171,30 @@ impl EventStream {
         }
     }
 
-    /// Reads up to the next event of this type and returns its data.
+    /// Reads up to the next event of this type and returns its data. Signs of life alone hold nobody
+    /// longer than [`DEADLINE`].
     pub fn until(&mut self, event: &str) -> Value {
+        let end = Instant::now() + DEADLINE;
         let mut seen = Vec::new();
         while let Some(next) = self.next_event() {
             if next.event == event {
                 return next.data;
             }
             seen.push(next);
+            assert!(Instant::now() < end, "no {event} came, only {seen:#?}");
         }
         panic!("the stream ended without {event}; it was {seen:#?}");
     }
 
     /// Reads all that is left.
     pub fn rest(mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.next_event()).collect()
+        let end = Instant::now() + DEADLINE;
+        let mut events = Vec::new();
+        while let Some(event) = self.next_event() {
+            events.push(event);
+            assert!(Instant::now() < end, "no end came, only {events:#?}");
+        }
+        events
     }
 }
 

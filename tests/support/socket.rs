@@ -1,6 +1,7 @@
 //! A client in WebSocket mode.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
@@ -108,20 +109,24 @@ impl Socket {
 
     /// Reads up to the next event of this type.
     pub fn until(&mut self, kind: &str) -> Value {
+        let end = Instant::now() + DEADLINE;
         let mut seen = Vec::new();
         while let Ok(event) = self.next() {
             if event["type"] == kind {
                 return event;
             }
             seen.push(event);
+            assert!(Instant::now() < end, "no {kind} came, only {seen:#?}");
         }
         panic!("closed without {kind}; there was {seen:#?}");
     }
 
     /// Reads a whole response, from its first event to its last.
     pub fn response(&mut self) -> Vec<Value> {
+        let end = Instant::now() + DEADLINE;
         let mut events = Vec::new();
         loop {
+            assert!(Instant::now() < end, "no end came, only {events:#?}");
             let event = self.next().expect("an event");
             let last = matches!(
                 event["type"].as_str(),
