@@ -171,7 +171,7 @@ impl Item {
     pub(crate) fn reference(&self) -> Option<String> {
         // What refers is short.
         const LONGEST: usize = 1024;
-        if self.shape != Shape::Item || self.raw.len() > LONGEST {
+        if self.shape != Shape::Item || self.raw.len() > LONGEST || !self.may_refer() {
             return None;
         }
         let fields = Fields::of_text(&self.raw);
@@ -179,6 +179,14 @@ impl Item {
         let is_bare = |(name, _)| matches!(name, "id" | "type");
         let bare = fields.get("type").is_none() && fields.iter().all(is_bare);
         fields.text("id").filter(|_| named || bare)
+    }
+
+    /// Whether it is worth being read for that: hardly any item is, and every request has all of them
+    /// looked at.
+    fn may_refer(&self) -> bool {
+        let has = |text: &str| memchr::memmem::find(self.raw.as_bytes(), text.as_bytes()).is_some();
+        // What is written with escapes may be any word.
+        has("item_reference") || !has("\"type\"") || has("\\u")
     }
 
     /// The fields of an item of the Responses API, as JSON.

@@ -10,8 +10,9 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::http::header::{CONNECTION, DATE, TRANSFER_ENCODING, UPGRADE};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Version, response};
 use axum::response::Response;
@@ -21,8 +22,12 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use super::stream::{Flow, Stream};
+
+/// How long the head of a response waits for its first part, to leave together with it.
+const WITH_HEAD: Duration = Duration::from_millis(20);
 
 /// Marks a response that may be held open for long, and whose length nobody knows.
 #[derive(Debug, Clone, Copy)]
@@ -155,27 +160,44 @@ impl HttpBody for Watched {
 /// If the client is gone, or takes nothing any more.
 pub(super) async fn send(stream: &mut Stream, response: Response) -> io::Result<()> {
     let (parts, body) = response.into_parts();
-    stream.write_all(&head(parts)).await?;
+    let mut head = Bytes::from(head(parts));
     let mut body = Body::into_data_stream(body);
+    // Not within this future, which lasts as long as the response.
+    let mut first = match Box::pin(timeout(WITH_HEAD, next(stream, &mut body))).await {
+        Ok(first) => Some(first?),
+        Err(_) => {
+            stream.write_all_buf(&mut head).await?;
+            None
+        }
+    };
     loop {
-        let part = tokio::select! {
-            biased;
-            part = body.next() => part,
-            gone = stream.read_ahead() => return Err(gone),
+        let part = match first.take() {
+            Some(first) => first,
+            None => next(stream, &mut body).await?,
         };
         let Some(part) = part else {
             break;
         };
-        let part = part.map_err(io::Error::other)?;
         if part.is_empty() {
             // A chunk without anything would be the last one.
             continue;
         }
         let size = Bytes::from(format!("{:x}\r\n", part.len()));
-        let mut chunk = size.chain(part).chain(&b"\r\n"[..]);
+        let mut chunk = (&mut head).chain(size).chain(part).chain(&b"\r\n"[..]);
         stream.write_all_buf(&mut chunk).await?;
     }
-    stream.write_all(b"0\r\n\r\n").await
+    stream
+        .write_all_buf(&mut head.chain(&b"0\r\n\r\n"[..]))
+        .await
+}
+
+/// The next part of a response.
+async fn next(stream: &mut Stream, body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
+    tokio::select! {
+        biased;
+        part = body.next() => part.transpose().map_err(io::Error::other),
+        gone = stream.read_ahead() => Err(gone),
+    }
 }
 
 /// The head of a response in chunks (RFC 9112, section 7.1).

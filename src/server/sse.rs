@@ -22,8 +22,9 @@ use crate::api::responses::DONE;
 use crate::inbox::Intake;
 use crate::store::Store;
 
-/// How many bytes of events leave together at most, unless one has more by itself.
-const LARGE: usize = 16 * 1024;
+/// From how many bytes of events on others leave by themselves. The first two events of a response to
+/// Codex, which hold its tools, leave together.
+const LARGE: usize = 64 * 1024;
 
 /// Streams a response to the client that asked for it.
 pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
@@ -83,7 +84,8 @@ fn events(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response {
 /// The events that wait, as they leave: together as far as they are small, so that one reply costs
 /// one write.
 fn written(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
-    let mut text = String::new();
+    let bytes = queue.iter().map(|frame| frame.data.len() + 64);
+    let mut text = String::with_capacity(bytes.sum::<usize>().min(2 * LARGE));
     while let Some(frame) = queue.pop_front() {
         // In this order on the wire, because there are clients that want the name first.
         if let Some(name) = frame.event {

@@ -17,6 +17,9 @@ use tokio::time::Sleep;
 /// The most that is read at once, in bytes: one less than hyper's buffer has at first. Reads that
 /// fill it make it grow, and it stays as large for as long as a person thinks about the answer.
 const READ: u64 = 8 * 1024 - 1;
+/// From how many bytes on that come in one piece they are read in larger steps: a body so large takes
+/// more memory than any buffer, and each step has the connection looked at anew.
+const LARGE: usize = 64 * 1024;
 /// How much may come before it is its turn, in bytes.
 const MAX_EARLY: usize = 16 * 1024;
 /// How long a connection may be silent before the system asks whether the client is still there,
@@ -56,6 +59,8 @@ pub(super) struct Stream {
     /// How long a write may wait.
     patience: Duration,
     flow: Arc<Flow>,
+    /// How much has come since something was sent.
+    coming: usize,
     /// When it has waited too long.
     until: Option<Pin<Box<Sleep>>>,
     /// The place it takes, for as long as it has its descriptor: a WebSocket outlives the
@@ -80,6 +85,7 @@ impl Stream {
             early: BytesMut::new(),
             patience,
             flow: Arc::default(),
+            coming: 0,
             until: None,
             _place: place,
         }
@@ -124,6 +130,7 @@ impl Stream {
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.coming = 0;
         let is_blocked = written.is_pending();
         self.flow.blocked.store(is_blocked, Ordering::Relaxed);
         if written.is_ready() {
@@ -150,11 +157,16 @@ impl AsyncRead for Stream {
             buffer.put_slice(&self.early.split_to(count));
             return Poll::Ready(Ok(()));
         }
-        self.tcp.set_limit(READ);
+        let limit = match self.coming < LARGE {
+            true => READ,
+            false => LARGE as u64,
+        };
+        self.tcp.set_limit(limit);
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
         let count = buffer.filled().len().saturating_sub(before);
         self.flow.received.fetch_add(count, Ordering::Relaxed);
+        self.coming = self.coming.saturating_add(count);
         read
     }
 }

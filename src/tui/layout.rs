@@ -12,6 +12,7 @@ use ratatui::widgets::{Block, Borders, Widget};
 use super::app::{App, Dialog, Focus};
 use super::composer::view::{self as composer, Place, Words};
 use super::status::Status;
+use super::text::paint::draw_line;
 use super::transcript::view as transcript;
 use super::ui::Ui;
 use super::{inbox, status};
@@ -29,7 +30,7 @@ pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
     if area.width < SMALLEST.0 / 2 || area.height < SMALLEST.1 / 2 {
         let (columns, rows) = SMALLEST;
         let words = format!("too small: {columns}x{rows} needed");
-        frame.render_widget(Line::raw(words), area);
+        draw_line(frame.buffer_mut(), area, &Line::raw(words));
         return;
     }
     let panes = Panes::new(app, area);
@@ -171,7 +172,11 @@ fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         view.draw(frame, ui, area, app.finder());
     } else if let Some(words) = app.instead_of_transcript() {
         let words = format!(" {words}");
-        frame.render_widget(Line::styled(words, ui.theme.dim()), area);
+        draw_line(
+            frame.buffer_mut(),
+            area,
+            &Line::styled(words, ui.theme.dim()),
+        );
     } else if app.conversation().is_some() {
         transcript::draw(frame, ui, app, area);
     } else {

@@ -11,6 +11,7 @@ use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::{waited, waited_seconds};
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
@@ -76,7 +77,11 @@ impl Status {
         let width = usize::from(line);
         let mut rows = area.rows();
         for (words, row) in self.alert.iter().zip(rows.by_ref()) {
-            frame.render_widget(Line::styled(format!(" {words}"), ui.theme.bad()), row);
+            draw_line(
+                frame.buffer_mut(),
+                row,
+                &Line::styled(format!(" {words}"), ui.theme.bad()),
+            );
         }
         let mut notice = self.notice.as_str();
         for left in (1..self.rows).rev() {
@@ -92,7 +97,7 @@ impl Status {
                     Span::raw(" "),
                     Span::styled(words, ui.theme.notice(self.level)),
                 ]);
-                frame.render_widget(line, row);
+                draw_line(frame.buffer_mut(), row, &line);
             }
         }
         let Some(row) = rows.next() else {
@@ -112,7 +117,7 @@ impl Status {
             Span::raw(" ".repeat(gap)),
             Span::styled(keys, ui.theme.dim()),
         ]);
-        frame.render_widget(line, row);
+        draw_line(frame.buffer_mut(), row, &line);
     }
 }
 
@@ -358,7 +363,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         true => ui.theme.strong(),
         false => ui.theme.bar(),
     };
-    frame.render_widget(Line::styled(line, style), area);
+    draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
 }
 
 /// What a conversation is doing, in words.

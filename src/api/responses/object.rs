@@ -185,12 +185,28 @@ impl ResponseObject {
 
     /// The event that says that somebody still thinks about it, with this number.
     pub(crate) fn heartbeat(&self, number: u64) -> Frame {
-        let response = format!("\"response\":{}", self.to_json());
-        event("response.in_progress", number, &response)
+        self.event("response.in_progress", number)
+    }
+
+    /// An event that holds all of it, with this number.
+    pub(crate) fn event(&self, name: &'static str, number: u64) -> Frame {
+        let before = format!("{{\"type\":\"{name}\",\"sequence_number\":{number},\"response\":");
+        let mut data = self.json_after(before, 1);
+        data.push('}');
+        Frame {
+            event: Some(name),
+            data: data.into(),
+        }
     }
 
     /// The object as JSON, without line breaks.
     pub fn to_json(&self) -> String {
+        self.json_after(String::new(), 0)
+    }
+
+    /// The object as JSON behind something else, with room for as many bytes more. What a client
+    /// offers and is told again is large, and is copied once.
+    fn json_after(&self, mut json: String, more: usize) -> String {
         /// What stands before the echo of the request.
         #[derive(Serialize)]
         struct Head<'a> {
@@ -217,9 +233,10 @@ impl ResponseObject {
         };
         let head = serde_json::to_string(&head).unwrap_or_default();
         let tools = self.tools.echo();
-        let room = head.len() + tools.len() + self.bytes();
         let instructions = self.instructions.as_ref().map_or("null", |item| item.raw());
-        let mut json = String::with_capacity(room + instructions.len());
+        let output: usize = state.output.iter().map(|item| item.len() + 1).sum();
+        let around = self.echo.before.len() + self.echo.after.len() + 32;
+        json.reserve_exact(head.len() + around + instructions.len() + tools.len() + output + more);
         // All but the bracket that would end the object here.
         json.push_str(head.strip_suffix('}').unwrap_or(&head));
         for part in [

@@ -353,8 +353,8 @@ impl Writer {
     }
 
     fn snapshot(&mut self, name: &'static str, events: &mut Vec<Frame>) {
-        let response = format!("\"response\":{}", self.response.to_json());
-        self.raw_event(name, &response, events);
+        events.push(self.response.event(name, self.sequence_number));
+        self.sequence_number += 1;
     }
 
     fn event(&mut self, name: &'static str, fields: Value, events: &mut Vec<Frame>) {

@@ -134,11 +134,14 @@ impl App {
     }
 
     /// What is remembered of a conversation. The draft that it had before the program was started
-    /// is in it first: what comes back of what was said is older.
+    /// is in it first: what comes back of what was said is older. Nothing is read from the disk where
+    /// there is none: somebody waits to see a request that has just come in.
     pub(super) fn remembered_of(&mut self, id: ConversationId) -> &mut Remembered {
         let store = self.inbox.store();
+        let is_on_disk = self.unkept.on_disk.contains(&id);
         self.remembered.entry(id).or_insert_with(|| {
-            let composer = store.draft(Some(id)).map(Composer::from_draft);
+            let kept = is_on_disk.then(|| store.draft(Some(id))).flatten();
+            let composer = kept.map(Composer::from_draft);
             Remembered {
                 composer: composer.unwrap_or_default(),
                 transcript: None,

@@ -12,6 +12,7 @@ use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
 use crate::tui::line::{Edit, Line};
 use crate::tui::search::{self, Direction, Hit, Place, Reading, Scan, Search, Stand, Step, Tally};
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::{Text, columns};
 use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
@@ -98,9 +99,17 @@ impl Finder {
         ])
         .areas(area);
         let (text, at) = self.field.window(field.width, true);
-        frame.render_widget(Row::styled(label, ui.theme.strong()), label_area);
-        frame.render_widget(Row::raw(text), field);
-        frame.render_widget(Row::styled(count, ui.theme.dim()), count_area);
+        draw_line(
+            frame.buffer_mut(),
+            label_area,
+            &Row::styled(label, ui.theme.strong()),
+        );
+        draw_line(frame.buffer_mut(), field, &Row::raw(text));
+        draw_line(
+            frame.buffer_mut(),
+            count_area,
+            &Row::styled(count, ui.theme.dim()),
+        );
         let at = u16::try_from(at).unwrap_or(u16::MAX);
         let x = field.x.saturating_add(at);
         (!field.is_empty()).then(|| Position {

@@ -12,6 +12,7 @@ use crate::inbox::{Conversation, Status};
 use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows};
 use crate::tui::transcript::block::Block;
 use crate::tui::ui::Ui;
@@ -218,7 +219,11 @@ pub(in crate::tui) fn draw(
             Place::Beside => ui.theme.dim(),
         };
         let words = one_line(&words.target, area.width.saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {words}"), style), areas.target);
+        draw_line(
+            frame.buffer_mut(),
+            areas.target,
+            &Line::styled(format!(" {words}"), style),
+        );
     }
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
@@ -252,7 +257,11 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect
         .iter()
         .take(usize::from(area.height).saturating_sub(fits));
     for (words, row) in asks.zip(rows.by_ref()) {
-        frame.render_widget(Line::styled(format!(" {words}"), ui.theme.waiting()), row);
+        draw_line(
+            frame.buffer_mut(),
+            row,
+            &Line::styled(format!(" {words}"), ui.theme.waiting()),
+        );
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
@@ -272,7 +281,7 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect
             Span::styled(mark, ui.theme.strong()),
             Span::styled(words, style),
         ]);
-        frame.render_widget(line, row);
+        draw_line(frame.buffer_mut(), row, &line);
     }
 }
 
@@ -336,7 +345,7 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     spans.push(Span::styled("─".repeat(rule), ui.theme.rule()));
     spans.push(Span::styled(target, ui.theme.dim()));
     spans.push(Span::styled("─", ui.theme.rule()));
-    frame.render_widget(Line::from(spans), area);
+    draw_line(frame.buffer_mut(), area, &Line::from(spans));
 }
 
 /// Labels with a blank between each two, and before the first unless that has a bracket.
@@ -446,7 +455,11 @@ fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Positi
         ReplyKind::Command => "$ ",
         _ => "> ",
     };
-    frame.render_widget(Line::styled(mark, ui.theme.strong()), prompt);
+    draw_line(
+        frame.buffer_mut(),
+        prompt,
+        &Line::styled(mark, ui.theme.strong()),
+    );
     if !composer.is_empty() {
         return draw_area(frame, composer.area(), rest);
     }
@@ -484,10 +497,13 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     }
     // The text area leaves control characters out, but these pass for letters with it.
     let breaks = |symbol: &str| symbol.contains(['\u{2028}', '\u{2029}']);
-    for position in area.intersection(*frame.buffer_mut().area()).positions() {
-        let cell = &mut frame.buffer_mut()[position];
-        if breaks(cell.symbol()) {
-            cell.set_symbol("↵");
+    let buffer = frame.buffer_mut();
+    for row in area.intersection(buffer.area).rows() {
+        let start = buffer.index_of(row.x, row.y);
+        for cell in &mut buffer.content[start..start + usize::from(row.width)] {
+            if breaks(cell.symbol()) {
+                cell.set_symbol("↵");
+            }
         }
     }
     let cursor = field.screen_cursor();

@@ -11,6 +11,7 @@ use crate::inbox::{Conversation, ConversationId, Inbox, Status};
 use crate::tui::app::App;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
 use crate::tui::ui::Ui;
 
@@ -34,11 +35,11 @@ const WAITING: usize = "waiting 0 m 00 s".len();
 pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let list = &app.list;
     if let Some(row) = area.rows().next() {
-        frame.render_widget(list.title(ui, app, row.width), row);
+        draw_line(frame.buffer_mut(), row, &list.title(ui, app, row.width));
     }
     for (place, lines) in list.lines(ui, app, area.width) {
         for (line, row) in lines.into_iter().zip(place.rows()) {
-            frame.render_widget(line, row);
+            draw_line(frame.buffer_mut(), row, &line);
         }
     }
     if list.shown.is_empty()
@@ -48,7 +49,11 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             Some(_) => " nothing matches",
             None => " nothing yet",
         };
-        frame.render_widget(Line::styled(nothing, ui.theme.dim()), row);
+        draw_line(
+            frame.buffer_mut(),
+            row,
+            &Line::styled(nothing, ui.theme.dim()),
+        );
     }
 }
 

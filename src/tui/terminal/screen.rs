@@ -214,13 +214,13 @@ impl Screen {
         }
     }
 
-    /// Rings.
+    /// Rings, with the next frame: whoever reads what the terminal shows is woken once.
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
     pub fn bell(&mut self) -> io::Result<()> {
-        execute!(self.terminal.backend_mut(), Print('\x07'))
+        queue!(self.terminal.backend_mut(), Print('\x07'))
     }
 
     /// Writes a sequence that draws nothing, such as one for the clipboard.

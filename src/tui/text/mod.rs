@@ -19,6 +19,7 @@
 //! computed here is what its `Buffer` draws.
 
 pub mod format;
+pub mod paint;
 pub mod scroll;
 pub mod window;
 
@@ -761,7 +762,10 @@ fn simple(c: char) -> Option<usize> {
         | '\u{A0}'..='\u{AC}'
         | '\u{AE}'..='\u{2FF}'
         | '\u{370}'..='\u{482}'
-        | '\u{48A}'..='\u{52F}' => Some(1),
+        | '\u{48A}'..='\u{52F}'
+        | '\u{2010}'..='\u{2027}'
+        | '\u{2500}'..='\u{25A9}'
+        | '\u{25CB}'..='\u{25CF}' => Some(1),
         '\u{3001}'..='\u{3029}'
         | '\u{3041}'..='\u{3096}'
         | '\u{309B}'..='\u{30FF}'

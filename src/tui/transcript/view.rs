@@ -11,6 +11,7 @@ use super::picture::{self, Pictures};
 use crate::tui::app::App;
 use crate::tui::markup::{Piece, Styled, Tone};
 use crate::tui::text::format::{size, time_of_day};
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::Position;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::transcript::block::{Block, Kind};
@@ -34,7 +35,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         let (marks, content) = match line {
             Line::Gap => continue,
             Line::Divider(words) => {
-                frame.render_widget(divider(ui, words, area.width), row);
+                draw_line(frame.buffer_mut(), row, &divider(ui, words, area.width));
                 continue;
             }
             Line::Header => {
@@ -91,7 +92,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             _ => spans.push(Span::styled("│ ", ui.theme.rule())),
         }
         spans.extend(content);
-        frame.render_widget(Row::from(spans), row);
+        draw_line(frame.buffer_mut(), row, &Row::from(spans));
     }
 }
 
@@ -182,7 +183,7 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
         rows(line, area.width).map(move |range| shown(&line[range], area.width).into_owned())
     });
     for (line, row) in lines.zip(area.rows()) {
-        frame.render_widget(Row::raw(line), row);
+        draw_line(frame.buffer_mut(), row, &Row::raw(line));
     }
 }
 

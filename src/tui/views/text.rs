@@ -9,6 +9,7 @@ use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
+use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::Position;
 use crate::tui::text::window::{Progress, Window};
 use crate::tui::text::{columns, row_count, rows};
@@ -110,7 +111,7 @@ impl TextView {
             let found = found.unwrap_or_default();
             let mut spans = vec![Span::styled(self.gutter(), ui.theme.rule())];
             spans.extend(wrapped.row(&self.text, position.line, *position, width, &found));
-            frame.render_widget(Line::from(spans), row);
+            draw_line(frame.buffer_mut(), row, &Line::from(spans));
         }
     }
 
