@@ -112,8 +112,9 @@ impl Panes {
             app.list.leave();
         }
         let has_column = self.inbox.is_some() && self.main.is_some();
-        app.list
-            .layout(&app.inbox, self.inbox, has_column, app.open);
+        let mut list = std::mem::take(&mut app.list);
+        list.layout(ui, app, self.inbox, has_column);
+        app.list = list;
         app.transcript_area = None;
         if let Some((_, area)) = self.main {
             if let Focus::View(view) = &mut app.focus {

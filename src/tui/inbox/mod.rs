@@ -18,6 +18,7 @@ pub(in crate::tui) use self::view::draw;
 
 use self::held::Held;
 use self::row::About;
+use self::view::Rows;
 use crate::inbox::{Conversation, ConversationId, Inbox};
 use crate::tui::line::{Edit, Line};
 
@@ -50,6 +51,8 @@ pub struct List {
     shown: Vec<(Rect, ConversationId)>,
     /// What is known of those that show.
     abouts: HashMap<ConversationId, About>,
+    /// What they look like.
+    rows: Rows,
 }
 
 impl List {

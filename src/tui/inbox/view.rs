@@ -1,5 +1,6 @@
 //! The rows of the inbox that fit, and how wide they want to be.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,6 +14,7 @@ use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
+use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
@@ -37,9 +39,9 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     if let Some(row) = area.rows().next() {
         draw_line(frame.buffer_mut(), row, &list.title(ui, app, row.width));
     }
-    for (place, lines) in list.lines(ui, app, area.width) {
-        for (line, row) in lines.into_iter().zip(place.rows()) {
-            draw_line(frame.buffer_mut(), row, &line);
+    for (place, lines) in &list.rows.lines {
+        for (line, row) in lines.iter().zip(place.rows()) {
+            draw_line(frame.buffer_mut(), row, line);
         }
     }
     if list.shown.is_empty()
@@ -55,6 +57,37 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             &Line::styled(nothing, ui.theme.dim()),
         );
     }
+}
+
+/// The rows that show, which are made anew when something of them has changed: hardly any key does
+/// that.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    made_of: Option<MadeOf>,
+    lines: Vec<(Rect, [Line<'static>; ROWS])>,
+}
+
+/// All that decides what the rows say.
+#[derive(Debug, PartialEq)]
+struct MadeOf {
+    area: Rect,
+    theme: Theme,
+    /// Times are told in seconds.
+    second: i64,
+    is_entered: bool,
+    shown: Vec<Seen>,
+}
+
+/// The same of one conversation.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    id: ConversationId,
+    is_open: bool,
+    is_chosen: bool,
+    has_draft: bool,
+    status: Status,
+    waiting: usize,
+    active: Timestamp,
 }
 
 impl List {
@@ -82,15 +115,17 @@ impl List {
     /// pane, nothing of it shows.
     pub(in crate::tui) fn layout(
         &mut self,
-        inbox: &Inbox,
+        ui: &Ui,
+        app: &App,
         area: Option<Rect>,
         has_column: bool,
-        open: Option<ConversationId>,
     ) {
+        let (inbox, open) = (&app.inbox, app.open);
         self.has_column = has_column;
         self.shown.clear();
         let mut known = std::mem::take(&mut self.abouts);
         let Some(area) = area else {
+            self.rows = Rows::default();
             return;
         };
         self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
@@ -106,6 +141,35 @@ impl List {
             let place = Rect { y, height, ..area };
             self.shown.push((place.intersection(area), id));
             y = y.saturating_add(height);
+        }
+        let made_of = Some(self.made_of(ui, app, area));
+        if self.rows.made_of != made_of {
+            self.rows = Rows {
+                made_of,
+                lines: self.lines(ui, app, area.width),
+            };
+        }
+    }
+
+    fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> MadeOf {
+        let shown = self.shown.iter().filter_map(|(_, id)| {
+            let conversation = app.inbox.get(*id)?;
+            Some(Seen {
+                id: *id,
+                is_open: app.open == Some(*id),
+                is_chosen: self.chosen == Some(*id),
+                has_draft: app.has_draft(*id),
+                status: conversation.status(),
+                waiting: conversation.waiting(),
+                active: conversation.last_activity,
+            })
+        });
+        MadeOf {
+            area,
+            theme: ui.theme.clone(),
+            second: app.now.as_second(),
+            is_entered: app.is_in_inbox(),
+            shown: shown.collect(),
         }
     }
 
