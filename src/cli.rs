@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Flags;
 use crate::history::{Action, Form};
+use crate::setup::agents::Agent;
 use crate::setup::codex;
 
 const EXAMPLES: &str = "\
@@ -16,7 +17,8 @@ EXAMPLES:
     humanllm setup codex                       Set up Codex, then:
     codex --profile humanllm                   Codex asks, you answer
     humanllm setup codex --print               Only print what would be written
-    humanllm setup                             Show what to set for any client
+    humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
+    humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
@@ -98,6 +100,64 @@ pub enum SetupProgram {
     Openai(ShowArgs),
     /// Show what to set for Anthropic's SDKs
     Anthropic(ShowArgs),
+    /// Set up another agent.
+    #[command(flatten)]
+    Agent(AgentSetup),
+}
+
+/// `setup` with the name of an agent that takes no flags of its own.
+#[derive(Debug)]
+pub struct AgentSetup {
+    /// Which agent.
+    pub agent: &'static Agent,
+    /// How.
+    pub args: AgentArgs,
+}
+
+/// The flags of `setup` with the name of such an agent.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// Only print what would be written
+    #[arg(long)]
+    pub print: bool,
+}
+
+// By hand, because the names are those of the table.
+impl Subcommand for AgentSetup {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        let agents = Agent::ALL
+            .iter()
+            .filter(|agent| Self::has_subcommand(agent.name));
+        command.subcommands(agents.map(|agent| {
+            let about = format!("Set up {}; nothing of yours is lost", agent.title);
+            AgentArgs::augment_args(clap::Command::new(agent.name).about(about))
+        }))
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        // Codex has flags of its own.
+        name != codex::NAME && Agent::named(name).is_some()
+    }
+}
+
+impl FromArgMatches for AgentSetup {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
+        let (name, matches) = matches.subcommand().ok_or_else(missing)?;
+        Ok(Self {
+            agent: Agent::named(name).ok_or_else(missing)?,
+            args: AgentArgs::from_arg_matches(matches)?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// The flags of everything that shows what to set.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::{Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
 use humanllm::environment::Environment;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
@@ -75,10 +75,22 @@ fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
         (Some(SetupProgram::Codex(args)), None) => {
             Ok(codex::run(&args.into(), &config, environment)?.to_string())
         }
-        (Some(SetupProgram::Codex(_)), Some(_)) => Err("Codex is set up by files and not by \
-            variables; write `humanllm setup codex --print` to see them"
-            .into()),
+        (Some(SetupProgram::Agent(AgentSetup { agent, args })), None) => {
+            Ok(agent.set_up(args.print, &config, environment)?.to_string())
+        }
+        (Some(SetupProgram::Codex(_)), Some(_)) => Err(no_variables(codex::NAME)),
+        (Some(SetupProgram::Agent(AgentSetup { agent, .. })), Some(_)) => {
+            Err(no_variables(agent.name))
+        }
     }
+}
+
+fn no_variables(agent: &str) -> Box<dyn std::error::Error> {
+    format!(
+        "{agent} is set up by files and not by variables alone; write `humanllm setup {agent} \
+         --print` to see them"
+    )
+    .into()
 }
 
 /// Writes to standard output, where a reader that has seen enough is no error.
