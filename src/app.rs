@@ -242,7 +242,12 @@ fn of_terminal(term: &str) -> String {
     }
 }
 
-fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> server::Settings {
+/// What the server goes by.
+pub(crate) fn server_settings(
+    config: &Config,
+    address: SocketAddr,
+    descriptors: usize,
+) -> server::Settings {
     let max_body = config.server.max_body_bytes();
     server::Settings {
         address,

@@ -18,6 +18,7 @@ EXAMPLES:
     codex --profile humanllm                   Codex asks, you answer
     humanllm setup codex --print               Only print what would be written
     humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
+    humanllm setup --check claude              Ask something through it, and say what was seen
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
@@ -86,6 +87,9 @@ pub struct SetupArgs {
     /// Which program; all of them if none is given.
     #[command(subcommand)]
     pub program: Option<SetupProgram>,
+    /// Check that an agent which is set up asks humanllm and gets its answers
+    #[arg(long, global = true)]
+    pub check: bool,
     /// How to show what to set.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -193,6 +197,13 @@ pub struct CodexArgs {
     /// Have Codex keep a WebSocket open instead of sending a request for every response
     #[arg(long)]
     websocket: bool,
+}
+
+impl CodexArgs {
+    /// Whether nothing is to be written.
+    pub fn prints(&self) -> bool {
+        self.print
+    }
 }
 
 impl From<CodexArgs> for codex::Options {

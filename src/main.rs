@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
 use humanllm::environment::Environment;
-use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
+use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
 use humanllm::{app, config, history, logging, plain};
 
@@ -37,6 +37,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
             Ok(app::run(config, flags, environment)?)
         }
+        Some(Command::Setup(args)) if args.check => check(args, &cli.global.into(), &environment),
         Some(Command::Setup(args)) => {
             let report = setup(args, &cli.global.into(), &environment)?;
             print(report.as_bytes())
@@ -57,7 +58,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.
 fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
-    let SetupArgs { program, show } = args;
+    let SetupArgs { program, show, .. } = args;
     let config = config::load(flags, environment)?;
     let guide = || Guide::new(flags, &config, environment);
     let of = |sdks, ShowArgs { print }| {
@@ -83,6 +84,34 @@ fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
             Err(no_variables(agent.name))
         }
     }
+}
+
+/// Checks an agent that is set up; the exit code says what failed first.
+fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let prints = |args: &SetupArgs| match &args.program {
+        Some(SetupProgram::Codex(codex)) => codex.prints(),
+        Some(SetupProgram::Agent(agent)) => agent.args.print,
+        _ => false,
+    };
+    if args.show.print.is_some() || prints(&args) {
+        return Err("--check starts the agent and --print only shows what to set; give one".into());
+    }
+    let (agent, launch) = match args.program {
+        Some(SetupProgram::Codex(args)) => {
+            let options = codex::Options::from(args);
+            (&codex::AGENT, options.launch(&config, environment)?)
+        }
+        Some(SetupProgram::Agent(AgentSetup { agent, .. })) => {
+            (agent, agent.launch(&config, environment)?)
+        }
+        _ => {
+            return Err("--check needs an agent, such as `humanllm setup --check codex`".into());
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    let failed = check::check(agent, launch, &config, environment, &mut stdout)?;
+    Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
 }
 
 fn no_variables(agent: &str) -> Box<dyn std::error::Error> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::BaseUrls;
-use super::agents::{Agent, Launch, Setting};
+use super::agents::{Agent, Detour, Launch, Setting};
 use super::own_file::{self, Contents, OwnFile, SetupError};
 use super::report::Report;
 use crate::config::Config;
@@ -18,11 +18,12 @@ use crate::environment::Environment;
 pub const NAME: &str = "codex";
 
 /// Codex among the other agents.
-pub(super) const AGENT: Agent = Agent {
+pub const AGENT: Agent = Agent {
     name: NAME,
     title: "Codex",
     program: "codex",
     install: "npm install -g @openai/codex",
+    version: &["--version"],
     question: &["exec", "--skip-git-repo-check"],
     launch: |site| Options::usual().launch(site.config, site.environment),
 };
@@ -73,7 +74,6 @@ pub fn run(
     if options.print {
         return Ok(Report::printed(launch.files, command));
     }
-    refuse_old_profile(&options.home(environment)?, &options.profile)?;
     Ok(Report::Installed {
         title: AGENT.title,
         files: own_file::write_all(&launch.files, options.force)?,
@@ -106,6 +106,7 @@ impl Options {
         }
         let base_url = BaseUrls::of(config.listen)?.openai;
         let home = self.home(environment)?;
+        refuse_old_profile(&home, profile)?;
         let is_usual = usual_home(environment).is_some_and(|usual| is_same_folder(&usual, &home));
         let catalog_name = format!("{profile}-models.json");
         let named = Setting::Text(home.to_string_lossy().into_owned());
@@ -132,6 +133,11 @@ impl Options {
             },
             arguments: vec!["--profile".to_owned(), profile.clone()],
             base_url,
+            detour: Detour::Arguments(|server| {
+                let url = toml::Value::from(server.openai.as_str());
+                let setting = format!("model_providers.humanllm.base_url={url}");
+                vec!["-c".to_owned(), setting]
+            }),
         })
     }
 

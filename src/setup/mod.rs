@@ -2,11 +2,13 @@
 
 pub mod agents;
 mod base_urls;
+pub mod check;
 pub mod codex;
 pub mod guide;
 mod own_file;
 mod programs;
 mod report;
+mod running;
 mod shell;
 
 pub use base_urls::BaseUrls;

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -253,9 +254,7 @@ fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
 fn private_like(path: &Path) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
-    #[cfg(unix)]
     if let Ok(found) = fs::metadata(path) {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
         options.mode(found.permissions().mode() & 0o777);
     }
     options
@@ -268,7 +267,27 @@ fn write_error(path: &Path, error: io::Error) -> SetupError {
     }
 }
 
+/// How a file that was written once is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// As it would be written.
+    AsWritten,
+    /// There, and not so.
+    Changed,
+    /// Not there, or not to be read.
+    Missing,
+}
+
 impl OwnFile {
+    /// How the file is now.
+    pub fn standing(&self) -> Standing {
+        match self.plan(true) {
+            Err(_) | Ok(Plan { found: None, .. }) => Standing::Missing,
+            Ok(Plan { text: None, .. }) => Standing::AsWritten,
+            Ok(Plan { text: Some(_), .. }) => Standing::Changed,
+        }
+    }
+
     fn plan(&self, force: bool) -> Result<Plan, SetupError> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -15,6 +15,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "aider",
     program: "aider",
     install: "python3 -m pip install aider-chat",
+    version: &["--version"],
     question: &[
         "--no-git",
         "--yes-always",
@@ -59,6 +60,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         ],
         environment: site.key_unless_any("OPENAI_API_KEY"),
         base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
     })
 }
 

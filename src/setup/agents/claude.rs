@@ -19,6 +19,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "Claude Code",
     program: "claude",
     install: "npm install -g @anthropic-ai/claude-code",
+    version: &["--version"],
     question: &["-p"],
     launch,
 };
@@ -49,6 +50,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         ],
         environment: Vec::new(),
         base_url: site.base_urls.anthropic.clone(),
+        detour: site.detour(),
     })
 }
 

@@ -14,6 +14,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "Cline",
     program: "cline",
     install: "npm install -g cline",
+    version: &["--version"],
     question: &[],
     launch,
 };
@@ -46,5 +47,6 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
             folder.to_string_lossy().into_owned(),
         ],
         base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
     })
 }

@@ -10,6 +10,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "mini-swe-agent",
     program: "mini",
     install: "python3 -m pip install mini-swe-agent",
+    version: &["--help"],
     question: &[
         "--yolo",
         "--exit-immediately",
@@ -47,5 +48,6 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         environment,
         arguments: arguments.into(),
         base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
     })
 }

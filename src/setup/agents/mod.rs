@@ -13,14 +13,15 @@ mod mini;
 mod opencode;
 mod qwen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::base_urls::BaseUrls;
-use super::own_file::{Contents, OwnFile, SetupError};
+use super::own_file::{Contents, OwnFile, SetupError, Standing};
 use super::report::Report;
 use super::shell::word;
 use super::{codex, own_file};
-use crate::config::Config;
+use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
 /// What stands for the API key where the server asks for none.
@@ -48,6 +49,8 @@ pub struct Agent {
     pub program: &'static str,
     /// How to install it.
     pub install: &'static str,
+    /// What makes it say which version it is, on its first line.
+    pub version: &'static [&'static str],
     /// What makes it ask one question and end, behind the arguments of its [`Launch`]; the question
     /// comes last.
     pub question: &'static [&'static str],
@@ -154,6 +157,11 @@ impl<'a> Site<'a> {
         self.folder.join(name)
     }
 
+    /// How an agent is sent elsewhere whose files stand in the folder for them.
+    fn detour(&self) -> Detour {
+        Detour::Copies(self.folder.clone())
+    }
+
     /// The variable for the API key of an agent whose files cannot refer to one.
     fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, Setting)> {
         match self.needs_key {
@@ -174,6 +182,17 @@ pub struct Launch {
     pub(super) arguments: Vec<String>,
     /// Where it will look for the server.
     pub(super) base_url: String,
+    /// How it is made to ask another server, with the same files.
+    pub(super) detour: Detour,
+}
+
+/// How an agent that is set up is made to ask another server for once.
+#[derive(Debug)]
+pub(super) enum Detour {
+    /// By copies of its files from this folder, in which that server is named.
+    Copies(PathBuf),
+    /// By these arguments besides its own.
+    Arguments(fn(&BaseUrls) -> Vec<String>),
 }
 
 /// The value of a variable.
@@ -185,6 +204,76 @@ pub(super) enum Setting {
 }
 
 impl Launch {
+    /// How its files are now, taken together.
+    pub(super) fn standing(&self) -> Standing {
+        let standings = self.files.iter().map(OwnFile::standing);
+        standings.fold(Standing::AsWritten, |all, one| match (all, one) {
+            (Standing::Missing, _) | (_, Standing::Missing) => Standing::Missing,
+            (Standing::Changed, _) | (_, Standing::Changed) => Standing::Changed,
+            _ => Standing::AsWritten,
+        })
+    }
+
+    /// Whether one of its files, as they are now, names this server.
+    pub(super) fn names(&self, server: &BaseUrls) -> bool {
+        let texts = self.files.iter().map(|file| fs::read_to_string(&file.path));
+        texts.flatten().any(|text| names(&text, &server.anthropic))
+    }
+
+    /// What is set in its environment, with the API key where there is one.
+    pub(super) fn variables<'a>(
+        &'a self,
+        key: Option<&'a ApiKey>,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let key = key.map(ApiKey::as_str);
+        let own = self.environment.iter();
+        let own = own.filter_map(move |(name, value)| match value {
+            Setting::Text(text) => Some((*name, text.as_str())),
+            Setting::Key => Some((*name, key?)),
+        });
+        // Files refer to it.
+        own.chain(key.map(|key| (KEY_VARIABLE, key)))
+    }
+
+    /// The same for another server, with copies of its files in a folder where it needs such.
+    ///
+    /// # Errors
+    /// A file cannot be read or copied.
+    pub(super) fn elsewhere(
+        mut self,
+        from: &BaseUrls,
+        to: &BaseUrls,
+        copies: &Path,
+    ) -> io::Result<Self> {
+        let folder = match &self.detour {
+            Detour::Copies(folder) => folder.clone(),
+            Detour::Arguments(arguments) => {
+                self.arguments.extend(arguments(to));
+                return Ok(self);
+            }
+        };
+        let (old, new) = (folder.to_string_lossy(), copies.to_string_lossy());
+        for file in &self.files {
+            let Ok(name) = file.path.strip_prefix(&folder) else {
+                continue;
+            };
+            let text = fs::read_to_string(&file.path)?;
+            let text = text.replace(&from.anthropic, &to.anthropic);
+            let copy = copies.join(name);
+            fs::create_dir_all(copy.parent().unwrap_or(copies))?;
+            fs::write(copy, text.replace(&*old, &new))?;
+        }
+        for argument in &mut self.arguments {
+            *argument = argument.replace(&*old, &new);
+        }
+        for (_, value) in &mut self.environment {
+            if let Setting::Text(text) = value {
+                *text = text.replace(&*old, &new);
+            }
+        }
+        Ok(self)
+    }
+
     /// The command that starts the program, for a shell.
     pub(super) fn command(&self, program: &str) -> String {
         let variables = self.environment.iter().map(|(name, value)| match value {
@@ -198,6 +287,13 @@ impl Launch {
             .collect();
         words.join(" ")
     }
+}
+
+/// Whether a text names a server, and not one whose port only begins alike.
+fn names(text: &str, server: &str) -> bool {
+    let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    let mut rests = text.split(server).skip(1);
+    rests.any(|rest| !digit(rest))
 }
 
 /// A JSON document as a file's text.

@@ -16,6 +16,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "opencode",
     program: "opencode",
     install: "npm install -g opencode-ai",
+    version: &["--version"],
     question: &["run"],
     launch,
 };
@@ -56,6 +57,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         environment: vec![("OPENCODE_CONFIG", named)],
         arguments: Vec::new(),
         base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
     })
 }
 

@@ -15,6 +15,7 @@ pub(super) const AGENT: Agent = Agent {
     title: "Qwen Code",
     program: "qwen",
     install: "npm install -g @qwen-code/qwen-code",
+    version: &["--version"],
     question: &[],
     launch,
 };
@@ -57,5 +58,6 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],
         arguments: Vec::new(),
         base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
     })
 }
