@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::inbox;
 use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
+use crate::setup::split::{Split, SplitError};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
 use crate::tui::pictures::Graphics;
@@ -56,18 +57,27 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// The agent beside it cannot be opened.
+    #[error(transparent)]
+    Split(#[from] SplitError),
     /// Something that every program needs is missing.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
 
 /// Runs server and terminal until something ends them, and returns the exit code: 0 after a quit,
-/// 128 and the signal's number after a signal.
+/// 128 and the signal's number after a signal. What is to be beside it is opened once the port is
+/// there.
 ///
 /// # Errors
 ///
 /// Whatever keeps the program from starting; the screen has not been touched then.
-pub fn run(config: Config, flags: Flags, environment: Environment) -> Result<ExitCode, StartError> {
+pub fn run(
+    config: Config,
+    flags: Flags,
+    environment: Environment,
+    beside: Option<Split>,
+) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
     }
@@ -83,6 +93,9 @@ pub fn run(config: Config, flags: Flags, environment: Environment) -> Result<Exi
         },
     })?;
     let address = listener.local_addr()?;
+    if let Some(split) = beside {
+        split.open()?;
+    }
     let descriptors = descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

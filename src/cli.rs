@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -18,6 +19,7 @@ EXAMPLES:
     codex --profile humanllm                   Codex asks, you answer
     humanllm setup codex --print               Only print what would be written
     humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
+    humanllm split claude                      In tmux: Claude Code in the other half, set up
     humanllm setup --check claude              Ask something through it, and say what was seen
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
@@ -72,6 +74,8 @@ impl From<GlobalFlags> for Flags {
 pub enum Command {
     /// Set up another program to use humanllm as its model; without a command, show what to set
     Setup(SetupArgs),
+    /// In tmux: open an agent in the other half of the window, set up for humanllm, and run that
+    Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
     /// Print a completion script for a shell
@@ -216,6 +220,23 @@ impl From<CodexArgs> for codex::Options {
             websocket: args.websocket,
         }
     }
+}
+
+/// What `split` is told.
+#[derive(Debug, Args)]
+pub struct SplitArgs {
+    /// Which agent
+    #[arg(value_parser = agent_parser())]
+    pub agent: &'static Agent,
+    /// What else it gets on its command line; flags of humanllm stand before its name
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+}
+
+/// Reads the name of an agent.
+fn agent_parser() -> impl TypedValueParser<Value = &'static Agent> {
+    let names = Agent::ALL.iter().map(|agent| agent.name);
+    PossibleValuesParser::new(names).try_map(|name| Agent::named(&name).ok_or("no such agent"))
 }
 
 /// The flags of `history`.

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::config::Config;
 use humanllm::environment::Environment;
 use humanllm::setup::guide::{Guide, Sdks};
+use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
 use humanllm::{app, config, history, logging, plain};
@@ -33,9 +35,18 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => {
             let flags = cli.global.into();
             let config = config::load(&flags, &environment)?;
-            let state_dir = StateDir::open(&config.state_dir)?;
-            let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-            Ok(app::run(config, flags, environment)?)
+            serve(config, flags, environment, None)
+        }
+        Some(Command::Split(args)) => {
+            let flags = cli.global.into();
+            let config = config::load(&flags, &environment)?;
+            let split = Split::new(args.agent, &args.arguments, &config, &environment)?;
+            print(split.written.as_bytes())?;
+            if split.is_running {
+                split.open()?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            serve(config, flags, environment, Some(split))
         }
         Some(Command::Setup(args)) if args.check => check(args, &cli.global.into(), &environment),
         Some(Command::Setup(args)) => {
@@ -54,6 +65,18 @@ fn run(cli: Cli) -> Result<ExitCode> {
             print(&script)
         }
     }
+}
+
+/// Runs server and terminal, perhaps with an agent beside them.
+fn serve(
+    config: Config,
+    flags: config::Flags,
+    environment: Environment,
+    beside: Option<Split>,
+) -> Result<ExitCode> {
+    let state_dir = StateDir::open(&config.state_dir)?;
+    let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
+    Ok(app::run(config, flags, environment, beside)?)
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

@@ -10,6 +10,7 @@ mod programs;
 mod report;
 mod running;
 mod shell;
+pub mod split;
 
 pub use base_urls::BaseUrls;
 pub use own_file::{Outcome, SetupError};

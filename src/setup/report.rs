@@ -51,6 +51,29 @@ impl Report {
             command,
         }
     }
+
+    /// What happened to the files, a line each.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Printed { .. } => String::new(),
+            Self::Installed { files, .. } => written(files),
+        }
+    }
+}
+
+fn written(files: &[(PathBuf, Outcome)]) -> String {
+    let line = |(path, outcome): &(PathBuf, Outcome)| {
+        let path = path.display();
+        match outcome {
+            Outcome::Created => format!("wrote {path}\n"),
+            Outcome::Replaced { backup: None } => format!("rewrote {path}\n"),
+            Outcome::Replaced {
+                backup: Some(backup),
+            } => format!("rewrote {path}\n    as it was: {}\n", backup.display()),
+            Outcome::Unchanged => format!("unchanged {path}\n"),
+        }
+    };
+    files.iter().map(line).collect()
 }
 
 impl fmt::Display for Report {
@@ -74,17 +97,7 @@ impl fmt::Display for Report {
                 needs_key,
                 command,
             } => {
-                for (path, outcome) in files {
-                    let path = path.display();
-                    match outcome {
-                        Outcome::Created => writeln!(f, "wrote {path}")?,
-                        Outcome::Replaced { backup: None } => writeln!(f, "rewrote {path}")?,
-                        Outcome::Replaced {
-                            backup: Some(backup),
-                        } => writeln!(f, "rewrote {path}\n    as it was: {}", backup.display())?,
-                        Outcome::Unchanged => writeln!(f, "unchanged {path}")?,
-                    }
-                }
+                f.write_str(&written(files))?;
                 writeln!(f, "\n{title} will look for humanllm at {base_url}.")?;
                 writeln!(
                     f,
