@@ -228,7 +228,7 @@ pub struct SplitArgs {
     /// Which agent
     #[arg(value_parser = agent_parser())]
     pub agent: &'static Agent,
-    /// What else it gets on its command line; flags of humanllm stand before its name
+    /// What else it gets on its command line; put -- before flags that humanllm has too
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<String>,
 }
