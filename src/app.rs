@@ -1,6 +1,7 @@
 //! The whole program: the server in the background, the terminal in front, and the order in which
 //! they start and stop.
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,7 +20,6 @@ use crate::environment::Environment;
 use crate::inbox;
 use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
-use crate::setup::split::{Split, SplitError};
 use crate::store::Store;
 use crate::tui::app::{App, Settings};
 use crate::tui::pictures::Graphics;
@@ -57,17 +57,17 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-    /// The agent beside it cannot be opened.
-    #[error(transparent)]
-    Split(#[from] SplitError),
+    /// What was to be done with the port does not work.
+    #[error("{0}")]
+    Listening(Box<dyn Error>),
     /// Something that every program needs is missing.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
 
 /// Runs server and terminal until something ends them, and returns the exit code: 0 after a quit,
-/// 128 and the signal's number after a signal. What is to be beside it is opened once the port is
-/// there.
+/// 128 and the signal's number after a signal. `listening` is called once clients can come and before
+/// the screen is touched.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub fn run(
     config: Config,
     flags: Flags,
     environment: Environment,
-    beside: Option<Split>,
+    listening: impl FnOnce() -> Result<(), Box<dyn Error>>,
 ) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
@@ -93,9 +93,7 @@ pub fn run(
         },
     })?;
     let address = listener.local_addr()?;
-    if let Some(split) = beside {
-        split.open()?;
-    }
+    listening().map_err(StartError::Listening)?;
     let descriptors = descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

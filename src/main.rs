@@ -76,7 +76,11 @@ fn serve(
 ) -> Result<ExitCode> {
     let state_dir = StateDir::open(&config.state_dir)?;
     let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-    Ok(app::run(config, flags, environment, beside)?)
+    let open = || match beside {
+        Some(split) => split.open().map_err(Into::into),
+        None => Ok(()),
+    };
+    Ok(app::run(config, flags, environment, open)?)
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

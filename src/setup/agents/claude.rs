@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{
-    ANY_KEY, Agent, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS, SetupError, Site, json_text,
-    whole,
+    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS, SetupError,
+    Site, json_text, whole,
 };
 use crate::setup::own_file::{Contents, Entry};
 
@@ -29,6 +29,8 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         "ANTHROPIC_BASE_URL": site.base_urls.anthropic,
         // For requests that do not stream: it asks again so after an error.
         "API_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
+        // Of a model that it does not know it takes a million for granted, and says so.
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": CONTEXT_TOKENS.to_string(),
     });
     let mut settings = json!({ "model": site.model() });
     // Not as ANTHROPIC_API_KEY, which it asks about before it uses it.
