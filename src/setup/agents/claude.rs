@@ -29,6 +29,8 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         "ANTHROPIC_BASE_URL": site.base_urls.anthropic,
         // For requests that do not stream: it asks again so after an error.
         "API_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
+        // A stream: after 5 minutes without an event it asks again, and `ping` is none to it.
+        "CLAUDE_STREAM_IDLE_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
         // Of a model that it does not know it takes a million for granted, and says so.
         "CLAUDE_CODE_MAX_CONTEXT_TOKENS": CONTEXT_TOKENS.to_string(),
     });
