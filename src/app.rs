@@ -1,6 +1,7 @@
 //! The whole program: the server in the background, the terminal in front, and the order in which
 //! they start and stop.
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -56,18 +57,27 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// What was to be done with the port does not work.
+    #[error("{0}")]
+    Listening(Box<dyn Error>),
     /// Something that every program needs is missing.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
 
 /// Runs server and terminal until something ends them, and returns the exit code: 0 after a quit,
-/// 128 and the signal's number after a signal.
+/// 128 and the signal's number after a signal. `listening` is called once clients can come and before
+/// the screen is touched.
 ///
 /// # Errors
 ///
 /// Whatever keeps the program from starting; the screen has not been touched then.
-pub fn run(config: Config, flags: Flags, environment: Environment) -> Result<ExitCode, StartError> {
+pub fn run(
+    config: Config,
+    flags: Flags,
+    environment: Environment,
+    listening: impl FnOnce() -> Result<(), Box<dyn Error>>,
+) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(StartError::NoTerminal);
     }
@@ -83,6 +93,7 @@ pub fn run(config: Config, flags: Flags, environment: Environment) -> Result<Exi
         },
     })?;
     let address = listener.local_addr()?;
+    listening().map_err(StartError::Listening)?;
     let descriptors = descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -242,7 +253,12 @@ fn of_terminal(term: &str) -> String {
     }
 }
 
-fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> server::Settings {
+/// What the server goes by.
+pub(crate) fn server_settings(
+    config: &Config,
+    address: SocketAddr,
+    descriptors: usize,
+) -> server::Settings {
     let max_body = config.server.max_body_bytes();
     server::Settings {
         address,

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Flags;
 use crate::history::{Action, Form};
+use crate::setup::agents::Agent;
 use crate::setup::codex;
 
 const EXAMPLES: &str = "\
@@ -16,7 +18,10 @@ EXAMPLES:
     humanllm setup codex                       Set up Codex, then:
     codex --profile humanllm                   Codex asks, you answer
     humanllm setup codex --print               Only print what would be written
-    humanllm setup                             Show what to set for any client
+    humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
+    humanllm split claude                      In tmux: Claude Code in the other half, set up
+    humanllm setup --check claude              Ask something through it, and say what was seen
+    humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
@@ -69,6 +74,8 @@ impl From<GlobalFlags> for Flags {
 pub enum Command {
     /// Set up another program to use humanllm as its model; without a command, show what to set
     Setup(SetupArgs),
+    /// In tmux: open an agent in the other half of the window, set up for humanllm, and run that
+    Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
     /// Print a completion script for a shell
@@ -84,6 +91,9 @@ pub struct SetupArgs {
     /// Which program; all of them if none is given.
     #[command(subcommand)]
     pub program: Option<SetupProgram>,
+    /// Check that an agent which is set up asks humanllm and gets its answers
+    #[arg(long, global = true)]
+    pub check: bool,
     /// How to show what to set.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -98,6 +108,64 @@ pub enum SetupProgram {
     Openai(ShowArgs),
     /// Show what to set for Anthropic's SDKs
     Anthropic(ShowArgs),
+    /// Set up another agent.
+    #[command(flatten)]
+    Agent(AgentSetup),
+}
+
+/// `setup` with the name of an agent that takes no flags of its own.
+#[derive(Debug)]
+pub struct AgentSetup {
+    /// Which agent.
+    pub agent: &'static Agent,
+    /// How.
+    pub args: AgentArgs,
+}
+
+/// The flags of `setup` with the name of such an agent.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// Only print what would be written
+    #[arg(long)]
+    pub print: bool,
+}
+
+// By hand, because the names are those of the table.
+impl Subcommand for AgentSetup {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        let agents = Agent::ALL
+            .iter()
+            .filter(|agent| Self::has_subcommand(agent.name));
+        command.subcommands(agents.map(|agent| {
+            let about = format!("Set up {}; nothing of yours is lost", agent.title);
+            AgentArgs::augment_args(clap::Command::new(agent.name).about(about))
+        }))
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        // Codex has flags of its own.
+        name != codex::NAME && Agent::named(name).is_some()
+    }
+}
+
+impl FromArgMatches for AgentSetup {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
+        let (name, matches) = matches.subcommand().ok_or_else(missing)?;
+        Ok(Self {
+            agent: Agent::named(name).ok_or_else(missing)?,
+            args: AgentArgs::from_arg_matches(matches)?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// The flags of everything that shows what to set.
@@ -135,6 +203,13 @@ pub struct CodexArgs {
     websocket: bool,
 }
 
+impl CodexArgs {
+    /// Whether nothing is to be written.
+    pub fn prints(&self) -> bool {
+        self.print
+    }
+}
+
 impl From<CodexArgs> for codex::Options {
     fn from(args: CodexArgs) -> Self {
         Self {
@@ -145,6 +220,23 @@ impl From<CodexArgs> for codex::Options {
             websocket: args.websocket,
         }
     }
+}
+
+/// What `split` is told.
+#[derive(Debug, Args)]
+pub struct SplitArgs {
+    /// Which agent
+    #[arg(value_parser = agent_parser())]
+    pub agent: &'static Agent,
+    /// What else it gets on its command line; put -- before flags that humanllm has too
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+}
+
+/// Reads the name of an agent.
+fn agent_parser() -> impl TypedValueParser<Value = &'static Agent> {
+    let names = Agent::ALL.iter().map(|agent| agent.name);
+    PossibleValuesParser::new(names).try_map(|name| Agent::named(&name).ok_or("no such agent"))
 }
 
 /// The flags of `history`.

@@ -48,6 +48,17 @@ impl Environment {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// All variables whose values are text, by name.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut variables: Vec<_> = self
+            .variables
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str()?)))
+            .collect();
+        variables.sort_unstable();
+        variables.into_iter()
+    }
+
     /// The person's home folder, if they have one.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()

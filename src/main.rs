@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::{Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::config::Config;
 use humanllm::environment::Environment;
-use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
+use humanllm::setup::split::Split;
+use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
 use humanllm::{app, config, history, logging, plain};
 
@@ -33,10 +35,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         None => {
             let flags = cli.global.into();
             let config = config::load(&flags, &environment)?;
-            let state_dir = StateDir::open(&config.state_dir)?;
-            let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-            Ok(app::run(config, flags, environment)?)
+            serve(config, flags, environment, None)
         }
+        Some(Command::Split(args)) => {
+            let flags = cli.global.into();
+            let config = config::load(&flags, &environment)?;
+            let split = Split::new(args.agent, &args.arguments, &config, &environment)?;
+            print(split.written.as_bytes())?;
+            if split.is_running {
+                split.open()?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            serve(config, flags, environment, Some(split))
+        }
+        Some(Command::Setup(args)) if args.check => check(args, &cli.global.into(), &environment),
         Some(Command::Setup(args)) => {
             let report = setup(args, &cli.global.into(), &environment)?;
             print(report.as_bytes())
@@ -55,9 +67,25 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+/// Runs server and terminal, perhaps with an agent beside them.
+fn serve(
+    config: Config,
+    flags: config::Flags,
+    environment: Environment,
+    beside: Option<Split>,
+) -> Result<ExitCode> {
+    let state_dir = StateDir::open(&config.state_dir)?;
+    let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
+    let open = || match beside {
+        Some(split) => split.open().map_err(Into::into),
+        None => Ok(()),
+    };
+    Ok(app::run(config, flags, environment, open)?)
+}
+
 /// Sets a program up, or finds out what to set; returns what to tell the person.
 fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
-    let SetupArgs { program, show } = args;
+    let SetupArgs { program, show, .. } = args;
     let config = config::load(flags, environment)?;
     let guide = || Guide::new(flags, &config, environment);
     let of = |sdks, ShowArgs { print }| {
@@ -75,10 +103,50 @@ fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
         (Some(SetupProgram::Codex(args)), None) => {
             Ok(codex::run(&args.into(), &config, environment)?.to_string())
         }
-        (Some(SetupProgram::Codex(_)), Some(_)) => Err("Codex is set up by files and not by \
-            variables; write `humanllm setup codex --print` to see them"
-            .into()),
+        (Some(SetupProgram::Agent(AgentSetup { agent, args })), None) => {
+            Ok(agent.set_up(args.print, &config, environment)?.to_string())
+        }
+        (Some(SetupProgram::Codex(_)), Some(_)) => Err(no_variables(codex::NAME)),
+        (Some(SetupProgram::Agent(AgentSetup { agent, .. })), Some(_)) => {
+            Err(no_variables(agent.name))
+        }
     }
+}
+
+/// Checks an agent that is set up; the exit code says what failed first.
+fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let prints = |args: &SetupArgs| match &args.program {
+        Some(SetupProgram::Codex(codex)) => codex.prints(),
+        Some(SetupProgram::Agent(agent)) => agent.args.print,
+        _ => false,
+    };
+    if args.show.print.is_some() || prints(&args) {
+        return Err("--check starts the agent and --print only shows what to set; give one".into());
+    }
+    let (agent, launch) = match args.program {
+        Some(SetupProgram::Codex(args)) => {
+            let options = codex::Options::from(args);
+            (&codex::AGENT, options.launch(&config, environment)?)
+        }
+        Some(SetupProgram::Agent(AgentSetup { agent, .. })) => {
+            (agent, agent.launch(&config, environment)?)
+        }
+        _ => {
+            return Err("--check needs an agent, such as `humanllm setup --check codex`".into());
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    let failed = check::check(agent, launch, &config, environment, &mut stdout)?;
+    Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
+}
+
+fn no_variables(agent: &str) -> Box<dyn std::error::Error> {
+    format!(
+        "{agent} is set up by files and not by variables alone; write `humanllm setup {agent} \
+         --print` to see them"
+    )
+    .into()
 }
 
 /// Writes to standard output, where a reader that has seen enough is no error.

@@ -240,6 +240,171 @@ fn setup_codex_in_another_home_under_another_name() {
     assert!(!home.path(".codex").exists());
 }
 
+/// The agents that are set up like each other, with a file of each and how each is started where
+/// `HOME` is the home folder.
+const AGENTS: [(&str, &str, &str); 6] = [
+    (
+        "claude",
+        "claude.json",
+        "claude --settings HOME/.config/humanllm/agents/claude.json",
+    ),
+    (
+        "opencode",
+        "opencode.json",
+        "OPENCODE_CONFIG=HOME/.config/humanllm/agents/opencode.json opencode",
+    ),
+    (
+        "aider",
+        "aider.yml",
+        "aider --config HOME/.config/humanllm/agents/aider.yml",
+    ),
+    (
+        "qwen",
+        "qwen.json",
+        "QWEN_CODE_SYSTEM_SETTINGS_PATH=HOME/.config/humanllm/agents/qwen.json qwen",
+    ),
+    (
+        "cline",
+        "cline/settings/providers.json",
+        "cline --data-dir HOME/.config/humanllm/agents/cline",
+    ),
+    (
+        "mini",
+        "mini.yaml",
+        "MSWEA_CONFIGURED=true mini -c mini.yaml -c HOME/.config/humanllm/agents/mini.yaml",
+    ),
+];
+
+fn agent_file(name: &str) -> String {
+    format!(".config/humanllm/agents/{name}")
+}
+
+#[test]
+fn every_agent_is_set_up_by_one_command() {
+    for (agent, file, command) in AGENTS {
+        let home = Home::new();
+        let file = agent_file(file);
+        let command = command.replace("HOME", &home.path("").join("").display().to_string());
+        let command = command.replace("//", "/");
+
+        let printed = home.shows(&format!("setup {agent} --print"));
+        assert!(printed.contains("http://127.0.0.1:3000"), "{printed}");
+        assert!(printed.ends_with(&format!("\n{command}\n")), "{printed}");
+        let written = fs::read_dir(home.path("")).expect("a folder").count();
+        assert_eq!(written, 0, "{agent}: printing writes nothing");
+
+        let shown = home.shows(&format!("setup {agent} --listen 127.0.0.1:4000"));
+        assert!(shown.ends_with(&format!("\n    {command}\n")), "{shown}");
+        assert!(home.read(&file).contains("http://127.0.0.1:4000"));
+
+        let before = home.read(&file);
+        let again = home.shows(&format!("setup {agent} --listen 127.0.0.1:4000"));
+        assert!(!again.contains("wrote "), "{again}");
+        assert_eq!(home.read(&file), before);
+    }
+}
+
+#[test]
+fn what_somebody_wrote_into_an_agents_file_is_kept() {
+    for (agent, file, _) in AGENTS {
+        let home = Home::new();
+        let path = agent_file(file);
+        for number in ["", "2", "3"] {
+            let theirs = format!("{{\"theirs\": \"{number}\"}}");
+            home.write(&path, &theirs);
+            let shown = home.shows(&format!("setup {agent}"));
+            let backup = home.path(&format!("{path}.bak{number}"));
+            let told = format!("    as it was: {}\n", backup.display());
+            assert!(shown.contains(&told), "no {told} in\n{shown}");
+            assert_eq!(fs::read_to_string(backup).expect("kept"), theirs);
+            assert!(home.read(&path).contains("http://127.0.0.1:3000"));
+        }
+        // What is kept already is not kept again.
+        home.write(&path, "{\"theirs\": \"2\"}");
+        let shown = home.shows(&format!("setup {agent}"));
+        assert!(shown.contains(&format!("{path}.bak2\n")), "{shown}");
+    }
+}
+
+#[test]
+fn claude_code_gets_one_entry_among_those_of_its_state() {
+    let home = Home::new();
+    let theirs = "{\"userID\":\"x\",\"cost\":0.1,\"hasCompletedOnboarding\":false}";
+    home.write(".claude.json", theirs);
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(home.path(".claude.json"), private).expect("changed");
+    home.shows("setup claude");
+    let state: serde_json::Value = serde_json::from_str(&home.read(".claude.json")).expect("JSON");
+    let expected = serde_json::json!(
+        {"userID": "x", "cost": 0.1, "hasCompletedOnboarding": true}
+    );
+    assert_eq!(state, expected);
+    assert_eq!(home.read(".claude.json.bak"), theirs);
+    for name in [".claude.json", ".claude.json.bak"] {
+        let mode = fs::metadata(home.path(name))
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+
+    // With the entry there, the file is left alone down to its spaces.
+    let theirs = "{ \"hasCompletedOnboarding\" : true, \"userID\" : \"y\" }";
+    home.write(".claude.json", theirs);
+    let shown = home.shows("setup claude");
+    assert!(!shown.contains("wrote"), "{shown}");
+    assert_eq!(home.read(".claude.json"), theirs);
+
+    // In the folder that it is told to use, if it is.
+    let mut command = home.command("setup claude");
+    command.env("CLAUDE_CONFIG_DIR", home.path("other"));
+    assert!(command.output().expect("started").status.success());
+    assert!(
+        home.read("other/.claude.json")
+            .contains("hasCompletedOnboarding")
+    );
+}
+
+#[test]
+fn a_state_of_claude_code_that_cannot_be_read_stops_all_of_it() {
+    let home = Home::new();
+    for theirs in ["{", "[]", "7"] {
+        home.write(".claude.json", theirs);
+        let line = refusal(&home.run("setup claude"));
+        assert!(line.contains(".claude.json is no JSON object"), "{line}");
+        assert_eq!(home.read(".claude.json"), theirs);
+        assert!(!home.path(".config").exists(), "nothing is written");
+    }
+}
+
+#[test]
+fn agents_get_the_key_from_the_environment() {
+    for (agent, file, _) in AGENTS {
+        let home = Home::with_config("api_key = \"hunter2\"");
+        let shown = home.shows(&format!("setup {agent}"));
+        assert!(
+            shown.contains("    export HUMANLLM_API_KEY='YOUR KEY'\n"),
+            "{shown}"
+        );
+        let written = home.read(&agent_file(file));
+        assert!(!shown.contains("hunter2") && !written.contains("hunter2"));
+        let refers = written.contains("HUMANLLM_API_KEY")
+            || shown.contains("    OPENAI_API_KEY=\"$HUMANLLM_API_KEY\" ")
+            || shown.contains(" OPENAI_API_KEY=\"$HUMANLLM_API_KEY\" ");
+        assert!(refers, "{agent}\n{shown}\n{written}");
+    }
+}
+
+#[test]
+fn agents_learn_the_models_that_are_offered() {
+    for (agent, file, _) in AGENTS {
+        let home = Home::with_config("models = [\"my:\\\"own\\\"\", \"other\"]");
+        home.shows(&format!("setup {agent}"));
+        let written = home.read(&agent_file(file));
+        assert!(written.contains(r#"my:\"own\""#), "{agent}\n{written}");
+    }
+}
+
 /// What the variables of the SDKs are after a shell has evaluated the lines that `humanllm` prints
 /// with these arguments, in the order OpenAI's base URL and API key, Anthropic's base URL and API key.
 fn evaluated(home: &Home, arguments: &str, environment: &[(&str, &str)]) -> [Option<String>; 4] {
@@ -345,7 +510,7 @@ fn a_shell_that_lacks_the_key_sets_nothing_and_says_so() {
 
 #[test]
 fn setup_shows_what_every_client_has_to_be_told() {
-    let codex = "    humanllm setup codex\n    codex --profile humanllm\n";
+    let agents = "    humanllm setup AGENT\n";
     let openai = "    export OPENAI_BASE_URL='http://127.0.0.1:3000/v1'\n    \
                       export OPENAI_API_KEY='humanllm'\n";
     let anthropic = "    export ANTHROPIC_BASE_URL='http://127.0.0.1:3000'\n    \
@@ -354,7 +519,11 @@ fn setup_shows_what_every_client_has_to_be_told() {
                               http://127.0.0.1:3000 for Anthropic's, ";
     let eval = "    eval \"$(humanllm setup --print env)\"\n";
     for (line, parts, others) in [
-        ("setup", &[codex, openai, anthropic, any, eval][..], &[][..]),
+        (
+            "setup",
+            &[agents, openai, anthropic, any, eval][..],
+            &[][..],
+        ),
         ("setup openai", &[openai], &["ANTHROPIC", "codex"]),
         ("setup anthropic", &[anthropic], &["OPENAI", "codex"]),
     ] {
@@ -373,6 +542,31 @@ fn setup_shows_what_every_client_has_to_be_told() {
 }
 
 #[test]
+fn setup_lists_the_agents_and_where_they_are() {
+    let home = Home::new();
+    home.write("bin/claude", "");
+    home.write("other/claude", "#!/bin/sh\n");
+    home.write("other/aider/file", "");
+    let runs = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(home.path("other/claude"), runs).expect("changed");
+    let mut command = home.command("setup");
+    let path = [home.path("bin"), home.path("other")];
+    command.env("PATH", std::env::join_paths(path).expect("a path"));
+    let shown = text(&command.output().expect("started").stdout);
+    let claude = home.path("other/claude");
+    let found = format!("    claude   Claude Code    {}\n", claude.display());
+    assert!(shown.contains(&found), "no {found} in\n{shown}");
+    for (agent, install) in [
+        ("codex", "npm install -g @openai/codex"),
+        ("aider", "python3 -m pip install aider-chat"),
+    ] {
+        let line = shown.lines().find(|line| line.trim().starts_with(agent));
+        let line = line.expect(agent);
+        assert!(line.ends_with(&format!(" not found: {install}")), "{line}");
+    }
+}
+
+#[test]
 fn the_commands_that_setup_shows_repeat_its_flags() {
     let home = Home::new();
     home.write("my config.toml", "listen = \"127.0.0.1:1\"");
@@ -382,7 +576,7 @@ fn the_commands_that_setup_shows_repeat_its_flags() {
     let file = fs::canonicalize(home.path("my config.toml")).expect("a file");
     let flags = format!("--listen '[::1]:4000' --config '{}'", file.display());
     for line in [
-        format!("    humanllm setup codex {flags}\n"),
+        format!("    humanllm setup AGENT {flags}\n"),
         format!("    eval \"$(humanllm setup --print env {flags})\"\n"),
     ] {
         assert!(shown.contains(&line), "no {line} in\n{shown}");
@@ -425,7 +619,10 @@ fn setup_refuses_what_cannot_be_told() {
             "{line}"
         );
     }
-    let line = refusal(&home.run("setup --print env codex"));
-    assert!(line.contains("humanllm setup codex --print"), "{line}");
+    for agent in ["codex", "claude"] {
+        let line = refusal(&home.run(&format!("setup --print env {agent}")));
+        let instead = format!("humanllm setup {agent} --print");
+        assert!(line.contains(&instead), "{line}");
+    }
     assert!(!home.path(".codex").exists(), "nothing is written");
 }

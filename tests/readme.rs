@@ -13,6 +13,9 @@ use humanllm::config::{self, ConfigError, Flags, Problem};
 use humanllm::environment::Environment;
 use humanllm::inbox;
 use humanllm::server::{Limits, Server, Settings, router};
+use humanllm::setup::agents::Agent;
+use humanllm::setup::check::Step;
+use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
 use humanllm::tui::composer::ReplyKind;
@@ -104,6 +107,39 @@ fn the_versions_of_clients_are_those_that_are_tested() {
         clients += 1;
     }
     assert!(clients >= 8, "{clients}");
+}
+
+#[test]
+fn every_agent_that_can_be_set_up_stands_in_its_table() {
+    let documented: Vec<(&str, &str)> = table("### Or with another agent")
+        .into_iter()
+        .map(|row| {
+            let title = row[0].trim_start_matches('[').split(']').next();
+            (title.expect("a title"), code(row[3])[0])
+        })
+        .collect();
+    let agents: Vec<(&str, &str)> = Agent::ALL
+        .iter()
+        .filter(|agent| **agent != codex::AGENT)
+        .map(|agent| (agent.title, agent.name))
+        .collect();
+    assert_eq!(documented, agents);
+}
+
+#[test]
+fn the_exit_codes_of_a_check_are_those_of_its_steps() {
+    let sentence = README.split("says what failed first: ").nth(1);
+    let sentence = sentence.and_then(|rest| rest.split('.').next());
+    let documented: Vec<&str> = sentence.expect("a sentence").split(", ").collect();
+    let steps = [
+        (Step::Server, "server"),
+        (Step::Program, "program"),
+        (Step::SetUp, "set-up"),
+        (Step::Request, "request"),
+        (Step::Answer, "answer"),
+    ];
+    let steps = steps.map(|(step, name)| format!("{} the {name}", step.exit_code()));
+    assert_eq!(documented, steps);
 }
 
 /// The names of variables in a text, except those of the tests.

@@ -2,17 +2,31 @@
 //!
 //! What Codex reads here was measured with Codex CLI 0.169.0.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::BaseUrls;
-use super::own_file::{self, Outcome, OwnFile, SetupError};
-use super::shell::word;
+use super::agents::{Agent, Detour, Launch, Setting};
+use super::own_file::{self, Contents, OwnFile, SetupError};
+use super::report::Report;
 use crate::config::Config;
 use crate::environment::Environment;
+
+/// What Codex is called on the command line.
+pub const NAME: &str = "codex";
+
+/// Codex among the other agents.
+pub const AGENT: Agent = Agent {
+    name: NAME,
+    title: "Codex",
+    program: "codex",
+    install: "npm install -g @openai/codex",
+    version: &["--version"],
+    question: &["exec", "--skip-git-repo-check"],
+    launch: |site| Options::usual().launch(site.config, site.environment),
+};
 
 /// The name of the profile when none is given.
 pub const DEFAULT_PROFILE: &str = "humanllm";
@@ -43,64 +57,6 @@ pub struct Options {
     pub websocket: bool,
 }
 
-/// What was done, to be shown to the person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// Nothing was written: these are the files and their contents.
-    Printed(Vec<(PathBuf, String)>),
-    /// The files are in place.
-    Installed {
-        /// What happened to each file.
-        files: Vec<(PathBuf, Outcome)>,
-        /// Where Codex will look for this program.
-        base_url: String,
-        /// Whether Codex needs the API key in its environment.
-        needs_key: bool,
-        /// The shell command that starts Codex with the profile.
-        command: String,
-    },
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Printed(files) => {
-                for (index, (path, contents)) in files.iter().enumerate() {
-                    let gap = if index == 0 { "" } else { "\n" };
-                    writeln!(
-                        f,
-                        "{gap}==> {} <==\n{}",
-                        path.display(),
-                        contents.trim_end()
-                    )?;
-                }
-                Ok(())
-            }
-            Self::Installed {
-                files,
-                base_url,
-                needs_key,
-                command,
-            } => {
-                for (path, outcome) in files {
-                    let outcome = match outcome {
-                        Outcome::Created => "wrote",
-                        Outcome::Replaced => "rewrote",
-                        Outcome::Unchanged => "unchanged",
-                    };
-                    writeln!(f, "{outcome} {}", path.display())?;
-                }
-                writeln!(f, "\nCodex will look for humanllm at {base_url}.")?;
-                writeln!(f, "Start humanllm in one terminal, and Codex in another:\n")?;
-                if *needs_key {
-                    writeln!(f, "    export HUMANLLM_API_KEY='YOUR KEY'")?;
-                }
-                writeln!(f, "    {command}")
-            }
-        }
-    }
-}
-
 /// Writes the profile `NAME.config.toml` and its catalog `NAME-models.json` to the Codex home.
 ///
 /// The user's own `config.toml` is read, never written.
@@ -113,49 +69,85 @@ pub fn run(
     config: &Config,
     environment: &Environment,
 ) -> Result<Report, SetupError> {
-    let profile = &options.profile;
-    if !is_profile_name(profile) {
-        return Err(SetupError::ProfileName(profile.clone()));
-    }
-    let base_url = BaseUrls::of(config.listen)?.openai;
-    let usual_home = usual_home(environment);
-    let home = options
-        .codex_home
-        .clone()
-        .or_else(|| usual_home.clone())
-        .filter(|home| !home.as_os_str().is_empty())
-        .ok_or(SetupError::NoCodexHome)?;
-    let home = absolute(home);
-    let catalog_name = format!("{profile}-models.json");
-    let files = [
-        OwnFile {
-            path: home.join(format!("{profile}.config.toml")),
-            contents: profile_toml(options, config, &base_url, &catalog_name),
-            is_own: |found| found.starts_with(PROFILE_MARK),
-        },
-        OwnFile {
-            path: home.join(&catalog_name),
-            contents: catalog_json(&config.models),
-            is_own: is_own_catalog,
-        },
-    ];
+    let launch = options.launch(config, environment)?;
+    let command = launch.command(AGENT.program);
     if options.print {
-        let files = files.into_iter().map(|file| (file.path, file.contents));
-        return Ok(Report::Printed(files.collect()));
+        return Ok(Report::printed(launch.files, command));
     }
-    refuse_old_profile(&home, profile)?;
-    let is_usual = usual_home.is_some_and(|usual| is_same_folder(&usual, &home));
     Ok(Report::Installed {
-        files: own_file::write_all(&files, options.force)?,
-        base_url,
+        title: AGENT.title,
+        files: own_file::write_all(&launch.files, options.force)?,
+        base_url: launch.base_url,
         needs_key: config.api_key.is_some(),
-        command: if is_usual {
-            format!("codex --profile {profile}")
-        } else {
-            let home = word(&home.to_string_lossy());
-            format!("CODEX_HOME={home} codex --profile {profile}")
-        },
+        command,
     })
+}
+
+impl Options {
+    /// What holds where nothing is said.
+    fn usual() -> Self {
+        Self {
+            codex_home: None,
+            profile: DEFAULT_PROFILE.to_owned(),
+            print: false,
+            force: false,
+            websocket: false,
+        }
+    }
+
+    /// What Codex has to be told.
+    ///
+    /// # Errors
+    /// A name or an address that cannot work, or no place for the files.
+    pub fn launch(&self, config: &Config, environment: &Environment) -> Result<Launch, SetupError> {
+        let profile = &self.profile;
+        if !is_profile_name(profile) {
+            return Err(SetupError::ProfileName(profile.clone()));
+        }
+        let base_url = BaseUrls::of(config.listen)?.openai;
+        let home = self.home(environment)?;
+        refuse_old_profile(&home, profile)?;
+        let is_usual = usual_home(environment).is_some_and(|usual| is_same_folder(&usual, &home));
+        let catalog_name = format!("{profile}-models.json");
+        let named = Setting::Text(home.to_string_lossy().into_owned());
+        Ok(Launch {
+            files: vec![
+                OwnFile {
+                    path: home.join(format!("{profile}.config.toml")),
+                    contents: Contents::Marked {
+                        text: profile_toml(self, config, &base_url, &catalog_name),
+                        is_own: |found| found.starts_with(PROFILE_MARK),
+                    },
+                },
+                OwnFile {
+                    path: home.join(&catalog_name),
+                    contents: Contents::Marked {
+                        text: catalog_json(&config.models),
+                        is_own: is_own_catalog,
+                    },
+                },
+            ],
+            environment: match is_usual {
+                true => Vec::new(),
+                false => vec![("CODEX_HOME", named)],
+            },
+            arguments: vec!["--profile".to_owned(), profile.clone()],
+            base_url,
+            detour: Detour::Arguments(|server| {
+                let url = toml::Value::from(server.openai.as_str());
+                let setting = format!("model_providers.humanllm.base_url={url}");
+                vec!["-c".to_owned(), setting]
+            }),
+        })
+    }
+
+    /// Where Codex keeps its files.
+    fn home(&self, environment: &Environment) -> Result<PathBuf, SetupError> {
+        let home = self.codex_home.clone();
+        let home = home.or_else(|| usual_home(environment));
+        let home = home.filter(|home| !home.as_os_str().is_empty());
+        home.map(absolute).ok_or(SetupError::NoCodexHome)
+    }
 }
 
 /// Whether Codex takes this for the name of a profile (and a shell, for an argument).
@@ -233,7 +225,7 @@ fn profile_toml(options: &Options, config: &Config, base_url: &str, catalog_name
 }
 
 fn catalog_json(models: &[String]) -> String {
-    let models: Vec<Value> = models
+    let models: Vec<_> = models
         .iter()
         .zip(1..)
         .map(|(slug, priority)| catalog_entry(slug, priority))
@@ -244,7 +236,7 @@ fn catalog_json(models: &[String]) -> String {
 
 /// What Codex wants to know of a model. An entry for it ends the warning about missing metadata,
 /// and `base_instructions` takes the place of a system prompt of 19 KB.
-fn catalog_entry(slug: &str, priority: u32) -> Value {
+fn catalog_entry(slug: &str, priority: u32) -> serde_json::Value {
     json!({
         "slug": slug,
         "display_name": slug,
@@ -275,7 +267,8 @@ fn catalog_entry(slug: &str, priority: u32) -> Value {
 }
 
 fn is_own_catalog(found: &str) -> bool {
-    serde_json::from_str::<Value>(found).is_ok_and(|found| found["written_by"] == CATALOG_MARK)
+    serde_json::from_str::<serde_json::Value>(found)
+        .is_ok_and(|found| found["written_by"] == CATALOG_MARK)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ fn an_empty_home_gets_a_profile_and_a_catalog() {
     assert_eq!(provider["stream_max_retries"].as_integer(), Some(100));
     assert_eq!(provider.get("env_key"), None);
     assert_eq!(provider.get("supports_websockets"), None);
-    let catalog: Value = serde_json::from_str(&scene.read(CATALOG)).expect("JSON");
+    let catalog: serde_json::Value = serde_json::from_str(&scene.read(CATALOG)).expect("JSON");
     assert_eq!(catalog["models"][0]["slug"], "human");
 }
 

@@ -1,19 +1,17 @@
-//! `setup`, `setup openai` and `setup anthropic`: what to set so that clients find this program.
+//! `setup`, `setup openai` and `setup anthropic`: the agents that can be set up, and what to set so
+//! that other clients find this program.
 //! Nothing is written anywhere.
 //!
 //! What the SDKs read from the environment was measured with those for Python, OpenAI's 3.52.0 and
 //! Anthropic's 2.11.0. Neither starts without an API key. Anthropic's takes `ANTHROPIC_AUTH_TOKEN`
 //! too, but `ANTHROPIC_API_KEY` beats it.
 
+use super::agents::{ANY_KEY, Agent, KEY_VARIABLE};
+use super::programs::find;
 use super::shell::{quoted, word};
 use super::{BaseUrls, SetupError};
 use crate::config::{Config, Flags};
 use crate::environment::Environment;
-
-/// What stands for the API key where the server asks for none.
-const ANY_KEY: &str = "humanllm";
-/// Where the API key comes from, in the output and in the configuration.
-const KEY_VARIABLE: &str = "HUMANLLM_API_KEY";
 
 /// The SDKs of a company, which read their settings from the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +61,17 @@ pub struct Guide {
     models: Vec<String>,
     /// The flags to repeat in commands, each with a space in front.
     flags: String,
+    /// The agents, a line each.
+    agents: String,
+}
+
+/// An agent as a line of the list.
+fn listed(agent: &Agent, environment: &Environment) -> String {
+    let place = match find(agent.program, environment) {
+        Some(path) => path.display().to_string(),
+        None => format!("not found: {}", agent.install),
+    };
+    format!("    {:<9}{:<15}{place}\n", agent.name, agent.title)
 }
 
 impl Guide {
@@ -91,6 +100,10 @@ impl Guide {
             base_urls: BaseUrls::of(config.listen)?,
             key,
             models: config.models.clone(),
+            agents: Agent::ALL
+                .iter()
+                .map(|agent| listed(agent, environment))
+                .collect(),
             flags: repeated
                 .filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)))
                 .collect(),
@@ -99,15 +112,16 @@ impl Guide {
 
     /// Everything, for a person.
     pub fn all(&self) -> String {
-        let Self { flags, .. } = self;
+        let Self { flags, agents, .. } = self;
         let BaseUrls { openai, anthropic } = &self.base_urls;
         let sdks: String = Sdks::ALL.iter().map(|sdks| self.section(*sdks)).collect();
         format!(
             "Start humanllm in one terminal. In another, where the client runs:\n\
              {}\n\
-             Codex\n    \
-                 humanllm setup codex{flags}\n    \
-                 codex --profile humanllm\n\
+             An agent of these, by one command, which also says how to start it:\n    \
+                 humanllm setup AGENT{flags}\n\
+             \n\
+             {agents}\
              \n\
              {sdks}\
              Any other client\n    \

@@ -1,10 +1,17 @@
 //! Setting up other programs to talk to this one.
 
+pub mod agents;
 mod base_urls;
+pub mod check;
 pub mod codex;
 pub mod guide;
 mod own_file;
+mod programs;
+mod report;
+mod running;
 mod shell;
+pub mod split;
 
 pub use base_urls::BaseUrls;
 pub use own_file::{Outcome, SetupError};
+pub use report::{Printed, Report};

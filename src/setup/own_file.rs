@@ -1,10 +1,13 @@
-//! Files that the program writes into other programs' folders, and may only replace if it wrote
-//! them itself.
+//! Files that the program writes for other programs, and what it does about what is there already:
+//! nothing of somebody else is lost.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
 
 /// Why nothing was set up. When an error is returned, no file has been changed, except for
 /// [`SetupError::Write`], where a file before the named one may have been.
@@ -21,6 +24,12 @@ pub enum SetupError {
     /// There is no home folder.
     #[error("there is no home folder; say where Codex keeps its files with --codex-home DIR")]
     NoCodexHome,
+    /// There is no home folder, and an agent that has to have one.
+    #[error("there is no home folder for the files of {0}; set HOME")]
+    NoHome(&'static str),
+    /// A file in which one entry has to be changed is none of JSON.
+    #[error("{} is no JSON object, so no entry of it can be changed; move it away", .0.display())]
+    NoObject(PathBuf),
     /// Codex refuses profile files whose name `config.toml` uses in the old way.
     #[error(
         "{} has an old-style profile `{profile}`, with which Codex refuses a profile file of that \
@@ -41,7 +50,7 @@ pub enum SetupError {
     )]
     Foreign(PathBuf),
     /// Something that is no file is in the way.
-    #[error("{} is not a regular file; move it away or choose another --profile NAME", .0.display())]
+    #[error("{} is not a regular file; move it away", .0.display())]
     NoFile(PathBuf),
     /// A file that is there cannot be read.
     #[error("cannot read {}: {error}", path.display())]
@@ -62,22 +71,102 @@ pub enum SetupError {
 }
 
 /// What happened to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It was not there.
     Created,
     /// It had other contents.
-    Replaced,
+    Replaced {
+        /// Where those are kept, unless this program had written them.
+        backup: Option<PathBuf>,
+    },
     /// It had these contents already and was left alone.
     Unchanged,
 }
 
-/// A file to be written, with the means to recognise it later.
+/// A file to be written.
+#[derive(Debug)]
 pub(super) struct OwnFile {
     pub path: PathBuf,
-    pub contents: String,
-    /// Whether contents found in its place were written by this program.
-    pub is_own: fn(&str) -> bool,
+    pub contents: Contents,
+}
+
+/// What a file is to hold, and what becomes of what it holds already.
+#[derive(Debug)]
+pub(super) enum Contents {
+    /// This text. Another one is replaced if this program wrote it, and else refused.
+    Marked {
+        text: String,
+        /// Whether contents found in its place were written by this program.
+        is_own: fn(&str) -> bool,
+    },
+    /// This text. Another one is kept under another name.
+    Kept(String),
+    /// These entries of a JSON object, which may have others and is kept as it was under another
+    /// name.
+    Entries(Vec<Entry>),
+}
+
+/// An entry of a JSON object.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The keys that lead to it, at least one.
+    pub path: &'static [&'static str],
+    pub value: Value,
+    /// Whether another value may stay.
+    unless_there: bool,
+}
+
+impl Entry {
+    pub fn new(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+        Self {
+            path,
+            value: value.into(),
+            unless_there: false,
+        }
+    }
+
+    /// One that is written where there is none.
+    pub fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+        Self {
+            unless_there: true,
+            ..Self::new(path, value)
+        }
+    }
+
+    fn put(&self, object: &mut Map<String, Value>) {
+        let Some((last, folders)) = self.path.split_last() else {
+            return;
+        };
+        let mut object = object;
+        for key in folders {
+            let inner = object.entry(*key).or_insert_with(|| json!({}));
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            match inner {
+                Value::Object(inner) => object = inner,
+                _ => return,
+            }
+        }
+        if !(self.unless_there && object.contains_key(*last)) {
+            object.insert((*last).to_owned(), self.value.clone());
+        }
+    }
+}
+
+impl Contents {
+    /// What a file that is not there yet is to hold.
+    pub fn fresh(&self) -> String {
+        match self {
+            Self::Marked { text, .. } | Self::Kept(text) => text.clone(),
+            Self::Entries(entries) => {
+                let mut object = Map::new();
+                entries.iter().for_each(|entry| entry.put(&mut object));
+                format!("{:#}\n", Value::from(object))
+            }
+        }
+    }
 }
 
 /// Writes all of the files or none: every one is checked before the first is touched.
@@ -85,22 +174,90 @@ pub(super) fn write_all(
     files: &[OwnFile],
     force: bool,
 ) -> Result<Vec<(PathBuf, Outcome)>, SetupError> {
-    let outcomes: Vec<Outcome> = files
+    let plans: Vec<Plan> = files
         .iter()
-        .map(|file| file.check(force))
+        .map(|file| file.plan(force))
         .collect::<Result<_, _>>()?;
     let mut staged = Vec::new();
-    for (file, outcome) in files.iter().zip(&outcomes) {
-        if *outcome != Outcome::Unchanged {
-            staged.push(Staged::new(file).map_err(|error| write_error(&file.path, error))?);
+    for (file, plan) in files.iter().zip(&plans) {
+        let path = &file.path;
+        staged.push(match &plan.text {
+            None => None,
+            Some(text) => Some(Staged::new(path, text).map_err(|error| write_error(path, error))?),
+        });
+    }
+    let mut outcomes = Vec::new();
+    for ((file, plan), staged) in files.iter().zip(plans).zip(staged) {
+        let outcome = plan
+            .carry_out(staged)
+            .map_err(|error| write_error(&file.path, error))?;
+        outcomes.push((file.path.clone(), outcome));
+    }
+    Ok(outcomes)
+}
+
+/// What is to be done about a file.
+struct Plan {
+    /// What is to be written, if anything is.
+    text: Option<String>,
+    /// What is there now.
+    found: Option<Vec<u8>>,
+    /// Whether that has to be kept.
+    is_kept: bool,
+}
+
+impl Plan {
+    fn carry_out(self, staged: Option<Staged>) -> io::Result<Outcome> {
+        let Some(staged) = staged else {
+            return Ok(Outcome::Unchanged);
+        };
+        let backup = match &self.found {
+            Some(found) if self.is_kept => Some(back_up(&staged.target, found)?),
+            _ => None,
+        };
+        staged.commit()?;
+        Ok(match self.found {
+            None => Outcome::Created,
+            Some(_) => Outcome::Replaced { backup },
+        })
+    }
+}
+
+/// Keeps a file's contents beside it, under a name that is free or has the same contents.
+fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        match number {
+            1 => name.push(".bak"),
+            number => name.push(format!(".bak{number}")),
+        }
+        let backup = path.with_file_name(name);
+        match private_like(path).create_new(true).open(&backup) {
+            Ok(mut file) => {
+                file.write_all(found)?;
+                file.sync_all()?;
+                return Ok(backup);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if fs::read(&backup).is_ok_and(|kept| kept == found) {
+                    return Ok(backup);
+                }
+                number += 1;
+            }
+            Err(error) => return Err(error),
         }
     }
-    for file in staged {
-        let target = file.target.clone();
-        file.commit().map_err(|error| write_error(&target, error))?;
+}
+
+/// How to make a file that nobody can read who cannot read this one.
+fn private_like(path: &Path) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if let Ok(found) = fs::metadata(path) {
+        options.mode(found.permissions().mode() & 0o777);
     }
-    let paths = files.iter().map(|file| file.path.clone());
-    Ok(paths.zip(outcomes).collect())
+    options
 }
 
 fn write_error(path: &Path, error: io::Error) -> SetupError {
@@ -110,10 +267,36 @@ fn write_error(path: &Path, error: io::Error) -> SetupError {
     }
 }
 
+/// How a file that was written once is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// As it would be written.
+    AsWritten,
+    /// There, and not so.
+    Changed,
+    /// Not there, or not to be read.
+    Missing,
+}
+
 impl OwnFile {
-    fn check(&self, force: bool) -> Result<Outcome, SetupError> {
+    /// How the file is now.
+    pub fn standing(&self) -> Standing {
+        match self.plan(true) {
+            Err(_) | Ok(Plan { found: None, .. }) => Standing::Missing,
+            Ok(Plan { text: None, .. }) => Standing::AsWritten,
+            Ok(Plan { text: Some(_), .. }) => Standing::Changed,
+        }
+    }
+
+    fn plan(&self, force: bool) -> Result<Plan, SetupError> {
         match fs::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Created),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Plan {
+                    text: Some(self.contents.fresh()),
+                    found: None,
+                    is_kept: false,
+                });
+            }
             Err(error) => return Err(self.read_error(error)),
             Ok(found) if !found.is_file() && !found.is_symlink() => {
                 return Err(SetupError::NoFile(self.path.clone()));
@@ -122,14 +305,35 @@ impl OwnFile {
         }
         // Bytes, because a foreign file may hold anything.
         let found = fs::read(&self.path).map_err(|error| self.read_error(error))?;
-        let found = String::from_utf8_lossy(&found);
-        if found == self.contents {
-            Ok(Outcome::Unchanged)
-        } else if force || (self.is_own)(&found) {
-            Ok(Outcome::Replaced)
-        } else {
-            Err(SetupError::Foreign(self.path.clone()))
-        }
+        let (text, is_kept) = match &self.contents {
+            Contents::Marked { text, is_own } => {
+                let is_own = is_own(&String::from_utf8_lossy(&found));
+                if !is_own && !force && found != text.as_bytes() {
+                    return Err(SetupError::Foreign(self.path.clone()));
+                }
+                (text.clone(), !is_own)
+            }
+            Contents::Kept(text) => (text.clone(), true),
+            Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
+        };
+        Ok(Plan {
+            text: (found != text.as_bytes()).then_some(text),
+            found: Some(found),
+            is_kept,
+        })
+    }
+
+    /// What was found, with these entries; the very same where it has them.
+    fn with_entries(&self, entries: &[Entry], found: &[u8]) -> Result<String, SetupError> {
+        let no_object = || SetupError::NoObject(self.path.clone());
+        let found = std::str::from_utf8(found).map_err(|_| no_object())?;
+        let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
+        let mut new = old.clone();
+        entries.iter().for_each(|entry| entry.put(&mut new));
+        Ok(match new == old {
+            true => found.to_owned(),
+            false => format!("{:#}\n", Value::from(new)),
+        })
     }
 
     fn read_error(&self, error: io::Error) -> SetupError {
@@ -147,9 +351,9 @@ struct Staged {
 }
 
 impl Staged {
-    fn new(file: &OwnFile) -> io::Result<Self> {
+    fn new(path: &Path, text: &str) -> io::Result<Self> {
         // A symbolic link stays one, and the file it points to is replaced.
-        let target = fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let folder = target.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let mut name = OsString::from(".");
@@ -159,11 +363,10 @@ impl Staged {
             temporary: folder.join(name),
             target,
         };
-        let mut out = OpenOptions::new()
-            .write(true)
+        let mut out = private_like(&staged.target)
             .create_new(true)
             .open(&staged.temporary)?;
-        out.write_all(file.contents.as_bytes())?;
+        out.write_all(text.as_bytes())?;
         out.sync_all()?;
         Ok(staged)
     }

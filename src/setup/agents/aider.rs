@@ -1,0 +1,77 @@
+//! aider, measured with 0.86.2.
+//!
+//! A configuration that `--config` names is added to those it finds. It warns about models that it
+//! does not know and looks them up on the internet, so they are described to it.
+
+use serde_json::{Map, json};
+
+use super::{
+    ANSWER_TOKENS, ANY_KEY, Agent, CONTEXT_TOKENS, Launch, PATIENCE_SECONDS, SetupError, Site,
+    json_text, whole,
+};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "aider",
+    title: "aider",
+    program: "aider",
+    install: "python3 -m pip install aider-chat",
+    version: &["--version"],
+    question: &[
+        "--no-git",
+        "--yes-always",
+        "--no-analytics",
+        "--no-check-update",
+        "--no-show-release-notes",
+        "--message",
+    ],
+    launch,
+};
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let known = site.file("aider-models.json");
+    let file = site.file("aider.yml");
+    let model = format!("openai/{}", site.model());
+    // The text of a JSON string is that of a YAML string too.
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let mut configuration = format!(
+        "openai-api-base: {}\n\
+         model: {}\n\
+         weak-model: {}\n\
+         model-metadata-file: {}\n\
+         timeout: {PATIENCE_SECONDS}\n",
+        text(&site.base_urls.openai),
+        text(&model),
+        text(&model),
+        text(&known.to_string_lossy()),
+    );
+    if !site.needs_key {
+        configuration.push_str(&format!("openai-api-key: {}\n", text(ANY_KEY)));
+    }
+    let models: Map<_, _> = site
+        .models
+        .iter()
+        .map(|name| (format!("openai/{name}"), described()))
+        .collect();
+    Ok(Launch {
+        arguments: vec!["--config".to_owned(), file.to_string_lossy().into_owned()],
+        files: vec![
+            whole(file, configuration),
+            whole(known, json_text(&models.into())),
+        ],
+        environment: site.key_unless_any("OPENAI_API_KEY"),
+        base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
+    })
+}
+
+/// What aider wants to know of a model.
+fn described() -> serde_json::Value {
+    json!({
+        "max_input_tokens": CONTEXT_TOKENS,
+        "max_output_tokens": ANSWER_TOKENS,
+        "input_cost_per_token": 0,
+        "output_cost_per_token": 0,
+        "litellm_provider": "openai",
+        "mode": "chat",
+    })
+}

@@ -1,0 +1,68 @@
+//! Claude Code, measured with 2.1.197 and 2.1.332.
+//!
+//! Settings of its own come by `--settings`. What it has been through stands in `.claude.json`, and
+//! without `hasCompletedOnboarding` in there its terminal interface begins with a login at Anthropic
+//! whatever the settings say.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{
+    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS, SetupError,
+    Site, json_text, whole,
+};
+use crate::setup::own_file::{Contents, Entry};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "claude",
+    title: "Claude Code",
+    program: "claude",
+    install: "npm install -g @anthropic-ai/claude-code",
+    version: &["--version"],
+    question: &["-p"],
+    launch,
+};
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let mut environment = json!({
+        "ANTHROPIC_BASE_URL": site.base_urls.anthropic,
+        // For requests that do not stream: it asks again so after an error.
+        "API_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
+        // A stream: after 5 minutes without an event it asks again, and `ping` is none to it.
+        "CLAUDE_STREAM_IDLE_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
+        // Of a model that it does not know it takes a million for granted, and says so.
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": CONTEXT_TOKENS.to_string(),
+    });
+    let mut settings = json!({ "model": site.model() });
+    // Not as ANTHROPIC_API_KEY, which it asks about before it uses it.
+    if site.needs_key {
+        settings["apiKeyHelper"] = format!("printf %s \"${KEY_VARIABLE}\"").into();
+    } else {
+        environment["ANTHROPIC_AUTH_TOKEN"] = ANY_KEY.into();
+    }
+    settings["env"] = environment;
+    let file = site.file("claude.json");
+    Ok(Launch {
+        arguments: vec!["--settings".to_owned(), file.to_string_lossy().into_owned()],
+        files: vec![
+            whole(file, json_text(&settings)),
+            OwnFile {
+                path: state_file(site)?,
+                contents: Contents::Entries(vec![Entry::new(&["hasCompletedOnboarding"], true)]),
+            },
+        ],
+        environment: Vec::new(),
+        base_url: site.base_urls.anthropic.clone(),
+        detour: site.detour(),
+    })
+}
+
+/// The file in which Claude Code remembers what it has been through.
+fn state_file(site: &Site<'_>) -> Result<PathBuf, SetupError> {
+    let folder = site.environment.get_filled("CLAUDE_CONFIG_DIR");
+    let folder = folder.map(PathBuf::from);
+    let folder = folder.or_else(|| Some(site.environment.home()?.to_owned()));
+    let folder = folder.ok_or(SetupError::NoHome(AGENT.title))?;
+    Ok(folder.join(".claude.json"))
+}

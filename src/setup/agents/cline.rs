@@ -1,0 +1,52 @@
+//! Cline's command line, measured with 3.0.65.
+//!
+//! It has one file for all providers, and one choice of them. So that the person's own stays as it
+//! is, it gets a data folder of its own, with sessions and all, by `--data-dir`. It rewrites the file
+//! itself, and ignores an entry that lacks any of this.
+
+use serde_json::json;
+
+use super::{ANY_KEY, Agent, Launch, OwnFile, SetupError, Site};
+use crate::setup::own_file::{Contents, Entry};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "cline",
+    title: "Cline",
+    program: "cline",
+    install: "npm install -g cline",
+    version: &["--version"],
+    question: &[],
+    launch,
+};
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let folder = site.file("cline");
+    let mut settings = json!({ "provider": "openai-compatible" });
+    if !site.needs_key {
+        settings["apiKey"] = ANY_KEY.into();
+    }
+    settings["model"] = site.model().into();
+    settings["baseUrl"] = site.base_urls.openai.as_str().into();
+    let entries = vec![
+        Entry::new(&["version"], 1),
+        Entry::new(&["lastUsedProvider"], "openai-compatible"),
+        Entry::new(&["providers", "openai-compatible", "settings"], settings),
+        Entry::unless_there(
+            &["providers", "openai-compatible", "updatedAt"],
+            "1970-01-01T00:00:00.000Z",
+        ),
+    ];
+    Ok(Launch {
+        files: vec![OwnFile {
+            path: folder.join("settings/providers.json"),
+            contents: Contents::Entries(entries),
+        }],
+        environment: site.key_unless_any("OPENAI_API_KEY"),
+        arguments: vec![
+            "--data-dir".to_owned(),
+            folder.to_string_lossy().into_owned(),
+        ],
+        base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
+    })
+}

@@ -1,0 +1,53 @@
+//! mini-swe-agent, measured with 2.4.6.
+//!
+//! Configurations that `-c` names are added up; its own, `mini.yaml`, has to be named then too.
+//! Without `MSWEA_CONFIGURED` it begins by asking for a model and a key.
+
+use super::{ANY_KEY, Agent, Launch, PATIENCE_SECONDS, Setting, SetupError, Site, whole};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "mini",
+    title: "mini-swe-agent",
+    program: "mini",
+    install: "python3 -m pip install mini-swe-agent",
+    version: &["--help"],
+    question: &[
+        "--yolo",
+        "--exit-immediately",
+        "--output",
+        "trajectory.json",
+        "--task",
+    ],
+    launch,
+};
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let file = site.file("mini.yaml");
+    // The text of a JSON string is that of a YAML string too.
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let mut configuration = format!(
+        "model:\n  \
+           model_name: {}\n  \
+           cost_tracking: ignore_errors\n  \
+           model_kwargs:\n    \
+             api_base: {}\n    \
+             timeout: {PATIENCE_SECONDS}\n",
+        text(&format!("openai/{}", site.model())),
+        text(&site.base_urls.openai),
+    );
+    if !site.needs_key {
+        configuration.push_str(&format!("    api_key: {}\n", text(ANY_KEY)));
+    }
+    configuration.push_str("agent:\n  cost_limit: 0\n");
+    let mut environment = vec![("MSWEA_CONFIGURED", Setting::Text("true".to_owned()))];
+    environment.extend(site.key_unless_any("OPENAI_API_KEY"));
+    let named = file.to_string_lossy().into_owned();
+    let arguments = ["-c", "mini.yaml", "-c", &named].map(str::to_owned);
+    Ok(Launch {
+        files: vec![whole(file, configuration)],
+        environment,
+        arguments: arguments.into(),
+        base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
+    })
+}

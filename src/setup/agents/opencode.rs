@@ -1,0 +1,72 @@
+//! opencode, measured with 1.18.33.
+//!
+//! `OPENCODE_CONFIG` names a configuration that is added to those it finds. With `@ai-sdk/openai` it
+//! speaks the Responses API, in which notes and thoughts arrive as what they are; that package is
+//! built in.
+
+use serde_json::{Map, json};
+
+use super::{
+    ANSWER_TOKENS, ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, Setting, SetupError, Site,
+    json_text, whole,
+};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "opencode",
+    title: "opencode",
+    program: "opencode",
+    install: "npm install -g opencode-ai",
+    version: &["--version"],
+    question: &["run"],
+    launch,
+};
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let api_key = match site.needs_key {
+        true => format!("{{env:{KEY_VARIABLE}}}"),
+        false => ANY_KEY.to_owned(),
+    };
+    let model = format!("humanllm/{}", site.model());
+    let models: Map<_, _> = site
+        .models
+        .iter()
+        .map(|name| (name.clone(), described(name)))
+        .collect();
+    let configuration = json!({
+        "$schema": "https://opencode.ai/config.json",
+        "model": model,
+        // For titles, which it would have made by a model of somebody else.
+        "small_model": model,
+        "provider": {
+            "humanllm": {
+                "npm": "@ai-sdk/openai",
+                "name": "Human LLM",
+                "options": {
+                    "baseURL": site.base_urls.openai,
+                    "apiKey": api_key,
+                    "timeout": false,
+                },
+                "models": models,
+            },
+        },
+    });
+    let file = site.file("opencode.json");
+    let named = Setting::Text(file.to_string_lossy().into_owned());
+    Ok(Launch {
+        files: vec![whole(file, json_text(&configuration))],
+        environment: vec![("OPENCODE_CONFIG", named)],
+        arguments: Vec::new(),
+        base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
+    })
+}
+
+/// What opencode wants to know of a model.
+fn described(name: &str) -> serde_json::Value {
+    json!({
+        "name": name,
+        "attachment": true,
+        "modalities": { "input": ["text", "image"], "output": ["text"] },
+        "limit": { "context": CONTEXT_TOKENS, "output": ANSWER_TOKENS },
+    })
+}

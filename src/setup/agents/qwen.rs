@@ -1,0 +1,63 @@
+//! Qwen Code, measured with 0.15.10.
+//!
+//! Its settings are added up from several files, the last of which `QWEN_CODE_SYSTEM_SETTINGS_PATH`
+//! names.
+
+use serde_json::json;
+
+use super::{
+    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, Setting, SetupError,
+    Site, json_text, whole,
+};
+
+pub(super) const AGENT: Agent = Agent {
+    name: "qwen",
+    title: "Qwen Code",
+    program: "qwen",
+    install: "npm install -g @qwen-code/qwen-code",
+    version: &["--version"],
+    question: &[],
+    launch,
+};
+
+/// The variable of a key that is no secret, which the settings set themselves.
+const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
+
+fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+    let (variable, variables) = match site.needs_key {
+        true => (KEY_VARIABLE, json!({})),
+        false => (ANY_KEY_VARIABLE, json!({ ANY_KEY_VARIABLE: ANY_KEY })),
+    };
+    let model = |name: &String| {
+        json!({
+            "id": name,
+            "name": name,
+            "envKey": variable,
+            "baseUrl": site.base_urls.openai,
+            "generationConfig": {
+                "timeout": PATIENCE_SECONDS * 1000,
+                "contextWindowSize": CONTEXT_TOKENS,
+            },
+        })
+    };
+    let models: Vec<_> = site.models.iter().map(model).collect();
+    let settings = json!({
+        // Without it, it rewrites the file.
+        "$version": 4,
+        "env": variables,
+        "security": { "auth": { "selectedType": "openai" } },
+        "model": { "name": site.model() },
+        "modelProviders": { "openai": models },
+        // After every answer it asks what of it to remember, and waits with that for a person.
+        "memory": { "enableManagedAutoMemory": false, "enableManagedAutoDream": false },
+    });
+    let file = site.file("qwen.json");
+    let named = Setting::Text(file.to_string_lossy().into_owned());
+    Ok(Launch {
+        files: vec![whole(file, json_text(&settings))],
+        environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],
+        arguments: Vec::new(),
+        base_url: site.base_urls.openai.clone(),
+        detour: site.detour(),
+    })
+}

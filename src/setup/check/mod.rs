@@ -1,0 +1,166 @@
+//! `setup --check AGENT`: whether an agent that is set up asks this program, and gets its answers.
+//!
+//! The agent is started with the set-up that was written, in an empty folder, and asked to ask one
+//! question. So that no person has to answer that, it is sent to a server of the check's own, which is
+//! this program's server with somebody behind it who always says the same. That the real one runs
+//! is asked of it by a request that waits for nobody.
+
+mod outcome;
+mod responder;
+mod run;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use outcome::Step;
+use outcome::{Findings, Told};
+use responder::Responder;
+
+use super::agents::{Agent, Launch};
+use super::own_file::Standing;
+use super::programs::{find, version};
+use super::running::{Answering, answering};
+use super::{BaseUrls, SetupError};
+use crate::config::Config;
+use crate::environment::Environment;
+
+/// Why a check could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The address of the server is not known.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Something that every program needs is missing.
+    #[error("cannot check: {0}")]
+    System(#[from] io::Error),
+    /// The person has seen enough.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Checks an agent and tells what it finds as it goes along; returns the first step that failed.
+///
+/// # Errors
+/// The check itself cannot be made, or what it finds cannot be told.
+pub fn check(
+    agent: &Agent,
+    launch: Launch,
+    config: &Config,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> Result<Option<Step>, CheckError> {
+    let server = BaseUrls::of(config.listen)?;
+    let mut findings = Findings::new(out);
+    findings.tell(Step::Server, server_found(&server, config))?;
+    let program = program_found(agent, environment);
+    let path = program.as_ref().ok().map(|(path, _)| path.clone());
+    findings.tell(Step::Program, program.map(|(_, words)| words))?;
+    findings.tell(Step::SetUp, set_up_found(agent, &launch, &server))?;
+    match path {
+        Some(path) if !findings.has_failed(Step::SetUp) => {
+            asks_and_hears(agent, launch, &path, config, &server, &mut findings)?;
+        }
+        _ => findings.pass_over(&[Step::Request, Step::Answer])?,
+    }
+    findings.end(agent.title)?;
+    Ok(findings.first_failure())
+}
+
+fn server_found(server: &BaseUrls, config: &Config) -> Told {
+    let url = &server.anthropic;
+    match answering(server, config.api_key.as_ref()) {
+        Answering::Humanllm => Ok(format!("humanllm answers at {url}")),
+        Answering::Nobody => Err(format!(
+            "nobody answers at {url}; start humanllm in another terminal"
+        )),
+        Answering::Other => Err(format!(
+            "another program answers at {url}; stop it, or choose another port with --listen for \
+             both humanllm and its set-up"
+        )),
+        Answering::WantsAnotherKey => Err(format!(
+            "who answers at {url} wants another API key; set HUMANLLM_API_KEY to the one that \
+             humanllm was started with"
+        )),
+    }
+}
+
+/// The program and what it says of its version.
+fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, String), String> {
+    let path = find(agent.program, environment).ok_or_else(|| {
+        let Agent {
+            program, install, ..
+        } = agent;
+        format!("there is no {program} on PATH; install it with `{install}`")
+    })?;
+    let version = version(&path, agent.version).unwrap_or_else(|| "version unknown".to_owned());
+    let words = format!("{}: {version}", path.display());
+    Ok((path, words))
+}
+
+fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
+    let name = agent.name;
+    let files: Vec<String> = launch
+        .files
+        .iter()
+        .map(|file| file.path.display().to_string())
+        .collect();
+    let files = files.join(", ");
+    match launch.standing() {
+        Standing::Missing => Err(format!(
+            "{files}: not all there; run `humanllm setup {name}`"
+        )),
+        _ if !launch.names(server) => Err(format!(
+            "{files}: for another address than {}; run `humanllm setup {name}` with the flags and \
+             the environment that humanllm gets",
+            server.anthropic
+        )),
+        Standing::Changed => Ok(format!(
+            "{files}: not as `humanllm setup {name}` writes it, and used as it is"
+        )),
+        Standing::AsWritten => Ok(files),
+    }
+}
+
+/// Starts the agent and tells what came of its question.
+fn asks_and_hears(
+    agent: &Agent,
+    launch: Launch,
+    program: &Path,
+    config: &Config,
+    server: &BaseUrls,
+    findings: &mut Findings<'_>,
+) -> Result<(), CheckError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    // Copies in one folder, and another one to work in.
+    let folder = tempfile::tempdir()?;
+    let work = folder.path().join("work");
+    std::fs::create_dir(&work)?;
+    let heard = {
+        let _inside = runtime.enter();
+        let mut responder = Responder::start(config)?;
+        let own = BaseUrls::of(responder.address)?;
+        let launch = launch.elsewhere(server, &own, folder.path())?;
+        let command = run::command(agent, &launch, program, config.api_key.as_ref(), &work);
+        runtime.block_on(run::run(command, &mut responder))?
+    };
+    runtime.shutdown_background();
+    match heard.asked {
+        Some(asked) => findings.tell(Step::Request, Ok(asked.words))?,
+        None => {
+            let words = format!("{} asked nothing; {}", agent.title, heard.end);
+            findings.tell(Step::Request, Err(words))?;
+            return Ok(findings.pass_over(&[Step::Answer])?);
+        }
+    }
+    let told = match heard.answer {
+        Some(how) => Ok(format!("{} {how}", agent.title)),
+        None => Err(format!(
+            "{} asked and does not show the answer; {}",
+            agent.title, heard.end
+        )),
+    };
+    Ok(findings.tell(Step::Answer, told)?)
+}

@@ -1,0 +1,172 @@
+//! Runs an agent until it has asked and shows what was answered.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::CheckError;
+use super::responder::{Asked, Responder};
+use crate::config::ApiKey;
+use crate::setup::agents::{Agent, Launch};
+
+/// How long an agent may take to ask: some look for news on the internet first.
+const TO_ASK: Duration = Duration::from_secs(120);
+/// How long it may take to show the answer.
+const TO_SHOW: Duration = Duration::from_secs(60);
+/// How long what it has printed may take to arrive once it has ended.
+const TO_DRAIN: Duration = Duration::from_secs(2);
+/// How much of what it prints is looked at: the end.
+const MOST_BYTES: usize = 1 << 20;
+/// How much of its last words is told, in characters.
+const LAST_WORDS: usize = 300;
+
+/// What came of it.
+pub(super) struct Heard {
+    /// The request with the question: the one with the most tools, where there are several.
+    pub asked: Option<Asked>,
+    /// How it was seen that the answer arrived.
+    pub answer: Option<&'static str>,
+    /// How it ended.
+    pub end: String,
+}
+
+/// The command with which the agent asks a question; that itself is still to come.
+pub(super) fn command(
+    agent: &Agent,
+    launch: &Launch,
+    program: &Path,
+    key: Option<&ApiKey>,
+    work: &Path,
+) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(&launch.arguments)
+        .args(agent.question)
+        .envs(launch.variables(key))
+        .current_dir(work)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // So that all that it starts ends with it.
+        .process_group(0);
+    command
+}
+
+/// Has the agent ask, and watches it until it has shown the answer, ended, or taken too long.
+pub(super) async fn run(
+    mut command: Command,
+    responder: &mut Responder,
+) -> Result<Heard, CheckError> {
+    command.arg(responder.question());
+    let mut agent = Running(command.spawn()?);
+    let (chunks, mut printed) = mpsc::channel(16);
+    tokio::spawn(read(agent.0.stdout.take(), chunks.clone()));
+    tokio::spawn(read(agent.0.stderr.take(), chunks));
+    let mut heard = Heard {
+        asked: None,
+        answer: None,
+        end: String::new(),
+    };
+    let mut output = Vec::new();
+    let mut ended = None;
+    let mut deadline = Instant::now() + TO_ASK;
+    while heard.answer.is_none() {
+        tokio::select! {
+            request = responder.next() => {
+                if request.is_question && heard.asked.as_ref().is_none_or(|asked| asked.tools < request.tools) {
+                    deadline = Instant::now() + TO_SHOW;
+                    heard.asked = Some(request.clone());
+                }
+                if request.has_answer {
+                    heard.answer = Some("has the answer and goes on from it");
+                }
+            }
+            chunk = printed.recv() => match chunk {
+                Some(chunk) => {
+                    add(&mut output, &chunk);
+                    if heard.asked.is_some() && contains(&output, &responder.answer) {
+                        heard.answer = Some("shows the answer");
+                    }
+                }
+                // Nothing that prints is left.
+                None => {
+                    let status = agent.0.wait().await?;
+                    ended = Some(status);
+                    break;
+                }
+            },
+            status = agent.0.wait(), if ended.is_none() => {
+                ended = Some(status?);
+                deadline = Instant::now() + TO_DRAIN;
+            }
+            () = sleep_until(deadline) => break,
+            _ = tokio::signal::ctrl_c() => return Err(CheckError::Interrupted),
+        }
+    }
+    heard.end = end(ended, &output);
+    Ok(heard)
+}
+
+/// An agent with all that it has started, which ends when this is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // None once it has been waited for; then what it left behind is nobody's to end.
+        let id = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(id) = id {
+            // It may have ended by itself just now.
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
+    let Some(mut from) = from else {
+        return;
+    };
+    let mut buffer = vec![0; 8192];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if to.send(buffer[..count].to_vec()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn add(output: &mut Vec<u8>, chunk: &[u8]) {
+    output.extend_from_slice(chunk);
+    let excess = output.len().saturating_sub(MOST_BYTES);
+    output.drain(..excess);
+}
+
+fn contains(output: &[u8], word: &str) -> bool {
+    memchr::memmem::find(output, word.as_bytes()).is_some()
+}
+
+/// How an agent ended, and its last words.
+fn end(status: Option<ExitStatus>, output: &[u8]) -> String {
+    let how = match status {
+        Some(status) => format!("it ended with {status}"),
+        None => "it was ended after a while".to_owned(),
+    };
+    let output = String::from_utf8_lossy(output);
+    let mut lines: Vec<&str> = output
+        .lines()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(3)
+        .collect();
+    lines.reverse();
+    let words = lines.join(" / ");
+    match words.char_indices().nth_back(LAST_WORDS) {
+        _ if words.is_empty() => format!("{how} and printed nothing"),
+        Some((from, _)) => format!("{how}; its last words: …{}", &words[from..]),
+        None => format!("{how}; its last words: {words}"),
+    }
+}

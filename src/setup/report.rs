@@ -1,0 +1,113 @@
+//! What a set-up did or would do, for the person.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::own_file::{Contents, Outcome, OwnFile};
+
+/// What was done, to be shown to the person. Its last line is the command that starts the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Nothing was written.
+    Printed {
+        /// The files that would be, and their contents.
+        files: Vec<Printed>,
+        /// The shell command that starts the agent with them.
+        command: String,
+    },
+    /// The files are in place.
+    Installed {
+        /// What the agent calls itself.
+        title: &'static str,
+        /// What happened to each file.
+        files: Vec<(PathBuf, Outcome)>,
+        /// Where the agent will look for this program.
+        base_url: String,
+        /// Whether it needs the API key in its environment.
+        needs_key: bool,
+        /// The shell command that starts the agent with them.
+        command: String,
+    },
+}
+
+/// A file as it would be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    path: PathBuf,
+    contents: String,
+    /// Whether only these entries of it would be.
+    is_part: bool,
+}
+
+impl Report {
+    pub(super) fn printed(files: Vec<OwnFile>, command: String) -> Self {
+        let files = files.into_iter().map(|file| Printed {
+            contents: file.contents.fresh(),
+            is_part: matches!(file.contents, Contents::Entries(_)),
+            path: file.path,
+        });
+        Self::Printed {
+            files: files.collect(),
+            command,
+        }
+    }
+
+    /// What happened to the files, a line each.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Printed { .. } => String::new(),
+            Self::Installed { files, .. } => written(files),
+        }
+    }
+}
+
+fn written(files: &[(PathBuf, Outcome)]) -> String {
+    let line = |(path, outcome): &(PathBuf, Outcome)| {
+        let path = path.display();
+        match outcome {
+            Outcome::Created => format!("wrote {path}\n"),
+            Outcome::Replaced { backup: None } => format!("rewrote {path}\n"),
+            Outcome::Replaced {
+                backup: Some(backup),
+            } => format!("rewrote {path}\n    as it was: {}\n", backup.display()),
+            Outcome::Unchanged => format!("unchanged {path}\n"),
+        }
+    };
+    files.iter().map(line).collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Printed { files, command } => {
+                for file in files {
+                    let part = match file.is_part {
+                        true => ", these entries alone",
+                        false => "",
+                    };
+                    let path = file.path.display();
+                    writeln!(f, "==> {path}{part} <==\n{}\n", file.contents.trim_end())?;
+                }
+                writeln!(f, "==> to start it <==\n{command}")
+            }
+            Self::Installed {
+                title,
+                files,
+                base_url,
+                needs_key,
+                command,
+            } => {
+                f.write_str(&written(files))?;
+                writeln!(f, "\n{title} will look for humanllm at {base_url}.")?;
+                writeln!(
+                    f,
+                    "Start humanllm in one terminal, and {title} in another:\n"
+                )?;
+                if *needs_key {
+                    writeln!(f, "    export HUMANLLM_API_KEY='YOUR KEY'")?;
+                }
+                writeln!(f, "    {command}")
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether this program answers where clients will look for it.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::BaseUrls;
+use crate::config::ApiKey;
+
+/// How long a server that runs may take to say so.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is read of an answer at most.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Who answers at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answering {
+    /// This program.
+    Humanllm,
+    /// Somebody who wants another API key, or one at all.
+    WantsAnotherKey,
+    /// Another program.
+    Other,
+    /// Nobody.
+    Nobody,
+}
+
+/// Asks whoever listens there what models there are.
+pub(super) fn answering(server: &BaseUrls, key: Option<&ApiKey>) -> Answering {
+    let Some(host) = server.anthropic.strip_prefix("http://") else {
+        return Answering::Nobody;
+    };
+    let Ok(address) = host.parse::<SocketAddr>() else {
+        return Answering::Nobody;
+    };
+    let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else {
+        return Answering::Nobody;
+    };
+    match asked(stream, host, key) {
+        Ok(answer) if answer.contains("\"owned_by\":\"humanllm\"") => Answering::Humanllm,
+        Ok(answer) if answer.starts_with("HTTP/1.1 401 ") => Answering::WantsAnotherKey,
+        _ => Answering::Other,
+    }
+}
+
+fn asked(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));
+    let key = key.unwrap_or_default();
+    let head = format!("GET /v1/models HTTP/1.1\r\nHost: {host}\r\n{key}Connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(MOST_BYTES).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
