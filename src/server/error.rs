@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::below_base;
 use super::refusals::Refusals;
 use crate::api::ApiError;
 use crate::api::messages::error_object;
@@ -58,8 +59,9 @@ pub(super) async fn in_callers_form(
 
 /// Whether a request comes from a client of Anthropic's API: they all name its version.
 pub(super) fn is_anthropic(path: &str, headers: &HeaderMap) -> bool {
-    path == "/v1/messages"
-        || path.starts_with("/v1/messages/")
+    let path = below_base(path);
+    path == "/messages"
+        || path.starts_with("/messages/")
         || headers.contains_key("anthropic-version")
 }
 
