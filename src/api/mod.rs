@@ -238,7 +238,7 @@ impl Format {
 
     /// Whether the format has a place for reasoning.
     pub fn carries_reasoning(self) -> bool {
-        matches!(self, Self::Responses | Self::Messages)
+        self != Self::Compaction
     }
 
     /// Whether the format has a place for words on the way to the answer.
