@@ -41,7 +41,7 @@ pub use item::Item;
 pub(crate) use item::Shape;
 pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
 pub use shell::{NoShellTool, ShellTool};
-pub(crate) use shell::{command_line, command_of};
+pub(crate) use shell::{Use, command_line, commands_of};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
 pub(crate) use validation::Validator;

@@ -131,6 +131,10 @@ impl Writer {
                 json!({"type": "function",
                     "function": {"name": "local_shell", "arguments": arguments}})
             }
+            Body::ShellCall { commands, .. } => {
+                let arguments = json!({"commands": commands}).to_string();
+                json!({"type": "function", "function": {"name": "shell", "arguments": arguments}})
+            }
         };
         let mut whole = Map::new();
         whole.insert("id".into(), (self.ids)("call").into());

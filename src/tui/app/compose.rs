@@ -376,6 +376,9 @@ impl App {
             return Err(problem);
         }
         let item = self.item_of_text(kind, &text, &composer.options)?;
+        if kind == ReplyKind::Command && item.is_some() {
+            self.take_for_shell(known)?;
+        }
         if let Some(item) = &item
             && item.phase() == Some(Phase::FinalAnswer)
             && let Some(conversation) = self.conversation()
@@ -385,6 +388,24 @@ impl App {
             return Err(Problem::soft(problem));
         }
         Ok(item)
+    }
+
+    /// Asks once whether a tool is a shell that only looks like one.
+    fn take_for_shell(&mut self, known: &[String]) -> Result<(), Problem> {
+        let shell = self.conversation().and_then(Conversation::shell);
+        let guess = shell.and_then(|shell| Some((shell.name().to_owned(), shell.guessed_by()?)));
+        let Some(((name, parameter), id)) = guess.zip(self.open) else {
+            return Ok(());
+        };
+        let question = Problem::soft(format!(
+            "not sent: is {name} a shell? Its {parameter} would get this"
+        ));
+        let taken = &mut self.remembered_of(id).shell;
+        if taken.as_ref() != Some(&name) && !question.is_accepted(known) {
+            return Err(question);
+        }
+        *taken = Some(name);
+        Ok(())
     }
 
     /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and

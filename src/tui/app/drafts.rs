@@ -41,6 +41,8 @@ pub(super) struct Remembered {
     pub composer: Composer,
     /// What is read of it, and where one is in it; nothing before it was looked at.
     pub transcript: Option<Transcript>,
+    /// The tool that the person took for a shell, which is not asked again.
+    pub shell: Option<String>,
 }
 
 impl App {
@@ -141,7 +143,7 @@ impl App {
             let composer = store.draft(Some(id)).map(Composer::from_draft);
             Remembered {
                 composer: composer.unwrap_or_default(),
-                transcript: None,
+                ..Remembered::default()
             }
         })
     }
