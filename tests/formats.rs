@@ -296,6 +296,10 @@ fn a_rejection_is_an_error_in_the_callers_form() {
         desk.delivery();
         check_error_event(path, &rest, ["invalid_request_error"; 2], "not today");
 
+        assert!(
+            desk.inbox.lift(id),
+            "or it would be refused without anybody"
+        );
         let (client, id) = plain(&mut desk, path);
         desk.say(id, fail("not today")).unwrap();
         let (status, body) = client.join().unwrap();

@@ -421,6 +421,21 @@ impl Reply {
         }
     }
 
+    /// The words of a rejection, if it is one.
+    pub fn rejection(&self) -> Option<&str> {
+        match self {
+            Reply::End {
+                ending:
+                    Ending::Failed {
+                        code: FailureCode::InvalidPrompt,
+                        message,
+                    },
+                ..
+            } => Some(message),
+            _ => None,
+        }
+    }
+
     /// Whether it closes the response.
     pub fn ends(&self) -> bool {
         matches!(self, Reply::End { .. })

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::below_base;
 use super::refusals::Refusals;
-use crate::api::ApiError;
 use crate::api::messages::error_object;
+use crate::api::{ApiError, FailureCode};
 use crate::inbox::Refusal;
 
 /// An error as an HTTP response in the form of OpenAI.
@@ -75,6 +75,10 @@ impl From<Refusal> for ErrorResponse {
     fn from(refusal: Refusal) -> Self {
         let error = ApiError::invalid(capitalised(&refusal.to_string()));
         Self(match refusal {
+            // What it was told before, in the person's own words.
+            Refusal::Rejected(words) => {
+                ApiError::invalid(words).code(FailureCode::InvalidPrompt.as_str())
+            }
             Refusal::Full(_) => error
                 .status(429)
                 .kind("rate_limit_error")

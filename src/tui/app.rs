@@ -342,6 +342,12 @@ impl App {
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
             }
+            Some(Change::AskedAgain { conversation }) => {
+                self.sync(conversation);
+                if self.open == Some(conversation) {
+                    self.tell(Level::Info, "asked again, refused again");
+                }
+            }
             None => {}
         }
         for id in self.inbox.take_dropped() {
@@ -622,6 +628,7 @@ impl App {
             Action::NarrowInbox => self.list.widen(false),
             Action::Dismiss => self.dismiss(self.at_hand()),
             Action::DismissDone => self.dismiss_done(),
+            Action::LiftRejection => self.lift_rejection(),
             Action::FindConversation => self.find_conversation(),
             Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),

@@ -261,6 +261,9 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
             found.push((Action::ContinueProcess, "continue process"));
         }
     }
+    if conversation.is_some_and(|found| waiting.is_none() && found.rejects(app.now)) {
+        found.push((Action::LiftRejection, "lift rejection"));
+    }
     let selected = app.transcript().and_then(Transcript::selected_block);
     if selected.is_some() {
         found.push((Action::Copy, "copy"));
@@ -371,9 +374,10 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             };
             format!("waiting {}{behind}", waited(since, app.now))
         }
-        inbox::Status::Answered => match &conversation.automatic {
-            Some(_) => "auto-answered".into(),
-            None => "answered".into(),
+        inbox::Status::Answered => match (&conversation.automatic, conversation.refused()) {
+            (Some(_), _) => "auto-answered".into(),
+            (None, 0) => "answered".into(),
+            (None, n) => format!("refused again ×{n}"),
         },
         inbox::Status::ClientGone => "client gone".into(),
     }

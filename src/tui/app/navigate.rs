@@ -103,6 +103,24 @@ impl App {
             && !self.conversation().is_some_and(Conversation::is_waiting)
     }
 
+    /// Lets a client ask again what was rejected in the conversation at hand.
+    pub(super) fn lift_rejection(&mut self) {
+        let rejects = |found: &Conversation| found.rejects(self.now);
+        let id = self
+            .at_hand()
+            .filter(|id| self.inbox.get(*id).is_some_and(rejects));
+        match id {
+            Some(id) => {
+                self.inbox.lift(id);
+                self.say(
+                    Level::Good,
+                    "rejection lifted: whoever asks again waits for you",
+                );
+            }
+            None => self.say(Level::Info, "nothing is rejected here"),
+        }
+    }
+
     /// The conversation that was announced, else the one that has waited next longest: pressing the
     /// key again and again comes by all of them.
     pub(super) fn next_waiting(&self) -> Option<ConversationId> {

@@ -148,6 +148,13 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
+        match said.refused {
+            0 => {}
+            1 => block.detail.push_str(" · asked again, refused again"),
+            n => block
+                .detail
+                .push_str(&format!(" · asked {n} times more, refused")),
+        }
         block.size = size;
         block
     }
@@ -202,7 +209,9 @@ impl Block {
     /// Whether it is the block of this and nothing has changed.
     pub fn is_of_said(&self, said: &Said) -> bool {
         match &self.origin {
-            Origin::Said(own) => own.is_same(said) && own.state == said.state,
+            Origin::Said(own) => {
+                own.is_same(said) && (own.state, own.refused) == (said.state, said.refused)
+            }
             Origin::Item(_) | Origin::Note(_) => false,
         }
     }
