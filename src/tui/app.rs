@@ -34,6 +34,7 @@ mod dialogs;
 mod drafts;
 mod find;
 mod focus;
+mod forced;
 mod listed;
 mod mouse;
 mod navigate;
@@ -689,15 +690,20 @@ impl App {
             return false;
         };
         if action == Some(Action::Cancel) {
-            // The call is still there when the kind is chosen again.
-            self.composer_mut().kind = ReplyKind::Send;
+            // The call is still there when the kind is chosen again, unless nobody has begun it.
+            let composer = self.composer_mut();
+            composer.withdraw();
+            composer.kind = ReplyKind::Send;
             self.keep_draft();
             return true;
         }
         match &mut call.editor {
             Editor::Form(form) if for_fields => {
                 match form.on_key(key) {
-                    form::Outcome::Submit => self.submit(),
+                    form::Outcome::Submit => {
+                        self.composer_mut().touch();
+                        self.submit();
+                    }
                     form::Outcome::Consumed => self.keep_draft(),
                     form::Outcome::Ignored => return false,
                 }

@@ -251,6 +251,9 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
         let request = conversation.request();
         match request.format {
+            _ if is_answer && request.tool_choice.requires_call() => {
+                found.push((Action::Skeleton, "call form"));
+            }
             Format::Compaction if is_answer => found.push((Action::Skeleton, "draft summary")),
             _ if is_answer && request.output_format != OutputFormat::Text => {
                 found.push((Action::Skeleton, "skeleton"));

@@ -126,6 +126,8 @@ impl App {
         let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
+        // Another request may have stood in line behind this one.
+        self.offer_call(id);
         Ok(())
     }
 
@@ -611,6 +613,7 @@ impl App {
 
     pub(super) fn set_call(&mut self, call: Call) {
         let composer = self.composer_mut();
+        composer.withdraw();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
         self.keep_draft();
@@ -653,13 +656,19 @@ impl App {
         }
     }
 
-    /// Inserts what the answer may be made from: a skeleton of the JSON that is asked for, or a
-    /// draft of the summary.
+    /// Inserts what the answer may be made from: the form of the call that has to be made, a skeleton
+    /// of the JSON that is asked for, or a draft of the summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request yet");
         };
         let request = conversation.request();
+        if request.tool_choice.requires_call() {
+            return match conversation.forced_tool().map(Call::new) {
+                Some(call) => self.set_call(call),
+                None => self.pick_tool(""),
+            };
+        }
         let text = match &request.output_format {
             _ if request.format == Format::Compaction => draft(request),
             OutputFormat::Text => return self.say(Level::Info, "the request expects plain text"),
@@ -709,7 +718,7 @@ impl App {
 /// What the composer needs to know of a conversation.
 impl Conversation {
     /// The tools that can be called by name.
-    fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
+    pub(super) fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
         let tools = self.tools().iter();
         tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }

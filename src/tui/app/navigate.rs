@@ -60,6 +60,7 @@ impl App {
         if self.open == Some(id) {
             if current {
                 self.take_scratch(id);
+                self.offer_call(id);
                 self.notice = None;
             } else {
                 self.tell(Level::Info, "another request is waiting behind this one");
@@ -79,6 +80,7 @@ impl App {
 
     pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
         let has_returned = !returned.is_empty();
+        self.offer_call(id);
         if has_returned {
             self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
@@ -164,6 +166,7 @@ impl App {
             self.with_transcript(Transcript::show_new);
         }
         self.take_scratch(id);
+        self.offer_call(id);
     }
 
     /// Brings the transcript of a conversation up to date, if it has been looked at.
