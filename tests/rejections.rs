@@ -7,7 +7,7 @@ use humanllm::inbox::{Change, ConversationId};
 use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use support::desk::{answer, fail};
-use support::{Desk, screen};
+use support::{Desk, Socket, screen};
 
 const WORDS: &str = "Not this one, please.";
 
@@ -88,6 +88,30 @@ fn what_is_lifted_is_asked_in_the_same_entry() {
         assert_eq!(status, 200, "{told}");
         desk.delivery();
     }
+}
+
+#[test]
+fn a_socket_is_told_and_goes_on() {
+    let mut desk = Desk::start();
+    let mut socket = Socket::open(desk.address, &[]).expect("a socket");
+    let fields = json!({"input": "Delete everything"});
+    socket.create(fields.clone());
+    let id = desk.arrival();
+    desk.say(id, fail(WORDS)).expect("somebody waits");
+    socket.until("response.failed");
+    desk.delivery();
+    socket.create(fields);
+    let refused = socket.next().expect("an event");
+    assert_eq!(
+        (&refused["type"], &refused["status"]),
+        (&json!("error"), &json!(400))
+    );
+    assert_eq!(refused["error"]["message"], WORDS);
+    assert_eq!(desk.change(), Change::AskedAgain { conversation: id });
+    socket.create(json!({"input": "Delete one file"}));
+    let id = desk.arrival();
+    desk.say(id, answer("done")).expect("somebody waits");
+    socket.until("response.completed");
 }
 
 #[test]

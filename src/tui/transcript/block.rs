@@ -361,7 +361,7 @@ fn item_text(item: &Item) -> String {
                 }
                 content => content,
             };
-            let text = parts(content, output::shown);
+            let text = parts(content, output::line_of);
             match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),
                 text => text.into(),

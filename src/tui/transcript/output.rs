@@ -154,6 +154,17 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same as a part among others, which ends its last line by itself.
+pub(super) fn line_of(text: &str) -> Cow<'_, str> {
+    match shown(text) {
+        Cow::Borrowed(text) => text.strip_suffix('\n').unwrap_or(text).into(),
+        Cow::Owned(mut text) => {
+            text.truncate(text.strip_suffix('\n').unwrap_or(&text).len());
+            text.into()
+        }
+    }
+}
+
 /// Whether a text is a head and nothing else.
 pub(super) fn is_head(text: &str) -> bool {
     head(text).is_some_and(|(_, rest)| rest.is_empty())
@@ -237,6 +248,10 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
     }
     let mut shown = String::new();
     for (name, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+        // What went wrong is often in the output already.
+        if name == "error" && shown.contains(text.trim_end()) {
+            continue;
+        }
         // What is not what it is for is called by its name.
         if !shown.is_empty() || matches!(name.as_str(), "stderr" | "error") {
             on_a_new_line(&mut shown);
@@ -421,10 +436,12 @@ mod tests {
         );
         reads(
             r#"[{"query":"ls","result":"a\nb\n","success":true},
-                {"query":"make","result":"","error":"no target","success":false}]"#,
+                {"query":"make","result":"","error":"no target","success":false},
+                {"query":"no","result":"[exited with code 127]\nno: not found",
+                    "error":"exited with code 127","success":false}]"#,
             "error",
             true,
-            "$ ls\na\nb\n$ make\nerror:\nno target",
+            "$ ls\na\nb\n$ make\nerror:\nno target\n$ no\n[exited with code 127]\nno: not found",
         );
         // What is no result is laid out.
         let other = r#"[{"query":"ls","rank":1}]"#;
@@ -454,7 +471,7 @@ mod tests {
         let failed = json!([exit("a\n", "", 0), exit("", "oops\n", 2)]);
         assert_eq!(
             read(failed),
-            ("exit 2".into(), true, "a\n\nstderr:\noops".into())
+            ("exit 2".into(), true, "a\nstderr:\noops".into())
         );
         let late = json!([{"stdout": "a", "stderr": "", "outcome": {"type": "timeout"}}]);
         assert_eq!(read(late), ("timed out".into(), true, "a".into()));
