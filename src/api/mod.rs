@@ -236,7 +236,7 @@ impl Format {
         }
     }
 
-    /// Whether the format has a place for reasoning.
+    /// Whether the format has a place for reasoning, or clients know one.
     pub fn carries_reasoning(self) -> bool {
         self != Self::Compaction
     }

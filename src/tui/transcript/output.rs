@@ -13,7 +13,16 @@ use crate::tui::form::pretty;
 const LARGEST: usize = 1 << 20;
 
 /// Members that are the output, or a part of it.
-const TEXTS: [&str; 6] = ["output", "stdout", "stderr", "result", "content", "error"];
+const TEXTS: [&str; 8] = [
+    "output",
+    "output_head",
+    "output_tail",
+    "stdout",
+    "stderr",
+    "result",
+    "content",
+    "error",
+];
 /// Members that say which command a result is of, where there are several.
 const OF: [&str; 2] = ["query", "command"];
 
@@ -418,6 +427,20 @@ mod tests {
             "stderr:\noops",
         );
         reads(r#"{"result":"x\ny"}"#, "", false, "x\ny");
+        // mini-swe-agent, and where there is too much of it.
+        reads(
+            "{\n  \"returncode\": 1,\n  \"output\": \"a\\nb\\n\"\n}",
+            "exit 1",
+            true,
+            "a\nb",
+        );
+        reads(
+            "{\"returncode\": 0, \"output_head\": \"a\\n\", \"output_tail\": \"z\\n\",\n\
+             \"elided_chars\": 9}",
+            "exit 0",
+            false,
+            "a\noutput_tail:\nz\n{\n  \"elided_chars\": 9\n}",
+        );
         // Tools of MCP servers.
         let parts = r#"[{"type":"text","text":"a\nb"},{"type":"text","text":"c"}]"#;
         reads(parts, "", false, "a\nb\nc");
