@@ -271,10 +271,9 @@ impl Inbox {
 
     /// Lets a client ask again what was rejected in a conversation; says whether something was.
     pub fn lift(&mut self, id: ConversationId) -> bool {
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.rejected = None;
-        }
-        self.store.lift(id)
+        let conversation = self.conversations.get_mut(&id);
+        let rejected = conversation.and_then(|conversation| conversation.rejected.take());
+        rejected.is_some() && self.store.lift(id)
     }
 
     fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
@@ -553,7 +552,7 @@ impl Inbox {
     }
 
     fn remove(&mut self, id: ConversationId) {
-        self.store.lift(id);
+        self.lift(id);
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
             self.held.remove(removed.items());
