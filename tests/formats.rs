@@ -100,6 +100,52 @@ fn anthropic_error<'a>(body: &'a Value, kind: &str) -> &'a str {
     message
 }
 
+/// What clients make of a base URL with `/v1`, without it, and of one that they add it to again.
+#[test]
+fn every_format_answers_with_and_without_the_version_in_the_path() {
+    let mut desk = Desk::start();
+    let tool = json!({"model": "human", "input": "hello", "messages": []});
+    for base in ["", "/v1", "/v1/v1"] {
+        let url = |path: &str| format!("{base}{path}");
+        for (path, body) in [
+            ("/chat/completions", hello(CHAT, false)),
+            ("/messages", hello(MESSAGES, false)),
+            ("/responses", json!({"model": "human", "input": "hello"})),
+        ] {
+            let (client, path) = (desk.client.clone(), url(path));
+            let asked = std::thread::spawn(move || client.post_json(&path, &[], &body));
+            let id = desk.arrival();
+            desk.say(id, answer("good morning")).unwrap();
+            let (status, answer) = asked.join().unwrap();
+            assert_eq!(status, 200, "{answer}");
+            assert!(answer.to_string().contains("good morning"), "{answer}");
+            desk.delivery();
+        }
+        let (status, counted) = desk
+            .client
+            .post_json(&url("/messages/count_tokens"), &[], &tool);
+        assert_eq!((status, counted["input_tokens"].is_u64()), (200, true));
+        let (status, models) = desk.client.get(&url("/models"), &[]);
+        assert_eq!((status, models["object"].as_str()), (200, Some("list")));
+        let (status, model) = desk.client.get(&url("/models/org/human"), &[]);
+        assert_eq!((status, model["id"].as_str()), (200, Some("org/human")));
+        let (status, stored) = desk.client.get(&url("/responses/resp_none"), &[]);
+        let code = &stored["error"]["code"];
+        assert_eq!((status, code != "unknown_url"), (404, true), "{stored}");
+        // Errors are in the form of the format here too, and a wrong method is told of.
+        let (status, refused) = desk.client.post_json(&url("/messages"), &[], &json!({}));
+        assert_eq!(status, 400);
+        anthropic_error(&refused, "invalid_request_error");
+        let (status, refused) = desk.client.get(&url("/chat/completions"), &[]);
+        assert_eq!(
+            (status, &refused["error"]["code"]),
+            (405, &json!("method_not_allowed"))
+        );
+    }
+    let (status, _) = desk.client.get("/v2/models", &[]);
+    assert_eq!(status, 404);
+}
+
 #[test]
 fn a_note_is_with_the_client_before_the_answer_is_given() {
     let mut desk = Desk::start();
@@ -250,6 +296,10 @@ fn a_rejection_is_an_error_in_the_callers_form() {
         desk.delivery();
         check_error_event(path, &rest, ["invalid_request_error"; 2], "not today");
 
+        assert!(
+            desk.inbox.lift(id),
+            "or it would be refused without anybody"
+        );
         let (client, id) = plain(&mut desk, path);
         desk.say(id, fail("not today")).unwrap();
         let (status, body) = client.join().unwrap();

@@ -106,7 +106,7 @@ fn commands() {
 }
 
 /// Shells as agents offer them, with the name of what takes the command and of the directory.
-fn shells() -> [(Value, &'static str, &'static str); 4] {
+fn shells() -> [(Value, &'static str, &'static str); 6] {
     let line = json!({"type": "string"});
     let number = json!({"type": "number"});
     let of = |name: &str, required: &[&str], properties: Value| {
@@ -134,6 +134,27 @@ fn shells() -> [(Value, &'static str, &'static str); 4] {
             ),
             "command",
             "cwd",
+        ),
+        // opencode.
+        (
+            of(
+                "bash",
+                &["command"],
+                json!({"command": line, "timeout": number, "workdir": line, "description": line}),
+            ),
+            "command",
+            "workdir",
+        ),
+        // qwen-code.
+        (
+            of(
+                "run_shell_command",
+                &["command"],
+                json!({"command": line, "is_background": {"type": "boolean"},
+                    "timeout": number, "description": line, "directory": line}),
+            ),
+            "command",
+            "directory",
         ),
         // Strict: everything is required, and null is how something is left out.
         (

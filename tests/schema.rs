@@ -67,15 +67,24 @@ impl Schema {
 
     fn check_event(&self, name: &str, data: &Value) {
         assert_eq!(data["type"], name);
+        if name.starts_with("response.shell_call_command.") {
+            // Of an item that is not checked either.
+            return;
+        }
         let (schema, validator) = self
             .events
             .get(name)
             .unwrap_or_else(|| panic!("{name}: unknown"));
-        // The built-in shell of older Codex versions, an item type of OpenAI's own API that the
-        // public schema leaves out. Only a client that offers that tool is sent one, so that is
-        // the one thing not checked here.
-        let is_local_shell = |item: &Value| item["type"] == "local_shell_call";
-        if data.get("item").is_some_and(is_local_shell) {
+        // The built-in shells, item types of OpenAI's own API that the public schema leaves out.
+        // Only a client that offers such a tool is sent one, so that is the one thing not checked
+        // here.
+        let is_built_in = |item: &Value| {
+            matches!(
+                item["type"].as_str(),
+                Some("local_shell_call" | "shell_call")
+            )
+        };
+        if data.get("item").is_some_and(is_built_in) {
             assert!(name.starts_with("response.output_item."), "{name}");
             return;
         }
@@ -84,7 +93,7 @@ impl Schema {
             output
                 .as_array_mut()
                 .unwrap()
-                .retain(|item| !is_local_shell(item));
+                .retain(|item| !is_built_in(item));
         }
         valid(validator, &data);
         self.only_known_fields(schema, &data);
@@ -148,7 +157,7 @@ impl Schema {
                 self.check_event(name, &json_of(&frame.data));
             }
         }
-        if !replies.iter().any(is_local_shell) {
+        if !replies.iter().any(calls_built_in_shell) {
             self.check_response(&json_of(&writer.document().expect("an object")));
         }
     }
@@ -165,11 +174,10 @@ const USAGE: Usage = Usage {
     reasoning: 2,
 };
 
-fn is_local_shell(reply: &Reply) -> bool {
-    let items = reply.items().iter();
-    items
-        .into_iter()
-        .any(|item| matches!(item, Body::LocalShellCall { .. }))
+fn calls_built_in_shell(reply: &Reply) -> bool {
+    let is_call =
+        |item: &Body| matches!(item, Body::LocalShellCall { .. } | Body::ShellCall { .. });
+    reply.items().iter().any(is_call)
 }
 
 fn valid(validator: &Validator, value: &Value) {
@@ -217,6 +225,14 @@ fn conversations() -> Vec<Vec<Reply>> {
             vec![local(None), local(Some("/".into()))],
             Ending::Completed,
         )],
+        vec![end(
+            vec![Body::ShellCall {
+                commands: vec!["ls".into(), "pwd".into()],
+                timeout_ms: None,
+                max_output_length: Some(1),
+            }],
+            Ending::Completed,
+        )],
         vec![end(vec![], Ending::Completed)],
         vec![end(
             vec![Body::message("half an ans", Phase::FinalAnswer)],
@@ -245,7 +261,7 @@ fn variants() -> Vec<(&'static str, Vec<Value>)> {
                 json!([{"type": "function", "name": "f", "parameters": "p", "strict": 1,
                     "description": [], "extra": {}}]),
                 json!([{"type": "function", "function": function}]),
-                json!([{"type": "web_search"}, {"type": "local_shell"},
+                json!([{"type": "web_search"}, {"type": "local_shell"}, {"type": "shell"},
                     {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}},
                     {"type": "namespace", "name": "ns", "tools": [function, 7]},
                     {"type": "mcp", "server_label": "x"}, {"type": "teleport"}]),

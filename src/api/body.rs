@@ -50,6 +50,15 @@ pub enum Body {
         /// Where to run it; the client's own choice if absent.
         working_directory: Option<String>,
     },
+    /// A call of OpenAI's built-in `shell` tool.
+    ShellCall {
+        /// The commands, each a whole line, which may run beside each other.
+        commands: Vec<String>,
+        /// How long they may take; the client's own choice if absent.
+        timeout_ms: Option<u64>,
+        /// How much of what they print is wanted, in characters.
+        max_output_length: Option<u64>,
+    },
 }
 
 /// What an item that a client sent means.
@@ -133,6 +142,7 @@ impl Body {
         match self {
             Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
             Self::LocalShellCall { .. } => Some("local_shell"),
+            Self::ShellCall { .. } => Some("shell"),
             Self::Message { .. } | Self::Reasoning { .. } => None,
         }
     }
@@ -165,6 +175,7 @@ impl Body {
             Self::FunctionCall { arguments, .. } => arguments.into(),
             Self::CustomToolCall { input, .. } => input.into(),
             Self::LocalShellCall { command, .. } => command.join(" ").into(),
+            Self::ShellCall { commands, .. } => lines(commands.iter().map(String::as_str)),
         }
     }
 
@@ -373,6 +384,15 @@ mod tests {
                     working_directory: None,
                 },
                 json!({"LocalShellCall": {"command": ["ls"], "working_directory": null}}),
+            ),
+            (
+                Body::ShellCall {
+                    commands: vec!["ls".into(), "pwd".into()],
+                    timeout_ms: Some(1),
+                    max_output_length: None,
+                },
+                json!({"ShellCall": {"commands": ["ls", "pwd"], "timeout_ms": 1,
+                    "max_output_length": null}}),
             ),
         ];
         for (body, stored) in table {

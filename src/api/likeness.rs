@@ -35,6 +35,10 @@ pub(super) enum Likeness<'a> {
         command: &'a [String],
         call_id: &'a str,
     },
+    ShellCall {
+        commands: &'a [String],
+        call_id: &'a str,
+    },
     ToolOutput {
         call_id: &'a str,
         content: &'a [Content],
@@ -84,6 +88,7 @@ impl<'a> Likeness<'a> {
                 call_id,
             },
             Body::LocalShellCall { command, .. } => Self::LocalShellCall { command, call_id },
+            Body::ShellCall { commands, .. } => Self::ShellCall { commands, call_id },
         }
     }
 
@@ -138,6 +143,11 @@ mod tests {
                 json!({"type": "local_shell_call", "call_id": "c", "action": {
                     "command": ["ls"], "working_directory": "/"}}),
                 json!({"LocalShellCall": {"command": ["ls"], "call_id": "c"}}),
+            ),
+            (
+                json!({"type": "shell_call", "call_id": "c", "action": {
+                    "commands": ["ls"], "timeout_ms": 1}}),
+                json!({"ShellCall": {"commands": ["ls"], "call_id": "c"}}),
             ),
             (
                 json!({"type": "function_call_output", "call_id": "c", "output": "a"}),

@@ -41,7 +41,7 @@ pub use item::Item;
 pub(crate) use item::Shape;
 pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
 pub use shell::{NoShellTool, ShellTool};
-pub(crate) use shell::{command_line, command_of};
+pub(crate) use shell::{Use, command_line, commands_of};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
 pub(crate) use validation::Validator;
@@ -236,9 +236,9 @@ impl Format {
         }
     }
 
-    /// Whether the format has a place for reasoning.
+    /// Whether the format has a place for reasoning, or clients know one.
     pub fn carries_reasoning(self) -> bool {
-        matches!(self, Self::Responses | Self::Messages)
+        self != Self::Compaction
     }
 
     /// Whether the format has a place for words on the way to the answer.
@@ -418,6 +418,21 @@ impl Reply {
         match self {
             Reply::Items(items) | Reply::End { items, .. } => items,
             Reply::Live { .. } => &[],
+        }
+    }
+
+    /// The words of a rejection, if it is one.
+    pub fn rejection(&self) -> Option<&str> {
+        match self {
+            Reply::End {
+                ending:
+                    Ending::Failed {
+                        code: FailureCode::InvalidPrompt,
+                        message,
+                    },
+                ..
+            } => Some(message),
+            _ => None,
         }
     }
 

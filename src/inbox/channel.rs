@@ -28,6 +28,11 @@ pub enum Event {
         /// The request.
         id: RequestId,
     },
+    /// A client asked what was rejected, and got the same words again.
+    AskedAgain {
+        /// Where it was rejected.
+        conversation: ConversationId,
+    },
 }
 
 /// A request that has just come in.
@@ -98,8 +103,8 @@ impl Responder {
     }
 }
 
-/// No more requests can wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a request is not put before the person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The limit is reached.
     #[error("{0} requests are waiting for the person already; try again later")]
@@ -107,6 +112,9 @@ pub enum Refusal {
     /// The program is going away.
     #[error("the server is shutting down")]
     Closed,
+    /// The person has rejected it before, with these words.
+    #[error("{0}")]
+    Rejected(String),
 }
 
 /// Where the server hands requests in.
@@ -162,13 +170,21 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] if too many are waiting or nobody will ever answer.
+    /// A [`Refusal`] if too many are waiting, nobody will ever answer, or the person has rejected the
+    /// same request not long ago.
     pub fn open(
         &self,
         request: Request,
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
+        if housekeeping.is_none()
+            && let Some((conversation, words)) = self.store.rejected(&request)
+        {
+            let again = Event::AskedAgain { conversation };
+            self.events.send(again).map_err(|_| Refusal::Closed)?;
+            return Err(Refusal::Rejected(words));
+        }
         let permit = self.permit()?;
         let purpose = housekeeping
             .as_ref()

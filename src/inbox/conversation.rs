@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::api::{
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};
-use crate::store::{Account, ConversationId, Header, Loaded, RequestId, Store};
+use crate::store::{Account, ConversationId, Header, Loaded, REJECTED_FOR, RequestId, Store};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -37,6 +38,8 @@ pub struct Conversation {
     pub(super) open: VecDeque<OpenRequest>,
     pub(super) said: Vec<Said>,
     pub(super) closed: Closed,
+    /// When its request was rejected, if that still holds.
+    pub(super) rejected: Option<Timestamp>,
     /// Whether its request is there, or has to be read from the journal first.
     loaded: bool,
     /// The folder that its request names, once somebody has looked for it.
@@ -70,6 +73,8 @@ pub struct Said {
     pub(super) id: i64,
     pub(super) request: RequestId,
     pub(super) ticket: u64,
+    /// How often a client asked the same again and got this again, for a rejection.
+    pub refused: u32,
 }
 
 impl Said {
@@ -181,6 +186,7 @@ impl Conversation {
             open: VecDeque::with_capacity(1),
             said: Vec::new(),
             closed: Closed::Answered,
+            rejected: None,
             loaded: true,
             directory: OnceLock::new(),
             told: (0, None),
@@ -241,6 +247,7 @@ impl Conversation {
                 id: row.id,
                 request: RequestId(row.turn),
                 ticket: u64::try_from(row.ticket).unwrap_or(0),
+                refused: 0,
             });
         }
         self.loaded = true;
@@ -366,6 +373,17 @@ impl Conversation {
         }
     }
 
+    /// Whether whoever asks the same again is refused at once.
+    pub fn rejects(&self, now: Timestamp) -> bool {
+        let since = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default();
+        self.rejected.is_some_and(|at| since(at) < REJECTED_FOR)
+    }
+
+    /// How often a client asked again what was rejected, and was refused.
+    pub fn refused(&self) -> u32 {
+        self.said.last().map_or(0, |said| said.refused)
+    }
+
     /// Whether a client waits for the person.
     pub fn is_waiting(&self) -> bool {
         !self.open.is_empty()
@@ -486,6 +504,7 @@ impl Conversation {
             id,
             request,
             ticket: new_ticket,
+            refused: 0,
         });
     }
 
@@ -527,6 +546,7 @@ impl Conversation {
             id: store.next_said(),
             request,
             ticket,
+            refused: 0,
         }));
     }
 

@@ -90,6 +90,11 @@ pub enum Change {
         /// What had been said and did not reach it, as it was composed, oldest first.
         returned: Vec<Draft>,
     },
+    /// A client asked what was rejected, and got the same words again.
+    AskedAgain {
+        /// Where.
+        conversation: ConversationId,
+    },
 }
 
 /// Why a reply could not be sent.
@@ -174,6 +179,7 @@ impl Inbox {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
             Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
+            Event::AskedAgain { conversation } => self.asked_again(conversation, now),
         }
     }
 
@@ -215,6 +221,10 @@ impl Inbox {
             };
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
+            if let Some(words) = reply.rejection() {
+                store.reject(id, &conversation.request, words);
+                conversation.rejected = Some(now);
+            }
             conversation.say(reply.clone(), draft, (request, ticket), &store, now);
             let rows = match store.keeps() {
                 true => conversation.rows(before, request),
@@ -259,6 +269,28 @@ impl Inbox {
         std::mem::take(&mut self.dropped)
     }
 
+    /// Lets a client ask again what was rejected in a conversation; says whether something was.
+    pub fn lift(&mut self, id: ConversationId) -> bool {
+        let conversation = self.conversations.get_mut(&id);
+        let rejected = conversation.and_then(|conversation| conversation.rejected.take());
+        rejected.is_some() && self.store.lift(id)
+    }
+
+    fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
+        self.edit(id, |conversation, _| {
+            conversation.last_activity = now;
+            if let Some(Said {
+                words: Words::Rejection(_),
+                refused,
+                ..
+            }) = conversation.said.last_mut()
+            {
+                *refused += 1;
+            }
+        })?;
+        Some(Change::AskedAgain { conversation: id })
+    }
+
     fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
         let Arrival {
             id,
@@ -269,6 +301,8 @@ impl Inbox {
             answerer,
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
+        // It has gone on.
+        self.lift(conversation);
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
         let returned = earlier
@@ -310,6 +344,7 @@ impl Inbox {
                         id: 0,
                         request: id,
                         ticket: 0,
+                        refused: 0,
                     });
                 }
             }
@@ -480,6 +515,10 @@ impl Inbox {
             }
             returned
         })?;
+        if !returned.is_empty() {
+            // A rejection that did not arrive is none.
+            self.lift(conversation);
+        }
         self.statistics.gone += 1;
         Some(Change::ClientGone {
             conversation,
@@ -513,6 +552,7 @@ impl Inbox {
     }
 
     fn remove(&mut self, id: ConversationId) {
+        self.lift(id);
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
             self.held.remove(removed.items());

@@ -7,9 +7,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::below_base;
 use super::refusals::Refusals;
-use crate::api::ApiError;
 use crate::api::messages::error_object;
+use crate::api::{ApiError, FailureCode};
 use crate::inbox::Refusal;
 
 /// An error as an HTTP response in the form of OpenAI.
@@ -58,8 +59,9 @@ pub(super) async fn in_callers_form(
 
 /// Whether a request comes from a client of Anthropic's API: they all name its version.
 pub(super) fn is_anthropic(path: &str, headers: &HeaderMap) -> bool {
-    path == "/v1/messages"
-        || path.starts_with("/v1/messages/")
+    let path = below_base(path);
+    path == "/messages"
+        || path.starts_with("/messages/")
         || headers.contains_key("anthropic-version")
 }
 
@@ -73,6 +75,10 @@ impl From<Refusal> for ErrorResponse {
     fn from(refusal: Refusal) -> Self {
         let error = ApiError::invalid(capitalised(&refusal.to_string()));
         Self(match refusal {
+            // What it was told before, in the person's own words.
+            Refusal::Rejected(words) => {
+                ApiError::invalid(words).code(FailureCode::InvalidPrompt.as_str())
+            }
             Refusal::Full(_) => error
                 .status(429)
                 .kind("rate_limit_error")

@@ -122,30 +122,9 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
         _at_work: at_work,
     };
     let open = Router::new().route("/healthz", get(healthz));
-    let guarded = Router::new()
-        .route("/v1/responses", post(answer::responses).get(socket::open))
-        .route("/v1/responses/compact", post(answer::compact))
-        .route("/v1/responses/input_tokens", post(answer::input_tokens))
-        .route(
-            "/v1/responses/{id}",
-            get(stored::retrieve).delete(stored::delete),
-        )
-        .route("/v1/responses/{id}/cancel", post(stored::cancel))
-        .route("/v1/responses/{id}/input_items", get(stored::input_items))
-        .route("/v1/conversations", post(conversations::create))
-        .route(
-            "/v1/conversations/{id}",
-            get(conversations::retrieve).delete(conversations::delete),
-        )
-        .route(
-            "/v1/conversations/{id}/items",
-            get(conversations::items).post(conversations::add_items),
-        )
-        .route("/v1/chat/completions", post(answer::chat))
-        .route("/v1/messages", post(answer::messages))
-        .route("/v1/messages/count_tokens", post(answer::count_tokens))
-        .route("/v1/models", get(models::list))
-        .route("/v1/models/{*id}", get(models::retrieve))
+    let guarded = BASES
+        .iter()
+        .fold(Router::new(), |router, base| with_routes(router, base))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::authorize));
     let router = open
         .merge(guarded)
@@ -160,6 +139,48 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
         no_place: connections::no_place(refusals),
         at_work: is_at_work,
     }
+}
+
+/// What the paths of the routes begin with. Clients are told a base URL with `/v1` or without it, and
+/// some add it to one that has it already.
+const BASES: [&str; 3] = ["/v1", "", "/v1/v1"];
+
+/// A path without what all paths of the routes begin with.
+fn below_base(path: &str) -> &str {
+    let mut rest = path;
+    while let Some(below) = rest.strip_prefix("/v1").filter(|it| it.starts_with('/')) {
+        rest = below;
+    }
+    rest
+}
+
+/// All routes that want the key, with paths that begin with `base`.
+fn with_routes(router: Router<State>, base: &str) -> Router<State> {
+    let at = |path: &str| format!("{base}{path}");
+    router
+        .route(&at("/responses"), post(answer::responses).get(socket::open))
+        .route(&at("/responses/compact"), post(answer::compact))
+        .route(&at("/responses/input_tokens"), post(answer::input_tokens))
+        .route(
+            &at("/responses/{id}"),
+            get(stored::retrieve).delete(stored::delete),
+        )
+        .route(&at("/responses/{id}/cancel"), post(stored::cancel))
+        .route(&at("/responses/{id}/input_items"), get(stored::input_items))
+        .route(&at("/conversations"), post(conversations::create))
+        .route(
+            &at("/conversations/{id}"),
+            get(conversations::retrieve).delete(conversations::delete),
+        )
+        .route(
+            &at("/conversations/{id}/items"),
+            get(conversations::items).post(conversations::add_items),
+        )
+        .route(&at("/chat/completions"), post(answer::chat))
+        .route(&at("/messages"), post(answer::messages))
+        .route(&at("/messages/count_tokens"), post(answer::count_tokens))
+        .route(&at("/models"), get(models::list))
+        .route(&at("/models/{*id}"), get(models::retrieve))
 }
 
 /// A server that has its port and is ready to be run.

@@ -4,6 +4,7 @@
 //! - `threads` decides which requests belong together
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
 //! - `archive` is what only the journal has of those
+//! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
 //!
 //! With a [`journal`], all of it is on disk too, and what is not in memory any more is
@@ -11,6 +12,7 @@
 
 mod account;
 mod archive;
+mod rejections;
 mod responses;
 mod stored;
 mod threads;
@@ -20,10 +22,12 @@ use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use self::archive::Archive;
+use self::rejections::Rejections;
 use self::threads::{Names, Threads};
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
@@ -34,6 +38,7 @@ use crate::journal::{
 
 pub(crate) use crate::journal::now;
 pub(crate) use account::Account;
+pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
@@ -45,6 +50,7 @@ pub struct Store {
     interner: Arc<Interner>,
     responses: Responses,
     threads: Arc<Mutex<Threads>>,
+    rejections: Arc<Mutex<Rejections>>,
     next_said: Arc<AtomicI64>,
     journal: Option<Arc<Journal>>,
 }
@@ -118,6 +124,7 @@ impl Store {
             interner: Arc::default(),
             responses: Responses::new(Stored::new(most_responses)),
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
+            rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(1)),
             journal: None,
         }
@@ -137,6 +144,7 @@ impl Store {
         let (journal, interner) = (Arc::new(journal), Arc::<Interner>::default());
         Ok(Self {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
+            rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(next.said)),
             journal: Some(Arc::clone(&journal)),
             responses: Responses::new(Stored::with_archive(
@@ -298,6 +306,29 @@ impl Store {
             state: row.state,
         });
         self.write([turn].into_iter().chain(conversation).collect());
+    }
+
+    fn rejections(&self) -> MutexGuard<'_, Rejections> {
+        let rejections = self.rejections.lock();
+        rejections.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request was rejected with these words, which it gets again for a while. After that, it goes
+    /// on with this conversation.
+    pub(crate) fn reject(&self, conversation: ConversationId, request: &Request, words: &str) {
+        self.rejections()
+            .add(conversation, request, words, Instant::now());
+        self.threads().reject(conversation);
+    }
+
+    /// The conversation in which the same request was rejected not long ago, and the words for it.
+    pub(crate) fn rejected(&self, request: &Request) -> Option<(ConversationId, String)> {
+        self.rejections().of(request, Instant::now())
+    }
+
+    /// What was rejected in a conversation is not any more; says whether something was.
+    pub(crate) fn lift(&self, conversation: ConversationId) -> bool {
+        self.rejections().lift(conversation)
     }
 
     /// Nobody holds a conversation in memory any more.

@@ -50,6 +50,8 @@ struct Known {
     open: usize,
     /// Whether the client of the last one that was open went away.
     gone: bool,
+    /// Whether the last one was rejected, so that its client may ask the same again.
+    rejected: bool,
     /// What the journal has of it.
     row: Option<Conversation>,
 }
@@ -175,9 +177,11 @@ impl Threads {
             items: 0,
             open: 0,
             gone: false,
+            rejected: false,
             row: None,
         });
         known.names = names.own;
+        known.rejected = false;
         known.open += 1;
         known
     }
@@ -203,6 +207,13 @@ impl Threads {
             _ => State::Waiting,
         };
         Some(row)
+    }
+
+    /// The last request of a conversation was rejected: the same again goes on with it.
+    pub fn reject(&mut self, conversation: ConversationId) {
+        if let Some(known) = self.known.get_mut(&conversation) {
+            known.rejected = true;
+        }
     }
 
     /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
@@ -235,14 +246,15 @@ impl Threads {
         chained
             .or_else(|| {
                 let mut same = names.repeats.iter().flat_map(named);
-                same.find(|id| self.is_lost(*id))
+                same.find(|id| self.may_come_back(*id))
             })
             .or_else(|| names.extends.iter().flat_map(named).next())
     }
 
-    fn is_lost(&self, id: ConversationId) -> bool {
+    /// Whether nobody waits in a conversation, and its client has reason to ask the same again.
+    fn may_come_back(&self, id: ConversationId) -> bool {
         let known = self.known.get(&id);
-        known.is_some_and(|known| known.open == 0 && known.gone)
+        known.is_some_and(|known| known.open == 0 && (known.gone || known.rejected))
     }
 
     fn unname(&mut self, id: ConversationId, automatic: bool, names: &[Name]) {

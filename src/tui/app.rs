@@ -34,6 +34,7 @@ mod dialogs;
 mod drafts;
 mod find;
 mod focus;
+mod forced;
 mod listed;
 mod mouse;
 mod navigate;
@@ -342,6 +343,12 @@ impl App {
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
             }
+            Some(Change::AskedAgain { conversation }) => {
+                self.sync(conversation);
+                if self.open == Some(conversation) {
+                    self.tell(Level::Info, "asked again, refused again");
+                }
+            }
             None => {}
         }
         for id in self.inbox.take_dropped() {
@@ -622,6 +629,7 @@ impl App {
             Action::NarrowInbox => self.list.widen(false),
             Action::Dismiss => self.dismiss(self.at_hand()),
             Action::DismissDone => self.dismiss_done(),
+            Action::LiftRejection => self.lift_rejection(),
             Action::FindConversation => self.find_conversation(),
             Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),
@@ -682,15 +690,20 @@ impl App {
             return false;
         };
         if action == Some(Action::Cancel) {
-            // The call is still there when the kind is chosen again.
-            self.composer_mut().kind = ReplyKind::Send;
+            // The call is still there when the kind is chosen again, unless nobody has begun it.
+            let composer = self.composer_mut();
+            composer.withdraw();
+            composer.kind = ReplyKind::Send;
             self.keep_draft();
             return true;
         }
         match &mut call.editor {
             Editor::Form(form) if for_fields => {
                 match form.on_key(key) {
-                    form::Outcome::Submit => self.submit(),
+                    form::Outcome::Submit => {
+                        self.composer_mut().touch();
+                        self.submit();
+                    }
                     form::Outcome::Consumed => self.keep_draft(),
                     form::Outcome::Ignored => return false,
                 }

@@ -256,6 +256,9 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
         let request = conversation.request();
         match request.format {
+            _ if is_answer && request.tool_choice.requires_call() => {
+                found.push((Action::Skeleton, "call form"));
+            }
             Format::Compaction if is_answer => found.push((Action::Skeleton, "draft summary")),
             _ if is_answer && request.output_format != OutputFormat::Text => {
                 found.push((Action::Skeleton, "skeleton"));
@@ -265,6 +268,9 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         if composer.is_idle() && conversation.tells_of_process() {
             found.push((Action::ContinueProcess, "continue process"));
         }
+    }
+    if conversation.is_some_and(|found| waiting.is_none() && found.rejects(app.now)) {
+        found.push((Action::LiftRejection, "lift rejection"));
     }
     let selected = app.transcript().and_then(Transcript::selected_block);
     if selected.is_some() {
@@ -376,9 +382,10 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             };
             format!("waiting {}{behind}", waited(since, app.now))
         }
-        inbox::Status::Answered => match &conversation.automatic {
-            Some(_) => "auto-answered".into(),
-            None => "answered".into(),
+        inbox::Status::Answered => match (&conversation.automatic, conversation.refused()) {
+            (Some(_), _) => "auto-answered".into(),
+            (None, 0) => "answered".into(),
+            (None, n) => format!("refused again ×{n}"),
         },
         inbox::Status::ClientGone => "client gone".into(),
     }

@@ -449,6 +449,7 @@ pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
             Body::CustomToolCall { .. } => "custom call",
             Body::Reasoning { .. } => "thought",
             Body::LocalShellCall { .. } => "local shell",
+            Body::ShellCall { .. } => "shell",
         };
         (item.words().into_owned(), how)
     };

@@ -267,6 +267,7 @@ fn what_is_said_goes_out() {
         adds(json!({"tool_calls": [call]}))
     };
     let text = |text: &str| adds(json!({"content": text}));
+    let thought = |text: &str| adds(json!({"reasoning_content": text}));
     let error = json!({"message": "No.", "type": "invalid_request_error", "param": null,
         "code": "invalid_prompt"});
 
@@ -287,6 +288,37 @@ fn what_is_said_goes_out() {
                 "stop",
             ),
             document: document(json!({"content": "One moment\n42\nor so"}), "stop"),
+        },
+        Case {
+            about: "thoughts before and after a note, and the answer",
+            request: json!({"messages": asked}),
+            sees: &["user", "What next?"],
+            does: vec![
+                Press("Shift+Tab Shift+Tab"),
+                Write("Hm\nperhaps"),
+                Press("Enter Shift+Tab"),
+                Write("One moment"),
+                Press("Enter Tab"),
+                Write("Yes"),
+                Press("Enter Tab Tab"),
+                Write("ok"),
+                Press("Enter"),
+            ],
+            events: events(
+                vec![
+                    thought("Hm\n"),
+                    thought("perhaps"),
+                    text("One moment\n"),
+                    thought("\n"),
+                    thought("Yes"),
+                    text("ok"),
+                ],
+                "stop",
+            ),
+            document: document(
+                json!({"content": "One moment\nok", "reasoning_content": "Hm\nperhaps\nYes"}),
+                "stop",
+            ),
         },
         Case {
             about: "a note that is typed live",

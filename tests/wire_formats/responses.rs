@@ -100,6 +100,37 @@ fn call_events(index: u32, item: &Value, kind: &str, field: &str) -> Vec<Expecte
     ]
 }
 
+/// The events of a call of the shell that OpenAI defined.
+fn shell_events(index: u32, item: &Value) -> Vec<Expected> {
+    let mut open = item.clone();
+    open["status"] = json!("in_progress");
+    open["action"]["commands"] = json!([]);
+    let mut events = vec![(
+        "response.output_item.added",
+        json!({"output_index": index, "item": open}),
+    )];
+    let commands = item["action"]["commands"].as_array().expect("commands");
+    for (at, command) in commands.iter().enumerate() {
+        let about = |field: &str, text: &Value| json!({"output_index": index, "command_index": at, field: text});
+        events.extend([
+            (
+                "response.shell_call_command.added",
+                about("command", &json!("")),
+            ),
+            ("response.shell_call_command.delta", about("delta", command)),
+            (
+                "response.shell_call_command.done",
+                about("command", command),
+            ),
+        ]);
+    }
+    events.push((
+        "response.output_item.done",
+        json!({"output_index": index, "item": item}),
+    ));
+    events
+}
+
 /// A case that is about what the person sees; they answer `ok`.
 fn seen(about: &'static str, request: Value, sees: &'static [&'static str]) -> Case {
     answered(about, "ok", request, sees)
@@ -196,6 +227,30 @@ fn what_is_asked_is_seen() {
                 "── new",
                 "output · exit 0 · 0.0 s",
                 "a.txt",
+            ],
+        ),
+        seen(
+            "a call of the shell that OpenAI defined and what it printed",
+            json!({"input": [message("user", "Look around."),
+                {"type": "shell_call", "call_id": "c1", "status": "completed",
+                    "action": {"commands": ["ls", "make"], "timeout_ms": null}},
+                {"type": "shell_call_output", "call_id": "c1", "max_output_length": 4096,
+                    "output": [
+                        {"stdout": "a.txt\n", "stderr": "",
+                            "outcome": {"type": "exit", "exit_code": 0}},
+                        {"stdout": "", "stderr": "no target\n",
+                            "outcome": {"type": "exit", "exit_code": 2}}]}]}),
+            &[
+                "user",
+                "Look around.",
+                "shell",
+                "$ ls",
+                "$ make",
+                "── new",
+                "output · exit 2",
+                "a.txt",
+                "stderr:",
+                "no target",
             ],
         ),
         seen(
@@ -320,6 +375,9 @@ fn what_is_said_goes_out() {
     let local = json!({"type": "local_shell_call", "id": "lsh_2", "call_id": "call_3",
         "status": "completed",
         "action": {"type": "exec", "command": ["bash", "-lc", "ls"], "env": {}}});
+    let shell = json!({"type": "shell_call", "id": "sh_2", "call_id": "call_3",
+        "status": "completed", "action": {"commands": ["ls", "pwd"]},
+        "environment": {"type": "local"}});
     let thought = |text: &str| json!({"type": "summary_text", "text": text});
     let reasoning = json!({"type": "reasoning", "id": "rs_2", "summary": [thought("a\nb")]});
     let think = |name: &str, value: Value| json!({"item_id": "rs_2", "output_index": 0, "summary_index": 0, name: value});
@@ -430,6 +488,15 @@ fn what_is_said_goes_out() {
                 completed(json!([local])),
             ),
             document: json!({"status": "completed", "output": [local]}),
+        },
+        Case {
+            about: "two commands for the shell that OpenAI defined",
+            request: json!({"input": asked, "tools": [
+                {"type": "shell", "environment": {"type": "local"}}]}),
+            sees: &["user", "What next?"],
+            does: vec![Write("!ls\npwd"), Press("Enter")],
+            events: events(shell_events(0, &shell), completed(json!([shell]))),
+            document: json!({"status": "completed", "output": [shell]}),
         },
         Case {
             about: "thoughts",

@@ -172,6 +172,11 @@ pub(super) fn replies(words: &str, ending: Ending) -> Vec<Reply> {
             command: vec![words.into(), String::new()],
             working_directory: Some(words.into()),
         },
+        Body::ShellCall {
+            commands: vec![words.into(), String::new()],
+            timeout_ms: Some(1),
+            max_output_length: None,
+        },
         message(Phase::FinalAnswer),
     ];
     vec![

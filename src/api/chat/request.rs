@@ -86,11 +86,10 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         }];
     }
     let mut bodies = Vec::new();
-    // The format itself has no place for thoughts; servers that give them use this name.
-    if let Some(thoughts) = message
-        .text("reasoning_content")
-        .filter(|text| !text.is_empty())
-    {
+    // The format itself has no place for thoughts; servers that give them use these names.
+    let thoughts = ["reasoning_content", "reasoning"].iter();
+    let mut thoughts = thoughts.filter_map(|name| message.text(name));
+    if let Some(thoughts) = thoughts.find(|text| !text.is_empty()) {
         bodies.push(ItemBody::reasoning(vec![thoughts]));
     }
     let refusal = message.text("refusal").map(Content::Refusal);

@@ -17,6 +17,8 @@ pub struct Writer {
     /// Whether the client knows functions only, and not tools.
     legacy: bool,
     content: String,
+    /// The thoughts, which the format has no place for: most clients know this one.
+    reasoning: String,
     calls: Vec<Value>,
     usage: Option<Usage>,
     ending: Option<Ending>,
@@ -40,6 +42,7 @@ impl Writer {
             include_usage: include_usage.unwrap_or(false),
             legacy: request.tools.are_functions(),
             content: String::new(),
+            reasoning: String::new(),
             calls: Vec::new(),
             usage: None,
             ending: None,
@@ -95,15 +98,26 @@ impl Writer {
         self.content.push_str(&added);
     }
 
+    /// More of the thoughts, each on lines of its own.
+    fn think(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
+        let mut added = String::new();
+        if !self.reasoning.is_empty() {
+            added.push('\n');
+        }
+        added.push_str(thoughts);
+        for line in added.split_inclusive('\n') {
+            frames.push(self.chunk(json!({"reasoning_content": line}), None));
+        }
+        self.reasoning.push_str(&added);
+    }
+
     fn item(&mut self, item: &Body, frames: &mut Vec<Frame>) {
         let call = match item {
             Body::Message { phase, .. } => {
                 let is_note = *phase == Some(Phase::Commentary);
                 return self.text(&item.words(), is_note, frames);
             }
-            // The person is told that the format has no place for it; should one come all the
-            // same, it is a note.
-            Body::Reasoning { .. } => return self.text(&item.words(), true, frames),
+            Body::Reasoning { .. } => return self.think(&item.words(), frames),
             Body::FunctionCall {
                 name, arguments, ..
             } => {
@@ -116,6 +130,10 @@ impl Writer {
                 let arguments = json!({"command": command}).to_string();
                 json!({"type": "function",
                     "function": {"name": "local_shell", "arguments": arguments}})
+            }
+            Body::ShellCall { commands, .. } => {
+                let arguments = json!({"commands": commands}).to_string();
+                json!({"type": "function", "function": {"name": "shell", "arguments": arguments}})
             }
         };
         let mut whole = Map::new();
@@ -214,6 +232,9 @@ impl ResponseWriter for Writer {
         };
         let mut message = json!({"role": "assistant", "content": content, "refusal": null,
             "annotations": []});
+        if !self.reasoning.is_empty() {
+            message["reasoning_content"] = json!(self.reasoning);
+        }
         match self.calls.first() {
             Some(call) if self.legacy => message["function_call"] = call["function"].clone(),
             Some(_) => message["tool_calls"] = json!(self.calls),

@@ -136,6 +136,10 @@ impl Writer {
                 let input = json!({"command": command});
                 self.tool_use("local_shell", input.clone(), &input.to_string(), frames);
             }
+            Body::ShellCall { commands, .. } => {
+                let input = json!({"commands": commands});
+                self.tool_use("shell", input.clone(), &input.to_string(), frames);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::list::{id_or_made, input_item};
 use super::object::usage_object;
 use crate::api::{
-    ApiError, Body, Frame, Ids, Item, ItemBody, Reply, Request, ResponseWriter, Usage, command_of,
+    ApiError, Body, Frame, Ids, Item, ItemBody, Reply, Request, ResponseWriter, Usage, commands_of,
     compaction,
 };
 
@@ -161,8 +161,8 @@ fn call(item: &Item) -> Option<String> {
     let call = item.said()?;
     let name = call.full_tool_name()?;
     Some(match call {
-        Body::FunctionCall { arguments, .. } => match command_of(arguments) {
-            Some((command, _)) => command,
+        Body::FunctionCall { arguments, .. } => match commands_of(arguments) {
+            Some((commands, _)) => commands.join("; "),
             None => format!("{name} {arguments}"),
         },
         Body::CustomToolCall { input, .. } => format!("{name} {input}"),

@@ -50,6 +50,16 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
                 working_directory: action.text("working_directory"),
             })
         }
+        "shell_call" => {
+            let action = fields.object("action");
+            let commands = action.list("commands").into_iter();
+            let number = |name| action.integer(name).ok().flatten();
+            call(Body::ShellCall {
+                commands: commands.filter_map(text).collect(),
+                timeout_ms: number("timeout_ms"),
+                max_output_length: number("max_output_length"),
+            })
+        }
         "compaction" => ItemBody::Compaction {
             summary: fields
                 .text("encrypted_content")
@@ -98,6 +108,8 @@ fn read_part(part: &RawValue) -> Content {
             let name = found(&["filename", "file_id", "file_url"]);
             name.map(|name| Content::file(name, fields.text("file_data").as_deref()))
         }
+        // What a command printed (`shell_call_output`), which is read where it is shown.
+        None if fields.get("stdout").is_some() => Some(Content::Text(part.get().to_owned())),
         _ => None,
     };
     read.unwrap_or_else(|| Content::Other(part.get().to_owned()))

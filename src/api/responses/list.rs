@@ -157,7 +157,9 @@ fn made_id(item: &Item, owner: &str, index: usize) -> String {
             Body::Message { .. } => "msg",
             Body::FunctionCall { .. } => "fc",
             Body::Reasoning { .. } => "rs",
-            Body::CustomToolCall { .. } | Body::LocalShellCall { .. } => "item",
+            Body::CustomToolCall { .. } | Body::LocalShellCall { .. } | Body::ShellCall { .. } => {
+                "item"
+            }
         },
         ItemBody::ToolOutput { .. } => "fco",
         ItemBody::Compaction { .. } => "cmp",

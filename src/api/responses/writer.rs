@@ -187,6 +187,17 @@ impl Writer {
                 item["status"] = json!("completed");
                 item
             }
+            Body::ShellCall {
+                commands,
+                timeout_ms,
+                max_output_length,
+            } => {
+                let limits = [
+                    ("timeout_ms", *timeout_ms),
+                    ("max_output_length", *max_output_length),
+                ];
+                self.shell_call(index, commands, limits, events)
+            }
         };
         self.done(index, done, events);
     }
@@ -309,6 +320,44 @@ impl Writer {
         self.event("response.custom_tool_call_input.done", done, events);
         item["status"] = json!("completed");
         item["input"] = json!(input);
+        item
+    }
+
+    /// A call of OpenAI's built-in shell. The public schema does not know it; it is sent only to a
+    /// client that offered that tool.
+    fn shell_call(
+        &mut self,
+        index: usize,
+        commands: &[String],
+        limits: [(&str, Option<u64>); 2],
+        events: &mut Vec<Frame>,
+    ) -> Value {
+        let mut item = json!({
+            "type": "shell_call", "id": (self.ids)("sh"), "call_id": (self.ids)("call"),
+            "status": "in_progress", "action": {"commands": []},
+            "environment": {"type": "local"},
+        });
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                item["action"][name] = json!(limit);
+            }
+        }
+        self.added(index, &item, events);
+        for (at, command) in commands.iter().enumerate() {
+            let place = |field: &str, text: &str| {
+                let mut fields = json!({"output_index": index, "command_index": at});
+                fields[field] = json!(text);
+                fields
+            };
+            let name = "response.shell_call_command.added";
+            self.event(name, place("command", ""), events);
+            let name = "response.shell_call_command.delta";
+            self.event(name, place("delta", command), events);
+            let name = "response.shell_call_command.done";
+            self.event(name, place("command", command), events);
+        }
+        item["status"] = json!("completed");
+        item["action"]["commands"] = json!(commands);
         item
     }
 

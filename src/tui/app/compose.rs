@@ -126,6 +126,8 @@ impl App {
         let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
+        // Another request may have stood in line behind this one.
+        self.offer_call(id);
         Ok(())
     }
 
@@ -376,6 +378,9 @@ impl App {
             return Err(problem);
         }
         let item = self.item_of_text(kind, &text, &composer.options)?;
+        if kind == ReplyKind::Command && item.is_some() {
+            self.take_for_shell(known)?;
+        }
         if let Some(item) = &item
             && item.phase() == Some(Phase::FinalAnswer)
             && let Some(conversation) = self.conversation()
@@ -385,6 +390,24 @@ impl App {
             return Err(Problem::soft(problem));
         }
         Ok(item)
+    }
+
+    /// Asks once whether a tool is a shell that only looks like one.
+    fn take_for_shell(&mut self, known: &[String]) -> Result<(), Problem> {
+        let shell = self.conversation().and_then(Conversation::shell);
+        let guess = shell.and_then(|shell| Some((shell.name().to_owned(), shell.guessed_by()?)));
+        let Some(((name, parameter), id)) = guess.zip(self.open) else {
+            return Ok(());
+        };
+        let question = Problem::soft(format!(
+            "not sent: is {name} a shell? Its {parameter} would get this"
+        ));
+        let taken = &mut self.remembered_of(id).shell;
+        if taken.as_ref() != Some(&name) && !question.is_accepted(known) {
+            return Err(question);
+        }
+        *taken = Some(name);
+        Ok(())
     }
 
     /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and
@@ -590,6 +613,7 @@ impl App {
 
     pub(super) fn set_call(&mut self, call: Call) {
         let composer = self.composer_mut();
+        composer.withdraw();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
         self.keep_draft();
@@ -632,13 +656,19 @@ impl App {
         }
     }
 
-    /// Inserts what the answer may be made from: a skeleton of the JSON that is asked for, or a
-    /// draft of the summary.
+    /// Inserts what the answer may be made from: the form of the call that has to be made, a skeleton
+    /// of the JSON that is asked for, or a draft of the summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request yet");
         };
         let request = conversation.request();
+        if request.tool_choice.requires_call() {
+            return match conversation.forced_tool().map(Call::new) {
+                Some(call) => self.set_call(call),
+                None => self.pick_tool(""),
+            };
+        }
         let text = match &request.output_format {
             _ if request.format == Format::Compaction => draft(request),
             OutputFormat::Text => return self.say(Level::Info, "the request expects plain text"),
@@ -688,7 +718,7 @@ impl App {
 /// What the composer needs to know of a conversation.
 impl Conversation {
     /// The tools that can be called by name.
-    fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
+    pub(super) fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
         let tools = self.tools().iter();
         tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{App, Dialog, Level};
 use crate::draft::Draft;
-use crate::inbox::{Conversation, ConversationId};
+use crate::inbox::{Conversation, ConversationId, RequestId};
 use crate::tui::composer::Composer;
 use crate::tui::keys::action::Action;
 use crate::tui::transcript::Transcript;
@@ -41,6 +41,10 @@ pub(super) struct Remembered {
     pub composer: Composer,
     /// What is read of it, and where one is in it; nothing before it was looked at.
     pub transcript: Option<Transcript>,
+    /// The tool that the person took for a shell, which is not asked again.
+    pub shell: Option<String>,
+    /// The last request that was looked at for a call to offer.
+    pub offered_to: Option<RequestId>,
 }
 
 impl App {
@@ -144,7 +148,7 @@ impl App {
             let composer = kept.map(Composer::from_draft);
             Remembered {
                 composer: composer.unwrap_or_default(),
-                transcript: None,
+                ..Remembered::default()
             }
         })
     }
@@ -162,6 +166,7 @@ impl App {
 
     /// Follows a change of the draft on the screen.
     pub(super) fn keep_draft(&mut self) {
+        self.composer_mut().touch();
         self.unkept.changed.insert(self.open);
     }
 

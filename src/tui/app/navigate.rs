@@ -60,6 +60,7 @@ impl App {
         if self.open == Some(id) {
             if current {
                 self.take_scratch(id);
+                self.offer_call(id);
                 self.notice = None;
             } else {
                 self.tell(Level::Info, "another request is waiting behind this one");
@@ -79,6 +80,7 @@ impl App {
 
     pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
         let has_returned = !returned.is_empty();
+        self.offer_call(id);
         if has_returned {
             self.composer_of(id).bring_back(returned);
             self.keep_draft_of(id);
@@ -101,6 +103,24 @@ impl App {
             && self.is_composing()
             && matches!(self.dialog, Dialog::None)
             && !self.conversation().is_some_and(Conversation::is_waiting)
+    }
+
+    /// Lets a client ask again what was rejected in the conversation at hand.
+    pub(super) fn lift_rejection(&mut self) {
+        let rejects = |found: &Conversation| found.rejects(self.now);
+        let id = self
+            .at_hand()
+            .filter(|id| self.inbox.get(*id).is_some_and(rejects));
+        match id {
+            Some(id) => {
+                self.inbox.lift(id);
+                self.say(
+                    Level::Good,
+                    "rejection lifted: whoever asks again waits for you",
+                );
+            }
+            None => self.say(Level::Info, "nothing is rejected here"),
+        }
     }
 
     /// The conversation that was announced, else the one that has waited next longest: pressing the
@@ -146,6 +166,7 @@ impl App {
             self.with_transcript(Transcript::show_new);
         }
         self.take_scratch(id);
+        self.offer_call(id);
     }
 
     /// Brings the transcript of a conversation up to date, if it has been looked at.

@@ -30,6 +30,8 @@ pub struct Composer {
     pub options: Map<String, Value>,
     /// The call that is being put together.
     pub call: Option<Call>,
+    /// Whether the call is there because the request wants it, and nobody has touched it.
+    is_offered: bool,
     /// What is collected already, to be sent together.
     pub parts: Vec<Part>,
     /// Whether lines leave as soon as they are complete.
@@ -98,6 +100,7 @@ impl Composer {
             kind: ReplyKind::default(),
             options: Map::new(),
             call: None,
+            is_offered: false,
             parts: Vec::new(),
             live: false,
             area: area(text),
@@ -112,12 +115,16 @@ impl Composer {
 
     /// All that it holds, as plain data.
     pub fn to_draft(&self) -> Draft {
+        let call = self.call.as_ref().filter(|_| !self.is_offered);
         Draft {
-            kind: self.kind,
+            kind: match self.is_offered {
+                true => ReplyKind::Send,
+                false => self.kind,
+            },
             text: self.text(),
             cursor: Some(self.cursor()),
             options: self.options.clone(),
-            call: self.call.as_ref().map(Call::to_draft),
+            call: call.map(Call::to_draft),
             parts: self.parts.iter().map(Part::to_draft).collect(),
             live: self.live,
         }
@@ -165,6 +172,7 @@ impl Composer {
 
     /// Makes it hold what the draft holds. Undo takes back what that does to the text.
     fn restore(&mut self, draft: Draft) {
+        self.withdraw();
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
@@ -220,7 +228,28 @@ impl Composer {
 
     /// Whether the person has begun nothing here: no text, no call, no parts.
     pub fn is_idle(&self) -> bool {
-        self.is_empty() && self.call.is_none() && self.parts.is_empty()
+        let has_call = self.call.is_some() && !self.is_offered;
+        self.is_empty() && !has_call && self.parts.is_empty()
+    }
+
+    /// Puts a call here that nobody has begun: as long as nobody touches it, it is no draft.
+    pub fn offer(&mut self, call: Call) {
+        self.call = Some(call);
+        self.kind = ReplyKind::Tool;
+        self.is_offered = true;
+    }
+
+    /// What is here is the person's own from now on.
+    pub fn touch(&mut self) {
+        self.is_offered = false;
+    }
+
+    /// Takes a call back that was offered and that nobody has touched.
+    pub fn withdraw(&mut self) {
+        if std::mem::take(&mut self.is_offered) {
+            self.call = None;
+            self.kind = ReplyKind::Send;
+        }
     }
 
     /// The call that has the keys, if that is what is being composed.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::json::Json;
-use crate::api::{self, Alternative, Property, Reading};
+use crate::api::{self, Alternative, Property, Reading, Use};
 
 /// A place in a schema.
 pub(super) type Schema = api::Schema;
@@ -39,41 +39,6 @@ pub(super) enum Kind {
     List,
     /// Anything, as JSON.
     Raw,
-}
-
-/// What an argument of a command is for, by the names that agents give it, in the order in which a
-/// person reaches for it. Some agents list them by the alphabet, which is no order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Use {
-    Directory,
-    Patience,
-    Permission,
-    Reason,
-    Rule,
-    Other,
-}
-
-impl Use {
-    fn of(name: &str) -> Self {
-        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-        let directories = [
-            "workdir",
-            "cwd",
-            "working_directory",
-            "working_dir",
-            "workingDirectory",
-            "directory",
-            "dir",
-        ];
-        match name {
-            _ if directories.contains(&name) => Self::Directory,
-            _ if has(&["timeout", "yield_time"]) => Self::Patience,
-            _ if has(&["sandbox", "permission", "escalated"]) => Self::Permission,
-            "justification" | "reason" => Self::Reason,
-            "prefix_rule" => Self::Rule,
-            _ => Self::Other,
-        }
-    }
 }
 
 impl Spec {

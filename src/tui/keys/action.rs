@@ -85,6 +85,7 @@ actions! {
     NarrowInbox, "narrow_inbox", "Make the inbox narrower", ["Alt+,"];
     Dismiss, "dismiss", "Dismiss the conversation from the inbox", ["Alt+W"];
     DismissDone, "dismiss_done", "Dismiss all that are done", ["Alt+Shift+W"];
+    LiftRejection, "lift_rejection", "Let what was rejected be asked again", ["F7"];
     FindConversation, "find_conversation", "Find a conversation, earlier ones too", ["F6"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
     [Read, "TRANSCRIPT"]

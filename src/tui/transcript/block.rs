@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, command_of};
+use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, commands_of};
 use crate::inbox::{Delivery, Said, Words};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
@@ -87,17 +87,19 @@ impl Block {
         block.pictures = Picture::all_of(item);
         match item.body() {
             ItemBody::ToolOutput { content, .. } => {
-                if let [Content::Text(text), ..] = content.as_slice() {
-                    let status = Status::of(text);
-                    block.failed = status.has_failed();
-                    block.detail = status.to_string();
-                }
+                let texts = content.iter().map_while(|part| match part {
+                    Content::Text(text) => Some(text.as_str()),
+                    _ => None,
+                });
+                let status = Status::of_all(texts);
+                block.failed = status.has_failed();
+                block.detail = status.to_string();
             }
             ItemBody::Said {
                 body: Body::FunctionCall { arguments, .. },
                 ..
             } => {
-                if let Some((_, others)) = command_of(arguments) {
+                if let Some((_, others)) = commands_of(arguments) {
                     block.detail = others.join(" · ");
                 }
             }
@@ -110,8 +112,11 @@ impl Block {
     pub fn of_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
             let is_command = match call.said() {
-                Some(Body::FunctionCall { arguments, .. }) => command_of(arguments).is_some(),
-                said => matches!(said, Some(Body::LocalShellCall { .. })),
+                Some(Body::FunctionCall { arguments, .. }) => commands_of(arguments).is_some(),
+                said => matches!(
+                    said,
+                    Some(Body::LocalShellCall { .. } | Body::ShellCall { .. })
+                ),
             };
             let text = match is_command {
                 true => item_text(call),
@@ -143,6 +148,13 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
+        match said.refused {
+            0 => {}
+            1 => block.detail.push_str(" · asked again, refused again"),
+            n => block
+                .detail
+                .push_str(&format!(" · asked {n} times more, refused")),
+        }
         block.size = size;
         block
     }
@@ -197,7 +209,9 @@ impl Block {
     /// Whether it is the block of this and nothing has changed.
     pub fn is_of_said(&self, said: &Said) -> bool {
         match &self.origin {
-            Origin::Said(own) => own.is_same(said) && own.state == said.state,
+            Origin::Said(own) => {
+                own.is_same(said) && (own.state, own.refused) == (said.state, said.refused)
+            }
             Origin::Item(_) | Origin::Note(_) => false,
         }
     }
@@ -347,7 +361,7 @@ fn item_text(item: &Item) -> String {
                 }
                 content => content,
             };
-            let text = parts(content, output::shown);
+            let text = parts(content, output::line_of);
             match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),
                 text => text.into(),
@@ -367,6 +381,7 @@ fn body_text(body: &Body) -> String {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
             format!("$ {}", command_line(&words))
         }
+        Body::ShellCall { commands, .. } => prompts(commands),
         Body::Reasoning { summary } if summary.is_empty() => ENCRYPTED.into(),
         Body::Reasoning { summary } => summary.join("\n\n"),
     }
@@ -423,10 +438,19 @@ fn image(url: &str) -> String {
 
 /// A call: the command line where it is one, the arguments as JSON otherwise.
 fn call_text(arguments: &str) -> String {
-    if let Some((command, _)) = command_of(arguments) {
-        return format!("$ {command}");
+    match commands_of(arguments) {
+        Some((commands, _)) => prompts(&commands),
+        None => pretty(arguments),
     }
-    pretty(arguments)
+}
+
+/// Commands, each as it would stand behind the prompt of a shell.
+fn prompts(commands: &[String]) -> String {
+    let lines: Vec<String> = commands
+        .iter()
+        .map(|command| format!("$ {command}"))
+        .collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

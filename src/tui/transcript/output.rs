@@ -13,7 +13,18 @@ use crate::tui::form::pretty;
 const LARGEST: usize = 1 << 20;
 
 /// Members that are the output, or a part of it.
-const TEXTS: [&str; 5] = ["output", "stdout", "stderr", "result", "content"];
+const TEXTS: [&str; 8] = [
+    "output",
+    "output_head",
+    "output_tail",
+    "stdout",
+    "stderr",
+    "result",
+    "content",
+    "error",
+];
+/// Members that say which command a result is of, where there are several.
+const OF: [&str; 2] = ["query", "command"];
 
 /// How a call went, as far as its output says so.
 #[derive(Debug, Default, PartialEq)]
@@ -22,26 +33,56 @@ pub(super) struct Status {
     session: Option<String>,
     seconds: Option<f64>,
     is_error: bool,
+    timed_out: bool,
 }
 
 impl Status {
     /// What an output says of it. JSON is read through, of other text the head alone.
     pub fn of(text: &str) -> Self {
-        let (mut status, rest) = head(text).unwrap_or_default();
+        let (status, rest) = head(text).unwrap_or_default();
         if status.is_of_command() {
             return status;
         }
-        if let Some(json) = json(if rest.is_empty() { text } else { rest }) {
-            for (name, raw) in Fields::of_text(json).iter() {
-                status.take(name, raw);
+        let Some(json) = json(if rest.is_empty() { text } else { rest }) else {
+            return status;
+        };
+        match results(json) {
+            Some(all) => {
+                let all = all.iter().map(|raw| Self::default().and_of(raw.get()));
+                status.worst(all)
             }
+            None => status.and_of(json),
         }
-        status
+    }
+
+    /// What an output of several parts says of it: the first, or the one that has failed.
+    pub fn of_all<'a>(mut parts: impl Iterator<Item = &'a str>) -> Self {
+        let first = parts.next().map(Self::of).unwrap_or_default();
+        first.worst(parts.filter(|part| is_json(part)).map(Self::of))
+    }
+
+    /// This one, or the first that has failed; without any, what is known of the others.
+    fn worst(self, others: impl Iterator<Item = Self>) -> Self {
+        others.fold(self, |found, other| {
+            let is_worse = other.has_failed() && !found.has_failed();
+            match is_worse || found == Self::default() {
+                true => other,
+                false => found,
+            }
+        })
+    }
+
+    /// The same, with what an object says.
+    fn and_of(mut self, json: &str) -> Self {
+        for (name, raw) in Fields::of_text(json).iter() {
+            self.take(name, raw);
+        }
+        self
     }
 
     /// Whether the call has failed.
     pub fn has_failed(&self) -> bool {
-        self.is_error || self.exit_code.is_some_and(|code| code != 0)
+        self.is_error || self.timed_out || self.exit_code.is_some_and(|code| code != 0)
     }
 
     /// Whether it is of a command, whose output is its own and no JSON of an agent's.
@@ -67,7 +108,16 @@ impl Status {
                 self.is_error |= raw == "true";
                 matches!(raw, "true" | "false" | "null")
             }
-            "metadata" => {
+            "success" => {
+                self.is_error |= raw == "false";
+                matches!(raw, "true" | "false" | "null")
+            }
+            // How OpenAI's shell tool says how a command ended.
+            "type" if matches!(raw, r#""exit""# | r#""timeout""#) => {
+                self.timed_out |= raw == r#""timeout""#;
+                true
+            }
+            "metadata" | "outcome" => {
                 let mut is_all = raw.starts_with('{');
                 for (name, raw) in Fields::of_text(raw).iter() {
                     is_all &= self.take(name, raw);
@@ -84,6 +134,8 @@ impl fmt::Display for Status {
         let mut parts = Vec::new();
         if let Some(code) = self.exit_code {
             parts.push(format!("exit {code}"));
+        } else if self.timed_out {
+            parts.push("timed out".into());
         } else if self.is_error {
             parts.push("error".into());
         }
@@ -108,6 +160,17 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
     match json(text) {
         Some(json) => meaning(json).unwrap_or_else(|| laid_out(json)),
         None => text.into(),
+    }
+}
+
+/// The same as a part among others, which ends its last line by itself.
+pub(super) fn line_of(text: &str) -> Cow<'_, str> {
+    match shown(text) {
+        Cow::Borrowed(text) => text.strip_suffix('\n').unwrap_or(text).into(),
+        Cow::Owned(mut text) => {
+            text.truncate(text.strip_suffix('\n').unwrap_or(&text).len());
+            text.into()
+        }
     }
 }
 
@@ -175,7 +238,7 @@ fn laid_out(json: &str) -> Cow<'_, str> {
 /// The texts in an output, then the members that are none; nothing if it has no texts.
 fn meaning(json: &str) -> Option<Cow<'_, str>> {
     if json.starts_with('[') {
-        return content(json).map(Cow::Owned);
+        return content(json).or_else(|| of_results(json)).map(Cow::Owned);
     }
     let (mut texts, mut rest) = (Vec::new(), Vec::new());
     let mut status = Status::default();
@@ -185,6 +248,7 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
             Some(text) => texts.push((name.to_owned(), text)),
             None if is_text && raw.get() == "null" => {}
             None if status.take(name, raw) => {}
+            None if OF.contains(&name) && raw.get().starts_with('"') => {}
             None => rest.push((name.to_owned(), raw)),
         }
     }
@@ -193,8 +257,12 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
     }
     let mut shown = String::new();
     for (name, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+        // What went wrong is often in the output already.
+        if name == "error" && shown.contains(text.trim_end()) {
+            continue;
+        }
         // What is not what it is for is called by its name.
-        if !shown.is_empty() || name == "stderr" {
+        if !shown.is_empty() || matches!(name.as_str(), "stderr" | "error") {
             on_a_new_line(&mut shown);
             shown.push_str(name);
             shown.push_str(":\n");
@@ -216,6 +284,34 @@ fn on_a_new_line(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
+}
+
+/// The results that a list holds, one for each command, if there is nothing else in it.
+fn results(json: &str) -> Option<Vec<&RawValue>> {
+    let all: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let is_result = |raw: &&RawValue| {
+        let fields = Fields::of(raw);
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name).collect();
+        let is_of_call = |name: &&str| OF.contains(name) || matches!(*name, "success" | "stdout");
+        names.iter().any(is_of_call) && meaning(raw.get()).is_some()
+    };
+    (!all.is_empty() && all.iter().all(is_result)).then_some(all)
+}
+
+/// What each of several commands gave back, below the command where there are more than one.
+fn of_results(json: &str) -> Option<String> {
+    let all = results(json)?;
+    let mut shown = String::new();
+    for raw in &all {
+        let fields = Fields::of(raw);
+        let command = OF.iter().find_map(|name| fields.text(name));
+        on_a_new_line(&mut shown);
+        if let Some(command) = command.filter(|_| all.len() > 1) {
+            shown.push_str(&format!("$ {command}\n"));
+        }
+        shown.push_str(&meaning(raw.get())?);
+    }
+    Some(shown)
 }
 
 /// The text that a value is: a string, or parts with a text in each.
@@ -331,11 +427,78 @@ mod tests {
             "stderr:\noops",
         );
         reads(r#"{"result":"x\ny"}"#, "", false, "x\ny");
+        // mini-swe-agent, and where there is too much of it.
+        reads(
+            "{\n  \"returncode\": 1,\n  \"output\": \"a\\nb\\n\"\n}",
+            "exit 1",
+            true,
+            "a\nb",
+        );
+        reads(
+            "{\"returncode\": 0, \"output_head\": \"a\\n\", \"output_tail\": \"z\\n\",\n\
+             \"elided_chars\": 9}",
+            "exit 0",
+            false,
+            "a\noutput_tail:\nz\n{\n  \"elided_chars\": 9\n}",
+        );
         // Tools of MCP servers.
         let parts = r#"[{"type":"text","text":"a\nb"},{"type":"text","text":"c"}]"#;
         reads(parts, "", false, "a\nb\nc");
         let content = format!(r#"{{"content":{parts},"isError":true}}"#);
         reads(&content, "error", true, "a\nb\nc");
+    }
+
+    #[test]
+    fn the_results_of_several_commands_are_told_apart() {
+        // Cline.
+        reads(
+            r#"[{"query":"ls","result":"a\nb\n","success":true}]"#,
+            "",
+            false,
+            "a\nb",
+        );
+        reads(
+            r#"[{"query":"ls","result":"a\nb\n","success":true},
+                {"query":"make","result":"","error":"no target","success":false},
+                {"query":"no","result":"[exited with code 127]\nno: not found",
+                    "error":"exited with code 127","success":false}]"#,
+            "error",
+            true,
+            "$ ls\na\nb\n$ make\nerror:\nno target\n$ no\n[exited with code 127]\nno: not found",
+        );
+        // What is no result is laid out.
+        let other = r#"[{"query":"ls","rank":1}]"#;
+        let laid_out = "[\n  {\n    \"query\": \"ls\",\n    \"rank\": 1\n  }\n]";
+        reads(other, "", false, laid_out);
+    }
+
+    #[test]
+    fn what_the_built_in_shell_gives_back_is_the_output_of_a_command() {
+        let read = |output: serde_json::Value| {
+            let raw = json!({"type": "shell_call_output", "call_id": "c", "output": output});
+            let block = Block::of_item(&Arc::new(Item::from_responses(&raw)), None);
+            (
+                block.detail.clone(),
+                block.failed,
+                block.text().as_str().to_owned(),
+            )
+        };
+        let exit = |out: &str, err: &str, code: i32| {
+            json!({"stdout": out, "stderr": err,
+                "outcome": {"type": "exit", "exit_code": code}})
+        };
+        assert_eq!(
+            read(json!([exit("a\nb\n", "", 0)])),
+            ("exit 0".into(), false, "a\nb".into())
+        );
+        let failed = json!([exit("a\n", "", 0), exit("", "oops\n", 2)]);
+        assert_eq!(
+            read(failed),
+            ("exit 2".into(), true, "a\nstderr:\noops".into())
+        );
+        let late = json!([{"stdout": "a", "stderr": "", "outcome": {"type": "timeout"}}]);
+        assert_eq!(read(late), ("timed out".into(), true, "a".into()));
+        assert_eq!(read(json!("plain")), (String::new(), false, "plain".into()));
     }
 
     #[test]

@@ -1,0 +1,564 @@
+//! Which of the offered tools runs a shell command, and how it wants to be called.
+
+mod known;
+mod lines;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use self::known::{NAMES, PARAMETERS, Says, Takes};
+use super::{Body, Kind, Property, Tool, is_bushy};
+
+pub(crate) use self::known::Use;
+
+/// The tool of a request that runs a shell command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShellTool {
+    name: String,
+    namespace: Option<String>,
+    shape: Shape,
+    /// The schema of what else a call can say; not written down, because a call is made without it.
+    #[serde(skip)]
+    options: Option<Value>,
+    /// What a call says where nobody says otherwise, because the tool requires it.
+    #[serde(skip)]
+    required: Vec<(String, Given)>,
+    /// Whether it is a shell is a guess.
+    #[serde(skip)]
+    is_guess: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shape {
+    /// The command is a string in this parameter.
+    Line(String),
+    /// The command is an array of words in this parameter.
+    Words(String),
+    /// The commands are an array of whole lines in this parameter.
+    Lines(String),
+    /// The built-in tool of older Codex versions, called with an item type of its own.
+    LocalShell,
+    /// The built-in tool of OpenAI that the client runs, called with an item type of its own.
+    Shell,
+}
+
+/// What is said where nobody says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+enum Given {
+    /// This value.
+    Value(Value),
+    /// The first line of the command.
+    FirstLine,
+}
+
+/// The request offers no tool that runs a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this request offers no shell")]
+pub struct NoShellTool;
+
+impl ShellTool {
+    /// Finds the shell among the tools of a request: one of the known names, else a built-in one,
+    /// else any function with a `cmd` or `command` parameter, else one that looks like a shell.
+    ///
+    /// # Errors
+    ///
+    /// [`NoShellTool`] if none of the tools takes a command.
+    pub fn find(tools: &[Tool]) -> Result<Self, NoShellTool> {
+        let functions = || tools.iter().filter(|tool| tool.kind == "function");
+        let named = |name: &&str| {
+            let mut plain = functions().filter(|tool| tool.namespace.is_none());
+            plain.find(|tool| tool.name == *name)
+        };
+        let known = NAMES.iter().filter_map(named);
+        let by = |says: Says| move |tool: &Tool| Self::from_function(tool, |own| own == says);
+        known
+            .filter_map(|tool| Self::from_function(tool, |_| true))
+            .next()
+            .or_else(|| tools.iter().find_map(Self::built_in))
+            .or_else(|| functions().find_map(by(Says::Shell)))
+            .or_else(|| {
+                let described = functions().filter(|tool| known::runs_something(tool));
+                let mut guesses = functions()
+                    .filter_map(by(Says::Perhaps))
+                    .chain(described.filter_map(by(Says::IfDescribed)));
+                let guess = guesses.next()?;
+                Some(Self {
+                    is_guess: true,
+                    ..guess
+                })
+            })
+            .ok_or(NoShellTool)
+    }
+
+    /// A tool that has an item type of its own for its calls, and that the client runs.
+    fn built_in(tool: &Tool) -> Option<Self> {
+        let environment = tool.raw.get("environment").filter(|it| !it.is_null());
+        let is_local = environment.is_none_or(|it| it["type"] == "local");
+        let (shape, properties) = match tool.kind.as_str() {
+            "local_shell" => (
+                Shape::LocalShell,
+                json!({"working_directory": {"type": "string"}}),
+            ),
+            "shell" if is_local => (
+                Shape::Shell,
+                json!({"timeout_ms": {"type": "integer", "minimum": 1},
+                    "max_output_length": {"type": "integer", "minimum": 1}}),
+            ),
+            _ => return None,
+        };
+        Some(Self {
+            name: tool.kind.clone(),
+            namespace: None,
+            shape,
+            options: Some(json!({"type": "object", "properties": properties})),
+            required: Vec::new(),
+            is_guess: false,
+        })
+    }
+
+    /// A function, by the first of the known parameters that says what is wanted.
+    fn from_function(tool: &Tool, is_wanted: impl Fn(Says) -> bool) -> Option<Self> {
+        let arguments = tool.reading()?;
+        let parameters = PARAMETERS.iter().filter(|(_, says)| is_wanted(*says));
+        let (parameter, takes) = parameters
+            .filter_map(|(name, _)| Some((*name, known::takes(name, &arguments.property(name)?)?)))
+            .next()?;
+        let others = arguments.properties().into_iter();
+        let required: Vec<(String, Given)> = others
+            .filter(|other| other.required && other.name != parameter)
+            .filter_map(|other| Some((other.name.clone(), given(&other)?)))
+            .collect();
+        let name = parameter.to_owned();
+        Some(Self {
+            name: tool.name.clone(),
+            namespace: tool.namespace.clone(),
+            shape: match takes {
+                Takes::Line => Shape::Line(name),
+                Takes::Words => Shape::Words(name),
+                Takes::Lines => Shape::Lines(name),
+            },
+            options: options(tool, parameter, &required),
+            required,
+            is_guess: false,
+        })
+    }
+
+    /// The name of the tool.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The parameter that would get the command, if it is a guess that this is a shell.
+    pub fn guessed_by(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter) => {
+                Some(parameter)
+                    .filter(|_| self.is_guess)
+                    .map(String::as_str)
+            }
+            Shape::LocalShell | Shape::Shell => None,
+        }
+    }
+
+    /// The JSON Schema of what a call can say besides the command: working directory, escalation,
+    /// timeouts; `None` if there is nothing.
+    pub fn options(&self) -> Option<&Value> {
+        self.options.as_ref()
+    }
+
+    /// The call that runs `command`, with `options` as [`Self::options`] describes them.
+    pub fn call(&self, command: &str, options: &Map<String, Value>) -> Body {
+        let words = || vec!["bash".to_owned(), "-lc".to_owned(), command.to_owned()];
+        let number = |name: &str| options.get(name).and_then(Value::as_u64);
+        let mut arguments = Map::new();
+        match &self.shape {
+            Shape::LocalShell => {
+                let workdir = options.get("working_directory").and_then(Value::as_str);
+                return Body::LocalShellCall {
+                    command: words(),
+                    working_directory: workdir.map(str::to_owned),
+                };
+            }
+            Shape::Shell => {
+                return Body::ShellCall {
+                    commands: lines::commands(command),
+                    timeout_ms: number("timeout_ms"),
+                    max_output_length: number("max_output_length"),
+                };
+            }
+            Shape::Line(parameter) => arguments.insert(parameter.clone(), command.into()),
+            Shape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
+            Shape::Lines(parameter) => {
+                arguments.insert(parameter.clone(), lines::commands(command).into())
+            }
+        };
+        arguments.extend(options.clone());
+        for (name, given) in &self.required {
+            arguments.entry(name).or_insert_with(|| match given {
+                Given::Value(value) => value.clone(),
+                Given::FirstLine => command.lines().next().unwrap_or_default().into(),
+            });
+        }
+        Body::FunctionCall {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            arguments: Value::Object(arguments).to_string(),
+        }
+    }
+}
+
+/// What a required parameter is given where nobody says otherwise; `None` if only the person knows.
+fn given(parameter: &Property<&Value>) -> Option<Given> {
+    let reading = parameter.schema.read();
+    if let Some(default) = reading.default() {
+        return Some(Given::Value(default.clone()));
+    }
+    match reading.kind {
+        _ if reading.nullable => Some(Given::Value(Value::Null)),
+        Kind::Boolean => Some(Given::Value(false.into())),
+        Kind::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
+        _ => None,
+    }
+}
+
+/// The schema of a shell function without the command itself, in which nothing is required that is
+/// given anyway.
+fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Value> {
+    let mut schema = tool.parameters()?.clone();
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != command && !given.iter().any(|(given, _)| name == given));
+    }
+    let properties = schema.get_mut("properties")?.as_object_mut()?;
+    properties.shift_remove(command);
+    (!properties.is_empty()).then_some(schema)
+}
+
+/// The command lines that a call of any known shell would run, for showing them as commands, and what
+/// else it is given. `arguments` is the text of the call.
+pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)> {
+    if is_bushy(arguments) {
+        return None;
+    }
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    let arguments = arguments.as_object()?;
+    let key = ["cmd", "command", "commands"]
+        .into_iter()
+        .find(|key| arguments.contains_key(*key))?;
+    let commands = match (key, arguments.get(key)?) {
+        (_, Value::String(line)) => vec![line.clone()],
+        (_, Value::Array(words)) => {
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            let words = words.filter(|words| !words.is_empty())?;
+            match key {
+                "commands" => words.into_iter().map(str::to_owned).collect(),
+                _ => vec![command_line(&words)],
+            }
+        }
+        _ => return None,
+    };
+    let others = arguments.iter().filter(|(name, _)| *name != key);
+    let others = others.map(|(name, value)| match value {
+        Value::String(text) => format!("{name} {text}"),
+        value => format!("{name} {value}"),
+    });
+    Some((commands, others.collect()))
+}
+
+/// One line for an argument vector: the script itself where a shell is asked to run one.
+pub(crate) fn command_line(words: &[&str]) -> String {
+    match words {
+        [_shell, flag, script] if matches!(*flag, "-c" | "-lc" | "-Command") => (*script).into(),
+        words => words.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::responses::read_tools;
+    use super::*;
+
+    fn call(tools: Value, workdir: Option<&str>) -> Result<Body, NoShellTool> {
+        let tools = read_tools(&tools.to_string());
+        let shell = ShellTool::find(&tools)?;
+        let names = shell
+            .options()
+            .and_then(|schema| schema.get("properties")?.as_object());
+        let name = names.and_then(|names| names.keys().next()).cloned();
+        let options = name
+            .zip(workdir)
+            .map(|(name, workdir)| (name, json!(workdir)));
+        Ok(shell.call("ls 'a b'", &options.into_iter().collect()))
+    }
+
+    fn function(name: &str, properties: Value) -> Value {
+        json!({"type": "function", "name": name,
+            "parameters": {"type": "object", "properties": properties}})
+    }
+
+    #[test]
+    fn every_shell_is_called_in_its_own_shape() {
+        let line = json!({"type": "string"});
+        let words = json!({"type": "array", "items": {"type": "string"}});
+        let table = [
+            (
+                function("exec_command", json!({"cmd": line, "workdir": line})),
+                json!({"cmd": "ls 'a b'", "workdir": "/tmp"}),
+            ),
+            (
+                function("shell_command", json!({"command": line, "workdir": line})),
+                json!({"command": "ls 'a b'", "workdir": "/tmp"}),
+            ),
+            (
+                function("shell", json!({"command": words, "workdir": line})),
+                json!({"command": ["bash", "-lc", "ls 'a b'"], "workdir": "/tmp"}),
+            ),
+            (
+                function("container.exec", json!({"command": words})),
+                json!({"command": ["bash", "-lc", "ls 'a b'"]}),
+            ),
+            (
+                function(
+                    "run_it",
+                    json!({"command": {"type": ["string", "null"]}, "cwd": line}),
+                ),
+                json!({"command": "ls 'a b'", "cwd": "/tmp"}),
+            ),
+        ];
+        for (tool, expected) in table {
+            let name = tool["name"].as_str().unwrap().to_owned();
+            let item = call(json!([{"type": "web_search"}, tool]), Some("/tmp")).unwrap();
+            let Body::FunctionCall {
+                name: called,
+                arguments,
+                ..
+            } = item
+            else {
+                panic!("{name}: {item:?}");
+            };
+            assert_eq!(called, name);
+            assert_eq!(
+                serde_json::from_str::<Value>(&arguments).unwrap(),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_built_in_shell_has_an_item_of_its_own() {
+        assert_eq!(
+            call(json!([{"type": "local_shell"}]), Some("/tmp")),
+            Ok(Body::LocalShellCall {
+                command: vec!["bash".into(), "-lc".into(), "ls 'a b'".into()],
+                working_directory: Some("/tmp".into()),
+            })
+        );
+    }
+
+    /// The shells of agents, as they offer them, and what runs `ls 'a b'` in `/tmp` there.
+    #[test]
+    fn the_shells_of_agents_are_called_as_they_want() {
+        let line = json!({"type": "string"});
+        let (number, flag) = (json!({"type": "number"}), json!({"type": "boolean"}));
+        let lines = json!({"type": "array", "items": line});
+        let needs = |mut tool: Value, required: &[&str]| {
+            tool["parameters"]["required"] = json!(required);
+            tool["parameters"]["additionalProperties"] = json!(false);
+            tool
+        };
+        let table = [
+            // Claude Code, which has no directory.
+            (
+                needs(
+                    function(
+                        "Bash",
+                        json!({"command": line, "timeout": number, "description": line,
+                            "run_in_background": flag, "dangerouslyDisableSandbox": flag}),
+                    ),
+                    &["command"],
+                ),
+                json!({"command": "ls 'a b'"}),
+                None,
+            ),
+            (
+                needs(
+                    function(
+                        "bash",
+                        json!({"command": line, "timeout": number, "workdir": line,
+                            "description": line}),
+                    ),
+                    &["command", "description"],
+                ),
+                json!({"command": "ls 'a b'", "workdir": "/tmp", "description": "ls 'a b'"}),
+                Some("workdir"),
+            ),
+            (
+                needs(
+                    function(
+                        "run_shell_command",
+                        json!({"command": line, "is_background": flag, "timeout": number,
+                            "description": line, "directory": line}),
+                    ),
+                    &["command", "is_background"],
+                ),
+                json!({"command": "ls 'a b'", "directory": "/tmp", "is_background": false}),
+                Some("directory"),
+            ),
+            (
+                needs(
+                    function("run_commands", json!({"commands": lines})),
+                    &["commands"],
+                ),
+                json!({"commands": ["ls 'a b'"]}),
+                None,
+            ),
+        ];
+        for (tool, expected, directory) in table {
+            let other = function("Monitor", json!({"command": line, "until": line}));
+            let tools = read_tools(&json!([other, tool]).to_string());
+            let shell = ShellTool::find(&tools).unwrap();
+            let options = directory.map(|name: &str| (name.to_owned(), json!("/tmp")));
+            let call = shell.call("ls 'a b'", &options.into_iter().collect());
+            let Body::FunctionCall {
+                name, arguments, ..
+            } = call
+            else {
+                panic!("{call:?}");
+            };
+            assert_eq!(json!(name), tool["name"]);
+            let arguments: Value = serde_json::from_str(&arguments).unwrap();
+            assert_eq!(arguments, expected);
+            assert_eq!(shell.guessed_by(), None);
+            let validator = jsonschema::validator_for(&tool["parameters"]).unwrap();
+            assert!(validator.is_valid(&arguments), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn several_lines_are_several_commands_where_a_tool_takes_them() {
+        let lines = json!({"type": "array", "items": {"type": "string"}});
+        let tools = json!([function("run_commands", json!({"commands": lines}))]);
+        let shell = ShellTool::find(&read_tools(&tools.to_string())).unwrap();
+        let called = |text: &str| match shell.call(text, &Map::new()) {
+            Body::FunctionCall { arguments, .. } => arguments,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(called("ls\npwd"), r#"{"commands":["ls","pwd"]}"#);
+        assert_eq!(called("cd a\nls"), r#"{"commands":["cd a\nls"]}"#);
+    }
+
+    #[test]
+    fn the_shell_of_openai_is_called_where_the_client_runs_it() {
+        let find = |tool: Value| ShellTool::find(&read_tools(&json!([tool]).to_string()));
+        for tool in [
+            json!({"type": "shell"}),
+            json!({"type": "shell", "environment": null}),
+            json!({"type": "shell", "environment": {"type": "local"}}),
+        ] {
+            let shell = find(tool).unwrap();
+            let options = json!({"timeout_ms": 500});
+            let options = options.as_object().unwrap();
+            assert_eq!(
+                shell.call("ls\npwd", options),
+                Body::ShellCall {
+                    commands: vec!["ls".into(), "pwd".into()],
+                    timeout_ms: Some(500),
+                    max_output_length: None,
+                }
+            );
+        }
+        let hosted = json!({"type": "shell", "environment": {"type": "container_auto"}});
+        assert_eq!(find(hosted), Err(NoShellTool));
+    }
+
+    #[test]
+    fn what_looks_like_a_shell_is_a_guess_and_what_does_not_is_none() {
+        let find = |name: &str, about: &str, properties: Value| {
+            let mut tool = function(name, properties);
+            tool["description"] = json!(about);
+            ShellTool::find(&read_tools(&json!([tool]).to_string()))
+        };
+        let line = json!({"type": "string"});
+        let lines = json!({"type": "array", "items": line});
+        for (name, about, properties, by) in [
+            ("do_it", "", json!({"bash": line}), "bash"),
+            ("sandbox", "", json!({"commands": lines}), "commands"),
+            (
+                "execute",
+                "Runs a script.",
+                json!({"script": line}),
+                "script",
+            ),
+            (
+                "evaluate",
+                "Runs code in the terminal.",
+                json!({"code": line}),
+                "code",
+            ),
+        ] {
+            let shell = find(name, about, properties).unwrap();
+            assert_eq!(shell.guessed_by(), Some(by), "{name}");
+            let expected = match by {
+                "commands" => json!({by: ["ls"]}),
+                _ => json!({by: "ls"}),
+            };
+            let call = shell.call("ls", &Map::new());
+            assert_eq!(
+                serde_json::from_str::<Value>(&call.words()).unwrap(),
+                expected
+            );
+        }
+        for (name, about, properties) in [
+            ("airport", "Finds an airport.", json!({"code": line})),
+            ("python", "Runs Python code.", json!({"code": line})),
+            ("write_scene", "Writes a scene.", json!({"script": line})),
+            (
+                "edit_file",
+                "Edits a file.",
+                json!({"command": {"type": "string", "enum": ["view", "create"]}}),
+            ),
+        ] {
+            assert_eq!(find(name, about, properties), Err(NoShellTool), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_known_name_wins_and_nothing_is_made_up() {
+        let line = json!({"type": "string"});
+        let tools = json!([
+            function("other", json!({"cmd": line})),
+            function("shell_command", json!({"command": line})),
+            function("exec_command", json!({"cmd": line}))
+        ]);
+        let item = call(tools, None).unwrap();
+        assert!(matches!(item, Body::FunctionCall { name, .. } if name == "exec_command"));
+        assert_eq!(
+            call(json!([function("add", json!({"a": line}))]), None),
+            Err(NoShellTool)
+        );
+        assert_eq!(call(json!([]), None), Err(NoShellTool));
+    }
+
+    #[test]
+    fn commands_are_read_back_as_they_were_typed() {
+        let read = |arguments: Value| commands_of(&arguments.to_string());
+        let one = |command: &str| vec![command.to_owned()];
+        assert_eq!(read(json!({"cmd": "ls"})), Some((one("ls"), vec![])));
+        assert_eq!(
+            read(json!({"command": ["bash", "-lc", "a | b"], "workdir": "/x"})),
+            Some((one("a | b"), vec!["workdir /x".into()]))
+        );
+        assert_eq!(
+            read(json!({"command": ["ls", "-l"]})),
+            Some((one("ls -l"), vec![]))
+        );
+        assert_eq!(
+            read(json!({"commands": ["ls -l", "pwd"]})),
+            Some((vec!["ls -l".into(), "pwd".into()], vec![]))
+        );
+        assert_eq!(read(json!({"x": 1})), None);
+    }
+}
