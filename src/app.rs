@@ -253,7 +253,7 @@ fn server_settings(config: &Config, address: SocketAddr, descriptors: usize) -> 
         socket_lifetime: server::SOCKET_LIFETIME,
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
-        answer_housekeeping: config.inbox.answer_housekeeping,
+        answered: config.inbox.answer_housekeeping,
         limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

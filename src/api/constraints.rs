@@ -30,6 +30,11 @@ impl Limits {
             verbosity: fields.object("text").text("verbosity").map(Into::into),
         }
     }
+
+    /// How many tokens the response may have, where there is a limit.
+    pub(crate) fn most_tokens(&self) -> Option<u64> {
+        self.output.map(|(_, most)| most)
+    }
 }
 
 impl Request {

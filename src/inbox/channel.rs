@@ -6,7 +6,8 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::api::{Body, Ending, Housekeeping, Phase, Reply, Request};
+use crate::agents::Housekeeping;
+use crate::api::{Body, Ending, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
 
 /// Something that happened to a request, on its way to the person.
@@ -172,7 +173,7 @@ impl Intake {
         let permit = self.permit()?;
         let purpose = housekeeping
             .as_ref()
-            .map(|housekeeping| housekeeping.purpose);
+            .map(|housekeeping| housekeeping.purpose.words());
         let opened = self.store.open(&request, &agent, purpose);
         self.put(permit, opened, request, agent, housekeeping)
     }
@@ -188,7 +189,7 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
-        let purpose = housekeeping.as_ref().map(|known| known.purpose);
+        let purpose = housekeeping.as_ref().map(|known| known.purpose.words());
         if self.store.has_at_hand(&request, purpose) {
             return self.open(request, agent, housekeeping);
         }

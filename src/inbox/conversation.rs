@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{
-    Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool, directory_in,
-};
+use crate::agents::directory_in;
+use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::hash::Hash;
 use crate::journal::{self, SaidState};

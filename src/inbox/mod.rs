@@ -300,8 +300,9 @@ impl Inbox {
                 }),
                 Answerer::Program(housekeeping) => {
                     // What the agent asked for is not what anybody would look for in the list.
-                    conversation.title = housekeeping.purpose.into();
-                    conversation.automatic = Some(housekeeping.purpose.into());
+                    let words = housekeeping.purpose.words();
+                    conversation.title = words.into();
+                    conversation.automatic = Some(words.into());
                     conversation.said.push(Said {
                         words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
                         draft: Arc::default(),

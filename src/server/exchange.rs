@@ -7,10 +7,9 @@ use super::budget::Part;
 use super::meter::Meter;
 use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
+use crate::agents::Housekeeping;
 use crate::api::responses::{self, Status};
-use crate::api::{
-    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter,
-};
+use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, ResponseWriter};
 use crate::inbox::Pending;
 use crate::store::{Opened, Record, Responses};
 
@@ -50,10 +49,7 @@ impl Exchange {
         write: Write,
         places: Vec<Responses>,
     ) -> Result<Self, ErrorResponse> {
-        let housekeeping = match state.settings.answer_housekeeping {
-            true => Housekeeping::of(&request),
-            false => None,
-        };
+        let housekeeping = Housekeeping::of(&request, &state.settings.answered);
         let is_background = request.background;
         let writer = write(&request, unix_now(), Box::new(new_id));
         tracing::info!(

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{App, Dialog, Level, Purpose};
-use crate::api::responses::draft;
+use crate::agents::drafts;
 use crate::api::{
-    Body, Content, Ending, FailureCode, Format, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
+    Body, Content, Ending, FailureCode, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
     check_answer, skeleton,
 };
 use crate::draft::Draft;
@@ -639,8 +639,14 @@ impl App {
             return self.say(Level::Info, "no request yet");
         };
         let request = conversation.request();
+        let drafts = drafts(request);
+        // Asked for again, it gives way to the next.
+        let shown = drafts
+            .iter()
+            .position(|draft| *draft == self.composer().text());
+        let next = shown.map_or(0, |shown| (shown + 1) % drafts.len().max(1));
         let text = match &request.output_format {
-            _ if request.format == Format::Compaction => draft(request),
+            _ if !drafts.is_empty() => drafts[next].clone(),
             OutputFormat::Text => return self.say(Level::Info, "the request expects plain text"),
             OutputFormat::JsonObject => "{}".to_owned(),
             OutputFormat::JsonSchema { schema, .. } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::{Item, Request};
+use crate::api::{Item, Request};
 
 /// How a line says it, in lower case: `Working directory: /srv`, `Primary working directory: …`,
 /// `Current Working Directory (/srv) Files`.
