@@ -86,15 +86,34 @@ impl Opening {
     }
 }
 
+/// The first words of a prompt, in a line.
+pub(crate) fn prompt_title(prompt: &Item) -> String {
+    title::title(&prompt.text())
+}
+
 impl Request {
     /// What a person asked, oldest first.
     pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &Arc<Item>> {
+        let prompts = self.with_prompts().filter(|(_, is_prompt)| *is_prompt);
+        prompts.map(|(item, _)| item)
+    }
+
+    /// All items, each with whether a person asked it.
+    pub(crate) fn with_prompts(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&Arc<Item>, bool)> + ExactSizeIterator {
         let items = &self.items;
         let opening = Opening::of(self);
-        let asked = move |(index, item): &(usize, &Arc<Item>)| {
-            item.is_prompt() && !opening.holds(items, *index)
+        let with = move |(index, item): (usize, _)| {
+            let item: &Arc<Item> = item;
+            (item, item.is_prompt() && !opening.holds(items, index))
         };
-        items.iter().enumerate().filter(asked).map(|(_, item)| item)
+        items.iter().enumerate().map(with)
+    }
+
+    /// Whether the model has said nothing yet.
+    pub(crate) fn is_beginning(&self) -> bool {
+        !self.items.iter().any(|item| item.is_from_model())
     }
 
     /// The first words of what was asked first, in a line; what it is for, where nobody would look for
@@ -116,7 +135,7 @@ impl Request {
             }
         }
         let prompt = self.prompts().next().or(self.items.first());
-        prompt.map_or_else(String::new, |item| title::title(&item.text()))
+        prompt.map_or_else(String::new, |item| prompt_title(item))
     }
 }
 

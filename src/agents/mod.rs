@@ -21,6 +21,7 @@ mod housekeeping;
 mod purpose;
 mod title;
 
+pub(crate) use boilerplate::prompt_title;
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};

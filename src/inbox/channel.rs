@@ -38,6 +38,8 @@ pub struct Arrival {
     pub id: RequestId,
     /// The conversation that it goes on with or begins.
     pub conversation: ConversationId,
+    /// The one on whose behalf that was begun.
+    pub parent: Option<ConversationId>,
     /// What it asks.
     pub request: Request,
     /// The conversation as an earlier run left it, where it goes on with such.
@@ -246,6 +248,7 @@ impl Intake {
         };
         let Opened {
             place,
+            parent,
             earlier,
             saving,
         } = opened;
@@ -256,11 +259,13 @@ impl Intake {
             replies: receiver,
             events: self.events.clone(),
             ended: false,
+            rejected: false,
             _permit: permit,
         };
         let arrival = Arrival {
             id: place.request,
             conversation: place.conversation,
+            parent,
             earlier,
             request,
             agent,
@@ -283,6 +288,7 @@ pub struct Pending {
     replies: replies::UnboundedReceiver<Sent>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
+    rejected: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -292,6 +298,13 @@ impl Pending {
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);
+        self.rejected = matches!(
+            sent.reply,
+            Reply::End {
+                ending: Ending::Failed { .. },
+                ..
+            }
+        );
         Some((sent.ticket, sent.reply))
     }
 
@@ -325,7 +338,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.store.close(self.place, !self.ended);
+        self.store.close(self.place, !self.ended, self.rejected);
         if !self.ended {
             let id = self.place.request;
             let _ = self.events.send(Event::Gone { id });
