@@ -27,6 +27,12 @@ impl Item {
         }
     }
 
+    /// Whether it is nothing but blocks in tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        let mut texts = self.content().iter().map(Content::words);
+        texts.all(|text| text.is_some_and(is_block))
+    }
+
     /// Whether a person asked this: a user message that is not boilerplate.
     pub fn is_prompt(&self) -> bool {
         self.role() == Some("user") && !self.is_boilerplate()

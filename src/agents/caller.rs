@@ -107,7 +107,7 @@ fn agent_called(word: &str) -> Option<&'static Agent> {
         found.is_some_and(|found| found.eq_ignore_ascii_case(begin))
     };
     let mut all = ALL.iter();
-    all.find(|agent| agent.user_agents.iter().any(|begin| is_so(&begin)))
+    all.find(|agent| agent.user_agents.iter().any(is_so))
         .copied()
 }
 

@@ -1,6 +1,6 @@
 //! Claude Code, measured with 2.1.197 and 2.1.330.
 
-use super::{Agent, Mark, Verdict};
+use super::{ALLOW, Agent, BLOCK, Mark, Verdict};
 use crate::api::{Fields, Purpose};
 
 pub(super) static AGENT: Agent = Agent {
@@ -30,11 +30,11 @@ pub(super) static AGENT: Agent = Agent {
     // The question is whether the action is to be blocked.
     verdicts: &[
         Verdict {
-            words: "allow",
+            words: ALLOW,
             answer: "<block>no</block>",
         },
         Verdict {
-            words: "block",
+            words: BLOCK,
             answer: "<block>yes</block>",
         },
     ],

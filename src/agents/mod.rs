@@ -21,7 +21,7 @@ mod housekeeping;
 mod purpose;
 mod title;
 
-pub(crate) use boilerplate::prompt_title;
+pub(crate) use boilerplate::{Opening, prompt_title};
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};
@@ -73,11 +73,16 @@ enum Mark {
 /// An answer to a permission check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// What it does, in a word.
+    /// What it does: [`ALLOW`] or [`BLOCK`].
     pub words: &'static str,
     /// What is sent.
     pub answer: &'static str,
 }
+
+/// The verdict that lets an agent do it.
+pub const ALLOW: &str = "allow";
+/// The verdict that does not.
+pub const BLOCK: &str = "block";
 
 impl Agent {
     /// One of which nothing is known.

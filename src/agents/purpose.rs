@@ -61,7 +61,8 @@ pub(super) fn errand(request: &Request) -> Option<(&'static Agent, Purpose)> {
 
 /// What a request is for that nobody has described.
 fn by_shape(request: &Request) -> Option<Purpose> {
-    let prompt = head(last_prompts(request).filter_map(Content::words).last()?);
+    let mut asked = last_prompts(request).filter_map(Content::words);
+    let prompt = head(asked.next_back()?);
     // The words may mean something else, so that this is for what the person is offered and for nothing
     // else.
     let has = |word: &str| prompt.contains(word);

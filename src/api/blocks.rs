@@ -34,7 +34,7 @@ pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
 fn last_block(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim_end();
     let (_, name) = trimmed.strip_suffix('>')?.rsplit_once("</")?;
-    if !is_agents_own(name) || name_of(name).1 != "" {
+    if !is_agents_own(name) || !name_of(name).1.is_empty() {
         return None;
     }
     let at = text.rfind(&format!("<{name}>"))?;

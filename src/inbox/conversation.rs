@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::again::Again;
 use super::changes::changes;
 use super::channel::Responder;
-use crate::agents::{directory_in, prompt_title};
+use crate::agents::{Opening, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
@@ -398,9 +398,32 @@ impl Conversation {
 
     /// The newest item that is worth a line in the inbox.
     pub fn newest(&self) -> Option<&Arc<Item>> {
-        let new = self.items().get(self.new_from..).unwrap_or_default();
-        let worth = |item: &&Arc<Item>| !item.is_boilerplate();
-        new.iter().rev().find(worth).or(self.items().last())
+        let opening = Opening::of(&self.request);
+        let mut new = (self.new_from..self.items().len()).rev();
+        let newest = new.find(|index| !self.is_put_in(opening, *index));
+        newest.map_or(self.items().last(), |index| self.items().get(index))
+    }
+
+    /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
+    /// of a conversation may be the result of a tool.
+    pub fn put_in(&self) -> impl Fn(usize) -> bool {
+        let opening = Opening::of(&self.request);
+        move |index| self.is_put_in(opening, index)
+    }
+
+    fn is_put_in(&self, opening: Opening, index: usize) -> bool {
+        let Some(item) = self.items().get(index) else {
+            return false;
+        };
+        let is_new = self.continued && index >= self.new_from;
+        let is_told = || matches!(item.role(), Some("system" | "developer"));
+        let is_amid = || {
+            self.items()[..index]
+                .iter()
+                .any(|item| item.is_from_model())
+        };
+        let is_news = || is_new && is_told() && !item.is_tagged() && is_amid();
+        opening.holds(self.items(), index) && !is_news()
     }
 
     /// The request that waits and is answered next, if there is one.

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use self::archive::Archive;
 use self::threads::{Names, Threads};
+use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
@@ -565,9 +566,11 @@ fn texts(
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
     const LONGEST: usize = 64 * 1024;
-    let new = request.items.get(from..).unwrap_or_default().iter();
-    let new = new.filter(|item| !item.is_boilerplate());
+    let opening = Opening::of(request);
+    let new = request.items.iter().enumerate().skip(from);
+    let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
     let texts = new
+        .map(|(_, item)| item)
         .map(|item| item.text())
         .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
     texts.map(move |text| Row::Text {

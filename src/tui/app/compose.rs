@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{App, Dialog, Level, Purpose};
-use crate::agents::drafts;
+use crate::agents::{drafts, verdicts};
 use crate::api::{
     Body, Content, Ending, FailureCode, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
     check_answer, skeleton,
@@ -662,6 +662,22 @@ impl App {
         if replaces {
             self.say(Level::Info, "replaced; undo brings the old text back");
         }
+    }
+
+    /// Answers a permission check, at once. Nothing but a key of the person decides here.
+    pub(super) fn decide(&mut self, verdict: &str) {
+        let waiting = self.conversation().filter(|found| found.is_waiting());
+        let known = waiting.map_or(&[][..], |found| verdicts(found.request()));
+        let Some(found) = known.iter().find(|known| known.words == verdict) else {
+            return self.say(Level::Info, "nothing asks for leave here");
+        };
+        if !self.composer().is_idle() {
+            return self.say(Level::Bad, "send or clear what is typed first");
+        }
+        let composer = self.composer_mut();
+        composer.kind = ReplyKind::Send;
+        composer.replace(found.answer);
+        self.submit();
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.
