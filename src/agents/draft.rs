@@ -99,19 +99,18 @@ fn summary(request: &Request) -> String {
         }
     };
     let mut lines = Vec::new();
-    // The last one asks for the summary, unless that is the whole request.
-    let asks = usize::from(request.format != Format::Compaction);
-    let mut prompts: Vec<_> = request.prompts().collect();
-    if prompts.len() > asks {
-        prompts.truncate(prompts.len() - asks);
+    let mut prompts: Vec<&[Content]> = request.prompts().map(|item| item.content()).collect();
+    // The last part of them asks for the summary, unless that is the whole request.
+    if request.format != Format::Compaction
+        && let Some((_, rest)) = prompts.pop().and_then(<[Content]>::split_last)
+        && !rest.is_empty()
+    {
+        prompts.push(rest);
     }
+    let prompts: Vec<String> = prompts.into_iter().map(text).collect();
     if !prompts.is_empty() {
         lines.push("The user asked:".to_owned());
-        lines.extend(
-            prompts
-                .iter()
-                .map(|item| format!("- {}", cut(&item.text()))),
-        );
+        lines.extend(prompts.iter().map(|asked| format!("- {}", cut(asked))));
     }
     let earlier = request.items.iter().filter_map(|item| match item.body() {
         ItemBody::Compaction { summary } => summary.as_deref(),
@@ -133,6 +132,11 @@ fn summary(request: &Request) -> String {
         lines.extend(["Last answer:".to_owned(), cut(&last.text())]);
     }
     lines.join("\n")
+}
+
+fn text(content: &[Content]) -> String {
+    let words: Vec<&str> = content.iter().filter_map(Content::words).collect();
+    words.join("\n")
 }
 
 /// A call in one line.
@@ -169,12 +173,13 @@ mod tests {
         let body = json!({"model": "m", "max_tokens": 9, "messages": [
             {"role": "user", "content": "Fix the parser"},
             {"role": "assistant", "content": "It is fixed."},
-            {"role": "user", "content": "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\
-                First <analysis>, then <summary>."}]});
+            {"role": "user", "content": [{"type": "text", "text": "Now the lexer"},
+                {"type": "text", "text": "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\
+                    First <analysis>, then <summary>."}]}]});
         assert_eq!(
             drafted(Format::Messages, &body),
             [
-                "<summary>\nThe user asked:\n- Fix the parser\nLast answer:\nIt is fixed.\n</summary>"
+                "<summary>\nThe user asked:\n- Fix the parser\n- Now the lexer\nLast answer:\nIt is fixed.\n</summary>"
             ]
         );
     }

@@ -176,7 +176,11 @@ pub enum Status {
 
 impl Conversation {
     pub(super) fn new(id: ConversationId, request: Request, agent: String, now: Timestamp) -> Self {
-        let after_model = request.items.iter().rposition(|item| item.is_from_model());
+        let opening = Opening::of(&request);
+        let items = request.items.iter().enumerate();
+        let mut said = items
+            .filter(|(index, item)| item.is_from_model() && !opening.holds(&request.items, *index));
+        let after_model = said.next_back().map(|(index, _)| index);
         let new_from = after_model.map_or(0, |index| index + 1);
         let mut conversation = Self {
             id,
@@ -417,10 +421,11 @@ impl Conversation {
         };
         let is_new = self.continued && index >= self.new_from;
         let is_told = || matches!(item.role(), Some("system" | "developer"));
+        // What comes with a prompt is context; what comes with the work of the model is a part of it.
         let is_amid = || {
-            self.items()[..index]
-                .iter()
-                .any(|item| item.is_from_model())
+            let mut before = self.items()[..index].iter().rev();
+            let near = before.find(|item| !item.is_boilerplate());
+            near.is_some_and(|item| !item.is_prompt())
         };
         let is_news = || is_new && is_told() && !item.is_tagged() && is_amid();
         opening.holds(self.items(), index) && !is_news()
