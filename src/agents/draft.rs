@@ -1,11 +1,15 @@
 //! What the person may begin the answer to an errand with.
 
-use super::Verdict;
+use super::housekeeping::quoted;
 use super::purpose::{errand, last_prompts};
+use super::{ALL, Mark, Verdict};
 use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, command_of};
 
 /// Bytes of the first line of a commit.
 const COMMIT: usize = 72;
+
+/// The tags that agents want around a summary.
+const TAGS: [&str; 2] = ["summary", "state_snapshot"];
 
 /// First versions of the answer to a request, each of which may do; none where the person has to find
 /// the words.
@@ -38,8 +42,7 @@ fn tagged(summary: String, request: &Request) -> String {
         .flat_map(|item| item.content());
     let asked = told.chain(last_prompts(request)).filter_map(Content::words);
     let asked: Vec<&str> = asked.collect();
-    let wanted = ["summary", "state_snapshot"].into_iter();
-    let mut wanted = wanted.filter(|name| {
+    let mut wanted = TAGS.into_iter().filter(|name| {
         let tag = format!("<{name}>");
         asked.iter().any(|text| text.contains(&tag))
     });
@@ -100,14 +103,18 @@ fn summary(request: &Request) -> String {
     };
     let mut lines = Vec::new();
     let mut prompts: Vec<&[Content]> = request.prompts().map(|item| item.content()).collect();
-    // The last part of them asks for the summary, unless that is the whole request.
-    if request.format != Format::Compaction
-        && let Some((_, rest)) = prompts.pop().and_then(<[Content]>::split_last)
-        && !rest.is_empty()
-    {
-        prompts.push(rest);
+    // The last part of them may be the wish for the summary, with all that it is about.
+    let wish = prompts.last().and_then(|last| last.split_last());
+    let wish = wish.and_then(|(wish, rest)| Some((wish.words()?, rest)));
+    let wish = wish.filter(|(wish, _)| request.format != Format::Compaction && is_wish(wish));
+    if let Some((_, rest)) = wish {
+        prompts.pop();
+        prompts.extend(Some(rest).filter(|rest| !rest.is_empty()));
     }
     let prompts: Vec<String> = prompts.into_iter().map(text).collect();
+    if let Some(about) = wish.and_then(|(wish, _)| quoted(wish)) {
+        lines.extend(["The conversation:".to_owned(), cut(about)]);
+    }
     if !prompts.is_empty() {
         lines.push("The user asked:".to_owned());
         lines.extend(prompts.iter().map(|asked| format!("- {}", cut(asked))));
@@ -132,6 +139,17 @@ fn summary(request: &Request) -> String {
         lines.extend(["Last answer:".to_owned(), cut(&last.text())]);
     }
     lines.join("\n")
+}
+
+/// Whether a text asks for a summary.
+fn is_wish(text: &str) -> bool {
+    let marks = ALL.iter().flat_map(|agent| agent.errands);
+    let mut words = marks.filter_map(|(purpose, mark)| match mark {
+        Mark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
+        _ => None,
+    });
+    let is_tagged = || TAGS.iter().any(|name| text.contains(&format!("<{name}>")));
+    words.any(|words| text.contains(words)) || is_tagged() || text.to_lowercase().contains("summar")
 }
 
 fn text(content: &[Content]) -> String {
@@ -181,6 +199,25 @@ mod tests {
             [
                 "<summary>\nThe user asked:\n- Fix the parser\n- Now the lexer\nLast answer:\nIt is fixed.\n</summary>"
             ]
+        );
+    }
+
+    #[test]
+    fn a_conversation_that_is_quoted_is_what_the_summary_is_of() {
+        let body = json!({"model": "m", "messages": [
+            {"role": "system", "content": "You sum up."},
+            {"role": "user", "content": "Here is the conversation so far:\n\n<conversation>\n\
+                User: Fix the parser\n</conversation>\nSay what matters."}]});
+        assert_eq!(
+            drafted(Format::Chat, &body),
+            ["The conversation:\nUser: Fix the parser"]
+        );
+        let body = json!({"model": "m", "messages": [
+            {"role": "system", "content": "*Briefly* summarize this partial conversation about programming."},
+            {"role": "user", "content": "# USER\nFix the parser"}]});
+        assert_eq!(
+            drafted(Format::Chat, &body),
+            ["The user asked:\n- # USER\nFix the parser"]
         );
     }
 

@@ -137,7 +137,7 @@ fn named_after(request: &Request) -> Option<String> {
 }
 
 /// What stands between the tags of the first block that an errand is about, such as `<session>`.
-fn quoted(asked: &str) -> Option<&str> {
+pub(super) fn quoted(asked: &str) -> Option<&str> {
     ["session", "conversation", "chat_history"]
         .iter()
         .find_map(|name| {

@@ -13,7 +13,7 @@ pub(super) static AGENT: Agent = Agent {
         ),
         (
             Purpose::Summary,
-            Mark::Prompt("Create a new anchored summary from the conversation history"),
+            Mark::Prompt("Here is the conversation so far:"),
         ),
     ],
     title_of: Some("Generate a title for this conversation:"),

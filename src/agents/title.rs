@@ -78,7 +78,13 @@ fn plain(line: &str) -> String {
             _ => {}
         }
     }
-    words.trim().to_owned()
+    let words = words.trim();
+    // What was handed over as one argument.
+    let inner = words
+        .strip_prefix('"')
+        .and_then(|words| words.strip_suffix('"'));
+    let inner = inner.filter(|inner| !inner.contains('"'));
+    inner.unwrap_or(words).to_owned()
 }
 
 #[cfg(test)]
@@ -115,6 +121,8 @@ mod tests {
                 "<cwd>/</cwd>",
             ),
             ("[[ ## question ## ]]\nWho wrote it?", "Who wrote it?"),
+            ("\"List the files\"", "List the files"),
+            ("\"a\" or \"b\"", "\"a\" or \"b\""),
             ("日本語で挨拶", "日本語で挨拶"),
             ("", ""),
         ];
