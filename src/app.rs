@@ -269,7 +269,7 @@ pub(crate) fn server_settings(
         socket_lifetime: server::SOCKET_LIFETIME,
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
-        answer_housekeeping: config.inbox.answer_housekeeping,
+        answered: config.inbox.answer_housekeeping,
         limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -10,6 +10,7 @@
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
+//! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
@@ -21,6 +22,7 @@
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
 //! and is written as the events of one response.
 
+pub mod agents;
 pub mod api;
 pub mod app;
 pub mod cli;

@@ -8,6 +8,7 @@ use std::time::Duration;
 mod support;
 
 use clap::CommandFactory;
+use humanllm::agents::Answered;
 use humanllm::cli::Cli;
 use humanllm::config::{self, ConfigError, Flags, Problem};
 use humanllm::environment::Environment;
@@ -258,7 +259,7 @@ fn the_table_of_routes_is_what_the_server_has() {
         socket_lifetime: humanllm::server::SOCKET_LIFETIME,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
-        answer_housekeeping: true,
+        answered: Answered::default(),
         limits: Limits::new(1_024, 1_000, 100),
     };
     let (stop, stopped) = watch::channel(false);

@@ -6,7 +6,8 @@
 mod support;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
-use humanllm::api::Housekeeping;
+use humanllm::agents::Housekeeping;
+use humanllm::api::Purpose;
 use ratatui::layout::Position;
 use serde_json::json;
 use support::screen::*;
@@ -92,7 +93,7 @@ fn the_inbox_tells_who_waits() {
         let third = desk.ask(&codex("c", "Why does this fail?", &more));
         desk.wait(5);
         let title = Housekeeping {
-            purpose: "title",
+            purpose: Purpose::Title,
             answer: r#"{"title":"Greeting"}"#.into(),
         };
         let fourth = desk.ask_as(&codex("d", "Make a title", &[]), Some(title));
@@ -681,7 +682,7 @@ fn what_answers_itself_does_not_push_anybody_down() {
     let _client = desk.ask(&codex("a", "Wait for me", &[]));
     desk.wait(5);
     let title = Housekeeping {
-        purpose: "thread title",
+        purpose: Purpose::Title,
         answer: "{}".into(),
     };
     let _automatic = desk.ask_as(&codex("b", "Make a title", &[]), Some(title));

@@ -1,7 +1,7 @@
 //! What a request asks of the answer, in words: nothing of it may be silently ignored.
 
 use super::fields::Fields;
-use super::{Format, OutputFormat, Request, ToolChoice};
+use super::{Format, OutputFormat, Purpose, Request, ToolChoice};
 
 /// What a client asks of the answer besides its form and its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,15 +30,24 @@ impl Limits {
             verbosity: fields.object("text").text("verbosity").map(Into::into),
         }
     }
+
+    /// How many tokens the response may have, where there is a limit.
+    pub(crate) fn most_tokens(&self) -> Option<u64> {
+        self.output.map(|(_, most)| most)
+    }
 }
 
 impl Request {
     /// What the client asks of the answer beyond free text and free choice, each in a few words.
     pub fn constraints(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if self.format == Format::Compaction {
-            found.push("a summary of the conversation".into());
-        }
+        found.extend(match self.purpose {
+            Purpose::Turn | Purpose::Probe => None,
+            Purpose::Title => Some("a title of the conversation".to_owned()),
+            Purpose::CommitMessage => Some("a commit message".to_owned()),
+            Purpose::Summary => Some("a summary of the conversation".to_owned()),
+            Purpose::PermissionCheck => Some("whether an agent may do this".to_owned()),
+        });
         match &self.output_format {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => found.push("a JSON object".into()),

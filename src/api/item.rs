@@ -264,29 +264,6 @@ impl Item {
         }
     }
 
-    /// Whether an agent put this into the conversation by itself: instructions of the system or
-    /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
-    /// `<environment_context>`, or its `AGENTS.md` preamble.
-    pub fn is_boilerplate(&self) -> bool {
-        let content = self.content();
-        match self.role() {
-            Some("system" | "developer") => true,
-            Some("user") => {
-                !content.is_empty()
-                    && content.iter().all(|part| match part {
-                        Content::Text(text) => is_tagged_block(text),
-                        _ => false,
-                    })
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a person asked this: a user message that is not boilerplate.
-    pub fn is_prompt(&self) -> bool {
-        self.role() == Some("user") && !self.is_boilerplate()
-    }
-
     /// Whether the model said this: an assistant message, a call, or reasoning.
     pub fn is_from_model(&self) -> bool {
         match self.body() {
@@ -296,28 +273,6 @@ impl Item {
             ItemBody::Other { kind, .. } => kind.ends_with("_call"),
         }
     }
-}
-
-/// `<tag …> … </tag>` and nothing around it, or the heading under which Codex hands over the
-/// instructions of a repository.
-fn is_tagged_block(text: &str) -> bool {
-    let text = text.trim();
-    if text.starts_with("# AGENTS.md instructions") {
-        return true;
-    }
-    let Some(rest) = text.strip_prefix('<') else {
-        return false;
-    };
-    let name_end = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
-        .unwrap_or(rest.len());
-    let name = &rest[..name_end];
-    // Single words are HTML that somebody asks about; agents name their blocks with several.
-    if !name.contains(['_', '-']) && !rest[name_end..].starts_with(' ') {
-        return false;
-    }
-    text.rfind("</")
-        .is_some_and(|close| text[close + 2..].starts_with(name) && text.ends_with('>'))
 }
 
 fn plain_message(role: &str, raw: &str) -> ItemBody {
@@ -330,26 +285,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn tells_prompts_from_what_agents_add() {
-        let boilerplate = |role, text| Item::message(role, text).is_boilerplate();
-        assert!(boilerplate("developer", "You are a coding agent"));
-        assert!(boilerplate("system", "Be brief"));
-        assert!(boilerplate(
-            "user",
-            "<environment_context>\n <cwd>/</cwd>\n</environment_context>"
-        ));
-        assert!(boilerplate(
-            "user",
-            "<permissions instructions>\nno\n</permissions instructions>\n"
-        ));
-        assert!(boilerplate("user", "# AGENTS.md instructions for /src\n…"));
-        assert!(!boilerplate("user", "hello"));
-        assert!(!boilerplate("user", "<div>why is this not centred?</div>"));
-        assert!(!boilerplate("user", "<a_b> is that a tag?"));
-        assert!(!boilerplate("assistant", "<a_b></a_b>"));
-    }
 
     #[test]
     fn reads_what_it_knows_and_keeps_the_rest() {

@@ -5,40 +5,39 @@
 //! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
 //! hands those in, so that every byte can be tested without a socket.
 
+mod blocks;
 mod body;
 pub mod chat;
 pub(crate) mod compaction;
 mod constraints;
-mod directory;
 mod envelope;
 mod error;
 mod fields;
-mod housekeeping;
 mod interner;
 mod item;
 mod likeness;
 pub mod messages;
 pub mod patch;
 mod patch_reader;
+mod purpose;
 pub mod responses;
 mod schema;
 mod shell;
 mod skeleton;
-mod title;
 mod tools;
 mod validation;
 mod writer;
 
+pub(crate) use blocks::{first_block, is_block};
 pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
-pub(crate) use directory::directory_in;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::{Fields, is_bushy};
-pub use housekeeping::Housekeeping;
 pub use interner::Interner;
 pub use item::Item;
 pub(crate) use item::Shape;
+pub use purpose::Purpose;
 pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{Use, command_line, commands_of};
@@ -77,7 +76,7 @@ pub struct Request {
     pub references: Vec<(usize, Arc<Item>)>,
     /// The tools the client is ready to run.
     pub tools: Arc<ToolList>,
-    /// What identifies the thread, where the client says so (`thread_id`, `prompt_cache_key`…).
+    /// What identifies the thread, where the client says so (`prompt_cache_key`, a header…).
     pub thread: Option<String>,
     /// What requests that go on from one another by id have in common: the id of the first
     /// response, or of the conversation.
@@ -96,8 +95,10 @@ pub struct Request {
     pub parallel_tool_calls: bool,
     /// What else the client asks of the answer.
     pub limits: Limits,
-    /// Why the client asks, where it says so (Codex: `thread_source`, such as `thread_title`).
-    pub purpose: Option<String>,
+    /// The thread on whose behalf this one was begun, as a sub-agent's is.
+    pub parent: Option<String>,
+    /// Why the client asks.
+    pub purpose: Purpose,
     /// How long the client waits for the next byte before it gives up, where it says so.
     pub patience: Option<Duration>,
 }
@@ -133,7 +134,8 @@ impl Request {
             tool_choice: ToolChoice::Auto,
             parallel_tool_calls: true,
             limits: Limits::default(),
-            purpose: None,
+            parent: None,
+            purpose: Purpose::Turn,
             patience: None,
         }
     }
@@ -173,13 +175,6 @@ impl Request {
             let reference = references.next_if(|(known, _)| *known == place);
             reference.map_or(item, |(_, reference)| reference)
         })
-    }
-
-    /// The first words of what was asked first, in a line.
-    pub fn title(&self) -> String {
-        let items = &self.items;
-        let prompt = items.iter().find(|item| item.is_prompt()).or(items.first());
-        prompt.map_or_else(String::new, |item| title::title(&item.text()))
     }
 
     /// The fields of the request, each with its JSON; lists of items and tools are empty there.

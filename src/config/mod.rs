@@ -17,6 +17,7 @@ use serde::Deserialize;
 pub use error::{ConfigError, Problem};
 pub use load::{Flags, load};
 
+use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
@@ -116,19 +117,11 @@ impl Default for ServerConfig {
 }
 
 /// The `[inbox]` table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct InboxConfig {
-    /// Whether the program itself answers what agents ask for their own sake, such as a title.
-    pub answer_housekeeping: bool,
-}
-
-impl Default for InboxConfig {
-    fn default() -> Self {
-        Self {
-            answer_housekeeping: true,
-        }
-    }
+    /// What the program itself answers of what agents ask for their own sake, such as a title.
+    pub answer_housekeeping: Answered,
 }
 
 /// The `[journal]` table.

@@ -4,6 +4,7 @@ use ratatui::style::Color;
 use tempfile::TempDir;
 
 use super::*;
+use crate::agents::Answered;
 use crate::config::TuiConfig;
 use crate::tui::keys::action::Action;
 use crate::tui::theme::Role;
@@ -53,7 +54,11 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(config.models, ["human"]);
     assert_eq!(config.server.max_body_bytes(), 64 * 1024 * 1024);
     assert_eq!(config.server.heartbeat().as_secs(), 10);
-    assert!(config.inbox.answer_housekeeping && config.tui.bell && config.tui.title);
+    assert!(
+        config.inbox.answer_housekeeping == Answered::default()
+            && config.tui.bell
+            && config.tui.title
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::api::{Body, Ending, Housekeeping, Phase, Reply, Request};
+use crate::agents::Housekeeping;
+use crate::api::{Body, Ending, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
 
 /// Something that happened to a request, on its way to the person.
@@ -42,6 +43,8 @@ pub struct Arrival {
     pub id: RequestId,
     /// The conversation that it goes on with or begins.
     pub conversation: ConversationId,
+    /// The one on whose behalf that was begun.
+    pub parent: Option<ConversationId>,
     /// What it asks.
     pub request: Request,
     /// The conversation as an earlier run left it, where it goes on with such.
@@ -188,7 +191,7 @@ impl Intake {
         let permit = self.permit()?;
         let purpose = housekeeping
             .as_ref()
-            .map(|housekeeping| housekeeping.purpose);
+            .map(|housekeeping| housekeeping.purpose.words());
         let opened = self.store.open(&request, &agent, purpose);
         self.put(permit, opened, request, agent, housekeeping)
     }
@@ -204,7 +207,7 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<Pending, Refusal> {
-        let purpose = housekeeping.as_ref().map(|known| known.purpose);
+        let purpose = housekeeping.as_ref().map(|known| known.purpose.words());
         if self.store.has_at_hand(&request, purpose) {
             return self.open(request, agent, housekeeping);
         }
@@ -261,6 +264,7 @@ impl Intake {
         };
         let Opened {
             place,
+            parent,
             earlier,
             saving,
         } = opened;
@@ -271,11 +275,13 @@ impl Intake {
             replies: receiver,
             events: self.events.clone(),
             ended: false,
+            rejected: false,
             _permit: permit,
         };
         let arrival = Arrival {
             id: place.request,
             conversation: place.conversation,
+            parent,
             earlier,
             request,
             agent,
@@ -298,6 +304,7 @@ pub struct Pending {
     replies: replies::UnboundedReceiver<Sent>,
     events: mpsc::UnboundedSender<Event>,
     ended: bool,
+    rejected: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -307,6 +314,13 @@ impl Pending {
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);
+        self.rejected = matches!(
+            sent.reply,
+            Reply::End {
+                ending: Ending::Failed { .. },
+                ..
+            }
+        );
         Some((sent.ticket, sent.reply))
     }
 
@@ -340,7 +354,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.store.close(self.place, !self.ended);
+        self.store.close(self.place, !self.ended, self.rejected);
         if !self.ended {
             let id = self.place.request;
             let _ = self.events.send(Event::Gone { id });

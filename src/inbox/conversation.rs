@@ -1,19 +1,18 @@
 //! A conversation: the requests of one thread, and what was said to them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::changes::changes;
 use super::channel::Responder;
-use crate::api::{
-    Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool, directory_in,
-};
+use crate::agents::{Opening, directory_in, prompt_title};
+use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
-use crate::hash::Hash;
 use crate::journal::{self, SaidState};
 use crate::store::{Account, ConversationId, Header, Loaded, REJECTED_FOR, RequestId, Store};
 
@@ -29,6 +28,10 @@ pub struct Conversation {
     pub automatic: Option<String>,
     /// When something last happened.
     pub last_activity: Timestamp,
+    /// The conversation on whose behalf it was begun, as a sub-agent's is.
+    pub parent: Option<ConversationId>,
+    /// Those that it belongs together with.
+    pub(super) family: Option<Family>,
     pub(super) title: String,
     pub(super) request: Request,
     pub(super) seen: Vec<Timestamp>,
@@ -46,6 +49,15 @@ pub struct Conversation {
     directory: OnceLock<Option<String>>,
     /// How many items need not be looked at for that again, and the folder that they name.
     told: (usize, Option<String>),
+}
+
+/// Conversations that were begun on behalf of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Family {
+    /// The one.
+    pub first: ConversationId,
+    /// When something last happened in any of them.
+    pub active: Timestamp,
 }
 
 /// A request that waits for the person.
@@ -115,7 +127,7 @@ impl Words {
     }
 
     /// Whether an item that a client sends is these words, which it got then.
-    fn are(&self, item: &Item) -> bool {
+    pub(super) fn are(&self, item: &Item) -> bool {
         let Self::Item(said) = self else {
             // The others are not whole, or no items.
             return false;
@@ -169,13 +181,19 @@ pub enum Status {
 
 impl Conversation {
     pub(super) fn new(id: ConversationId, request: Request, agent: String, now: Timestamp) -> Self {
-        let after_model = request.items.iter().rposition(|item| item.is_from_model());
+        let opening = Opening::of(&request);
+        let items = request.items.iter().enumerate();
+        let mut said = items
+            .filter(|(index, item)| item.is_from_model() && !opening.holds(&request.items, *index));
+        let after_model = said.next_back().map(|(index, _)| index);
         let new_from = after_model.map_or(0, |index| index + 1);
         let mut conversation = Self {
             id,
             agent,
             automatic: None,
             last_activity: now,
+            parent: None,
+            family: None,
             title: String::new(),
             seen: vec![now; request.items.len()],
             new_from,
@@ -402,9 +420,33 @@ impl Conversation {
 
     /// The newest item that is worth a line in the inbox.
     pub fn newest(&self) -> Option<&Arc<Item>> {
-        let new = self.items().get(self.new_from..).unwrap_or_default();
-        let worth = |item: &&Arc<Item>| !item.is_boilerplate();
-        new.iter().rev().find(worth).or(self.items().last())
+        let opening = Opening::of(&self.request);
+        let mut new = (self.new_from..self.items().len()).rev();
+        let newest = new.find(|index| !self.is_put_in(opening, *index));
+        newest.map_or(self.items().last(), |index| self.items().get(index))
+    }
+
+    /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
+    /// of a conversation may be the result of a tool.
+    pub fn put_in(&self) -> impl Fn(usize) -> bool {
+        let opening = Opening::of(&self.request);
+        move |index| self.is_put_in(opening, index)
+    }
+
+    fn is_put_in(&self, opening: Opening, index: usize) -> bool {
+        let Some(item) = self.items().get(index) else {
+            return false;
+        };
+        let is_new = self.continued && index >= self.new_from;
+        let is_told = || matches!(item.role(), Some("system" | "developer"));
+        // What comes with a prompt is context; what comes with the work of the model is a part of it.
+        let is_amid = || {
+            let mut before = self.items()[..index].iter().rev();
+            let near = before.find(|item| !item.is_boilerplate());
+            near.is_some_and(|item| !item.is_prompt())
+        };
+        let is_news = || is_new && is_told() && !item.is_tagged() && is_amid();
+        opening.holds(self.items(), index) && !is_news()
     }
 
     /// The request that waits and is answered next, if there is one.
@@ -550,6 +592,22 @@ impl Conversation {
         }));
     }
 
+    /// Has requests found by what is said to this one, where clients give their threads no names.
+    pub(super) fn remember(&self, reply: &Reply, store: &Store) {
+        let request = &self.request;
+        if request.thread.is_some() {
+            return;
+        }
+        let Some(asked) = request.prompts().next_back() else {
+            return;
+        };
+        let title = prompt_title(asked);
+        let messages = reply.items().iter().filter(|item| !item.is_call());
+        for message in messages {
+            store.answered(self.id, &title, &message.words());
+        }
+    }
+
     /// A reply to a request reached the client; tells whether nothing is left of the request.
     pub(super) fn delivered(&mut self, id: RequestId, ticket: u64, store: &Store) -> bool {
         let own = self.said.iter_mut().filter(|said| said.request == id);
@@ -607,25 +665,11 @@ impl Conversation {
         held.add(&new.items);
         held.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();
-        self.seen.truncate(common);
+        let before = self.seen.split_off(common.min(self.seen.len()));
         if !is_retry {
-            // An agent may leave something out and keep what came after it; that is not new.
-            let left_out = old.items[common..].iter().map(|item| item.likeness());
-            let left_out: HashSet<Hash> = left_out.collect();
-            let kept: HashSet<Hash> = match left_out.is_empty() {
-                true => HashSet::new(),
-                false => old.items.iter().map(|item| item.likeness()).collect(),
-            };
-            let is_known = |item: &Item| !kept.is_empty() && kept.contains(&item.likeness());
-            let rest = new.items[common..].iter();
-            let rest = rest.take_while(|item| item.is_from_model() || is_known(item));
-            // What comes back of what was said was there when it was said.
-            let mut said = self.said.iter().map(|said| said.at);
-            let seen = rest.map(|item| match is_known(item) {
-                true => now,
-                false => said.next().unwrap_or(now),
-            });
-            self.seen.extend(seen);
+            let again = Again::of(&old.items, before, common);
+            self.seen
+                .extend(again.seen_in(&new.items[common..], &self.said, now));
             // What the server had stored was there before.
             let stored = match new.earlier {
                 0 => 0,
@@ -639,11 +683,13 @@ impl Conversation {
                 self.new_from = self.seen.len();
                 self.changes = changes(&old, new);
             }
+            self.new_from = self.new_from.min(new.items.len());
             self.continued = true;
             self.said.clear();
         }
         self.seen.resize(new.items.len(), now);
-        if self.title.is_empty() {
+        // Whoever takes the first prompt back and asks for something else has begun anew.
+        if self.title.is_empty() || (self.request.is_beginning() && old.is_beginning()) {
             self.title = self.request.title();
         }
     }

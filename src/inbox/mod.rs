@@ -3,6 +3,7 @@
 //! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
 //! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
 
+mod again;
 mod changes;
 mod channel;
 mod conversation;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, channel};
-use conversation::{Closed, OpenRequest};
+use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
 use order::Order;
 pub use statistics::{Spread, Statistics};
@@ -46,6 +47,8 @@ pub struct Inbox {
     conversations: HashMap<ConversationId, Conversation>,
     order: Order,
     requests: HashMap<RequestId, ConversationId>,
+    /// Conversations that were begun on behalf of another, by the first of them, which is among them.
+    families: HashMap<ConversationId, BTreeSet<ConversationId>>,
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: Statistics,
@@ -120,6 +123,7 @@ impl Inbox {
             conversations: HashMap::new(),
             order: Order::default(),
             requests: HashMap::new(),
+            families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
             held: Account::default(),
@@ -232,6 +236,7 @@ impl Inbox {
             };
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, Some((id, rest)));
+            conversation.remember(&reply, &store);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send(reply, written);
             }
@@ -295,6 +300,7 @@ impl Inbox {
         let Arrival {
             id,
             conversation,
+            parent,
             earlier,
             request,
             agent,
@@ -319,6 +325,9 @@ impl Inbox {
             }
         };
         self.requests.insert(id, conversation);
+        if let Some(parent) = parent {
+            self.adopt_child(conversation, parent);
+        }
         let current = self.edit(conversation, |conversation, held| {
             conversation.last_activity = now;
             let is_idle = conversation.open.is_empty();
@@ -334,8 +343,9 @@ impl Inbox {
                 }),
                 Answerer::Program(housekeeping) => {
                     // What the agent asked for is not what anybody would look for in the list.
-                    conversation.title = housekeeping.purpose.into();
-                    conversation.automatic = Some(housekeeping.purpose.into());
+                    let words = housekeeping.purpose.words();
+                    conversation.title = words.into();
+                    conversation.automatic = Some(words.into());
                     conversation.said.push(Said {
                         words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
                         draft: Arc::default(),
@@ -536,7 +546,40 @@ impl Inbox {
         self.order.remove(conversation);
         let result = change(conversation, &mut self.held);
         self.order.insert(conversation);
+        let active = conversation.last_activity;
+        if let Some(family) = conversation.family.filter(|family| family.active < active) {
+            self.list_family(family.first, active);
+        }
         Some(result)
+    }
+
+    /// Lists a conversation with the one on whose behalf it was begun.
+    fn adopt_child(&mut self, child: ConversationId, parent: ConversationId) {
+        let Some(found) = self.conversations.get(&parent).filter(|_| child != parent) else {
+            return;
+        };
+        let first = found.family.map_or(parent, |family| family.first);
+        let family = self.families.entry(first).or_default();
+        family.extend([first, child]);
+        let members = family.iter().filter_map(|id| self.conversations.get(id));
+        let active = members.map(|member| member.last_activity).max();
+        if let Some(found) = self.conversations.get_mut(&child) {
+            found.parent = Some(parent);
+        }
+        if let Some(active) = active {
+            self.list_family(first, active);
+        }
+    }
+
+    /// Lists conversations that belong together by when something last happened in any of them.
+    fn list_family(&mut self, first: ConversationId, active: Timestamp) {
+        for id in self.families.get(&first).into_iter().flatten() {
+            if let Some(member) = self.conversations.get_mut(id) {
+                self.order.remove(member);
+                member.family = Some(Family { first, active });
+                self.order.insert(member);
+            }
+        }
     }
 
     /// Lets go of the oldest where there are too many.
@@ -555,6 +598,14 @@ impl Inbox {
         self.lift(id);
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
+            if let Some(family) = removed.family
+                && let Some(members) = self.families.get_mut(&family.first)
+            {
+                members.remove(&id);
+                if members.is_empty() {
+                    self.families.remove(&family.first);
+                }
+            }
             self.held.remove(removed.items());
         }
     }

@@ -9,11 +9,13 @@ use super::{Conversation, Status};
 use crate::store::ConversationId;
 
 /// Where a conversation is listed: those that wait come first, the longest wait on top, then the
-/// newest activity. What the program answers by itself comes last.
+/// newest activity, sub-agents below the conversation that began them. What the program answers by
+/// itself comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Waiting(Timestamp, ConversationId),
-    Done(Reverse<Timestamp>, ConversationId),
+    /// By the newest activity among those that belong together, and by the first of them.
+    Done(Reverse<Timestamp>, ConversationId, ConversationId),
     Automatic(Reverse<Timestamp>, ConversationId),
 }
 
@@ -23,13 +25,16 @@ impl Key {
         match conversation.status() {
             Status::Waiting { since } => Self::Waiting(since, conversation.id),
             _ if conversation.automatic.is_some() => Self::Automatic(active, conversation.id),
-            _ => Self::Done(active, conversation.id),
+            _ => match conversation.family {
+                Some(family) => Self::Done(Reverse(family.active), family.first, conversation.id),
+                None => Self::Done(active, conversation.id, conversation.id),
+            },
         }
     }
 
     fn id(self) -> ConversationId {
         match self {
-            Self::Waiting(_, id) | Self::Done(_, id) | Self::Automatic(_, id) => id,
+            Self::Waiting(_, id) | Self::Done(_, _, id) | Self::Automatic(_, id) => id,
         }
     }
 }

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{Ending, FailureCode, Housekeeping, Interner, Request, responses};
+use crate::agents::Housekeeping;
+use crate::api::{Ending, FailureCode, Interner, Purpose, Request, responses};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -209,7 +210,7 @@ fn what_the_program_answers_stays_out_of_the_conversation() {
         let (_open, id) = desk.ask(thread, json!([user("hello")]));
         for _ in 0..2 {
             let housekeeping = Housekeeping {
-                purpose: "thread title",
+                purpose: Purpose::Title,
                 answer: "Hello".into(),
             };
             let asked = request(thread, json!([user("hello"), user("name it")]));

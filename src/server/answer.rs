@@ -16,6 +16,7 @@ use super::budget::Part;
 use super::error::ErrorResponse;
 use super::exchange::{Exchange, Write};
 use super::{State, background, body, sse};
+use crate::agents::Caller;
 use crate::api::{ApiError, Interner, Request, chat, messages, responses};
 use crate::inbox::Refusal;
 use crate::tokens::count_request;
@@ -39,7 +40,7 @@ pub(super) async fn responses(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (request, part) = receive(&state, &headers, body, responses::parse).await?;
+    let (request, agent, part) = receive(&state, &headers, body, responses::parse).await?;
     let request = state.store.responses().resolve(None, request).await?;
     let wants_stream = request.stream;
     let is_background = request.background;
@@ -47,7 +48,6 @@ pub(super) async fn responses(
         true => vec![state.store.responses().clone()],
         false => Vec::new(),
     };
-    let agent = agent(&headers);
     let mut exchange = Exchange::open(&state, request, part, agent, RESPONSES, places).await?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
@@ -71,12 +71,12 @@ pub(super) async fn compact(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (request, part) = receive(&state, &headers, body, responses::parse_compaction).await?;
+    let parse = responses::parse_compaction;
+    let (request, agent, part) = receive(&state, &headers, body, parse).await?;
     let request = state.store.responses().resolve(None, request).await?;
     let write: Write =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
-    let exchange =
-        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
+    let exchange = Exchange::open(&state, request, part, agent, write, Vec::new()).await?;
     plain(exchange).await
 }
 
@@ -129,10 +129,9 @@ async fn answer(
     parse: Parse<Request>,
     write: Write,
 ) -> Answer {
-    let (request, part) = receive(&state, &headers, body, parse).await?;
+    let (request, agent, part) = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
-    let exchange =
-        Exchange::open(&state, request, part, agent(&headers), write, Vec::new()).await?;
+    let exchange = Exchange::open(&state, request, part, agent, write, Vec::new()).await?;
     match wants_stream {
         true => Ok(sse::live(exchange, state.settings.heartbeat)),
         false => plain(exchange).await,
@@ -156,24 +155,23 @@ async fn plain(mut exchange: Exchange) -> Answer {
     Ok(json(document?))
 }
 
-/// Reads a request that somebody has to answer. What it holds of the budget comes with it.
+/// Reads a request that somebody has to answer, and who sent it. What it holds of the budget comes with
+/// it.
 async fn receive(
     state: &State,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<Request>,
-) -> Result<(Request, Part), ErrorResponse> {
+) -> Result<(Request, String, Part), ErrorResponse> {
     if let Err(error) = acceptable(state, headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = state.reading.read(body).await?;
     let (mut request, part) = read(state, body, parse).await?;
-    if request.thread.is_none() {
-        request.thread = thread_header(headers);
-    }
     request.patience = patience(headers);
-    Ok((request, part))
+    let agent = caller(headers).introduce(&mut request);
+    Ok((request, agent, part))
 }
 
 /// Reads a body that nobody has to answer. What it holds of the budget comes with it.
@@ -249,13 +247,9 @@ pub(super) fn json(document: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
-/// The headers in which agents name a thread; the first is what Codex 0.169 sends.
-pub(super) fn thread_header(headers: &HeaderMap) -> Option<String> {
-    ["thread-id", "session-id", "session_id", "conversation_id"]
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .find(|id| !id.is_empty())
-        .map(str::to_owned)
+/// Who asks, in the words of the headers.
+pub(super) fn caller(headers: &HeaderMap) -> Caller {
+    Caller::of(|name| headers.get(name)?.to_str().ok())
 }
 
 /// How long the client waits for the next byte: what the SDKs of OpenAI and Anthropic say of
@@ -269,22 +263,12 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
         .filter(|patience| !patience.is_zero())
 }
 
-/// The program that asks: the first word of its user agent, or what it calls itself.
-pub(super) fn agent(headers: &HeaderMap) -> String {
-    let word = |name: &str| {
-        let value = headers.get(name)?.to_str().ok()?;
-        value.split_whitespace().next().map(str::to_owned)
-    };
-    word("user-agent")
-        .or_else(|| word("originator"))
-        .unwrap_or_else(|| "unknown client".into())
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::agents::Answered;
     use crate::inbox;
     use crate::server::{Limits, SOCKET_LIFETIME, Settings, router};
     use crate::store::Store;
@@ -301,7 +285,7 @@ mod tests {
             socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            answer_housekeeping: false,
+            answered: Answered::NONE,
             limits: Limits {
                 memory: 1 << 20,
                 ..Limits::new(64, 1 << 20, 1)

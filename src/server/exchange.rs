@@ -1,16 +1,15 @@
 //! A response under way: what the person says becomes events, whatever carries them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::budget::Part;
 use super::meter::Meter;
 use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
+use crate::agents::Housekeeping;
 use crate::api::responses::{self, Status};
-use crate::api::{
-    ApiError, Ending, FailureCode, Frame, Housekeeping, Ids, Reply, Request, ResponseWriter,
-};
+use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, ResponseWriter};
 use crate::inbox::Pending;
 use crate::store::{Opened, Record, Responses};
 
@@ -33,6 +32,7 @@ pub(super) struct Exchange {
     receipt: Option<u64>,
     tokens: u64,
     ended: bool,
+    calls: Calls,
 }
 
 impl Exchange {
@@ -50,12 +50,10 @@ impl Exchange {
         write: Write,
         places: Vec<Responses>,
     ) -> Result<Self, ErrorResponse> {
-        let housekeeping = match state.settings.answer_housekeeping {
-            true => Housekeeping::of(&request),
-            false => None,
-        };
+        let housekeeping = Housekeeping::of(&request, &state.settings.answered);
         let is_background = request.background;
-        let writer = write(&request, unix_now(), Box::new(new_id));
+        let calls = Calls::default();
+        let writer = write(&request, unix_now(), calls.ids());
         tracing::info!(
             response = writer.id(),
             model = excerpt(&request.model),
@@ -83,6 +81,7 @@ impl Exchange {
         drop(part);
         let mut exchange = Self::of(writer, pending, meter, record);
         exchange.is_background = is_background;
+        exchange.calls = calls;
         Ok(exchange)
     }
 
@@ -130,6 +129,7 @@ impl Exchange {
             receipt: None,
             tokens: 0,
             ended: false,
+            calls: Calls::default(),
         }
     }
 
@@ -187,6 +187,8 @@ impl Exchange {
         self.receipt = ticket;
         self.ended = reply.ends();
         let frames = self.writer.reply(&reply, unix_now(), usage);
+        let conversation = self.pending.place().conversation;
+        self.pending.store().called(conversation, self.calls.take());
         self.keep(&frames);
         self.settled().await;
         frames
@@ -239,6 +241,29 @@ impl Exchange {
                 .flatten();
             self.is_kept = record.update(response, checkpoint, events, self.ended);
         }
+    }
+}
+
+/// The ids of the calls that a writer has made and nobody has taken yet.
+#[derive(Default)]
+struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// Makes identifiers, and keeps those of calls.
+    fn ids(&self) -> Ids {
+        let made = Arc::clone(&self.0);
+        Box::new(move |prefix| {
+            let id = new_id(prefix);
+            if matches!(prefix, "call" | "toolu") {
+                let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+                made.push(id.clone());
+            }
+            id
+        })
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -41,6 +41,7 @@ use self::error::ErrorResponse;
 use self::guard::Guard;
 pub use self::limits::Limits;
 use self::refusals::Refusals;
+use crate::agents::Answered;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::store::Store;
@@ -65,8 +66,8 @@ pub struct Settings {
     pub allowed_hosts: Vec<String>,
     /// Values that the `Origin` header may carry.
     pub allowed_origins: Vec<String>,
-    /// Whether the program answers the requests that agents make for themselves.
-    pub answer_housekeeping: bool,
+    /// Which of the requests that agents make for themselves the program answers.
+    pub answered: Answered,
     /// What a client may cost.
     pub limits: Limits,
 }

@@ -29,6 +29,7 @@ use super::exchange::{Exchange, new_id, unix_now};
 use super::refusals::excerpt;
 use super::stream::Flow;
 use super::{State, sse};
+use crate::agents::Caller;
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
 use crate::store::{Record, Responses, Stored};
@@ -72,8 +73,7 @@ pub(super) async fn open(
     let flow = flow.map(|Extension(flow)| flow).unwrap_or_default();
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = Connection {
-            agent: answer::agent(&headers),
-            thread: answer::thread_header(&headers),
+            caller: answer::caller(&headers),
             remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
@@ -81,10 +81,10 @@ pub(super) async fn open(
             state,
             socket,
         };
-        tracing::info!(agent = excerpt(&connection.agent), "socket opened");
+        tracing::info!(agent = excerpt(connection.caller.word()), "socket opened");
         // It ends with one side gone, whichever that is.
         let _ = connection.serve().await;
-        tracing::info!(agent = excerpt(&connection.agent), "socket closed");
+        tracing::info!(agent = excerpt(connection.caller.word()), "socket closed");
         drop(place);
     })
 }
@@ -122,9 +122,8 @@ impl From<axum::Error> for Gone {
 struct Connection {
     socket: WebSocket,
     state: State,
-    agent: String,
-    /// The thread that the handshake names.
-    thread: Option<String>,
+    /// Who opened it, in the words of the handshake.
+    caller: Caller,
     /// What was said on this connection.
     remembered: Responses,
     until: Instant,
@@ -209,9 +208,6 @@ impl Connection {
         let stored = self.state.store.responses();
         let nearer = Some(self.remembered.clone());
         let mut request = stored.resolve(nearer, request).await?;
-        if request.thread.is_none() {
-            request.thread.clone_from(&self.thread);
-        }
         // Everything leaves as an event here, whether the message says so or not.
         request.stream = true;
         Ok(request)
@@ -227,9 +223,9 @@ impl Connection {
     }
 
     /// Has the person answer a request, and tells whether the response has failed.
-    async fn respond(&mut self, request: Request, part: Part) -> Result<bool, Gone> {
+    async fn respond(&mut self, mut request: Request, part: Part) -> Result<bool, Gone> {
         let places = self.places(&request);
-        let agent = self.agent.clone();
+        let agent = self.caller.introduce(&mut request);
         let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places).await;
         let mut exchange = match exchange {
             Ok(exchange) => exchange,

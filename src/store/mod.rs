@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use self::archive::Archive;
 use self::rejections::Rejections;
 use self::threads::{Names, Threads};
+use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
@@ -63,6 +64,8 @@ pub struct Saving(Option<Seq>);
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub place: Place,
+    /// The conversation on whose behalf it was begun, if that is in memory.
+    pub parent: Option<ConversationId>,
     /// The conversation as it was, if it has to be read again.
     pub earlier: Option<Box<Loaded>>,
     pub saving: Saving,
@@ -239,7 +242,7 @@ impl Store {
     /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
     /// by itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
-        let names = Names::of(request);
+        let names = self.threads().aside(Names::of(request));
         let past = self.past(&names, automatic);
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
@@ -251,14 +254,14 @@ impl Store {
         let mut rows = Vec::new();
         if self.journal.is_some() {
             let title = match (&placed.row, automatic) {
-                (Some(row), _) => row.title.clone(),
-                (None, Some(purpose)) => purpose.to_owned(),
-                (None, None) => request.title(),
+                (Some(row), _) if !placed.begins_anew => row.title.clone(),
+                (_, Some(purpose)) => purpose.to_owned(),
+                (_, None) => request.title(),
             };
             let row = placed.row.as_ref();
             let row = Conversation {
                 id: placed.place.conversation.0,
-                thread: request.thread.clone(),
+                thread: placed.thread.clone(),
                 chain: request.chain.clone().filter(|_| request.thread.is_none()),
                 automatic: automatic.map(str::to_owned),
                 prefix: placed.prefix,
@@ -286,16 +289,32 @@ impl Store {
         }
         Opened {
             place: placed.place,
+            parent: placed.parent,
             earlier,
             saving: self.write(rows),
         }
     }
 
-    /// A request was answered, or its client went away.
-    pub(crate) fn close(&self, place: Place, gone: bool) {
+    /// Requests with the output of these calls belong to a conversation from now on, whatever else they
+    /// say.
+    pub(crate) fn called(&self, conversation: ConversationId, call_ids: Vec<String>) {
+        if !call_ids.is_empty() {
+            let mut threads = self.threads();
+            let ids = call_ids.into_iter();
+            ids.for_each(|id| threads.called(conversation, id));
+        }
+    }
+
+    /// The same of requests in which these words answer what has this title.
+    pub(crate) fn answered(&self, conversation: ConversationId, title: &str, words: &str) {
+        self.threads().answered(conversation, title, words);
+    }
+
+    /// A request was answered, with a rejection perhaps, or its client went away.
+    pub(crate) fn close(&self, place: Place, gone: bool, rejected: bool) {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
-        let row = threads.close(place.conversation, gone);
+        let row = threads.close(place.conversation, gone, rejected);
         let turn = Row::TurnState {
             id: place.request.0,
             state: if gone { State::Gone } else { State::Answered },
@@ -318,7 +337,6 @@ impl Store {
     pub(crate) fn reject(&self, conversation: ConversationId, request: &Request, words: &str) {
         self.rejections()
             .add(conversation, request, words, Instant::now());
-        self.threads().reject(conversation);
     }
 
     /// The conversation in which the same request was rejected not long ago, and the words for it.
@@ -516,6 +534,7 @@ impl Store {
             let saving = self.write(vec![talk, waits]);
             let opened = Opened {
                 place: self.threads().reopen(row, turn.id, &request),
+                parent: None,
                 earlier: self.load_with(&reader, id).map(Box::new),
                 saving,
             };
@@ -577,9 +596,11 @@ fn texts(
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
     const LONGEST: usize = 64 * 1024;
-    let new = request.items.get(from..).unwrap_or_default().iter();
-    let new = new.filter(|item| !item.is_boilerplate());
+    let opening = Opening::of(request);
+    let new = request.items.iter().enumerate().skip(from);
+    let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
     let texts = new
+        .map(|(_, item)| item)
         .map(|item| item.text())
         .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
     texts.map(move |text| Row::Text {

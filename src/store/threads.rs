@@ -1,9 +1,10 @@
 //! Which requests belong together, and the names by which they are known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::now;
-use crate::api::Request;
+use crate::agents::prompt_title;
+use crate::api::{Purpose, Request};
 use crate::hash::Hash;
 use crate::journal::{Conversation, Reader, State};
 
@@ -25,7 +26,20 @@ enum Name {
     Chain(String),
     /// The items of its last request.
     Prefix(Hash),
+    /// The items before a prompt of its last request, should its client give up and ask anew.
+    Before(Hash),
+    /// A call that it was told to make.
+    Call(String),
+    /// An answer that it got, and the title of what that answered.
+    Said(Hash),
 }
+
+/// How many answers and calls a conversation is found by, the newest.
+const MOST_SAID: usize = 16;
+/// How many of each are looked for in a request, the newest.
+const LOOKED_FOR: usize = 6;
+/// Milliseconds in which a client that gave up, or was turned away, may ask for something else instead.
+const SECOND_THOUGHTS: i64 = 15 * 60 * 1000;
 
 /// The conversations that requests may go on with.
 #[derive(Debug)]
@@ -44,14 +58,18 @@ pub(super) struct Threads {
 struct Known {
     automatic: bool,
     names: Vec<Name>,
+    /// By what was said in it, the newest last.
+    said: VecDeque<Name>,
     /// How many items its last request had.
     items: usize,
+    /// Whether the model had said nothing in that.
+    is_beginning: bool,
+    /// Its instructions, and whether it offered tools.
+    offers: Option<(Hash, bool)>,
     /// How many of its requests are open.
     open: usize,
-    /// Whether the client of the last one that was open went away.
-    gone: bool,
-    /// Whether the last one was rejected, so that its client may ask the same again.
-    rejected: bool,
+    /// When the client of the last one that was open went away, or was turned away.
+    lost: Option<i64>,
     /// What the journal has of it.
     row: Option<Conversation>,
 }
@@ -68,6 +86,12 @@ pub(super) struct Placed {
     pub is_cold: bool,
     /// How many items the request before it had.
     pub known_items: usize,
+    /// Whether the request takes the place of the first one.
+    pub begins_anew: bool,
+    /// The conversation on whose behalf it was begun.
+    pub parent: Option<ConversationId>,
+    /// The name of its thread.
+    pub thread: Option<String>,
 }
 
 /// Where a request belongs.
@@ -132,10 +156,17 @@ impl Threads {
                 ConversationId(self.next_conversation - 1)
             }
         };
-        let prefix = names.prefix;
+        let (prefix, is_beginning) = (names.prefix, names.is_beginning);
+        let (offers, thread) = (names.offers, names.thread().map(str::to_owned));
+        let parent = names.parent.as_ref().and_then(|parent| {
+            let ids = self.names.get(&(parent.clone(), false))?;
+            ids.last().copied()
+        });
         let known = self.enter(conversation, automatic, names);
         known.row = past.or_else(|| known.row.take());
         let known_items = std::mem::replace(&mut known.items, items);
+        known.offers = offers;
+        let was_beginning = std::mem::replace(&mut known.is_beginning, is_beginning);
         let row = known.row.clone();
         self.next_request += 1;
         Placed {
@@ -147,7 +178,29 @@ impl Threads {
             row,
             is_cold,
             known_items,
+            begins_anew: was_beginning && is_beginning,
+            parent,
+            thread,
         }
+    }
+
+    /// The names of a request that bears the name of a thread and has nothing to do with what is said
+    /// there: agents ask for much beside it, with other instructions and without tools.
+    pub fn aside(&self, mut names: Names) -> Names {
+        let thread = names.thread().map(str::to_owned);
+        let found = self.find(&names, false).and_then(|id| self.known.get(&id));
+        let offers = found.and_then(|known| known.offers);
+        if let (Some(thread), Some((first, true)), Some((own, false))) =
+            (thread, offers, names.offers)
+            && first != own
+            && !names.is_summary
+        {
+            let name = Name::Thread(format!("aside: {thread}"));
+            names.own = vec![name.clone()];
+            names.goes_on = Some(name);
+            names.parent = Some(Name::Thread(thread));
+        }
+        names
     }
 
     /// Opens a request of an earlier run again.
@@ -174,14 +227,15 @@ impl Threads {
         let known = self.known.entry(id).or_insert_with(|| Known {
             automatic,
             names: Vec::new(),
+            said: VecDeque::new(),
             items: 0,
+            is_beginning: false,
+            offers: None,
             open: 0,
-            gone: false,
-            rejected: false,
+            lost: None,
             row: None,
         });
         known.names = names.own;
-        known.rejected = false;
         known.open += 1;
         known
     }
@@ -193,12 +247,46 @@ impl Threads {
         }
     }
 
-    /// A request of a conversation was answered, or its client went away; returns what the journal
-    /// should have of the conversation then.
-    pub fn close(&mut self, conversation: ConversationId, gone: bool) -> Option<&Conversation> {
+    /// A conversation is found by a call that it was told to make from now on.
+    pub fn called(&mut self, conversation: ConversationId, call_id: String) {
+        self.remember_said(conversation, Name::Call(call_id));
+    }
+
+    /// A conversation is found from now on by an answer that it got to what has this title.
+    pub fn answered(&mut self, conversation: ConversationId, title: &str, words: &str) {
+        self.remember_said(conversation, said(title, words));
+    }
+
+    fn remember_said(&mut self, conversation: ConversationId, name: Name) {
+        let Some(known) = self.known.get_mut(&conversation) else {
+            return;
+        };
+        let automatic = known.automatic;
+        known.said.push_back(name.clone());
+        let oldest = match known.said.len() > MOST_SAID {
+            true => known.said.pop_front(),
+            false => None,
+        };
+        if let Some(oldest) = oldest {
+            self.unname(conversation, automatic, &[oldest]);
+        }
+        self.names
+            .entry((name, automatic))
+            .or_default()
+            .push(conversation);
+    }
+
+    /// A request of a conversation was answered, or turned away, or its client went away; returns what
+    /// the journal should have of the conversation then.
+    pub fn close(
+        &mut self,
+        conversation: ConversationId,
+        gone: bool,
+        turned_away: bool,
+    ) -> Option<&Conversation> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
-        known.gone = gone;
+        known.lost = (gone || turned_away).then(now);
         let row = known.row.as_mut()?;
         row.active = now();
         row.state = match (known.open, gone) {
@@ -209,18 +297,12 @@ impl Threads {
         Some(row)
     }
 
-    /// The last request of a conversation was rejected: the same again goes on with it.
-    pub fn reject(&mut self, conversation: ConversationId) {
-        if let Some(known) = self.known.get_mut(&conversation) {
-            known.rejected = true;
-        }
-    }
-
     /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
     /// one.
     pub fn forget(&mut self, conversation: ConversationId) {
         self.has_past = true;
-        if let Some(known) = self.known.remove(&conversation) {
+        if let Some(mut known) = self.known.remove(&conversation) {
+            known.names.extend(known.said);
             self.unname(conversation, known.automatic, &known.names);
         }
     }
@@ -246,15 +328,24 @@ impl Threads {
         chained
             .or_else(|| {
                 let mut same = names.repeats.iter().flat_map(named);
-                same.find(|id| self.may_come_back(*id))
+                same.find(|id| self.is_lost(*id))
             })
             .or_else(|| names.extends.iter().flat_map(named).next())
+            .or_else(|| names.said.iter().flat_map(named).next())
+            .or_else(|| {
+                let mut begun = names.before.iter().flat_map(named);
+                let since = now() - SECOND_THOUGHTS;
+                begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
+            })
     }
 
-    /// Whether nobody waits in a conversation, and its client has reason to ask the same again.
-    fn may_come_back(&self, id: ConversationId) -> bool {
-        let known = self.known.get(&id);
-        known.is_some_and(|known| known.open == 0 && (known.gone || known.rejected))
+    fn is_lost(&self, id: ConversationId) -> bool {
+        self.lost_at(id).is_some()
+    }
+
+    fn lost_at(&self, id: ConversationId) -> Option<i64> {
+        let known = self.known.get(&id)?;
+        known.lost.filter(|_| known.open == 0)
     }
 
     fn unname(&mut self, id: ConversationId, automatic: bool, names: &[Name]) {
@@ -310,18 +401,47 @@ pub(super) struct Names {
     repeats: Option<Name>,
     /// Of what it may begin with, the longest first.
     extends: Vec<Name>,
+    /// Of what was said in it, the newest first: agents put their histories together anew.
+    said: Vec<Name>,
+    /// Of what stands before each of its last prompts, if somebody sits at the client.
+    before: Vec<Name>,
     own: Vec<Name>,
+    /// Of the conversation on whose behalf it was begun.
+    parent: Option<Name>,
+    /// Whether the model has said nothing yet.
+    is_beginning: bool,
+    /// Its instructions, and whether there are tools.
+    offers: Option<(Hash, bool)>,
+    /// Whether the conversation is to be put into other words.
+    is_summary: bool,
     /// The hash of all items.
     prefix: Option<Hash>,
 }
 
 impl Names {
+    /// The client's own name for the thread.
+    fn thread(&self) -> Option<&str> {
+        match &self.goes_on {
+            Some(Name::Thread(thread)) => Some(thread),
+            _ => None,
+        }
+    }
+
     pub fn of(request: &Request) -> Self {
+        let has_tools = request.tools.raw().len() > "[]".len();
         if let Some(thread) = &request.thread {
             let name = Name::Thread(thread.clone());
             return Self {
                 goes_on: Some(name.clone()),
                 own: vec![name],
+                is_beginning: request.is_beginning(),
+                // What stands last of the instructions: headers may come before.
+                offers: request
+                    .items
+                    .get(request.preamble.saturating_sub(1))
+                    .map(|told| (told.likeness(), has_tools)),
+                is_summary: request.purpose == Purpose::Summary,
+                parent: request.parent.clone().map(Name::Thread),
                 ..Self::default()
             };
         }
@@ -331,6 +451,7 @@ impl Names {
             Some(Name::Prefix(*hash))
         });
         let mut extends: Vec<Name> = prefixes.collect();
+        let before = before(request, &extends);
         extends.reverse();
         let mut extends = extends.into_iter();
         let repeats = extends.next();
@@ -340,13 +461,70 @@ impl Names {
         };
         Self {
             prefix,
+            is_beginning: request.is_beginning(),
+            offers: None,
+            is_summary: false,
+            parent: request.parent.clone().map(Name::Thread),
             // What is chained to nothing earlier begins a chain.
             goes_on: chain.clone().filter(|_| request.earlier > 0),
-            own: chain.into_iter().chain(repeats.clone()).collect(),
+            own: chain
+                .into_iter()
+                .chain(repeats.clone())
+                .chain(before.first().cloned())
+                .collect(),
             repeats,
             extends: extends.collect(),
+            said: said_in(request),
+            before,
         }
     }
+}
+
+/// The name of an answer to what has this title.
+fn said(title: &str, words: &str) -> Name {
+    let title = Hash::of(title.as_bytes());
+    Name::Said(title.then(Hash::of(words.trim().as_bytes())))
+}
+
+/// The names of what was said in the conversation of a request, if it was said here.
+fn said_in(request: &Request) -> Vec<Name> {
+    let items = &request.items;
+    let calls = items.iter().rev().filter_map(|item| item.output_of());
+    let calls = calls.filter(|id| !id.is_empty()).take(LOOKED_FOR);
+    let mut names: Vec<Name> = calls.map(|id| Name::Call(id.to_owned())).collect();
+    // Each with the prompt before it; what the agent itself says is no answer to one.
+    let mut asked = None;
+    let mut answers = VecDeque::new();
+    for (item, is_prompt) in request.with_prompts() {
+        if is_prompt {
+            asked = Some(item);
+        } else if item.role() == Some("assistant") {
+            answers.extend(asked.map(|asked| (asked, item)));
+            if answers.len() > LOOKED_FOR {
+                answers.pop_front();
+            }
+        }
+    }
+    let answers = answers.into_iter().rev();
+    names.extend(answers.map(|(asked, item)| said(&prompt_title(asked), &item.text())));
+    names
+}
+
+/// The names of what stands before each of the last prompts of a request, the last first. Whoever does
+/// not stream asks many things at once, which have nothing to do with each other.
+fn before(request: &Request, prefixes: &[Name]) -> Vec<Name> {
+    if !request.stream {
+        return Vec::new();
+    }
+    let prompts = request.with_prompts().enumerate();
+    let places = prompts.filter(|(place, (_, is_prompt))| *is_prompt && *place > 0);
+    let places: Vec<usize> = places.map(|(place, _)| place).collect();
+    let last = places.into_iter().rev().take(LOOKED_FOR);
+    let name = |place: usize| match prefixes.get(place - 1)? {
+        Name::Prefix(hash) => Some(Name::Before(*hash)),
+        _ => None,
+    };
+    last.filter_map(name).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use crate::agents::purpose;
 use crate::api::{Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, State, Turn};
 
@@ -15,6 +16,7 @@ struct Detail {
     /// How many of the items were not sent, because they were stored.
     earlier: usize,
     thread: Option<String>,
+    parent: Option<String>,
     chain: Option<String>,
     /// What stands in the place of items that only refer to others: where, and its JSON.
     references: Vec<(usize, Arc<str>)>,
@@ -28,6 +30,7 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
     let detail = Detail {
         earlier: earlier.len(),
         thread: request.thread.clone(),
+        parent: request.parent.clone(),
         chain: request.chain.clone(),
         references: request.references.iter().filter_map(resolved).collect(),
     };
@@ -82,7 +85,9 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     let earlier: Vec<_> = earlier.map(|raw| Arc::new(Item::of_text(raw))).collect();
     request.earlier = earlier.len();
     request.items.splice(at..at, earlier);
+    request.purpose = purpose(&request);
     request.thread = detail.thread;
+    request.parent = detail.parent;
     request.chain = detail.chain;
     Some(request)
 }

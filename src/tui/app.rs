@@ -16,6 +16,7 @@ pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
+use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
@@ -599,6 +600,8 @@ impl App {
             Action::AddPart => self.add_part(),
             Action::Parts => self.change_parts(),
             Action::Skeleton => self.insert_skeleton(),
+            Action::Allow => self.decide(ALLOW),
+            Action::Block => self.decide(BLOCK),
             Action::Live => self.toggle_live(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),

@@ -5,7 +5,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::api::{Format, OutputFormat};
+use crate::agents::{ALLOW, BLOCK};
+use crate::api::{self, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Call, ReplyKind};
@@ -255,11 +256,17 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         found.push((Action::Submit, words));
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
         let request = conversation.request();
-        match request.format {
+        match request.purpose {
             _ if is_answer && request.tool_choice.requires_call() => {
                 found.push((Action::Skeleton, "call form"));
             }
-            Format::Compaction if is_answer => found.push((Action::Skeleton, "draft summary")),
+            api::Purpose::Summary if is_answer => found.push((Action::Skeleton, "draft summary")),
+            api::Purpose::CommitMessage if is_answer => {
+                found.push((Action::Skeleton, "draft message"));
+            }
+            api::Purpose::PermissionCheck if is_answer => {
+                found.extend([(Action::Allow, ALLOW), (Action::Block, BLOCK)]);
+            }
             _ if is_answer && request.output_format != OutputFormat::Text => {
                 found.push((Action::Skeleton, "skeleton"));
             }

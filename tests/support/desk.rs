@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use humanllm::agents::Answered;
 use humanllm::api::{Body, Ending, FailureCode, Phase, Reply};
 use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
@@ -59,7 +60,7 @@ impl Desk {
             socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            answer_housekeeping: true,
+            answered: Answered::default(),
             limits: Limits::new(1_024, 64 << 20, 100),
         };
         change(&mut settings);

@@ -8,7 +8,8 @@ use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
 };
 use futures_util::FutureExt;
-use humanllm::api::{Body, Ending, Housekeeping, Interner, Phase, Reply, Request, responses};
+use humanllm::agents::Housekeeping;
+use humanllm::api::{Body, Ending, Interner, Phase, Reply, Request, responses};
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::journal::Journal;
 use humanllm::store::Store;

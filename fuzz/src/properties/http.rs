@@ -48,7 +48,7 @@ fn settings() -> Settings {
         socket_lifetime: Duration::from_secs(3600),
         allowed_hosts: vec!["example.org".into()],
         allowed_origins: vec!["https://example.org".into()],
-        answer_housekeeping: true,
+        answered: humanllm::agents::Answered::default(),
         limits: Limits::new(1_024, 1 << 20, 100),
     }
 }

@@ -1,10 +1,10 @@
 //! Requests of each wire format, and the responses to them.
 
+use humanllm::agents::{Answered, Caller, Housekeeping, drafts};
 use humanllm::api::responses::ResponseObject;
 use humanllm::api::{
-    ApiError, Body, Ending, FailureCode, Frame, Housekeeping, Ids, Interner, Phase, Previous,
-    Reply, Request, ResponseWriter, Usage, chat as chat_api, messages as messages_api,
-    responses as responses_api,
+    ApiError, Body, Ending, FailureCode, Frame, Ids, Interner, Phase, Previous, Reply, Request,
+    ResponseWriter, Usage, chat as chat_api, messages as messages_api, responses as responses_api,
 };
 use humanllm::store::{Stored, resolve};
 use humanllm::tokens;
@@ -114,6 +114,17 @@ pub fn messages(body: &[u8]) {
     }
 }
 
+/// What the program would answer, and what it would propose.
+fn drafted(request: &Request) -> (Option<Housekeeping>, Vec<String>) {
+    let mut request = request.clone();
+    Caller::default().introduce(&mut request);
+    let all = Answered {
+        commit_messages: true,
+        ..Answered::default()
+    };
+    (Housekeeping::of(&request, &all), drafts(&request))
+}
+
 /// The request, if it is one: the same each time, whether it was seen before or not, and byte for
 /// byte what was sent.
 fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
@@ -127,7 +138,7 @@ fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
         (Ok(request), Ok(again), Ok(alone)) => {
             for other in [&again, &alone] {
                 // Each may look at all of it.
-                let _ = (Housekeeping::of(other), other.tools.shell());
+                let _ = (drafted(other), other.tools.shell());
                 assert_eq!(request.items.len(), other.items.len());
                 let mut pairs = request.items.iter().zip(&other.items);
                 assert!(pairs.all(|(one, other)| one.says_the_same(other)));

@@ -2,7 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::FutureExt;
-use humanllm::api::{Housekeeping, Interner, ResponseWriter, Usage};
+use humanllm::agents::{Answered, Caller, Housekeeping};
+use humanllm::api::{Interner, ResponseWriter, Usage};
 use humanllm::inbox::{self, Event, Pending};
 use humanllm::store::Store;
 use humanllm::tui::app::{App, Settings};
@@ -89,8 +90,10 @@ pub fn screen(body: &[u8]) {
             for frame in writer.start() {
                 is_one_event(&frame, is_deep);
             }
-            let housekeeping = Housekeeping::of(&request);
-            let pending = intake.open(request.clone(), "fuzz".into(), housekeeping);
+            let mut request = request.clone();
+            let agent = Caller::default().introduce(&mut request);
+            let housekeeping = Housekeeping::of(&request, &Answered::default());
+            let pending = intake.open(request, agent, housekeeping);
             let mut pending = pending.expect("there is room");
             desk.step();
             desk.app

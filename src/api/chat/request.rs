@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
@@ -93,12 +94,16 @@ fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
         bodies.push(ItemBody::reasoning(vec![thoughts]));
     }
     let refusal = message.text("refusal").map(Content::Refusal);
+    let calls = message.list("tool_calls");
+    // Some clients send no words beside calls as an empty text.
+    let content = content.filter(|content| calls.is_empty() || content.get() != "\"\"");
     if content.is_some() || refusal.is_some() {
         let parts = content.map(parts).unwrap_or_default().into_iter();
         let parts = parts.chain(refusal).collect();
-        bodies.push(ItemBody::message(role.as_str(), parts));
+        let parts = blocks::of_role(&role, parts).into_iter();
+        bodies.extend(parts.map(|parts| ItemBody::message(role.as_str(), parts)));
     }
-    bodies.extend(message.list("tool_calls").into_iter().map(call));
+    bodies.extend(calls.into_iter().map(call));
     // The form before there were tools; the output is joined to it by name.
     if let Some(raw) = message
         .get("function_call")

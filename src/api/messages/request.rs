@@ -4,6 +4,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::NO_THREADS;
+use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, messages};
 use crate::api::responses::{sealed, tools, valid, value};
@@ -58,11 +59,12 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
             valid(body, system)?;
-            let message = ItemBody::message("system", parts(system));
-            Ok(Item::all_of(Shape::System, &text, hash, vec![message]))
+            let parts = blocks::without_headers(parts(system)).into_iter();
+            let messages = parts.map(|parts| ItemBody::message("system", parts));
+            Ok(Item::all_of(Shape::System, &text, hash, messages.collect()))
         })?;
         cutter.preamble(system);
-        request.preamble = 1;
+        request.preamble = items.len();
     }
     let members = messages(fields)?;
     for (index, raw) in members.iter().enumerate() {
@@ -100,9 +102,10 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
 /// here and items there; what stands between them is a message.
 fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     let message = |content| ItemBody::message(role, content);
+    let messages = |content| blocks::of_role(role, content).into_iter().map(message);
     let blocks = match content {
         Some(content) if kind(content) == Kind::Array => fields::list(content),
-        content => return vec![message(content.map(parts).unwrap_or_default())],
+        content => return messages(content.map(parts).unwrap_or_default()).collect(),
     };
     let mut bodies = Vec::new();
     let mut words = Vec::new();
@@ -135,12 +138,12 @@ fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
             }
         };
         if !words.is_empty() {
-            bodies.push(message(std::mem::take(&mut words)));
+            bodies.extend(messages(std::mem::take(&mut words)));
         }
         bodies.push(body);
     }
     if !words.is_empty() || bodies.is_empty() {
-        bodies.push(message(words));
+        bodies.extend(messages(words));
     }
     bodies
 }

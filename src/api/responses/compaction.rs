@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 
 use super::list::{id_or_made, input_item};
 use super::object::usage_object;
-use crate::api::{
-    ApiError, Body, Frame, Ids, Item, ItemBody, Reply, Request, ResponseWriter, Usage, commands_of,
-    compaction,
-};
+use crate::api::{ApiError, Body, Frame, Ids, Reply, Request, ResponseWriter, Usage, compaction};
 
 /// Turns the person's words into the object of a compaction: what the user said, word for word,
 /// and one item that stands for all the rest.
@@ -107,65 +104,4 @@ impl ResponseWriter for CompactionWriter {
         };
         Ok(serde_json::to_string(&compaction).unwrap_or_default())
     }
-}
-
-/// A first version of the summary that a request asks for, made of what it holds: what the user
-/// wanted, what was called, and what was said last.
-pub fn draft(request: &Request) -> String {
-    const MOST: usize = 400;
-    let cut = |text: &str| {
-        let text = text.trim();
-        match text.char_indices().nth(MOST) {
-            Some((end, _)) => format!("{}…", text[..end].trim_end()),
-            None => text.to_owned(),
-        }
-    };
-    let mut lines = Vec::new();
-    let prompts: Vec<_> = request
-        .items
-        .iter()
-        .filter(|item| item.is_prompt())
-        .collect();
-    if !prompts.is_empty() {
-        lines.push("The user asked:".to_owned());
-        lines.extend(
-            prompts
-                .iter()
-                .map(|item| format!("- {}", cut(&item.text()))),
-        );
-    }
-    let earlier = request.items.iter().filter_map(|item| match item.body() {
-        ItemBody::Compaction { summary } => summary.as_deref(),
-        _ => None,
-    });
-    for summary in earlier {
-        lines.extend(["Before that:".to_owned(), summary.to_owned()]);
-    }
-    let calls: Vec<String> = request.items.iter().filter_map(|item| call(item)).collect();
-    if !calls.is_empty() {
-        lines.push("Done so far:".to_owned());
-        lines.extend(calls.iter().map(|call| format!("- {}", cut(call))));
-    }
-    let said = request.items.iter().rev();
-    if let Some(last) = said
-        .into_iter()
-        .find(|item| item.role() == Some("assistant"))
-    {
-        lines.extend(["Last answer:".to_owned(), cut(&last.text())]);
-    }
-    lines.join("\n")
-}
-
-/// A call in one line.
-fn call(item: &Item) -> Option<String> {
-    let call = item.said()?;
-    let name = call.full_tool_name()?;
-    Some(match call {
-        Body::FunctionCall { arguments, .. } => match commands_of(arguments) {
-            Some((commands, _)) => commands.join("; "),
-            None => format!("{name} {arguments}"),
-        },
-        Body::CustomToolCall { input, .. } => format!("{name} {input}"),
-        _ => call.words().into_owned(),
-    })
 }

@@ -11,7 +11,7 @@ mod object;
 mod request;
 mod writer;
 
-pub use compaction::{CompactionWriter, draft};
+pub use compaction::CompactionWriter;
 pub(crate) use item::read_item;
 pub use list::Page;
 pub(crate) use list::{conversation_items, page};

@@ -9,8 +9,8 @@ use super::object;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind};
 use crate::api::{
-    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Request, Shape,
-    Tool, ToolChoice, ToolList,
+    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Purpose, Request,
+    Shape, Tool, ToolChoice, ToolList,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -164,6 +164,9 @@ fn read(
     }
     check_known_fields(fields)?;
     // A summary is words and comes as a whole, whatever else a client sends along.
+    if format == Format::Compaction {
+        request.purpose = Purpose::Summary;
+    }
     if format == Format::Responses {
         request.stream = fields.flag("stream")?.unwrap_or(false);
         request.tools = tools(body, fields, &mut cutter, Shape::Item, "tools", interner)?;
@@ -171,12 +174,13 @@ fn read(
         request.tool_choice = tool_choice(value(fields.get("tool_choice")).as_ref());
         request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
     }
-    request.thread = thread(fields);
+    request.thread = fields
+        .text("prompt_cache_key")
+        .filter(|key| !key.is_empty());
     request.previous = previous(fields);
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
     request.limits = Limits::read(fields);
-    request.purpose = turn_metadata(fields, "thread_source");
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }
@@ -426,23 +430,6 @@ pub(crate) fn tool_choice(choice: Option<&Value>) -> ToolChoice {
     }
 }
 
-/// What names the thread in the body. Codex 0.169 sends its thread id in several places, the
-/// first of which is the most particular; `prompt_cache_key` is what other agents set.
-fn thread(fields: &Fields<'_>) -> Option<String> {
-    let thread_id = fields.object("client_metadata").text("thread_id");
-    let key = thread_id.or_else(|| fields.text("prompt_cache_key"));
-    key.filter(|key| !key.is_empty())
-        .or_else(|| turn_metadata(fields, "thread_id"))
-}
-
-/// A field of the JSON text that Codex puts into `client_metadata`.
-fn turn_metadata(fields: &Fields<'_>, key: &str) -> Option<String> {
-    let text = fields
-        .object("client_metadata")
-        .text("x-codex-turn-metadata")?;
-    Fields::of_text(&text).text(key)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -586,29 +573,5 @@ mod tests {
             assert_eq!(tool_choice(Some(&choice)), expected, "{choice}");
         }
         assert_eq!(tool_choice(None), ToolChoice::Auto);
-    }
-
-    #[test]
-    fn the_thread_is_found_where_clients_put_it() {
-        let thread = |extra: Value| {
-            let mut body = json!({"model": "m", "input": "hi"});
-            body.as_object_mut()
-                .unwrap()
-                .extend(extra.as_object().unwrap().clone());
-            parse(body.to_string().as_bytes(), &Interner::default())
-                .unwrap()
-                .thread
-        };
-        assert_eq!(thread(json!({})), None);
-        assert_eq!(thread(json!({"prompt_cache_key": "k"})), Some("k".into()));
-        assert_eq!(
-            thread(json!({"prompt_cache_key": "k", "client_metadata": {"thread_id": "t"}})),
-            Some("t".into())
-        );
-        let nested = json!({"thread_id": "n"}).to_string();
-        assert_eq!(
-            thread(json!({"client_metadata": {"x-codex-turn-metadata": nested}})),
-            Some("n".into())
-        );
     }
 }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{App, Dialog, Level, Purpose};
-use crate::api::responses::draft;
+use crate::agents::{drafts, verdicts};
 use crate::api::{
-    Body, Content, Ending, FailureCode, Format, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
+    Body, Content, Ending, FailureCode, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
     check_answer, skeleton,
 };
 use crate::draft::Draft;
@@ -669,8 +669,14 @@ impl App {
                 None => self.pick_tool(""),
             };
         }
+        let drafts = drafts(request);
+        // Asked for again, it gives way to the next.
+        let shown = drafts
+            .iter()
+            .position(|draft| *draft == self.composer().text());
+        let next = shown.map_or(0, |shown| (shown + 1) % drafts.len().max(1));
         let text = match &request.output_format {
-            _ if request.format == Format::Compaction => draft(request),
+            _ if !drafts.is_empty() => drafts[next].clone(),
             OutputFormat::Text => return self.say(Level::Info, "the request expects plain text"),
             OutputFormat::JsonObject => "{}".to_owned(),
             OutputFormat::JsonSchema { schema, .. } => {
@@ -686,6 +692,22 @@ impl App {
         if replaces {
             self.say(Level::Info, "replaced; undo brings the old text back");
         }
+    }
+
+    /// Answers a permission check, at once. Nothing but a key of the person decides here.
+    pub(super) fn decide(&mut self, verdict: &str) {
+        let waiting = self.conversation().filter(|found| found.is_waiting());
+        let known = waiting.map_or(&[][..], |found| verdicts(found.request()));
+        let Some(found) = known.iter().find(|known| known.words == verdict) else {
+            return self.say(Level::Info, "nothing asks for leave here");
+        };
+        if !self.composer().is_idle() {
+            return self.say(Level::Bad, "send or clear what is typed first");
+        }
+        let composer = self.composer_mut();
+        composer.kind = ReplyKind::Send;
+        composer.replace(found.answer);
+        self.submit();
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.

@@ -1,6 +1,7 @@
 //! Going from one conversation to another, and around in the one that is open.
 
 use super::{App, Dialog, Effect, Focus, Level};
+use crate::api::Purpose;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::keys::action::Action;
@@ -55,8 +56,14 @@ impl App {
         {
             transcript.show_new();
         }
-        self.call_for(id);
-        let is_idle = self.is_idle();
+        // Nobody is to be called for a name, or to type the answer to a prompt into the request for one
+        // that came just before it.
+        let purpose = self.inbox.get(id).map(|found| found.request().purpose);
+        let steps_aside = matches!(purpose, Some(Purpose::Title | Purpose::Probe));
+        if !steps_aside {
+            self.call_for(id);
+        }
+        let is_idle = self.is_idle() && !steps_aside;
         if self.open == Some(id) {
             if current {
                 self.take_scratch(id);

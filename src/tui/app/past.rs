@@ -134,11 +134,7 @@ impl App {
             conversation.request().model
         );
         if !self.store().keeps() {
-            let prompts = conversation
-                .items()
-                .iter()
-                .rev()
-                .filter(|item| item.is_prompt());
+            let prompts = conversation.request().prompts().rev();
             for prompt in prompts {
                 // Writing into a string does not fail.
                 let _ = write!(more, " {}", prompt.text());

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
-use crate::api::Format;
+use crate::api;
 use crate::inbox::{Conversation, Status};
 use crate::tui::app::{App, Dialog, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
@@ -124,10 +124,18 @@ fn asks(app: &App, width: u16) -> Vec<String> {
         .conversation()
         .filter(|conversation| conversation.is_waiting());
     let mut asked = waiting.map_or_else(Vec::new, |c| c.request().constraints());
-    if waiting.is_some_and(|c| c.request().format == Format::Compaction)
-        && let Some(key) = app.settings.keymap.chord(Action::Skeleton)
-    {
-        asked.push(format!("{key} drafts it"));
+    let keys: &[(Action, &str)] = match waiting.map(|c| c.request().purpose) {
+        Some(api::Purpose::Summary | api::Purpose::CommitMessage) => {
+            &[(Action::Skeleton, "drafts it")]
+        }
+        Some(api::Purpose::PermissionCheck) => {
+            &[(Action::Allow, "allows it"), (Action::Block, "blocks it")]
+        }
+        _ => &[],
+    };
+    for (action, words) in keys {
+        let key = app.settings.keymap.chord(*action);
+        asked.extend(key.map(|key| format!("{key} {words}")));
     }
     let asked = asked.join(" · ");
     if asked.is_empty() {

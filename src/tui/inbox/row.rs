@@ -13,7 +13,7 @@ use crate::tui::transcript::block::Block;
 /// Columns of what came last.
 const LONGEST_NEWS: u16 = 60;
 /// Columns of a prompt in which a word is looked for that tells it from another.
-const LONGEST_PROMPT: u16 = 400;
+const LONGEST_PROMPT: u16 = 4_000;
 /// Characters of the name of a thread that tell it from another.
 const TAIL: usize = 4;
 
@@ -30,7 +30,7 @@ pub(super) struct About {
 
 impl About {
     pub fn new(conversation: &Conversation) -> Self {
-        let prompt = conversation.items().iter().find(|item| item.is_prompt());
+        let prompt = conversation.request().prompts().next();
         let prompt = prompt.map(|item| one_line(&item.text(), LONGEST_PROMPT));
         Self {
             newest: conversation.newest().cloned(),

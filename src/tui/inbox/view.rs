@@ -21,6 +21,8 @@ use crate::tui::ui::Ui;
 const ROWS: usize = 2;
 /// Columns left of its words: whether it is open, and what it is doing.
 const MARKS: u16 = 3;
+/// Columns for the name of the conversation that began another.
+const PARENT: u16 = 20;
 /// Says that something is typed and not sent.
 const DRAFT: &str = "✎";
 /// The least columns of the inbox beside the transcript, and the most that its content makes it.
@@ -328,10 +330,12 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
         let since = day_or_time(conversation.last_activity, app.now, &app.settings.zone);
         state = format!("{state} {since}");
     }
+    let parent = parent_of(app, conversation);
     let parts = match conversation.automatic {
         Some(_) => vec![state.as_str(), about.news.as_str()],
         None => vec![
             state.as_str(),
+            parent.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
             about.news.as_str(),
@@ -339,4 +343,12 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
     };
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" · ")
+}
+
+/// On whose behalf a conversation was begun, in words.
+pub(in crate::tui) fn parent_of(app: &App, conversation: &Conversation) -> String {
+    let parent = conversation.parent.and_then(|id| app.inbox.get(id));
+    parent.map_or_else(String::new, |parent| {
+        format!("↳ {}", one_line(parent.title(), PARENT))
+    })
 }

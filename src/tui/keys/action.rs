@@ -70,6 +70,8 @@ actions! {
     AddPart, "add_part", "Add this as a part of the reply", ["Alt+A"];
     Parts, "parts", "Edit the parts added so far", ["Alt+P"];
     Skeleton, "skeleton", "Insert a skeleton or draft of what is expected", ["Alt+I"];
+    Allow, "allow", "Allow what an agent asks leave for, at once", ["Alt+1"];
+    Block, "block", "Block what an agent asks leave for, at once", ["Alt+2"];
     Live, "live", "Type live: send each line as you finish it", ["Alt+L"];
     Recall, "recall", "Insert a snippet or an earlier reply", ["Ctrl+R"];
     Editor, "editor", "Edit the draft in $VISUAL or $EDITOR", ["Ctrl+G"];

@@ -83,7 +83,6 @@ impl Block {
         let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
         block.at = at;
         block.size = item_size(item);
-        block.folded = item.is_boilerplate();
         block.pictures = Picture::all_of(item);
         match item.body() {
             ItemBody::ToolOutput { content, .. } => {
@@ -106,6 +105,15 @@ impl Block {
             _ => {}
         }
         block
+    }
+
+    /// The same block, which its agent put in by itself, or did not.
+    pub fn put_in(mut self, is_put_in: bool) -> Self {
+        self.folded = is_put_in;
+        if is_put_in {
+            self.kind = Kind::Boilerplate;
+        }
+        self
     }
 
     /// The same block, which names the call that it is the output of.
@@ -285,15 +293,11 @@ impl Block {
 }
 
 fn item_kind(item: &Item) -> (Kind, String) {
-    let (kind, label) = match item.body() {
+    match item.body() {
         ItemBody::Said { role, body, .. } => body_kind(role, body),
         ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
         ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
         ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
-    };
-    match item.is_boilerplate() {
-        true => (Kind::Boilerplate, label),
-        false => (kind, label),
     }
 }
 

@@ -93,6 +93,7 @@ impl Transcript {
             same += 1;
         }
         let mut old = self.blocks.split_off(same).into_iter().peekable();
+        let is_put_in = conversation.put_in();
         for (index, item) in conversation.items().iter().enumerate().skip(same) {
             if index == new_from
                 && conversation.is_continued()
@@ -109,7 +110,8 @@ impl Transcript {
             };
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
-                Block::of_item(item, conversation.seen(index)).of_call(call)
+                let block = Block::of_item(item, conversation.seen(index)).of_call(call);
+                block.put_in(is_put_in(index))
             });
             block.is_new = conversation.is_continued() && index >= new_from;
             let is_first = block.is_new && index == new_from;

@@ -2,24 +2,34 @@
 
 use pulldown_cmark::{Event, Parser};
 
+use crate::api::first_block;
+
 /// Characters of a title.
 const LONGEST: usize = 200;
 /// Characters of a line that are looked at.
 const LOOKED_AT: usize = 2_000;
-/// What Codex's editor extension puts before the words of the person.
-const REQUEST: &str = "## My request for Codex:";
-
 /// The first line of a prompt with words in it, without its Markdown and without what agents put
 /// before it: blocks in tags, and headings of their own.
 pub(super) fn title(prompt: &str) -> String {
-    let own = prompt.split_once(REQUEST).map_or(prompt, |(_, own)| own);
+    let mut own = super::ALL.iter().filter_map(|agent| agent.words_begin);
+    let own = own.find_map(|begin| Some(prompt.split_once(begin)?.1));
+    let own = own.unwrap_or(prompt);
     let words = first_words(without_blocks(own));
     // What is nothing but such things is called by the first of them.
     words.or_else(|| first_words(prompt)).unwrap_or_default()
 }
 
+/// The same of the last line with words in it.
+pub(super) fn last(text: &str) -> String {
+    words_of(text.lines().rev()).unwrap_or_default()
+}
+
 fn first_words(text: &str) -> Option<String> {
-    let lines = text.lines().map(str::trim);
+    words_of(text.lines())
+}
+
+fn words_of<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
+    let lines = lines.map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !is_tag(line));
     let words = lines.map(plain).find(|words| !words.is_empty());
     words.map(|words| words.chars().take(LONGEST).collect())
@@ -27,26 +37,19 @@ fn first_words(text: &str) -> Option<String> {
 
 /// The text behind the blocks at its beginning that an agent put there, such as Claude Code's
 /// `<system-reminder> … </system-reminder>`.
-fn without_blocks(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    while let Some(tag) = rest.strip_prefix('<') {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        let name = &tag[..tag.find(|c| !is_name(c)).unwrap_or(tag.len())];
-        // Single words are what somebody asks about; agents name their blocks with several.
-        if !name.contains(['_', '-']) {
-            break;
-        }
-        let end = format!("</{name}>");
-        let Some((_, behind)) = tag.split_once(&end) else {
-            break;
-        };
-        rest = behind.trim_start();
+fn without_blocks(mut text: &str) -> &str {
+    while let Some((_, behind)) = first_block(text) {
+        text = behind;
     }
-    rest
+    text
 }
 
-/// Whether a line is a tag and nothing else, such as the `<task>` of Cline.
+/// Whether a line is a tag and nothing else, such as the `<task>` of Cline, or the name of a field,
+/// such as the `[[ ## question ## ]]` of DSPy.
 fn is_tag(line: &str) -> bool {
+    if line.starts_with("[[ ##") && line.ends_with("## ]]") {
+        return true;
+    }
     let inner = line
         .strip_prefix('<')
         .and_then(|line| line.strip_suffix('>'));
@@ -75,7 +78,13 @@ fn plain(line: &str) -> String {
             _ => {}
         }
     }
-    words.trim().to_owned()
+    let words = words.trim();
+    // What was handed over as one argument.
+    let inner = words
+        .strip_prefix('"')
+        .and_then(|words| words.strip_suffix('"'));
+    let inner = inner.filter(|inner| !inner.contains('"'));
+    inner.unwrap_or(words).to_owned()
 }
 
 #[cfg(test)]
@@ -111,6 +120,9 @@ mod tests {
                 "<environment_context>\n  <cwd>/</cwd>\n</environment_context>",
                 "<cwd>/</cwd>",
             ),
+            ("[[ ## question ## ]]\nWho wrote it?", "Who wrote it?"),
+            ("\"List the files\"", "List the files"),
+            ("\"a\" or \"b\"", "\"a\" or \"b\""),
             ("日本語で挨拶", "日本語で挨拶"),
             ("", ""),
         ];

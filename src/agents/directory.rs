@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::{Item, Request};
+use crate::api::{Item, Request};
 
 /// How a line says it, in lower case: `Working directory: /srv`, `Primary working directory: …`,
-/// `Current Working Directory (/srv) Files`.
-const WORDS: &str = "working directory";
+/// `Current Working Directory (/srv) Files`, `I'm currently working in the directory: /srv`.
+const WORDS: [&str; 2] = ["working directory", "working in the directory"];
 /// How Codex says it, in its environment context.
 const TAGS: (&str, &str) = ("<cwd>", "</cwd>");
 /// Bytes of a path.
@@ -26,7 +26,12 @@ pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
     let tells = |item: &&Arc<Item>| {
         // What does not have the words need not be read.
         let raw = item.raw().as_bytes();
-        let words: [&[u8]; 3] = [b"cwd>", b"orking directory", b"orking Directory"];
+        let words: [&[u8]; 4] = [
+            b"cwd>",
+            b"orking directory",
+            b"orking Directory",
+            b"orking in the directory",
+        ];
         words.iter().any(|word| memmem::find(raw, word).is_some())
     };
     let is_message = |item: &&Arc<Item>| item.role().is_some_and(|role| role != "assistant");
@@ -48,8 +53,11 @@ fn named_in(text: &str) -> Option<String> {
 
 fn named_in_line(line: &str) -> Option<String> {
     // Lower case keeps the places of ASCII letters.
-    let at = line.to_ascii_lowercase().find(WORDS)?;
-    let rest = line[at + WORDS.len()..].trim_start();
+    let small = line.to_ascii_lowercase();
+    let mut found = WORDS
+        .iter()
+        .filter_map(|words| Some(small.find(words)? + words.len()));
+    let rest = line[found.next()?..].trim_start();
     let (path, end) = match rest.strip_prefix('(') {
         Some(inner) => (inner, ')'),
         None => {
@@ -121,6 +129,11 @@ mod tests {
                 "system",
                 "The working directory is C:\\src\\app",
                 Some("C:\\src\\app"),
+            ),
+            (
+                "user",
+                "I'm currently working in the directory: /srv/app\nIts folders:",
+                Some("/srv/app"),
             ),
             ("system", "Keep the working directory clean", None),
             ("assistant", "Working directory: /lies", None),

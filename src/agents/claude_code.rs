@@ -1,0 +1,48 @@
+//! Claude Code, measured with 2.1.197 and 2.1.330.
+
+use super::{ALLOW, Agent, BLOCK, Mark, Verdict};
+use crate::api::{Fields, Purpose};
+
+pub(super) static AGENT: Agent = Agent {
+    name: "Claude Code",
+    user_agents: &["claude-cli", "claude-code"],
+    thread_headers: &["x-claude-code-session-id"],
+    part_headers: &["x-claude-code-agent-id"],
+    thread: Some(thread),
+    errands: &[
+        (
+            Purpose::Title,
+            Mark::Instructions("Generate a concise, sentence-case title"),
+        ),
+        (
+            Purpose::Title,
+            Mark::Instructions("You are naming a coding session"),
+        ),
+        (
+            Purpose::PermissionCheck,
+            Mark::Instructions("You are a security monitor for autonomous AI coding agents"),
+        ),
+        (
+            Purpose::Summary,
+            Mark::Prompt("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."),
+        ),
+    ],
+    // The question is whether the action is to be blocked.
+    verdicts: &[
+        Verdict {
+            words: ALLOW,
+            answer: "<block>no</block>",
+        },
+        Verdict {
+            words: BLOCK,
+            answer: "<block>yes</block>",
+        },
+    ],
+    ..Agent::OTHER
+};
+
+/// The session, in the JSON text that stands for the user.
+fn thread(fields: &Fields<'_>) -> Option<String> {
+    let user = fields.object("metadata").text("user_id")?;
+    Fields::of_text(&user).text("session_id")
+}

@@ -1,0 +1,45 @@
+//! Codex, measured with 0.169.
+
+use super::{Agent, Mark};
+use crate::api::{Fields, Purpose};
+
+/// Where it puts the JSON text that says what a request is.
+const TURN_METADATA: &str = "x-codex-turn-metadata";
+
+pub(super) static AGENT: Agent = Agent {
+    name: "Codex",
+    user_agents: &["codex"],
+    thread: Some(thread),
+    says: Some(says),
+    errands: &[(
+        Purpose::Summary,
+        Mark::Prompt("You are performing a CONTEXT CHECKPOINT COMPACTION"),
+    )],
+    title_of: Some("User prompt:"),
+    // The instructions of a repository.
+    context: &["# AGENTS.md instructions"],
+    // Of its editor extension.
+    words_begin: Some("## My request for Codex:"),
+    ..Agent::OTHER
+};
+
+/// It sends its thread id in several places, the first of which is the most particular.
+fn thread(fields: &Fields<'_>) -> Option<String> {
+    let metadata = fields.object("client_metadata");
+    let nested = || Fields::of_text(&metadata.text(TURN_METADATA)?).text("thread_id");
+    metadata.text("thread_id").or_else(nested)
+}
+
+/// What its turn metadata says: a title has a thread of its own with the source `thread_title`.
+fn says(fields: &Fields<'_>) -> Option<Purpose> {
+    let metadata = fields.object("client_metadata");
+    let text = metadata.text(TURN_METADATA)?;
+    let turn = Fields::of_text(&text);
+    let source = turn.text("thread_source")?;
+    let kind = turn.text("request_kind").unwrap_or_default();
+    Some(match source.as_str() {
+        "thread_title" => Purpose::Title,
+        _ if kind.contains("compact") => Purpose::Summary,
+        _ => Purpose::Turn,
+    })
+}

@@ -1,0 +1,10 @@
+//! mini-swe-agent, measured with 2.4.6. Its user agent is that of litellm.
+
+use super::Agent;
+
+pub(super) static AGENT: Agent = Agent {
+    name: "mini-swe-agent",
+    user_agents: &["mini-swe-agent"],
+    openings: &["You are a helpful assistant that can interact with a computer."],
+    ..Agent::OTHER
+};

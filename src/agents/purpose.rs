@@ -1,0 +1,297 @@
+//! Why a client asks: by what its agent is known to say, else by the shape of the request.
+
+use memchr::memmem;
+
+use super::{ALL, Agent, Mark};
+use crate::api::{Content, Fields, Format, Item, Purpose, Request};
+
+/// How many items at the beginning may be instructions, and at the end a prompt.
+const NEAR: usize = 3;
+/// Bytes of a text in which it says what it is for.
+const HEAD: usize = 600;
+/// Bytes of what somebody says who only wants to know whether anybody answers.
+const PROBE: usize = 16;
+
+/// What a request is for. Nothing but its instructions and its last prompt is looked at.
+pub fn purpose(request: &Request) -> Purpose {
+    purpose_of(request, &Fields::of_text(request.envelope.text()))
+}
+
+/// The same, with the fields of the request besides items and tools.
+pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
+    if request.format == Format::Compaction {
+        return Purpose::Summary;
+    }
+    let said = ALL.iter().find_map(|agent| agent.says?(fields));
+    match said {
+        // Who says it does not say that it wants a summary.
+        None | Some(Purpose::Turn) => {}
+        Some(purpose) => return purpose,
+    }
+    let known = errand(request).map(|(_, purpose)| purpose);
+    let known = known.filter(|purpose| match purpose {
+        Purpose::Title | Purpose::CommitMessage => !has_tools(request),
+        _ => true,
+    });
+    known
+        .or_else(|| by_shape(request))
+        .filter(|purpose| said.is_none() || *purpose == Purpose::Summary)
+        .unwrap_or_default()
+}
+
+/// The errand that an agent is known for, and the agent.
+pub(super) fn errand(request: &Request) -> Option<(&'static Agent, Purpose)> {
+    let is_so = |mark: &Mark| match mark {
+        Mark::Instructions(words) => {
+            let mut texts = instructions(request).filter_map(Content::words);
+            texts.any(|text| text.trim_start().starts_with(words))
+        }
+        Mark::Prompt(words) => {
+            let mut texts = last_prompts(request).filter_map(Content::words);
+            texts.any(|text| memmem::find(text.as_bytes(), words.as_bytes()).is_some())
+        }
+    };
+    let errands = ALL.iter().flat_map(|agent| {
+        let own = agent.errands.iter();
+        own.map(|(purpose, mark)| (*agent, *purpose, mark))
+    });
+    let mut errands = errands.filter(|(_, _, mark)| is_so(mark));
+    errands.next().map(|(agent, purpose, _)| (agent, purpose))
+}
+
+/// What a request is for that nobody has described.
+fn by_shape(request: &Request) -> Option<Purpose> {
+    let mut asked = last_prompts(request).filter_map(Content::words);
+    let prompt = head(asked.next_back()?);
+    // The words may mean something else, so that this is for what the person is offered and for nothing
+    // else.
+    let has = |word: &str| prompt.contains(word);
+    if has("summar") && (has("conversation") || has("context")) && (has("so far") || has("above")) {
+        return Some(Purpose::Summary);
+    }
+    if has_tools(request) {
+        return None;
+    }
+    let is_alone = request.items.len() == 1 && request.limits.most_tokens() == Some(1);
+    if is_alone && prompt.len() <= PROBE && !prompt.contains(' ') {
+        return Some(Purpose::Probe);
+    }
+    let told = head(instructions(request).filter_map(Content::words).last()?);
+    let has_diff = || {
+        let mut texts = last_prompts(request).filter_map(Content::words);
+        texts.any(|text| text.contains("diff --git ") || text.contains("\n+++ "))
+    };
+    if asks_for_title(&told) {
+        Some(Purpose::Title)
+    } else if told.contains("commit message") && has_diff() {
+        Some(Purpose::CommitMessage)
+    } else {
+        None
+    }
+}
+
+/// Whether instructions begin with the wish for a name of a conversation, and nothing else.
+pub(super) fn asks_for_title(told: &str) -> bool {
+    const VERBS: [&str; 6] = [
+        "generate",
+        "generates",
+        "create",
+        "write",
+        "suggest",
+        "invent",
+    ];
+    const THINGS: [&str; 4] = ["conversation", "session", "chat", "thread"];
+    let words: Vec<&str> = told
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let near = |from: usize, within: usize, is_it: &dyn Fn(&str) -> bool| {
+        let words = words.iter().enumerate().skip(from).take(within);
+        words
+            .into_iter()
+            .find(|(_, word)| is_it(word))
+            .map(|(at, _)| at)
+    };
+    let is_title = |word: &str| word == "title";
+    let verbs = words.iter().take(12).enumerate();
+    let mut verbs = verbs.filter(|(_, word)| VERBS.contains(word));
+    verbs.any(|(at, _)| {
+        let title = near(at + 1, 10, &is_title);
+        title.is_some_and(|title| near(title + 1, 16, &|word| THINGS.contains(&word)).is_some())
+    })
+}
+
+/// Told without reading them.
+fn has_tools(request: &Request) -> bool {
+    request.tools.raw().len() > "[]".len()
+}
+
+/// The parts of what stands at the beginning in nobody's name.
+fn instructions(request: &Request) -> impl Iterator<Item = &Content> {
+    let begin = request.items.iter().take(NEAR);
+    let told = begin.filter(|item| matches!(item.role(), Some("system" | "developer")));
+    told.flat_map(|item| item.content())
+}
+
+/// The parts of the user's messages at the end.
+pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &Content> {
+    let is_user = |item: &Item| item.role() == Some("user");
+    let end = request.items.iter().rev().take(NEAR);
+    let count = end.take_while(|item| is_user(item)).count();
+    let from = request.items.len() - count;
+    request.items[from..].iter().flat_map(|item| item.content())
+}
+
+/// The beginning of a text in small letters.
+fn head(text: &str) -> String {
+    let text = text.trim_start();
+    let mut end = text.len().min(HEAD);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::Interner;
+
+    fn of(format: Format, body: &Value) -> Purpose {
+        let request = format.parse(body.to_string().as_bytes(), &Interner::default());
+        purpose(&request.unwrap())
+    }
+
+    /// A request of Messages in the shape of Claude Code.
+    fn claude(told: &str, extra: Value) -> Value {
+        let mut body = json!({"model": "m", "max_tokens": 64_000,
+            "system": [
+                {"type": "text", "text": "x-anthropic-billing-header: cc_version=1; cc_entrypoint=cli;"},
+                {"type": "text", "text": "You are Claude Code, a command line program."},
+                {"type": "text", "text": told}],
+            "messages": [{"role": "user", "content": [
+                {"type": "text", "text": "<session>\nFix the parser\n</session>\n\nIn their language."}]}],
+            "tools": []});
+        body.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        body
+    }
+
+    #[test]
+    fn the_errands_of_known_agents_are_told_by_what_they_say() {
+        let tools = json!({"tools": [{"name": "Bash", "input_schema": {"type": "object"}}]});
+        let title = "Generate a concise, sentence-case title (3-7 words) for it.";
+        let table = [
+            (claude(title, json!({})), Purpose::Title),
+            (
+                claude(
+                    "You are naming a coding session so that it can be found.",
+                    json!({}),
+                ),
+                Purpose::Title,
+            ),
+            (claude(title, tools.clone()), Purpose::Turn),
+            (
+                claude("\nYou help with software.", tools.clone()),
+                Purpose::Turn,
+            ),
+            (
+                claude(
+                    "You are a security monitor for autonomous AI coding agents. Judge.",
+                    json!({"max_tokens": 64, "stop_sequences": ["</block>"]}),
+                ),
+                Purpose::PermissionCheck,
+            ),
+        ];
+        for (body, purpose) in table {
+            assert_eq!(of(Format::Messages, &body), purpose, "{body}");
+        }
+        // The wish for a summary is a block of its own, behind a result or a prompt.
+        let mut compact = claude("\nYou help with software.", tools);
+        compact["messages"] = json!([
+            {"role": "user", "content": "Fix the parser"},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "ls"}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "t", "content": "a.rs"},
+                {"type": "text", "text": "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\n\
+                    Write <analysis>, then <summary>."}]}]);
+        assert_eq!(of(Format::Messages, &compact), Purpose::Summary);
+    }
+
+    #[test]
+    fn the_errands_of_others_are_told_by_shape() {
+        let chat = |told: &str, prompt: &str, extra: Value| {
+            let mut body = json!({"model": "m", "messages": [
+                {"role": "system", "content": told}, {"role": "user", "content": prompt}]});
+            body.as_object_mut()
+                .unwrap()
+                .extend(extra.as_object().unwrap().clone());
+            body
+        };
+        let none = json!({});
+        let tools = json!({"tools": [{"type": "function", "function": {"name": "f"}}]});
+        let diff = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        let table = [
+            (
+                chat(
+                    "Generate a short title for this conversation.",
+                    "hi",
+                    none.clone(),
+                ),
+                Purpose::Title,
+            ),
+            (
+                chat("Write a title of this chat session", "hi", tools.clone()),
+                Purpose::Turn,
+            ),
+            (
+                chat(
+                    "You answer in a chat about title insurance.",
+                    "hi",
+                    none.clone(),
+                ),
+                Purpose::Turn,
+            ),
+            (
+                chat(
+                    "Be brief",
+                    "Generate a title for a conversation of robots",
+                    none.clone(),
+                ),
+                Purpose::Turn,
+            ),
+            (
+                chat("You write a commit message for a diff.", diff, none.clone()),
+                Purpose::CommitMessage,
+            ),
+            (
+                chat("You write a commit message for a diff.", "hi", none.clone()),
+                Purpose::Turn,
+            ),
+            (
+                chat(
+                    "Be brief",
+                    "Summarize our conversation so far",
+                    tools.clone(),
+                ),
+                Purpose::Summary,
+            ),
+            (
+                chat("Be brief", "Summarize this article", none),
+                Purpose::Turn,
+            ),
+        ];
+        for (body, purpose) in table {
+            assert_eq!(of(Format::Chat, &body), purpose, "{body}");
+        }
+        let single = |prompt: &str, most: u64| json!({"model": "m", "max_tokens": most, "messages": [{"role": "user", "content": prompt}]});
+        assert_eq!(of(Format::Messages, &single("quota", 1)), Purpose::Probe);
+        for body in [single("quota", 100), single("Is it A or B?", 1)] {
+            assert_eq!(of(Format::Messages, &body), Purpose::Turn, "{body}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Blocks in tags that agents put around what they add to the words of a person.
+
+use super::Content;
+
+/// Whether a text is `<tag …> … </tag>` and nothing around it.
+pub(crate) fn is_block(text: &str) -> bool {
+    let text = text.trim();
+    let Some(rest) = text.strip_prefix('<') else {
+        return false;
+    };
+    let (name, behind) = name_of(rest);
+    // Single words are HTML that somebody asks about; agents name their blocks with several.
+    if !is_agents_own(name) && !behind.starts_with(' ') {
+        return false;
+    }
+    text.rfind("</")
+        .is_some_and(|close| text[close + 2..].starts_with(name) && text.ends_with('>'))
+}
+
+/// The first block of a text that begins with one, and what is behind it.
+pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
+    let tag = text.trim_start().strip_prefix('<')?;
+    let (name, _) = name_of(tag);
+    if !is_agents_own(name) {
+        return None;
+    }
+    let end = format!("</{name}>");
+    let at = tag.find(&end)? + end.len();
+    let begins = text.len() - tag.len() - 1;
+    Some(text.split_at(begins + 1 + at))
+}
+
+/// The last block of a text that ends with one, and what is before it.
+fn last_block(text: &str) -> Option<(&str, &str)> {
+    let trimmed = text.trim_end();
+    let (_, name) = trimmed.strip_suffix('>')?.rsplit_once("</")?;
+    if !is_agents_own(name) || !name_of(name).1.is_empty() {
+        return None;
+    }
+    let at = text.rfind(&format!("<{name}>"))?;
+    // Where a line begins, so that words which name a tag stay together.
+    let is_line = text[..at].trim_end_matches([' ', '\t']).ends_with('\n') || at == 0;
+    is_line.then(|| text.split_at(at))
+}
+
+fn name_of(tag: &str) -> (&str, &str) {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    tag.split_at(tag.find(|c| !is_name(c)).unwrap_or(tag.len()))
+}
+
+fn is_agents_own(name: &str) -> bool {
+    name.contains(['_', '-'])
+}
+
+/// The parts of a message, each group of which stands for itself: blocks in what comes in the user's
+/// name are no part of what the user wrote.
+pub(super) fn of_role(role: &str, content: Vec<Content>) -> Vec<Vec<Content>> {
+    match role {
+        "user" => apart(content),
+        _ => vec![content],
+    }
+}
+
+/// The parts of instructions, and for itself each that is a line in the form of an HTTP header, such as
+/// the `x-anthropic-billing-header` of Claude Code, which says nothing of what is to be done.
+pub(super) fn without_headers(content: Vec<Content>) -> Vec<Vec<Content>> {
+    let is_header = |part: &Content| match part {
+        Content::Text(text) => {
+            let name = text.split_once(':').map_or("", |(name, _)| name);
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            name.starts_with("x-") && name.chars().all(is_name) && !text.trim().contains('\n')
+        }
+        _ => false,
+    };
+    let mut groups = Vec::new();
+    let mut words = Vec::new();
+    for part in content {
+        if is_header(&part) {
+            groups.extend(taken(&mut words));
+            groups.push(vec![part]);
+        } else {
+            words.push(part);
+        }
+    }
+    if !words.is_empty() || groups.is_empty() {
+        groups.push(words);
+    }
+    groups
+}
+
+/// The parts of a message of the user, taken apart into what agents added, each block for itself,
+/// and what stands between that.
+fn apart(content: Vec<Content>) -> Vec<Vec<Content>> {
+    let has_block = |part: &Content| match part {
+        Content::Text(text) => text.trim_start().starts_with('<') || text.trim_end().ends_with('>'),
+        _ => false,
+    };
+    if !content.iter().any(has_block) {
+        return vec![content];
+    }
+    let mut groups = Vec::new();
+    let mut words: Vec<Content> = Vec::new();
+    let single = |text: &str| vec![Content::Text(text.to_owned())];
+    for part in content {
+        let Content::Text(text) = part else {
+            words.push(part);
+            continue;
+        };
+        let mut rest = text.as_str();
+        let mut leading = Vec::new();
+        while let Some((block, behind)) = first_block(rest) {
+            leading.push(single(block));
+            rest = behind;
+        }
+        let mut trailing = Vec::new();
+        while let Some((before, block)) = last_block(rest) {
+            trailing.push(single(block));
+            rest = before;
+        }
+        if leading.is_empty() && trailing.is_empty() {
+            match is_block(rest) {
+                true => leading.push(single(rest)),
+                false => words.push(Content::Text(text)),
+            }
+        } else if !rest.trim().is_empty() {
+            let rest = Content::Text(rest.trim_matches('\n').to_owned());
+            if !leading.is_empty() {
+                groups.extend(taken(&mut words));
+                groups.append(&mut leading);
+            }
+            words.push(rest);
+        }
+        if !leading.is_empty() || !trailing.is_empty() {
+            groups.extend(taken(&mut words));
+            groups.append(&mut leading);
+            groups.extend(trailing.into_iter().rev());
+        }
+    }
+    groups.extend(taken(&mut words));
+    groups
+}
+
+fn taken(words: &mut Vec<Content>) -> Option<Vec<Content>> {
+    (!words.is_empty()).then(|| std::mem::take(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(parts: &[&str]) -> Vec<String> {
+        let parts = parts.iter().map(|text| Content::Text((*text).to_owned()));
+        let groups = apart(parts.collect()).into_iter();
+        let joined = groups.map(|group| super::super::body::text_of(&group).into_owned());
+        joined.collect()
+    }
+
+    #[test]
+    fn what_agents_add_is_taken_apart_from_what_the_person_wrote() {
+        let reminder = "<system-reminder>\nBe brief\n</system-reminder>";
+        let both =
+            format!("{reminder}\n\nFix it\n\n<environment_details>\nx\n</environment_details>");
+        assert_eq!(
+            texts(&[&both]),
+            [
+                reminder,
+                "Fix it",
+                "<environment_details>\nx\n</environment_details>"
+            ]
+        );
+        assert_eq!(
+            texts(&[reminder, "Fix it", "now"]),
+            [reminder, "Fix it\nnow"]
+        );
+        assert_eq!(
+            texts(&["Fix it", reminder, reminder]),
+            ["Fix it", reminder, reminder]
+        );
+        for whole in [
+            "Why is <div>a</div>",
+            "<div>why?</div>",
+            "<a_b> is that a tag?",
+            "What does `</system-reminder>` end, <a_b></a_b>",
+            "",
+        ] {
+            assert_eq!(texts(&[whole]), [whole], "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_it_is_lost() {
+        for text in [
+            "<a-b>",
+            "</a-b>",
+            "<a-b></a-b>",
+            "x\n<a-b>y</a-b>",
+            "<a-b>x</a-b>é<c-d>",
+            "<",
+            ">",
+        ] {
+            let found = texts(&[text, "between"]).concat();
+            let letters = |text: &str| text.replace('\n', "");
+            assert_eq!(
+                letters(&found),
+                letters(&format!("{text}between")),
+                "{text:?}"
+            );
+        }
+    }
+}
