@@ -4,11 +4,11 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Agent, KEY, Key, Play, Pty};
+use crate::support::{Agent, Key, Play, Pty};
 
 /// aider in a Git repository with a poem, which it has been told of.
 fn aider() -> Option<Play<Pty>> {
-    let agent = Agent::new("HUMANLLM_TEST_AIDER", "an aider")?;
+    let agent = Agent::new("aider", "HUMANLLM_TEST_AIDER")?;
     agent.write("work/poem.txt", super::POEM);
     for line in [
         "init --quiet",
@@ -23,15 +23,11 @@ fn aider() -> Option<Play<Pty>> {
     }
     let mut command = agent.command();
     command
-        .env("OPENAI_API_BASE", agent.stage.url("/v1"))
-        .env("OPENAI_API_KEY", KEY)
-        .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        .args(["--model", "openai/human", "--edit-format", "diff"])
+        .args(["--edit-format", "diff", "--no-pretty", "--no-gitignore"])
         .args(["--no-check-update", "--analytics-disable"])
-        .args(["--no-show-model-warnings", "--no-show-release-notes"])
-        .args(["--no-gitignore", "--no-pretty", "poem.txt"]);
+        .args(["--no-show-release-notes", "poem.txt"]);
     let play = agent.open(&command);
-    play.client.wait_for("> ");
+    play.client.wait_for("diff>");
     Some(play)
 }
 
@@ -75,13 +71,17 @@ fn aider_counts_words_and_edits() {
     let edit = "poem.txt\n```\n<<<<<<< SEARCH\nover the hill\n=======\nover the hill and far\n\
         >>>>>>> REPLACE\n```";
     play.answer("Make it more of them", edit);
-    play.answer("over the hill and far", "Go further");
-    play.client.wait_for("Go further");
+    // It asks what to call that, and a draft of it is a key away.
+    play.person.wait_request("commit message");
+    play.person.key(Key::Alt('i'));
+    play.person.wait_for("> chore: update poem.txt");
+    play.person.key(Key::Enter);
+    play.client.wait_for("chore: update poem.txt");
     let poem = fs::read_to_string(work.join("poem.txt")).expect("the poem");
     assert_eq!(poem, "over the hill and far\n");
 
     ask(&mut play, "Was that all?");
     play.answer("Was that all?", "It has five of them now");
     play.client.wait_for("It has five of them now");
-    play.wait_inbox(&["Count my words"]);
+    play.wait_inbox(&["Count my words", "commit message: chore: update poem.txt"]);
 }

@@ -1,35 +1,34 @@
 //! Claude Code, without a terminal and in one. Measured with 2.1.330.
 
+use std::fs;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Agent, KEY, Key, Play, Pty, Shown, has_row};
+use crate::support::{Agent, Key, Play, Pty, Shown, has_row};
 
-/// Claude Code as if it had been used before: it knows the key, and trusts the folder.
+/// Claude Code, which trusts its folder.
 fn claude() -> Option<(Agent, Command)> {
-    let agent = Agent::new("HUMANLLM_TEST_CLAUDE", "a Claude Code")?;
+    let agent = Agent::new("claude", "HUMANLLM_TEST_CLAUDE")?;
+    let path = agent.stage.person.place().path("home/.claude.json");
+    let state = fs::read_to_string(path).expect("what setup wrote");
+    let mut state: Value = serde_json::from_str(&state).expect("JSON");
     let work = agent.work().canonicalize().expect("a folder");
-    let key = &KEY[KEY.len() - 20..];
-    let settings = json!({
-        "hasCompletedOnboarding": true,
-        "customApiKeyResponses": {"approved": [key], "rejected": []},
-        "projects": {work.display().to_string(): {"hasTrustDialogAccepted": true}},
-    });
-    agent.write("home/.claude.json", &settings.to_string());
+    state["projects"][work.display().to_string()] = json!({"hasTrustDialogAccepted": true});
+    agent.write("home/.claude.json", &state.to_string());
     let mut command = agent.command();
-    command
-        .env("ANTHROPIC_BASE_URL", agent.stage.url(""))
-        .env("ANTHROPIC_API_KEY", KEY)
-        // It would install its newest version for everybody.
-        .env("DISABLE_AUTOUPDATER", "1")
-        .args(["--permission-mode", "default", "--allowedTools", "Bash"]);
+    // It would install its newest version for everybody.
+    command.env("DISABLE_AUTOUPDATER", "1");
     Some((agent, command))
 }
 
+/// Lets Claude Code run any command without a question.
+const UNGUARDED: [&str; 4] = ["--permission-mode", "default", "--allowedTools", "Bash"];
+
 /// Claude Code's terminal interface, ready for a prompt, beside a poem.
-fn terminal() -> Option<Play<Pty>> {
-    let (agent, command) = claude()?;
+fn terminal(args: &[&str]) -> Option<Play<Pty>> {
+    let (agent, mut command) = claude()?;
+    command.args(args);
     agent.write("work/poem.txt", super::POEM);
     let play = agent.open(&command);
     play.client.wait_for("❯");
@@ -53,13 +52,13 @@ fn claude_counts_words() {
     let Some((agent, mut command)) = claude() else {
         return;
     };
-    command.args(["--print", "Count my words"]);
+    command.args(UNGUARDED).args(["--print", "Count my words"]);
     super::count_words(agent, command);
 }
 
 #[test]
 fn claude_in_its_terminal_runs_commands_and_is_answered() {
-    let Some(mut play) = terminal() else {
+    let Some(mut play) = terminal(&UNGUARDED) else {
         return;
     };
     ask(&mut play, "Count all the words of my poem");
@@ -96,7 +95,7 @@ fn claude_in_its_terminal_runs_commands_and_is_answered() {
 
 #[test]
 fn a_prompt_that_was_taken_back_and_changed_is_the_same_conversation() {
-    let Some(mut play) = terminal() else {
+    let Some(mut play) = terminal(&UNGUARDED) else {
         return;
     };
     ask(&mut play, "Praise the poem in my folder");
@@ -110,7 +109,10 @@ fn a_prompt_that_was_taken_back_and_changed_is_the_same_conversation() {
     });
     // The prompt is back where it was typed.
     play.client.wait_until("the prompt in its field", |screen| {
-        screen.contains("❯ Now say something bad about it") && !screen.contains("esc to interrupt")
+        let field = screen.rsplit_once('❯').map_or("", |(_, field)| field);
+        field
+            .trim_start()
+            .starts_with("Now say something bad about it")
     });
     play.client.type_text(", but mildly");
     play.client.wait_for("about it, but mildly");
@@ -122,7 +124,7 @@ fn a_prompt_that_was_taken_back_and_changed_is_the_same_conversation() {
 
 #[test]
 fn what_was_compacted_goes_on_in_its_conversation() {
-    let Some(mut play) = terminal() else {
+    let Some(mut play) = terminal(&UNGUARDED) else {
         return;
     };
     ask(&mut play, "Praise the poem in my folder");
@@ -142,7 +144,7 @@ fn what_was_compacted_goes_on_in_its_conversation() {
 
 #[test]
 fn a_rejection_ends_the_turn_and_is_one_entry() {
-    let Some(mut play) = terminal() else {
+    let Some(mut play) = terminal(&UNGUARDED) else {
         return;
     };
     ask(&mut play, "Do all of my homework");
@@ -157,4 +159,30 @@ fn a_rejection_ends_the_turn_and_is_one_entry() {
     play.answer("Then help me with it", "With pleasure");
     play.client.wait_for("● With pleasure");
     play.wait_inbox(&["Do all of my homework"]);
+}
+
+#[test]
+fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
+    let Some(mut play) = terminal(&[]) else {
+        return;
+    };
+    ask(&mut play, "Write a number to a file");
+    play.run(
+        "Write a number to a file",
+        "echo $((40 + 2)) | tee made.txt",
+    );
+    // It says once that it is going to check in another way.
+    play.client.insist("Enter to continue");
+    play.person.wait_request("permission check");
+    let made = play.person.place().path("work/made.txt");
+    assert!(!made.exists(), "it ran before anybody allowed it");
+    play.person.key(Key::Alt('1'));
+    play.person.wait_until("the number", |screen| {
+        screen.contains("waiting") && has_row(screen, "42")
+    });
+    assert_eq!(fs::read_to_string(made).expect("a file"), "42\n");
+    play.answer("42", "There it is");
+    play.client.wait_for("● There it is");
+    let check = r#"permission check: {"Bash":"echo $((40 + 2)) | tee made.txt"}"#;
+    play.wait_inbox(&["Write a number to a file", check]);
 }

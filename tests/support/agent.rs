@@ -1,31 +1,52 @@
-//! A coding agent in a folder of its own, and a person whose inbox stands beside the transcript.
+//! A coding agent in a folder of its own, set up as a person would, and a person whose inbox stands
+//! beside the transcript.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use portable_pty::CommandBuilder;
 
-use super::{Person, Play, Pty, Shown, Stage, given};
+use super::{KEY, Person, Play, Pty, Shown, Stage, given};
 
 /// An agent that is to be started, and the stage for it.
 pub struct Agent {
     pub stage: Stage,
-    program: PathBuf,
+    /// The line that starts it.
+    line: String,
 }
 
 impl Agent {
-    /// The program that an environment variable names, or nothing.
-    pub fn new(variable: &'static str, name: &str) -> Option<Self> {
+    /// Sets up the program that an environment variable names by `humanllm setup NAME`; nothing if
+    /// the variable is not there.
+    pub fn new(name: &str, variable: &'static str) -> Option<Self> {
         let program = given(variable, name)?;
         let stage = Stage::of(Person::builder().size(120, 40));
-        let agent = Self { stage, program };
-        std::fs::create_dir(agent.work()).expect("a folder to work in");
+        let place = stage.person.place();
+        let setup = place
+            .command(&["setup", name, "--listen", &stage.wire.address.to_string()])
+            .env("HUMANLLM_API_KEY", KEY)
+            .output()
+            .expect("humanllm setup");
+        assert!(setup.status.success(), "setup failed: {setup:?}");
+        let said = String::from_utf8(setup.stdout).expect("UTF-8");
+        let line = said.lines().last().expect("how to start it").trim();
+        let agent = Self {
+            line: line.to_owned(),
+            stage,
+        };
+        fs::create_dir(agent.work()).expect("a folder to work in");
+        agent.offer(name, &program);
         Some(agent)
     }
 
-    /// Its home.
-    pub fn home(&self) -> PathBuf {
-        self.stage.person.place().path("home")
+    /// Lets a shell find a program by its name.
+    fn offer(&self, name: &str, program: &Path) {
+        let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
+        self.write(&format!("bin/{name}"), &script);
+        let path = self.stage.person.place().path("bin").join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable file");
     }
 
     /// The folder that it works in.
@@ -33,17 +54,23 @@ impl Agent {
         self.stage.person.place().path("work")
     }
 
-    /// Writes a file of its home or of the folder that it works in.
+    /// Writes a file of its `home`, or of its `work`.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.stage.person.place().path(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
     }
 
-    /// The agent in its folder, without arguments.
+    /// The line that starts it, in its folder. Arguments are added to those of the line.
     pub fn command(&self) -> Command {
-        let mut command = self.stage.program(&self.program);
-        command.current_dir(self.work());
+        let bin = self.stage.person.place().path("bin");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = self.stage.program(Path::new("sh"));
+        command
+            .current_dir(self.work())
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("HUMANLLM_API_KEY", KEY)
+            .args(["-c", &format!("{} \"$@\"", self.line), "sh"]);
         command
     }
 
@@ -74,8 +101,11 @@ impl<C: Shown> Play<C> {
     /// program answered itself.
     pub fn wait_inbox(&self, titles: &[&str]) {
         let what = format!("an inbox of {titles:?}");
-        self.person
-            .wait_until(&what, |screen| inbox(screen) == titles);
+        self.person.wait_until(&what, |screen| {
+            let rows = inbox(screen);
+            let mut pairs = rows.iter().zip(titles);
+            rows.len() == titles.len() && pairs.all(|(row, title)| is_called(row, title))
+        });
     }
 }
 
@@ -88,4 +118,12 @@ fn inbox(screen: &str) -> Vec<&str> {
         Some(title.trim().trim_end_matches('✎').trim_end())
     });
     titles.collect()
+}
+
+/// Whether a row, which may be too narrow for all of it, has this title.
+fn is_called(row: &str, title: &str) -> bool {
+    match row.strip_suffix('…') {
+        Some(beginning) => title.starts_with(beginning),
+        None => row == title,
+    }
 }
