@@ -1,17 +1,52 @@
-//! A coding agent in an empty folder on one side, and on the other a person at a terminal who has it
-//! do a little task. Codex is in `codex.rs`; this one is pi, in each format that it knows.
+//! A coding agent in a folder of its own on one side, and on the other a person at a terminal who has
+//! it do a little task. Codex is in `codex.rs`; here are others, a file for each, and pi, in each
+//! format that it knows.
 //!
-//! Run them with `HUMANLLM_TEST_NODE_MODULES=/path/to/node_modules cargo test --test agents`, where
-//! there is `@earendil-works/pi-coding-agent`. Without that variable every scene passes at once and
-//! says so. Measured with pi 0.74.2.
+//! Run them with `HUMANLLM_TEST_CLAUDE=/path/to/claude cargo test --test agents`, or with `OPENCODE`,
+//! `AIDER`, `QWEN`, `CLINE` or `MINI` for another agent. For pi it is
+//! `HUMANLLM_TEST_NODE_MODULES=/path/to/node_modules`, where there is
+//! `@earendil-works/pi-coding-agent`. The scenes of an agent whose variable is not there pass at once
+//! and say so. Measured with pi 0.74.2 and the versions that the files name.
 
+#[path = "agents/aider.rs"]
+mod aider;
+#[path = "agents/claude.rs"]
+mod claude;
+#[path = "agents/cline.rs"]
+mod cline;
+#[path = "agents/mini.rs"]
+mod mini;
+#[path = "agents/opencode.rs"]
+mod opencode;
+#[path = "agents/qwen.rs"]
+mod qwen;
 mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
-use support::{KEY, Play, Stage, stage};
+use support::{Agent, KEY, Play, Stage, stage};
+
+/// What an agent finds in its folder.
+const POEM: &str = "over the hill\n";
+/// Counts its words.
+const COUNT: &str = "echo $(wc -w < poem.txt) words";
+/// What that prints.
+const COUNTED: &str = "3 words";
+
+/// Has an agent that was asked to `Count my words`, and is not in a terminal, run a command and say
+/// how it went. All of that is one conversation.
+fn count_words(agent: Agent, command: Command) {
+    agent.write("work/poem.txt", POEM);
+    let mut play = agent.run(command);
+    play.run("Count my words", COUNT);
+    play.answer(COUNTED, "It has three of them");
+    let said = play.client.wait_answer();
+    assert!(said.contains("It has three of them"), "{said}");
+    play.wait_inbox(&["Count my words"]);
+}
 
 /// Starts pi with a task in an empty folder, or nothing if there is no pi.
 fn pi(api: &str, base: &str, task: &str) -> Option<Play> {

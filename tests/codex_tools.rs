@@ -8,9 +8,8 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
-use support::{Key, Person, Place, Pty, Scene, ask, has_row};
+use support::{Key, Person, Place, Scene, ask, has_row};
 
 /// Goes down a form to a field.
 fn go_to(person: &mut Person, field: &str) {
@@ -32,26 +31,6 @@ fn type_command(person: &mut Person, command: &str) {
     person.wait_for("[Run command]");
     person.type_text(command);
     person.wait_for(&format!("$ {command}"));
-}
-
-/// Presses Enter until a question is gone: Codex does not listen in the first moments of one, lest
-/// somebody answers who was still typing.
-fn insist(codex: &mut Pty, question: &str) {
-    let mut pressed: Option<Instant> = None;
-    support::poll(
-        "the end of the question",
-        || {
-            if !codex.screen().contains(question) {
-                return Some(());
-            }
-            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(500)) {
-                codex.key(Key::Enter);
-                pressed = Some(Instant::now());
-            }
-            None
-        },
-        || "Codex still asks".to_owned(),
-    );
 }
 
 /// Waits until the request with the results is here and says something.
@@ -272,8 +251,7 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
     }
     let outside = scene.codex.work().join("../outside.txt");
     assert!(!outside.exists(), "it ran before anybody allowed it");
-    codex.wait_for("Yes, proceed");
-    insist(&mut codex, "Yes, proceed");
+    codex.insist("Yes, proceed");
     let person = &mut scene.person;
     wait_result(person, "the output", |screen| has_row(screen, "42"));
     assert_eq!(fs::read_to_string(outside).unwrap(), "42\n");

@@ -7,6 +7,7 @@
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
 //! - [`scene`]: a person, that Codex, and the wire between the two;
 //! - [`stage`]: a person, a wire, and scripts of other clients;
+//! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
 //! - [`costs`]: what each kind of reply costs in keys;
 //! - [`screen`]: the terminal interface without a terminal, and keys for it;
 //! - [`socket`]: a client in WebSocket mode.
@@ -15,6 +16,7 @@
 //! then panics with all there is to see.
 #![allow(dead_code, unused_imports)]
 
+pub mod agent;
 pub mod client;
 pub mod codex;
 pub mod costs;
@@ -30,6 +32,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use agent::Agent;
 pub use client::{Client, Event, EventStream, Tap};
 pub use codex::{CodexHome, Run};
 pub use desk::{Desk, answer, fail, note};
@@ -37,7 +40,7 @@ pub use person::{Builder, Person, Place};
 pub use pty::{Key, Pty, Signal};
 pub use scene::{Scene, ask, has_row};
 pub use socket::Socket;
-pub use stage::{KEY, Play, Stage, given, is_count};
+pub use stage::{KEY, Play, Shown, Stage, given, is_count};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

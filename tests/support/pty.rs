@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -239,6 +239,28 @@ impl Pty {
     /// Presses a key.
     pub fn key(&mut self, key: Key) {
         self.send(&key.bytes());
+    }
+
+    /// Presses Enter until a question is gone: programs do not listen in the first moments of one, lest
+    /// somebody answers who was still typing.
+    pub fn insist(&mut self, question: &str) {
+        self.wait_for(question);
+        let shared = Arc::clone(&self.shared);
+        let mut pressed: Option<Instant> = None;
+        poll(
+            &format!("the end of {question:?}"),
+            || {
+                if !self.screen().contains(question) {
+                    return Some(());
+                }
+                if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(500)) {
+                    self.key(Key::Enter);
+                    pressed = Some(Instant::now());
+                }
+                None
+            },
+            || shared.0.lock().unwrap().screen(),
+        );
     }
 
     /// Pastes text, in brackets, as terminals do.

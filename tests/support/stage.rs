@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::{Client, Key, Person, Place, Run, Tap, free_address, poll};
+use super::{Builder, Client, Key, Person, Place, Pty, Run, Tap, free_address, poll};
 
 /// The key that the server wants on a stage.
 pub const KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
@@ -63,7 +63,12 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        let person = Person::builder()
+        Self::of(Person::builder())
+    }
+
+    /// A stage for a person who is started like this.
+    pub fn of(person: Builder) -> Self {
+        let person = person
             .config("[server]\nheartbeat_seconds = 1\n")
             .env("HUMANLLM_API_KEY", KEY)
             .start();
@@ -164,30 +169,41 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-/// A client at work, and the person whom it asks.
-pub struct Play {
+/// A client at work, and the person whom it asks. A scene that fails shows both of them.
+pub struct Play<C: Shown = Run> {
     pub person: Person,
     pub wire: Tap,
-    pub client: Run,
+    pub client: C,
 }
 
-impl Play {
-    /// A scene in Python, or nothing if there is none to run it.
-    pub fn python(script: &str, scene: &str, base: &str) -> Option<Self> {
-        let python = python()?;
-        let stage = Stage::new();
-        let command = stage.python(&python, script, scene, &stage.url(base));
-        Some(stage.play(command))
-    }
+/// A client of which there is something to see.
+pub trait Shown {
+    /// What it shows at the moment.
+    fn shown(&self) -> String;
+}
 
-    /// A scene in JavaScript, or nothing if there is nothing to run it with.
-    pub fn node(script: &str, scene: &str, base: &str) -> Option<Self> {
-        let modules = node_modules()?;
-        let stage = Stage::new();
-        let command = stage.node(&modules, script, scene, &stage.url(base));
-        Some(stage.play(command))
+impl Shown for Run {
+    fn shown(&self) -> String {
+        format!("{}\n{}", self.stdout(), self.stderr())
     }
+}
 
+impl Shown for Pty {
+    fn shown(&self) -> String {
+        self.screen()
+    }
+}
+
+impl<C: Shown> Drop for Play<C> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (person, client) = (self.person.screen(), self.client.shown());
+            eprintln!("--- the person\n{person}\n--- the client\n{client}\n---");
+        }
+    }
+}
+
+impl<C: Shown> Play<C> {
     /// Waits for a request and answers it.
     pub fn answer(&mut self, prompt: &str, answer: &str) {
         self.person.wait_request(prompt);
@@ -231,6 +247,24 @@ impl Play {
             });
             self.person.key(Key::Enter);
         }
+    }
+}
+
+impl Play {
+    /// A scene in Python, or nothing if there is none to run it.
+    pub fn python(script: &str, scene: &str, base: &str) -> Option<Self> {
+        let python = python()?;
+        let stage = Stage::new();
+        let command = stage.python(&python, script, scene, &stage.url(base));
+        Some(stage.play(command))
+    }
+
+    /// A scene in JavaScript, or nothing if there is nothing to run it with.
+    pub fn node(script: &str, scene: &str, base: &str) -> Option<Self> {
+        let modules = node_modules()?;
+        let stage = Stage::new();
+        let command = stage.node(&modules, script, scene, &stage.url(base));
+        Some(stage.play(command))
     }
 
     /// Lets a client that reads a stream wait for some time, as the heartbeats have it.

@@ -1,0 +1,87 @@
+//! aider, which has no tools: it edits what an answer says, and offers to run what stands in it.
+//! Measured with 0.86.2.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::{Agent, Key, Play, Pty};
+
+/// aider in a Git repository with a poem, which it has been told of.
+fn aider() -> Option<Play<Pty>> {
+    let agent = Agent::new("aider", "HUMANLLM_TEST_AIDER")?;
+    agent.write("work/poem.txt", super::POEM);
+    for line in [
+        "init --quiet",
+        "config user.name Poet",
+        "config user.email poet@example.com",
+        "add poem.txt",
+        "commit --quiet --message Begin",
+    ] {
+        let mut git = Command::new("git");
+        git.current_dir(agent.work()).args(line.split(' '));
+        assert!(git.status().expect("git").success(), "git {line}");
+    }
+    let mut command = agent.command();
+    command
+        .args(["--edit-format", "diff", "--no-pretty", "--no-gitignore"])
+        .args(["--no-check-update", "--analytics-disable"])
+        .args(["--no-show-release-notes", "poem.txt"]);
+    let play = agent.open(&command);
+    play.client.wait_for("diff>");
+    Some(play)
+}
+
+/// Types something at aider's own prompt.
+fn ask(play: &mut Play<Pty>, prompt: &str) {
+    play.client.type_text(prompt);
+    play.client.wait_for(prompt);
+    play.client.key(Key::Enter);
+}
+
+/// Says yes to what aider asks.
+fn agree(play: &mut Play<Pty>, question: &str) {
+    play.client.wait_for(question);
+    play.client.type_text("y");
+    play.client
+        .wait_until("the yes behind the question", |screen| {
+            let answer = screen
+                .rsplit_once(question)
+                .map_or("", |(_, answer)| answer);
+            answer.trim_end().ends_with('y')
+        });
+    play.client.key(Key::Enter);
+}
+
+#[test]
+fn aider_counts_words_and_edits() {
+    let Some(mut play) = aider() else {
+        return;
+    };
+    let work = play.person.place().path("work");
+    ask(&mut play, "Count my words");
+    let command = format!("Let us see:\n\n```bash\n{}\n```", super::COUNT);
+    play.answer("Count my words", &command);
+    agree(&mut play, "Run shell command?");
+    agree(&mut play, "to the chat?");
+
+    // What came of it goes along with the next prompt.
+    ask(&mut play, "Make it more of them");
+    play.person.wait_request("Make it more of them");
+    play.person.wait_for(super::COUNTED);
+    let edit = "poem.txt\n```\n<<<<<<< SEARCH\nover the hill\n=======\nover the hill and far\n\
+        >>>>>>> REPLACE\n```";
+    play.answer("Make it more of them", edit);
+    // It asks what to call that, and a draft of it is a key away.
+    play.person.wait_request("commit message");
+    play.person.key(Key::Alt('i'));
+    play.person.wait_for("> chore: update poem.txt");
+    play.person.key(Key::Enter);
+    play.client.wait_for("chore: update poem.txt");
+    let poem = fs::read_to_string(work.join("poem.txt")).expect("the poem");
+    assert_eq!(poem, "over the hill and far\n");
+
+    ask(&mut play, "Was that all?");
+    play.answer("Was that all?", "It has five of them now");
+    play.client.wait_for("It has five of them now");
+    play.wait_inbox(&["Count my words", "commit message: chore: update poem.txt"]);
+}

@@ -1,0 +1,188 @@
+//! Claude Code, without a terminal and in one. Measured with 2.1.330.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{Agent, Key, Play, Pty, Shown, has_row};
+
+/// Claude Code, which trusts its folder.
+fn claude() -> Option<(Agent, Command)> {
+    let agent = Agent::new("claude", "HUMANLLM_TEST_CLAUDE")?;
+    let path = agent.stage.person.place().path("home/.claude.json");
+    let state = fs::read_to_string(path).expect("what setup wrote");
+    let mut state: Value = serde_json::from_str(&state).expect("JSON");
+    let work = agent.work().canonicalize().expect("a folder");
+    state["projects"][work.display().to_string()] = json!({"hasTrustDialogAccepted": true});
+    agent.write("home/.claude.json", &state.to_string());
+    let mut command = agent.command();
+    // It would install its newest version for everybody.
+    command.env("DISABLE_AUTOUPDATER", "1");
+    Some((agent, command))
+}
+
+/// Lets Claude Code run any command without a question.
+const UNGUARDED: [&str; 4] = ["--permission-mode", "default", "--allowedTools", "Bash"];
+
+/// Claude Code's terminal interface, ready for a prompt, beside a poem.
+fn terminal(args: &[&str]) -> Option<Play<Pty>> {
+    let (agent, mut command) = claude()?;
+    command.args(args);
+    agent.write("work/poem.txt", super::POEM);
+    let play = agent.open(&command);
+    play.client.wait_for("❯");
+    Some(play)
+}
+
+/// Types a prompt and sends it.
+fn ask(play: &mut Play<Pty>, prompt: &str) {
+    play.client.paste(prompt);
+    play.client.wait_for(prompt);
+    play.client.key(Key::Enter);
+}
+
+/// How many requests Claude Code has made for an answer.
+fn posts<C: Shown>(play: &Play<C>) -> usize {
+    play.wire.asked("POST /v1/messages?")
+}
+
+#[test]
+fn claude_counts_words() {
+    let Some((agent, mut command)) = claude() else {
+        return;
+    };
+    command.args(UNGUARDED).args(["--print", "Count my words"]);
+    super::count_words(agent, command);
+}
+
+#[test]
+fn claude_in_its_terminal_runs_commands_and_is_answered() {
+    let Some(mut play) = terminal(&UNGUARDED) else {
+        return;
+    };
+    ask(&mut play, "Count all the words of my poem");
+    play.person.wait_request("Count all the words of my poem");
+    play.person.type_text("!");
+    play.person.wait_for("[Run command]");
+    play.person.reply("ls");
+    play.person.wait_until("the list of files", |screen| {
+        screen.contains("waiting") && has_row(screen, "poem.txt")
+    });
+
+    play.person.type_text("!");
+    play.person.wait_for("[Run command]");
+    play.person.type_text("echo $((10 + 1)) of them");
+    play.person.wait_for("of them");
+    play.person.key(Key::Alt('a'));
+    play.person.wait_for("part 1 added");
+    play.person.type_text("!");
+    play.person.wait_for("[Run command]");
+    play.person.reply(super::COUNT);
+    play.person.wait_until("both outputs", |screen| {
+        let all = ["11 of them", super::COUNTED];
+        screen.contains("waiting") && all.iter().all(|row| has_row(screen, row))
+    });
+    play.answer(super::COUNTED, "It has three of them");
+    play.client.wait_for("● It has three of them");
+    play.wait_inbox(&["Count all the words of my poem"]);
+
+    ask(&mut play, "And how many letters?");
+    play.answer("And how many letters?", "Eleven, I think");
+    play.client.wait_for("● Eleven, I think");
+    play.wait_inbox(&["Count all the words of my poem"]);
+}
+
+#[test]
+fn a_prompt_that_was_taken_back_and_changed_is_the_same_conversation() {
+    let Some(mut play) = terminal(&UNGUARDED) else {
+        return;
+    };
+    ask(&mut play, "Praise the poem in my folder");
+    play.answer("Praise the poem in my folder", "How it rises");
+    play.client.wait_for("● How it rises");
+    ask(&mut play, "Now say something bad about it");
+    play.person.wait_request("Now say something bad about it");
+    play.client.key(Key::Esc);
+    play.person.wait_until("the client to go", |screen| {
+        screen.contains("client is gone") || screen.contains("client gone")
+    });
+    // The prompt is back where it was typed.
+    play.client.wait_until("the prompt in its field", |screen| {
+        let field = screen.rsplit_once('❯').map_or("", |(_, field)| field);
+        field
+            .trim_start()
+            .starts_with("Now say something bad about it")
+    });
+    play.client.type_text(", but mildly");
+    play.client.wait_for("about it, but mildly");
+    play.client.key(Key::Enter);
+    play.answer("about it, but mildly", "It is short");
+    play.client.wait_for("● It is short");
+    play.wait_inbox(&["Praise the poem in my folder"]);
+}
+
+#[test]
+fn what_was_compacted_goes_on_in_its_conversation() {
+    let Some(mut play) = terminal(&UNGUARDED) else {
+        return;
+    };
+    ask(&mut play, "Praise the poem in my folder");
+    play.answer("Praise the poem in my folder", "How it rises");
+    play.client.wait_for("● How it rises");
+    ask(&mut play, "/compact");
+    play.person.wait_request("summary");
+    play.person.key(Key::Alt('i'));
+    play.person.wait_for("</summary>");
+    play.person.key(Key::Enter);
+    play.client.wait_for("Compacted");
+    ask(&mut play, "Once more from the top");
+    play.answer("Once more from the top", "How it still rises");
+    play.client.wait_for("● How it still rises");
+    play.wait_inbox(&["Praise the poem in my folder"]);
+}
+
+#[test]
+fn a_rejection_ends_the_turn_and_is_one_entry() {
+    let Some(mut play) = terminal(&UNGUARDED) else {
+        return;
+    };
+    ask(&mut play, "Do all of my homework");
+    play.reject("Do all of my homework", "Do it yourself");
+    let screen = play.client.wait_for("Do it yourself");
+    assert_eq!(screen.matches("Do it yourself").count(), 1, "{screen}");
+    play.person.wait_gone("waiting");
+    play.wait_inbox(&["Do all of my homework"]);
+    assert!(posts(&play) >= 2, "it does not insist any more");
+    // It may go on from there.
+    ask(&mut play, "Then help me with it");
+    play.answer("Then help me with it", "With pleasure");
+    play.client.wait_for("● With pleasure");
+    play.wait_inbox(&["Do all of my homework"]);
+}
+
+#[test]
+fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
+    let Some(mut play) = terminal(&[]) else {
+        return;
+    };
+    ask(&mut play, "Write a number to a file");
+    play.run(
+        "Write a number to a file",
+        "echo $((40 + 2)) | tee made.txt",
+    );
+    // It says once that it is going to check in another way.
+    play.client.insist("Enter to continue");
+    play.person.wait_request("permission check");
+    let made = play.person.place().path("work/made.txt");
+    assert!(!made.exists(), "it ran before anybody allowed it");
+    play.person.key(Key::Alt('1'));
+    play.person.wait_until("the number", |screen| {
+        screen.contains("waiting") && has_row(screen, "42")
+    });
+    assert_eq!(fs::read_to_string(made).expect("a file"), "42\n");
+    play.answer("42", "There it is");
+    play.client.wait_for("● There it is");
+    let check = r#"permission check: {"Bash":"echo $((40 + 2)) | tee made.txt"}"#;
+    play.wait_inbox(&["Write a number to a file", check]);
+}
