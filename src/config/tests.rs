@@ -233,6 +233,23 @@ fn snippets_have_names_and_any_text() {
 }
 
 #[test]
+fn each_errand_that_the_program_answers_can_be_named() {
+    let answered = |value: &str| {
+        let config = Home::new(&format!("[inbox]\nanswer_housekeeping = {value}")).load();
+        config.expect("valid").inbox.answer_housekeeping
+    };
+    assert_eq!(answered("true"), Answered::default());
+    assert_eq!(answered("false"), Answered::NONE);
+    assert_eq!(answered("[]"), Answered::NONE);
+    let commits = Answered {
+        commit_messages: true,
+        ..Answered::NONE
+    };
+    assert_eq!(answered("[\"commit_messages\"]"), commits);
+    assert_eq!(answered("[\"titles\", \"probes\"]"), Answered::default());
+}
+
+#[test]
 fn a_mistake_in_the_file_is_named_with_line_and_key() {
     for (config, message) in [
         (
@@ -291,6 +308,14 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         (
             "[server]\nallowed_origins = [\"a.org\"]",
             "2: server.allowed_origins: \"a.org\" is not an origin; write scheme and host only, such as https://example.org",
+        ),
+        (
+            "[inbox]\nanswer_housekeeping = 1",
+            "2: inbox.answer_housekeeping: expected true, false, or a list such as [\"titles\", \"probes\"], not integer `1`",
+        ),
+        (
+            "[inbox]\nanswer_housekeeping = [\"titles\", \"permissions\"]",
+            "2: inbox.answer_housekeeping: \"permissions\" is not answered by the program: what can be is \"titles\", \"probes\", \"commit_messages\"",
         ),
         (
             "[tui]\ntheme = \"purple\"",

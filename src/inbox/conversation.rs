@@ -651,6 +651,9 @@ impl Conversation {
     /// Makes `request` the conversation and finds out what is new in it.
     pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
+        let last = self.said.last().map(|said| &said.words);
+        let is_taken_back =
+            self.closed == Closed::ClientGone || matches!(last, Some(Words::Rejection(_)));
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
@@ -689,7 +692,8 @@ impl Conversation {
         }
         self.seen.resize(new.items.len(), now);
         // Whoever takes the first prompt back and asks for something else has begun anew.
-        if self.title.is_empty() || (self.request.is_beginning() && old.is_beginning()) {
+        let begins_anew = || self.request.is_beginning() && old.is_beginning();
+        if self.title.is_empty() || (is_taken_back && begins_anew()) {
             self.title = self.request.title();
         }
     }

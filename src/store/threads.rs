@@ -166,6 +166,7 @@ impl Threads {
         known.row = past.or_else(|| known.row.take());
         let known_items = std::mem::replace(&mut known.items, items);
         known.offers = offers;
+        let is_taken_back = known.lost.take().is_some();
         let was_beginning = std::mem::replace(&mut known.is_beginning, is_beginning);
         let row = known.row.clone();
         self.next_request += 1;
@@ -178,7 +179,7 @@ impl Threads {
             row,
             is_cold,
             known_items,
-            begins_anew: was_beginning && is_beginning,
+            begins_anew: is_taken_back && was_beginning && is_beginning,
             parent,
             thread,
         }
