@@ -27,7 +27,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
-use support::{Agent, KEY, Play, Stage, stage};
+use support::{Agent, KEY, Play, Shown, Stage, stage};
 
 /// What an agent finds in its folder.
 const POEM: &str = "over the hill\n";
@@ -68,6 +68,18 @@ fn pi(api: &str, base: &str, task: &str) -> Option<Play> {
         .args(["--offline", "--no-session", "--provider", "humanllm"])
         .args(["--model", "human", "--print", task]);
     Some(stage.play(command))
+}
+
+/// Turns an agent away that was asked to `Count my words`. It ends, its user sees why, and however often
+/// it has insisted, that is one conversation.
+fn turn_away(agent: Agent, command: Command) {
+    let mut play = agent.run(command);
+    play.reject("Count my words", "Count them yourself");
+    play.client.wait_exit();
+    let said = play.client.shown();
+    assert!(said.contains("Count them yourself"), "{said}");
+    play.person.wait_gone("waiting");
+    play.wait_inbox(&["Count my words"]);
 }
 
 /// Has a file written and looked at.

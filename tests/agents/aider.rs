@@ -85,3 +85,19 @@ fn aider_counts_words_and_edits() {
     play.client.wait_for("It has five of them now");
     play.wait_inbox(&["Count my words", "commit message: chore: update poem.txt"]);
 }
+
+#[test]
+fn aider_is_turned_away() {
+    let Some(mut play) = aider() else {
+        return;
+    };
+    ask(&mut play, "Count my words");
+    play.reject("Count my words", "Count them yourself");
+    play.client
+        .wait_until("the reason, and its next prompt", |screen| {
+            let said = screen.rsplit_once("Count them yourself");
+            said.is_some_and(|(_, after)| after.contains("diff>"))
+        });
+    play.person.wait_gone("waiting");
+    play.wait_inbox(&["Count my words"]);
+}

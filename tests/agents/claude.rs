@@ -57,6 +57,15 @@ fn claude_counts_words() {
 }
 
 #[test]
+fn claude_is_turned_away() {
+    let Some((agent, mut command)) = claude() else {
+        return;
+    };
+    command.args(UNGUARDED).args(["--print", "Count my words"]);
+    super::turn_away(agent, command);
+}
+
+#[test]
 fn claude_in_its_terminal_runs_commands_and_is_answered() {
     let Some(mut play) = terminal(&UNGUARDED) else {
         return;
@@ -185,4 +194,46 @@ fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
     play.client.wait_for("● There it is");
     let check = r#"permission check: {"Bash":"echo $((40 + 2)) | tee made.txt"}"#;
     play.wait_inbox(&["Write a number to a file", check]);
+}
+
+#[test]
+fn a_sub_agent_is_a_conversation_of_its_own() {
+    let Some((agent, mut command)) = claude() else {
+        return;
+    };
+    command
+        .args(UNGUARDED)
+        .args(["--print", "Have somebody count"]);
+    let mut play = agent.run(command);
+    let task = [
+        ("description", "Count words"),
+        ("prompt", "Count all words here"),
+    ];
+    play.call("Have somebody count", "Agent", &task);
+    // It works in the background, so both wait, in the order in which they asked.
+    let screen = play.person.wait_for("2 waiting");
+    if !is_open(&screen, "Count all words here") {
+        play.person.key(Key::Alt('n'));
+    }
+    play.person
+        .wait_until("the sub-agent's conversation", |screen| {
+            is_open(screen, "Count all words here") && screen.contains("↳ Have some")
+        });
+    play.answer("Count all words here", "There are three words");
+    play.person.wait_for("1 waiting");
+    play.person.key(Key::Alt('n'));
+    play.person.wait_until("the conversation", |screen| {
+        is_open(screen, "Have somebody count")
+    });
+    play.answer("Have somebody count", "Somebody is at it");
+    play.answer("There are three words", "Three, they say");
+    let said = play.client.wait_answer();
+    assert!(said.contains("Three, they say"), "{said}");
+    play.wait_inbox(&["Have somebody count", "Count all words here"]);
+}
+
+/// Whether the conversation of this title is open, beside the inbox.
+fn is_open(screen: &str, title: &str) -> bool {
+    let head = screen.lines().next().and_then(|row| row.split_once('│'));
+    head.is_some_and(|(_, head)| head.trim_start().starts_with(title))
 }

@@ -1,16 +1,24 @@
 //! mini-swe-agent. Measured with 2.4.6.
 
+use std::process::Command;
+
 use crate::support::Agent;
 
-#[test]
-fn mini_counts_words() {
-    let Some(agent) = Agent::new("mini", "HUMANLLM_TEST_MINI") else {
-        return;
-    };
+/// mini-swe-agent, asked to count words.
+fn mini() -> Option<(Agent, Command)> {
+    let agent = Agent::new("mini", "HUMANLLM_TEST_MINI")?;
     let mut command = agent.command();
     command
         .args(["--yolo", "--exit-immediately"])
         .args(["--task", "Count my words"]);
+    Some((agent, command))
+}
+
+#[test]
+fn mini_counts_words() {
+    let Some((agent, command)) = mini() else {
+        return;
+    };
     agent.write("work/poem.txt", super::POEM);
     let mut play = agent.run(command);
     play.run("Count my words", super::COUNT);
@@ -20,4 +28,13 @@ fn mini_counts_words() {
     let said = play.client.wait_answer();
     assert!(said.contains("It has 3"), "{said}");
     play.wait_inbox(&["Count my words"]);
+}
+
+#[test]
+fn mini_is_turned_away() {
+    if let Some((agent, mut command)) = mini() {
+        // It would insist ten times, for minutes.
+        command.env("MSWEA_MODEL_RETRY_STOP_AFTER_ATTEMPT", "2");
+        super::turn_away(agent, command);
+    }
 }
