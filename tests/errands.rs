@@ -206,10 +206,23 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "system", "content": "Tool result:\n2 passed"}),
         json!({"role": "user", "content": [text(reminder)]}),
     ]);
-    let next = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let _client = ask(&mut desk, Format::Messages, &next, Answered::default());
+    let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
+    let mut client = ask(&mut desk, Format::Messages, &asked, Answered::default());
     desk.sees("2 passed");
     assert!(!is_open(&desk, "This may matter."), "{}", desk.screen());
+    desk.write("Two passed");
+    desk.press("Enter");
+    desk.hear(&mut client);
+
+    // What a sub-agent found, which is all that there is to answer.
+    let found = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
+    next.extend([
+        json!({"role": "assistant", "content": "Two passed"}),
+        json!({"role": "user", "content": [text(found)]}),
+    ]);
+    let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
+    let _client = ask(&mut desk, Format::Messages, &asked, Answered::default());
+    assert!(is_open(&desk, "three words"), "{}", desk.screen());
 
     // Example turns are folded, whoever speaks in them.
     let mut desk = Desk::new(MIDDLE);
