@@ -86,7 +86,9 @@ fn a_title_never_stands_before_the_prompt_that_comes_after_it() {
 fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
     let check = claude(
         "You are a security monitor for autonomous AI coding agents. Judge the last action.",
-        json!([{"role": "user", "content": [text("User: clean up"), text("Bash: rm -rf target")]}]),
+        json!([{"role": "user", "content": [text("<transcript>\n"), text("{\"user\":\"clean up\"}\n"),
+            text("{\"Bash\":\"rm -rf target\"}\n"), text("</transcript>\n"),
+            text("\nBlock it if any rule could apply. Begin with <block>.")]}]),
         json!({"max_tokens": 64, "stop_sequences": ["</block>"]}),
     );
     for (key, answer) in [
@@ -103,7 +105,7 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
             desk.hear(&mut client).is_empty(),
             "it was decided by itself"
         );
-        desk.sees("permission check: Bash: rm -rf target");
+        desk.sees(r#"permission check: {"Bash":"rm -rf target"}"#);
         desk.sees("Alt+1 allows it · Alt+2 blocks it");
         desk.write("Hm");
         desk.press(key);
@@ -204,10 +206,23 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "system", "content": "Tool result:\n2 passed"}),
         json!({"role": "user", "content": [text(reminder)]}),
     ]);
-    let next = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let _client = ask(&mut desk, Format::Messages, &next, Answered::default());
+    let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
+    let mut client = ask(&mut desk, Format::Messages, &asked, Answered::default());
     desk.sees("2 passed");
     assert!(!is_open(&desk, "This may matter."), "{}", desk.screen());
+    desk.write("Two passed");
+    desk.press("Enter");
+    desk.hear(&mut client);
+
+    // What a sub-agent found, which is all that there is to answer.
+    let found = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
+    next.extend([
+        json!({"role": "assistant", "content": "Two passed"}),
+        json!({"role": "user", "content": [text(found)]}),
+    ]);
+    let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
+    let _client = ask(&mut desk, Format::Messages, &asked, Answered::default());
+    assert!(is_open(&desk, "three words"), "{}", desk.screen());
 
     // Example turns are folded, whoever speaks in them.
     let mut desk = Desk::new(MIDDLE);

@@ -133,11 +133,13 @@ impl Request {
                 let draft = drafts(self).into_iter().next();
                 return format!("{words}: {}", draft.unwrap_or_default());
             }
-            // What is asked about comes last.
+            // What is asked about comes last in what was done, and how to answer may stand below.
             Purpose::PermissionCheck => {
                 let asked = self.prompts().next_back().map(|item| item.text());
                 let asked = asked.unwrap_or_default();
-                return format!("{words}: {}", title::last(&asked));
+                let done = asked.split_once("</transcript>");
+                let done = done.map_or(asked.as_str(), |(done, _)| done);
+                return format!("{words}: {}", title::last(done));
             }
         }
         let prompt = self.prompts().next().or(self.items.first());

@@ -27,6 +27,8 @@ pub(super) static AGENT: Agent = Agent {
             Mark::Prompt("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."),
         ),
     ],
+    // What it goes on with after a compaction: the words of who summed up.
+    context: &["This session is being continued from a previous conversation"],
     // The question is whether the action is to be blocked.
     verdicts: &[
         Verdict {

@@ -6,5 +6,6 @@ pub(super) static AGENT: Agent = Agent {
     name: "mini-swe-agent",
     user_agents: &["mini-swe-agent"],
     openings: &["You are a helpful assistant that can interact with a computer."],
+    words_begin: Some("Please solve this issue:"),
     ..Agent::OTHER
 };

@@ -123,6 +123,10 @@ mod tests {
             ("[[ ## question ## ]]\nWho wrote it?", "Who wrote it?"),
             ("\"List the files\"", "List the files"),
             ("\"a\" or \"b\"", "\"a\" or \"b\""),
+            (
+                "Please solve this issue: Repair it\n\nYou can execute commands.",
+                "Repair it",
+            ),
             ("日本語で挨拶", "日本語で挨拶"),
             ("", ""),
         ];

@@ -94,6 +94,7 @@ impl Transcript {
         }
         let mut old = self.blocks.split_off(same).into_iter().peekable();
         let is_put_in = conversation.put_in();
+        let mut last_is_made = false;
         for (index, item) in conversation.items().iter().enumerate().skip(same) {
             if index == new_from
                 && conversation.is_continued()
@@ -108,6 +109,7 @@ impl Transcript {
                 true => old.next(),
                 false => None,
             };
+            last_is_made = same.is_none();
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
                 let block = Block::of_item(item, conversation.seen(index)).of_call(call);
@@ -117,6 +119,9 @@ impl Transcript {
             let is_first = block.is_new && index == new_from;
             block.divider = (is_first && conversation.changes().is_empty()).then_some("new");
             self.blocks.push(block);
+        }
+        if last_is_made {
+            self.open_what_is_new();
         }
         for said in conversation.said() {
             let same = old.next_if(|block| block.is_of_said(said));
@@ -129,6 +134,18 @@ impl Transcript {
             self.code = None;
         }
         self.weigh();
+    }
+
+    /// Unfolds the last of what is new where an agent put in all of it, such as the result of a
+    /// sub-agent: it is what there is to answer.
+    fn open_what_is_new(&mut self) {
+        let new = self.blocks.iter().filter(|block| block.is_new);
+        let mut items = new.filter(|block| !block.is_note());
+        if items.all(|block| block.folded)
+            && let Some(last) = self.blocks.last_mut().filter(|block| block.is_new)
+        {
+            last.folded = false;
+        }
     }
 
     /// The blocks.
