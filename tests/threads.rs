@@ -378,3 +378,21 @@ fn single_requests_with_one_beginning_stay_apart() {
         seen.push(id);
     }
 }
+
+#[test]
+fn a_first_prompt_that_was_turned_away_gives_the_conversation_its_name_no_longer() {
+    let mut desk = Desk::start();
+    let ask = |text: &str| claude(HELP, json!([prompt(text)]), true);
+    let (id, _) = exchange(&mut desk, ask("Fix the parser"), fail("Not today"));
+    let (same, _) = exchange(&mut desk, ask("Fix the lexer"), answer("Done"));
+    assert_eq!(
+        (same, conversation(&desk, id).title()),
+        (id, "Fix the lexer")
+    );
+    // What was answered keeps its name.
+    let (same, _) = exchange(&mut desk, ask("Then the tests"), answer("Done"));
+    assert_eq!(
+        (same, conversation(&desk, id).title()),
+        (id, "Fix the lexer")
+    );
+}
