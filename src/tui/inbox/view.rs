@@ -90,6 +90,8 @@ struct Seen {
     status: Status,
     waiting: usize,
     active: Timestamp,
+    /// What is read from the journal later tells more.
+    is_loaded: bool,
 }
 
 impl List {
@@ -164,6 +166,7 @@ impl List {
                 status: conversation.status(),
                 waiting: conversation.waiting(),
                 active: conversation.last_activity,
+                is_loaded: conversation.is_loaded(),
             })
         });
         MadeOf {
