@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::agents::{Agent, Launch};
@@ -76,7 +76,7 @@ pub struct Split {
     pub is_running: bool,
     /// The pane whose half the agent gets.
     pane: OsString,
-    /// What the new pane does.
+    /// What the new pane does, in the folder in which this was typed.
     script: String,
 }
 
@@ -120,7 +120,9 @@ impl Split {
             written,
             is_running,
             pane: pane.to_owned(),
+            // Not by an argument of tmux, which runs what stands in `#(…)` there.
             script: script(
+                &std::env::current_dir()?,
                 agent,
                 &launch,
                 arguments,
@@ -148,15 +150,12 @@ impl Split {
             .parse()
             .is_ok_and(|width: u16| width >= SIDE_BY_SIDE);
         let file = self.write()?;
-        let folder = std::env::current_dir()?;
         let split = tmux(&[
             "split-window".as_ref(),
             if is_wide { "-h" } else { "-v" }.as_ref(),
             "-b".as_ref(),
             "-t".as_ref(),
             &self.pane,
-            "-c".as_ref(),
-            folder.as_os_str(),
             format!("sh {}", word(&file.to_string_lossy())).as_ref(),
         ]);
         if split.is_err() {
@@ -179,6 +178,7 @@ impl Split {
 
 /// What a shell does in the new pane.
 fn script(
+    folder: &Path,
     agent: &Agent,
     launch: &Launch,
     arguments: &[String],
@@ -198,9 +198,10 @@ fn script(
         .map(|argument| format!(" {}", word(argument)))
         .collect();
     let program = agent.program;
+    let folder = quoted(&folder.to_string_lossy());
     // A pane closes with its program, and what that said last would be gone.
     format!(
-        "{exports}{program}{words}\n\
+        "{exports}cd -- {folder} && {program}{words}\n\
          status=$?\n\
          [ \"$status\" -eq 0 ] || {{\n    \
              printf '\\n{program} ended with status %s; Enter closes this pane ' \"$status\"\n    \
