@@ -341,12 +341,16 @@ fn split_runs_the_server_where_none_runs() {
     let scene = Scene::new();
     scene.program("claude", NOTES);
     scene.program("tmux", SPLITS);
+    // Where `sh` is bash, and somebody exports what bash lets nobody change.
+    scene.program("sh", "#!/bin/sh\nexec bash --posix \"$@\"\n");
     fs::write(scene.home("width"), "200\n").expect("written");
     let person = Person::at(scene.place.clone())
         .args(&["split", "claude"])
         .env("PATH", &scene.path())
         .env("TMUX", "socket")
         .env("TMUX_PANE", "%1")
+        .env("UID", "1000")
+        .env("PPID", "1")
         .env("STATUS", "3")
         .start();
     person.wait_for("Nobody has asked anything yet");

@@ -21,8 +21,8 @@ use crate::environment::Environment;
 
 /// Columns that two halves side by side need; in fewer, one is above the other.
 const SIDE_BY_SIDE: u16 = 120;
-/// What a pane has of its own.
-const OF_THE_PANE: [&str; 8] = [
+/// What a pane has of its own, and what no value can be given to where `sh` is bash: it ends there.
+const OF_THE_PANE: &[&str] = &[
     "TMUX",
     "TMUX_PANE",
     "TERM",
@@ -31,6 +31,12 @@ const OF_THE_PANE: [&str; 8] = [
     "PWD",
     "OLDPWD",
     "_",
+    "UID",
+    "EUID",
+    "PPID",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "BASH_VERSINFO",
 ];
 
 /// Why the agent was not opened.
