@@ -163,6 +163,17 @@ fn a_check_asks_through_the_agent_and_no_person_is_asked() {
 }
 
 #[test]
+fn files_of_agents_are_for_their_owner_only() {
+    let scene = Scene::new();
+    assert!(scene.run("setup claude").status.success());
+    // Claude Code keeps secrets in the second one, and the mode that it finds.
+    for path in [scene.settings(), scene.home(".claude.json")] {
+        let mode = path.metadata().expect("written").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_check_uses_the_set_up_as_somebody_changed_it() {
     let scene = Scene::new();
     scene.program("claude", &ASKS.replace("SHOW", "cat"));

@@ -250,13 +250,12 @@ fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
     }
 }
 
-/// How to make a file that nobody can read who cannot read this one.
+/// How to make a file that nobody can read who cannot read this one; only its owner, where there is
+/// none yet: agents keep secrets in some of them.
 fn private_like(path: &Path) -> OpenOptions {
+    let mode = fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o777);
     let mut options = OpenOptions::new();
-    options.write(true);
-    if let Ok(found) = fs::metadata(path) {
-        options.mode(found.permissions().mode() & 0o777);
-    }
+    options.write(true).mode(mode);
     options
 }
 
