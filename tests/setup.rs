@@ -348,6 +348,53 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
 }
 
 #[test]
+fn split_sets_up_again_what_was_for_a_server_with_another_key() {
+    let scene = Scene::new();
+    scene.program("tmux", SPLITS);
+    fs::write(scene.home("width"), "120\n").expect("written");
+    let agents = [
+        ("claude", "claude.json", "ANTHROPIC_AUTH_TOKEN"),
+        ("aider", "aider.yml", "openai-api-key"),
+        ("opencode", "opencode.json", "\"apiKey\": \"humanllm\""),
+    ];
+    for (agent, _, _) in agents {
+        scene.program(agent, NOTES);
+        assert!(scene.run(&format!("setup {agent}")).status.success());
+    }
+    // That somebody has changed them is no reason to leave a key in them that is wrong.
+    let changed = |name: &str| {
+        let path = scene.home(".config/humanllm/agents").join(name);
+        let text = fs::read_to_string(&path).expect("set up");
+        let text = text.replace("\"model\"", "\"theme\": \"light\",\n  \"model\"");
+        fs::write(&path, &text).expect("changed");
+        text
+    };
+    let texts = agents.map(|(_, file, _)| changed(file));
+    fs::write(scene.home(".claude.json"), "{\"theme\": \"dark\"}").expect("written");
+    let builder = Person::at(scene.place.clone());
+    let _person = builder.env("HUMANLLM_API_KEY", "hunter2").start();
+    let split = |agent: &str| {
+        let mut command = scene.in_tmux(&format!("split {agent}"));
+        command.env("HUMANLLM_API_KEY", "hunter2");
+        let output = command.output().expect("started");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    for ((agent, file, old), before) in agents.into_iter().zip(texts) {
+        assert!(before.contains(old), "{before}");
+        let name = format!(".config/humanllm/agents/{file}");
+        assert!(split(agent).contains(&format!("{file}.bak")), "{agent}");
+        assert!(!scene.read(&name).contains(old), "{}", scene.read(&name));
+        assert_eq!(scene.read(&format!("{name}.bak")), before);
+        assert_eq!(split(agent), "", "once");
+    }
+    let state = scene.read(".claude.json");
+    assert!(state.contains("hasCompletedOnboarding"), "{state}");
+    fs::write(scene.home(".claude.json"), "{}").expect("written");
+    assert!(split("claude").contains(".claude.json"), "on its own, too");
+}
+
+#[test]
 fn split_runs_the_server_where_none_runs() {
     let scene = Scene::new();
     scene.program("claude", NOTES);

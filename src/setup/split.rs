@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::agents::{Agent, Launch};
-use super::own_file::Standing;
 use super::programs::find;
 use super::running::{Answering, answering};
 use super::shell::{quoted, word};
@@ -116,9 +115,7 @@ impl Split {
             }
         };
         let launch = agent.launch(config, environment)?;
-        // What somebody has changed and is still for this server is theirs to keep.
-        let is_set_up = launch.standing() != Standing::Missing && launch.names(&server);
-        let written = match is_set_up {
+        let written = match agent.is_set_up(config, environment)? {
             true => String::new(),
             false => agent.set_up(false, config, environment)?.written(),
         };
