@@ -25,7 +25,8 @@ printf 'Content-Type: application/json\r\nContent-Length: %s\r\nConnection: clos
 SHOW <&3
 "#;
 
-/// As tmux: a pane of `width` columns whose half runs what it is given, until that ends.
+/// As tmux: a pane of `width` columns whose half runs what it is given, until that ends. It has the
+/// folder and the environment of the server of tmux, which are others.
 const SPLITS: &str = r#"#!/bin/sh
 case $1 in
 display-message) cat "$HOME/width" ;;
@@ -34,7 +35,7 @@ split-window)
     for last; do :; done
     ls -l "${last#sh }" | cut -c1-10 >"$HOME/mode"
     cd /
-    TMUX_PANE=%2 sh -c "$last" </dev/null >"$HOME/pane" 2>&1
+    env -i PATH="$PATH" TMUX_PANE=%2 sh -c "$last" </dev/null >"$HOME/pane" 2>&1
     ls "${last#sh }" 2>/dev/null >>"$HOME/mode"
     exit 0 ;;
 esac
