@@ -3,12 +3,14 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use support::{Person, Place};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{DEADLINE, Person, Place, free_address, poll};
 
 /// As Claude Code is started by a check: says its version, or asks at the address in its settings.
 const ASKS: &str = r#"#!/usr/bin/env bash
@@ -108,6 +110,29 @@ impl Scene {
 
     fn settings(&self) -> PathBuf {
         self.home(".config/humanllm/agents/claude.json")
+    }
+}
+
+/// Listens for one client, for whom nobody waits longer than for anything else.
+fn listen(address: SocketAddr) -> impl FnOnce() -> TcpStream {
+    let listener = TcpListener::bind(address).expect("the port");
+    listener.set_nonblocking(true).expect("changed");
+    move || {
+        let accept = || listener.accept().ok();
+        let (stream, _) = poll("a client", accept, || format!("at {address}"));
+        stream.set_nonblocking(false).expect("changed");
+        stream
+    }
+}
+
+/// Waits until the last program has ended that has the other end of a connection.
+#[track_caller]
+fn wait_for_the_end(mut connection: TcpStream) {
+    connection.set_read_timeout(Some(DEADLINE)).expect("set");
+    match connection.read(&mut [0]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("somebody still runs: {other:?}"),
     }
 }
 
@@ -272,6 +297,43 @@ fn a_check_has_the_key_and_notices_another_one() {
         ["FAILED", "ok", "ok", "ok", "ok"],
     );
     assert!(told[0].contains("wants another API key"), "{told:?}");
+}
+
+#[test]
+fn a_check_leaves_nothing_behind_that_runs() {
+    let scene = Scene::new();
+    let _person = scene.person();
+    assert!(scene.run("setup claude").status.success());
+    let address = free_address();
+    let connect = format!("exec 4<>/dev/tcp/{}/{}", address.ip(), address.port());
+
+    // What an agent has started and left when it ended by itself.
+    let leaves = format!("{connect}; sleep 600 >/dev/null 2>&1 3>&1 & wc -c");
+    scene.program("claude", &ASKS.replace("SHOW", &leaves));
+    let client = listen(address);
+    let output = scene.run("setup --check claude");
+    assert_check(&output, 7, ["ok", "ok", "ok", "ok", "FAILED"]);
+    wait_for_the_end(client());
+
+    // The agent itself, and copies of its set-up, when the check is ended.
+    let waits = format!("{connect}; sleep 600");
+    scene.program("claude", &ASKS.replace("SHOW <&3", &waits));
+    let folder = scene.place.path("temporary");
+    fs::create_dir(&folder).expect("a folder");
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let client = listen(address);
+        let mut command = scene.command("setup --check claude");
+        command.env("TMPDIR", &folder).stdout(Stdio::null());
+        let mut check = command.spawn().expect("started");
+        let client = client();
+        let pid = Pid::from_raw(check.id().cast_signed()).expect("an id");
+        kill_process(pid, signal).expect("a running process");
+        wait_for_the_end(client);
+        let ended = || check.try_wait().expect("a child");
+        assert!(!poll("its end", ended, String::new).success());
+        let left = fs::read_dir(&folder).expect("a folder").count();
+        assert_eq!(left, 0, "{signal:?}");
+    }
 }
 
 #[test]
