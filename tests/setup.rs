@@ -233,11 +233,8 @@ fn a_check_says_what_failed_first() {
     assert_check(&output, 3, ["FAILED", "ok", "ok", "ok", "ok"]);
 
     // Another program in its place.
-    let other = TcpListener::bind(scene.place.address).expect("the port");
-    let answering = std::thread::spawn(move || {
-        let (stream, _) = other.accept().expect("a client");
-        drop(stream);
-    });
+    let other = listen(scene.place.address);
+    let answering = std::thread::spawn(|| drop(other()));
     let output = scene.run("setup --check claude");
     let told = assert_check(&output, 3, ["FAILED", "ok", "ok", "ok", "ok"]);
     assert!(told[0].contains("another program answers"), "{told:?}");
@@ -507,10 +504,8 @@ fn split_says_what_it_lacks() {
         &mut scene.in_tmux("split nobody"),
         "codex, claude, opencode",
     );
-    let other = TcpListener::bind(scene.place.address).expect("the port");
-    let answering = std::thread::spawn(move || {
-        drop(other.accept().expect("a client"));
-    });
+    let other = listen(scene.place.address);
+    let answering = std::thread::spawn(|| drop(other()));
     refused(
         &mut scene.in_tmux("split claude"),
         "another program answers",
