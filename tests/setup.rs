@@ -3,12 +3,14 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use support::{Person, Place};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{DEADLINE, Person, Place, free_address, poll};
 
 /// As Claude Code is started by a check: says its version, or asks at the address in its settings.
 const ASKS: &str = r#"#!/usr/bin/env bash
@@ -25,7 +27,8 @@ printf 'Content-Type: application/json\r\nContent-Length: %s\r\nConnection: clos
 SHOW <&3
 "#;
 
-/// As tmux: a pane of `width` columns whose half runs what it is given, until that ends.
+/// As tmux: a pane of `width` columns whose half runs what it is given, until that ends. It has the
+/// folder and the environment of the server of tmux, which are others.
 const SPLITS: &str = r#"#!/bin/sh
 case $1 in
 display-message) cat "$HOME/width" ;;
@@ -33,7 +36,8 @@ split-window)
     printf '%s\n' "$@" >"$HOME/split"
     for last; do :; done
     ls -l "${last#sh }" | cut -c1-10 >"$HOME/mode"
-    TMUX_PANE=%2 sh -c "$last" </dev/null >"$HOME/pane" 2>&1
+    cd /
+    env -i PATH="$PATH" TMUX_PANE=%2 sh -c "$last" </dev/null >"$HOME/pane" 2>&1
     ls "${last#sh }" 2>/dev/null >>"$HOME/mode"
     exit 0 ;;
 esac
@@ -109,6 +113,29 @@ impl Scene {
     }
 }
 
+/// Listens for one client, for whom nobody waits longer than for anything else.
+fn listen(address: SocketAddr) -> impl FnOnce() -> TcpStream {
+    let listener = TcpListener::bind(address).expect("the port");
+    listener.set_nonblocking(true).expect("changed");
+    move || {
+        let accept = || listener.accept().ok();
+        let (stream, _) = poll("a client", accept, || format!("at {address}"));
+        stream.set_nonblocking(false).expect("changed");
+        stream
+    }
+}
+
+/// Waits until the last program has ended that has the other end of a connection.
+#[track_caller]
+fn wait_for_the_end(mut connection: TcpStream) {
+    connection.set_read_timeout(Some(DEADLINE)).expect("set");
+    match connection.read(&mut [0]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("somebody still runs: {other:?}"),
+    }
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
@@ -162,6 +189,17 @@ fn a_check_asks_through_the_agent_and_no_person_is_asked() {
 }
 
 #[test]
+fn files_of_agents_are_for_their_owner_only() {
+    let scene = Scene::new();
+    assert!(scene.run("setup claude").status.success());
+    // Claude Code keeps secrets in the second one, and the mode that it finds.
+    for path in [scene.settings(), scene.home(".claude.json")] {
+        let mode = path.metadata().expect("written").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_check_uses_the_set_up_as_somebody_changed_it() {
     let scene = Scene::new();
     scene.program("claude", &ASKS.replace("SHOW", "cat"));
@@ -195,11 +233,8 @@ fn a_check_says_what_failed_first() {
     assert_check(&output, 3, ["FAILED", "ok", "ok", "ok", "ok"]);
 
     // Another program in its place.
-    let other = TcpListener::bind(scene.place.address).expect("the port");
-    let answering = std::thread::spawn(move || {
-        let (stream, _) = other.accept().expect("a client");
-        drop(stream);
-    });
+    let other = listen(scene.place.address);
+    let answering = std::thread::spawn(|| drop(other()));
     let output = scene.run("setup --check claude");
     let told = assert_check(&output, 3, ["FAILED", "ok", "ok", "ok", "ok"]);
     assert!(told[0].contains("another program answers"), "{told:?}");
@@ -262,6 +297,43 @@ fn a_check_has_the_key_and_notices_another_one() {
 }
 
 #[test]
+fn a_check_leaves_nothing_behind_that_runs() {
+    let scene = Scene::new();
+    let _person = scene.person();
+    assert!(scene.run("setup claude").status.success());
+    let address = free_address();
+    let connect = format!("exec 4<>/dev/tcp/{}/{}", address.ip(), address.port());
+
+    // What an agent has started and left when it ended by itself.
+    let leaves = format!("{connect}; sleep 600 >/dev/null 2>&1 3>&1 & wc -c");
+    scene.program("claude", &ASKS.replace("SHOW", &leaves));
+    let client = listen(address);
+    let output = scene.run("setup --check claude");
+    assert_check(&output, 7, ["ok", "ok", "ok", "ok", "FAILED"]);
+    wait_for_the_end(client());
+
+    // The agent itself, and copies of its set-up, when the check is ended.
+    let waits = format!("{connect}; sleep 600");
+    scene.program("claude", &ASKS.replace("SHOW <&3", &waits));
+    let folder = scene.place.path("temporary");
+    fs::create_dir(&folder).expect("a folder");
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let client = listen(address);
+        let mut command = scene.command("setup --check claude");
+        command.env("TMPDIR", &folder).stdout(Stdio::null());
+        let mut check = command.spawn().expect("started");
+        let client = client();
+        let pid = Pid::from_raw(check.id().cast_signed()).expect("an id");
+        kill_process(pid, signal).expect("a running process");
+        wait_for_the_end(client);
+        let ended = || check.try_wait().expect("a child");
+        assert!(!poll("its end", ended, String::new).success());
+        let left = fs::read_dir(&folder).expect("a folder").count();
+        assert_eq!(left, 0, "{signal:?}");
+    }
+}
+
+#[test]
 fn only_agents_can_be_checked() {
     let scene = Scene::new();
     for line in [
@@ -286,11 +358,14 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
     fs::write(scene.home("width"), "120\n").expect("written");
     let builder = Person::at(scene.place.clone());
     let _person = builder.env("HUMANLLM_API_KEY", "hunter2").start();
+    // tmux runs what stands in the brackets wherever it takes a format.
+    let folder = scene.place.path("it's #(touch ran)");
+    fs::create_dir(&folder).expect("a folder");
     let mark = "it's\n\"$HOME\" `x` \\";
     let split = |line: &str| {
         let mut command = scene.in_tmux(line);
         command.env("HUMANLLM_API_KEY", "hunter2").env("MARK", mark);
-        command.current_dir(scene.place.path("bin"));
+        command.current_dir(&folder);
         let output = command.output().expect("started");
         assert_eq!(text(&output.stderr), "");
         assert!(output.status.success());
@@ -304,11 +379,9 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
         format!("--settings\n{settings}\n--listen\nx\n-p\n'two\nwords'\n")
     );
     assert_eq!(scene.read("mark"), mark, "as in the shell it was typed in");
-    let folder = scene.place.path("bin");
     let split_by = scene.read("split");
     let (by, script) = split_by.rsplit_once("\nsh ").expect("a script");
-    let expected = format!("split-window\n-h\n-b\n-t\n%1\n-c\n{}", folder.display());
-    assert_eq!(by, expected);
+    assert_eq!(by, "split-window\n-h\n-b\n-t\n%1");
     assert!(
         !split_by.contains("hunter2"),
         "others can read command lines"
@@ -320,7 +393,7 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
     );
     assert!(!PathBuf::from(script.trim()).exists());
     let told = scene.read("told");
-    assert!(told.starts_with("hunter2\n%2\n"), "{told}");
+    assert_eq!(told, format!("hunter2\n%2\n{}\n", folder.display()));
 
     // Above where there is no room, and with the set-up as it was left.
     fs::write(scene.home("width"), "119\n").expect("written");
@@ -335,16 +408,67 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
 }
 
 #[test]
+fn split_sets_up_again_what_was_for_a_server_with_another_key() {
+    let scene = Scene::new();
+    scene.program("tmux", SPLITS);
+    fs::write(scene.home("width"), "120\n").expect("written");
+    let agents = [
+        ("claude", "claude.json", "ANTHROPIC_AUTH_TOKEN"),
+        ("aider", "aider.yml", "openai-api-key"),
+        ("opencode", "opencode.json", "\"apiKey\": \"humanllm\""),
+    ];
+    for (agent, _, _) in agents {
+        scene.program(agent, NOTES);
+        assert!(scene.run(&format!("setup {agent}")).status.success());
+    }
+    // That somebody has changed them is no reason to leave a key in them that is wrong.
+    let changed = |name: &str| {
+        let path = scene.home(".config/humanllm/agents").join(name);
+        let text = fs::read_to_string(&path).expect("set up");
+        let text = text.replace("\"model\"", "\"theme\": \"light\",\n  \"model\"");
+        fs::write(&path, &text).expect("changed");
+        text
+    };
+    let texts = agents.map(|(_, file, _)| changed(file));
+    fs::write(scene.home(".claude.json"), "{\"theme\": \"dark\"}").expect("written");
+    let builder = Person::at(scene.place.clone());
+    let _person = builder.env("HUMANLLM_API_KEY", "hunter2").start();
+    let split = |agent: &str| {
+        let mut command = scene.in_tmux(&format!("split {agent}"));
+        command.env("HUMANLLM_API_KEY", "hunter2");
+        let output = command.output().expect("started");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    for ((agent, file, old), before) in agents.into_iter().zip(texts) {
+        assert!(before.contains(old), "{before}");
+        let name = format!(".config/humanllm/agents/{file}");
+        assert!(split(agent).contains(&format!("{file}.bak")), "{agent}");
+        assert!(!scene.read(&name).contains(old), "{}", scene.read(&name));
+        assert_eq!(scene.read(&format!("{name}.bak")), before);
+        assert_eq!(split(agent), "", "once");
+    }
+    let state = scene.read(".claude.json");
+    assert!(state.contains("hasCompletedOnboarding"), "{state}");
+    fs::write(scene.home(".claude.json"), "{}").expect("written");
+    assert!(split("claude").contains(".claude.json"), "on its own, too");
+}
+
+#[test]
 fn split_runs_the_server_where_none_runs() {
     let scene = Scene::new();
     scene.program("claude", NOTES);
     scene.program("tmux", SPLITS);
+    // Where `sh` is bash, and somebody exports what bash lets nobody change.
+    scene.program("sh", "#!/bin/sh\nexec bash --posix \"$@\"\n");
     fs::write(scene.home("width"), "200\n").expect("written");
     let person = Person::at(scene.place.clone())
         .args(&["split", "claude"])
         .env("PATH", &scene.path())
         .env("TMUX", "socket")
         .env("TMUX_PANE", "%1")
+        .env("UID", "1000")
+        .env("PPID", "1")
         .env("STATUS", "3")
         .start();
     person.wait_for("Nobody has asked anything yet");
@@ -380,10 +504,8 @@ fn split_says_what_it_lacks() {
         &mut scene.in_tmux("split nobody"),
         "codex, claude, opencode",
     );
-    let other = TcpListener::bind(scene.place.address).expect("the port");
-    let answering = std::thread::spawn(move || {
-        drop(other.accept().expect("a client"));
-    });
+    let other = listen(scene.place.address);
+    let answering = std::thread::spawn(|| drop(other()));
     refused(
         &mut scene.in_tmux("split claude"),
         "another program answers",

@@ -1,6 +1,7 @@
 //! Files that the program writes for other programs, and what it does about what is there already:
 //! nothing of somebody else is lost.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -250,13 +251,12 @@ fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
     }
 }
 
-/// How to make a file that nobody can read who cannot read this one.
+/// How to make a file that nobody can read who cannot read this one; only its owner, where there is
+/// none yet: agents keep secrets in some of them.
 fn private_like(path: &Path) -> OpenOptions {
+    let mode = fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o777);
     let mut options = OpenOptions::new();
-    options.write(true);
-    if let Ok(found) = fs::metadata(path) {
-        options.mode(found.permissions().mode() & 0o777);
-    }
+    options.write(true).mode(mode);
     options
 }
 
@@ -286,6 +286,24 @@ impl OwnFile {
             Ok(Plan { text: None, .. }) => Standing::AsWritten,
             Ok(Plan { text: Some(_), .. }) => Standing::Changed,
         }
+    }
+
+    /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
+    /// that only the one of the two has, and none that only the other has.
+    pub fn serves(&self, otherwise: &Self) -> bool {
+        match (self.standing(), &self.contents) {
+            (Standing::AsWritten, _) => return true,
+            // What else is in the file is no matter here.
+            (Standing::Missing, _) | (_, Contents::Entries(_)) => return false,
+            (Standing::Changed, _) => {}
+        }
+        let Ok(found) = fs::read_to_string(&self.path) else {
+            return false;
+        };
+        let (own, other) = (self.contents.fresh(), otherwise.contents.fresh());
+        let (found, own, other) = (lines(&found), lines(&own), lines(&other));
+        own.difference(&other).all(|line| found.contains(line))
+            && other.difference(&own).all(|line| !found.contains(line))
     }
 
     fn plan(&self, force: bool) -> Result<Plan, SetupError> {
@@ -342,6 +360,12 @@ impl OwnFile {
             error,
         }
     }
+}
+
+/// The lines of a text, without what tells their place in a list or an object.
+fn lines(text: &str) -> HashSet<&str> {
+    let lines = text.lines().map(str::trim);
+    lines.map(|line| line.trim_end_matches(',')).collect()
 }
 
 /// The new contents, complete on the disk beside the target; removed again unless committed.

@@ -1,12 +1,14 @@
 //! Where programs are.
 
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::environment::Environment;
 
@@ -29,30 +31,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The first line that a program prints with these arguments, if it succeeds with them.
 pub(super) fn version(program: &Path, arguments: &[&str]) -> Option<String> {
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // So that all that it starts ends with it.
+        .process_group(0)
         .spawn()
         .ok()?;
-    let mut stdout = child.stdout.take()?;
-    let (line, read) = mpsc::channel();
+    let group = Pid::from_raw(child.id().cast_signed());
+    let (ended, end) = mpsc::channel();
     // Beside this thread, because it may never end. To the end, because a program may take it for a
     // failure that nobody reads on.
     thread::spawn(move || {
-        let mut output = Vec::new();
-        let is_read = stdout.read_to_end(&mut output).is_ok();
-        let output = String::from_utf8_lossy(&output);
-        let first = output.lines().find(|line| !line.trim().is_empty());
         // Nobody may be waiting any more.
-        let _ = line.send(first.filter(|_| is_read).map(str::to_owned));
+        let _ = ended.send(child.wait_with_output());
     });
-    let first = read.recv_timeout(PATIENCE).ok().flatten();
-    if first.is_none() {
-        // It may have ended by itself.
-        let _ = child.kill();
-    }
-    let is_success = child.wait().is_ok_and(|status| status.success());
-    first.filter(|_| is_success)
+    let Ok(output) = end.recv_timeout(PATIENCE) else {
+        if let Some(group) = group {
+            // All may have ended by themselves just now.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        return None;
+    };
+    let output = output.ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    first.map(str::to_owned)
 }

@@ -7,11 +7,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::agents::{Agent, Launch};
-use super::own_file::Standing;
 use super::programs::find;
 use super::running::{Answering, answering};
 use super::shell::{quoted, word};
@@ -21,8 +20,8 @@ use crate::environment::Environment;
 
 /// Columns that two halves side by side need; in fewer, one is above the other.
 const SIDE_BY_SIDE: u16 = 120;
-/// What a pane has of its own.
-const OF_THE_PANE: [&str; 8] = [
+/// What a pane has of its own, and what no value can be given to where `sh` is bash: it ends there.
+const OF_THE_PANE: &[&str] = &[
     "TMUX",
     "TMUX_PANE",
     "TERM",
@@ -31,6 +30,12 @@ const OF_THE_PANE: [&str; 8] = [
     "PWD",
     "OLDPWD",
     "_",
+    "UID",
+    "EUID",
+    "PPID",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "BASH_VERSINFO",
 ];
 
 /// Why the agent was not opened.
@@ -76,7 +81,7 @@ pub struct Split {
     pub is_running: bool,
     /// The pane whose half the agent gets.
     pane: OsString,
-    /// What the new pane does.
+    /// What the new pane does, in the folder in which this was typed.
     script: String,
 }
 
@@ -110,9 +115,7 @@ impl Split {
             }
         };
         let launch = agent.launch(config, environment)?;
-        // What somebody has changed and is still for this server is theirs to keep.
-        let is_set_up = launch.standing() != Standing::Missing && launch.names(&server);
-        let written = match is_set_up {
+        let written = match agent.is_set_up(config, environment)? {
             true => String::new(),
             false => agent.set_up(false, config, environment)?.written(),
         };
@@ -120,7 +123,9 @@ impl Split {
             written,
             is_running,
             pane: pane.to_owned(),
+            // Not by an argument of tmux, which runs what stands in `#(…)` there.
             script: script(
+                &std::env::current_dir()?,
                 agent,
                 &launch,
                 arguments,
@@ -148,15 +153,12 @@ impl Split {
             .parse()
             .is_ok_and(|width: u16| width >= SIDE_BY_SIDE);
         let file = self.write()?;
-        let folder = std::env::current_dir()?;
         let split = tmux(&[
             "split-window".as_ref(),
             if is_wide { "-h" } else { "-v" }.as_ref(),
             "-b".as_ref(),
             "-t".as_ref(),
             &self.pane,
-            "-c".as_ref(),
-            folder.as_os_str(),
             format!("sh {}", word(&file.to_string_lossy())).as_ref(),
         ]);
         if split.is_err() {
@@ -179,6 +181,7 @@ impl Split {
 
 /// What a shell does in the new pane.
 fn script(
+    folder: &Path,
     agent: &Agent,
     launch: &Launch,
     arguments: &[String],
@@ -198,9 +201,10 @@ fn script(
         .map(|argument| format!(" {}", word(argument)))
         .collect();
     let program = agent.program;
+    let folder = quoted(&folder.to_string_lossy());
     // A pane closes with its program, and what that said last would be gone.
     format!(
-        "{exports}{program}{words}\n\
+        "{exports}cd -- {folder} && {program}{words}\n\
          status=$?\n\
          [ \"$status\" -eq 0 ] || {{\n    \
              printf '\\n{program} ended with status %s; Enter closes this pane ' \"$status\"\n    \

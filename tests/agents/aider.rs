@@ -18,7 +18,12 @@ fn aider() -> Option<Play<Pty>> {
         "commit --quiet --message Begin",
     ] {
         let mut git = Command::new("git");
-        git.current_dir(agent.work()).args(line.split(' '));
+        // As nobody has configured it on this machine.
+        git.env_clear()
+            .envs(agent.stage.person.place().environment())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .current_dir(agent.work())
+            .args(line.split(' '));
         assert!(git.status().expect("git").success(), "git {line}");
     }
     let mut command = agent.command();

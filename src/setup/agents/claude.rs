@@ -1,4 +1,4 @@
-//! Claude Code, measured with 2.1.197 and 2.1.332.
+//! Claude Code, measured with 2.1.197 and 2.1.330.
 //!
 //! Settings of its own come by `--settings`. What it has been through stands in `.claude.json`, and
 //! without `hasCompletedOnboarding` in there its terminal interface begins with a login at Anthropic

@@ -90,6 +90,27 @@ impl Agent {
         (self.launch)(&Site::new(self, config, environment)?)
     }
 
+    /// Whether what it needs is there: as it would be written now or as somebody changed it since,
+    /// which is theirs to keep as long as the server is the same and wants a key or none as then.
+    pub(super) fn is_set_up(
+        &self,
+        config: &Config,
+        environment: &Environment,
+    ) -> Result<bool, SetupError> {
+        let launch = self.launch(config, environment)?;
+        let otherwise = Config {
+            api_key: match config.api_key {
+                Some(_) => None,
+                None => ApiKey::new(ANY_KEY).ok(),
+            },
+            ..config.clone()
+        };
+        let otherwise = self.launch(&otherwise, environment)?;
+        let mut files = launch.files.iter().zip(&otherwise.files);
+        Ok(launch.names(&BaseUrls::of(config.listen)?)
+            && files.all(|(file, otherwise)| file.serves(otherwise)))
+    }
+
     /// Writes what it needs, or only shows it.
     ///
     /// # Errors

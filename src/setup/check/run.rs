@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -64,10 +65,14 @@ pub(super) async fn run(
     responder: &mut Responder,
 ) -> Result<Heard, CheckError> {
     command.arg(responder.question());
-    let mut agent = Running(command.spawn()?);
+    // Before there is anything that they could leave behind.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut agent = Running::new(command.spawn()?);
     let (chunks, mut printed) = mpsc::channel(16);
-    tokio::spawn(read(agent.0.stdout.take(), chunks.clone()));
-    tokio::spawn(read(agent.0.stderr.take(), chunks));
+    tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
+    tokio::spawn(read(agent.child.stderr.take(), chunks));
     let mut heard = Heard {
         asked: None,
         answer: None,
@@ -96,17 +101,19 @@ pub(super) async fn run(
                 }
                 // Nothing that prints is left.
                 None => {
-                    let status = agent.0.wait().await?;
+                    let status = agent.child.wait().await?;
                     ended = Some(status);
                     break;
                 }
             },
-            status = agent.0.wait(), if ended.is_none() => {
+            status = agent.child.wait(), if ended.is_none() => {
                 ended = Some(status?);
                 deadline = Instant::now() + TO_DRAIN;
             }
             () = sleep_until(deadline) => break,
-            _ = tokio::signal::ctrl_c() => return Err(CheckError::Interrupted),
+            _ = interrupt.recv() => return Err(CheckError::Interrupted),
+            _ = terminate.recv() => return Err(CheckError::Interrupted),
+            _ = hang_up.recv() => return Err(CheckError::Interrupted),
         }
     }
     heard.end = end(ended, &output);
@@ -114,15 +121,25 @@ pub(super) async fn run(
 }
 
 /// An agent with all that it has started, which ends when this is dropped.
-struct Running(Child);
+struct Running {
+    child: Child,
+    /// The process group of all of them, which may outlive the agent.
+    group: Option<Pid>,
+}
+
+impl Running {
+    fn new(child: Child) -> Self {
+        // Now, because there is none any more once it has been waited for.
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        Self { child, group }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // None once it has been waited for; then what it left behind is nobody's to end.
-        let id = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(id) = id {
-            // It may have ended by itself just now.
-            let _ = kill_process_group(id, Signal::KILL);
+        if let Some(group) = self.group {
+            // All may have ended by themselves.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
