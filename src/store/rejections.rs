@@ -4,10 +4,11 @@
 //! It is in memory alone: after a restart, the person is asked again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ConversationId;
-use crate::api::{Format, Item, Request};
+use crate::api::{Format, Item, OutputFormat, Request, ToolChoice};
 use crate::hash::Hash;
 
 /// For how long a rejection holds.
@@ -24,13 +25,47 @@ pub(super) struct Rejections {
 #[derive(Debug)]
 struct Rejection {
     conversation: ConversationId,
-    format: Format,
-    thread: Option<String>,
-    /// The last item that says something, and all of them.
-    last: Option<Hash>,
-    items: Hash,
+    asked: Asked,
     words: String,
     at: Instant,
+}
+
+/// What makes a request the same as another. Whether the client streams makes no difference, nor,
+/// within a thread, what agents add in front by themselves, in which they count retries.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    format: Format,
+    thread: Option<String>,
+    output_format: OutputFormat,
+    tool_choice: ToolChoice,
+    /// What tools there are, where no thread says who asks: within one, an agent that was refused
+    /// offers others with the same words.
+    tools: Option<Hash>,
+    last: Option<Hash>,
+    items: Hash,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        Self {
+            format: request.format,
+            thread: request.thread.clone(),
+            output_format: request.output_format.clone(),
+            tool_choice: request.tool_choice.clone(),
+            tools: tools(request),
+            last: last(request),
+            items: items(request),
+        }
+    }
+
+    /// Whether a request asks in the same way. Its items are not read for that.
+    fn is_way_of(&self, request: &Request) -> bool {
+        self.format == request.format
+            && self.thread == request.thread
+            && self.output_format == request.output_format
+            && self.tool_choice == request.tool_choice
+            && self.tools == tools(request)
+    }
 }
 
 impl Rejections {
@@ -48,33 +83,27 @@ impl Rejections {
         }
         self.all.push_back(Rejection {
             conversation,
-            format: request.format,
-            thread: request.thread.clone(),
-            last: last(request),
-            items: items(request),
+            asked: Asked::of(request),
             words: words.to_owned(),
             at: now,
         });
     }
 
-    /// The conversation in which the same request was rejected, and the words for it. Whether the
-    /// client streams makes no difference, nor does what agents add by themselves: they count
-    /// retries in it.
+    /// The conversation in which the same request was rejected, and the words for it.
     pub fn of(&mut self, request: &Request, now: Instant) -> Option<(ConversationId, String)> {
         let is_over = |old: &Rejection| now.duration_since(old.at) >= REJECTED_FOR;
         while self.all.front().is_some_and(is_over) {
             self.all.pop_front();
         }
-        let may_be_same =
-            |old: &&Rejection| old.format == request.format && old.thread == request.thread;
-        let mut alike = self.all.iter().filter(may_be_same).peekable();
+        let all = self.all.iter();
+        let mut alike = all.filter(|old| old.asked.is_way_of(request)).peekable();
         // What no rejection can be about is not even read.
         alike.peek()?;
         let last = last(request);
-        let mut alike = alike.filter(|old| old.last == last).peekable();
+        let mut alike = alike.filter(|old| old.asked.last == last).peekable();
         alike.peek()?;
         let items = items(request);
-        let same = alike.find(|old| old.items == items)?;
+        let same = alike.find(|old| old.asked.items == items)?;
         Some((same.conversation, same.words.clone()))
     }
 
@@ -86,21 +115,27 @@ impl Rejections {
     }
 }
 
-fn last(request: &Request) -> Option<Hash> {
-    let mut back = request.items.iter().rev();
-    let last = back.find(|item| !item.is_boilerplate());
-    last.map(|item| item.likeness())
+fn tools(request: &Request) -> Option<Hash> {
+    let is_known = request.thread.is_some();
+    (!is_known).then(|| request.tools.hash())
 }
 
-/// The hash of the items that say something, or of all where agents have added all of them.
+fn last(request: &Request) -> Option<Hash> {
+    request.items.last().map(|item| item.likeness())
+}
+
+/// The hash of all items; within a thread, of those that say something and all that stands behind
+/// the last of them, which may be all that there is to answer.
 fn items(request: &Request) -> Hash {
-    let hash = |hash: Hash, item: &Item| hash.then(item.likeness());
-    let all = || request.items.iter().map(|item| &**item);
-    let mut said = all().filter(|item| !item.is_boilerplate()).peekable();
-    match said.peek() {
-        Some(_) => said.fold(Hash::of(b""), hash),
-        None => all().fold(Hash::of(b""), hash),
-    }
+    let items = &request.items;
+    let says_something = |item: &Arc<Item>| !item.is_boilerplate();
+    let thread = request.thread.as_ref();
+    let last_said = thread.and_then(|_| items.iter().rposition(says_something));
+    let behind = last_said.map_or(0, |place| place + 1);
+    let (before, behind) = items.split_at(behind);
+    let said = before.iter().filter(|item| says_something(item));
+    said.chain(behind)
+        .fold(Hash::of(b""), |hash, item| hash.then(item.likeness()))
 }
 
 #[cfg(test)]
@@ -117,7 +152,7 @@ mod tests {
     }
 
     fn hello() -> Value {
-        json!({"model": "human", "stream": true, "messages": [
+        json!({"model": "human", "stream": true, "prompt_cache_key": "thread", "messages": [
             {"role": "system", "content": "You are an agent. Attempt 1."},
             {"role": "user", "content": "hello"}]})
     }
@@ -153,6 +188,51 @@ mod tests {
         assert_eq!(again(hello(), REJECTED_FOR), None);
     }
 
+    /// Whether a request counts as the same after another one was rejected.
+    fn is_same(rejected: &Value, change: impl FnOnce(&mut Value)) -> bool {
+        let (mut rejections, now) = (Rejections::default(), Instant::now());
+        rejections.add(NOW, &asked(rejected.clone()), "no", now);
+        let mut other = rejected.clone();
+        change(&mut other);
+        rejections.of(&asked(other), now).is_some()
+    }
+
+    #[test]
+    fn what_is_asked_in_another_way_is_another_request() {
+        let mut alone = hello();
+        alone.as_object_mut().unwrap().remove("prompt_cache_key");
+        let tool = json!([{"type": "function", "function": {"name": "ls"}}]);
+        for body in [hello(), alone.clone()] {
+            assert!(is_same(&body, |_| ()));
+            assert!(!is_same(&body, |other| {
+                other["response_format"] = json!({"type": "json_object"});
+            }));
+            assert!(!is_same(&body, |other| other["tool_choice"] = json!("none")));
+        }
+        // Nobody knows whether it is the same agent that asks with other instructions.
+        let set_tools = |other: &mut Value| other["tools"] = tool.clone();
+        let instruct = |other: &mut Value| other["messages"][0]["content"] = json!("Be brief.");
+        assert!(!is_same(&alone, set_tools) && !is_same(&alone, instruct));
+        assert!(is_same(&hello(), set_tools) && is_same(&hello(), instruct));
+    }
+
+    #[test]
+    fn what_an_agent_adds_behind_is_to_be_answered() {
+        let ended = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
+        for (role, text) in [("user", ended), ("system", "Tool result:\n2 passed")] {
+            let add = |body: &mut Value| {
+                let messages = body["messages"].as_array_mut().unwrap();
+                messages.push(json!({"role": role, "content": text}));
+            };
+            assert!(!is_same(&hello(), add), "{role}");
+            let mut added = hello();
+            add(&mut added);
+            assert!(is_same(&added, |other| other["stream"] = json!(false)));
+            assert!(!is_same(&added, |other| other["messages"][2]["content"] =
+                json!("<system-reminder>\nanother\n</system-reminder>")));
+        }
+    }
+
     #[test]
     fn another_format_is_another_request() {
         let mut rejections = Rejections::default();
@@ -160,7 +240,8 @@ mod tests {
         let mut body = hello();
         body["max_tokens"] = json!(1);
         let body = body.to_string();
-        let other = messages::parse(body.as_bytes(), &Interner::default()).unwrap();
+        let mut other = messages::parse(body.as_bytes(), &Interner::default()).unwrap();
+        other.thread = Some("thread".to_owned());
         assert_eq!(rejections.of(&other, Instant::now()), None);
     }
 
