@@ -205,6 +205,49 @@ fn another_request_is_asked_and_so_is_the_old_one_after_it() {
 }
 
 #[test]
+fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
+    let mut desk = Desk::start();
+    let path = "/v1/responses";
+    let body =
+        |words: &str| json!({"model": "human", "input": words, "prompt_cache_key": "thread"});
+    let told = [
+        ("Delete everything", "Keep it."),
+        ("Rename everything", "Keep the names."),
+    ];
+    let clients = told.map(|(words, _)| {
+        let client = desk.ask(body(words));
+        (desk.arrival(), client)
+    });
+    let id = clients[0].0;
+    for (_, why) in told {
+        desk.say(id, fail(why)).expect("somebody waits");
+    }
+    for ((place, client), (_, why)) in clients.into_iter().zip(told) {
+        assert_eq!(place, id);
+        let (_, response) = client.join().expect("an answer");
+        assert_eq!(response["error"]["message"], why);
+        desk.delivery();
+    }
+    let is_refused = |desk: &mut Desk| {
+        for (words, why) in told.into_iter().chain(told) {
+            let client = desk.ask(body(words));
+            assert_eq!(desk.change(), Change::AskedAgain { conversation: id });
+            let (status, refused) = client.join().expect("an answer");
+            assert_eq!(status, 400, "{refused}");
+            assert_eq!(refused["error"]["message"], why);
+        }
+    };
+    is_refused(&mut desk);
+    // Nor does it count what else is asked there, until the person lifts it.
+    assert_eq!(answered(&mut desk, path, &[], body("Look around")), id);
+    is_refused(&mut desk);
+    assert!(desk.inbox.lift(id));
+    for (words, _) in told {
+        assert_eq!(answered(&mut desk, path, &[], body(words)), id);
+    }
+}
+
+#[test]
 fn a_rejection_that_nobody_got_is_none() {
     let mut desk = Desk::start();
     let body = json!({"model": "human", "input": "Delete everything", "stream": true});

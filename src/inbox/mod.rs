@@ -281,6 +281,17 @@ impl Inbox {
         rejected.is_some() && self.store.lift(id)
     }
 
+    /// A conversation in which something was rejected may have gone on.
+    fn go_on(&mut self, id: ConversationId) {
+        let conversation = self.conversations.get_mut(&id);
+        let rejecting = conversation.filter(|conversation| conversation.rejected.is_some());
+        if let Some(conversation) = rejecting
+            && self.store.go_on(id)
+        {
+            conversation.rejected = None;
+        }
+    }
+
     fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
@@ -307,8 +318,7 @@ impl Inbox {
             answerer,
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
-        // It has gone on.
-        self.lift(conversation);
+        self.go_on(conversation);
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
         let returned = earlier

@@ -349,6 +349,11 @@ impl Store {
         self.rejections().lift(conversation)
     }
 
+    /// A conversation goes on; says whether that lifts what was rejected in it.
+    pub(crate) fn go_on(&self, conversation: ConversationId) -> bool {
+        self.rejections().go_on(conversation)
+    }
+
     /// Nobody holds a conversation in memory any more.
     pub(crate) fn forget(&self, conversation: ConversationId) {
         self.threads().forget(conversation);

@@ -77,13 +77,14 @@ impl Rejections {
         words: &str,
         now: Instant,
     ) {
-        self.lift(conversation);
+        let asked = Asked::of(request);
+        self.all.retain(|old| old.asked != asked);
         if self.all.len() >= MOST {
             self.all.pop_front();
         }
         self.all.push_back(Rejection {
             conversation,
-            asked: Asked::of(request),
+            asked,
             words: words.to_owned(),
             at: now,
         });
@@ -112,6 +113,14 @@ impl Rejections {
         let before = self.all.len();
         self.all.retain(|old| old.conversation != conversation);
         self.all.len() < before
+    }
+
+    /// A conversation goes on, which lifts what was rejected in it; says whether it does. It does not
+    /// where several requests were: they waited beside each other, and each of their clients that
+    /// tries again would lift what the others were told.
+    pub fn go_on(&mut self, conversation: ConversationId) -> bool {
+        let in_it = |old: &&Rejection| old.conversation == conversation;
+        self.all.iter().filter(in_it).nth(1).is_none() && self.lift(conversation)
     }
 }
 
@@ -252,6 +261,24 @@ mod tests {
         assert!(!rejections.lift(ConversationId(8)));
         assert!(rejections.lift(NOW) && !rejections.lift(NOW));
         assert_eq!(rejections.of(&asked(hello()), now), None);
+    }
+
+    #[test]
+    fn a_conversation_that_goes_on_lifts_one_rejection_and_not_several() {
+        let (mut rejections, now) = (Rejections::default(), Instant::now());
+        let mut other = hello();
+        other["messages"][1]["content"] = json!("good morning");
+        rejections.add(NOW, &asked(hello()), "no", now);
+        // Whoever rejects the same once more has rejected one request.
+        rejections.add(NOW, &asked(hello()), "never", now);
+        assert!(rejections.go_on(NOW) && rejections.all.is_empty());
+        rejections.add(NOW, &asked(hello()), "no", now);
+        rejections.add(NOW, &asked(other.clone()), "nor this", now);
+        assert!(!rejections.go_on(NOW));
+        for (body, words) in [(hello(), "no"), (other, "nor this")] {
+            let known = rejections.of(&asked(body), now);
+            assert_eq!(known, Some((NOW, words.to_owned())));
+        }
     }
 
     #[test]
