@@ -265,6 +265,32 @@ fn a_rejection_that_nobody_got_is_none() {
 }
 
 #[test]
+fn one_that_nobody_got_leaves_the_other_one() {
+    use humanllm::api::{Interner, responses};
+    use humanllm::inbox::Refusal;
+
+    let mut desk = screen::Desk::new(screen::NORMAL);
+    let body = |prompt: &str| screen::codex("a", prompt, &[]);
+    let mut first = desk.ask(&body("Delete everything"));
+    let second = desk.ask(&body("Rename everything"));
+    for _ in 0..2 {
+        desk.press("Shift+Tab");
+        desk.write(WORDS);
+        desk.press("Enter");
+    }
+    assert_eq!(desk.hear(&mut first).len(), 1);
+    desk.hang_up(second);
+    let again = |prompt: &str| {
+        let body = body(prompt).to_string();
+        let request = responses::parse(body.as_bytes(), &Interner::default()).expect("good");
+        desk.intake.open(request, "codex_exec".into(), None)
+    };
+    let refused = again("Delete everything").err();
+    assert_eq!(refused, Some(Refusal::Rejected(WORDS.into())));
+    assert!(again("Rename everything").is_ok());
+}
+
+#[test]
 fn the_person_sees_that_it_was_refused_again_and_lifts_it() {
     use humanllm::inbox::Refusal;
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::ConversationId;
+use super::{ConversationId, Place};
 use crate::api::{Format, Item, OutputFormat, Request, ToolChoice};
 use crate::hash::Hash;
 
@@ -24,7 +24,7 @@ pub(super) struct Rejections {
 
 #[derive(Debug)]
 struct Rejection {
-    conversation: ConversationId,
+    place: Place,
     asked: Asked,
     words: String,
     at: Instant,
@@ -70,20 +70,14 @@ impl Asked {
 
 impl Rejections {
     /// A request was rejected with these words.
-    pub fn add(
-        &mut self,
-        conversation: ConversationId,
-        request: &Request,
-        words: &str,
-        now: Instant,
-    ) {
+    pub fn add(&mut self, place: Place, request: &Request, words: &str, now: Instant) {
         let asked = Asked::of(request);
         self.all.retain(|old| old.asked != asked);
         if self.all.len() >= MOST {
             self.all.pop_front();
         }
         self.all.push_back(Rejection {
-            conversation,
+            place,
             asked,
             words: words.to_owned(),
             at: now,
@@ -105,21 +99,30 @@ impl Rejections {
         alike.peek()?;
         let items = items(request);
         let same = alike.find(|old| old.asked.items == items)?;
-        Some((same.conversation, same.words.clone()))
+        Some((same.place.conversation, same.words.clone()))
     }
 
     /// What was rejected in a conversation is not any more; says whether something was.
     pub fn lift(&mut self, conversation: ConversationId) -> bool {
         let before = self.all.len();
-        self.all.retain(|old| old.conversation != conversation);
+        self.all
+            .retain(|old| old.place.conversation != conversation);
         self.all.len() < before
+    }
+
+    /// A client did not get its rejection, which is none then; says whether nothing else was rejected
+    /// in that conversation.
+    pub fn withdraw(&mut self, place: Place) -> bool {
+        self.all.retain(|old| old.place != place);
+        let mut others = self.all.iter().map(|old| old.place.conversation);
+        !others.any(|conversation| conversation == place.conversation)
     }
 
     /// A conversation goes on, which lifts what was rejected in it; says whether it does. It does not
     /// where several requests were: they waited beside each other, and each of their clients that
     /// tries again would lift what the others were told.
     pub fn go_on(&mut self, conversation: ConversationId) -> bool {
-        let in_it = |old: &&Rejection| old.conversation == conversation;
+        let in_it = |old: &&Rejection| old.place.conversation == conversation;
         self.all.iter().filter(in_it).nth(1).is_none() && self.lift(conversation)
     }
 }
@@ -153,8 +156,13 @@ mod tests {
 
     use super::*;
     use crate::api::{Interner, chat, messages};
+    use crate::store::RequestId;
 
     const NOW: ConversationId = ConversationId(7);
+    const HERE: Place = Place {
+        conversation: NOW,
+        request: RequestId(1),
+    };
 
     fn asked(body: Value) -> Request {
         chat::parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
@@ -169,7 +177,7 @@ mod tests {
     #[test]
     fn the_same_request_is_known_for_a_while() {
         let (mut rejections, start) = (Rejections::default(), Instant::now());
-        rejections.add(NOW, &asked(hello()), "no", start);
+        rejections.add(HERE, &asked(hello()), "no", start);
         let mut again = |body: Value, after: Duration| {
             let found = rejections.of(&asked(body), start + after);
             found.map(|(conversation, words)| (conversation.0, words))
@@ -200,7 +208,7 @@ mod tests {
     /// Whether a request counts as the same after another one was rejected.
     fn is_same(rejected: &Value, change: impl FnOnce(&mut Value)) -> bool {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
-        rejections.add(NOW, &asked(rejected.clone()), "no", now);
+        rejections.add(HERE, &asked(rejected.clone()), "no", now);
         let mut other = rejected.clone();
         change(&mut other);
         rejections.of(&asked(other), now).is_some()
@@ -245,7 +253,7 @@ mod tests {
     #[test]
     fn another_format_is_another_request() {
         let mut rejections = Rejections::default();
-        rejections.add(NOW, &asked(hello()), "no", Instant::now());
+        rejections.add(HERE, &asked(hello()), "no", Instant::now());
         let mut body = hello();
         body["max_tokens"] = json!(1);
         let body = body.to_string();
@@ -257,7 +265,7 @@ mod tests {
     #[test]
     fn what_is_lifted_is_asked_again() {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
-        rejections.add(NOW, &asked(hello()), "no", now);
+        rejections.add(HERE, &asked(hello()), "no", now);
         assert!(!rejections.lift(ConversationId(8)));
         assert!(rejections.lift(NOW) && !rejections.lift(NOW));
         assert_eq!(rejections.of(&asked(hello()), now), None);
@@ -268,12 +276,12 @@ mod tests {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
         let mut other = hello();
         other["messages"][1]["content"] = json!("good morning");
-        rejections.add(NOW, &asked(hello()), "no", now);
+        rejections.add(HERE, &asked(hello()), "no", now);
         // Whoever rejects the same once more has rejected one request.
-        rejections.add(NOW, &asked(hello()), "never", now);
+        rejections.add(HERE, &asked(hello()), "never", now);
         assert!(rejections.go_on(NOW) && rejections.all.is_empty());
-        rejections.add(NOW, &asked(hello()), "no", now);
-        rejections.add(NOW, &asked(other.clone()), "nor this", now);
+        rejections.add(HERE, &asked(hello()), "no", now);
+        rejections.add(HERE, &asked(other.clone()), "nor this", now);
         assert!(!rejections.go_on(NOW));
         for (body, words) in [(hello(), "no"), (other, "nor this")] {
             let known = rejections.of(&asked(body), now);
@@ -287,10 +295,14 @@ mod tests {
         for id in 0..=MOST {
             let mut body = hello();
             body["messages"][1]["content"] = json!(id.to_string());
-            let id = i64::try_from(id).unwrap();
-            rejections.add(ConversationId(id), &asked(body), "no", now);
+            let conversation = ConversationId(i64::try_from(id).unwrap());
+            let place = Place {
+                conversation,
+                ..HERE
+            };
+            rejections.add(place, &asked(body), "no", now);
         }
         assert_eq!(rejections.all.len(), MOST);
-        assert_eq!(rejections.all[0].conversation, ConversationId(1));
+        assert_eq!(rejections.all[0].place.conversation, ConversationId(1));
     }
 }
