@@ -130,6 +130,20 @@ fn several_commands_of_one_call_come_back_with_their_results() {
 }
 
 #[test]
+fn what_sets_a_variable_goes_with_what_uses_it() {
+    let request = cline(json!([{"role": "user", "content": "Clean up."}])).to_string();
+    let request = chat::parse(request.as_bytes(), &Interner::default()).unwrap();
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.open(request, None);
+    desk.write("!d=$(git rev-parse --show-toplevel)");
+    desk.press("Alt+Enter");
+    desk.write("rm -rf $d/target");
+    desk.press("Enter");
+    let arguments = r#"{"commands":["d=$(git rev-parse --show-toplevel)\nrm -rf $d/target"]}"#;
+    assert_eq!(said(&desk.hear(&mut client)), one(arguments, "call"));
+}
+
+#[test]
 fn the_shell_of_openai_is_called_with_its_own_item() {
     let tool = json!({"type": "shell", "environment": {"type": "local"}});
     let mut desk = Desk::new(NORMAL);

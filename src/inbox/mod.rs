@@ -23,7 +23,7 @@ pub use statistics::{Spread, Statistics};
 
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::Draft;
-use crate::store::{Account, Header, Loaded, Saving, Store};
+use crate::store::{Account, Header, Loaded, Place, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -226,7 +226,11 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                store.reject(id, &conversation.request, words);
+                let place = Place {
+                    conversation: id,
+                    request,
+                };
+                store.reject(place, &conversation.request, words);
                 conversation.rejected = Some(now);
             }
             conversation.say(reply.clone(), draft, (request, ticket), &store, now);
@@ -281,6 +285,26 @@ impl Inbox {
         rejected.is_some() && self.store.lift(id)
     }
 
+    /// A conversation in which something was rejected may have gone on.
+    fn go_on(&mut self, id: ConversationId) {
+        let conversation = self.conversations.get_mut(&id);
+        let rejecting = conversation.filter(|conversation| conversation.rejected.is_some());
+        if let Some(conversation) = rejecting
+            && self.store.go_on(id)
+        {
+            conversation.rejected = None;
+        }
+    }
+
+    /// A rejection that did not arrive is none.
+    fn withdraw(&mut self, place: Place) {
+        if let Some(conversation) = self.conversations.get_mut(&place.conversation)
+            && self.store.withdraw(place)
+        {
+            conversation.rejected = None;
+        }
+    }
+
     fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
@@ -307,8 +331,7 @@ impl Inbox {
             answerer,
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
-        // It has gone on.
-        self.lift(conversation);
+        self.go_on(conversation);
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
         let returned = earlier
@@ -526,8 +549,10 @@ impl Inbox {
             returned
         })?;
         if !returned.is_empty() {
-            // A rejection that did not arrive is none.
-            self.lift(conversation);
+            self.withdraw(Place {
+                conversation,
+                request: id,
+            });
         }
         self.statistics.gone += 1;
         Some(Change::ClientGone {

@@ -334,9 +334,8 @@ impl Store {
 
     /// A request was rejected with these words, which it gets again for a while. After that, it goes
     /// on with this conversation.
-    pub(crate) fn reject(&self, conversation: ConversationId, request: &Request, words: &str) {
-        self.rejections()
-            .add(conversation, request, words, Instant::now());
+    pub(crate) fn reject(&self, place: Place, request: &Request, words: &str) {
+        self.rejections().add(place, request, words, Instant::now());
     }
 
     /// The conversation in which the same request was rejected not long ago, and the words for it.
@@ -347,6 +346,16 @@ impl Store {
     /// What was rejected in a conversation is not any more; says whether something was.
     pub(crate) fn lift(&self, conversation: ConversationId) -> bool {
         self.rejections().lift(conversation)
+    }
+
+    /// A client did not get its rejection; says whether nothing else was rejected in its conversation.
+    pub(crate) fn withdraw(&self, place: Place) -> bool {
+        self.rejections().withdraw(place)
+    }
+
+    /// A conversation goes on; says whether that lifts what was rejected in it.
+    pub(crate) fn go_on(&self, conversation: ConversationId) -> bool {
+        self.rejections().go_on(conversation)
     }
 
     /// Nobody holds a conversation in memory any more.
