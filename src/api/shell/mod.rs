@@ -1,7 +1,6 @@
 //! Which of the offered tools runs a shell command, and how it wants to be called.
 
 mod known;
-mod lines;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -35,7 +34,8 @@ enum Shape {
     Line(String),
     /// The command is an array of words in this parameter.
     Words(String),
-    /// The commands are an array of whole lines in this parameter.
+    /// The command is the only one of an array in this parameter: several may run in shells of their
+    /// own and beside each other, which no line that was typed after another expects.
     Lines(String),
     /// The built-in tool of older Codex versions, called with an item type of its own.
     LocalShell,
@@ -182,16 +182,14 @@ impl ShellTool {
             }
             Shape::Shell => {
                 return Body::ShellCall {
-                    commands: lines::commands(command),
+                    commands: vec![command.to_owned()],
                     timeout_ms: number("timeout_ms"),
                     max_output_length: number("max_output_length"),
                 };
             }
             Shape::Line(parameter) => arguments.insert(parameter.clone(), command.into()),
             Shape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
-            Shape::Lines(parameter) => {
-                arguments.insert(parameter.clone(), lines::commands(command).into())
-            }
+            Shape::Lines(parameter) => arguments.insert(parameter.clone(), vec![command].into()),
         };
         arguments.extend(options.clone());
         for (name, given) in &self.required {
@@ -438,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_are_several_commands_where_a_tool_takes_them() {
+    fn lines_that_are_typed_together_run_together() {
         let lines = json!({"type": "array", "items": {"type": "string"}});
         let tools = json!([function("run_commands", json!({"commands": lines}))]);
         let shell = ShellTool::find(&read_tools(&tools.to_string())).unwrap();
@@ -446,7 +444,7 @@ mod tests {
             Body::FunctionCall { arguments, .. } => arguments,
             other => panic!("{other:?}"),
         };
-        assert_eq!(called("ls\npwd"), r#"{"commands":["ls","pwd"]}"#);
+        assert_eq!(called("ls"), r#"{"commands":["ls"]}"#);
         assert_eq!(called("cd a\nls"), r#"{"commands":["cd a\nls"]}"#);
     }
 
@@ -464,7 +462,7 @@ mod tests {
             assert_eq!(
                 shell.call("ls\npwd", options),
                 Body::ShellCall {
-                    commands: vec!["ls".into(), "pwd".into()],
+                    commands: vec!["ls\npwd".into()],
                     timeout_ms: Some(500),
                     max_output_length: None,
                 }
