@@ -188,11 +188,12 @@ impl Threads {
     /// The names of a request that bears the name of a thread and has nothing to do with what is said
     /// there: agents ask for much beside it, with other instructions and without tools.
     pub fn aside(&self, mut names: Names) -> Names {
-        let thread = names.thread().map(str::to_owned);
+        let Some(thread) = names.thread().map(str::to_owned) else {
+            return names;
+        };
         let found = self.find(&names, false).and_then(|id| self.known.get(&id));
         let offers = found.and_then(|known| known.offers);
-        if let (Some(thread), Some((first, true)), Some((own, false))) =
-            (thread, offers, names.offers)
+        if let (Some((first, true)), Some((own, false))) = (offers, names.offers)
             && first != own
             && !names.is_summary
         {
