@@ -6,10 +6,10 @@ mod support;
 
 use std::thread::JoinHandle;
 
-use humanllm::api::{Body, Ending, Reply};
+use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::inbox::{Change, Conversation, ConversationId};
 use serde_json::{Value, json};
-use support::desk::{Desk, answer, fail};
+use support::desk::{Desk, answer, fail, note};
 
 type Headers = &'static [(&'static str, &'static str)];
 
@@ -22,6 +22,7 @@ const CLAUDE_AGENT: Headers = &[
     ("x-claude-code-session-id", "5cf0ab97"),
     ("x-claude-code-agent-id", "a3d6bf26"),
 ];
+const CHAT: &str = "/v1/chat/completions";
 const LITELLM: Headers = &[("user-agent", "litellm/1.75.0")];
 
 /// A client of its own for each request, so that any number may be open.
@@ -284,6 +285,57 @@ fn aider_is_one_conversation_by_what_was_said() {
     let other = [("user", "Add a test"), ("assistant", "No.")];
     let (other, _) = exchange(&mut desk, aider(&other, "Run it"), answer("Why?"));
     assert_ne!(other, id);
+}
+
+#[test]
+fn an_answer_is_known_however_it_was_said() {
+    let mut desk = Desk::start();
+    let live = |delta: &str| Reply::Live {
+        delta: delta.into(),
+        phase: Phase::FinalAnswer,
+    };
+    let end = || Reply::End {
+        items: Vec::new(),
+        ending: Ending::Completed,
+    };
+    let typed = || vec![live("It is "), live("test_a.py."), end()];
+    let noted = || vec![note("Let me see"), answer("It is test_b.py.")];
+    // In one message, and in items that stay apart.
+    for (prompt, replies) in [("Add a test", typed()), ("Add two", noted())] {
+        let asked = ask(&desk, CHAT, LITELLM, aider(&[], prompt).2);
+        let id = desk.arrival();
+        for reply in replies {
+            desk.say(id, reply).expect("somebody waits");
+        }
+        let (_, response) = asked.join().expect("a response");
+        desk.delivery();
+        let said = response["choices"][0]["message"]["content"].as_str();
+        let history = [("user", prompt), ("assistant", said.expect("words"))];
+        let (same, _) = exchange(&mut desk, aider(&history, "Run it"), answer("No."));
+        assert_eq!(same, id, "{response}");
+    }
+    let responses =
+        |told: &str, input: Vec<Value>| json!({"model": "m", "instructions": told, "input": input});
+    for (prompt, replies) in [("Add three", typed()), ("Add four", noted())] {
+        let first = vec![message("user", prompt)];
+        let asked = ask(
+            &desk,
+            "/v1/responses",
+            LITELLM,
+            responses("v1", first.clone()),
+        );
+        let id = desk.arrival();
+        for reply in replies {
+            desk.say(id, reply).expect("somebody waits");
+        }
+        let (_, response) = asked.join().expect("a response");
+        desk.delivery();
+        let mut history = first;
+        history.extend(response["output"].as_array().expect("items").clone());
+        history.push(message("user", "Run it"));
+        let next = ("/v1/responses", LITELLM, responses("v2", history));
+        assert_eq!(exchange(&mut desk, next, answer("No.")).0, id, "{response}");
+    }
 }
 
 #[test]

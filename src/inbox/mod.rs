@@ -236,11 +236,11 @@ impl Inbox {
             };
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, Some((id, rest)));
-            conversation.remember(&reply, &store);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send(reply, written);
             }
             if ends {
+                conversation.remember(request, &store);
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
                 conversation.next_in_line(held, now);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::now;
 use crate::agents::prompt_title;
-use crate::api::{Purpose, Request};
+use crate::api::{Item, Purpose, Request};
 use crate::hash::Hash;
 use crate::journal::{Conversation, Reader, State};
 
@@ -485,7 +485,9 @@ impl Names {
 /// The name of an answer to what has this title.
 fn said(title: &str, words: &str) -> Name {
     let title = Hash::of(title.as_bytes());
-    Name::Said(title.then(Hash::of(words.trim().as_bytes())))
+    // Between the messages of an answer there may be more space when they come back.
+    let words: Vec<&str> = words.split_whitespace().collect();
+    Name::Said(title.then(Hash::of(words.join(" ").as_bytes())))
 }
 
 /// The names of what was said in the conversation of a request, if it was said here.
@@ -494,21 +496,32 @@ fn said_in(request: &Request) -> Vec<Name> {
     let calls = items.iter().rev().filter_map(|item| item.output_of());
     let calls = calls.filter(|id| !id.is_empty()).take(LOOKED_FOR);
     let mut names: Vec<Name> = calls.map(|id| Name::Call(id.to_owned())).collect();
-    // Each with the prompt before it; what the agent itself says is no answer to one.
+    // Each with the prompt before it, and all of its messages; what the agent itself says is no answer
+    // to one.
     let mut asked = None;
-    let mut answers = VecDeque::new();
+    let mut is_over = true;
+    let mut answers: VecDeque<(_, Vec<&Item>)> = VecDeque::new();
     for (item, is_prompt) in request.with_prompts() {
         if is_prompt {
             asked = Some(item);
-        } else if item.role() == Some("assistant") {
-            answers.extend(asked.map(|asked| (asked, item)));
-            if answers.len() > LOOKED_FOR {
-                answers.pop_front();
-            }
+        }
+        if item.role() != Some("assistant") {
+            is_over |= item.role().is_some() || item.output_of().is_some();
+            continue;
+        }
+        match answers.back_mut().filter(|_| !is_over) {
+            Some((_, messages)) => messages.push(item),
+            None => answers.extend(asked.map(|asked| (asked, vec![&**item]))),
+        }
+        is_over = false;
+        if answers.len() > LOOKED_FOR {
+            answers.pop_front();
         }
     }
-    let answers = answers.into_iter().rev();
-    names.extend(answers.map(|(asked, item)| said(&prompt_title(asked), &item.text())));
+    names.extend(answers.into_iter().rev().map(|(asked, messages)| {
+        let words: Vec<String> = messages.iter().map(|item| item.text()).collect();
+        said(&prompt_title(asked), &words.join("\n"))
+    }));
     names
 }
 
