@@ -288,6 +288,37 @@ fn aider_is_one_conversation_by_what_was_said() {
 }
 
 #[test]
+fn what_everybody_says_does_not_join_what_is_not_one() {
+    let mut desk = Desk::start();
+    let mut sessions = Vec::new();
+    for (prompt, said) in [("Add a test", "It is test_a.py."), ("Fix it", "Done.")] {
+        let (id, _) = exchange(&mut desk, aider(&[], prompt), answer(said));
+        sessions.push((id, vec![("user", prompt), ("assistant", said)]));
+    }
+    for (id, history) in &mut sessions {
+        let (same, _) = exchange(&mut desk, aider(history, "continue"), answer("ok"));
+        assert_eq!(same, *id);
+        history.extend([("user", "continue"), ("assistant", "ok")]);
+    }
+    for (id, history) in &sessions {
+        let (same, _) = exchange(&mut desk, aider(history, "Run it"), answer("Yes"));
+        assert_eq!(same, *id);
+    }
+    // Somebody else who shows what was answered here, while its own client waits.
+    let (id, history) = &sessions[0];
+    let own = ask(&desk, CHAT, LITELLM, aider(history, "And now?").2);
+    assert_eq!(desk.arrival(), *id);
+    let other = ask(&desk, CHAT, LITELLM, aider(history, "Who wrote it?").2);
+    let elsewhere = desk.arrival();
+    assert_ne!(elsewhere, *id);
+    for (id, asked) in [(*id, own), (elsewhere, other)] {
+        desk.say(id, answer("Ada")).expect("somebody waits");
+        asked.join().expect("a response");
+        desk.delivery();
+    }
+}
+
+#[test]
 fn an_answer_is_known_however_it_was_said() {
     let mut desk = Desk::start();
     let live = |delta: &str| Reply::Live {

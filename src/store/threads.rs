@@ -333,12 +333,39 @@ impl Threads {
                 same.find(|id| self.is_lost(*id))
             })
             .or_else(|| names.extends.iter().flat_map(named).next())
-            .or_else(|| names.said.iter().flat_map(named).next())
+            .or_else(|| self.find_said(&names.said, automatic))
             .or_else(|| {
                 let mut begun = names.before.iter().flat_map(named);
                 let since = now() - SECOND_THOUGHTS;
                 begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
             })
+    }
+
+    /// The conversation in which the most of this was said, the newest of several. Others may have said
+    /// the same: what somebody waits in is gone on with elsewhere, unless it made a call.
+    fn find_said(&self, names: &[Name], automatic: bool) -> Option<ConversationId> {
+        let ids = |name: &Name| {
+            let ids = self.names.get(&(name.clone(), automatic));
+            ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
+        };
+        let is_call = |name: &&Name| matches!(name, Name::Call(_));
+        let called = names.iter().filter(is_call).flat_map(ids).next();
+        called.or_else(|| {
+            let is_idle = |id: &ConversationId| {
+                let known = self.known.get(id);
+                known.is_some_and(|known| known.open == 0)
+            };
+            let mut found: Vec<(ConversationId, usize)> = Vec::new();
+            for id in names.iter().flat_map(ids).filter(is_idle) {
+                match found.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, matches)) => *matches += 1,
+                    None => found.push((id, 1)),
+                }
+            }
+            // The last of the largest, which was found first.
+            let most = found.into_iter().rev().max_by_key(|(_, matches)| *matches);
+            most.map(|(id, _)| id)
+        })
     }
 
     fn is_lost(&self, id: ConversationId) -> bool {
@@ -522,6 +549,9 @@ fn said_in(request: &Request) -> Vec<Name> {
         let words: Vec<String> = messages.iter().map(|item| item.text()).collect();
         said(&prompt_title(asked), &words.join("\n"))
     }));
+    // What was said twice counts once.
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
     names
 }
 
