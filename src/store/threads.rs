@@ -264,14 +264,16 @@ impl Threads {
             return;
         };
         let automatic = known.automatic;
+        // What is said again is new again.
+        let again = known.said.iter().position(|said| *said == name);
+        let again = again.and_then(|again| known.said.remove(again));
         known.said.push_back(name.clone());
         let oldest = match known.said.len() > MOST_SAID {
             true => known.said.pop_front(),
             false => None,
         };
-        if let Some(oldest) = oldest {
-            self.unname(conversation, automatic, &[oldest]);
-        }
+        let old: Vec<Name> = again.into_iter().chain(oldest).collect();
+        self.unname(conversation, automatic, &old);
         self.names
             .entry((name, automatic))
             .or_default()
@@ -574,9 +576,11 @@ fn before(request: &Request, prefixes: &[Name]) -> Vec<Name> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::api::Interner;
     use crate::api::responses::parse;
+    use crate::api::{Format, Interner};
 
     fn names() -> Names {
         let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
@@ -623,5 +627,34 @@ mod tests {
             (ConversationId(10), false)
         );
         assert_eq!(placed.row, None);
+    }
+
+    fn chat(messages: &[(&str, &str)]) -> Request {
+        let message = |(role, text): &(&str, &str)| json!({"role": role, "content": text});
+        let messages: Vec<Value> = messages.iter().map(message).collect();
+        let body = json!({"model": "m", "stream": true, "messages": messages});
+        Format::Chat
+            .parse(body.to_string().as_bytes(), &Interner::default())
+            .unwrap()
+    }
+
+    #[test]
+    fn what_was_said_twice_is_as_new_as_the_second_time() {
+        let mut threads = Threads::new(1, 1);
+        let first = Names::of(&chat(&[("user", "Fix it")]));
+        let id = threads.place(first, 1, false, None).place.conversation;
+        threads.close(id, false, false);
+        let talk = |threads: &mut Threads, from: usize| {
+            for turn in from..from + MOST_SAID - 2 {
+                threads.answered(id, &format!("prompt {turn}"), "done");
+            }
+        };
+        threads.answered(id, "continue", "ok");
+        talk(&mut threads, 0);
+        threads.answered(id, "continue", "ok");
+        talk(&mut threads, 100);
+        let next = chat(&[("user", "continue"), ("assistant", "ok"), ("user", "more")]);
+        let placed = threads.place(Names::of(&next), 3, false, None);
+        assert_eq!(placed.place.conversation, id);
     }
 }
