@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use self::archive::Archive;
 use self::rejections::Rejections;
-use self::threads::{Names, Threads};
+use self::threads::{Hints, Names, Threads};
 use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
@@ -253,9 +253,14 @@ impl Store {
         let past = self.past(&names, automatic);
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
+        let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
+        let hints = match is_known {
+            true => Hints::default(),
+            false => Hints::of(request, &names),
+        };
         let placed = self
             .threads()
-            .place(names, items, automatic.is_some(), past);
+            .place(names, &hints, items, automatic.is_some(), past);
         let earlier = earlier.filter(|_| placed.is_cold);
         let now = now();
         let mut rows = Vec::new();
@@ -640,6 +645,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::Format;
     use crate::api::messages::parse;
     use crate::journal::Options;
 
@@ -675,5 +681,44 @@ mod tests {
         let again = second.open(&aside, "Claude Code", None);
         assert_eq!(again.place.conversation, page);
         assert!(second.has_at_hand(&aside, None));
+    }
+
+    #[test]
+    fn what_the_journal_knows_for_certain_comes_before_what_is_likely_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = || {
+            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            Store::with_journal(10, journal).unwrap()
+        };
+        let chat = |messages: &[(&str, &str)]| {
+            let message = |(role, text): &(&str, &str)| json!({"role": role, "content": text});
+            let messages: Vec<Value> = messages.iter().map(message).collect();
+            let body = json!({"model": "m", "messages": messages}).to_string();
+            Format::Chat
+                .parse(body.as_bytes(), &Interner::default())
+                .unwrap()
+        };
+        let talk = [
+            ("user", "Fix it"),
+            ("assistant", "Done"),
+            ("user", "continue"),
+            ("assistant", "ok"),
+            ("user", "more"),
+        ];
+        let first = store();
+        let opened = first.open(&chat(&talk[..3]), "pi", None);
+        first.close(opened.place, false, false);
+        assert!(first.settled_blocking(first.write(vec![Row::NobodyWaits])));
+        drop(first);
+
+        let second = store();
+        let other = second
+            .open(&chat(&[("user", "continue")]), "pi", None)
+            .place;
+        second.answered(other.conversation, "continue", "ok");
+        second.close(other, false, false);
+        assert!(!second.has_at_hand(&chat(&talk), None));
+        let again = second.open(&chat(&talk), "pi", None);
+        assert_eq!(again.place.conversation, opened.place.conversation);
     }
 }

@@ -123,7 +123,7 @@ impl Threads {
 
     /// Whether the journal has to be asked for what the request with these names goes on with.
     pub fn needs_past(&self, names: &Names, automatic: bool) -> bool {
-        self.has_past && self.find(names, automatic).is_none()
+        self.has_past && !self.knows(names, automatic)
     }
 
     /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
@@ -135,11 +135,17 @@ impl Threads {
             && !self.deleted.contains(&id)
     }
 
+    /// Whether a conversation in memory is what the request with these names goes on with, for certain.
+    pub fn knows(&self, names: &Names, automatic: bool) -> bool {
+        self.find(names, automatic).is_some()
+    }
+
     /// Finds the conversation that a request with these names goes on with, or begins one. `past` is
-    /// what the journal has of it, if it was asked.
+    /// what the journal has of it, if it was asked, and `hints` are for what nobody knows for certain.
     pub fn place(
         &mut self,
         names: Names,
+        hints: &Hints,
         items: usize,
         automatic: bool,
         past: Option<Conversation>,
@@ -148,14 +154,12 @@ impl Threads {
         let found = self.find(&names, automatic);
         let past = past.filter(|row| found.is_none() && self.is_past(row, automatic));
         let is_cold = past.is_some();
-        let conversation = match (found, &past) {
-            (Some(found), _) => found,
-            (None, Some(row)) => ConversationId(row.id),
-            (None, None) => {
-                self.next_conversation += 1;
-                ConversationId(self.next_conversation - 1)
-            }
-        };
+        let found = found.or_else(|| past.as_ref().map(|row| ConversationId(row.id)));
+        let found = found.or_else(|| self.find_likely(hints, automatic));
+        let conversation = found.unwrap_or_else(|| {
+            self.next_conversation += 1;
+            ConversationId(self.next_conversation - 1)
+        });
         let (prefix, is_beginning) = (names.prefix, names.is_beginning);
         let (offers, thread) = (names.offers, names.thread().map(str::to_owned));
         let parent = names.parent.as_ref().and_then(|parent| {
@@ -322,12 +326,19 @@ impl Threads {
         self.deleted.contains(&conversation)
     }
 
+    /// The conversations of a name, the one that was used last first.
+    fn named<'a>(
+        &'a self,
+        name: &Name,
+        automatic: bool,
+    ) -> impl Iterator<Item = ConversationId> + use<'a> {
+        let ids = self.names.get(&(name.clone(), automatic));
+        ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
+    }
+
+    /// What a request with these names goes on with for certain.
     fn find(&self, names: &Names, automatic: bool) -> Option<ConversationId> {
-        let named = |name: &Name| {
-            let ids = self.names.get(&(name.clone(), automatic));
-            // The one that was used last comes first.
-            ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
-        };
+        let named = |name: &Name| self.named(name, automatic);
         let chained = names.goes_on.iter().flat_map(named).next();
         chained
             .or_else(|| {
@@ -335,21 +346,22 @@ impl Threads {
                 same.find(|id| self.is_lost(*id))
             })
             .or_else(|| names.extends.iter().flat_map(named).next())
-            .or_else(|| self.find_said(&names.said, automatic))
-            .or_else(|| {
-                let mut begun = names.before.iter().flat_map(named);
-                let since = now() - SECOND_THOUGHTS;
-                begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
-            })
+    }
+
+    /// What a request with these hints most likely goes on with.
+    fn find_likely(&self, hints: &Hints, automatic: bool) -> Option<ConversationId> {
+        self.find_said(&hints.said, automatic).or_else(|| {
+            let before = hints.before.iter();
+            let mut begun = before.flat_map(|name| self.named(name, automatic));
+            let since = now() - SECOND_THOUGHTS;
+            begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
+        })
     }
 
     /// The conversation in which the most of this was said, the newest of several. Others may have said
     /// the same: what somebody waits in is gone on with elsewhere, unless it made a call.
     fn find_said(&self, names: &[Name], automatic: bool) -> Option<ConversationId> {
-        let ids = |name: &Name| {
-            let ids = self.names.get(&(name.clone(), automatic));
-            ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
-        };
+        let ids = |name: &Name| self.named(name, automatic);
         let is_call = |name: &&Name| matches!(name, Name::Call(_));
         let called = names.iter().filter(is_call).flat_map(ids).next();
         called.or_else(|| {
@@ -432,10 +444,6 @@ pub(super) struct Names {
     repeats: Option<Name>,
     /// Of what it may begin with, the longest first.
     extends: Vec<Name>,
-    /// Of what was said in it, the newest first: agents put their histories together anew.
-    said: Vec<Name>,
-    /// Of what stands before each of its last prompts, if somebody sits at the client.
-    before: Vec<Name>,
     own: Vec<Name>,
     /// Of the conversation on whose behalf it was begun.
     parent: Option<Name>,
@@ -482,10 +490,9 @@ impl Names {
             Some(Name::Prefix(*hash))
         });
         let mut extends: Vec<Name> = prefixes.collect();
-        let before = before(request, &extends);
+        let repeats = extends.pop();
         extends.reverse();
-        let mut extends = extends.into_iter();
-        let repeats = extends.next();
+        let before = before(request, &extends).next();
         let prefix = match &repeats {
             Some(Name::Prefix(hash)) => Some(*hash),
             _ => None,
@@ -501,12 +508,34 @@ impl Names {
             own: chain
                 .into_iter()
                 .chain(repeats.clone())
-                .chain(before.first().cloned())
+                .chain(before)
                 .collect(),
             repeats,
-            extends: extends.collect(),
+            extends,
+        }
+    }
+}
+
+/// By what the conversation of a request may be found where its names lead to none. To have them, the
+/// whole request is read.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// Of what was said in it, the newest first: agents put their histories together anew.
+    said: Vec<Name>,
+    /// Of what stands before each of its last prompts, if somebody sits at the client.
+    before: Vec<Name>,
+}
+
+impl Hints {
+    /// Those of a request with these names.
+    pub fn of(request: &Request, names: &Names) -> Self {
+        // Whoever names the thread means no other.
+        if request.thread.is_some() {
+            return Self::default();
+        }
+        Self {
             said: said_in(request),
-            before,
+            before: before(request, &names.extends).take(LOOKED_FOR).collect(),
         }
     }
 }
@@ -557,21 +586,27 @@ fn said_in(request: &Request) -> Vec<Name> {
     names
 }
 
-/// The names of what stands before each of the last prompts of a request, the last first. Whoever does
-/// not stream asks many things at once, which have nothing to do with each other.
-fn before(request: &Request, prefixes: &[Name]) -> Vec<Name> {
-    if !request.stream {
-        return Vec::new();
-    }
-    let prompts = request.with_prompts().enumerate();
-    let places = prompts.filter(|(place, (_, is_prompt))| *is_prompt && *place > 0);
-    let places: Vec<usize> = places.map(|(place, _)| place).collect();
-    let last = places.into_iter().rev().take(LOOKED_FOR);
-    let name = |place: usize| match prefixes.get(place - 1)? {
-        Name::Prefix(hash) => Some(Name::Before(*hash)),
-        _ => None,
-    };
-    last.filter_map(name).collect()
+/// The names of what stands before each of the last prompts of a request, the last first: whoever gave up
+/// has seen one more answer at most. `extends` are those of what it may begin with. Whoever does not stream
+/// asks many things at once, which have nothing to do with each other.
+fn before<'a>(request: &'a Request, extends: &'a [Name]) -> impl Iterator<Item = Name> + 'a {
+    let items = request.stream.then(|| request.with_prompts().enumerate());
+    let items = items.into_iter().flat_map(Iterator::rev);
+    let (mut answers, mut is_amid) = (0, false);
+    let near = items.map_while(move |(place, (item, is_prompt))| {
+        let is_from_model = item.is_from_model();
+        answers += usize::from(is_from_model && !is_amid);
+        // Calls and their outputs belong to one answer.
+        is_amid = is_from_model || (is_amid && item.role().is_none());
+        (answers <= 1).then_some((place, is_prompt))
+    });
+    let prompts = near.filter(|(place, is_prompt)| *is_prompt && *place > 0);
+    prompts.filter_map(
+        |(place, _)| match extends.get(extends.len().checked_sub(place)?)? {
+            Name::Prefix(hash) => Some(Name::Before(*hash)),
+            _ => None,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -607,8 +642,8 @@ mod tests {
         // Two requests that found the same.
         let mut threads = Threads::new(10, 10);
         assert!(threads.needs_past(&names(), false));
-        let first = threads.place(names(), 1, false, Some(row()));
-        let second = threads.place(names(), 1, false, Some(row()));
+        let first = threads.place(names(), &Hints::default(), 1, false, Some(row()));
+        let second = threads.place(names(), &Hints::default(), 1, false, Some(row()));
         assert_eq!(
             (first.place.conversation, first.is_cold),
             (ConversationId(3), true)
@@ -621,7 +656,7 @@ mod tests {
         // One that is deleted before it is gone on with.
         let mut threads = Threads::new(10, 10);
         threads.delete(ConversationId(3));
-        let placed = threads.place(names(), 1, false, Some(row()));
+        let placed = threads.place(names(), &Hints::default(), 1, false, Some(row()));
         assert_eq!(
             (placed.place.conversation, placed.is_cold),
             (ConversationId(10), false)
@@ -642,7 +677,10 @@ mod tests {
     fn what_was_said_twice_is_as_new_as_the_second_time() {
         let mut threads = Threads::new(1, 1);
         let first = Names::of(&chat(&[("user", "Fix it")]));
-        let id = threads.place(first, 1, false, None).place.conversation;
+        let id = threads
+            .place(first, &Hints::default(), 1, false, None)
+            .place
+            .conversation;
         threads.close(id, false, false);
         let talk = |threads: &mut Threads, from: usize| {
             for turn in from..from + MOST_SAID - 2 {
@@ -654,7 +692,37 @@ mod tests {
         threads.answered(id, "continue", "ok");
         talk(&mut threads, 100);
         let next = chat(&[("user", "continue"), ("assistant", "ok"), ("user", "more")]);
-        let placed = threads.place(Names::of(&next), 3, false, None);
-        assert_eq!(placed.place.conversation, id);
+        assert_eq!(place(&mut threads, &next), id);
+    }
+
+    fn place(threads: &mut Threads, request: &Request) -> ConversationId {
+        let names = Names::of(request);
+        let hints = Hints::of(request, &names);
+        let items = request.items.len();
+        let placed = threads.place(names, &hints, items, false, None);
+        placed.place.conversation
+    }
+
+    #[test]
+    fn a_second_thought_comes_after_one_answer_at_most() {
+        let told = ("system", "You help.");
+        let other = ("user", "Fix the lexer");
+        let said = ("assistant", "Which one?");
+        let and = ("user", "That one");
+        let talks = [
+            (vec![told, other], true),
+            (vec![told, other, said, and], true),
+            (vec![told, other, said, and, said, and], false),
+        ];
+        for (talk, is_same) in talks {
+            let mut threads = Threads::new(1, 1);
+            let lost = place(&mut threads, &chat(&[told, ("user", "Fix the parser")]));
+            threads.close(lost, true, false);
+            assert_eq!(
+                place(&mut threads, &chat(&talk)) == lost,
+                is_same,
+                "{talk:?}"
+            );
+        }
     }
 }
