@@ -420,7 +420,7 @@ fn a_prompt_that_was_taken_back_or_rejected_gives_way_to_the_next_one() {
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Fix the lexer"));
     assert_eq!(desk.arrival(), id);
-    assert_eq!(conversation(&desk, id).title(), "Fix the parser");
+    assert_eq!(conversation(&desk, id).title(), "Fix the lexer");
     desk.say(id, fail("Not today")).expect("somebody waits");
     desk.delivery();
     drop(asked);

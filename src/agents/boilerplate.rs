@@ -124,9 +124,11 @@ impl Request {
         items.iter().enumerate().map(with)
     }
 
-    /// Whether the model has said nothing yet.
+    /// Whether the model has said nothing yet, whatever its agent made up.
     pub(crate) fn is_beginning(&self) -> bool {
-        !self.items.iter().any(|item| item.is_from_model())
+        let opening = Opening::of(self);
+        let mut items = self.items.iter().enumerate();
+        !items.any(|(index, item)| item.is_from_model() && !opening.holds(&self.items, index))
     }
 
     /// The first words of what was asked first, in a line; what it is for, where nobody would look for
@@ -226,6 +228,13 @@ mod tests {
             {"role": "user", "content": [{"type": "text", "text": "List the files"}]},
             message("assistant", "There are none."),
         ]});
+        let begun = json!({"model": "m", "messages": qwen["messages"].as_array().unwrap()[..4]});
+        let is_beginning = |body: &Value| {
+            let body = body.to_string();
+            let request = Format::Chat.parse(body.as_bytes(), &Interner::default());
+            request.unwrap().is_beginning()
+        };
+        assert!(is_beginning(&begun) && !is_beginning(&qwen));
         let (open, title) = folded(Format::Chat, qwen);
         assert_eq!(open, ["List the files", "There are none."]);
         assert_eq!(title, "List the files");

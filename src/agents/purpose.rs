@@ -30,7 +30,7 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     }
     let known = errand(request).map(|(_, purpose)| purpose);
     let known = known.filter(|purpose| match purpose {
-        Purpose::Title | Purpose::CommitMessage => !has_tools(request),
+        Purpose::Title | Purpose::CommitMessage => request.tools.is_empty(),
         _ => true,
     });
     known
@@ -69,7 +69,7 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if has("summar") && (has("conversation") || has("context")) && (has("so far") || has("above")) {
         return Some(Purpose::Summary);
     }
-    if has_tools(request) {
+    if !request.tools.is_empty() {
         return None;
     }
     let is_alone = request.items.len() == 1 && request.limits.most_tokens() == Some(1);
@@ -124,14 +124,9 @@ pub(super) fn asks_for_title(told: &str) -> bool {
 
 /// Whether an agent that is known says that this is what a request is for, and not its shape alone.
 pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
-    let fields = Fields::of_text(&request.envelope.text());
+    let fields = Fields::of_text(request.envelope.text());
     let mut says = ALL.iter().filter_map(|agent| agent.says?(&fields));
     says.next() == Some(purpose) || errand(request).is_some_and(|(_, known)| known == purpose)
-}
-
-/// Told without reading them.
-fn has_tools(request: &Request) -> bool {
-    request.tools.raw().len() > "[]".len()
 }
 
 /// The parts of what stands at the beginning in nobody's name.

@@ -559,8 +559,10 @@ impl Inbox {
             return;
         };
         let first = found.family.map_or(parent, |family| family.first);
+        // What was begun on its own behalf comes with it.
+        let own = self.families.remove(&child).unwrap_or_default();
         let family = self.families.entry(first).or_default();
-        family.extend([first, child]);
+        family.extend([first, child].into_iter().chain(own));
         let members = family.iter().filter_map(|id| self.conversations.get(id));
         let active = members.map(|member| member.last_activity).max();
         if let Some(found) = self.conversations.get_mut(&child) {

@@ -467,7 +467,7 @@ impl Names {
     }
 
     pub fn of(request: &Request) -> Self {
-        let has_tools = request.tools.raw().len() > "[]".len();
+        let has_tools = !request.tools.is_empty();
         if let Some(thread) = &request.thread {
             let name = Name::Thread(thread.clone());
             return Self {
