@@ -6,10 +6,10 @@ mod support;
 
 use std::thread::JoinHandle;
 
-use humanllm::api::{Body, Ending, Reply};
+use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::inbox::{Change, Conversation, ConversationId};
 use serde_json::{Value, json};
-use support::desk::{Desk, answer, fail};
+use support::desk::{Desk, answer, fail, note};
 
 type Headers = &'static [(&'static str, &'static str)];
 
@@ -22,6 +22,7 @@ const CLAUDE_AGENT: Headers = &[
     ("x-claude-code-session-id", "5cf0ab97"),
     ("x-claude-code-agent-id", "a3d6bf26"),
 ];
+const CHAT: &str = "/v1/chat/completions";
 const LITELLM: Headers = &[("user-agent", "litellm/1.75.0")];
 
 /// A client of its own for each request, so that any number may be open.
@@ -287,6 +288,88 @@ fn aider_is_one_conversation_by_what_was_said() {
 }
 
 #[test]
+fn what_everybody_says_does_not_join_what_is_not_one() {
+    let mut desk = Desk::start();
+    let mut sessions = Vec::new();
+    for (prompt, said) in [("Add a test", "It is test_a.py."), ("Fix it", "Done.")] {
+        let (id, _) = exchange(&mut desk, aider(&[], prompt), answer(said));
+        sessions.push((id, vec![("user", prompt), ("assistant", said)]));
+    }
+    for (id, history) in &mut sessions {
+        let (same, _) = exchange(&mut desk, aider(history, "continue"), answer("ok"));
+        assert_eq!(same, *id);
+        history.extend([("user", "continue"), ("assistant", "ok")]);
+    }
+    for (id, history) in &sessions {
+        let (same, _) = exchange(&mut desk, aider(history, "Run it"), answer("Yes"));
+        assert_eq!(same, *id);
+    }
+    // Somebody else who shows what was answered here, while its own client waits.
+    let (id, history) = &sessions[0];
+    let own = ask(&desk, CHAT, LITELLM, aider(history, "And now?").2);
+    assert_eq!(desk.arrival(), *id);
+    let other = ask(&desk, CHAT, LITELLM, aider(history, "Who wrote it?").2);
+    let elsewhere = desk.arrival();
+    assert_ne!(elsewhere, *id);
+    for (id, asked) in [(*id, own), (elsewhere, other)] {
+        desk.say(id, answer("Ada")).expect("somebody waits");
+        asked.join().expect("a response");
+        desk.delivery();
+    }
+}
+
+#[test]
+fn an_answer_is_known_however_it_was_said() {
+    let mut desk = Desk::start();
+    let live = |delta: &str| Reply::Live {
+        delta: delta.into(),
+        phase: Phase::FinalAnswer,
+    };
+    let end = || Reply::End {
+        items: Vec::new(),
+        ending: Ending::Completed,
+    };
+    let typed = || vec![live("It is "), live("test_a.py."), end()];
+    let noted = || vec![note("Let me see"), answer("It is test_b.py.")];
+    // In one message, and in items that stay apart.
+    for (prompt, replies) in [("Add a test", typed()), ("Add two", noted())] {
+        let asked = ask(&desk, CHAT, LITELLM, aider(&[], prompt).2);
+        let id = desk.arrival();
+        for reply in replies {
+            desk.say(id, reply).expect("somebody waits");
+        }
+        let (_, response) = asked.join().expect("a response");
+        desk.delivery();
+        let said = response["choices"][0]["message"]["content"].as_str();
+        let history = [("user", prompt), ("assistant", said.expect("words"))];
+        let (same, _) = exchange(&mut desk, aider(&history, "Run it"), answer("No."));
+        assert_eq!(same, id, "{response}");
+    }
+    let responses =
+        |told: &str, input: Vec<Value>| json!({"model": "m", "instructions": told, "input": input});
+    for (prompt, replies) in [("Add three", typed()), ("Add four", noted())] {
+        let first = vec![message("user", prompt)];
+        let asked = ask(
+            &desk,
+            "/v1/responses",
+            LITELLM,
+            responses("v1", first.clone()),
+        );
+        let id = desk.arrival();
+        for reply in replies {
+            desk.say(id, reply).expect("somebody waits");
+        }
+        let (_, response) = asked.join().expect("a response");
+        desk.delivery();
+        let mut history = first;
+        history.extend(response["output"].as_array().expect("items").clone());
+        history.push(message("user", "Run it"));
+        let next = ("/v1/responses", LITELLM, responses("v2", history));
+        assert_eq!(exchange(&mut desk, next, answer("No.")).0, id, "{response}");
+    }
+}
+
+#[test]
 fn calls_that_were_made_here_lead_to_their_conversation() {
     let mut desk = Desk::start();
     let tools = json!([{"type": "function", "function": {"name": "bash", "parameters": {
@@ -337,7 +420,7 @@ fn a_prompt_that_was_taken_back_or_rejected_gives_way_to_the_next_one() {
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Fix the lexer"));
     assert_eq!(desk.arrival(), id);
-    assert_eq!(conversation(&desk, id).title(), "Fix the parser");
+    assert_eq!(conversation(&desk, id).title(), "Fix the lexer");
     desk.say(id, fail("Not today")).expect("somebody waits");
     desk.delivery();
     drop(asked);

@@ -25,7 +25,7 @@ pub(super) static AGENT: Agent = Agent {
         (Purpose::CommitMessage, Mark::Instructions(COMMIT)),
         (Purpose::Summary, Mark::Instructions(SUMMARY)),
     ],
-    context: &[
+    confirmed: &[
         EXAMPLES_END,
         FILES,
         NO_FILES,

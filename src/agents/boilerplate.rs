@@ -41,7 +41,7 @@ impl Item {
     /// Whether its agent hands something over in it that it then has the model confirm.
     fn is_handed_over(&self) -> bool {
         let first = self.content().first().and_then(Content::words);
-        self.role() == Some("user") && first.is_some_and(is_context)
+        self.role() == Some("user") && first.is_some_and(is_confirmed)
     }
 }
 
@@ -49,7 +49,14 @@ impl Item {
 fn is_context(text: &str) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
-    ALL.iter().any(|agent| agent.context.iter().any(begins))
+    ALL.iter().any(|agent| agent.context.iter().any(begins)) || is_confirmed(text)
+}
+
+/// Whether an agent begins what it then has the model confirm like this.
+fn is_confirmed(text: &str) -> bool {
+    let text = text.trim_start();
+    let begins = |own: &&str| text.starts_with(own);
+    ALL.iter().any(|agent| agent.confirmed.iter().any(begins))
 }
 
 /// The turns that an agent made up: examples at the beginning, and the thanks for what it hands over.
@@ -117,9 +124,11 @@ impl Request {
         items.iter().enumerate().map(with)
     }
 
-    /// Whether the model has said nothing yet.
+    /// Whether the model has said nothing yet, whatever its agent made up.
     pub(crate) fn is_beginning(&self) -> bool {
-        !self.items.iter().any(|item| item.is_from_model())
+        let opening = Opening::of(self);
+        let mut items = self.items.iter().enumerate();
+        !items.any(|(index, item)| item.is_from_model() && !opening.holds(&self.items, index))
     }
 
     /// The first words of what was asked first, in a line; what it is for, where nobody would look for
@@ -219,9 +228,27 @@ mod tests {
             {"role": "user", "content": [{"type": "text", "text": "List the files"}]},
             message("assistant", "There are none."),
         ]});
+        let begun = json!({"model": "m", "messages": qwen["messages"].as_array().unwrap()[..4]});
+        let is_beginning = |body: &Value| {
+            let body = body.to_string();
+            let request = Format::Chat.parse(body.as_bytes(), &Interner::default());
+            request.unwrap().is_beginning()
+        };
+        assert!(is_beginning(&begun) && !is_beginning(&qwen));
         let (open, title) = folded(Format::Chat, qwen);
         assert_eq!(open, ["List the files", "There are none."]);
         assert_eq!(title, "List the files");
+
+        // What answers a summary is the person's own.
+        let compacted = "This session is being continued from a previous conversation.\n…";
+        for context in [compacted, "# AGENTS.md instructions for /src\n…"] {
+            let body = json!({"model": "m", "messages": [
+                message("user", context),
+                message("assistant", "It is a.rs."),
+                message("user", "Fix it")]});
+            let (open, _) = folded(Format::Chat, body);
+            assert_eq!(open, ["It is a.rs.", "Fix it"]);
+        }
 
         let claude = json!({"model": "m", "max_tokens": 9, "system": [
             {"type": "text", "text": "x-anthropic-billing-header: cc_version=1;"},

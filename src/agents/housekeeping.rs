@@ -6,7 +6,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::purpose::{asks_for_title, last_prompts};
+use super::purpose::{asks_for_title, is_said, last_prompts};
 use super::{ALL, drafts};
 use crate::api::{Content, OutputFormat, Purpose, Request, Schema, Validator};
 
@@ -95,7 +95,7 @@ impl Housekeeping {
     /// every request whose answer cannot be made with certainty.
     pub fn of(request: &Request, answered: &Answered) -> Option<Self> {
         let answer = match request.purpose {
-            Purpose::Title if answered.titles => {
+            Purpose::Title if answered.titles && is_certain(request) => {
                 title_answer(&named_after(request)?, &request.output_format)
             }
             Purpose::Probe if answered.probes => Some("OK".to_owned()),
@@ -109,6 +109,20 @@ impl Housekeeping {
             answer: answer?,
         })
     }
+}
+
+/// Whether a title is all that can be meant: an agent that is known asks for it, or nothing else fits
+/// into the answer.
+fn is_certain(request: &Request) -> bool {
+    let takes_title_alone = || match &request.output_format {
+        OutputFormat::JsonSchema { schema, .. } => {
+            let properties = Schema::new(schema).read().properties();
+            let mut names = properties.into_iter().map(|property| property.name);
+            names.next().is_some_and(|name| name == "title") && names.next().is_none()
+        }
+        _ => false,
+    };
+    is_said(request, Purpose::Title) || takes_title_alone()
 }
 
 /// What a title is to be made of: the prompt, without the words that ask for the title.
@@ -318,11 +332,23 @@ mod tests {
                 {"type": "text", "text": "Fix the parser"}]}]});
         let found = answered(&parsed(Format::Messages, &opencode)).unwrap();
         assert_eq!(found.answer, "Fix the parser");
-        let other = json!({"model": "m", "messages": [
+        // Of one that nobody knows, a form with nothing but a title must say so too.
+        let mut other = json!({"model": "m", "messages": [
             {"role": "system", "content": "Create a title for the chat below."},
             {"role": "user", "content": "<chat_history>\nFix the parser\n</chat_history>"}]});
+        let request = parsed(Format::Chat, &other);
+        assert_eq!(request.purpose, Purpose::Title);
+        assert_eq!(answered(&request), None);
+        let form = |properties: Value| {
+            json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {
+                "type": "object", "properties": properties}}})
+        };
+        other["response_format"] = form(json!({"title": {"type": "string"}}));
         let found = answered(&parsed(Format::Chat, &other)).unwrap();
-        assert_eq!(found.answer, "Fix the parser");
+        assert_eq!(found.answer, r#"{"title":"Fix the parser"}"#);
+        let text = json!({"type": "string"});
+        other["response_format"] = form(json!({"title": text, "abstract": text}));
+        assert_eq!(answered(&parsed(Format::Chat, &other)), None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::api::{Content, Fields, Format, Item, Purpose, Request};
 const NEAR: usize = 3;
 /// Bytes of a text in which it says what it is for.
 const HEAD: usize = 600;
-/// Bytes of what somebody says who only wants to know whether anybody answers.
-const PROBE: usize = 16;
+/// What somebody says who only wants to know whether anybody answers.
+const PROBES: [&str; 5] = ["quota", "ping", "test", "hi", "hello"];
 
 /// What a request is for. Nothing but its instructions and its last prompt is looked at.
 pub fn purpose(request: &Request) -> Purpose {
@@ -30,7 +30,7 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     }
     let known = errand(request).map(|(_, purpose)| purpose);
     let known = known.filter(|purpose| match purpose {
-        Purpose::Title | Purpose::CommitMessage => !has_tools(request),
+        Purpose::Title | Purpose::CommitMessage => request.tools.is_empty(),
         _ => true,
     });
     known
@@ -69,11 +69,11 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if has("summar") && (has("conversation") || has("context")) && (has("so far") || has("above")) {
         return Some(Purpose::Summary);
     }
-    if has_tools(request) {
+    if !request.tools.is_empty() {
         return None;
     }
     let is_alone = request.items.len() == 1 && request.limits.most_tokens() == Some(1);
-    if is_alone && prompt.len() <= PROBE && !prompt.contains(' ') {
+    if is_alone && PROBES.contains(&prompt.trim_end()) {
         return Some(Purpose::Probe);
     }
     let told = head(instructions(request).filter_map(Content::words).last()?);
@@ -100,30 +100,33 @@ pub(super) fn asks_for_title(told: &str) -> bool {
         "suggest",
         "invent",
     ];
+    const LINKS: [&str; 2] = ["of", "for"];
+    const FILLERS: [&str; 7] = ["the", "this", "that", "a", "our", "following", "current"];
     const THINGS: [&str; 4] = ["conversation", "session", "chat", "thread"];
     let words: Vec<&str> = told
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let near = |from: usize, within: usize, is_it: &dyn Fn(&str) -> bool| {
-        let words = words.iter().enumerate().skip(from).take(within);
-        words
-            .into_iter()
-            .find(|(_, word)| is_it(word))
-            .map(|(at, _)| at)
+    // "the title of this chat", and not a title of something that is told of in one.
+    let is_of_one = |behind: &[&str]| {
+        let mut behind = behind.iter().take(4);
+        behind.next().is_some_and(|word| LINKS.contains(word))
+            && behind
+                .find(|word| !FILLERS.contains(word))
+                .is_some_and(|word| THINGS.contains(word))
     };
-    let is_title = |word: &str| word == "title";
-    let verbs = words.iter().take(12).enumerate();
-    let mut verbs = verbs.filter(|(_, word)| VERBS.contains(word));
-    verbs.any(|(at, _)| {
-        let title = near(at + 1, 10, &is_title);
-        title.is_some_and(|title| near(title + 1, 16, &|word| THINGS.contains(&word)).is_some())
+    let verb = words.iter().take(12).position(|word| VERBS.contains(word));
+    verb.is_some_and(|verb| {
+        let mut wish = words[verb + 1..].iter().take(10).enumerate();
+        wish.any(|(at, word)| *word == "title" && is_of_one(&words[verb + at + 2..]))
     })
 }
 
-/// Told without reading them.
-fn has_tools(request: &Request) -> bool {
-    request.tools.raw().len() > "[]".len()
+/// Whether an agent that is known says that this is what a request is for, and not its shape alone.
+pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
+    let fields = Fields::of_text(request.envelope.text());
+    let mut says = ALL.iter().filter_map(|agent| agent.says?(&fields));
+    says.next() == Some(purpose) || errand(request).is_some_and(|(_, known)| known == purpose)
 }
 
 /// The parts of what stands at the beginning in nobody's name.
@@ -258,6 +261,22 @@ mod tests {
             ),
             (
                 chat(
+                    "You create a title and an abstract for each conference session proposal.",
+                    "hi",
+                    none.clone(),
+                ),
+                Purpose::Turn,
+            ),
+            (
+                chat(
+                    "Generate a video title for the topic that the user gives you in this chat.",
+                    "hi",
+                    none.clone(),
+                ),
+                Purpose::Turn,
+            ),
+            (
+                chat(
                     "Be brief",
                     "Generate a title for a conversation of robots",
                     none.clone(),
@@ -290,7 +309,11 @@ mod tests {
         }
         let single = |prompt: &str, most: u64| json!({"model": "m", "max_tokens": most, "messages": [{"role": "user", "content": prompt}]});
         assert_eq!(of(Format::Messages, &single("quota", 1)), Purpose::Probe);
-        for body in [single("quota", 100), single("Is it A or B?", 1)] {
+        for body in [
+            single("quota", 100),
+            single("Is it A or B?", 1),
+            single("2+2=", 1),
+        ] {
             assert_eq!(of(Format::Messages, &body), Purpose::Turn, "{body}");
         }
     }

@@ -10,6 +10,6 @@ pub(super) static AGENT: Agent = Agent {
         Purpose::Summary,
         Mark::Instructions("You are the component that summarizes internal chat history"),
     )],
-    context: &["This is the Qwen Code. We are setting up the context for our chat."],
+    confirmed: &["This is the Qwen Code. We are setting up the context for our chat."],
     ..Agent::OTHER
 };

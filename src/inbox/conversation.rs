@@ -592,8 +592,8 @@ impl Conversation {
         }));
     }
 
-    /// Has requests found by what is said to this one, where clients give their threads no names.
-    pub(super) fn remember(&self, reply: &Reply, store: &Store) {
+    /// Has requests found by all that was said to this one, where clients give their threads no names.
+    pub(super) fn remember(&self, id: RequestId, store: &Store) {
         let request = &self.request;
         if request.thread.is_some() {
             return;
@@ -601,10 +601,15 @@ impl Conversation {
         let Some(asked) = request.prompts().next_back() else {
             return;
         };
-        let title = prompt_title(asked);
-        let messages = reply.items().iter().filter(|item| !item.is_call());
-        for message in messages {
-            store.answered(self.id, &title, &message.words());
+        let own = self.said.iter().filter(|said| said.request == id);
+        let messages = own.filter_map(|said| match &said.words {
+            Words::Item(item @ Body::Message { .. }) => Some(item.words()),
+            _ => None,
+        });
+        // The clients get them as one message, or as one after the other.
+        let words = messages.collect::<Vec<_>>().join("\n");
+        if !words.trim().is_empty() {
+            store.answered(self.id, &prompt_title(asked), &words);
         }
     }
 

@@ -240,11 +240,11 @@ impl Inbox {
             };
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, Some((id, rest)));
-            conversation.remember(&reply, &store);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send(reply, written);
             }
             if ends {
+                conversation.remember(request, &store);
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
                 conversation.next_in_line(held, now);
@@ -584,8 +584,10 @@ impl Inbox {
             return;
         };
         let first = found.family.map_or(parent, |family| family.first);
+        // What was begun on its own behalf comes with it.
+        let own = self.families.remove(&child).unwrap_or_default();
         let family = self.families.entry(first).or_default();
-        family.extend([first, child]);
+        family.extend([first, child].into_iter().chain(own));
         let members = family.iter().filter_map(|id| self.conversations.get(id));
         let active = members.map(|member| member.last_activity).max();
         if let Some(found) = self.conversations.get_mut(&child) {

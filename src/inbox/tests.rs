@@ -416,3 +416,32 @@ fn large_conversations_make_room_too() {
     assert!(desk.inbox.get(ids[44]).is_some());
     drop(large);
 }
+
+#[test]
+fn a_family_that_is_adopted_stays_together() {
+    let mut desk = Desk::new();
+    let mut ask = |thread: &str, parent: Option<&str>| {
+        let mut request = request(Some(thread), json!([user(thread)]));
+        request.parent = parent.map(str::to_owned);
+        let pending = desk.intake.open(request, "test".into(), None).unwrap();
+        let arrived = |change: &Change| match change {
+            Change::Arrived { conversation, .. } => Some(*conversation),
+            _ => None,
+        };
+        let id = desk.take().iter().find_map(arrived).unwrap();
+        drop(pending);
+        id
+    };
+    let asked = [
+        ask("grandparent", None),
+        ask("parent", None),
+        ask("child", Some("parent")),
+        ask("parent", Some("grandparent")),
+    ];
+    let first = asked[0];
+    assert_eq!(desk.inbox.families.len(), 1, "{:?}", desk.inbox.families);
+    for id in asked {
+        let family = desk.inbox.get(id).unwrap().family;
+        assert_eq!(family.map(|family| family.first), Some(first));
+    }
+}

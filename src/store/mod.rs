@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use self::archive::Archive;
 use self::rejections::Rejections;
-use self::threads::{Names, Threads};
+use self::threads::{Hints, Names, Threads};
 use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
@@ -217,7 +217,14 @@ impl Store {
         // Without a past the names of the request are not even looked at.
         self.journal.is_none()
             || !self.threads().has_past()
-            || !self.needs_past(&Names::of(request), automatic)
+            || !self.needs_past(&self.names(request), automatic)
+    }
+
+    /// The names by which the conversation of a request is found.
+    fn names(&self, request: &Request) -> Names {
+        // Made of what is parsed for it, before anything is locked.
+        let names = Names::of(request);
+        self.threads().aside(names)
     }
 
     fn needs_past(&self, names: &Names, automatic: Option<&str>) -> bool {
@@ -242,13 +249,18 @@ impl Store {
     /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
     /// by itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
-        let names = self.threads().aside(Names::of(request));
+        let names = self.names(request);
         let past = self.past(&names, automatic);
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
+        let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
+        let hints = match is_known {
+            true => Hints::default(),
+            false => Hints::of(request, &names),
+        };
         let placed = self
             .threads()
-            .place(names, items, automatic.is_some(), past);
+            .place(names, &hints, items, automatic.is_some(), past);
         let earlier = earlier.filter(|_| placed.is_cold);
         let now = now();
         let mut rows = Vec::new();
@@ -635,4 +647,87 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 fn failed<T: Default>(error: journal::ReadError) -> T {
     tracing::error!(%error, "the journal cannot be read");
     T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::Format;
+    use crate::api::messages::parse;
+    use crate::journal::Options;
+
+    #[test]
+    fn what_stands_beside_a_thread_is_not_at_hand_because_the_thread_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = || {
+            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            Store::with_journal(10, journal).unwrap()
+        };
+        let request = |told: &str, tools: Value| {
+            let body = json!({"model": "m", "max_tokens": 9, "system": told, "tools": tools,
+                "messages": [{"role": "user", "content": "Fix it"}]});
+            let mut request = parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
+            request.thread = Some("t".into());
+            request
+        };
+        let turn = request(
+            "You help.",
+            json!([{"name": "Bash", "input_schema": {"type": "object"}}]),
+        );
+        let aside = request("Say what a page is about.", json!([]));
+        let first = store();
+        first.open(&turn, "Claude Code", None);
+        let page = first.open(&aside, "Claude Code", None).place.conversation;
+        assert!(first.settled_blocking(first.write(vec![Row::NobodyWaits])));
+        drop(first);
+
+        let second = store();
+        second.open(&turn, "Claude Code", None);
+        assert!(second.has_at_hand(&turn, None));
+        assert!(!second.has_at_hand(&aside, None));
+        let again = second.open(&aside, "Claude Code", None);
+        assert_eq!(again.place.conversation, page);
+        assert!(second.has_at_hand(&aside, None));
+    }
+
+    #[test]
+    fn what_the_journal_knows_for_certain_comes_before_what_is_likely_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = || {
+            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            Store::with_journal(10, journal).unwrap()
+        };
+        let chat = |messages: &[(&str, &str)]| {
+            let message = |(role, text): &(&str, &str)| json!({"role": role, "content": text});
+            let messages: Vec<Value> = messages.iter().map(message).collect();
+            let body = json!({"model": "m", "messages": messages}).to_string();
+            Format::Chat
+                .parse(body.as_bytes(), &Interner::default())
+                .unwrap()
+        };
+        let talk = [
+            ("user", "Fix it"),
+            ("assistant", "Done"),
+            ("user", "continue"),
+            ("assistant", "ok"),
+            ("user", "more"),
+        ];
+        let first = store();
+        let opened = first.open(&chat(&talk[..3]), "pi", None);
+        first.close(opened.place, false, false);
+        assert!(first.settled_blocking(first.write(vec![Row::NobodyWaits])));
+        drop(first);
+
+        let second = store();
+        let other = second
+            .open(&chat(&[("user", "continue")]), "pi", None)
+            .place;
+        second.answered(other.conversation, "continue", "ok");
+        second.close(other, false, false);
+        assert!(!second.has_at_hand(&chat(&talk), None));
+        let again = second.open(&chat(&talk), "pi", None);
+        assert_eq!(again.place.conversation, opened.place.conversation);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::now;
 use crate::agents::prompt_title;
-use crate::api::{Purpose, Request};
+use crate::api::{Item, Purpose, Request};
 use crate::hash::Hash;
 use crate::journal::{Conversation, Reader, State};
 
@@ -123,7 +123,7 @@ impl Threads {
 
     /// Whether the journal has to be asked for what the request with these names goes on with.
     pub fn needs_past(&self, names: &Names, automatic: bool) -> bool {
-        self.has_past && self.find(names, automatic).is_none()
+        self.has_past && !self.knows(names, automatic)
     }
 
     /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
@@ -135,11 +135,17 @@ impl Threads {
             && !self.deleted.contains(&id)
     }
 
+    /// Whether a conversation in memory is what the request with these names goes on with, for certain.
+    pub fn knows(&self, names: &Names, automatic: bool) -> bool {
+        self.find(names, automatic).is_some()
+    }
+
     /// Finds the conversation that a request with these names goes on with, or begins one. `past` is
-    /// what the journal has of it, if it was asked.
+    /// what the journal has of it, if it was asked, and `hints` are for what nobody knows for certain.
     pub fn place(
         &mut self,
         names: Names,
+        hints: &Hints,
         items: usize,
         automatic: bool,
         past: Option<Conversation>,
@@ -148,14 +154,12 @@ impl Threads {
         let found = self.find(&names, automatic);
         let past = past.filter(|row| found.is_none() && self.is_past(row, automatic));
         let is_cold = past.is_some();
-        let conversation = match (found, &past) {
-            (Some(found), _) => found,
-            (None, Some(row)) => ConversationId(row.id),
-            (None, None) => {
-                self.next_conversation += 1;
-                ConversationId(self.next_conversation - 1)
-            }
-        };
+        let found = found.or_else(|| past.as_ref().map(|row| ConversationId(row.id)));
+        let found = found.or_else(|| self.find_likely(hints, automatic));
+        let conversation = found.unwrap_or_else(|| {
+            self.next_conversation += 1;
+            ConversationId(self.next_conversation - 1)
+        });
         let (prefix, is_beginning) = (names.prefix, names.is_beginning);
         let (offers, thread) = (names.offers, names.thread().map(str::to_owned));
         let parent = names.parent.as_ref().and_then(|parent| {
@@ -188,11 +192,12 @@ impl Threads {
     /// The names of a request that bears the name of a thread and has nothing to do with what is said
     /// there: agents ask for much beside it, with other instructions and without tools.
     pub fn aside(&self, mut names: Names) -> Names {
-        let thread = names.thread().map(str::to_owned);
+        let Some(thread) = names.thread().map(str::to_owned) else {
+            return names;
+        };
         let found = self.find(&names, false).and_then(|id| self.known.get(&id));
         let offers = found.and_then(|known| known.offers);
-        if let (Some(thread), Some((first, true)), Some((own, false))) =
-            (thread, offers, names.offers)
+        if let (Some((first, true)), Some((own, false))) = (offers, names.offers)
             && first != own
             && !names.is_summary
         {
@@ -263,14 +268,16 @@ impl Threads {
             return;
         };
         let automatic = known.automatic;
+        // What is said again is new again.
+        let again = known.said.iter().position(|said| *said == name);
+        let again = again.and_then(|again| known.said.remove(again));
         known.said.push_back(name.clone());
         let oldest = match known.said.len() > MOST_SAID {
             true => known.said.pop_front(),
             false => None,
         };
-        if let Some(oldest) = oldest {
-            self.unname(conversation, automatic, &[oldest]);
-        }
+        let old: Vec<Name> = again.into_iter().chain(oldest).collect();
+        self.unname(conversation, automatic, &old);
         self.names
             .entry((name, automatic))
             .or_default()
@@ -319,12 +326,19 @@ impl Threads {
         self.deleted.contains(&conversation)
     }
 
+    /// The conversations of a name, the one that was used last first.
+    fn named<'a>(
+        &'a self,
+        name: &Name,
+        automatic: bool,
+    ) -> impl Iterator<Item = ConversationId> + use<'a> {
+        let ids = self.names.get(&(name.clone(), automatic));
+        ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
+    }
+
+    /// What a request with these names goes on with for certain.
     fn find(&self, names: &Names, automatic: bool) -> Option<ConversationId> {
-        let named = |name: &Name| {
-            let ids = self.names.get(&(name.clone(), automatic));
-            // The one that was used last comes first.
-            ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
-        };
+        let named = |name: &Name| self.named(name, automatic);
         let chained = names.goes_on.iter().flat_map(named).next();
         chained
             .or_else(|| {
@@ -332,12 +346,40 @@ impl Threads {
                 same.find(|id| self.is_lost(*id))
             })
             .or_else(|| names.extends.iter().flat_map(named).next())
-            .or_else(|| names.said.iter().flat_map(named).next())
-            .or_else(|| {
-                let mut begun = names.before.iter().flat_map(named);
-                let since = now() - SECOND_THOUGHTS;
-                begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
-            })
+    }
+
+    /// What a request with these hints most likely goes on with.
+    fn find_likely(&self, hints: &Hints, automatic: bool) -> Option<ConversationId> {
+        self.find_said(&hints.said, automatic).or_else(|| {
+            let before = hints.before.iter();
+            let mut begun = before.flat_map(|name| self.named(name, automatic));
+            let since = now() - SECOND_THOUGHTS;
+            begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
+        })
+    }
+
+    /// The conversation in which the most of this was said, the newest of several. Others may have said
+    /// the same: what somebody waits in is gone on with elsewhere, unless it made a call.
+    fn find_said(&self, names: &[Name], automatic: bool) -> Option<ConversationId> {
+        let ids = |name: &Name| self.named(name, automatic);
+        let is_call = |name: &&Name| matches!(name, Name::Call(_));
+        let called = names.iter().filter(is_call).flat_map(ids).next();
+        called.or_else(|| {
+            let is_idle = |id: &ConversationId| {
+                let known = self.known.get(id);
+                known.is_some_and(|known| known.open == 0)
+            };
+            let mut found: Vec<(ConversationId, usize)> = Vec::new();
+            for id in names.iter().flat_map(ids).filter(is_idle) {
+                match found.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, matches)) => *matches += 1,
+                    None => found.push((id, 1)),
+                }
+            }
+            // The last of the largest, which was found first.
+            let most = found.into_iter().rev().max_by_key(|(_, matches)| *matches);
+            most.map(|(id, _)| id)
+        })
     }
 
     fn is_lost(&self, id: ConversationId) -> bool {
@@ -402,10 +444,6 @@ pub(super) struct Names {
     repeats: Option<Name>,
     /// Of what it may begin with, the longest first.
     extends: Vec<Name>,
-    /// Of what was said in it, the newest first: agents put their histories together anew.
-    said: Vec<Name>,
-    /// Of what stands before each of its last prompts, if somebody sits at the client.
-    before: Vec<Name>,
     own: Vec<Name>,
     /// Of the conversation on whose behalf it was begun.
     parent: Option<Name>,
@@ -429,7 +467,7 @@ impl Names {
     }
 
     pub fn of(request: &Request) -> Self {
-        let has_tools = request.tools.raw().len() > "[]".len();
+        let has_tools = !request.tools.is_empty();
         if let Some(thread) = &request.thread {
             let name = Name::Thread(thread.clone());
             return Self {
@@ -452,10 +490,9 @@ impl Names {
             Some(Name::Prefix(*hash))
         });
         let mut extends: Vec<Name> = prefixes.collect();
-        let before = before(request, &extends);
+        let repeats = extends.pop();
         extends.reverse();
-        let mut extends = extends.into_iter();
-        let repeats = extends.next();
+        let before = before(request, &extends).next();
         let prefix = match &repeats {
             Some(Name::Prefix(hash)) => Some(*hash),
             _ => None,
@@ -471,12 +508,34 @@ impl Names {
             own: chain
                 .into_iter()
                 .chain(repeats.clone())
-                .chain(before.first().cloned())
+                .chain(before)
                 .collect(),
             repeats,
-            extends: extends.collect(),
+            extends,
+        }
+    }
+}
+
+/// By what the conversation of a request may be found where its names lead to none. To have them, the
+/// whole request is read.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// Of what was said in it, the newest first: agents put their histories together anew.
+    said: Vec<Name>,
+    /// Of what stands before each of its last prompts, if somebody sits at the client.
+    before: Vec<Name>,
+}
+
+impl Hints {
+    /// Those of a request with these names.
+    pub fn of(request: &Request, names: &Names) -> Self {
+        // Whoever names the thread means no other.
+        if request.thread.is_some() {
+            return Self::default();
+        }
+        Self {
             said: said_in(request),
-            before,
+            before: before(request, &names.extends).take(LOOKED_FOR).collect(),
         }
     }
 }
@@ -484,7 +543,9 @@ impl Names {
 /// The name of an answer to what has this title.
 fn said(title: &str, words: &str) -> Name {
     let title = Hash::of(title.as_bytes());
-    Name::Said(title.then(Hash::of(words.trim().as_bytes())))
+    // Between the messages of an answer there may be more space when they come back.
+    let words: Vec<&str> = words.split_whitespace().collect();
+    Name::Said(title.then(Hash::of(words.join(" ").as_bytes())))
 }
 
 /// The names of what was said in the conversation of a request, if it was said here.
@@ -493,46 +554,68 @@ fn said_in(request: &Request) -> Vec<Name> {
     let calls = items.iter().rev().filter_map(|item| item.output_of());
     let calls = calls.filter(|id| !id.is_empty()).take(LOOKED_FOR);
     let mut names: Vec<Name> = calls.map(|id| Name::Call(id.to_owned())).collect();
-    // Each with the prompt before it; what the agent itself says is no answer to one.
+    // Each with the prompt before it, and all of its messages; what the agent itself says is no answer
+    // to one.
     let mut asked = None;
-    let mut answers = VecDeque::new();
+    let mut is_over = true;
+    let mut answers: VecDeque<(_, Vec<&Item>)> = VecDeque::new();
     for (item, is_prompt) in request.with_prompts() {
         if is_prompt {
             asked = Some(item);
-        } else if item.role() == Some("assistant") {
-            answers.extend(asked.map(|asked| (asked, item)));
-            if answers.len() > LOOKED_FOR {
-                answers.pop_front();
-            }
+        }
+        if item.role() != Some("assistant") {
+            is_over |= item.role().is_some() || item.output_of().is_some();
+            continue;
+        }
+        match answers.back_mut().filter(|_| !is_over) {
+            Some((_, messages)) => messages.push(item),
+            None => answers.extend(asked.map(|asked| (asked, vec![&**item]))),
+        }
+        is_over = false;
+        if answers.len() > LOOKED_FOR {
+            answers.pop_front();
         }
     }
-    let answers = answers.into_iter().rev();
-    names.extend(answers.map(|(asked, item)| said(&prompt_title(asked), &item.text())));
+    names.extend(answers.into_iter().rev().map(|(asked, messages)| {
+        let words: Vec<String> = messages.iter().map(|item| item.text()).collect();
+        said(&prompt_title(asked), &words.join("\n"))
+    }));
+    // What was said twice counts once.
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
     names
 }
 
-/// The names of what stands before each of the last prompts of a request, the last first. Whoever does
-/// not stream asks many things at once, which have nothing to do with each other.
-fn before(request: &Request, prefixes: &[Name]) -> Vec<Name> {
-    if !request.stream {
-        return Vec::new();
-    }
-    let prompts = request.with_prompts().enumerate();
-    let places = prompts.filter(|(place, (_, is_prompt))| *is_prompt && *place > 0);
-    let places: Vec<usize> = places.map(|(place, _)| place).collect();
-    let last = places.into_iter().rev().take(LOOKED_FOR);
-    let name = |place: usize| match prefixes.get(place - 1)? {
-        Name::Prefix(hash) => Some(Name::Before(*hash)),
-        _ => None,
-    };
-    last.filter_map(name).collect()
+/// The names of what stands before each of the last prompts of a request, the last first: whoever gave up
+/// has seen one more answer at most. `extends` are those of what it may begin with. Whoever does not stream
+/// asks many things at once, which have nothing to do with each other.
+fn before<'a>(request: &'a Request, extends: &'a [Name]) -> impl Iterator<Item = Name> + 'a {
+    let items = request.stream.then(|| request.with_prompts().enumerate());
+    let items = items.into_iter().flat_map(Iterator::rev);
+    let (mut answers, mut is_amid) = (0, false);
+    let near = items.map_while(move |(place, (item, is_prompt))| {
+        let is_from_model = item.is_from_model();
+        answers += usize::from(is_from_model && !is_amid);
+        // Calls and their outputs belong to one answer.
+        is_amid = is_from_model || (is_amid && item.role().is_none());
+        (answers <= 1).then_some((place, is_prompt))
+    });
+    let prompts = near.filter(|(place, is_prompt)| *is_prompt && *place > 0);
+    prompts.filter_map(
+        |(place, _)| match extends.get(extends.len().checked_sub(place)?)? {
+            Name::Prefix(hash) => Some(Name::Before(*hash)),
+            _ => None,
+        },
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::api::Interner;
     use crate::api::responses::parse;
+    use crate::api::{Format, Interner};
 
     fn names() -> Names {
         let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
@@ -559,8 +642,8 @@ mod tests {
         // Two requests that found the same.
         let mut threads = Threads::new(10, 10);
         assert!(threads.needs_past(&names(), false));
-        let first = threads.place(names(), 1, false, Some(row()));
-        let second = threads.place(names(), 1, false, Some(row()));
+        let first = threads.place(names(), &Hints::default(), 1, false, Some(row()));
+        let second = threads.place(names(), &Hints::default(), 1, false, Some(row()));
         assert_eq!(
             (first.place.conversation, first.is_cold),
             (ConversationId(3), true)
@@ -573,11 +656,73 @@ mod tests {
         // One that is deleted before it is gone on with.
         let mut threads = Threads::new(10, 10);
         threads.delete(ConversationId(3));
-        let placed = threads.place(names(), 1, false, Some(row()));
+        let placed = threads.place(names(), &Hints::default(), 1, false, Some(row()));
         assert_eq!(
             (placed.place.conversation, placed.is_cold),
             (ConversationId(10), false)
         );
         assert_eq!(placed.row, None);
+    }
+
+    fn chat(messages: &[(&str, &str)]) -> Request {
+        let message = |(role, text): &(&str, &str)| json!({"role": role, "content": text});
+        let messages: Vec<Value> = messages.iter().map(message).collect();
+        let body = json!({"model": "m", "stream": true, "messages": messages});
+        Format::Chat
+            .parse(body.to_string().as_bytes(), &Interner::default())
+            .unwrap()
+    }
+
+    #[test]
+    fn what_was_said_twice_is_as_new_as_the_second_time() {
+        let mut threads = Threads::new(1, 1);
+        let first = Names::of(&chat(&[("user", "Fix it")]));
+        let id = threads
+            .place(first, &Hints::default(), 1, false, None)
+            .place
+            .conversation;
+        threads.close(id, false, false);
+        let talk = |threads: &mut Threads, from: usize| {
+            for turn in from..from + MOST_SAID - 2 {
+                threads.answered(id, &format!("prompt {turn}"), "done");
+            }
+        };
+        threads.answered(id, "continue", "ok");
+        talk(&mut threads, 0);
+        threads.answered(id, "continue", "ok");
+        talk(&mut threads, 100);
+        let next = chat(&[("user", "continue"), ("assistant", "ok"), ("user", "more")]);
+        assert_eq!(place(&mut threads, &next), id);
+    }
+
+    fn place(threads: &mut Threads, request: &Request) -> ConversationId {
+        let names = Names::of(request);
+        let hints = Hints::of(request, &names);
+        let items = request.items.len();
+        let placed = threads.place(names, &hints, items, false, None);
+        placed.place.conversation
+    }
+
+    #[test]
+    fn a_second_thought_comes_after_one_answer_at_most() {
+        let told = ("system", "You help.");
+        let other = ("user", "Fix the lexer");
+        let said = ("assistant", "Which one?");
+        let and = ("user", "That one");
+        let talks = [
+            (vec![told, other], true),
+            (vec![told, other, said, and], true),
+            (vec![told, other, said, and, said, and], false),
+        ];
+        for (talk, is_same) in talks {
+            let mut threads = Threads::new(1, 1);
+            let lost = place(&mut threads, &chat(&[told, ("user", "Fix the parser")]));
+            threads.close(lost, true, false);
+            assert_eq!(
+                place(&mut threads, &chat(&talk)) == lost,
+                is_same,
+                "{talk:?}"
+            );
+        }
     }
 }
