@@ -376,7 +376,7 @@ fn what_is_said_goes_out() {
         "status": "completed",
         "action": {"type": "exec", "command": ["bash", "-lc", "ls"], "env": {}}});
     let shell = json!({"type": "shell_call", "id": "sh_2", "call_id": "call_3",
-        "status": "completed", "action": {"commands": ["ls", "pwd"]},
+        "status": "completed", "action": {"commands": ["ls\npwd"]},
         "environment": {"type": "local"}});
     let thought = |text: &str| json!({"type": "summary_text", "text": text});
     let reasoning = json!({"type": "reasoning", "id": "rs_2", "summary": [thought("a\nb")]});
@@ -490,7 +490,7 @@ fn what_is_said_goes_out() {
             document: json!({"status": "completed", "output": [local]}),
         },
         Case {
-            about: "two commands for the shell that OpenAI defined",
+            about: "two lines for the shell that OpenAI defined",
             request: json!({"input": asked, "tools": [
                 {"type": "shell", "environment": {"type": "local"}}]}),
             sees: &["user", "What next?"],
