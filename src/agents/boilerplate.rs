@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ALL, drafts, title};
+use super::{ALL, Agent, drafts, title};
 use crate::api::{Content, Format, Item, Purpose, Request, is_block};
 
 /// How many items at the beginning may be example turns.
@@ -47,16 +47,18 @@ impl Item {
 
 /// Whether an agent begins what it adds to a conversation like this.
 fn is_context(text: &str) -> bool {
-    let text = text.trim_start();
-    let begins = |own: &&str| text.starts_with(own);
-    ALL.iter().any(|agent| agent.context.iter().any(begins)) || is_confirmed(text)
+    is_begun_by(text, |agent| agent.context) || is_confirmed(text)
 }
 
 /// Whether an agent begins what it then has the model confirm like this.
 fn is_confirmed(text: &str) -> bool {
+    is_begun_by(text, |agent| agent.confirmed)
+}
+
+fn is_begun_by(text: &str, beginnings: fn(&Agent) -> &'static [&'static str]) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
-    ALL.iter().any(|agent| agent.confirmed.iter().any(begins))
+    ALL.iter().any(|agent| beginnings(agent).iter().any(begins))
 }
 
 /// The turns that an agent made up: examples at the beginning, and the thanks for what it hands over.

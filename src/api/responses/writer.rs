@@ -112,9 +112,9 @@ impl Writer {
     /// The event that tells the client that somebody is still thinking. Codex counts events only,
     /// so that a comment would not keep it waiting.
     fn event_of_heartbeat(&mut self) -> Frame {
-        let mut events = Vec::with_capacity(1);
-        self.snapshot("response.in_progress", &mut events);
-        events.remove(0)
+        let event = self.response.heartbeat(self.sequence_number);
+        self.sequence_number += 1;
+        event
     }
 
     /// The events of a reply. `now` is the time in Unix seconds; `usage` is told at the end.
