@@ -11,6 +11,7 @@
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
+//! | [`rules`] | what is decided without the person |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
@@ -39,6 +40,7 @@ mod nearest;
 mod o200k;
 pub mod plain;
 mod private_file;
+pub mod rules;
 pub mod server;
 pub mod setup;
 pub mod state_dir;

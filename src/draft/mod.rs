@@ -2,15 +2,19 @@
 //!
 //! - [`Draft`] is what is written down and what travels with a reply until it is delivered
 //! - `read` takes in drafts from disk, whatever has become of them: the words survive
+//! - `origin` knows who or what its words come from
 //! - `returned` puts what was said and did not arrive back into a draft
 //!
 //! It knows neither the screen nor the disk.
 
+mod origin;
 mod read;
 mod returned;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use origin::{Origin, Sender, Source, Span};
 
 use crate::api::ShellTool;
 
@@ -59,6 +63,12 @@ pub struct Draft {
     pub parts: Vec<Part>,
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
+    /// Where the words of the text come from.
+    #[serde(skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
+    /// Who had it sent, once it was.
+    #[serde(skip_serializing_if = "Sender::is_person")]
+    pub sender: Sender,
 }
 
 /// A place in a text.
@@ -84,6 +94,9 @@ pub struct Part {
     /// The call, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
+    /// Where the words of the text come from.
+    #[serde(skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
 }
 
 /// A call in the making.
@@ -93,6 +106,20 @@ pub struct Call {
     pub target: Target,
     /// Where its arguments are typed.
     pub editor: Editor,
+    /// The draft that it was, where a model made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafted: Option<Drafted>,
+}
+
+/// A call as a model drafted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drafted {
+    /// The draft.
+    pub draft: i64,
+    /// The model's name in the configuration.
+    pub model: String,
+    /// The arguments, or the text of a free-form tool, as it wrote them.
+    pub arguments: String,
 }
 
 /// What is called.

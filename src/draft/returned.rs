@@ -73,6 +73,7 @@ impl Draft {
             options,
             call,
             mut parts,
+            origin,
             ..
         } = self;
         if !text.is_empty() || !options.is_empty() {
@@ -84,6 +85,7 @@ impl Draft {
                 text,
                 options,
                 call: None,
+                origin,
             });
         }
         if call.is_some() {

@@ -25,6 +25,7 @@ fn call(mark: &str) -> impl Strategy<Value = Call> + use<> {
             true => Editor::Form(json!({"root": {"line": {"text": text}}})),
             false => Editor::Text { text, cursor: None },
         },
+        drafted: None,
     })
 }
 
@@ -54,6 +55,7 @@ fn part(mark: String) -> impl Strategy<Value = Part> {
                 text,
                 options: options(has_options, &format!("{mark}o")),
                 call: None,
+                origin: Origin::default(),
             },
         })
 }
@@ -79,6 +81,8 @@ fn draft(mark: &str) -> impl Strategy<Value = Draft> + use<> {
         call,
         parts,
         live: flags.1,
+        origin: Origin::default(),
+        sender: Sender::Person,
     })
 }
 

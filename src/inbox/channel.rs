@@ -6,6 +6,7 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::drafting::{DraftEvents, DraftId, Step};
 use crate::agents::Housekeeping;
 use crate::api::{Body, Ending, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
@@ -33,6 +34,13 @@ pub enum Event {
     AskedAgain {
         /// Where it was rejected.
         conversation: ConversationId,
+    },
+    /// A model goes on with a draft.
+    Drafted {
+        /// The draft.
+        id: DraftId,
+        /// How.
+        step: Step,
     },
 }
 
@@ -160,6 +168,11 @@ impl Intake {
     /// What was asked and said before.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Where models send what they draft.
+    pub fn draft_events(&self) -> DraftEvents {
+        DraftEvents(self.events.clone())
     }
 
     /// Waits until nobody will ever answer again.

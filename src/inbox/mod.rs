@@ -7,6 +7,7 @@ mod again;
 mod changes;
 mod channel;
 mod conversation;
+mod drafting;
 mod order;
 mod statistics;
 
@@ -18,6 +19,10 @@ use jiff::Timestamp;
 pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, channel};
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
+pub use drafting::{
+    DraftError, DraftEvents, DraftId, DraftOrder, DraftState, Drafted, Drafting, Mode, ModelDraft,
+    Order as DraftingOrder, Partial, Step,
+};
 use order::Order;
 pub use statistics::{Spread, Statistics};
 
@@ -184,6 +189,7 @@ impl Inbox {
             Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
             Event::AskedAgain { conversation } => self.asked_again(conversation, now),
+            Event::Drafted { .. } => None,
         }
     }
 

@@ -84,6 +84,7 @@ impl Call {
         draft::Call {
             target: self.target.clone(),
             editor,
+            drafted: None,
         }
     }
 

@@ -74,6 +74,7 @@ impl Part {
             text: self.typed.clone(),
             options: self.options.clone(),
             call: self.call.as_ref().map(Call::to_draft),
+            ..draft::Part::default()
         }
     }
 
@@ -127,6 +128,7 @@ impl Composer {
             call: call.map(Call::to_draft),
             parts: self.parts.iter().map(Part::to_draft).collect(),
             live: self.live,
+            ..Draft::default()
         }
     }
 
