@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::{Body, Request};
 
 /// What rules are asked about.
@@ -22,8 +24,9 @@ pub struct Subject<'a> {
     pub new_from: usize,
 }
 
-/// What happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happens. It is written to disk in this form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It waits for the person, whatever the mode of the conversation.
     Hold,
@@ -48,6 +51,8 @@ pub struct Decision {
     pub action: Action,
     /// What happens where nobody does anything for that long; nothing, if this is absent.
     pub timeout: Option<(Duration, Action)>,
+    /// Whether that is what happens, because nobody did anything for that long.
+    pub waited: bool,
 }
 
 /// Rules, in their order.
