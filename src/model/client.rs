@@ -1,8 +1,10 @@
 //! One request to an upstream, and its answer.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
@@ -121,6 +123,7 @@ impl Client {
             parser: EventParser::default(),
             has_events: false,
             has_begun: false,
+            done: None,
             take,
         };
         let mut body = response.into_body();
@@ -147,7 +150,18 @@ impl Client {
                 }
             }
         }
-        self.keep(connection, body).await;
+        // What ends the answer comes with its last words. Whoever asks again at once shall find the
+        // connection, and nobody waits for a server that leaves it open.
+        let mut keeping = pin!(self.keep(connection, body));
+        let kept = keeping.as_mut().now_or_never();
+        if let Some(done) = reading.done
+            && !(reading.take)(done)
+        {
+            return Err(Failure::Unwanted);
+        }
+        if kept.is_none() {
+            keeping.await;
+        }
         Ok(())
     }
 
@@ -335,6 +349,8 @@ struct Reading<F> {
     has_events: bool,
     /// Whether the model has said something.
     has_begun: bool,
+    /// The last piece.
+    done: Option<Piece>,
     take: F,
 }
 
@@ -383,7 +399,9 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
     fn hand_on(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
         for piece in pieces {
             self.has_begun = true;
-            if !(self.take)(piece) {
+            if matches!(piece, Piece::Done { .. }) {
+                self.done = Some(piece);
+            } else if !(self.take)(piece) {
                 return Err(Failure::Unwanted);
             }
         }

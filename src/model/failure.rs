@@ -213,12 +213,17 @@ fn encrypting(error: &io::Error, upstream: &Upstream) -> String {
             };
             format!("the certificate of {host} {wrong}")
         }
-        Some(rustls::Error::InvalidMessage(_)) => format!(
-            "{host} speaks no TLS on port {port}; write http:// in base_url if that is meant, and \
-             press F9"
-        ),
+        Some(rustls::Error::InvalidMessage(_)) => no_tls(host, port),
+        // Who does not know what it is closes the connection.
+        None if error.kind() != io::ErrorKind::Other => no_tls(host, port),
         _ => format!("no secure connection to {host}: {error}"),
     }
+}
+
+fn no_tls(host: &str, port: u16) -> String {
+    format!(
+        "{host} speaks no TLS on port {port}; write http:// in base_url if that is meant, and press F9"
+    )
 }
 
 /// What to do about what a server says, where its words tell.
