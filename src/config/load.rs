@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
+use super::model::{check_drafting, check_name, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
 use crate::environment::Environment;
 use crate::nearest::nearest;
@@ -54,13 +55,15 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     let api_key = api_key.map_err(|problem| at(&["api_key"], problem))?;
     let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
     check_models(&models).map_err(|problem| at(&["models"], problem))?;
+    let in_path = |(path, problem): (Vec<String>, Problem)| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        at(&path, problem)
+    };
+    let upstreams = upstreams(values.model, environment).map_err(in_path)?;
+    check_drafting(&values.drafting, &upstreams)
+        .map_err(|problem| at(&["drafting", "model"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
-    let mut themes = own_themes(&values.theme).map_err(|(path, problem)| {
-        at(
-            &path.iter().map(String::as_str).collect::<Vec<_>>(),
-            problem,
-        )
-    })?;
+    let mut themes = own_themes(&values.theme).map_err(in_path)?;
     let theme = match Base::from_name(&values.tui.theme) {
         Some(base) => Choice::of(base),
         None => themes
@@ -88,6 +91,8 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         server: values.server,
         inbox: values.inbox,
         journal: values.journal,
+        upstreams,
+        drafting: values.drafting,
         tui: values.tui,
         theme,
         snippets: values.snippets,
@@ -101,25 +106,37 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     }
 }
 
+/// The configuration file: the one that is named, or else that in the usual place, whether it is there or
+/// not; `None` without a home folder.
+pub fn file(flags: &Flags, environment: &Environment) -> Option<PathBuf> {
+    let named = named_file(flags, environment).map(|(path, _)| path);
+    named.or_else(|| usual_file(environment))
+}
+
+/// The file that is named, and by what.
+fn named_file(flags: &Flags, environment: &Environment) -> Option<(PathBuf, &'static str)> {
+    const VARIABLE: &str = "HUMANLLM_CONFIG";
+    let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
+    flags
+        .config
+        .clone()
+        .map(|path| (path, "--config"))
+        .or_else(|| from_variable.map(|path| (path, VARIABLE)))
+}
+
+fn usual_file(environment: &Environment) -> Option<PathBuf> {
+    let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
+    Some(folder.join("humanllm/config.toml"))
+}
+
 /// The file to read and its text; `None` if none was named and there is none in the usual place.
 fn find_file(
     flags: &Flags,
     environment: &Environment,
 ) -> Result<Option<(PathBuf, String)>, ConfigError> {
-    const VARIABLE: &str = "HUMANLLM_CONFIG";
-    let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
-    let named = flags
-        .config
-        .clone()
-        .map(|path| (path, "--config"))
-        .or_else(|| from_variable.map(|path| (path, VARIABLE)));
-    let usual = || {
-        let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
-        Some(folder.join("humanllm/config.toml"))
-    };
-    let (path, named_by) = match named {
+    let (path, named_by) = match named_file(flags, environment) {
         Some((path, named_by)) => (path, Some(named_by)),
-        None => match usual() {
+        None => match usual_file(environment) {
             Some(path) => (path, None),
             None => return Ok(None),
         },
@@ -216,9 +233,7 @@ fn check_models(models: &[String]) -> Result<(), Problem> {
         return Err(Problem::NoModels);
     }
     for (index, model) in models.iter().enumerate() {
-        if model.is_empty() || model.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Problem::ModelName(model.clone()));
-        }
+        check_name(model)?;
         if models[..index].contains(model) {
             return Err(Problem::ModelTwice(model.clone()));
         }

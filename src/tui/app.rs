@@ -17,7 +17,7 @@ pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
+use crate::inbox::{Change, Conversation, ConversationId, Drafting, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
@@ -300,6 +300,11 @@ impl App {
             wait.unwrap_or_default()
         });
         [time, due, self.next_count()].into_iter().flatten().min()
+    }
+
+    /// What models that draft go by from now on.
+    pub fn set_drafting(&mut self, drafting: Drafting) {
+        self.inbox.set_drafting(drafting);
     }
 
     /// Goes on with what takes longer than a frame.
