@@ -216,7 +216,8 @@ fn every_configuration_key_is_explained_in_the_example() {
 }
 
 fn is_table(key: &str) -> bool {
-    EXAMPLE.contains(&format!("\n[{key}]\n"))
+    let heads = [format!("\n[{key}]\n"), format!("\n# [[{key}]]\n")];
+    heads.iter().any(|head| EXAMPLE.contains(head))
 }
 
 /// The keys of a table of the configuration, as the program lists them to somebody who errs.

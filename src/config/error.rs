@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::rules::RuleError;
 use crate::tui::keys::keymap::KeymapError;
 use crate::tui::theme::ThemeError;
 
@@ -136,6 +137,9 @@ pub enum Problem {
     /// A `[theme.NAME]` table is wrong.
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    /// A `[[rule]]` is wrong.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The `[keys]` table is wrong.
     #[error(transparent)]
     Keys(#[from] KeymapError),

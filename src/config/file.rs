@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::Problem;
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
+use crate::rules::Written;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -27,6 +28,7 @@ pub(super) struct FileConfig {
     pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
+    pub rule: Vec<Written>,
 }
 
 /// A mistake and where it is.
@@ -55,7 +57,8 @@ impl<'t> Parsed<'t> {
         }
     }
 
-    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`).
+    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`, or `["rule", "2",
+    /// "name"]` for the second of several tables).
     pub fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
         let offset = DeTable::parse(self.text)
             .ok()
@@ -116,10 +119,14 @@ fn wrong_type(message: &str) -> String {
         "u32" | "u64" | "usize" => "a whole number from 0 up",
         "a boolean" => "true or false",
         "a string" => "text in quotes",
+        "a sequence" if found == "map" => {
+            "several tables, each below a name in double brackets such as [[rule]]"
+        }
         "a sequence" => "a list such as [\"a\", \"b\"]",
         "a map" => "a table",
         other => other,
     };
+    let found = if found == "map" { "a table" } else { found };
     format!("expected {expected}, not {found}")
 }
 
@@ -133,11 +140,27 @@ fn key_at(table: &DeTable<'_>, offset: usize) -> Option<Vec<String>> {
     let within = |span: Range<usize>| span.contains(&offset);
     table.iter().find_map(|(key, value)| {
         let mut path = vec![key.get_ref().to_string()];
-        if let DeValue::Table(inner) = value.get_ref()
-            && let Some(rest) = key_at(inner, offset)
-        {
-            path.extend(rest);
-            return Some(path);
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                if let Some(rest) = key_at(inner, offset) {
+                    path.extend(rest);
+                    return Some(path);
+                }
+            }
+            DeValue::Array(members) => {
+                for (number, member) in (1..).zip(members.iter()) {
+                    let DeValue::Table(inner) = member.get_ref() else {
+                        continue;
+                    };
+                    let rest = key_at(inner, offset);
+                    if rest.is_some() || within(member.span()) {
+                        path.push(number.to_string());
+                        path.extend(rest.into_iter().flatten());
+                        return Some(path);
+                    }
+                }
+            }
+            _ => {}
         }
         (within(key.span()) || within(value.span())).then_some(path)
     })
@@ -149,6 +172,17 @@ fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
     match value.get_ref() {
         DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest),
+        DeValue::Array(members) if !rest.is_empty() => {
+            let (number, rest) = rest.split_first()?;
+            let number: usize = number.parse().ok()?;
+            let member = members.get(number.checked_sub(1)?)?;
+            let inner = match member.get_ref() {
+                DeValue::Table(inner) => offset_of(inner, rest),
+                _ => None,
+            };
+            // A key that is missing is missing there.
+            Some(inner.unwrap_or(member.span().start))
+        }
         _ => Some(key.span().start),
     }
 }

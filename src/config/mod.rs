@@ -5,6 +5,7 @@
 mod error;
 mod file;
 mod load;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +16,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, load};
+pub use load::{Flags, file, load, read};
 
 use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
+use crate::rules::Rules;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::Choice;
@@ -53,6 +55,8 @@ pub struct Config {
     pub keys: Keymap,
     /// Texts to insert into a reply, by name.
     pub snippets: BTreeMap<String, String>,
+    /// What is decided without the person.
+    pub rules: Rules,
 }
 
 impl Config {
