@@ -529,7 +529,7 @@ impl App {
         let text = text.strip_suffix('\n').unwrap_or(text);
         match self.composer_mut().open_call() {
             Some(call) => call.set_text(text),
-            None => self.composer_mut().replace(text),
+            None => self.composer_mut().edited(text),
         }
         self.keep_draft();
     }
