@@ -184,6 +184,21 @@ impl Draft {
             && self.options.is_empty()
     }
 
+    /// Adds what was typed after it in the same message. What a person had a hand in is theirs.
+    pub fn add_line(&mut self, line: &Self) {
+        if self.origin.is_empty() && !line.origin.is_empty() {
+            self.origin.push(self.text.chars().count(), Source::Typed);
+        }
+        match line.origin.is_empty() && !self.origin.is_empty() {
+            true => self.origin.push(line.text.chars().count(), Source::Typed),
+            false => self.origin.extend(&line.origin),
+        }
+        self.text.push_str(&line.text);
+        if line.sender.is_person() {
+            self.sender = Sender::Person;
+        }
+    }
+
     /// The draft as it is written down.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]

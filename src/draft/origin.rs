@@ -142,8 +142,13 @@ pub enum Sender {
     /// The person, with a key.
     #[default]
     Person,
-    /// The program, because the conversation is on its own.
-    Auto,
+    /// The program, as a model drafted it, because the conversation is on its own.
+    Auto {
+        /// The draft.
+        draft: i64,
+        /// The model's name in the configuration.
+        model: String,
+    },
     /// A rule, by name.
     Rule(String),
 }

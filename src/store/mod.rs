@@ -53,6 +53,7 @@ pub struct Store {
     threads: Arc<Mutex<Threads>>,
     rejections: Arc<Mutex<Rejections>>,
     next_said: Arc<AtomicI64>,
+    next_draft: Arc<AtomicI64>,
     journal: Option<Arc<Journal>>,
 }
 
@@ -129,6 +130,7 @@ impl Store {
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(1)),
+            next_draft: Arc::new(AtomicI64::new(1)),
             journal: None,
         }
     }
@@ -149,6 +151,7 @@ impl Store {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(next.said)),
+            next_draft: Arc::new(AtomicI64::new(1)),
             journal: Some(Arc::clone(&journal)),
             responses: Responses::new(Stored::with_archive(
                 most_responses,
@@ -442,6 +445,11 @@ impl Store {
     /// A name for something that is said.
     pub(crate) fn next_said(&self) -> i64 {
         self.next_said.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A name for what a model drafts.
+    pub(crate) fn next_draft(&self) -> i64 {
+        self.next_draft.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Writes down what is said, with its text, before it leaves; and what is left of the draft.

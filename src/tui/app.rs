@@ -295,25 +295,43 @@ impl App {
         let past = Duration::from_nanos(self.now.subsec_nanosecond().unsigned_abs().into());
         let second = Duration::from_secs(1).saturating_sub(past);
         let time = (self.inbox.waiting() > 0).then_some(second);
-        [time, self.next_count()].into_iter().flatten().min()
+        let due = self.inbox.next_due().map(|at| {
+            let wait = Duration::try_from(at.duration_since(self.now));
+            wait.unwrap_or_default()
+        });
+        [time, due, self.next_count()].into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
         self.send_due();
+        for change in self.inbox.do_due(self.now) {
+            self.on_change(change);
+        }
         self.go_on_finding();
         self.remind();
     }
 
     /// Takes in what happened to a request.
     pub fn on_event(&mut self, event: Event) {
-        match self.inbox.apply(event, self.now) {
-            Some(Change::Arrived {
+        if let Some(change) = self.inbox.apply(event, self.now) {
+            self.on_change(change);
+        }
+        for id in self.inbox.take_dropped() {
+            self.forget(id);
+        }
+    }
+
+    /// Follows a change of the inbox.
+    fn on_change(&mut self, change: Change) {
+        match change {
+            Change::Arrived {
                 conversation,
                 automatic,
                 current,
+                attended,
                 returned,
-            }) => {
+            } => {
                 if !returned.is_empty() {
                     self.composer_of(conversation).bring_back(returned);
                     self.keep_draft_of(conversation);
@@ -321,22 +339,22 @@ impl App {
                 if let Some(found) = self.inbox.get(conversation) {
                     self.list.on_arrival(found);
                 }
-                self.arrived(conversation, automatic, current);
+                self.arrived(conversation, automatic, current, attended);
             }
-            Some(Change::Delivered {
+            Change::Delivered {
                 conversation,
                 tokens,
-            }) => {
+            } => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
                     self.say(Level::Good, self.delivered(tokens));
                     self.advance(conversation);
                 }
             }
-            Some(Change::ClientGone {
+            Change::ClientGone {
                 conversation,
                 mut returned,
-            }) => {
+            } => {
                 // What was to be sent to it was composed last.
                 if let Some((_, draft)) = self.take_undeliverable() {
                     returned.push(draft);
@@ -344,16 +362,15 @@ impl App {
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
             }
-            Some(Change::AskedAgain { conversation }) => {
+            Change::AskedAgain { conversation } => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
                     self.tell(Level::Info, "asked again, refused again");
                 }
             }
-            None => {}
-        }
-        for id in self.inbox.take_dropped() {
-            self.forget(id);
+            Change::Drafted { conversation, .. } | Change::Decided(conversation) => {
+                self.sync(conversation);
+            }
         }
     }
 
