@@ -28,8 +28,11 @@ impl Hand {
         }
         found.rule = found.rule.or(match &draft.sender {
             Sender::Rule(rule) => Some(rule.clone()),
-            Sender::Person | Sender::Auto => None,
+            Sender::Person | Sender::Auto { .. } => None,
         });
+        if let Sender::Auto { model, .. } = &draft.sender {
+            found.model.get_or_insert_with(|| model.clone());
+        }
         let is_alone = found.model.is_none() && found.rule.is_none() && draft.sender.is_person();
         (!is_alone).then(|| Self {
             is_edited: found.model.is_some() && (found.has_others || found.is_cut),
@@ -43,13 +46,11 @@ impl Hand {
 impl fmt::Display for Hand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.sender {
-            Sender::Auto => "auto",
+            Sender::Auto { .. } => "auto",
             Sender::Person | Sender::Rule(_) => "draft",
         };
-        match &self.model {
-            Some(model) => write!(f, "{how} {model}")?,
-            None if self.rule.is_none() => f.write_str(how)?,
-            None => {}
+        if let Some(model) = &self.model {
+            write!(f, "{how} {model}")?;
         }
         if self.is_edited {
             f.write_str(", edited")?;

@@ -194,6 +194,7 @@ impl Draft {
             false => self.origin.extend(&line.origin),
         }
         self.text.push_str(&line.text);
+        self.cut |= line.cut;
         if line.sender.is_person() {
             self.sender = Sender::Person;
         }

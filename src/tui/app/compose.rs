@@ -150,6 +150,12 @@ impl App {
             composer.kind = ReplyKind::Send;
         }
         self.keep_draft();
+        if let Some(id) = self.open {
+            if ends {
+                self.end_taking_over(id);
+            }
+            self.return_own_words(id);
+        }
     }
 
     /// Hands a reply over. `rest` is what is left to be sent later.
@@ -165,11 +171,15 @@ impl App {
             draft,
             reply,
         } = composed;
+        let drafted = reply.ends().then(|| self.drafts_of(id)).flatten();
         self.inbox
             .reply(id, reply, draft, rest, self.now)
             .map_err(|error| Problem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember_of(Some(id), typed);
+        if drafted.is_some() {
+            self.remembered_of(id).beside.last = drafted;
+        }
         // Whoever has answered goes on with those that wait longest.
         self.announced = None;
         self.say(
@@ -269,7 +279,7 @@ impl App {
     }
 
     /// Sends more of a message that is typed live.
-    fn send_live(&mut self, text: &str) -> Result<(), Problem> {
+    pub(super) fn send_live(&mut self, text: &str) -> Result<(), Problem> {
         let Some(id) = self.open else {
             return Err(self.nobody_open());
         };

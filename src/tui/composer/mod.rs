@@ -14,6 +14,7 @@ mod call;
 mod kind;
 mod marks;
 mod pastes;
+pub(super) mod preview;
 mod trail;
 pub(super) mod view;
 
@@ -211,6 +212,19 @@ impl Composer {
             self.call = draft.call.map(Call::from_draft);
         }
         self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
+    }
+
+    /// Makes it hold a draft of a model, or other words in the place of one: calls are in their forms
+    /// where these say all that the model wrote. Undo takes back what that does to the text.
+    pub fn take_draft(&mut self, mut draft: Draft) {
+        draft.live |= self.live;
+        let parts = draft.parts.iter_mut().map(|part| &mut part.call);
+        for call in parts.chain([&mut draft.call]) {
+            if let Some(fresh) = call.take_if(|call| call.drafted.is_some()) {
+                *call = Some(Call::of_model(fresh).to_draft());
+            }
+        }
+        self.restore(draft);
     }
 
     /// The text, with all that was pasted.
