@@ -109,9 +109,7 @@ impl Maker<'_> {
                 };
                 (target, arguments)
             }
-            Body::CustomToolCall { name, input } => {
-                (Target::Custom { name: name.clone() }, input)
-            }
+            Body::CustomToolCall { name, input } => (Target::Custom { name: name.clone() }, input),
             _ => return None,
         };
         Some(Part {
@@ -200,10 +198,18 @@ mod tests {
             &[call("exec_command", r#"{"workdir": "/srv", "cmd": "ls"}"#)],
             &request,
         );
-        assert_eq!((found.kind, found.text.as_str()), (ReplyKind::Command, "ls"));
+        assert_eq!(
+            (found.kind, found.text.as_str()),
+            (ReplyKind::Command, "ls")
+        );
         assert_eq!(found.options["workdir"], "/srv");
         // What is no command that a person could have typed stays the call that it is.
-        for arguments in [r#"{"cmd": 7}"#, "{\"cmd\": \"ls", "{}", r#"{"cmd": "ls\n"}"#] {
+        for arguments in [
+            r#"{"cmd": 7}"#,
+            "{\"cmd\": \"ls",
+            "{}",
+            r#"{"cmd": "ls\n"}"#,
+        ] {
             let found = draft(&[call("exec_command", arguments)], &request);
             assert_eq!(found.kind, ReplyKind::Tool, "{arguments}");
             let call = found.call.expect("a call");
@@ -240,7 +246,10 @@ mod tests {
         let request = messages::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let said = r#"{"command": "ls", "description": "Lists files", "timeout": 5}"#;
         let found = draft(&[call("Bash", said)], &request);
-        assert_eq!((found.kind, found.text.as_str()), (ReplyKind::Command, "ls"));
+        assert_eq!(
+            (found.kind, found.text.as_str()),
+            (ReplyKind::Command, "ls")
+        );
         assert_eq!(found.options["description"], "Lists files");
         assert_eq!(found.options["timeout"], 5);
     }
@@ -258,7 +267,10 @@ mod tests {
         assert_eq!(spans.map(|span| span.chars).collect::<Vec<_>>(), [6, 3]);
         let more = draft(&[call("exec_command", r#"{"cmd": "ls"}"#)], &codex());
         let whole = own.go_on(more);
-        assert_eq!((whole.kind, whole.parts[0].kind), (ReplyKind::Command, ReplyKind::Progress));
+        assert_eq!(
+            (whole.kind, whole.parts[0].kind),
+            (ReplyKind::Command, ReplyKind::Progress)
+        );
         assert_eq!(whole.parts[0].text, "It is ");
     }
 }

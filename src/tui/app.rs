@@ -14,9 +14,9 @@ use self::attention::Attention;
 use self::drafts::{Remembered, Unkept};
 pub use self::find::Finder;
 pub use self::focus::Focus;
-pub use self::prompt::Prompt;
 use self::past::Past;
 use self::paths::Paths;
+pub use self::prompt::Prompt;
 use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Ask, Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
@@ -716,7 +716,11 @@ impl App {
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
-            Action::ShowTools | Action::ShowRaw | Action::ShowStatistics | Action::Provenance | Action::Help => {
+            Action::ShowTools
+            | Action::ShowRaw
+            | Action::ShowStatistics
+            | Action::Provenance
+            | Action::Help => {
                 self.toggle_view(action);
             }
             Action::Cancel => self.cancel(),

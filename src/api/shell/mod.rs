@@ -257,9 +257,8 @@ impl ShellTool {
             _ => return None,
         };
         // The end of a line is not sent.
-        let is_kept = |(command, _): &(String, _)| {
-            !command.trim().is_empty() && !command.ends_with('\n')
-        };
+        let is_kept =
+            |(command, _): &(String, _)| !command.trim().is_empty() && !command.ends_with('\n');
         (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
     }
 

@@ -119,6 +119,8 @@ impl App {
             draft: self.composer().reply_draft(),
             reply,
         };
+        // What it is made of is not aside any more.
+        self.touch_draft();
         if self.is_held(&composed) {
             self.hold(id, composed);
             return Ok(());

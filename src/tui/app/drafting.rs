@@ -70,7 +70,9 @@ impl App {
         // One that the same model is still making is not wanted any more.
         let model = ask.model.as_ref().or(self.inbox.models().first());
         let old = self.previewed();
-        let old = old.filter(|old| Some(&old.model) == model).map(|old| old.id);
+        let old = old
+            .filter(|old| Some(&old.model) == model)
+            .map(|old| old.id);
         if let Some(old) = old {
             self.inbox.cancel_draft(old, self.now);
         }
@@ -143,7 +145,10 @@ impl App {
             return self.ask_for_draft(Ask::default());
         }
         if !composer.kind.can_be_live() {
-            return self.say(Level::Info, "a model goes on with a message, not with a call");
+            return self.say(
+                Level::Info,
+                "a model goes on with a message, not with a call",
+            );
         }
         let ask = Ask {
             continues: Some(composer.text()),
@@ -270,7 +275,11 @@ impl App {
         remembered.composer.withdraw();
         remembered.beside.shown = Some(draft);
         let is_over = |found: &ModelDraft| found.id == draft && !found.is_streaming();
-        let mut drafts = self.inbox.get(id).into_iter().flat_map(Conversation::drafts);
+        let mut drafts = self
+            .inbox
+            .get(id)
+            .into_iter()
+            .flat_map(Conversation::drafts);
         if drafts.any(is_over) {
             self.settle(id, draft);
         }
@@ -286,7 +295,11 @@ impl App {
             return;
         };
         let is_shown = |beside: &super::beside::Beside| beside.shown.is_some();
-        if !self.remembered.get(&id).is_some_and(|own| is_shown(&own.beside)) {
+        if !self
+            .remembered
+            .get(&id)
+            .is_some_and(|own| is_shown(&own.beside))
+        {
             self.make_way(id, newest);
         }
     }
@@ -304,8 +317,7 @@ impl App {
 
     /// Takes what there is of a draft into the composer.
     fn settle(&mut self, id: ConversationId, draft: DraftId) {
-        let Some((conversation, remembered)) =
-            self.inbox.get(id).zip(self.remembered.get_mut(&id))
+        let Some((conversation, remembered)) = self.inbox.get(id).zip(self.remembered.get_mut(&id))
         else {
             return;
         };
@@ -370,7 +382,8 @@ impl App {
 
     /// Takes a key that is bound to nothing and may be typed into a draft.
     pub(super) fn type_in_draft(&mut self, key: &KeyEvent) {
-        let is_writing = self.previewed().is_some() || (types(key) && self.sent_by_itself().is_some());
+        let is_writing =
+            self.previewed().is_some() || (types(key) && self.sent_by_itself().is_some());
         if is_writing && self.is_composing() {
             self.begin_typing();
         }
@@ -392,7 +405,9 @@ impl App {
                 _ => false,
             };
         }
-        let Some((draft, model)) = self.previewed().map(|found| (found.id, found.model.clone()))
+        let Some((draft, model)) = self
+            .previewed()
+            .map(|found| (found.id, found.model.clone()))
         else {
             return false;
         };
@@ -404,14 +419,20 @@ impl App {
             }
             Action::Submit => {
                 let key = self.key_of(Action::Cancel);
-                self.say(Level::Info, format!("{model} is still writing; {key} stops it"));
+                self.say(
+                    Level::Info,
+                    format!("{model} is still writing; {key} stops it"),
+                );
                 true
             }
             Action::Interrupt => {
                 self.inbox.cancel_draft(draft, self.now);
                 self.show_own_words();
                 let key = self.key_of(Action::NextDraft);
-                self.say(Level::Info, format!("{model} stopped; {key} shows the draft"));
+                self.say(
+                    Level::Info,
+                    format!("{model} stopped; {key} shows the draft"),
+                );
                 true
             }
             action if action.group() == Group::Reply => {
@@ -605,7 +626,6 @@ impl App {
             }),
         }
     }
-
 }
 
 /// What there is of a draft and was not sent by itself, as the person would compose it.

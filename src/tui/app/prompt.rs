@@ -40,7 +40,7 @@ impl Prompt {
 
     fn label(&self) -> String {
         match &self.asked {
-            Asked::Hint { model } => format!(" hint to {model}: "),
+            Asked::Hint { model } => format!(" hint to {model}:"),
         }
     }
 
@@ -66,14 +66,16 @@ impl Prompt {
     /// Draws it; returns where the cursor is.
     pub(in crate::tui) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
         let label = one_line(&self.label(), area.width / 2);
-        let width = u16::try_from(columns(&label)).unwrap_or(0);
+        let width = u16::try_from(columns(&label) + 1).unwrap_or(0);
         let [before, field] = Layout::horizontal([Constraint::Length(width), Constraint::Min(0)])
             .areas(area.rows().next()?);
         let (text, at) = self.field.window(field.width, true);
         let buffer = frame.buffer_mut();
         draw_line(buffer, before, &Row::styled(label, ui.theme.strong()));
         draw_line(buffer, field, &Row::raw(text));
-        let x = field.x.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
+        let x = field
+            .x
+            .saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
         (!field.is_empty()).then(|| Position {
             x: x.min(field.right().saturating_sub(1)),
             y: field.y,

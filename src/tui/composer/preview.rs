@@ -48,7 +48,10 @@ impl<'a> Preview<'a> {
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
             Partial::Nothing => (ReplyKind::Send, "", false),
-            Partial::Text(text) => (ReplyKind::Send, text.as_str(), false),
+            Partial::Text(text) => {
+                let rest = text.get(draft.sent_of_message..).unwrap_or_default();
+                (ReplyKind::Send, rest, false)
+            }
             Partial::Thought(text) => (ReplyKind::Send, text.as_str(), true),
             Partial::Call { title, arguments } => {
                 let is_shell = shell.is_some_and(|shell| shell.name() == title);
@@ -59,7 +62,7 @@ impl<'a> Preview<'a> {
                 (kind, arguments.as_str(), false)
             }
         };
-        let items = draft.items.iter();
+        let items = draft.items.iter().skip(draft.sent);
         Some(Self {
             kind,
             whole: items
@@ -171,7 +174,11 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     let Some(draft) = shown.or(drafts.last()) else {
         return decided(conversation, room);
     };
-    let at = drafts.iter().position(|one| one.id == draft.id).unwrap_or(0) + 1;
+    let at = drafts
+        .iter()
+        .position(|one| one.id == draft.id)
+        .unwrap_or(0)
+        + 1;
     let name = match (drafts.len(), shown.is_some()) {
         (1, true) => "draft".to_owned(),
         (1, false) => "draft beside".to_owned(),
@@ -263,7 +270,10 @@ fn measured(draft: &ModelDraft, now: Timestamp) -> String {
         false => String::new(),
     };
     let unit = if tokens == 1 { "token" } else { "tokens" };
-    format!(" · {about}{tokens} {unit}{speed}{}", seconds(draft.begun, end))
+    format!(
+        " · {about}{tokens} {unit}{speed}{}",
+        seconds(draft.begun, end)
+    )
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> String {

@@ -93,7 +93,11 @@ impl Trail {
             return;
         };
         let (old, new) = (count(&self.lines), count(lines));
-        let changes = if redo { &mut self.undone } else { &mut self.done };
+        let changes = if redo {
+            &mut self.undone
+        } else {
+            &mut self.done
+        };
         let sides = |change: &Change| match redo {
             false => (change.after.chars(), change.before.chars()),
             true => (change.before.chars(), change.after.chars()),
@@ -103,7 +107,9 @@ impl Trail {
             change.at == difference.old.start
                 && sides(change) == (difference.old.len(), difference.new)
         };
-        let found = changes.iter().rposition(|one| is_whole(one) || is_same(one));
+        let found = changes
+            .iter()
+            .rposition(|one| is_whole(one) || is_same(one));
         let Some(change) = found.map(|at| {
             // Those behind it are of changes that came to nothing.
             changes.truncate(at + 1);
@@ -246,7 +252,7 @@ mod tests {
         trail.follow(&lines("One\ntwo\nthree"), Source::Typed);
         trail.follow(&lines("One\ntwo\nthree!"), Source::Typed);
         trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted);
-        assert_eq!(marks(&trail), "tmmmmmmmppppmmmmmt");
+        assert_eq!(marks(&trail), "tmmmmmmppppmmmmmmt");
         assert!(trail.is_cut());
         trail.follow(&lines("One\nthree!"), Source::Typed);
         assert_eq!(marks(&trail), "tmmmmmmmmt");
@@ -259,7 +265,10 @@ mod tests {
         trail.follow(&lines("its"), Source::Typed);
         assert!(trail.is_cut());
         trail.follow_back(&lines("its words"), false);
-        assert_eq!((marks(&trail).as_str(), trail.is_cut()), ("mmmmmmmmm", false));
+        assert_eq!(
+            (marks(&trail).as_str(), trail.is_cut()),
+            ("mmmmmmmmm", false)
+        );
         trail.follow_back(&lines("mine"), false);
         assert_eq!(marks(&trail), "tttt");
         trail.follow_back(&lines("its words"), true);

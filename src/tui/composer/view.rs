@@ -290,7 +290,10 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &Words, area: Rect) 
         let line = Line::styled(format!(" {words}"), style);
         draw_line(frame.buffer_mut(), row, &line);
     }
-    let last = previewed.iter().enumerate().skip(count.saturating_sub(fits));
+    let last = previewed
+        .iter()
+        .enumerate()
+        .skip(count.saturating_sub(fits));
     if !previewed.is_empty() {
         for ((index, item), row) in last.zip(rows) {
             let words = item_line(item, index, area.width.saturating_sub(2));

@@ -57,7 +57,10 @@ impl Page<'_> {
         let chosen = transcript.and_then(Transcript::selected_block);
         let chosen = chosen.filter(is_reply);
         let last = transcript.and_then(|all| all.blocks().iter().rev().find(is_reply));
-        let waiting = self.app.conversation().map_or(&[][..], |found| found.drafts());
+        let waiting = self
+            .app
+            .conversation()
+            .map_or(&[][..], |found| found.drafts());
         let answered = self.app.answered();
         if let Some(block) = chosen.or(last)
             && let Some(draft) = block.composed()
@@ -229,7 +232,10 @@ impl Page<'_> {
     }
 
     fn times(&mut self, made: &ModelDraft) {
-        self.field("asked", &format!("{} {}", self.time(made.begun), made.model));
+        self.field(
+            "asked",
+            &format!("{} {}", self.time(made.begun), made.model),
+        );
         let after = |at: Timestamp| at.duration_since(made.begun).as_secs_f64();
         if let Some(first) = made.first {
             let words = format!("{} after {:.1} s", self.time(first), after(first));
