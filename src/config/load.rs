@@ -91,6 +91,9 @@ pub fn read(
     let rules = rules::check(&values.rule)
         .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
 
+    rules::check_models(&rules, &upstreams)
+        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
+
     let config = Config {
         listen: listen_override(flags, environment)?
             .or(listen)

@@ -237,7 +237,7 @@ fn what_needs_a_restart_is_known() {
     );
     assert_eq!(one.restarts_for(&other), ["listen", "server"]);
     let live =
-        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F12\"");
+        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F11\"");
     assert_eq!(one.restarts_for(&live), [""; 0]);
 }
 
