@@ -34,20 +34,33 @@ pub struct Flags {
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     // Without a file, the empty text: it holds no mistakes and no values.
     let (path, text) = find_file(flags, environment)?.unwrap_or_default();
+    read(&text, &path, flags, environment)
+}
+
+/// The same with this text in the place of the file's.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn read(
+    text: &str,
+    path: &Path,
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Config, ConfigError> {
     let in_file = |mistake: Mistake| ConfigError::File {
-        file: path.clone(),
+        file: path.to_owned(),
         line: mistake.line,
         key: mistake.key,
         problem: mistake.problem,
     };
-    let mut file = Parsed::new(&text).map_err(in_file)?;
+    let mut file = Parsed::new(text).map_err(in_file)?;
     let values = std::mem::take(&mut file.values);
     let at = |key: &[&str], problem| in_file(file.mistake(key, problem));
 
     let listen = values.listen.as_deref().map(parse_listen).transpose();
     let listen = listen.map_err(|problem| at(&["listen"], problem))?;
     let state_dir = values.state_dir.as_deref();
-    let state_dir = state_dir.map(|dir| file_path(dir, &path, environment));
+    let state_dir = state_dir.map(|dir| file_path(dir, path, environment));
     let state_dir = state_dir
         .transpose()
         .map_err(|problem| at(&["state_dir"], problem))?;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
+pub(crate) use load::read;
 pub use load::{Flags, file, load};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
