@@ -253,7 +253,7 @@ fn drafting(config: &Config, orders: &mpsc::UnboundedSender<DraftingOrder>) -> D
         orders: (!models.is_empty()).then(|| orders.clone()),
         models,
         mode: config.drafting.mode,
-        rules: Arc::default(),
+        rules: Arc::new(config.rules.clone()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::BaseUrlError;
+use crate::rules::RuleError;
 use crate::tui::keys::keymap::KeymapError;
 use crate::tui::theme::ThemeError;
 
@@ -181,6 +182,9 @@ pub enum Problem {
     /// A `[theme.NAME]` table is wrong.
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    /// A `[[rule]]` is wrong.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The `[keys]` table is wrong.
     #[error(transparent)]
     Keys(#[from] KeymapError),

@@ -10,6 +10,7 @@ use super::error::Problem;
 use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
+use crate::rules::Written;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -30,6 +31,7 @@ pub(super) struct FileConfig {
     pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
+    pub rule: Vec<Written>,
 }
 
 /// A mistake and where it is.
@@ -143,10 +145,14 @@ fn wrong_type(message: &str) -> String {
         "u32" | "u64" | "usize" => "a whole number from 0 up",
         "a boolean" => "true or false",
         "a string" => "text in quotes",
+        "a sequence" if found == "map" => {
+            "several tables, each below a name in double brackets such as [[rule]]"
+        }
         "a sequence" => "a list such as [\"a\", \"b\"]",
         "a map" => "a table",
         other => other,
     };
+    let found = if found == "map" { "a table" } else { found };
     format!("expected {expected}, not {found}")
 }
 
@@ -191,7 +197,8 @@ fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
         (value, _) => (value, key.span(), rest),
     };
     match value {
-        DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest),
+        // A key that is missing is missing there.
+        DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest).or(Some(span.start)),
         _ => Some(span.start),
     }
 }

@@ -9,7 +9,7 @@ use std::{fs, io};
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
 use super::model::{check_drafting, check_name, upstreams};
-use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
+use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
 use crate::tui::keys::keymap::Keymap;
@@ -34,16 +34,16 @@ pub struct Flags {
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     // Without a file, the empty text: it holds no mistakes and no values.
     let (path, text) = find_file(flags, environment)?.unwrap_or_default();
-    read(&text, &path, flags, environment)
+    read(&path, &text, flags, environment)
 }
 
-/// The same with this text in the place of the file's.
+/// The same with this text in place of that of the file.
 ///
 /// # Errors
 /// As [`load`].
-pub(crate) fn read(
-    text: &str,
+pub fn read(
     path: &Path,
+    text: &str,
     flags: &Flags,
     environment: &Environment,
 ) -> Result<Config, ConfigError> {
@@ -88,6 +88,12 @@ pub(crate) fn read(
         at(&["keys", &key], error.into())
     })?;
 
+    let rules = rules::check(&values.rule)
+        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
+
+    rules::check_models(&rules, &upstreams)
+        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
+
     let config = Config {
         listen: listen_override(flags, environment)?
             .or(listen)
@@ -110,6 +116,7 @@ pub(crate) fn read(
         theme,
         snippets: values.snippets,
         keys,
+        rules,
     };
     let loopback = config.listen.ip().to_canonical().is_loopback();
     if loopback || config.api_key.is_some() {
@@ -119,27 +126,24 @@ pub(crate) fn read(
     }
 }
 
-/// The configuration file: the one that is named, or else that in the usual place, whether it is there or
-/// not; `None` without a home folder.
-pub fn file(flags: &Flags, environment: &Environment) -> Option<PathBuf> {
-    let named = named_file(flags, environment).map(|(path, _)| path);
-    named.or_else(|| usual_file(environment))
-}
-
-/// The file that is named, and by what.
-fn named_file(flags: &Flags, environment: &Environment) -> Option<(PathBuf, &'static str)> {
+/// The file in which the configuration stands, or would, and what names it; without that, it need not
+/// be there. `None` where there is no home folder.
+pub fn file(flags: &Flags, environment: &Environment) -> Option<(PathBuf, Option<&'static str>)> {
     const VARIABLE: &str = "HUMANLLM_CONFIG";
     let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
-    flags
+    let named = flags
         .config
         .clone()
         .map(|path| (path, "--config"))
-        .or_else(|| from_variable.map(|path| (path, VARIABLE)))
-}
-
-fn usual_file(environment: &Environment) -> Option<PathBuf> {
-    let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
-    Some(folder.join("humanllm/config.toml"))
+        .or_else(|| from_variable.map(|path| (path, VARIABLE)));
+    let usual = || {
+        let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
+        Some(folder.join("humanllm/config.toml"))
+    };
+    match named {
+        Some((path, named_by)) => Some((path, Some(named_by))),
+        None => Some((usual()?, None)),
+    }
 }
 
 /// The file to read and its text; `None` if none was named and there is none in the usual place.
@@ -147,12 +151,8 @@ fn find_file(
     flags: &Flags,
     environment: &Environment,
 ) -> Result<Option<(PathBuf, String)>, ConfigError> {
-    let (path, named_by) = match named_file(flags, environment) {
-        Some((path, named_by)) => (path, Some(named_by)),
-        None => match usual_file(environment) {
-            Some(path) => (path, None),
-            None => return Ok(None),
-        },
+    let Some((path, named_by)) = file(flags, environment) else {
+        return Ok(None);
     };
     match (fs::read_to_string(&path), named_by) {
         (Ok(text), _) => Ok(Some((path, text))),

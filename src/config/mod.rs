@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod load;
 mod model;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,14 +17,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub(crate) use load::read;
-pub use load::{Flags, file, load};
+pub use load::{Flags, file, load, read};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
 
 use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
 use crate::model::Upstream;
+use crate::rules::Rules;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::Choice;
@@ -62,6 +63,8 @@ pub struct Config {
     pub keys: Keymap,
     /// Texts to insert into a reply, by name.
     pub snippets: BTreeMap<String, String>,
+    /// What is decided without the person.
+    pub rules: Rules,
 }
 
 impl Config {

@@ -112,6 +112,11 @@ pub(super) fn check_drafting(
     let Some(model) = &drafting.model else {
         return Ok(());
     };
+    check_upstream(model, upstreams)
+}
+
+/// Checks that there is a model of a name.
+pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), Problem> {
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
     match names().any(|name| name == model) {
         true => Ok(()),

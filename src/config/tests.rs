@@ -213,6 +213,22 @@ fn a_theme_of_ones_own_changes_single_colours() {
 }
 
 #[test]
+fn rules_keep_their_order() {
+    let config = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
+                  action = \"hold\"\ntimeout_seconds = 60\ntimeout_action = { reject = \"No.\" }\n\
+                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false";
+    let config = Home::new(config).load().expect("valid");
+    assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
+    assert!(!config.tui.bell);
+    let told = config.rules.told().next().expect("a rule");
+    assert_eq!(
+        told.conditions,
+        [("tool", "shell".into()), ("argument", r"\brm\b".into())]
+    );
+    assert!(Home::new("").load().expect("valid").rules.is_empty());
+}
+
+#[test]
 fn what_needs_a_restart_is_known() {
     let load = |config: &str| Home::new(config).load().expect("valid");
     let one = load("state_dir = \"/s\"");
@@ -221,7 +237,7 @@ fn what_needs_a_restart_is_known() {
     );
     assert_eq!(one.restarts_for(&other), ["listen", "server"]);
     let live =
-        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F12\"");
+        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F11\"");
     assert_eq!(one.restarts_for(&live), [""; 0]);
 }
 
@@ -417,6 +433,54 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         (
             "[snippets]\nbye = 3",
             "2: snippets.bye: expected text in quotes, not integer `3`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\n\n[[rule]]\nname = \"b\"\nargumnet = \"x\"",
+            "7: rule.argumnet: unknown key; did you mean `argument`?",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\n\n[[rule]]\nname = \"a\"\naction = \"hold\"",
+            "6: rule.name: there is a rule `a` before this one; choose another name",
+        ),
+        (
+            "models = [\"m\"]\n[[rule]]\nname = \"a\"",
+            "2: rule.action: every rule needs an action: \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"reject\"",
+            "3: rule.action: expected \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }, not string \"reject\"",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = { rejct = \"no\" }",
+            "3: rule.action: expected \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }, not a table",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = { reject = 3 }",
+            "3: rule.action.reject: expected text in quotes, not integer `3`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"call\"\naction = \"hold\"",
+            "3: rule.kind: expected \"message\", \"command\", \"tool\", \"think\", or a list of them, not string \"call\"",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"send\"",
+            "3: rule.action: this rule is asked about a request, for which nothing is drafted yet; `send` needs a condition on the draft: kind, tool, argument or text",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\ntool = \"shell\"\nargument = 'rm ('\naction = \"hold\"",
+            "4: rule.argument: this is no regular expression: unclosed group",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\ntext = 'a{1000}{1000}'\naction = \"hold\"",
+            "3: rule.text: the expression stands for too much; make its repetitions smaller",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\ntimeout_seconds = -1",
+            "4: rule.timeout_seconds: expected a whole number from 0 up, not integer `-1`",
+        ),
+        (
+            "[rule]\nname = \"a\"",
+            "1: rule: write [[rule]], with two brackets: there may be several",
         ),
         (
             "[keys]\nsubmit = \"Enter\"\nfold = \"Ctrl+Q\"",
@@ -624,4 +688,33 @@ fn new_models_need_no_restart() {
     let other = Home::new(&config).load().expect("valid");
     assert_ne!(one, other);
     assert_eq!(one.restarts_for(&other), [""; 0]);
+}
+
+#[test]
+fn the_rules_of_the_example_are_rules() {
+    let text = include_str!("../../config.example.toml");
+    let (_, section) = text.split_once("\n# [[rule]]\n").expect("a rule");
+    let (section, _) = section.split_once("\n\n").expect("an end");
+    let lines = section.lines().map(|line| line.trim_start_matches('#'));
+    let rules = format!("[[rule]]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let config = Home::new(&rules).load().expect(&rules);
+    let names: Vec<&str> = config.rules.names().collect();
+    assert_eq!(names, ["no rm", "looking is free", "titles", "lunch"]);
+    // And every key is explained above them.
+    let keys = Home::new("[[rule]]\nno_such_key = 1").load();
+    let Err(ConfigError::File {
+        problem: Problem::UnknownKey { known, .. },
+        ..
+    }) = keys
+    else {
+        panic!("{keys:?}");
+    };
+    for key in known.iter().filter(|key| *key != "name") {
+        let told = [
+            format!("\n#   {key} "),
+            format!("\n#   {key}, "),
+            format!(", {key} "),
+        ];
+        assert!(told.iter().any(|told| text.contains(told)), "{key}");
+    }
 }

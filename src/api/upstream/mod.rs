@@ -1,13 +1,24 @@
 //! The way to a model on another server and back: the request that goes there, whatever format the
 //! agent speaks, and what the model says, as the agent is to get it.
 
+mod arguments;
+mod chat;
 mod fault;
+mod history;
+mod messages;
 mod reader;
+mod responses;
+mod terms;
+mod tools;
 
 pub use fault::{Fault, error_message};
 pub use reader::Reader;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use self::history::History;
+use self::terms::Terms;
+use self::tools::Toolbox;
 
 use super::{Body, Format, Request};
 
@@ -69,24 +80,45 @@ impl Ask<'_> {
     /// The request for the server. The same history is the same bytes each time, so that what the
     /// server remembers of a prompt is of use.
     pub fn write(&self) -> Asked {
-        let messages = self.request.items.iter();
-        let messages =
-            messages.filter_map(|item| Some(json!({"role": item.role()?, "content": item.text()})));
-        let mut body = Map::new();
-        body.insert("model".into(), self.model.into());
-        body.insert("stream".into(), true.into());
-        body.insert("messages".into(), messages.collect());
+        let (toolbox, functions, left_out) = Toolbox::of(self.request.tools.tools());
+        let history = History::of(self, &toolbox);
+        let terms = Terms::of(self, &toolbox, functions);
+        let is_begun = history.is_begun;
+        let (path, mut body) = match self.format {
+            Format::Chat => ("/chat/completions", chat::body(self, history, &terms)),
+            Format::Messages => ("/messages", messages::body(self, history, &terms)),
+            Format::Responses | Format::Compaction => {
+                ("/responses", responses::body(self, history, &terms))
+            }
+        };
         for (name, value) in self.parameters {
             match value {
                 Value::Null => body.shift_remove(name),
                 value => body.insert(name.clone(), value.clone()),
             };
         }
-        Asked {
-            path: "/chat/completions",
-            body: Value::Object(body).to_string().into_bytes(),
-            reader: Reader::default(),
-            left_out: Vec::new(),
+        if body.get("stream") != Some(&Value::Bool(true)) {
+            // It is refused without a stream.
+            body.shift_remove("stream_options");
         }
+        let limit = body.get("max_output_tokens").and_then(Value::as_u64);
+        Asked {
+            path,
+            body: Value::Object(body).to_string().into_bytes(),
+            reader: Reader::new(self.format, toolbox, self.echo(is_begun), limit),
+            left_out,
+        }
+    }
+
+    /// What the model may write once more at the beginning of its answer, though it was there before;
+    /// nothing unless it goes on with a message.
+    fn echo(&self, is_begun: bool) -> Option<String> {
+        let begun = self.continues.filter(|begun| !begun.trim().is_empty())?;
+        Some(match (is_begun, self.format) {
+            // The space at the end could not be said.
+            (true, Format::Messages) => begun[begun.trim_end().len()..].to_owned(),
+            (true, _) => String::new(),
+            (false, _) => begun.to_owned(),
+        })
     }
 }

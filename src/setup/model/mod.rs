@@ -122,7 +122,7 @@ pub fn run(
             entry.with(options, Some(&chosen))
         }
     };
-    let path = config::file(flags, environment).ok_or(ModelError::NoHome)?;
+    let (path, _) = config::file(flags, environment).ok_or(ModelError::NoHome)?;
     if options.print {
         told.push_str(&format!(
             "==> {}, this table alone <==\n{entry}",
@@ -312,7 +312,7 @@ fn write(
         Err(error) => return Err(SetupError::Read { path, error }.into()),
     };
     let new = entry.put_into(&old);
-    config::read(&new, &path, flags, environment)?;
+    config::read(&path, &new, flags, environment)?;
     let file = OwnFile {
         path,
         contents: Contents::Kept(new),
