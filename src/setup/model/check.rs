@@ -149,7 +149,6 @@ fn asks_and_hears(
         seen.take(piece, begun.elapsed());
         true
     }));
-    seen.whole = begun.elapsed();
     let words = |failure: Failure| failure.words(client.upstream());
     match answered {
         Err(failure @ (Failure::Refused(_) | Failure::Connect(_) | Failure::NoAnswer)) => {
@@ -196,13 +195,19 @@ impl Seen {
         self.first.get_or_insert(after);
         match piece {
             Piece::Item(item) => self.items.push(item),
-            Piece::Done { usage, cut_off } => (self.usage, self.cut_off) = (usage, cut_off),
+            Piece::Done { usage, cut_off } => {
+                (self.usage, self.cut_off) = (usage, cut_off);
+                self.whole = after;
+            }
             Piece::Text(_) | Piece::Thought(_) | Piece::Call { .. } => {}
         }
     }
 
     fn in_words(&self) -> String {
-        let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+        let seconds = |time: Duration| match time.as_millis() {
+            milliseconds @ 0..1_000 => format!("{milliseconds} ms"),
+            _ => format!("{:.1} s", time.as_secs_f64()),
+        };
         let first = self.first.map(seconds).unwrap_or_default();
         let whole = seconds(self.whole);
         let tokens = match &self.usage {

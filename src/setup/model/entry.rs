@@ -69,7 +69,6 @@ impl Entry {
                 .as_deref()
                 .map(|key| ("api_key_env", key, false)),
         );
-        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let lines = lines.into_iter();
         lines
             .map(|(key, value, is_usual)| (key, quoted(value), is_usual))
@@ -116,10 +115,11 @@ impl Entry {
                         after_name = known.span().end;
                     }
                     let is_same = match known.get_ref() {
-                        DeValue::String(old) => quoted_is(old, &value),
+                        DeValue::String(old) if key == "base_url" => self.is_same_url(old),
+                        DeValue::String(old) => quoted(old) == value,
                         _ => false,
                     };
-                    if !is_same && !(key == "base_url" && self.is_same_url(known.get_ref())) {
+                    if !is_same {
                         edits.push((known.span(), value));
                     }
                 }
@@ -142,11 +142,8 @@ impl Entry {
         changed
     }
 
-    /// Whether a value is the same base URL, however it is written.
-    fn is_same_url(&self, value: &DeValue<'_>) -> bool {
-        let DeValue::String(old) = value else {
-            return false;
-        };
+    /// Whether another text is the same base URL.
+    fn is_same_url(&self, old: &str) -> bool {
         match (BaseUrl::new(old), BaseUrl::new(&self.base_url)) {
             (Ok(old), Ok(new)) => old == new,
             _ => false,
@@ -160,8 +157,9 @@ fn names(values: &DeTable<'_>, name: &str) -> bool {
     matches!(value, Some(DeValue::String(known)) if known == name)
 }
 
-fn quoted_is(old: &str, value: &str) -> bool {
-    toml::Value::String(old.to_owned()).to_string() == value
+/// A text as TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 impl fmt::Display for Entry {
