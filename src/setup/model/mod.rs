@@ -132,9 +132,16 @@ pub fn run(
     }
     told.push_str(&write(&entry, path, flags, environment)?);
     let (name, url) = (word(&entry.name), &entry.base_url);
+    let is_open = BaseUrl::new(url).is_ok_and(|url| !url.is_secure() && !url.is_private());
+    let open = match is_open {
+        true => {
+            "It is not encrypted: everybody on the way there can read it. Better write https://.\n"
+        }
+        false => "",
+    };
     told.push_str(&format!(
         "\n{entry}\n\
-         All that an agent sends goes to {url} when a draft is asked for.\n\
+         All that an agent sends goes to {url} when a draft is asked for.\n{open}\
          A humanllm that runs takes the model in with F9. To try it:\n\n    \
              humanllm setup model --check {name}\n"
     ));
