@@ -32,6 +32,16 @@ impl Studio {
         Self { desk, orders }
     }
 
+    /// Plays a scene at each size and compares the last screens with the snapshot of that name.
+    fn scene(name: &str, sizes: &[(u16, u16)], mode: Mode, play: impl Fn(&mut Self)) {
+        scene(name, sizes, |desk| {
+            let fresh = Desk::new((20, 5));
+            let mut studio = Self::with(std::mem::replace(desk, fresh), mode);
+            play(&mut studio);
+            *desk = studio.desk;
+        });
+    }
+
     /// The draft that a model is told to make.
     fn order(&mut self) -> DraftOrder {
         loop {
@@ -167,8 +177,7 @@ fn words_of_the_person_stay_where_a_draft_comes() {
     let order = studio.order();
     studio.say(&order, whole("Its words."));
     assert_eq!(studio.desk.text(), "my own words");
-    studio.desk.sees("draft beside · qwen");
-    studio.desk.sees("Alt+B shows it");
+    studio.desk.sees("draft beside: Alt+B · qwen");
     studio.desk.press("Alt+B");
     studio.desk.sees("> Its words.");
     studio.desk.press("Alt+B");
@@ -192,7 +201,7 @@ fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
     studio.desk.write("ms");
     studio.say(&order, [text("es."), message("Two files."), DONE]);
     assert_eq!(studio.desk.text(), "Two films");
-    studio.desk.sees("draft beside · qwen");
+    studio.desk.sees("draft beside: Alt+B · qwen");
     // Both are there.
     studio.desk.press("Alt+B");
     studio.desk.sees("> Two files.");
@@ -292,7 +301,8 @@ fn a_command_is_a_command_with_its_options() {
         }],
     );
     studio.desk.sees("[Run command]");
-    studio.desk.sees("{\"cmd\": \"ls");
+    studio.desk.sees("$ ls");
+    studio.desk.misses("cmd");
     let call = Piece::Item(function("exec_command", &arguments));
     studio.say(&order, [call, DONE]);
     studio.desk.sees("[Run command]");
@@ -712,4 +722,68 @@ fn the_view_of_where_words_come_from_names_every_stretch() {
     ];
     let _client = studio.desk.ask(&codex("a", "What is there?", &more));
     studio.desk.sees("draft qwen, edited");
+}
+
+const SIZES: [(u16, u16); 5] = [SMALL, (60, 50), NORMAL, MIDDLE, WIDE];
+
+#[test]
+fn screens_of_drafts() {
+    Studio::scene("draft_streaming", &SIZES, Mode::Draft, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.desk.wait(2);
+        studio.say(&order, [Piece::Thought("They want a list.".into())]);
+        studio.desk.wait(1);
+        studio.say(
+            &order,
+            [
+                message("I look at what there is before I say anything."),
+                Piece::Call {
+                    title: "exec_command".into(),
+                    arguments: "{\"cmd\": \"ls -la /srv".into(),
+                },
+            ],
+        );
+    });
+    Studio::scene("drafts_beside", &SIZES, Mode::Manual, |studio| {
+        let _client = studio.desk.ask(&body());
+        studio.desk.write("my own words");
+        for words in ["First.", "Second."] {
+            studio.desk.press("Alt+D");
+            let order = studio.order();
+            studio.desk.wait(1);
+            studio.say(&order, whole(words));
+        }
+    });
+    Studio::scene("auto", &SIZES, Mode::Auto, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.desk.wait(1);
+        studio.say(&order, [text("There are two files here: a.txt and")]);
+    });
+    Studio::scene("draft_failed", &SIZES, Mode::Draft, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.fail(
+            &order,
+            "nobody listens at http://127.0.0.1:1234/v1: start LM Studio's server, or change base_url",
+        );
+    });
+    Studio::scene("provenance", &SIZES, Mode::Manual, |studio| {
+        let mut client = studio.desk.ask(&body());
+        studio.desk.press("Alt+H");
+        studio.desk.write("in one word");
+        studio.desk.press("Enter");
+        let order = studio.order();
+        studio.desk.wait(1);
+        studio.say(&order, whole("Files."));
+        studio.desk.press("Alt+D");
+        let order = studio.order();
+        studio.desk.wait(2);
+        studio.say(&order, whole("Two files: a.txt and b.txt."));
+        studio.desk.write(" That is all.");
+        studio.desk.press("Enter");
+        studio.desk.hear(&mut client);
+        studio.desk.press("F12");
+    });
 }

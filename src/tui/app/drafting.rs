@@ -220,12 +220,11 @@ impl App {
     /// Follows what has become of a draft.
     pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &Drafted) {
         match what {
-            Drafted::More => return,
+            Drafted::More => {}
             Drafted::Sent => {
                 // There may be hundreds of these a second: what the screen shows follows when it is drawn.
                 self.unsynced |= self.open == Some(id);
                 self.note_sent(id, draft);
-                return;
             }
             Drafted::Finished => {
                 self.sync(id);
