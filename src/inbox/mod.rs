@@ -265,6 +265,7 @@ impl Inbox {
         let ends = reply.ends();
         let store = self.store.clone();
         let mut written = Saving::default();
+        let mut ended = None;
         let is_first = self.edit(id, |conversation, held| {
             let is_first = !conversation.has_said();
             let Some(open) = conversation.open.front() else {
@@ -292,6 +293,7 @@ impl Inbox {
             }
             if ends {
                 conversation.remember(request, &store);
+                ended = conversation.end_drafting();
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
                 conversation.next_in_line(held, now);
@@ -310,7 +312,7 @@ impl Inbox {
             self.keep_statistics();
         }
         if ends {
-            self.end_turn(id);
+            self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
             self.consider(id, now);
         }
@@ -602,7 +604,7 @@ impl Inbox {
         }
         let conversation = self.requests.remove(&id)?;
         let store = self.store.clone();
-        let mut was_current = false;
+        let (mut was_current, mut ended) = (false, None);
         let returned = self.edit(conversation, |conversation, held| {
             let returned = conversation.lose(id, &store);
             was_current = conversation.open.front().is_some_and(|open| open.id == id);
@@ -610,6 +612,7 @@ impl Inbox {
             conversation.closed = Closed::ClientGone;
             conversation.last_activity = now;
             if was_current {
+                ended = conversation.end_drafting();
                 conversation.next_in_line(held, now);
             }
             returned
@@ -622,7 +625,7 @@ impl Inbox {
         }
         self.statistics.gone += 1;
         if was_current {
-            self.end_turn(conversation);
+            self.end_turn(conversation, ended, now);
             self.consider(conversation, now);
         }
         Some(Change::ClientGone {
@@ -693,7 +696,6 @@ impl Inbox {
 
     fn remove(&mut self, id: ConversationId) {
         self.lift(id);
-        self.end_turn(id);
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
             if let Some(family) = removed.family

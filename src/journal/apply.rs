@@ -10,11 +10,16 @@ use super::hash::Hash;
 use super::items;
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Draft, Event, Recall, Record, Response, Said, State, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, ModelDraft,
+    Recall, Record, Response, Said, State, Turn,
 };
 
 /// How many texts are offered again.
 const MOST_RECALLS: usize = 200;
+/// How many drafts of models to one request are kept.
+const MOST_MODEL_DRAFTS: usize = 100;
+/// How many decisions about one request are kept.
+const MOST_DECISIONS: usize = 1000;
 /// How many contents are known to be there without asking the database.
 const MOST_KNOWN: usize = 1 << 15;
 /// How many items the remembered lists may have.
@@ -70,6 +75,7 @@ impl Applier {
             Record::DeleteConversation { id } => self.deleting(|| delete::conversation(db, *id)),
             Record::Turn(row) => self.turn(db, row),
             Record::NobodyWaits => {
+                end_model_drafts(db)?;
                 run(
                     db,
                     "UPDATE conversation SET state = ?1
@@ -93,6 +99,8 @@ impl Applier {
                 "UPDATE said SET state = ?2 WHERE id = ?1",
                 params![id, state],
             ),
+            Record::ModelDraft(row) => model_draft(db, row),
+            Record::Decision(row) => decision(db, row),
             Record::Draft(row) => draft(db, row),
             Record::ClearDraft { conversation } => run(
                 db,
@@ -333,6 +341,85 @@ fn draft(db: &Connection, row: &Draft) -> Result<()> {
         "INSERT INTO draft (conversation, updated, body) VALUES (?1, ?2, ?3)
          ON CONFLICT (conversation) DO UPDATE SET updated = excluded.updated, body = excluded.body",
         params![row.conversation, row.updated, row.body],
+    )
+}
+
+fn model_draft(db: &Connection, row: &ModelDraft) -> Result<()> {
+    let items = pack(&row.items);
+    run(
+        db,
+        "INSERT INTO model_draft (id, conversation, turn, model, hint, begun, first, ended, state,
+             failure, size, items, partial, usage, sent, fate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT (id) DO UPDATE SET first = excluded.first, ended = excluded.ended,
+             state = excluded.state, failure = excluded.failure, size = excluded.size,
+             items = excluded.items, partial = excluded.partial, usage = excluded.usage,
+             sent = excluded.sent, fate = excluded.fate",
+        params![
+            row.id,
+            row.conversation,
+            row.turn,
+            row.model,
+            row.hint,
+            row.begun,
+            row.first,
+            row.ended,
+            row.state,
+            row.failure,
+            items.size,
+            items.bytes,
+            row.partial,
+            row.usage,
+            row.sent,
+            row.fate
+        ],
+    )?;
+    run(
+        db,
+        "DELETE FROM model_draft WHERE id IN
+             (SELECT id FROM model_draft WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+        params![row.turn, MOST_MODEL_DRAFTS],
+    )
+}
+
+/// What was being drafted when the program ended was not, and what nobody had decided about by then is
+/// of no use.
+fn end_model_drafts(db: &Connection) -> Result<()> {
+    run(
+        db,
+        "UPDATE model_draft SET state = ?1, failure = 'the program ended' WHERE state = 0",
+        params![DraftState::Failed],
+    )?;
+    run(
+        db,
+        "UPDATE model_draft SET fate = iif(sent > 0, ?1, ?2) WHERE fate = 0",
+        params![DraftFate::Automatic, DraftFate::Unused],
+    )
+}
+
+fn decision(db: &Connection, row: &Decision) -> Result<()> {
+    run(
+        db,
+        "INSERT INTO decision (id, conversation, turn, at, rule, matched, action, waited, draft)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (id) DO NOTHING",
+        params![
+            row.id,
+            row.conversation,
+            row.turn,
+            row.at,
+            row.rule,
+            row.matched,
+            row.action,
+            row.waited,
+            row.draft
+        ],
+    )?;
+    run(
+        db,
+        "DELETE FROM decision WHERE id IN
+             (SELECT id FROM decision WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+        params![row.turn, MOST_DECISIONS],
     )
 }
 

@@ -10,7 +10,11 @@ use super::error::{Fault, OpenError};
 use super::files::Files;
 
 /// What makes a database of version N one of version N + 1.
-pub(super) const STEPS: &[&str] = &[include_str!("sql/1.sql"), include_str!("sql/2.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("sql/1.sql"),
+    include_str!("sql/2.sql"),
+    include_str!("sql/3.sql"),
+];
 /// Makes the index of the full-text search, which a damaged one is replaced by too.
 const SEARCH: &str = include_str!("sql/search.sql");
 /// How long another connection may hold a lock before that is a fault.

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::pack::unpack;
 
-/// Deletes a conversation with its turns, what was said in it, also to be said again, its draft, and
-/// the responses to its turns.
+/// Deletes a conversation with its turns, what was said in it, also to be said again, its draft, what
+/// models drafted and rules decided, and the responses to its turns.
 pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
     let mut candidates = numbers(
         db,
@@ -28,6 +28,8 @@ pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
         "DELETE FROM turn WHERE conversation = ?1",
         "DELETE FROM said WHERE conversation = ?1",
         "DELETE FROM draft WHERE conversation = ?1",
+        "DELETE FROM model_draft WHERE conversation = ?1",
+        "DELETE FROM decision WHERE conversation = ?1",
         "DELETE FROM recall WHERE conversation = ?1",
         "DELETE FROM conversation WHERE id = ?1",
     ] {

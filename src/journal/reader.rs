@@ -12,7 +12,8 @@ use super::files::Files;
 use super::hash::Hash;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Draft, Event, Recall, Response, Said, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, Event, ModelDraft, Recall, Response,
+    Said, Turn,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -45,6 +46,10 @@ pub struct NextIds {
     pub turn: i64,
     /// Of what was said.
     pub said: i64,
+    /// Of what models drafted.
+    pub model_draft: i64,
+    /// Of what rules decided.
+    pub decision: i64,
 }
 
 /// How much there is.
@@ -236,6 +241,40 @@ impl Reader {
         })
     }
 
+    /// What models drafted in a conversation after the draft `after`, the oldest first.
+    pub fn model_drafts(&self, conversation: i64, after: i64, limit: u32) -> Read<Vec<ModelDraft>> {
+        let sql = format!(
+            "SELECT {MODEL_DRAFT} FROM model_draft WHERE conversation = ?1 AND id > ?2
+             ORDER BY id LIMIT ?3"
+        );
+        self.with(|db| all(db, &sql, params![conversation, after, limit], model_draft))
+    }
+
+    /// What rules decided in a conversation after the decision `after`, the oldest first.
+    pub fn decisions(&self, conversation: i64, after: i64, limit: u32) -> Read<Vec<Decision>> {
+        self.with(|db| {
+            all(
+                db,
+                "SELECT id, conversation, turn, at, rule, matched, action, waited, draft
+                 FROM decision WHERE conversation = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                params![conversation, after, limit],
+                |row| {
+                    Ok(Decision {
+                        id: row.get(0)?,
+                        conversation: row.get(1)?,
+                        turn: row.get(2)?,
+                        at: row.get(3)?,
+                        rule: row.get(4)?,
+                        matched: row.get(5)?,
+                        action: row.get(6)?,
+                        waited: row.get(7)?,
+                        draft: row.get(8)?,
+                    })
+                },
+            )
+        })
+    }
+
     /// The draft of a conversation; of 0, what was typed before there was any.
     pub fn draft(&self, conversation: i64) -> Read<Option<Draft>> {
         self.with(|db| {
@@ -395,6 +434,8 @@ impl Reader {
                 )?,
                 turn: next("SELECT 1 + ifnull(max(id), 0) FROM turn")?,
                 said: next("SELECT 1 + ifnull(max(id), 0) FROM said")?,
+                model_draft: next("SELECT 1 + ifnull(max(id), 0) FROM model_draft")?,
+                decision: next("SELECT 1 + ifnull(max(id), 0) FROM decision")?,
             })
         })
     }
@@ -410,6 +451,29 @@ fn response(row: &Row<'_>) -> Sql<Response> {
         background: row.get(3)?,
         created: row.get(4)?,
         state: unpack(row.get(5)?, row.get_ref(6)?.as_blob()?, 6)?,
+    })
+}
+
+const MODEL_DRAFT: &str = "id, conversation, turn, model, hint, begun, first, ended, state, \
+                           failure, size, items, partial, usage, sent, fate";
+
+fn model_draft(row: &Row<'_>) -> Sql<ModelDraft> {
+    Ok(ModelDraft {
+        id: row.get(0)?,
+        conversation: row.get(1)?,
+        turn: row.get(2)?,
+        model: row.get(3)?,
+        hint: row.get(4)?,
+        begun: row.get(5)?,
+        first: row.get(6)?,
+        ended: row.get(7)?,
+        state: row.get(8)?,
+        failure: row.get(9)?,
+        items: unpack(row.get(10)?, row.get_ref(11)?.as_blob()?, 11)?,
+        partial: row.get(12)?,
+        usage: row.get(13)?,
+        sent: row.get(14)?,
+        fate: row.get(15)?,
     })
 }
 

@@ -52,6 +52,36 @@ pub enum SaidState {
     Undelivered,
 }
 
+/// How far a draft of a model got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftState {
+    /// The model is at it.
+    Streaming,
+    /// It is whole.
+    Complete,
+    /// It ended at a limit.
+    CutOff,
+    /// Something went wrong.
+    Failed,
+    /// The person stopped it.
+    Cancelled,
+}
+
+/// What became of a draft of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftFate {
+    /// Nothing yet.
+    Open,
+    /// The person sent it as it was.
+    Sent,
+    /// The person sent what they had made of it.
+    Edited,
+    /// It was sent by itself, at least in part.
+    Automatic,
+    /// Nothing of it was sent.
+    Unused,
+}
+
 /// Stores an enum without fields as its place in this list. The list is part of the schema.
 macro_rules! stored_as_place {
     ($enum:ident: $($variant:ident),+) => {
@@ -77,6 +107,8 @@ macro_rules! stored_as_place {
 
 stored_as_place!(State: Waiting, Answered, Gone);
 stored_as_place!(SaidState: Sent, Delivered, Undelivered);
+stored_as_place!(DraftState: Streaming, Complete, CutOff, Failed, Cancelled);
+stored_as_place!(DraftFate: Open, Sent, Edited, Automatic, Unused);
 
 /// A conversation without its turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +192,64 @@ pub struct Draft {
     pub body: String,
 }
 
+/// What a model drafted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDraft {
+    /// Its name.
+    pub id: i64,
+    /// Where.
+    pub conversation: i64,
+    /// To which request.
+    pub turn: i64,
+    /// The name of the model in the configuration.
+    pub model: String,
+    /// What the person told it.
+    pub hint: Option<String>,
+    /// When it was asked for.
+    pub begun: i64,
+    /// When its first word came.
+    pub first: Option<i64>,
+    /// When it came to its end.
+    pub ended: Option<i64>,
+    /// How far it got.
+    pub state: DraftState,
+    /// What went wrong.
+    pub failure: Option<String>,
+    /// Its items that are whole, in order: a list of [`Body`](crate::api::Body).
+    pub items: String,
+    /// What there is of the item after those, as if it were whole; a call goes by its title.
+    pub partial: Option<String>,
+    /// What the upstream counted, as [`Usage`](crate::api::Usage) is written.
+    pub usage: Option<String>,
+    /// How many of its items were sent by themselves.
+    pub sent: i64,
+    /// What became of it.
+    pub fate: DraftFate,
+}
+
+/// What a rule decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Its name.
+    pub id: i64,
+    /// Where.
+    pub conversation: i64,
+    /// Of which request.
+    pub turn: i64,
+    /// When.
+    pub at: i64,
+    /// The name of the rule.
+    pub rule: String,
+    /// What it matched.
+    pub matched: String,
+    /// What was to happen, as [`Action`](crate::rules::Action) is written.
+    pub action: String,
+    /// Whether that is what happens where nobody does anything for a while.
+    pub waited: bool,
+    /// The draft that it is about; the request itself if there is none.
+    pub draft: Option<i64>,
+}
+
 /// A response that clients can come back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -231,7 +321,8 @@ pub enum Record {
     },
     /// A new turn. One that is there stays as it is.
     Turn(Box<Turn>),
-    /// The program was started: whoever waited when it ended does not any more.
+    /// The program was started: whoever waited when it ended does not any more, and no model is at
+    /// a draft.
     NobodyWaits,
     /// What became of a turn.
     TurnState {
@@ -249,6 +340,10 @@ pub enum Record {
         /// How far.
         state: SaidState,
     },
+    /// What a model drafted, new or as it is now. Of those to one request, the newest are kept.
+    ModelDraft(Box<ModelDraft>),
+    /// What a rule decided. Of those about one request, the newest are kept.
+    Decision(Decision),
     /// A draft, new or as it is now.
     Draft(Draft),
     /// Forgets a draft.
@@ -352,6 +447,12 @@ impl Record {
                 size_of::<Turn>() + parts + items + row.detail.len()
             }
             Self::Said(row) => row.words.len() + row.typed.len(),
+            Self::ModelDraft(row) => {
+                let texts = [&row.hint, &row.failure, &row.partial, &row.usage];
+                let texts = texts.into_iter().flatten().map(String::len);
+                size_of::<ModelDraft>() + row.model.len() + row.items.len() + texts.sum::<usize>()
+            }
+            Self::Decision(row) => row.rule.len() + row.matched.len() + row.action.len(),
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),

@@ -33,8 +33,8 @@ use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Excerpt, Health, Journal, Reader, Recall, Record as Row, Said,
-    SaidState, Seq, State, Turn,
+    self, Blob, Conversation, Decision, Excerpt, Health, Journal, ModelDraft, Reader, Recall,
+    Record as Row, Said, SaidState, Seq, State, Turn,
 };
 
 pub(crate) use crate::journal::now;
@@ -54,6 +54,7 @@ pub struct Store {
     rejections: Arc<Mutex<Rejections>>,
     next_said: Arc<AtomicI64>,
     next_draft: Arc<AtomicI64>,
+    next_decision: Arc<AtomicI64>,
     journal: Option<Arc<Journal>>,
 }
 
@@ -131,6 +132,7 @@ impl Store {
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(1)),
             next_draft: Arc::new(AtomicI64::new(1)),
+            next_decision: Arc::new(AtomicI64::new(1)),
             journal: None,
         }
     }
@@ -151,7 +153,8 @@ impl Store {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(next.said)),
-            next_draft: Arc::new(AtomicI64::new(1)),
+            next_draft: Arc::new(AtomicI64::new(next.model_draft)),
+            next_decision: Arc::new(AtomicI64::new(next.decision)),
             journal: Some(Arc::clone(&journal)),
             responses: Responses::new(Stored::with_archive(
                 most_responses,
@@ -447,11 +450,6 @@ impl Store {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A name for what a model drafts.
-    pub(crate) fn next_draft(&self) -> i64 {
-        self.next_draft.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// Writes down what is said, with its text, before it leaves; and what is left of the draft.
     pub(crate) fn say(
         &self,
@@ -478,6 +476,26 @@ impl Store {
     pub(crate) fn said(&self, states: impl Iterator<Item = (i64, SaidState)>) {
         let rows = states.map(|(id, state)| Row::SaidState { id, state });
         self.write(rows.collect());
+    }
+
+    /// A name for a draft of a model.
+    pub fn next_draft(&self) -> i64 {
+        self.next_draft.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps what a model drafted, new or as it is now.
+    pub fn keep_model_draft(&self, draft: ModelDraft) -> Saving {
+        self.write(vec![Row::ModelDraft(Box::new(draft))])
+    }
+
+    /// A name for what a rule decides.
+    pub fn next_decision(&self) -> i64 {
+        self.next_decision.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps what a rule decided.
+    pub fn keep_decision(&self, decision: Decision) -> Saving {
+        self.write(vec![Row::Decision(decision)])
     }
 
     /// Keeps what is typed in a conversation; without one, what is typed before there is any.

@@ -3,6 +3,7 @@
 //! The inbox knows no model. It gives an [`Order`] away, and whoever has models takes it and sends
 //! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`Step::Failed`].
 
+mod keeping;
 mod model_draft;
 mod sending;
 mod turn;

@@ -262,7 +262,7 @@ impl Inbox {
         match (stops, sends) {
             (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),
             (None, Some(sends)) if may_act && is_whole && all_sent => {
-                match self.carry_out(id, sends, now) {
+                match self.carry_out(id, sends, Some(draft), now) {
                     true => Drafted::Finished,
                     false => Drafted::Ready,
                 }
@@ -320,6 +320,7 @@ impl Inbox {
                 matched,
                 action: Action::Hold,
                 timeout: None,
+                waited: false,
             }),
         }
     }
@@ -338,14 +339,14 @@ impl Inbox {
         }
         match decision.action {
             Action::Hold => {
-                self.keep_decision(id, &decision);
+                self.keep_decision(id, &decision, Some(draft), now);
                 self.hold(id, decision, now);
                 Drafted::Held
             }
             _ => {
                 // What the model would say besides does not matter any more.
                 self.cancel_draft(draft, now);
-                match self.carry_out(id, decision, now) {
+                match self.carry_out(id, decision, Some(draft), now) {
                     true => Drafted::Finished,
                     false => Drafted::Held,
                 }
@@ -376,12 +377,6 @@ impl Inbox {
             self.store.say(conversation.rows(last, request), None);
         }
     }
-
-    /// Writes down what has become of a draft.
-    pub(super) fn keep_draft_of(&self, _id: ConversationId, _draft: DraftId) {}
-
-    /// Writes down what a rule decided.
-    pub(super) fn keep_decision(&self, _id: ConversationId, _decision: &Decision) {}
 }
 
 /// What the words of a draft come from, and who sends them where nobody else does.

@@ -8,6 +8,7 @@ use super::{Ask, DraftError, DraftId, DraftOrder, DraftState, Drafting, Mode, Mo
 use crate::api::{Body, Ending, FailureCode, Phase, Reply};
 use crate::draft::{Draft, Origin, Sender, Source};
 use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
+use crate::journal::DraftFate;
 use crate::rules::{Action, Decision, Subject};
 
 /// How many drafts of one turn are kept, the newest.
@@ -198,8 +199,9 @@ impl Inbox {
         made.continues.clone_from(&order.continues);
         turn.drafts.push(made);
         let dropped = (turn.drafts.len() > MOST_DRAFTS).then(|| turn.drafts.remove(0));
-        if let Some(dropped) = dropped {
-            self.forget_draft(&dropped);
+        if let Some(mut dropped) = dropped {
+            self.stop(&mut dropped, now);
+            self.keep_model_draft(id, &dropped, DraftFate::Unused);
         }
         orders
             .send(Order::Begin(Box::new(order)))
@@ -288,10 +290,12 @@ impl Inbox {
                 let decision = Decision {
                     action,
                     timeout: None,
-                    matched: format!("{}, and nobody did anything", decision.matched),
+                    waited: true,
                     ..decision
                 };
-                self.carry_out(id, decision, now);
+                let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+                let draft = drafts.last().map(|draft| draft.id);
+                self.carry_out(id, decision, draft, now);
                 changes.extend(self.newest_draft(id).or(Some(Change::Decided(id))));
             }
         }
@@ -311,7 +315,7 @@ impl Inbox {
             .get(id)
             .and_then(|found| decision.of_request(&found.subject()));
         if let Some(decision) = decision {
-            return self.carry_out(id, decision, now);
+            return self.carry_out(id, decision, None, now);
         }
         match self.mode(id) {
             Mode::Manual => false,
@@ -338,9 +342,10 @@ impl Inbox {
         &mut self,
         id: ConversationId,
         decision: Decision,
+        draft: Option<DraftId>,
         now: Timestamp,
     ) -> bool {
-        self.keep_decision(id, &decision);
+        self.keep_decision(id, &decision, draft, now);
         let rule = decision.rule.clone();
         match decision.action.clone() {
             Action::Hold => {
@@ -404,26 +409,6 @@ impl Inbox {
         self.reply_as(id, reply, draft, None, now).is_ok()
     }
 
-    /// Nothing that was drafted for the request counts any more.
-    pub(in crate::inbox) fn end_turn(&mut self, id: ConversationId) {
-        let conversation = self.conversations.get_mut(&id);
-        let turn = conversation.and_then(|conversation| conversation.drafting.take());
-        if let Some(turn) = turn {
-            if let Some(at) = turn.due {
-                self.due.remove(&(at, id));
-            }
-            for draft in &turn.drafts {
-                self.forget_draft(draft);
-            }
-        }
-    }
-
-    fn forget_draft(&mut self, draft: &ModelDraft) {
-        if self.making.remove(&draft.id).is_some() {
-            self.order(Order::Cancel(draft.id));
-        }
-    }
-
     /// The newest draft, as one that has changed.
     fn newest_draft(&self, id: ConversationId) -> Option<Change> {
         let draft = self.get(id)?.drafts().last()?;
@@ -434,7 +419,7 @@ impl Inbox {
         })
     }
 
-    fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: Order) {
         if let Some(orders) = &self.drafting.orders {
             // Nobody to stop is no error: the program is going away.
             let _ = orders.send(order);

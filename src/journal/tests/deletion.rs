@@ -28,6 +28,16 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
         add_turn(asked),
         Record::Said(said(id, id, &format!("words{word}"))),
         draft(id, &format!("earlierdraft{word}")),
+        add_model_draft(ModelDraft {
+            hint: Some(format!("hint{word}")),
+            items: format!("items{word}"),
+            partial: Some(format!("partial{word}")),
+            ..model_draft(id, id)
+        }),
+        Record::Decision(Decision {
+            matched: format!("matched{word}"),
+            ..decision(id, id)
+        }),
         draft(id, &format!("draft{word}")),
         Record::Response(Response {
             state: format!("state{word}"),
@@ -68,6 +78,8 @@ fn a_deleted_conversation_leaves_nothing_behind() {
     assert_eq!(reader.conversation(1).unwrap(), None);
     assert_eq!(reader.turn(1).unwrap(), None);
     assert_eq!(reader.said(1).unwrap(), []);
+    assert_eq!(reader.model_drafts(1, 0, 9).unwrap(), []);
+    assert_eq!(reader.decisions(1, 0, 9).unwrap(), []);
     assert_eq!(reader.drafts().unwrap(), [2]);
     assert_eq!(reader.response("resp_1").unwrap(), None);
     assert_eq!(reader.response_item("msg_1").unwrap(), None);
@@ -81,6 +93,14 @@ fn a_deleted_conversation_leaves_nothing_behind() {
     let items: Vec<&str> = turn.items.iter().map(|item| &*item.text).collect();
     assert_eq!(items, ["itemquokka", "shared item"]);
     assert_eq!(&*turn.instructions.unwrap().text, "shared instructions");
+    assert_eq!(
+        reader.model_drafts(2, 0, 9).unwrap()[0].items,
+        "itemsquokka"
+    );
+    assert_eq!(
+        reader.decisions(2, 0, 9).unwrap()[0].matched,
+        "matchedquokka"
+    );
     assert_eq!(
         reader.events("resp_2", 0, 9).unwrap()[0].data,
         "eventquokka"

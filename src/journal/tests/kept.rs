@@ -216,6 +216,97 @@ fn drafts_recalls_and_settings_outlive_the_program() {
 }
 
 #[test]
+fn what_models_drafted_and_rules_decided_outlives_the_program() {
+    let mut desk = Desk::new();
+    let streaming = ModelDraft {
+        first: None,
+        ended: None,
+        state: DraftState::Streaming,
+        items: "[]".into(),
+        usage: None,
+        fate: DraftFate::Open,
+        ..model_draft(1, 1)
+    };
+    desk.write(vec![add_model_draft(streaming.clone())]);
+    let done = ModelDraft {
+        items: format!("[{:?}]", "long ".repeat(100)),
+        partial: Some("{}".into()),
+        failure: Some("no route".into()),
+        ..model_draft(1, 1)
+    };
+    let other = ModelDraft {
+        sent: 2,
+        ..streaming.clone()
+    };
+    desk.write(vec![
+        add_model_draft(done.clone()),
+        add_model_draft(ModelDraft {
+            id: 2,
+            ..streaming.clone()
+        }),
+        add_model_draft(ModelDraft {
+            id: 3,
+            ..other.clone()
+        }),
+        Record::Decision(decision(1, 1)),
+        Record::Decision(Decision {
+            draft: None,
+            waited: true,
+            ..decision(2, 1)
+        }),
+    ]);
+    desk.restart();
+    desk.write(vec![Record::NobodyWaits]);
+    let reader = desk.reader();
+    let drafts = reader.model_drafts(1, 0, 9).unwrap();
+    // What the program was at when it ended has ended too.
+    let ended = |id, fate, draft: &ModelDraft| ModelDraft {
+        id,
+        state: DraftState::Failed,
+        failure: Some("the program ended".into()),
+        fate,
+        ..draft.clone()
+    };
+    let expected = [
+        done,
+        ended(2, DraftFate::Unused, &streaming),
+        ended(3, DraftFate::Automatic, &other),
+    ];
+    assert_eq!(drafts, expected);
+    assert_eq!(reader.model_drafts(1, 1, 1).unwrap(), expected[1..2]);
+    assert_eq!(reader.model_drafts(2, 0, 9).unwrap(), []);
+    let decisions = reader.decisions(1, 0, 9).unwrap();
+    assert_eq!(decisions[0], decision(1, 1));
+    assert!(decisions[1].draft.is_none() && decisions[1].waited);
+    assert_eq!(reader.decisions(1, 1, 9).unwrap(), decisions[1..]);
+}
+
+#[test]
+fn of_many_drafts_to_one_request_the_newest_are_kept() {
+    let desk = Desk::new();
+    let of_turn = |id, turn| ModelDraft {
+        turn,
+        ..model_draft(id, 1)
+    };
+    desk.write(vec![add_model_draft(of_turn(1, 1))]);
+    desk.write(
+        (2..=150)
+            .map(|id| add_model_draft(of_turn(id, 2)))
+            .collect(),
+    );
+    desk.write(
+        (1..=1200)
+            .map(|id| Record::Decision(decision(id, 1)))
+            .collect(),
+    );
+    let drafts = desk.reader().model_drafts(1, 0, 999).unwrap();
+    let ids: Vec<i64> = drafts.iter().map(|draft| draft.id).collect();
+    assert_eq!(ids, [vec![1], (51..=150).collect()].concat());
+    let decisions = desk.reader().decisions(1, 0, 9999).unwrap();
+    assert_eq!((decisions.len(), decisions[0].id), (1000, 201));
+}
+
+#[test]
 fn stored_responses_and_their_events_come_back() {
     let mut desk = Desk::new();
     let open = |id, created| Response {
@@ -323,13 +414,17 @@ fn new_ids_are_free() {
         NextIds {
             conversation: 1,
             turn: 1,
-            said: 1
+            said: 1,
+            model_draft: 1,
+            decision: 1,
         }
     );
     desk.write(vec![
         add(conversation(7)),
         add_turn(turn(9, 8, &[])),
         Record::Said(said(3, 7, "a")),
+        add_model_draft(model_draft(5, 7)),
+        Record::Decision(decision(2, 7)),
     ]);
     let ids = desk.reader().next_ids().unwrap();
     assert_eq!(
@@ -337,7 +432,9 @@ fn new_ids_are_free() {
         NextIds {
             conversation: 9,
             turn: 10,
-            said: 4
+            said: 4,
+            model_draft: 6,
+            decision: 3,
         }
     );
 }

@@ -122,6 +122,40 @@ fn said(id: i64, conversation: i64, words: &str) -> Said {
     }
 }
 
+fn model_draft(id: i64, conversation: i64) -> ModelDraft {
+    ModelDraft {
+        id,
+        conversation,
+        turn: conversation,
+        model: "qwen".into(),
+        hint: Some("shorter".into()),
+        begun: 6000 + id,
+        first: Some(6001 + id),
+        ended: Some(6002 + id),
+        state: DraftState::Complete,
+        failure: None,
+        items: r#"[{"CustomToolCall":{"name":"a","input":"b"}}]"#.into(),
+        partial: None,
+        usage: Some(r#"{"input":1,"output":2,"reasoning":0}"#.into()),
+        sent: 0,
+        fate: DraftFate::Sent,
+    }
+}
+
+fn decision(id: i64, conversation: i64) -> Decision {
+    Decision {
+        id,
+        conversation,
+        turn: conversation,
+        at: 6003 + id,
+        rule: "no rm".into(),
+        matched: "tool shell, argument \"rm -rf /\"".into(),
+        action: "\"hold\"".into(),
+        waited: false,
+        draft: Some(1),
+    }
+}
+
 fn response(id: &str, turn: Option<i64>) -> Response {
     Response {
         id: id.into(),
@@ -139,6 +173,10 @@ fn add(conversation: Conversation) -> Record {
 
 fn add_turn(turn: Turn) -> Record {
     Record::Turn(Box::new(turn))
+}
+
+fn add_model_draft(draft: ModelDraft) -> Record {
+    Record::ModelDraft(Box::new(draft))
 }
 
 fn add_text(conversation: i64, text: &str) -> Record {

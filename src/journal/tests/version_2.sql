@@ -1,4 +1,4 @@
--- A database of version 1, as that made it, with a row in every table.
+-- A database of version 2, as that made it, with a row in every table.
 CREATE TABLE blob (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
