@@ -8,6 +8,7 @@ pub mod guide;
 mod own_file;
 mod programs;
 mod report;
+pub mod rule;
 mod running;
 mod shell;
 pub mod split;
