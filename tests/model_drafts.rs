@@ -5,6 +5,7 @@ mod support;
 
 use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
 use humanllm::inbox::{DraftOrder, Drafting, DraftingOrder, Mode, Step};
+use humanllm::rules::Action;
 use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use support::screen::*;
@@ -722,6 +723,48 @@ fn the_view_of_where_words_come_from_names_every_stretch() {
     ];
     let _client = studio.desk.ask(&codex("a", "What is there?", &more));
     studio.desk.sees("draft qwen, edited");
+}
+
+#[test]
+fn a_rule_is_made_of_what_is_in_the_composer() {
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let _client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.desk.press("Esc");
+    studio.desk.press("Alt+Shift+R");
+    studio.desk.sees("a rule is made of a reply");
+    studio.say(&order, [DONE]);
+    studio.desk.write("!rm -rf build");
+    studio.desk.press("Alt+Shift+R");
+    studio.desk.sees("rule: what happens");
+    studio.desk.press("Enter");
+    studio.desk.sees("any command with rm");
+    studio.desk.write("any from");
+    studio.desk.press("Enter");
+    let saved = |desk: &Desk| {
+        let rules = desk.effects.iter().filter_map(|effect| match effect {
+            Effect::SaveRule(new) => Some(new.rule.clone()),
+            _ => None,
+        });
+        rules.rev().next().expect("a rule")
+    };
+    let rule = saved(&studio.desk);
+    assert_eq!(rule.name, "hold rm from codex_exec");
+    assert_eq!(rule.agent.as_deref(), Some("^codex_exec"));
+    assert_eq!(rule.action, Some(Action::Hold));
+    // The words stay for the person to do something about.
+    assert_eq!(studio.desk.text(), "rm -rf build");
+
+    studio.desk.press("Alt+Shift+R Down Down Enter");
+    studio.desk.sees("reject with:");
+    studio.desk.press("Enter");
+    studio.desk.sees("a reason is required");
+    studio.desk.write("never");
+    studio.desk.press("Enter Enter");
+    let rule = saved(&studio.desk);
+    assert_eq!(rule.action, Some(Action::Reject("never".into())));
+    let written = rule.to_toml();
+    assert!(written.contains("rm -rf build"), "{written}");
 }
 
 const SIZES: [(u16, u16); 5] = [SMALL, (60, 50), NORMAL, MIDDLE, WIDE];

@@ -256,6 +256,7 @@ mod tests {
                 matched: String::new(),
                 action: Action::Hold,
                 timeout: None,
+                waited: false,
             })
         };
         let saved = save(&rule("mine"), first, &flags, &environment).unwrap();

@@ -17,6 +17,7 @@ pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
+pub use self::rule::NewRule;
 use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Ask, Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
@@ -48,6 +49,7 @@ mod paths;
 mod process;
 mod prompt;
 mod recall;
+mod rule;
 mod unsend;
 
 /// Why no command can be sent.
@@ -77,6 +79,8 @@ pub enum Effect {
     Redraw,
     /// Reload the configuration.
     Reload,
+    /// Write a rule into the configuration, and reload that.
+    SaveRule(Box<NewRule>),
     /// Hand a text to the terminal's clipboard.
     Copy(String),
     /// Show a text in the person's pager.
@@ -154,6 +158,10 @@ pub enum Purpose {
     Path,
     /// A model to ask for a draft.
     Model,
+    /// What a rule is to do.
+    RuleAction,
+    /// What a rule applies to.
+    Rule,
 }
 
 /// What does not change while the program runs.
@@ -218,6 +226,8 @@ pub struct App {
     last_query: String,
     /// What a model is to be told once it is chosen.
     hint: String,
+    /// The rule that the person is about to make.
+    making: Option<rule::Making>,
     /// Whether models have said something in the open conversation since it was drawn.
     unsynced: bool,
     /// The list of conversations on the screen.
@@ -254,6 +264,7 @@ impl App {
             paths: Paths::default(),
             last_query: String::new(),
             hint: String::new(),
+            making: None,
             unsynced: false,
             list: List::default(),
             transcript_area: None,
@@ -663,7 +674,7 @@ impl App {
             Action::NextDraft => self.step_draft(true),
             Action::PreviousDraft => self.step_draft(false),
             Action::Mode => self.change_mode(),
-            Action::SaveRule => {}
+            Action::SaveRule => self.make_rule(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {

@@ -13,6 +13,7 @@ use crate::inbox::{
     Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft,
     Partial,
 };
+use crate::rules::Action as Then;
 use crate::tui::app::prompt::{Asked, Prompt};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::{Action, Group};
@@ -623,6 +624,11 @@ impl App {
                 hint: Some(text).filter(|hint| !hint.trim().is_empty()),
                 continues: None,
             }),
+            Asked::Rejection if text.trim().is_empty() => {
+                self.say(Level::Bad, "a reason is required");
+                self.dialog = Dialog::Prompt(Box::new(Prompt::rejection()));
+            }
+            Asked::Rejection => self.propose_rules(Then::Reject(text)),
         }
     }
 }
