@@ -562,6 +562,23 @@ fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
 }
 
 #[test]
+fn a_draft_that_nobody_wanted_does_not_stay_when_another_is_sent_by_itself() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.write("mine");
+    let order = studio.order();
+    studio.say(&order, whole("First."));
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> First.");
+    studio.desk.press("Alt+T");
+    let order = studio.order();
+    assert_eq!(studio.desk.text(), "mine");
+    studio.say(&order, whole("Second."));
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Second."]);
+    assert_eq!(studio.desk.text(), "mine");
+}
+
+#[test]
 fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
     for key in ["Esc", "b"] {
         let mut studio = Studio::new(NORMAL, Mode::Auto);

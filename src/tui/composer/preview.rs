@@ -76,7 +76,7 @@ impl<'a> Preview<'a> {
         })
     }
 
-    /// Its last rows at a width, each with whether it is the beginning of all.
+    /// Its last rows at a width.
     fn rows(&self, width: u16) -> Vec<String> {
         let mut last = tail(&self.text, width);
         if let Some(base) = &self.base
