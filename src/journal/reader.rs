@@ -225,18 +225,20 @@ impl Reader {
                 "SELECT id, conversation, turn, ticket, at, state, words, typed FROM said
                  WHERE conversation = ?1 ORDER BY id",
                 [conversation],
-                |row| {
-                    Ok(Said {
-                        id: row.get(0)?,
-                        conversation: row.get(1)?,
-                        turn: row.get(2)?,
-                        ticket: row.get(3)?,
-                        at: row.get(4)?,
-                        state: row.get(5)?,
-                        words: row.get(6)?,
-                        typed: row.get(7)?,
-                    })
-                },
+                said,
+            )
+        })
+    }
+
+    /// What was said last, the newest first.
+    pub fn said_last(&self, most: u32) -> Read<Vec<Said>> {
+        self.with(|db| {
+            all(
+                db,
+                "SELECT id, conversation, turn, ticket, at, state, words, typed FROM said
+                 ORDER BY id DESC LIMIT ?1",
+                [most],
+                said,
             )
         })
     }
@@ -489,6 +491,19 @@ fn conversation(row: &Row<'_>) -> Sql<Conversation> {
         begun: row.get(7)?,
         active: row.get(8)?,
         state: row.get(9)?,
+    })
+}
+
+fn said(row: &Row<'_>) -> Sql<Said> {
+    Ok(Said {
+        id: row.get(0)?,
+        conversation: row.get(1)?,
+        turn: row.get(2)?,
+        ticket: row.get(3)?,
+        at: row.get(4)?,
+        state: row.get(5)?,
+        words: row.get(6)?,
+        typed: row.get(7)?,
     })
 }
 

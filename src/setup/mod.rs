@@ -9,6 +9,7 @@ pub mod model;
 mod own_file;
 mod programs;
 mod report;
+pub mod rule;
 mod running;
 mod shell;
 pub mod split;

@@ -374,7 +374,7 @@ impl Inbox {
             && conversation.live_phase().is_some()
         {
             let last = conversation.said().len().saturating_sub(1);
-            self.store.say(conversation.rows(last, request), None);
+            self.store.say(conversation.rows(last, request), None, None);
         }
     }
 }
