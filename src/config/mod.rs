@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, file, load, read};
+pub use load::{Flags, file, load, read, rules_in};
 
 use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};

@@ -635,6 +635,11 @@ fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     }
 }
 
+/// The request of a turn; `None` if it cannot be read any more.
+pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+    turn::request(turn, interner)
+}
+
 /// What can be searched for in the items of a request from a place on.
 fn texts(
     conversation: ConversationId,
