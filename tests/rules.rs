@@ -15,6 +15,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const RULES: &str = r#"
+[[model]]
+name = "careful"
+base_url = "http://127.0.0.1:8080"
+
 [[rule]]
 name = "errors"
 agent = "codex"
@@ -255,7 +259,7 @@ fn the_rules_are_listed_as_they_were_understood() {
     assert!(
         wrong
             .refusal("rules")
-            .contains("config.toml:3: rule.1.argument: this is no regular")
+            .contains("config.toml:3: rule.argument: this is no regular")
     );
     assert!(!none.state().exists(), "nothing is made");
 }
@@ -349,7 +353,7 @@ fn the_rules_of_another_file_can_be_tried() {
         home.path("broken.toml").display()
     ));
     assert!(
-        broken.contains("broken.toml:1: rule.1.name: every rule needs a name"),
+        broken.contains("broken.toml:1: rule.name: every rule needs a name"),
         "{broken}"
     );
     let missing = home.refusal("rules --rule /no/such.toml");

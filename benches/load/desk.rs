@@ -25,6 +25,16 @@ impl Desk {
         Self::start_at(Place::new(), program)
     }
 
+    /// Starts the program in a new place, with a model at this address that answers by itself.
+    pub fn start_with_model(program: &Path, model: SocketAddr) -> Self {
+        let config = format!(
+            "{CONFIG}\n[drafting]\nmode = \"auto\"\n\n\
+             [[model]]\nname = \"model\"\nbase_url = \"http://{model}/v1\"\n"
+        );
+        let builder = Person::at(Place::new()).program(program).config(&config);
+        Self(builder.start())
+    }
+
     /// Starts the program in a known place and waits until it answers and draws.
     pub fn start_at(place: Place, program: &Path) -> Self {
         let builder = Person::at(place).program(program).config(CONFIG);

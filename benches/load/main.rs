@@ -10,6 +10,7 @@
 //! - [`request`], [`wire`]: what the client says and how it speaks;
 //! - [`desk`]: the person at the program;
 //! - [`bare`]: the bare server;
+//! - [`upstream`]: a model that drafts;
 //! - [`process`]: CPU and memory;
 //! - [`sheet`]: the table.
 //!
@@ -25,12 +26,13 @@ mod request;
 mod sheet;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod upstream;
 mod wire;
 
 use std::process::{Command, ExitCode};
 use std::rc::Rc;
 
-use measures::{RATE, SHARE, Subject};
+use measures::{ADDED, FIRST_WORD, RATE, SHARE, Subject};
 use options::Options;
 use request::Codex;
 use sheet::Sheet;
@@ -98,7 +100,7 @@ fn run(options: &Options) {
     let mut sheet = Sheet::new(columns.chain(["bare axum".to_owned()]).collect());
     let bare = programs.len();
 
-    let parts: [(&str, usize, Part, Option<BarePart>); 6] = [
+    let parts: [(&str, usize, Part, Option<BarePart>); 7] = [
         (
             "rate",
             options.rounds,
@@ -109,6 +111,12 @@ fn run(options: &Options) {
         ("latency", options.rounds, measures::latency, None),
         ("growth", 1, measures::growth, None),
         ("large", 1, measures::large, None),
+        (
+            "through",
+            options.rounds,
+            measures::through,
+            Some(measures::bare_through),
+        ),
         ("start", 1, measures::start, None),
     ];
     for (name, rounds, part, bare_part) in parts {
@@ -125,8 +133,10 @@ fn run(options: &Options) {
                 part(options, &codex, &mut sheet, bare);
             }
         }
-        if name == "rate" {
-            compare(&mut sheet, bare);
+        match name {
+            "rate" => compare(&mut sheet, bare),
+            "through" => subtract(&mut sheet, bare),
+            _ => {}
         }
     }
 
@@ -149,6 +159,18 @@ fn compare(sheet: &mut Sheet, bare: usize) {
     for column in 0..bare {
         if let Some(rate) = sheet.value(RATE.name, column) {
             sheet.add(SHARE, column, rate / most);
+        }
+    }
+}
+
+/// Says how much later the first word of a model arrives than from the model itself.
+fn subtract(sheet: &mut Sheet, bare: usize) {
+    let Some(least) = sheet.value(FIRST_WORD.name, bare) else {
+        return;
+    };
+    for column in 0..bare {
+        if let Some(took) = sheet.value(FIRST_WORD.name, column) {
+            sheet.add(ADDED, column, took - least);
         }
     }
 }

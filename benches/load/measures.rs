@@ -4,15 +4,17 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::bare::Bare;
-use crate::desk::{Desk, first_request};
+use crate::desk::{Desk, first_request, millis};
 use crate::options::Options;
 use crate::process::{Process, folder_size};
 use crate::request::{Codex, Words, marker, output};
 use crate::sheet::{Measure, Sheet, quantile};
 use crate::support::{Place, Signal};
-use crate::wire::{COMPLETED, hold};
+use crate::upstream::Upstream;
+use crate::wire::{COMPLETED, Exchange, hold};
 
 /// Letters that no escape sequence and nothing else on the screen holds.
 const LETTERS: [char; 5] = ['ж', 'ш', 'щ', 'ф', 'ю'];
@@ -22,6 +24,9 @@ const WARM_UP: u64 = 10;
 const ITEM_DONE: &str = "response.output_item.done";
 /// Bytes that a turn adds to a conversation: 1.2 MB after 300.
 const TURN: usize = 3_600;
+
+/// How long a model takes to its first word.
+const FIRST_WORD_AFTER: Duration = Duration::from_millis(20);
 
 /// A program that is measured, and its column.
 pub struct Subject<'a> {
@@ -265,6 +270,64 @@ pub fn large(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &
             sheet.add(measure, subject.column, time);
         }
     }
+}
+
+/// The time until the first word of a model is at the client.
+pub const FIRST_WORD: Measure = unjudged("first word of a model -> client: p50", "ms");
+/// That, without what it takes from the model itself.
+pub const ADDED: Measure = measure("of that, added by what is between: p50", "ms", 0.5);
+
+/// How long what a model says takes to the client, in a conversation that is on its own.
+pub fn through(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
+    let upstream = Upstream::start();
+    let desk = Desk::start_with_model(subject.program, upstream.address);
+    let ask = |number| {
+        let mut exchange = Exchange::connect(desk.address());
+        exchange.send(&first_request(codex, number).0);
+        exchange
+    };
+    let times = first_words(options, &upstream, ask, |mut exchange| {
+        exchange.until(COMPLETED);
+        desk.rest();
+    });
+    sheet.add(FIRST_WORD, subject.column, times);
+}
+
+/// The same from the model itself.
+pub fn bare_through(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, column: usize) {
+    let upstream = Upstream::start();
+    let ask = |number| {
+        let mut exchange = Exchange::connect(upstream.address);
+        exchange.send(&first_request(codex, number).0);
+        exchange
+    };
+    let times = first_words(options, &upstream, ask, drop);
+    sheet.add(FIRST_WORD, column, times);
+}
+
+/// The median of the milliseconds until the first words of a model are at its client.
+fn first_words(
+    options: &Options,
+    upstream: &Upstream,
+    ask: impl Fn(u64) -> Exchange,
+    end: impl Fn(Exchange),
+) -> f64 {
+    let mut times = Vec::new();
+    for number in 0..WARM_UP + options.exchanges {
+        let mut exchange = ask(number);
+        let mut answer = upstream.asked();
+        // As long as the shortest prompt takes a model.
+        std::thread::sleep(FIRST_WORD_AFTER);
+        let word = format!("zq{number}w");
+        let said = answer.say(&word);
+        let came = exchange.until_text(&word);
+        if number >= WARM_UP {
+            times.push(millis(came - said));
+        }
+        answer.end();
+        end(exchange);
+    }
+    quantile(&times, 0.5).expect("exchanges")
 }
 
 const START: Measure = unjudged("start until the port accepts, empty", "ms");

@@ -17,7 +17,7 @@ pub struct Options {
     /// Everything small, to see that it works; the figures mean little
     #[arg(long)]
     pub quick: bool,
-    /// Only these parts: rate, memory, latency, growth, large, start
+    /// Only these parts: rate, memory, latency, growth, large, through, start
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Measure only the programs of HUMANLLM_BENCH_BINARY

@@ -111,16 +111,27 @@ impl Exchange {
 
     /// Reads up to the end of this event and returns when it was there.
     pub fn until(&mut self, event: &str) -> Instant {
+        self.read_until(event, |answer| has_event(answer, event))
+    }
+
+    /// Reads up to this text and returns when it was there.
+    pub fn until_text(&mut self, text: &str) -> Instant {
+        self.read_until(text, |answer| {
+            memmem::find(answer, text.as_bytes()).is_some()
+        })
+    }
+
+    fn read_until(&mut self, what: &str, is_there: impl Fn(&[u8]) -> bool) -> Instant {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let now = Instant::now();
-            if has_event(&self.answer, event) {
+            if is_there(&self.answer) {
                 return now;
             }
             let count = self.stream.read(&mut buffer);
-            let count = count.unwrap_or_else(|error| panic!("waiting for {event}: {error}"));
+            let count = count.unwrap_or_else(|error| panic!("waiting for {what}: {error}"));
             self.answer.extend(&buffer[..count]);
-            assert!(count > 0, "no {event} in {}", beginning(&self.answer));
+            assert!(count > 0, "no {what} in {}", beginning(&self.answer));
         }
     }
 

@@ -269,7 +269,7 @@ impl Content {
 }
 
 /// The text parts, one after the other on lines of their own.
-pub(super) fn text_of(content: &[Content]) -> Cow<'_, str> {
+pub(crate) fn text_of(content: &[Content]) -> Cow<'_, str> {
     lines(content.iter().filter_map(Content::words))
 }
 

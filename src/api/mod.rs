@@ -26,10 +26,12 @@ mod schema;
 mod shell;
 mod skeleton;
 mod tools;
+pub mod upstream;
 mod validation;
 mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
+pub(crate) use body::text_of;
 pub use body::{Body, Content, ItemBody};
 pub use constraints::Limits;
 pub use envelope::Envelope;

@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
+use super::model::{check_drafting, check_name, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
@@ -90,13 +91,15 @@ pub fn read(
     let api_key = api_key.map_err(|problem| at(&["api_key"], problem))?;
     let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
     check_models(&models).map_err(|problem| at(&["models"], problem))?;
+    let in_path = |(path, problem): (Vec<String>, Problem)| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        at(&path, problem)
+    };
+    let upstreams = upstreams(values.model, environment).map_err(in_path)?;
+    check_drafting(&values.drafting, &upstreams)
+        .map_err(|problem| at(&["drafting", "model"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
-    let mut themes = own_themes(&values.theme).map_err(|(path, problem)| {
-        at(
-            &path.iter().map(String::as_str).collect::<Vec<_>>(),
-            problem,
-        )
-    })?;
+    let mut themes = own_themes(&values.theme).map_err(in_path)?;
     let theme = match Base::from_name(&values.tui.theme) {
         Some(base) => Choice::of(base),
         None => themes
@@ -108,11 +111,13 @@ pub fn read(
         at(&["keys", &key], error.into())
     })?;
 
-    let rules = rules::check(&values.rule).map_err(|(path, problem)| {
-        at(
-            &path.iter().map(String::as_str).collect::<Vec<_>>(),
-            problem,
-        )
+    let rules = rules::check(&values.rule).and_then(|rules| {
+        rules::check_models(&rules, &upstreams)?;
+        Ok(rules)
+    });
+    let rules = rules.map_err(|(path, problem)| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        at(&path, problem)
     })?;
 
     let config = Config {
@@ -131,6 +136,8 @@ pub fn read(
         server: values.server,
         inbox: values.inbox,
         journal: values.journal,
+        upstreams,
+        drafting: values.drafting,
         tui: values.tui,
         theme,
         snippets: values.snippets,
@@ -265,9 +272,7 @@ fn check_models(models: &[String]) -> Result<(), Problem> {
         return Err(Problem::NoModels);
     }
     for (index, model) in models.iter().enumerate() {
-        if model.is_empty() || model.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Problem::ModelName(model.clone()));
-        }
+        check_name(model)?;
         if models[..index].contains(model) {
             return Err(Problem::ModelTwice(model.clone()));
         }

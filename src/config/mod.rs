@@ -5,6 +5,7 @@
 mod error;
 mod file;
 mod load;
+mod model;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,12 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
 pub use load::{Flags, file, load, read, rules_in};
+pub use model::DraftingConfig;
+pub(crate) use model::{check_name, format_name, format_named, key_of};
 
 use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
+use crate::model::Upstream;
 use crate::rules::Rules;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
@@ -47,6 +51,10 @@ pub struct Config {
     pub inbox: InboxConfig,
     /// What is kept on disk.
     pub journal: JournalConfig,
+    /// Models on other servers, which draft.
+    pub upstreams: Vec<Upstream>,
+    /// How they do.
+    pub drafting: DraftingConfig,
     /// How the terminal behaves.
     pub tui: TuiConfig,
     /// The colours that `tui.theme` names.

@@ -1,12 +1,25 @@
 //! The `[[rule]]` tables.
 
 use super::error::Problem;
+use super::model::check_upstream;
+use crate::model::Upstream;
 use crate::rules::{Rules, Written};
+
+/// Checks that the models that rules name are there. The error comes with the path of the key.
+pub(super) fn check_models(
+    rules: &Rules,
+    upstreams: &[Upstream],
+) -> Result<(), (Vec<String>, Problem)> {
+    rules.models().try_for_each(|(place, key, model)| {
+        check_upstream(model, upstreams).map_err(|problem| (key_path(place, key), problem))
+    })
+}
 
 /// Checks the rules of a file. The error comes with the path of the key.
 pub(super) fn check(rules: &[Written]) -> Result<Rules, (Vec<String>, Problem)> {
-    Rules::new(rules).map_err(|(place, key, error)| {
-        let number = (place + 1).to_string();
-        (vec!["rule".into(), number, key.into()], error.into())
-    })
+    Rules::new(rules).map_err(|(place, key, error)| (key_path(place, key), error.into()))
+}
+
+fn key_path(place: usize, key: &str) -> Vec<String> {
+    vec!["rule".into(), format!("[{place}]"), key.into()]
 }

@@ -30,7 +30,7 @@ pub(super) fn words(draft: &Draft) -> String {
     facts.extend(calls.map(|call| format!("a call of draft {} ({})", call.draft, call.model)));
     match &draft.sender {
         Sender::Person => {}
-        Sender::Auto => facts.push("sent by itself".into()),
+        Sender::Auto { .. } => facts.push("sent by itself".into()),
         Sender::Rule(name) => facts.push(format!("sent by the rule `{name}`")),
     }
     plain::line(&facts.join(", "))

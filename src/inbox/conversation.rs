@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::again::Again;
 use super::changes::changes;
 use super::channel::Responder;
+use super::drafting::{Mode, TurnDrafts};
 use crate::agents::{Opening, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
@@ -43,6 +44,10 @@ pub struct Conversation {
     pub(super) closed: Closed,
     /// When its request was rejected, if that still holds.
     pub(super) rejected: Option<Timestamp>,
+    /// How it goes on when its agent asks something.
+    pub(super) mode: Mode,
+    /// What models draft for the request that waits, in a few conversations of thousands.
+    pub(super) drafting: Option<Box<TurnDrafts>>,
     /// Whether its request is there, or has to be read from the journal first.
     loaded: bool,
     /// The folder that its request names, once somebody has looked for it.
@@ -127,7 +132,7 @@ impl Words {
     }
 
     /// Whether an item that a client sends is these words, which it got then.
-    pub(super) fn are(&self, item: &Item) -> bool {
+    pub(crate) fn are(&self, item: &Item) -> bool {
         let Self::Item(said) = self else {
             // The others are not whole, or no items.
             return false;
@@ -205,6 +210,8 @@ impl Conversation {
             said: Vec::new(),
             closed: Closed::Answered,
             rejected: None,
+            mode: Mode::default(),
+            drafting: None,
             loaded: true,
             directory: OnceLock::new(),
             told: (0, None),
@@ -504,7 +511,7 @@ impl Conversation {
     fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Draft> {
         let said = self.said.iter().filter(|said| is_meant(said));
         let mut drafts: Vec<&Arc<Draft>> = said
-            .filter(|said| said.can_be_lost())
+            .filter(|said| said.can_be_lost() && said.draft.sender.is_person())
             .map(|said| &said.draft)
             .collect();
         drafts.dedup_by(|one, other| Arc::ptr_eq(one, other));
@@ -533,7 +540,8 @@ impl Conversation {
         }) = self.said.last_mut().filter(|said| said.request == request)
         {
             text.push_str(delta);
-            Arc::make_mut(all).text.push_str(&draft.text);
+            let all = Arc::make_mut(all);
+            all.add_line(&draft);
             *ticket = new_ticket;
             *state = Delivery::Sent;
             return;

@@ -11,7 +11,7 @@ mod drafting;
 mod order;
 mod statistics;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder,
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
 pub use drafting::{
-    DraftError, DraftEvents, DraftId, DraftOrder, DraftState, Drafted, Drafting, Mode, ModelDraft,
-    Order as DraftingOrder, Partial, Step,
+    Ask, DraftError, DraftEvents, DraftId, DraftOrder, DraftState, Drafted, Drafting, Mode,
+    ModelDraft, Order as DraftingOrder, Partial, Step,
 };
 use order::Order;
 pub use statistics::{Spread, Statistics};
@@ -68,6 +68,14 @@ pub struct Inbox {
     dismissed: BTreeSet<ConversationId>,
     /// Those that had to make room, until somebody asks.
     dropped: Vec<ConversationId>,
+    /// What models and rules do.
+    drafting: Drafting,
+    /// The drafts that are being made, and where.
+    making: HashMap<DraftId, ConversationId>,
+    /// How conversations go on where that was said of them.
+    modes: BTreeMap<ConversationId, Mode>,
+    /// When what rules decided is over.
+    due: BTreeSet<(Timestamp, ConversationId)>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -81,6 +89,8 @@ pub enum Change {
         automatic: bool,
         /// Whether it is the one that the conversation now shows; else it waits behind another.
         current: bool,
+        /// Whether a model or a rule answers it, so that the person need not look.
+        attended: bool,
         /// What was said in an earlier run and is not known to have reached the client.
         returned: Vec<Draft>,
     },
@@ -103,6 +113,17 @@ pub enum Change {
         /// Where.
         conversation: ConversationId,
     },
+    /// A model went on with a draft, or came to its end.
+    Drafted {
+        /// Where.
+        conversation: ConversationId,
+        /// The draft.
+        draft: DraftId,
+        /// What became of it.
+        what: Drafted,
+    },
+    /// A rule answered what had waited for long enough.
+    Decided(ConversationId),
 }
 
 /// Why a reply could not be sent.
@@ -124,6 +145,7 @@ impl Inbox {
         let dismissed = store.setting(DISMISSED);
         let dismissed = dismissed.and_then(|ids| serde_json::from_str::<Vec<i64>>(&ids).ok());
         let dismissed = dismissed.into_iter().flatten().map(ConversationId);
+        let modes = Self::read_modes(store.setting(Self::modes_setting()));
         Self {
             conversations: HashMap::new(),
             order: Order::default(),
@@ -138,6 +160,10 @@ impl Inbox {
             looked_at: None,
             dismissed: dismissed.collect(),
             dropped: Vec::new(),
+            drafting: Drafting::default(),
+            making: HashMap::new(),
+            modes,
+            due: BTreeSet::new(),
         }
     }
 
@@ -189,7 +215,7 @@ impl Inbox {
             Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
             Event::AskedAgain { conversation } => self.asked_again(conversation, now),
-            Event::Drafted { .. } => None,
+            Event::Drafted { id, step } => self.drafted(id, step, now),
         }
     }
 
@@ -208,6 +234,21 @@ impl Inbox {
         rest: &Draft,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
+        // Whoever says something has the pen.
+        self.take_over(id, now);
+        self.reply_as(id, reply, draft, Some(rest), now)
+    }
+
+    /// The same for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
+    fn reply_as(
+        &mut self,
+        id: ConversationId,
+        reply: Reply,
+        draft: Draft,
+        rest: Option<&Draft>,
+        now: Timestamp,
+    ) -> Result<(), ReplyError> {
+        let is_person = draft.sender.is_person();
         let conversation = self.conversations.get_mut(&id);
         let open = conversation.and_then(|conversation| conversation.open.front_mut());
         let open = open.ok_or(ReplyError::NobodyWaits)?;
@@ -224,6 +265,7 @@ impl Inbox {
         let ends = reply.ends();
         let store = self.store.clone();
         let mut written = Saving::default();
+        let mut ended = None;
         let is_first = self.edit(id, |conversation, held| {
             let is_first = !conversation.has_said();
             let Some(open) = conversation.open.front() else {
@@ -245,12 +287,13 @@ impl Inbox {
                 false => Vec::new(),
             };
             // Should the client be gone by now, the news of it brings the words back.
-            written = store.say(rows, Some((id, rest)));
+            written = store.say(rows, rest.map(|rest| (id, rest)));
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send(reply, written);
             }
             if ends {
                 conversation.remember(request, &store);
+                ended = conversation.end_drafting();
                 conversation.closed = Closed::Answered;
                 conversation.open.pop_front();
                 conversation.next_in_line(held, now);
@@ -258,14 +301,21 @@ impl Inbox {
             is_first
         });
         self.saving = Some(written);
-        if is_first == Some(true) {
-            self.statistics.first.add(arrived, now);
+        if is_person {
+            if is_first == Some(true) {
+                self.statistics.first.add(arrived, now);
+            }
+            if ends {
+                self.statistics.answered += 1;
+                self.statistics.whole.add(arrived, now);
+            }
+            self.keep_statistics();
         }
         if ends {
-            self.statistics.answered += 1;
-            self.statistics.whole.add(arrived, now);
+            self.end_turn(id, ended, now);
+            // Another request may have stood in line behind this one.
+            self.consider(id, now);
         }
-        self.keep_statistics();
         Ok(())
     }
 
@@ -343,7 +393,8 @@ impl Inbox {
         let returned = earlier
             .map(|loaded| self.revive(*loaded, &request))
             .unwrap_or_default();
-        let mut queued = match self.conversations.contains_key(&conversation) {
+        let is_new = !self.conversations.contains_key(&conversation);
+        let mut queued = match !is_new {
             true => Some(request),
             false => {
                 let begun = Conversation::new(conversation, request, agent, now);
@@ -389,6 +440,14 @@ impl Inbox {
             }
             is_idle || automatic
         });
+        let is_current = current == Some(true);
+        if is_new && let Some(found) = self.conversations.get(&conversation) {
+            let mode = self.first_mode(found.id);
+            self.conversations
+                .entry(conversation)
+                .and_modify(|found| found.mode = mode);
+        }
+        let attended = !automatic && is_current && self.consider(conversation, now);
         match automatic {
             true => self.statistics.automatic += 1,
             false => self.statistics.requests += 1,
@@ -397,7 +456,8 @@ impl Inbox {
         Change::Arrived {
             conversation,
             automatic,
-            current: current == Some(true),
+            current: is_current,
+            attended,
             returned,
         }
     }
@@ -428,7 +488,8 @@ impl Inbox {
             if self.dismissed.remove(&header.id) {
                 self.keep_dismissed();
             }
-            let conversation = Conversation::of_header(header);
+            let mut conversation = Conversation::of_header(header);
+            conversation.mode = self.first_mode(conversation.id);
             self.order.insert(&conversation);
             self.conversations.insert(conversation.id, conversation);
         }
@@ -543,13 +604,15 @@ impl Inbox {
         }
         let conversation = self.requests.remove(&id)?;
         let store = self.store.clone();
+        let (mut was_current, mut ended) = (false, None);
         let returned = self.edit(conversation, |conversation, held| {
             let returned = conversation.lose(id, &store);
-            let was_current = conversation.open.front().is_some_and(|open| open.id == id);
+            was_current = conversation.open.front().is_some_and(|open| open.id == id);
             conversation.open.retain(|open| open.id != id);
             conversation.closed = Closed::ClientGone;
             conversation.last_activity = now;
             if was_current {
+                ended = conversation.end_drafting();
                 conversation.next_in_line(held, now);
             }
             returned
@@ -561,6 +624,10 @@ impl Inbox {
             });
         }
         self.statistics.gone += 1;
+        if was_current {
+            self.end_turn(conversation, ended, now);
+            self.consider(conversation, now);
+        }
         Some(Change::ClientGone {
             conversation,
             returned,

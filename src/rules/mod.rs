@@ -87,6 +87,8 @@ pub struct Decision {
     pub action: Action,
     /// What happens where nobody does anything for that long; nothing, if this is absent.
     pub timeout: Option<(Duration, Action)>,
+    /// Whether that is what happens, because nobody did anything for that long.
+    pub waited: bool,
 }
 
 /// Rules, in their order.

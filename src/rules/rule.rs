@@ -351,6 +351,7 @@ impl Rule {
             rule: self.name.clone(),
             matched: matched.join(", "),
             action: self.action.clone(),
+            waited: false,
             timeout: self.timeout.clone(),
         }
     }

@@ -211,6 +211,96 @@ impl ShellTool {
     }
 }
 
+impl ShellTool {
+    /// The commands that a call of this tool runs, each with what else it says: what
+    /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
+    /// something in a way that the person has no place for.
+    pub fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
+        let found = match (call, &self.shape) {
+            (
+                Body::LocalShellCall {
+                    command,
+                    working_directory,
+                },
+                Shape::LocalShell,
+            ) => {
+                let workdir = working_directory.clone().map(Value::from);
+                let workdir = workdir.map(|workdir| ("working_directory".to_owned(), workdir));
+                vec![(script(command)?.to_owned(), workdir.into_iter().collect())]
+            }
+            (
+                Body::ShellCall {
+                    commands,
+                    timeout_ms,
+                    max_output_length,
+                },
+                Shape::Shell,
+            ) => {
+                let limits = [
+                    ("timeout_ms", timeout_ms),
+                    ("max_output_length", max_output_length),
+                ];
+                let limits = limits.into_iter();
+                let options: Map<String, Value> = limits
+                    .filter_map(|(name, limit)| Some((name.to_owned(), (*limit)?.into())))
+                    .collect();
+                let commands = commands.iter();
+                commands
+                    .map(|command| (command.clone(), options.clone()))
+                    .collect()
+            }
+            (
+                Body::FunctionCall {
+                    namespace,
+                    name,
+                    arguments,
+                },
+                Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter),
+            ) if *name == self.name && *namespace == self.namespace => {
+                vec![self.command_in(parameter, arguments)?]
+            }
+            _ => return None,
+        };
+        // The end of a line is not sent.
+        let is_kept =
+            |(command, _): &(String, _)| !command.trim().is_empty() && !command.ends_with('\n');
+        (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
+    }
+
+    fn command_in(&self, parameter: &str, arguments: &str) -> Option<(String, Map<String, Value>)> {
+        let said: Map<String, Value> = serde_json::from_str(arguments).ok()?;
+        let mut options = said.clone();
+        let command = match options.shift_remove(parameter)? {
+            Value::String(line) => line,
+            Value::Array(words) => {
+                let words: Option<Vec<String>> = words
+                    .into_iter()
+                    .map(|word| word.as_str().map(str::to_owned))
+                    .collect();
+                let words = words?;
+                match &self.shape {
+                    Shape::Words(_) => script(&words)?.to_owned(),
+                    _ => words.into_iter().next()?,
+                }
+            }
+            _ => return None,
+        };
+        let Body::FunctionCall { arguments, .. } = self.call(&command, &options) else {
+            return None;
+        };
+        let again: Map<String, Value> = serde_json::from_str(&arguments).ok()?;
+        (again == said).then_some((command, options))
+    }
+}
+
+/// The script that a shell is asked to run, where it is the one that [`ShellTool::call`] asks.
+fn script(words: &[String]) -> Option<&str> {
+    match words {
+        [shell, flag, script] if shell == "bash" && flag == "-lc" => Some(script),
+        _ => None,
+    }
+}
+
 /// What a required parameter is given where nobody says otherwise; `None` if only the person knows.
 fn given(parameter: &Property<&Value>) -> Option<Given> {
     let reading = parameter.schema.read();

@@ -39,7 +39,13 @@ impl App {
         self.transcript_of(self.open?)
     }
 
-    pub(super) fn arrived(&mut self, id: ConversationId, automatic: bool, current: bool) {
+    pub(super) fn arrived(
+        &mut self,
+        id: ConversationId,
+        automatic: bool,
+        current: bool,
+        attended: bool,
+    ) {
         let transcript = self.transcript_of(id);
         let was_at_bottom = transcript.is_none_or(|transcript| transcript.is_at_bottom());
         self.sync(id);
@@ -60,7 +66,7 @@ impl App {
         // that came just before it.
         let purpose = self.inbox.get(id).map(|found| found.request().purpose);
         let steps_aside = matches!(purpose, Some(Purpose::Title | Purpose::Probe));
-        if !steps_aside {
+        if !steps_aside && !attended {
             self.call_for(id);
         }
         let is_idle = self.is_idle() && !steps_aside;
@@ -74,6 +80,8 @@ impl App {
             }
         } else if is_idle {
             self.show(id);
+        } else if attended {
+            // Nobody is to look, and the list says what is going on.
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             self.announced = Some(id);

@@ -3,15 +3,21 @@
 //! The inbox knows no model. It gives an [`Order`] away, and whoever has models takes it and sends
 //! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`Step::Failed`].
 
+mod keeping;
+mod model_draft;
+mod sending;
+mod turn;
+
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{Event, RequestId};
-use crate::api::{Body, Piece, Request, Usage};
-use crate::rules::{Decision, Rules};
+pub use self::model_draft::{DraftState, ModelDraft, Partial};
+pub(super) use self::turn::TurnDrafts;
+use super::Event;
+use crate::api::{Body, Piece, Request};
+use crate::rules::Rules;
 
 /// Identifies a draft, in this run of the program and in later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,134 +115,15 @@ pub struct Drafting {
     pub orders: Option<mpsc::UnboundedSender<Order>>,
 }
 
-/// A draft that a model makes or has made.
-#[derive(Debug, Clone)]
-pub struct ModelDraft {
-    /// Its name.
-    pub id: DraftId,
-    /// The request that it answers.
-    pub request: RequestId,
-    /// The name of the model in the configuration.
-    pub model: String,
-    /// What the person told it.
-    pub hint: Option<String>,
-    /// When it was asked for.
-    pub begun: Timestamp,
-    /// When its first word came.
-    pub first: Option<Timestamp>,
-    /// When it came to its end.
-    pub ended: Option<Timestamp>,
-    /// How far it is.
-    pub state: DraftState,
-    /// The items that are whole.
-    pub items: Vec<Body>,
-    /// What there is of the item after those.
-    pub partial: Partial,
-    /// What the upstream counted.
-    pub usage: Option<Usage>,
-    /// How many of its items have been sent by themselves.
-    pub sent: usize,
-    /// What a rule decided about it.
-    pub decision: Option<Decision>,
-}
-
-/// What there is of an item that is not whole yet.
+/// How a draft is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Partial {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Words of a message.
-    Text(String),
-    /// Thoughts.
-    Thought(String),
-    /// A call, and its arguments as far as they are written.
-    Call {
-        /// What it calls.
-        title: String,
-        /// The arguments.
-        arguments: String,
-    },
-}
-
-/// How far a draft is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DraftState {
-    /// The model is at it.
-    Streaming,
-    /// It is whole.
-    Complete,
-    /// It ended at a limit of tokens.
-    CutOff,
-    /// Something went wrong, in words for the person.
-    Failed(String),
-    /// The person stopped it.
-    Cancelled,
-}
-
-impl ModelDraft {
-    /// Whether more of it may come.
-    pub fn is_streaming(&self) -> bool {
-        self.state == DraftState::Streaming
-    }
-
-    /// Whether there is nothing in it that could be sent.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.partial == Partial::Nothing
-    }
-
-    /// Takes a step in. What is still [`Partial`] when the draft ends without being whole stays.
-    pub(super) fn take(&mut self, step: Step, now: Timestamp) {
-        match step {
-            Step::Failed(words) => self.end(DraftState::Failed(words), now),
-            Step::Piece(piece) => {
-                self.first.get_or_insert(now);
-                self.take_piece(piece, now);
-            }
-        }
-    }
-
-    fn take_piece(&mut self, piece: Piece, now: Timestamp) {
-        match (piece, &mut self.partial) {
-            (Piece::Text(more), Partial::Text(text)) => text.push_str(&more),
-            (Piece::Text(text), partial) => *partial = Partial::Text(text),
-            (Piece::Thought(more), Partial::Thought(text)) => text.push_str(&more),
-            (Piece::Thought(text), partial) => *partial = Partial::Thought(text),
-            (
-                Piece::Call {
-                    title,
-                    arguments: more,
-                },
-                Partial::Call {
-                    title: known,
-                    arguments,
-                },
-            ) if *known == title => arguments.push_str(&more),
-            (Piece::Call { title, arguments }, partial) => {
-                *partial = Partial::Call { title, arguments };
-            }
-            (Piece::Item(item), partial) => {
-                *partial = Partial::Nothing;
-                self.items.push(item);
-            }
-            (Piece::Done { usage, cut_off }, _) => {
-                self.usage = usage;
-                let state = match cut_off {
-                    true => DraftState::CutOff,
-                    false => DraftState::Complete,
-                };
-                self.end(state, now);
-            }
-        }
-    }
-
-    /// Ends it, unless it has ended.
-    pub(super) fn end(&mut self, state: DraftState, now: Timestamp) {
-        if self.is_streaming() {
-            self.state = state;
-            self.ended = Some(now);
-        }
-    }
+pub struct Ask {
+    /// The model, by its name in the configuration; the first if this is absent.
+    pub model: Option<String>,
+    /// What the person tells it besides.
+    pub hint: Option<String>,
+    /// The words that it goes on with where they end.
+    pub continues: Option<String>,
 }
 
 /// Why no draft can be asked for.
@@ -269,3 +156,6 @@ pub enum Drafted {
     /// It failed; the person decides.
     Failed,
 }
+
+#[cfg(test)]
+mod tests;

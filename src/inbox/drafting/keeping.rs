@@ -1,0 +1,185 @@
+//! What is written down of drafts and of what rules decided.
+
+use jiff::Timestamp;
+
+use super::turn::TurnDrafts;
+use super::{DraftId, DraftState, ModelDraft, Order, Partial};
+use crate::api::{Body, Phase};
+use crate::draft::{Call, Draft, Sender, Source};
+use crate::inbox::{Conversation, ConversationId, Inbox, RequestId, Said, Words};
+use crate::journal::{self, DraftFate};
+use crate::rules::Decision;
+
+/// What was drafted for a request that waits no longer.
+#[derive(Debug)]
+pub(in crate::inbox) struct EndedTurn {
+    turn: Box<TurnDrafts>,
+    /// What became of each draft.
+    fates: Vec<DraftFate>,
+}
+
+impl Conversation {
+    /// Ends what is drafted for the request that was answered last.
+    pub(in crate::inbox) fn end_drafting(&mut self) -> Option<EndedTurn> {
+        let turn = self.drafting.take()?;
+        let own = self.said.iter().filter(|said| said.request == turn.request);
+        let own: Vec<&Said> = own.collect();
+        let fates = turn.drafts.iter().map(|draft| fate(draft, &own)).collect();
+        Some(EndedTurn { turn, fates })
+    }
+}
+
+impl Inbox {
+    /// Writes down what became of the drafts of a request that waits no longer, and stops those that are
+    /// still being made.
+    pub(in crate::inbox) fn end_turn(
+        &mut self,
+        id: ConversationId,
+        ended: Option<EndedTurn>,
+        now: Timestamp,
+    ) {
+        let Some(EndedTurn { turn, fates }) = ended else {
+            return;
+        };
+        if let Some(at) = turn.due {
+            self.due.remove(&(at, id));
+        }
+        let TurnDrafts { drafts, .. } = *turn;
+        for (mut draft, fate) in drafts.into_iter().zip(fates) {
+            self.stop(&mut draft, now);
+            self.keep_model_draft(id, &draft, fate);
+        }
+    }
+
+    /// Stops a draft that is still being made.
+    pub(super) fn stop(&mut self, draft: &mut ModelDraft, now: Timestamp) {
+        if self.making.remove(&draft.id).is_some() {
+            self.order(Order::Cancel(draft.id));
+        }
+        draft.end(DraftState::Cancelled, now);
+    }
+
+    /// Writes down a draft that has come to its end while its request still waits.
+    pub(super) fn keep_draft_of(&self, id: ConversationId, draft: DraftId) {
+        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+        let found = drafts.iter().find(|found| found.id == draft);
+        if let Some(found) = found.filter(|found| !found.is_streaming()) {
+            self.keep_model_draft(id, found, DraftFate::Open);
+        }
+    }
+
+    pub(super) fn keep_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
+        if self.store.keeps() {
+            self.store.keep_model_draft(row(id, draft, fate));
+        }
+    }
+
+    /// Writes down what a rule decided: about a draft, if it is about one.
+    pub(super) fn keep_decision(
+        &self,
+        id: ConversationId,
+        decision: &Decision,
+        draft: Option<DraftId>,
+        now: Timestamp,
+    ) {
+        let request = self.get(id).and_then(Conversation::open_request);
+        let Some(RequestId(turn)) = request.filter(|_| self.store.keeps()) else {
+            return;
+        };
+        self.store.keep_decision(journal::Decision {
+            id: self.store.next_decision(),
+            conversation: id.0,
+            turn,
+            at: now.as_millisecond(),
+            rule: decision.rule.clone(),
+            matched: decision.matched.clone(),
+            action: serde_json::to_string(&decision.action).unwrap_or_default(),
+            waited: decision.waited,
+            draft: draft.map(|draft| draft.0),
+        });
+    }
+}
+
+fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::ModelDraft {
+    let (state, failure) = match &draft.state {
+        DraftState::Streaming => (journal::DraftState::Streaming, None),
+        DraftState::Complete => (journal::DraftState::Complete, None),
+        DraftState::CutOff => (journal::DraftState::CutOff, None),
+        DraftState::Failed(words) => (journal::DraftState::Failed, Some(words.clone())),
+        DraftState::Cancelled => (journal::DraftState::Cancelled, None),
+    };
+    let partial = partial(&draft.partial);
+    journal::ModelDraft {
+        id: draft.id.0,
+        conversation: id.0,
+        turn: draft.request.0,
+        model: draft.model.clone(),
+        hint: draft.hint.clone(),
+        begun: draft.begun.as_millisecond(),
+        first: draft.first.map(Timestamp::as_millisecond),
+        ended: draft.ended.map(Timestamp::as_millisecond),
+        state,
+        failure,
+        items: serde_json::to_string(&draft.items).unwrap_or_default(),
+        partial: partial.and_then(|item| serde_json::to_string(&item).ok()),
+        usage: draft
+            .usage
+            .and_then(|usage| serde_json::to_string(&usage).ok()),
+        sent: i64::try_from(draft.sent).unwrap_or(i64::MAX),
+        fate,
+    }
+}
+
+/// What there is of an item, as if it were whole.
+fn partial(partial: &Partial) -> Option<Body> {
+    Some(match partial {
+        Partial::Nothing => return None,
+        Partial::Text(text) => Body::message(text.clone(), Phase::FinalAnswer),
+        Partial::Thought(text) => Body::reasoning(text.clone()),
+        Partial::Call { title, arguments } => Body::FunctionCall {
+            namespace: None,
+            name: title.clone(),
+            arguments: arguments.clone(),
+        },
+    })
+}
+
+/// What became of a draft, by what was said to its request.
+fn fate(draft: &ModelDraft, said: &[&Said]) -> DraftFate {
+    let by_itself = |said: &&Said| matches!(said.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
+    if draft.sent > 0 || draft.sent_of_message > 0 || said.iter().any(by_itself) {
+        return DraftFate::Automatic;
+    }
+    let own = said.iter().filter(|said| is_made_of(&said.draft, draft.id));
+    let mut sent = own.map(|said| &said.words).peekable();
+    if sent.peek().is_none() {
+        return DraftFate::Unused;
+    }
+    // Thoughts are read, and may be left out.
+    let is_thought = |item: &&Body| matches!(item, Body::Reasoning { .. });
+    let mut drafted = draft.items.iter().filter(|item| !is_thought(item));
+    let mut sent = sent.filter(|words| !matches!(words, Words::Item(item) if is_thought(&item)));
+    let is_same = sent.all(|words| match (words, drafted.next()) {
+        (Words::Item(sent), Some(drafted)) => sent.comes_back_as(drafted),
+        _ => false,
+    });
+    match is_same && drafted.next().is_none() {
+        true => DraftFate::Sent,
+        false => DraftFate::Edited,
+    }
+}
+
+/// Whether anything in what was composed comes from a draft of a model.
+fn is_made_of(composed: &Draft, id: DraftId) -> bool {
+    let calls = composed.parts.iter().filter_map(|part| part.call.as_ref());
+    let is_drafted = |call: &Call| {
+        let drafted = call.drafted.as_ref();
+        drafted.is_some_and(|drafted| drafted.draft == id.0)
+    };
+    let origins = composed.parts.iter().map(|part| &part.origin);
+    let mut spans = origins
+        .chain([&composed.origin])
+        .flat_map(|origin| origin.spans());
+    calls.chain(&composed.call).any(is_drafted)
+        || spans.any(|span| matches!(span.source, Source::Model { draft, .. } if draft == id.0))
+}

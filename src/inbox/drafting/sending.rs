@@ -1,0 +1,431 @@
+//! Taking in what models draft, and sending it while it is made where nobody has to decide.
+
+use jiff::Timestamp;
+
+use super::{DraftId, DraftState, Drafted, Mode, ModelDraft, Partial, Step};
+use crate::api::{Body, Ending, OutputFormat, Phase, Piece, Reply, check_answer};
+use crate::draft::{Draft, Origin, ReplyKind, Sender, Source};
+use crate::inbox::{Change, Conversation, ConversationId, Inbox};
+use crate::rules::{Action, Decision};
+use crate::store::Saving;
+
+/// The name of what stops a draft that no rule stops.
+const PROGRAM: &str = "humanllm";
+
+impl Inbox {
+    /// Takes in a step of a draft.
+    pub(in crate::inbox) fn drafted(
+        &mut self,
+        draft: DraftId,
+        step: Step,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let id = *self.making.get(&draft)?;
+        let is_sending = self.get(id)?.sending() == Some(draft);
+        let made = self.draft_mut(id, draft)?;
+        let piece = match &step {
+            Step::Piece(piece) => Some(piece.clone()),
+            Step::Failed(_) => None,
+        };
+        made.take(step, now);
+        if !made.is_streaming() {
+            self.making.remove(&draft);
+        }
+        let what = match piece {
+            Some(piece) if is_sending => self.send_piece(id, draft, piece, now),
+            Some(Piece::Done { .. }) => self.decide(id, draft, now),
+            Some(_) => Drafted::More,
+            None => {
+                self.stop_sending(id, draft);
+                Drafted::Failed
+            }
+        };
+        self.keep_draft_of(id, draft);
+        Some(Change::Drafted {
+            conversation: id,
+            draft,
+            what,
+        })
+    }
+
+    fn draft_mut(&mut self, id: ConversationId, draft: DraftId) -> Option<&mut ModelDraft> {
+        let turn = self.turn_of(id)?;
+        turn.drafts.iter_mut().find(|found| found.id == draft)
+    }
+
+    fn draft_of(&self, id: ConversationId, draft: DraftId) -> Option<&ModelDraft> {
+        let drafts = self.get(id)?.drafts();
+        drafts.iter().find(|found| found.id == draft)
+    }
+
+    /// Sends what has come of a draft that is sent by itself, as far as rules let it.
+    fn send_piece(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        piece: Piece,
+        now: Timestamp,
+    ) -> Drafted {
+        match piece {
+            Piece::Text(more) => self.send_text(id, draft, &more, now),
+            Piece::Thought(_) | Piece::Call { .. } => Drafted::More,
+            Piece::Item(item) => self.send_item(id, draft, &item, now),
+            Piece::Done { .. } => self.send_end(id, draft, now),
+        }
+    }
+
+    fn send_text(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        more: &str,
+        now: Timestamp,
+    ) -> Drafted {
+        let Some(conversation) = self.get(id) else {
+            return Drafted::More;
+        };
+        // Whether it is the JSON that was asked for is known at its end.
+        if conversation.request().output_format != OutputFormat::Text {
+            return Drafted::More;
+        }
+        let Some(made) = self.draft_of(id, draft) else {
+            return Drafted::More;
+        };
+        let Partial::Text(text) = &made.partial else {
+            return Drafted::More;
+        };
+        let rules = &self.drafting.rules;
+        let decision = rules.of_text(&conversation.subject(), text, more.len());
+        if let Some(decision) = decision.filter(|decision| decision.action != Action::Send) {
+            return self.stop_for(id, draft, decision, now);
+        }
+        self.send_words(id, draft, more, now)
+    }
+
+    /// Sends more of the message that is open.
+    fn send_words(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        more: &str,
+        now: Timestamp,
+    ) -> Drafted {
+        let said = self.store.next_said();
+        let Some(made) = self.draft_mut(id, draft) else {
+            return Drafted::More;
+        };
+        made.sent_of_message += more.len();
+        let (source, sender) = by_model(made);
+        let words = Draft {
+            kind: ReplyKind::Send,
+            text: more.to_owned(),
+            live: true,
+            origin: Origin::of(more, source),
+            sender,
+            ..Draft::default()
+        };
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return Drafted::More;
+        };
+        let Some(open) = conversation.open.front() else {
+            return Drafted::More;
+        };
+        let (request, ticket) = (open.id, open.responder.next_ticket());
+        let phase = Phase::FinalAnswer;
+        conversation.say_live(more, phase, (now, said), request, ticket, words);
+        if let Some(open) = conversation.open.front_mut() {
+            let delta = more.to_owned();
+            // Nobody typed it, so that it need not be kept before it leaves.
+            open.responder
+                .send(Reply::Live { delta, phase }, Saving::default());
+        }
+        Drafted::Sent
+    }
+
+    fn send_item(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        item: &Body,
+        now: Timestamp,
+    ) -> Drafted {
+        if let Some(decision) = self.objection(id, item) {
+            return self.stop_for(id, draft, decision, now);
+        }
+        match item {
+            Body::Message { .. } => {
+                let Some(made) = self.draft_mut(id, draft) else {
+                    return Drafted::More;
+                };
+                let sent = std::mem::take(&mut made.sent_of_message);
+                made.sent += 1;
+                let words = item.words().into_owned();
+                // What came without having been streamed, or differs at its end.
+                let rest = words.get(sent..).unwrap_or_default().to_owned();
+                match rest.is_empty() {
+                    true => Drafted::Sent,
+                    false => {
+                        let what = self.send_words(id, draft, &rest, now);
+                        if let Some(made) = self.draft_mut(id, draft) {
+                            made.sent_of_message = 0;
+                        }
+                        what
+                    }
+                }
+            }
+            Body::Reasoning { .. } => {
+                let carries = self.get(id).map(|found| found.request().format);
+                let carries = carries.is_some_and(|format| format.carries_reasoning());
+                let Some(made) = self.draft_mut(id, draft) else {
+                    return Drafted::More;
+                };
+                made.sent += 1;
+                if !carries {
+                    return Drafted::More;
+                }
+                let words = sent_by_itself(made);
+                let reply = Reply::Items(vec![item.clone()]);
+                let _ = self.reply_as(id, reply, words, None, now);
+                Drafted::Sent
+            }
+            // Calls leave together, when it is known that no rule holds one of them.
+            _ => Drafted::More,
+        }
+    }
+
+    /// Sends what is left, and ends the response.
+    fn send_end(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> Drafted {
+        let Some(made) = self.draft_of(id, draft) else {
+            return Drafted::More;
+        };
+        let items = made.items.get(made.sent..).unwrap_or_default().to_vec();
+        let says_nothing = items.is_empty() && made.sent == 0;
+        let is_cut = made.state == DraftState::CutOff;
+        let words = sent_by_itself(made);
+        if is_cut || says_nothing {
+            // How it goes on is not for a program to decide.
+            let words = match is_cut {
+                true => "the model reached its limit of tokens",
+                false => "the model said nothing",
+            };
+            self.stop_sending(id, draft);
+            if says_nothing && let Some(made) = self.draft_mut(id, draft) {
+                made.state = DraftState::Failed(words.to_owned());
+                return Drafted::Failed;
+            }
+            return Drafted::Held;
+        }
+        let ending = Ending::Completed;
+        let reply = Reply::End { items, ending };
+        match self.reply_as(id, reply, words, None, now) {
+            Ok(()) => Drafted::Finished,
+            Err(_) => Drafted::Ready,
+        }
+    }
+
+    /// Decides about a draft that nobody sends by itself: rules may, where the person does not answer
+    /// all alone.
+    fn decide(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> Drafted {
+        let Some(conversation) = self.get(id) else {
+            return Drafted::Ready;
+        };
+        let Some(made) = self.draft_of(id, draft) else {
+            return Drafted::Ready;
+        };
+        if made.items.is_empty() {
+            if let Some(made) = self.draft_mut(id, draft) {
+                made.state = DraftState::Failed("the model said nothing".into());
+            }
+            return Drafted::Failed;
+        }
+        let items = made.items.clone();
+        let is_whole = made.state == DraftState::Complete && made.continues.is_none();
+        let may_act = conversation.mode() == Mode::Draft && conversation.decision().is_none();
+        let subject = conversation.subject();
+        let rules = &self.drafting.rules;
+        let decisions = items.iter().map(|item| rules.of_item(&subject, item));
+        let decisions: Vec<Option<Decision>> = decisions.collect();
+        let is_send = |decision: &Decision| decision.action == Action::Send;
+        let stops = decisions.iter().flatten().find(|found| !is_send(found));
+        let stops = stops.cloned();
+        // All that says anything to the agent must be allowed.
+        let mut others = items.iter().zip(&decisions);
+        let all_sent = others.all(|(item, decision)| {
+            matches!(item, Body::Reasoning { .. }) || decision.as_ref().is_some_and(is_send)
+        });
+        let sends = decisions.into_iter().flatten().find(is_send);
+        if let Some(made) = self.draft_mut(id, draft) {
+            // What has stopped it while it was sent still does.
+            let found = stops.clone().or_else(|| sends.clone());
+            made.decision = made.decision.take().or(found);
+        }
+        match (stops, sends) {
+            (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),
+            (None, Some(sends)) if may_act && is_whole && all_sent => {
+                match self.carry_out(id, sends, Some(draft), now) {
+                    true => Drafted::Finished,
+                    false => Drafted::Ready,
+                }
+            }
+            _ => Drafted::Ready,
+        }
+    }
+
+    /// Sends the newest draft that is whole, because a rule says so. Where that fails, the person
+    /// decides.
+    pub(super) fn send_draft(
+        &mut self,
+        id: ConversationId,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> bool {
+        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+        let whole = drafts.iter().rev();
+        let mut whole = whole.filter(|draft| draft.state == DraftState::Complete);
+        let Some(made) = whole.next() else {
+            return false;
+        };
+        let mut items = made.unsent();
+        let is_open = made.sent_of_message > 0;
+        let (made, (source, _)) = (made.id, by_model(made));
+        let format = self.get(id).map(|found| found.request().format);
+        let carries_reasoning = format.is_some_and(|format| format.carries_reasoning());
+        items.retain(|item| carries_reasoning || !matches!(item, Body::Reasoning { .. }));
+        if is_open && matches!(items.first(), Some(Body::Message { .. })) {
+            // What is left of it ends it.
+            let rest = items.remove(0);
+            self.send_words(id, made, &rest.words(), now);
+        }
+        let text: String = items.iter().map(|item| item.words()).collect();
+        let draft = Draft {
+            origin: Origin::of(&text, source),
+            text,
+            sender: Sender::Rule(decision.rule.clone()),
+            ..Draft::default()
+        };
+        let ending = Ending::Completed;
+        let reply = Reply::End { items, ending };
+        self.reply_as(id, reply, draft, None, now).is_ok()
+    }
+
+    /// Why an item must not leave by itself.
+    fn objection(&self, id: ConversationId, item: &Body) -> Option<Decision> {
+        let conversation = self.get(id)?;
+        let by_rule = self.drafting.rules.of_item(&conversation.subject(), item);
+        match by_rule {
+            Some(decision) if decision.action == Action::Send => None,
+            Some(decision) => Some(decision),
+            None => fault(conversation, item).map(|matched| Decision {
+                rule: PROGRAM.into(),
+                matched,
+                action: Action::Hold,
+                timeout: None,
+                waited: false,
+            }),
+        }
+    }
+
+    /// Stops sending a draft and does what a rule decided about it.
+    fn stop_for(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Drafted {
+        self.stop_sending(id, draft);
+        if let Some(made) = self.draft_mut(id, draft) {
+            made.decision = Some(decision.clone());
+        }
+        match decision.action {
+            Action::Hold => {
+                self.keep_decision(id, &decision, Some(draft), now);
+                self.hold(id, decision, now);
+                Drafted::Held
+            }
+            _ => {
+                // What the model would say besides does not matter any more.
+                self.cancel_draft(draft, now);
+                match self.carry_out(id, decision, Some(draft), now) {
+                    true => Drafted::Finished,
+                    false => Drafted::Held,
+                }
+            }
+        }
+    }
+
+    /// What is left of a draft is for the person.
+    fn stop_sending(&mut self, id: ConversationId, draft: DraftId) {
+        if let Some(turn) = self.turn_of(id) {
+            turn.sending.take_if(|sending| *sending == draft);
+        }
+        self.keep_said_by_model(id);
+    }
+
+    /// Writes down the message that a model has begun, now that the person has the pen.
+    pub(super) fn keep_said_by_model(&mut self, id: ConversationId) {
+        if !self.store.keeps() {
+            return;
+        }
+        let Some(conversation) = self.get(id) else {
+            return;
+        };
+        if let Some(request) = conversation.open_request()
+            && conversation.live_phase().is_some()
+        {
+            let last = conversation.said().len().saturating_sub(1);
+            self.store.say(conversation.rows(last, request), None);
+        }
+    }
+}
+
+/// What the words of a draft come from, and who sends them where nobody else does.
+fn by_model(made: &ModelDraft) -> (Source, Sender) {
+    let source = Source::Model {
+        draft: made.id.0,
+        model: made.model.clone(),
+    };
+    let sender = Sender::Auto {
+        draft: made.id.0,
+        model: made.model.clone(),
+    };
+    (source, sender)
+}
+
+/// What is written down of items that a model makes and nobody composes.
+fn sent_by_itself(made: &ModelDraft) -> Draft {
+    let (_, sender) = by_model(made);
+    Draft {
+        sender,
+        ..Draft::default()
+    }
+}
+
+/// What is wrong with an item, which the person would be told before they sent it.
+fn fault(conversation: &Conversation, item: &Body) -> Option<String> {
+    let request = conversation.request();
+    match item {
+        Body::Message { .. } => check_answer(&request.output_format, &item.words()).err(),
+        Body::Reasoning { .. } => None,
+        _ => {
+            let name = item.tool_name().unwrap_or_default();
+            let is_offered = match item {
+                Body::FunctionCall {
+                    namespace, name, ..
+                } => {
+                    let mut tools = conversation.tools().iter();
+                    tools.any(|tool| tool.name == *name && tool.namespace == *namespace)
+                }
+                Body::CustomToolCall { name, .. } => {
+                    conversation.tools().iter().any(|tool| tool.name == *name)
+                }
+                _ => true,
+            };
+            if !is_offered {
+                return Some(format!("{name} is not offered"));
+            }
+            let allows = request.tool_choice.allows(name);
+            (!allows).then(|| format!("tool_choice does not allow {name}"))
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! What is drafted for the request that waits in a conversation, and who has the pen.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Ask, DraftError, DraftId, DraftOrder, DraftState, Drafting, Mode, ModelDraft, Order};
+use crate::api::{Body, Ending, FailureCode, Phase, Reply};
+use crate::draft::{Draft, Origin, Sender, Source};
+use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
+use crate::journal::DraftFate;
+use crate::rules::{Action, Decision, Subject};
+
+/// How many drafts of one turn are kept, the newest.
+const MOST_DRAFTS: usize = 20;
+/// The name by which it is kept how conversations go on.
+const MODES: &str = "modes";
+/// Of how many that is known; the oldest go first.
+const MOST_MODES: usize = 1_000;
+
+/// What is drafted for one request.
+#[derive(Debug)]
+pub(in crate::inbox) struct TurnDrafts {
+    /// The request.
+    pub request: RequestId,
+    /// The drafts, oldest first.
+    pub drafts: Vec<ModelDraft>,
+    /// The one that is sent while it is made.
+    pub sending: Option<DraftId>,
+    /// What a rule decided about the request, or about the draft that it stopped.
+    pub decision: Option<Decision>,
+    /// When the decision is over, and something else happens.
+    pub due: Option<Timestamp>,
+}
+
+impl TurnDrafts {
+    fn new(request: RequestId) -> Self {
+        Self {
+            request,
+            drafts: Vec::new(),
+            sending: None,
+            decision: None,
+            due: None,
+        }
+    }
+}
+
+impl Conversation {
+    /// How it goes on when its agent asks something.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The drafts for the request that waits, oldest first.
+    pub fn drafts(&self) -> &[ModelDraft] {
+        self.turn().map_or(&[], |turn| &turn.drafts)
+    }
+
+    /// The draft that is sent while it is made.
+    pub fn sending(&self) -> Option<DraftId> {
+        self.turn()?.sending
+    }
+
+    /// What a rule decided about the request that waits.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.turn()?.decision.as_ref()
+    }
+
+    fn turn(&self) -> Option<&TurnDrafts> {
+        let open = self.open_request()?;
+        self.drafting.as_deref().filter(|turn| turn.request == open)
+    }
+
+    /// What is drafted for the request that waits; nothing if none does.
+    pub(super) fn turn_mut(&mut self) -> Option<&mut TurnDrafts> {
+        let open = self.open_request()?;
+        let turn = self
+            .drafting
+            .get_or_insert_with(|| Box::new(TurnDrafts::new(open)));
+        if turn.request != open {
+            **turn = TurnDrafts::new(open);
+        }
+        Some(turn)
+    }
+
+    /// What rules are asked about.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            agent: &self.agent,
+            title: &self.title,
+            directory: self.directory(),
+            request: &self.request,
+            new_from: self.new_from,
+        }
+    }
+
+    /// The message that is open: it was sent in part.
+    fn open_words(&self) -> Option<&str> {
+        let last = self.said.last()?;
+        match &last.words {
+            Words::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items that were said to the request that waits.
+    fn said_items(&self) -> Vec<Body> {
+        let current = self.open_request();
+        let own = self.said.iter();
+        let own = own.filter(|said| Some(said.request) == current);
+        own.filter_map(|said| match &said.words {
+            Words::Item(item) => Some(item.clone()),
+            Words::Live(..) | Words::Rejection(_) => None,
+        })
+        .collect()
+    }
+}
+
+impl Inbox {
+    /// Says which models there are and what is decided without the person, from now on.
+    pub fn set_drafting(&mut self, drafting: Drafting) {
+        self.drafting = drafting;
+    }
+
+    /// The names of the models; the first is asked where nobody names another.
+    pub fn models(&self) -> &[String] {
+        &self.drafting.models
+    }
+
+    /// How a conversation goes on when its agent asks something.
+    pub fn mode(&self, id: ConversationId) -> Mode {
+        self.get(id).map_or(self.drafting.mode, Conversation::mode)
+    }
+
+    /// Changes that. What waits and has no draft is drafted at once; where a model is writing to the
+    /// client and must not any more, it is stopped.
+    pub fn set_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) -> Option<Change> {
+        let conversation = self.conversations.get_mut(&id)?;
+        conversation.mode = mode;
+        self.modes.insert(id, mode);
+        while self.modes.len() > MOST_MODES {
+            self.modes.pop_first();
+        }
+        self.keep_modes();
+        match mode {
+            Mode::Manual => self.take_over(id, now).then_some(())?,
+            Mode::Draft => {
+                self.take_over(id, now);
+                let conversation = self.get(id)?;
+                let has_draft = conversation.drafts().iter().any(|draft| !draft.is_empty());
+                if has_draft || conversation.decision().is_some() {
+                    return None;
+                }
+                self.draft(id, Ask::default(), now).ok()?;
+            }
+            Mode::Auto => {
+                let conversation = self.get(id)?;
+                if conversation.decision().is_some() || conversation.sending().is_some() {
+                    return None;
+                }
+                return self.go_auto(id, now);
+            }
+        }
+        self.newest_draft(id)
+    }
+
+    /// Asks a model for a draft of the answer to the request that waits.
+    ///
+    /// # Errors
+    ///
+    /// A [`DraftError`] if nobody waits, or there is no such model.
+    pub fn draft(
+        &mut self,
+        id: ConversationId,
+        ask: Ask,
+        now: Timestamp,
+    ) -> Result<DraftId, DraftError> {
+        let Drafting { models, orders, .. } = &self.drafting;
+        let orders = orders.clone().ok_or(DraftError::NoModel)?;
+        let first = models.first().ok_or(DraftError::NoModel)?;
+        let model = ask.model.unwrap_or_else(|| first.clone());
+        if !models.contains(&model) {
+            return Err(DraftError::UnknownModel(model));
+        }
+        let draft = DraftId(self.store.next_draft());
+        let conversation = self.conversations.get_mut(&id);
+        let conversation = conversation.ok_or(DraftError::NobodyWaits)?;
+        let order = DraftOrder {
+            id: draft,
+            model: model.clone(),
+            request: conversation.request.clone(),
+            said: conversation.said_items(),
+            continues: ask.continues,
+            hint: ask.hint.clone(),
+        };
+        let turn = conversation.turn_mut().ok_or(DraftError::NobodyWaits)?;
+        let mut made = ModelDraft::new(draft, turn.request, model, now);
+        made.hint = ask.hint;
+        made.continues.clone_from(&order.continues);
+        turn.drafts.push(made);
+        let dropped = (turn.drafts.len() > MOST_DRAFTS).then(|| turn.drafts.remove(0));
+        if let Some(mut dropped) = dropped {
+            self.stop(&mut dropped, now);
+            self.keep_model_draft(id, &dropped, DraftFate::Unused);
+        }
+        orders
+            .send(Order::Begin(Box::new(order)))
+            .map_err(|_| DraftError::NoModel)?;
+        self.making.insert(draft, id);
+        Ok(draft)
+    }
+
+    /// Stops a draft; what there is of it stays. Says whether it was being made.
+    pub fn cancel_draft(&mut self, draft: DraftId, now: Timestamp) -> bool {
+        let Some(id) = self.making.remove(&draft) else {
+            return false;
+        };
+        self.order(Order::Cancel(draft));
+        let turn = self.turn_of(id);
+        let Some(turn) = turn else {
+            return true;
+        };
+        turn.sending.take_if(|sending| *sending == draft);
+        let found = turn.drafts.iter_mut().find(|found| found.id == draft);
+        if let Some(found) = found {
+            found.end(DraftState::Cancelled, now);
+        }
+        self.keep_draft_of(id, draft);
+        true
+    }
+
+    /// Gives the person the pen where a model has it: what was sent stays, and nothing more of the
+    /// draft is sent by itself. Says whether a model had it.
+    pub fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
+        let Some(draft) = self.get(id).and_then(Conversation::sending) else {
+            return false;
+        };
+        if let Some(turn) = self.turn_of(id) {
+            turn.sending = None;
+        }
+        self.cancel_draft(draft, now);
+        self.keep_said_by_model(id);
+        true
+    }
+
+    /// Has a model go on after all that was said, and sends what it says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inbox::draft`].
+    pub fn hand_back(
+        &mut self,
+        id: ConversationId,
+        model: Option<String>,
+        now: Timestamp,
+    ) -> Result<DraftId, DraftError> {
+        let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
+        let ask = Ask {
+            model,
+            continues: conversation.open_words().map(str::to_owned),
+            hint: None,
+        };
+        self.take_over(id, now);
+        let draft = self.draft(id, ask, now)?;
+        if let Some(turn) = self.turn_of(id) {
+            turn.sending = Some(draft);
+            (turn.decision, turn.due) = (None, None);
+        }
+        Ok(draft)
+    }
+
+    /// When something is to happen by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Does what is due: what rules decided where nobody did anything for long enough.
+    pub fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.pop_first();
+            let turn = self.turn_of(id).filter(|turn| turn.due == Some(at));
+            let decision = turn.and_then(|turn| {
+                turn.due = None;
+                turn.decision.take()
+            });
+            if let Some(decision) = decision
+                && let Some((_, action)) = decision.timeout.clone()
+            {
+                let decision = Decision {
+                    action,
+                    timeout: None,
+                    waited: true,
+                    ..decision
+                };
+                let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+                let draft = drafts.last().map(|draft| draft.id);
+                self.carry_out(id, decision, draft, now);
+                changes.extend(self.newest_draft(id).or(Some(Change::Decided(id))));
+            }
+        }
+        changes
+    }
+
+    /// Decides about a request that the person is about to see; says whether they need not look.
+    pub(in crate::inbox) fn consider(&mut self, id: ConversationId, now: Timestamp) -> bool {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return false;
+        };
+        if conversation.turn_mut().is_none() || conversation.automatic.is_some() {
+            return false;
+        }
+        let decision = self.drafting.rules.clone();
+        let decision = self
+            .get(id)
+            .and_then(|found| decision.of_request(&found.subject()));
+        if let Some(decision) = decision {
+            return self.carry_out(id, decision, None, now);
+        }
+        match self.mode(id) {
+            Mode::Manual => false,
+            Mode::Draft => {
+                let kept = self.get(id).map_or(&[][..], Conversation::drafts);
+                if kept.is_empty() {
+                    // Without a model there is nothing but the person.
+                    let _ = self.draft(id, Ask::default(), now);
+                }
+                false
+            }
+            Mode::Auto => self.go_auto(id, now).is_some(),
+        }
+    }
+
+    /// Has a model answer.
+    fn go_auto(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
+        self.hand_back(id, None, now).ok()?;
+        self.newest_draft(id)
+    }
+
+    /// Does what a rule decided about a request; says whether the person need not look.
+    pub(super) fn carry_out(
+        &mut self,
+        id: ConversationId,
+        decision: Decision,
+        draft: Option<DraftId>,
+        now: Timestamp,
+    ) -> bool {
+        self.keep_decision(id, &decision, draft, now);
+        let rule = decision.rule.clone();
+        match decision.action.clone() {
+            Action::Hold => {
+                self.hold(id, decision, now);
+                false
+            }
+            // Of a draft that was held.
+            Action::Send => self.send_draft(id, &decision, now),
+            Action::Reject(message) => {
+                let ending = Ending::Failed {
+                    code: FailureCode::InvalidPrompt,
+                    message,
+                };
+                let items = Vec::new();
+                self.end_by(id, Reply::End { items, ending }, rule, now)
+            }
+            Action::Answer(text) => {
+                let reply = Reply::End {
+                    items: vec![Body::message(text, Phase::FinalAnswer)],
+                    ending: Ending::Completed,
+                };
+                self.end_by(id, reply, rule, now)
+            }
+            Action::Draft(model) => {
+                let is_auto = self.mode(id) == Mode::Auto;
+                let model = Some(model);
+                if is_auto {
+                    return self.hand_back(id, model, now).is_ok();
+                }
+                let ask = Ask {
+                    model,
+                    ..Ask::default()
+                };
+                let _ = self.draft(id, ask, now);
+                false
+            }
+        }
+    }
+
+    /// Leaves it to the person.
+    pub(super) fn hold(&mut self, id: ConversationId, decision: Decision, now: Timestamp) {
+        let wait = decision.timeout.as_ref().map(|(wait, _)| *wait);
+        let due = wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok());
+        let Some(turn) = self.turn_of(id) else {
+            return;
+        };
+        turn.decision = Some(decision);
+        turn.due = due;
+        self.due.extend(due.map(|at| (at, id)));
+    }
+
+    /// Ends the turn as a rule says.
+    fn end_by(&mut self, id: ConversationId, reply: Reply, rule: String, now: Timestamp) -> bool {
+        let text: String = reply.items().iter().map(|item| item.words()).collect();
+        let draft = Draft {
+            origin: Origin::of(&text, Source::Rule(rule.clone())),
+            text,
+            sender: Sender::Rule(rule),
+            ..Draft::default()
+        };
+        self.reply_as(id, reply, draft, None, now).is_ok()
+    }
+
+    /// The newest draft, as one that has changed.
+    fn newest_draft(&self, id: ConversationId) -> Option<Change> {
+        let draft = self.get(id)?.drafts().last()?;
+        Some(Change::Drafted {
+            conversation: id,
+            draft: draft.id,
+            what: draft.news(),
+        })
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        if let Some(orders) = &self.drafting.orders {
+            // Nobody to stop is no error: the program is going away.
+            let _ = orders.send(order);
+        }
+    }
+
+    pub(super) fn turn_of(&mut self, id: ConversationId) -> Option<&mut TurnDrafts> {
+        self.conversations.get_mut(&id)?.turn_mut()
+    }
+
+    /// How a conversation begins that has just come in.
+    pub(in crate::inbox) fn first_mode(&self, id: ConversationId) -> Mode {
+        let parent = self.get(id).and_then(|found| found.parent);
+        let of_parent = parent.map(|parent| self.mode(parent));
+        let known = self.modes.get(&id).copied();
+        known.or(of_parent).unwrap_or(self.drafting.mode)
+    }
+
+    pub(in crate::inbox) fn read_modes(setting: Option<String>) -> BTreeMap<ConversationId, Mode> {
+        let modes = setting.and_then(|text| serde_json::from_str::<Vec<(i64, Mode)>>(&text).ok());
+        let modes = modes.into_iter().flatten();
+        modes.map(|(id, mode)| (ConversationId(id), mode)).collect()
+    }
+
+    /// The name by which it is kept how conversations go on.
+    pub(in crate::inbox) const fn modes_setting() -> &'static str {
+        MODES
+    }
+
+    fn keep_modes(&self) {
+        if self.store.keeps() {
+            let modes: Vec<(i64, Mode)> =
+                self.modes.iter().map(|(id, mode)| (id.0, *mode)).collect();
+            let modes = serde_json::to_string(&modes).unwrap_or_default();
+            self.store.keep_setting(MODES, modes);
+        }
+    }
+}
