@@ -202,8 +202,8 @@ pub async fn run(
             Some(reloaded) = reloads.next() => {
                 frames.draw_now();
                 match reloaded {
-                    Ok(reloaded) => {
-                        app.say(Level::Good, reloaded.words());
+                    Ok((reloaded, words)) => {
+                        app.say(Level::Good, words);
                         if reloaded.tell(&options, &mut screen).is_err() {
                             return Ok(Exit::TerminalGone);
                         }
@@ -215,7 +215,7 @@ pub async fn run(
                             return Ok(Exit::TerminalGone);
                         }
                     }
-                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
+                    Err(error) => app.say(Level::Bad, error),
                 }
             }
             () = until(frames.next()) => {}
@@ -265,6 +265,7 @@ pub async fn run(
                     screen.clear()?;
                 }
                 Effect::Reload => reloads.begin(),
+                Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();

@@ -267,6 +267,43 @@ impl ShellTool {
         (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
     }
 
+    /// The command in the arguments of a call of this tool that are not whole, as far as it is
+    /// written; `None` where it has not begun, or is written in another way.
+    pub fn begun(&self, arguments: &str) -> Option<String> {
+        let (Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter)) =
+            &self.shape
+        else {
+            return None;
+        };
+        let (_, after) = arguments.split_once(&format!("\"{parameter}\""))?;
+        let value = after.trim_start().strip_prefix(':')?.trim_start();
+        let text = value.strip_prefix('"')?;
+        let mut characters = text.char_indices();
+        let mut end = text.len();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    end = at;
+                    break;
+                }
+                // What is not whole yet of an escape is left out.
+                '\\' => match characters.next() {
+                    Some((_, 'u')) if text.len() < at + 6 => {
+                        end = at;
+                        break;
+                    }
+                    Some(_) => {}
+                    None => {
+                        end = at;
+                        break;
+                    }
+                },
+                _ => {}
+            }
+        }
+        serde_json::from_str(&format!("\"{}\"", &text[..end])).ok()
+    }
+
     fn command_in(&self, parameter: &str, arguments: &str) -> Option<(String, Map<String, Value>)> {
         let said: Map<String, Value> = serde_json::from_str(arguments).ok()?;
         let mut options = said.clone();
@@ -457,6 +494,24 @@ mod tests {
     fn function(name: &str, properties: Value) -> Value {
         json!({"type": "function", "name": name,
             "parameters": {"type": "object", "properties": properties}})
+    }
+
+    #[test]
+    fn a_command_is_read_while_it_is_written() {
+        let tools = json!([function("exec_command", json!({"cmd": {"type": "string"}}))]);
+        let shell = ShellTool::find(&read_tools(&tools.to_string())).unwrap();
+        for (arguments, command) in [
+            ("{\"workdir\": \"/srv\", \"cmd\"", None),
+            (r#"{"cmd": "#, None),
+            (r#"{"cmd": ["ls"#, None),
+            (r#"{"cmd": "ls -l"#, Some("ls -l")),
+            (r#"{"cmd": "a\"#, Some("a")),
+            (r#"{"cmd": "a\u00"#, Some("a")),
+            (r#"{"cmd": "a\u00e9\n\"b\""#, Some("aé\n\"b\"")),
+            (r#"{"cmd": "ls", "workdir": "x"#, Some("ls")),
+        ] {
+            assert_eq!(shell.begun(arguments).as_deref(), command, "{arguments}");
+        }
     }
 
     #[test]
