@@ -759,7 +759,7 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.desk.write("any from");
     studio.desk.press("Enter");
     let saved = |desk: &Desk| {
-        let rules = desk.effects.iter().filter_map(|effect| match effect {
+        let mut rules = desk.effects.iter().filter_map(|effect| match effect {
             Effect::SaveRule(new) => Some(new.rule.clone()),
             _ => None,
         });
