@@ -674,6 +674,11 @@ fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Ite
     })
 }
 
+/// The request of a turn; `None` if it cannot be read any more.
+pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+    turn::request(turn, interner)
+}
+
 /// What can be searched for in the items of a request from a place on.
 fn texts(
     conversation: ConversationId,
