@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
-use super::model::{check_drafting, check_name, upstreams};
+use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
@@ -118,6 +118,7 @@ pub fn read(
         keys,
         rules,
     };
+    check_own_address(&config).map_err(in_path)?;
     let loopback = config.listen.ip().to_canonical().is_loopback();
     if loopback || config.api_key.is_some() {
         Ok(config)

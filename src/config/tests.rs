@@ -682,6 +682,26 @@ fn a_key_leaves_ones_own_network_encrypted_only() {
 }
 
 #[test]
+fn humanllm_does_not_draft_for_itself() {
+    for url in [
+        "http://127.0.0.1:3000",
+        "http://LOCALHOST:3000/v1",
+        "http://[::1]:3000",
+    ] {
+        let message = complaint(&model(url, ""));
+        assert!(
+            message.starts_with("3: model.base_url: this is where humanllm itself listens"),
+            "{message}"
+        );
+    }
+    let other = format!(
+        "listen = \"127.0.0.1:4000\"\n{}",
+        model("http://127.0.0.1:3000", "")
+    );
+    Home::new(&other).load().expect("another humanllm");
+}
+
+#[test]
 fn new_models_need_no_restart() {
     let one = Home::new("state_dir = \"/s\"").load().expect("valid");
     let config = format!("state_dir = \"/s\"\n{}", model("http://a", ""));

@@ -58,6 +58,11 @@ impl Client {
         }
     }
 
+    /// One for a request or two.
+    pub fn alone(upstream: Upstream) -> Self {
+        Self::new(upstream, Trust::default())
+    }
+
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }

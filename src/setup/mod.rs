@@ -5,6 +5,7 @@ mod base_urls;
 pub mod check;
 pub mod codex;
 pub mod guide;
+pub mod model;
 mod own_file;
 mod programs;
 mod report;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::arguments::{FreeText, is_object};
 use super::super::tools::Toolbox;
+use super::MOST;
 use crate::api::{Body, Piece};
 
 /// What comes of a call at once.
@@ -52,8 +53,8 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// What a call takes besides its text.
-    const OVERHEAD: usize = 256;
+    /// What a call counts besides its text: a thousand are more than anybody wants.
+    const OVERHEAD: usize = 16 << 10;
 
     /// The bytes of all that was kept.
     pub fn kept(&self) -> usize {
@@ -73,6 +74,9 @@ impl Calls {
 
     /// More of a call.
     pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        if self.kept > MOST {
+            return;
+        }
         let id = delta.id.filter(|id| !id.is_empty());
         let name = delta.name.filter(|name| !name.is_empty());
         let known = self.find(delta.index, id);
