@@ -8,7 +8,8 @@ use super::{App, Dialog, Level, Purpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
 use crate::inbox::{
-    Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft, Partial,
+    Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft,
+    Partial,
 };
 use crate::rules::{Action as Then, Decision};
 use crate::tui::app::prompt::{Asked, Prompt};
@@ -426,7 +427,12 @@ pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
         (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
         // What is allowed needs no words.
-        (Some(Decision { action: Then::Send, .. }), _) => String::new(),
+        (
+            Some(Decision {
+                action: Then::Send, ..
+            }),
+            _,
+        ) => String::new(),
         (Some(decision), _) if decision.action != Then::Hold => {
             let (rule, then) = (&decision.rule, decision.action.words());
             format!("rule \"{rule}\" says {then}: {}", decision.matched)
