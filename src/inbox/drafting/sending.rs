@@ -174,8 +174,10 @@ impl Inbox {
                 }
             }
             Body::Reasoning { .. } => {
-                let carries = self.get(id).map(|found| found.request().format);
-                let carries = carries.is_some_and(|format| format.carries_reasoning());
+                // Thoughts in the middle of a message would end it.
+                let carries = self.get(id).is_some_and(|found| {
+                    found.request().format.carries_reasoning() && found.live_phase().is_none()
+                });
                 let Some(made) = self.draft_mut(id, draft) else {
                     return Drafted::More;
                 };
