@@ -528,19 +528,6 @@ fn conversation(row: &Row<'_>) -> Sql<Conversation> {
     })
 }
 
-fn said(row: &Row<'_>) -> Sql<Said> {
-    Ok(Said {
-        id: row.get(0)?,
-        conversation: row.get(1)?,
-        turn: row.get(2)?,
-        ticket: row.get(3)?,
-        at: row.get(4)?,
-        state: row.get(5)?,
-        words: row.get(6)?,
-        typed: row.get(7)?,
-    })
-}
-
 fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
     let part = |role: i64| {
         let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
