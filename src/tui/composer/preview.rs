@@ -211,7 +211,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
             format!(" · asked{}", seconds(draft.begun, app.now))
         }
         (DraftState::Streaming, Partial::Thought(_)) => {
-            format!(" · thinking…{}", seconds(draft.begun, app.now))
+            format!(" · thinking…{}", measured(draft, app.now))
         }
         (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
             format!(" · {title}{}", measured(draft, app.now))
