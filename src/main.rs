@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ModelArgs, PrintForm, SetupArgs, SetupProgram, ShowArgs,
+    AgentSetup, Cli, Command, ModelArgs, PrintForm, RulesArgs, SetupArgs, SetupProgram, ShowArgs,
 };
 use humanllm::config::Config;
 use humanllm::environment::Environment;
+use humanllm::history::rules::TrialError;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
@@ -65,6 +66,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
+        Some(Command::Rules(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            rules(&args, &config)
+        }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
@@ -118,6 +123,23 @@ fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> 
         (Some(SetupProgram::Agent(AgentSetup { agent, .. })), Some(_)) => {
             Err(no_variables(agent.name))
         }
+    }
+}
+
+/// Lists the rules, or tries them.
+fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
+    let other = args.rule.as_deref().map(config::rules_in).transpose()?;
+    let rules = other.as_ref().unwrap_or(&config.rules);
+    let Some(trial) = args.trial() else {
+        return print(history::rules::list(rules, args.form()).as_bytes());
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match history::rules::run(trial, rules, args.form(), &config.state_dir, &mut out) {
+        // A reader that has seen enough.
+        Err(TrialError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        tried => tried.map(|()| ExitCode::SUCCESS).map_err(Into::into),
     }
 }
 

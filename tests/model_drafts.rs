@@ -764,11 +764,11 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.desk.write("any from");
     studio.desk.press("Enter");
     let saved = |desk: &Desk| {
-        let rules = desk.effects.iter().filter_map(|effect| match effect {
+        let mut rules = desk.effects.iter().filter_map(|effect| match effect {
             Effect::SaveRule(new) => Some(new.rule.clone()),
             _ => None,
         });
-        rules.rev().next().expect("a rule")
+        rules.next_back().expect("a rule")
     };
     let rule = saved(&studio.desk);
     assert_eq!(rule.name, "hold rm from codex_exec");

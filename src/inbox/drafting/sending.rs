@@ -336,7 +336,12 @@ impl Inbox {
         now: Timestamp,
     ) -> Drafted {
         self.stop_sending(id, draft);
+        let mut decision = decision;
         if let Some(made) = self.draft_mut(id, draft) {
+            // A model that drafts the same again would do so for ever.
+            if matches!(&decision.action, Action::Draft(model) if *model == made.model) {
+                decision.action = Action::Hold;
+            }
             made.decision = Some(decision.clone());
         }
         match decision.action {
@@ -376,7 +381,7 @@ impl Inbox {
             && conversation.live_phase().is_some()
         {
             let last = conversation.said().len().saturating_sub(1);
-            self.store.say(conversation.rows(last, request), None);
+            self.store.say(conversation.rows(last, request), None, None);
         }
     }
 }
