@@ -49,7 +49,11 @@ impl<'a> Preview<'a> {
         let draft = app.previewed()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
-            Partial::Nothing => (ReplyKind::Send, "".into(), false),
+            // A thought stays until something else is said.
+            Partial::Nothing => match draft.items.last() {
+                Some(thought @ Body::Reasoning { .. }) => (ReplyKind::Send, thought.words(), true),
+                _ => (ReplyKind::Send, "".into(), false),
+            },
             Partial::Text(text) => {
                 let rest = text.get(draft.sent_of_message..).unwrap_or_default();
                 (ReplyKind::Send, rest.into(), false)

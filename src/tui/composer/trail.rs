@@ -308,7 +308,11 @@ mod tests {
     #[test]
     fn a_letter_beside_the_same_one_is_that_at_the_cursor() {
         let mut trail = Trail::new(&lines(""));
-        trail.rewrite(&lines("a\nthe cat"), Origin::of("a\nthe cat", model()), false);
+        trail.rewrite(
+            &lines("a\nthe cat"),
+            Origin::of("a\nthe cat", model()),
+            false,
+        );
         for (column, text) in ["Ethe cat", "Edthe cat", "Editthe cat"].iter().enumerate() {
             let text = format!("a\n{text}");
             let column = [1, 2, 4][column];
