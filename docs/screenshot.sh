@@ -167,3 +167,59 @@ shows $person 'What is in this picture'
 say $person 'A sunny day over green hills.'
 shows $person 'green hills'
 picture image 'An image that an agent sent, in a terminal'
+
+# A model that drafts, on a server that says these two things.
+cat >"$stage/model.py" <<'END'
+import http.server, json, time
+class Model(http.server.BaseHTTPRequestHandler):
+    asked = 0
+    def log_message(self, *_): pass
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        Model.asked += 1
+        if Model.asked == 1:
+            call = {"name": "exec_command", "arguments": json.dumps({"cmd": "python3 hello.py"})}
+            self.say({"tool_calls": [{"index": 0, "id": "a", "function": call}]})
+        else:
+            for word in "It prints Hello, world! and nothing else. The file has one line, a call of".split():
+                self.say({"content": word + " "})
+                time.sleep(0.15)
+            time.sleep(30)
+        self.say({}, "stop")
+    def say(self, delta, finish=None):
+        event = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+        self.wfile.flush()
+http.server.ThreadingHTTPServer(("127.0.0.1", 8199), Model).serve_forever()
+END
+python3 "$stage/model.py" &
+model=$!
+mkdir -p "$stage/config/humanllm"
+cat >"$stage/config/humanllm/config.toml" <<'END'
+[drafting]
+mode = "draft"
+[[model]]
+name = "qwen"
+base_url = "http://127.0.0.1:8199/v1"
+END
+press $person F9
+shows $person 'reloaded'
+terminal split-window -h -b -l 62 -c "$stage/hello" \
+    "exec '$codex' --profile humanllm --dangerously-bypass-approvals-and-sandbox"
+agent=0.0 person=0.1
+shows $agent 'Ask Codex'
+press $person F2
+press $person D
+press $person F2
+say $agent 'What does hello.py print?'
+shows $agent 'hello.py print?'
+press $agent Enter
+shows $person 'python3 hello.py'
+press $person Enter
+shows $agent '└ Hello, world!'
+shows $person 'one line, a call of'
+picture drafts 'Codex on the left; on the right humanllm, where a model drafts the answer for a person'
+kill $model
