@@ -12,6 +12,7 @@
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
 //! | [`rules`] | what is decided without the person |
+//! | [`recording`] | what was asked and said as files, and which request of them another one is |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
@@ -40,6 +41,7 @@ mod nearest;
 mod o200k;
 pub mod plain;
 mod private_file;
+pub mod recording;
 pub mod rules;
 pub mod server;
 pub mod setup;

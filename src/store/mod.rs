@@ -44,6 +44,7 @@ pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
+pub(crate) use turn::{Known, request as request_of};
 
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
