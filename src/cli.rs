@@ -1,5 +1,7 @@
 //! The command line.
 
+mod replay;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,6 +12,8 @@ use crate::config::Flags;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
 use crate::setup::codex;
+
+pub use replay::{ForkArgs, ReplayArgs};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -24,6 +28,7 @@ EXAMPLES:
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
+    humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -78,6 +83,10 @@ pub enum Command {
     Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
+    /// Answer an agent as a recorded session was answered, without a person; or save one to a file
+    Replay(ReplayArgs),
+    /// Ask what an agent asked once again, as a conversation of its own in the humanllm that runs
+    Fork(ForkArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

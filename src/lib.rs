@@ -4,7 +4,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`replay`], [`fork`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
@@ -32,6 +32,7 @@ pub mod config;
 pub mod descriptors;
 pub mod draft;
 pub mod environment;
+pub mod fork;
 mod hash;
 pub mod history;
 pub mod inbox;
@@ -42,9 +43,11 @@ mod o200k;
 pub mod plain;
 mod private_file;
 pub mod recording;
+pub mod replay;
 pub mod rules;
 pub mod server;
 pub mod setup;
+mod standin;
 pub mod state_dir;
 pub mod store;
 pub mod tokens;

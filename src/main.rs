@@ -11,7 +11,7 @@ use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, history, logging, plain};
+use humanllm::{app, config, fork, history, logging, plain, replay};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -57,6 +57,24 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let config = config::load(&cli.global.into(), &environment)?;
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
+        }
+        Some(Command::Replay(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let recording = replay::load(&args.sources, &config.state_dir)?;
+            match &args.save {
+                Some(path) => print(replay::save(&recording, path, args.format.into())?.as_bytes()),
+                None => Ok(replay::run(recording, args.into(), &config)?),
+            }
+        }
+        Some(Command::Fork(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let recording = replay::load(&[args.source], &config.state_dir)?;
+            let answer = fork::run(&recording, args.turn, &config)?;
+            let text = match args.json {
+                true => answer.document().to_string(),
+                false => plain::lines(&answer.words()),
+            };
+            print(format!("{text}\n").as_bytes())
         }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
