@@ -189,7 +189,7 @@ fn what_cannot_be_played_is_refused_in_a_line() {
     fs::write(place.path("notes.txt"), "no recording\n").expect("written");
     fs::write(
         place.path("newer.jsonl"),
-        "{\"event\":\"recording\",\"version\":9}\n",
+        "{\"type\":\"conversation\",\"conversation\":1,\"recording\":9}\n",
     )
     .expect("written");
     let newer = place.path("newer.jsonl").display().to_string();
@@ -216,7 +216,7 @@ fn a_command_is_run_and_its_end_is_the_end() {
     place.humanllm(&["replay", &id, "--save", &file]);
     // Of the recording, the first request.
     let lines = fs::read_to_string(&file).expect("a recording");
-    let second = "\"request\":2,";
+    let second = "\"turn\":2,";
     let lines: Vec<&str> = lines
         .lines()
         .take_while(|line| !line.contains(second))
@@ -314,5 +314,5 @@ fn a_fork_is_a_conversation_of_its_own() {
     }
     let none = place.humanllm(&["fork", &id, "--turn", "9", "--listen", &address]);
     let told = String::from_utf8_lossy(&none.stderr);
-    assert!(told.contains("there is no request 9; this has 3"), "{told}");
+    assert!(told.contains("there is no request 9; this has 4"), "{told}");
 }

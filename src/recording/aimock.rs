@@ -31,7 +31,7 @@ pub fn fixtures(recording: &Recording) -> Fixtures {
         let answered = match answer(turn) {
             Ok(answered) => answered,
             Err(words) => {
-                left_out.push(format!("request {}: {words}", turn.id));
+                left_out.push(format!("request {}: {words}", turn.number));
                 continue;
             }
         };
@@ -43,7 +43,7 @@ pub fn fixtures(recording: &Recording) -> Fixtures {
             Format::Chat | Format::Messages => usize::from(answered.items > 0),
         };
         let lost = answered.lost.into_iter();
-        left_out.extend(lost.map(|words| format!("request {}: {words}", turn.id)));
+        left_out.extend(lost.map(|words| format!("request {}: {words}", turn.number)));
     }
     number(&mut all);
     Fixtures {
@@ -119,7 +119,7 @@ fn answer(turn: &Turn) -> Result<Answer, String> {
     let mut blocks: Vec<Value> = Vec::new();
     let mut thoughts = Vec::new();
     let mut lost = Vec::new();
-    for said in &turn.said {
+    for said in turn.replies() {
         if let Reply::Live { delta, .. } = &said.reply {
             add_text(&mut blocks, delta, false);
         }
@@ -215,30 +215,34 @@ fn response(blocks: Vec<Value>) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{FailureCode, Interner, Phase};
-    use crate::recording::Said;
+    use crate::api::{Interner, Phase};
+    use crate::inbox::Words;
+    use crate::journal::{SaidState, State};
+    use crate::recording::Row;
 
-    fn turn(id: i64, items: Value, said: Vec<Reply>) -> Turn {
+    fn turn(number: usize, items: Value, said: &[&[Words]]) -> Turn {
         let body = json!({"model": "m", "input": items}).to_string();
+        let rows = (0..).zip(said).flat_map(|(ticket, words)| {
+            words.iter().map(move |words| Row {
+                at: 0,
+                ticket,
+                state: SaidState::Delivered,
+                words: words.clone(),
+                typed: String::new(),
+            })
+        });
         Turn {
-            id,
+            number,
             conversation: 1,
             request: Format::Responses
                 .parse(body.as_bytes(), &Interner::default())
                 .unwrap(),
-            arrived: id,
-            said: said
-                .into_iter()
-                .map(|reply| Said { at: id, reply })
-                .collect(),
-            gone: false,
-        }
-    }
-
-    fn end(items: Vec<Body>) -> Reply {
-        Reply::End {
-            items,
-            ending: Ending::Completed,
+            arrived: 0,
+            state: match said.is_empty() {
+                true => State::Gone,
+                false => State::Answered,
+            },
+            rows: rows.collect(),
         }
     }
 
@@ -255,24 +259,15 @@ mod tests {
         let later = json!([user, {"role": "assistant", "content": "One moment"},
             {"type": "function_call", "name": "exec_command", "arguments": "{}", "call_id": "c"},
             {"type": "function_call_output", "call_id": "c", "output": "a b"}]);
-        let failed = Reply::End {
-            items: Vec::new(),
-            ending: Ending::Failed {
-                code: FailureCode::InvalidPrompt,
-                message: "No".into(),
-            },
-        };
+        let thought = Words::Item(Body::reasoning("Hm"));
+        let [note, call, answer] = [note, call, answer].map(Words::Item);
         let recording = Recording {
             conversations: Vec::new(),
             turns: vec![
-                turn(
-                    1,
-                    json!([user]),
-                    vec![Reply::Items(vec![note]), end(vec![call])],
-                ),
-                turn(2, later, vec![end(vec![Body::reasoning("Hm"), answer])]),
-                turn(3, json!("Again"), vec![failed]),
-                turn(4, json!("Gone"), Vec::new()),
+                turn(1, json!([user]), &[&[note], &[call]]),
+                turn(2, later, &[&[thought, answer]]),
+                turn(3, json!("Again"), &[&[Words::Rejection("No".into())]]),
+                turn(4, json!("Gone"), &[]),
             ],
         };
         let Fixtures { document, left_out } = fixtures(&recording);
@@ -294,12 +289,12 @@ mod tests {
 
     #[test]
     fn what_is_asked_twice_is_answered_in_order() {
-        let say = |words: &str| vec![end(vec![Body::message(words, Phase::FinalAnswer)])];
-        let mut second = turn(2, json!("Hello"), say("two"));
+        let say = |words: &str| [Words::Item(Body::message(words, Phase::FinalAnswer))];
+        let mut second = turn(1, json!("Hello"), &[&say("two")]);
         second.conversation = 2;
         let recording = Recording {
             conversations: Vec::new(),
-            turns: vec![turn(1, json!("Hello"), say("one")), second],
+            turns: vec![turn(1, json!("Hello"), &[&say("one")]), second],
         };
         let document = fixtures(&recording).document;
         let numbers = [0, 1].map(|at| document["fixtures"][at]["match"]["sequenceIndex"].clone());

@@ -3,6 +3,7 @@
 //!
 //! - `journal` reads conversations of the journal
 //! - `file` reads and writes the format of files
+//! - `replies` makes of what was kept what is sent
 //! - `normal` is what two requests are compared without: ids, times, ports, temporary folders
 //! - `matching` finds the recorded request that another one is, or is nearest to
 //! - `difference` shows how two texts differ, in few lines
@@ -10,21 +11,17 @@
 //!
 //! # The format
 //!
-//! A file is UTF-8 with a JSON object on each line. What a reader does not know, lines and fields alike, it
-//! passes over. `event` says what a line is; the first is `recording`, and a line about a request comes
-//! after that request:
+//! That of `humanllm export --format raw`: UTF-8 with a JSON object on each line. What a reader does not know, lines
+//! and fields alike, it passes over. `type` says what a line is; what is about a request comes after that request:
 //!
-//! | `event` | fields |
+//! | `type` | fields |
 //! |---|---|
-//! | `recording` | `version` (1), `program` |
-//! | `conversation` | `conversation` (a number), `agent`, `title` |
-//! | `request` | `request` (a number), `conversation`, `at`, `format` (`responses`, `compaction`, `chat`, `messages`), `body`: the bytes of the request as a string; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for items that were only referred to, `thread`, `parent`, `chain` |
-//! | `live` | `request`, `at`, `phase` (`Commentary`, `FinalAnswer`), `delta`: more of a message that is typed live |
-//! | `said` | `request`, `at`, `items`: what was said, as [`Body`](crate::api::Body) is written; `end`, if the response ended with it: `completed`, `out_of_tokens`, or `failed` with `code` and `message` |
-//! | `gone` | `request`: its client went away without having got an answer |
+//! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version` |
+//! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain` |
+//! | `said` | `conversation`, `turn`, `at`, `ticket`: what left together has the same, `delivery` (`delivered`, `sent`, `undelivered`), `words`: what was said, as [`Words`](crate::inbox::Words) is written, `typed`: how, as [`Draft`](crate::draft::Draft) is |
 //!
-//! `at` is a moment such as `2026-11-29T21:00:00.123Z`. Heartbeats have no lines: whoever serves the recording
-//! makes them.
+//! `at` is a moment such as `2026-11-29T21:00:00.123Z`. What has the last ticket of an answered request ended
+//! its response. Heartbeats have no lines: whoever plays a recording makes them.
 
 pub mod aimock;
 mod difference;
@@ -32,6 +29,7 @@ mod file;
 mod journal;
 mod matching;
 mod normal;
+mod replies;
 
 pub use difference::difference;
 pub use file::{FileError, read, write};
@@ -39,6 +37,8 @@ pub use journal::of_journal;
 pub use matching::{How, Likeness, MatchMode, Tolerance};
 
 use crate::api::{Reply, Request};
+use crate::inbox::Words;
+use crate::journal::{SaidState, State};
 
 /// What was recorded, in the order in which it was asked.
 #[derive(Debug, Clone, Default)]
@@ -63,21 +63,36 @@ pub struct Conversation {
 /// A request that was recorded, and all that was said to it.
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// Its number.
-    pub id: i64,
+    /// Its number in its conversation, from 1.
+    pub number: usize,
     /// The conversation that it is in.
     pub conversation: i64,
     /// What was asked.
     pub request: Request,
     /// When, in milliseconds since 1970.
     pub arrived: i64,
-    /// What was said to it.
-    pub said: Vec<Said>,
-    /// Whether the client went away without having got an answer.
-    pub gone: bool,
+    /// What became of it.
+    pub state: State,
+    /// What was said to it, as it was kept.
+    pub rows: Vec<Row>,
 }
 
-/// Something that was said.
+/// Something that was said, as it was kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// What left together has the same.
+    pub ticket: i64,
+    /// How far it got.
+    pub state: SaidState,
+    /// What.
+    pub words: Words,
+    /// How it was composed.
+    pub typed: String,
+}
+
+/// Something that is sent, and when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     /// When, in milliseconds since 1970.
@@ -89,7 +104,12 @@ pub struct Said {
 impl Turn {
     /// Whether it was answered, with a rejection perhaps.
     pub fn is_answered(&self) -> bool {
-        self.said.last().is_some_and(|said| said.reply.ends())
+        self.state == State::Answered
+    }
+
+    /// What was said to it, as it left. If it was answered, the last of it ends the response.
+    pub fn replies(&self) -> Vec<Said> {
+        replies::of(&self.rows, self.is_answered(), self.arrived)
     }
 }
 
@@ -109,7 +129,7 @@ impl Recording {
             let turn = &turns[at];
             let mut later = turns[at + 1..].iter();
             let next = later.find(|later| later.conversation == turn.conversation);
-            !turn.is_answered() && next.is_some_and(|next| asks_the_same(turn, next))
+            turn.state == State::Gone && next.is_some_and(|next| asks_the_same(turn, next))
         };
         let kept: Vec<bool> = (0..turns.len()).map(|at| !is_retried(at)).collect();
         let kept = turns.into_iter().zip(kept).filter(|(_, kept)| *kept);

@@ -173,7 +173,7 @@ pub fn run(
     options: Options,
     config: &Config,
 ) -> Result<ExitCode, ReplayError> {
-    if recording.turns.iter().all(|turn| turn.said.is_empty()) {
+    if recording.turns.iter().all(|turn| turn.rows.is_empty()) {
         return Err(ReplayError::Nothing);
     }
     let listener = match listen(config.listen) {

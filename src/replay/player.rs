@@ -17,11 +17,11 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::report::{self, Counts, End};
-use super::script::Script;
+use super::script::{Answer, Script};
 use super::{Options, ReplayError};
 use crate::config::Config;
 use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
-use crate::recording::{How, Likeness, Recording, Turn};
+use crate::recording::{How, Likeness, Recording};
 use crate::setup::BaseUrls;
 use crate::standin::Standin;
 use crate::store::{Place, RequestId, Saving, Store};
@@ -199,6 +199,7 @@ impl Player {
             Event::AskedAgain { .. } => {
                 self.counts.requests += 1;
                 self.counts.repeated += 1;
+                self.may_come_back = false;
             }
             Event::Drafted { .. } => {}
         }
@@ -218,17 +219,17 @@ impl Player {
         };
         self.store.go_on(conversation);
         let likeness = Likeness::of(&request);
-        let (found, turn) = {
+        let (found, answer) = {
             let mut script = self.script();
             // It was looked at when it came, and what has come since makes it no other.
             let Some(found) = script.find(&likeness) else {
                 return;
             };
-            let Some(turn) = script.turn(found.place).cloned() else {
+            let Some(answer) = script.answer(found.place).cloned() else {
                 return;
             };
             script.begin(found.place);
-            (found, turn)
+            (found, answer)
         };
         self.counts.requests += 1;
         match (found.is_repeated, found.how) {
@@ -243,8 +244,8 @@ impl Player {
             found.how,
             found.is_repeated,
         ));
-        let rejection = turn.said.last().and_then(|last| last.reply.rejection());
-        self.may_come_back = request.background || rejection.is_some();
+        let rejection = answer.said.last().and_then(|last| last.reply.rejection());
+        self.may_come_back = request.background || (rejection.is_some() && request.stream);
         if let Some(words) = rejection
             && !self.script().comes_again(found.place)
         {
@@ -254,9 +255,9 @@ impl Player {
             };
             self.store.reject(place, &request, words);
         }
-        let last = turn.is_answered().then(|| turn.said.len() - 1);
+        let last = answer.is_whole.then(|| answer.said.len() - 1);
         let last = last.and_then(|last| u64::try_from(last).ok());
-        let task = tokio::spawn(say(turn, responder, self.speed));
+        let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
         let place = found.place;
         self.open.insert(id, Open { place, last, task });
@@ -275,13 +276,13 @@ impl Player {
 }
 
 /// Says what was recorded, when it was.
-async fn say(turn: Arc<Turn>, mut responder: Responder, speed: f64) {
+async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
-    for said in &turn.said {
-        sleep_until(begun + after(said.at - turn.arrived, speed)).await;
+    for said in &answer.said {
+        sleep_until(begun + after(said.at - answer.arrived, speed)).await;
         responder.send(said.reply.clone(), Saving::default());
     }
-    if !turn.is_answered() {
+    if !answer.is_whole {
         // Its client went away, and is expected to do so again.
         pending::<()>().await;
     }
@@ -377,5 +378,25 @@ fn print(text: &str) -> io::Result<()> {
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_as_fast_as_it_is_told_to() {
+        let table = [
+            (4_000, 1.0, 4_000),
+            (4_000, 10.0, 400),
+            (4_000, 0.5, 8_000),
+            (4_000, 0.0, 0),
+            (-5, 1.0, 0),
+        ];
+        for (recorded, speed, expected) in table {
+            let expected = Duration::from_millis(expected);
+            assert_eq!(after(recorded, speed), expected, "{recorded} at {speed}");
+        }
     }
 }

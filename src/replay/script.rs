@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::recording::{How, Likeness, Recording, Tolerance, Turn, difference};
+use crate::recording::{How, Likeness, Recording, Said, Tolerance, difference};
 
 /// Lines of a difference that are shown.
 const SHOWN: usize = 40;
@@ -18,9 +18,20 @@ pub(super) struct Script {
 
 #[derive(Debug)]
 struct Scripted {
-    turn: Arc<Turn>,
+    answer: Arc<Answer>,
     likeness: Likeness,
     state: State,
+}
+
+/// What is said to a recorded request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// When that came, in milliseconds since 1970.
+    pub arrived: i64,
+    /// What was said to it; if it was answered, the last of it ends the response.
+    pub said: Vec<Said>,
+    /// Whether it was answered: else its client went away.
+    pub is_whole: bool,
 }
 
 /// How far a recorded request is.
@@ -61,7 +72,11 @@ impl Script {
         let turns = recording.without_retries().turns.into_iter();
         let turns = turns.map(|turn| Scripted {
             likeness: Likeness::of(&turn.request),
-            turn: Arc::new(turn),
+            answer: Arc::new(Answer {
+                arrived: turn.arrived,
+                said: turn.replies(),
+                is_whole: turn.is_answered(),
+            }),
             state: State::Unplayed,
         });
         Self {
@@ -76,9 +91,9 @@ impl Script {
         self.turns.len()
     }
 
-    /// The recorded request at a place.
-    pub fn turn(&self, place: usize) -> Option<&Arc<Turn>> {
-        self.turns.get(place).map(|scripted| &scripted.turn)
+    /// What is said to the recorded request at a place.
+    pub fn answer(&self, place: usize) -> Option<&Arc<Answer>> {
+        self.turns.get(place).map(|scripted| &scripted.answer)
     }
 
     /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
@@ -200,5 +215,123 @@ impl Miss {
             None => String::new(),
         };
         format!("No recorded request is like this one: \"{title}\".{nearest}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Body, Format, Interner, Phase};
+    use crate::inbox::Words;
+    use crate::journal::{SaidState, State as TurnState};
+    use crate::recording::{Row, Turn};
+
+    fn turn(number: usize, prompts: &[&str], state: TurnState) -> Turn {
+        let mut messages = Vec::new();
+        for prompt in prompts {
+            messages.push(json!({"role": "user", "content": prompt}));
+            messages.push(json!({"role": "assistant", "content": format!("So: {prompt}")}));
+        }
+        messages.pop();
+        let body = json!({"model": "m", "messages": messages}).to_string();
+        let words = Words::Item(Body::message("Yes", Phase::FinalAnswer));
+        let row = Row {
+            at: 0,
+            ticket: 0,
+            state: SaidState::Delivered,
+            words,
+            typed: String::new(),
+        };
+        Turn {
+            number,
+            conversation: 1,
+            request: Format::Chat
+                .parse(body.as_bytes(), &Interner::default())
+                .unwrap(),
+            arrived: i64::try_from(number).unwrap(),
+            state,
+            rows: match state {
+                TurnState::Answered => vec![row],
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn script(turns: Vec<Turn>) -> Script {
+        let recording = Recording {
+            conversations: Vec::new(),
+            turns,
+        };
+        Script::new(recording, Tolerance::default())
+    }
+
+    fn place(script: &Script, turn: &Turn) -> Option<(usize, bool)> {
+        let found = script.find(&Likeness::of(&turn.request))?;
+        Some((found.place, found.is_repeated))
+    }
+
+    #[test]
+    fn what_is_asked_twice_has_two_answers_and_then_the_first_again() {
+        let one = || turn(1, &["Go on"], TurnState::Answered);
+        let mut script = script(vec![one(), one()]);
+        assert_eq!(place(&script, &one()), Some((0, false)));
+        assert!(script.comes_again(0));
+        script.begin(0);
+        assert_eq!(place(&script, &one()), Some((1, false)));
+        script.begin(1);
+        assert!(!script.comes_again(1));
+        assert_eq!(place(&script, &one()), Some((0, true)));
+        assert!(!script.is_over());
+        script.finish(0);
+        // Its client went away, and may come again.
+        script.give_up(1);
+        assert_eq!(place(&script, &one()), Some((1, false)));
+        assert_eq!(script.unplayed(), [(2, "Go on".to_owned())]);
+        script.begin(1);
+        script.finish(1);
+        assert!(script.is_over());
+        // What was played stays played.
+        script.give_up(1);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn a_retry_that_was_recorded_is_one_request() {
+        let gone = turn(1, &["Go on"], TurnState::Gone);
+        let again = turn(2, &["Go on"], TurnState::Answered);
+        let other = turn(3, &["Go on", "Stop"], TurnState::Gone);
+        let script = script(vec![gone, again, other]);
+        assert_eq!(script.len(), 2);
+        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_whole);
+        assert_eq!(answers, [true, false]);
+    }
+
+    #[test]
+    fn a_miss_names_the_nearest_and_how_it_differs() {
+        let turns = vec![
+            turn(1, &["Fix the parser"], TurnState::Answered),
+            turn(2, &["Fix the parser", "Now test it"], TurnState::Answered),
+        ];
+        let script = script(turns);
+        let other = turn(
+            1,
+            &["Fix the parser", "Now publish it all"],
+            TurnState::Answered,
+        );
+        assert_eq!(place(&script, &other), None);
+        let miss = script.miss(&Likeness::of(&other.request));
+        assert_eq!(
+            (miss.nearest, &*miss.title),
+            (Some(2), "Now publish it all")
+        );
+        let changed: Vec<&str> = miss
+            .difference
+            .lines()
+            .filter(|line| line.starts_with(['-', '+']))
+            .collect();
+        assert_eq!(changed, ["-Now test it", "+Now publish it all"]);
+        assert!(miss.words().contains("request 2 of the recording"));
     }
 }

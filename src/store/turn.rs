@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::agents::purpose;
-use crate::api::{ApiError, Envelope, Format, Interner, Item, Request, ToolList};
+use crate::api::{Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, State, Turn};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
@@ -25,13 +25,14 @@ struct Detail {
 /// The row of a request that came at a moment, in milliseconds since 1970.
 pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
     let earlier = &request.items[request.preamble..][..request.earlier];
-    let known = Known::of(request);
+    let own = &request.items[request.preamble + request.earlier..];
+    let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
     let detail = Detail {
         earlier: earlier.len(),
-        thread: known.thread,
-        parent: known.parent,
-        chain: known.chain,
-        references: known.references,
+        thread: request.thread.clone(),
+        parent: request.parent.clone(),
+        chain: request.chain.clone(),
+        references: request.references.iter().filter_map(resolved).collect(),
     };
     let sent = request.sent().filter(|item| item.begins_text());
     let tools = &request.tools;
@@ -70,76 +71,23 @@ pub(crate) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     let beside = turn.instructions.as_ref().map(|beside| &*beside.text);
     let whole = envelope.whole(tools, beside, own.iter().map(|item| &*item.text));
     let format = Format::of_number(turn.format)?;
-    let known = Known {
-        earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
-        references: detail.references,
-        thread: detail.thread,
-        parent: detail.parent,
-        chain: detail.chain,
-    };
-    known.request(format, whole.as_bytes(), interner).ok()
-}
-
-/// What is known of a request besides its text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
-    /// The items that were not sent, because they were stored.
-    pub earlier: Vec<Arc<str>>,
-    /// What stands in the place of items that only refer to others: where, and its JSON.
-    pub references: Vec<(usize, Arc<str>)>,
-    pub thread: Option<String>,
-    pub parent: Option<String>,
-    pub chain: Option<String>,
-}
-
-impl Known {
-    /// That of a request.
-    pub fn of(request: &Request) -> Self {
-        let own = &request.items[request.preamble..];
-        let (earlier, own) = own.split_at(request.earlier.min(own.len()));
-        let resolved =
-            |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
-        Self {
-            earlier: earlier
-                .iter()
-                .map(|item| item.shared_raw().clone())
-                .collect(),
-            references: request.references.iter().filter_map(resolved).collect(),
-            thread: request.thread.clone(),
-            parent: request.parent.clone(),
-            chain: request.chain.clone(),
+    let mut request = format.parse(whole.as_bytes(), interner).ok()?;
+    for (at, raw) in detail.references {
+        if let Some(item) = request.items.get_mut(request.preamble + at) {
+            let resolved = Arc::new(Item::of_text(raw));
+            request
+                .references
+                .push((at, std::mem::replace(item, resolved)));
         }
     }
-
-    /// The request with this text.
-    ///
-    /// # Errors
-    ///
-    /// If that is none.
-    pub fn request(
-        self,
-        format: Format,
-        whole: &[u8],
-        interner: &Interner,
-    ) -> Result<Request, ApiError> {
-        let mut request = format.parse(whole, interner)?;
-        for (at, raw) in self.references {
-            if let Some(item) = request.items.get_mut(request.preamble + at) {
-                let resolved = Arc::new(Item::of_text(raw));
-                request
-                    .references
-                    .push((at, std::mem::replace(item, resolved)));
-            }
-        }
-        let at = request.preamble;
-        let earlier = self.earlier.into_iter().map(Item::of_text);
-        let earlier: Vec<_> = earlier.map(Arc::new).collect();
-        request.earlier = earlier.len();
-        request.items.splice(at..at, earlier);
-        request.purpose = purpose(&request);
-        request.thread = self.thread;
-        request.parent = self.parent;
-        request.chain = self.chain;
-        Ok(request)
-    }
+    let at = request.preamble;
+    let earlier = earlier.iter().map(|item| Arc::clone(&item.text));
+    let earlier: Vec<_> = earlier.map(|raw| Arc::new(Item::of_text(raw))).collect();
+    request.earlier = earlier.len();
+    request.items.splice(at..at, earlier);
+    request.purpose = purpose(&request);
+    request.thread = detail.thread;
+    request.parent = detail.parent;
+    request.chain = detail.chain;
+    Some(request)
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::player::{HOMEWORK, PROMPT};
+use crate::player::{HELP, HOMEWORK, PROMPT};
 use crate::support::{Client, Event, Socket, poll};
 
 /// How an agent asks.
@@ -118,7 +118,7 @@ fn output(id: &str) -> String {
     )
 }
 
-/// Does what agents do with a prompt, and with one more; returns all that was heard.
+/// Does what agents do with a prompt, and with two more, of which one is rejected; returns all that was heard.
 pub fn talk(address: SocketAddr, wire: Wire, folder: &str) -> Vec<String> {
     let mut asker = Asker::new(address, wire);
     let mut history = wire.begin(folder, PROMPT);
@@ -143,11 +143,15 @@ pub fn talk(address: SocketAddr, wire: Wire, folder: &str) -> Vec<String> {
             });
         }
     }
-    history.push(match wire {
-        _ if wire.is_responses() => item("user", HOMEWORK),
-        _ => json!({"role": "user", "content": HOMEWORK}),
-    });
-    heard.extend(asker.ask(&history).heard);
+    for prompt in [HOMEWORK, HELP] {
+        history.push(match wire {
+            _ if wire.is_responses() => item("user", prompt),
+            _ => json!({"role": "user", "content": prompt}),
+        });
+        let answer = asker.ask(&history);
+        heard.extend(answer.heard);
+        history.extend(answer.added);
+    }
     heard
 }
 
@@ -250,7 +254,11 @@ impl Asker {
         };
         let mut answer = responses(&response);
         let known = history.len() + answer.added.len();
-        self.previous = Some((response["id"].as_str().expect("an id").to_owned(), known));
+        // What failed is not gone on from.
+        let id = response["id"]
+            .as_str()
+            .filter(|_| response["status"] == "completed");
+        self.previous = id.map(|id| (id.to_owned(), known));
         answer.heard.extend(deltas);
         answer
     }
@@ -307,8 +315,9 @@ fn chat(message: &Value, error: &Value) -> Answer {
         let called_with = call["function"]["arguments"].as_str().unwrap_or_default();
         heard.push(called(&call["function"]["name"], called_with));
     }
+    let is_message = message.is_object() && heard.iter().all(|said| !said.starts_with("error"));
     Answer {
-        added: vec![message.clone()],
+        added: is_message.then(|| message.clone()).into_iter().collect(),
         calls,
         heard,
     }
@@ -362,7 +371,8 @@ fn messages(content: Value, error: &Value, deltas: Vec<String>) -> Answer {
         }
     }
     heard.extend(deltas);
-    let added = match content.is_array() {
+    let said = content.as_array().is_some_and(|blocks| !blocks.is_empty());
+    let added = match said {
         true => vec![json!({"role": "assistant", "content": content})],
         false => Vec::new(),
     };

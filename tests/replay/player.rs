@@ -22,8 +22,9 @@ use crate::support::{Desk, Signal, fail, note, poll};
 
 pub const PROMPT: &str = "Count my words";
 pub const HOMEWORK: &str = "Do all of my homework";
+pub const HELP: &str = "Then help me with it";
 /// How many requests there are in the session.
-pub const TURNS: usize = 3;
+pub const TURNS: usize = 4;
 
 /// Folders of a session.
 pub struct Place(TempDir);
@@ -71,7 +72,8 @@ pub struct Recorded {
     pub id: String,
 }
 
-/// Has a person answer the agent: a note, a thought and a command; a message that is typed live; a rejection.
+/// Has a person answer the agent: a note, a thought and a command; a message that is typed live; a rejection, and
+/// an answer.
 pub fn record(wire: Wire) -> Recorded {
     let place = Place::new();
     let journal = Journal::open(&place.path("state"), Options::default()).expect("a journal");
@@ -94,8 +96,10 @@ pub fn record(wire: Wire) -> Recorded {
     let third = arrival(&mut desk);
     desk.say(third, fail("Do it yourself"))
         .expect("somebody waits");
+    let last = arrival(&mut desk);
+    let help = Body::message("With pleasure", Phase::FinalAnswer);
+    finish(&mut desk, last, vec![help]);
     let heard = agent.join().expect("no panic");
-    settle(&mut desk, third);
     let conversations: Vec<_> = desk.inbox.conversations().map(|found| found.id).collect();
     assert_eq!(conversations.len(), 1, "{wire:?}: one conversation");
     desk.close();
