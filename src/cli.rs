@@ -8,10 +8,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::Flags;
+use crate::api::Format;
+use crate::config::{Flags, format_named};
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
-use crate::setup::codex;
+use crate::setup::{codex, model};
 
 pub use replay::{ForkArgs, ReplayArgs};
 
@@ -25,6 +26,7 @@ EXAMPLES:
     humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
     humanllm split claude                      In tmux: Claude Code in the other half, set up
     humanllm setup --check claude              Ask something through it, and say what was seen
+    humanllm setup model                       Find a local model, which drafts for you
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
@@ -113,6 +115,8 @@ pub struct SetupArgs {
 pub enum SetupProgram {
     /// Write a profile and a model catalog for the Codex CLI; its config.toml stays as it is
     Codex(CodexArgs),
+    /// Find a model that runs on this machine, or take the one that is named, and have it draft
+    Model(ModelArgs),
     /// Show what to set for OpenAI's SDKs
     Openai(ShowArgs),
     /// Show what to set for Anthropic's SDKs
@@ -229,6 +233,55 @@ impl From<CodexArgs> for codex::Options {
             websocket: args.websocket,
         }
     }
+}
+
+/// The flags of `setup model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// What the model is called in humanllm [default: as its server calls it]
+    pub name: Option<String>,
+    /// Where its server is, such as http://127.0.0.1:8080 [default: the usual ports are tried]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// What its server calls it
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// What its server speaks: chat, responses or messages [default: chat]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = format_parser())]
+    format: Option<Format>,
+    /// The environment variable that its key comes from
+    #[arg(long, value_name = "VARIABLE")]
+    api_key_env: Option<String>,
+    /// Only print what would be written
+    #[arg(long)]
+    pub print: bool,
+}
+
+impl ModelArgs {
+    /// Whether nothing is said but the name, if that is.
+    pub fn is_name_alone(&self) -> bool {
+        let said = [&self.url, &self.model, &self.api_key_env];
+        said.iter().all(|value| value.is_none()) && self.format.is_none() && !self.print
+    }
+}
+
+impl From<ModelArgs> for model::Options {
+    fn from(args: ModelArgs) -> Self {
+        Self {
+            name: args.name,
+            url: args.url,
+            model: args.model,
+            format: args.format,
+            api_key_env: args.api_key_env,
+            print: args.print,
+        }
+    }
+}
+
+/// Reads the name of a format.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["chat", "responses", "messages"])
+        .try_map(|name| format_named(&name).ok_or("no such format"))
 }
 
 /// What `split` is told.

@@ -7,6 +7,7 @@
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`replay`], [`fork`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
+//! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
@@ -15,10 +16,10 @@
 //! | [`recording`] | what was asked and said as files, and which request of them another one is |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
-//! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
-//! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
-//! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
-//! files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
+//! `tui`, `server` and `model` never know of each other: they meet in the inbox. `api` knows neither
+//! sockets nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has
+//! composed as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how
+//! many files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
@@ -38,6 +39,7 @@ pub mod history;
 pub mod inbox;
 pub mod journal;
 pub mod logging;
+pub mod model;
 mod nearest;
 mod o200k;
 pub mod plain;

@@ -134,7 +134,9 @@ pub enum Refusal {
 
 /// Looks at requests before anybody else does, and says why one is not expected.
 #[derive(Clone)]
-pub struct Screen(Arc<dyn Fn(&Request) -> Result<(), String> + Send + Sync>);
+pub struct Screen(Arc<Look>);
+
+type Look = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
 impl Screen {
     /// One that asks this.

@@ -16,8 +16,10 @@ pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
+pub use self::prompt::Prompt;
+pub use self::rule::NewRule;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
+use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
@@ -29,10 +31,13 @@ use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
 mod attention;
+mod beside;
 mod blocks;
 mod compose;
 mod dialogs;
+pub(in crate::tui) mod drafting;
 mod drafts;
+mod events;
 mod find;
 mod focus;
 mod forced;
@@ -42,8 +47,11 @@ mod navigate;
 mod palette;
 mod past;
 mod paths;
+mod pen;
 mod process;
+mod prompt;
 mod recall;
+mod rule;
 mod unsend;
 
 /// Why no command can be sent.
@@ -73,6 +81,8 @@ pub enum Effect {
     Redraw,
     /// Reload the configuration.
     Reload,
+    /// Write a rule into the configuration, and reload that.
+    SaveRule(Box<NewRule>),
     /// Hand a text to the terminal's clipboard.
     Copy(String),
     /// Show a text in the person's pager.
@@ -124,6 +134,8 @@ pub enum Dialog {
     Parts(usize),
     /// The search in the transcript.
     Find(Box<Finder>),
+    /// A line that is asked for.
+    Prompt(Box<Prompt>),
 }
 
 impl Dialog {
@@ -146,6 +158,12 @@ pub enum Purpose {
     Action,
     /// A path to write.
     Path,
+    /// A model to ask for a draft.
+    Model,
+    /// What a rule is to do.
+    RuleAction,
+    /// What a rule applies to.
+    Rule,
 }
 
 /// What does not change while the program runs.
@@ -208,6 +226,12 @@ pub struct App {
     paths: Paths,
     /// What was looked for last.
     last_query: String,
+    /// What a model is to be told once it is chosen.
+    hint: String,
+    /// The rule that the person is about to make.
+    making: Option<rule::Making>,
+    /// Whether models have said something in the open conversation since it was drawn.
+    unsynced: bool,
     /// The list of conversations on the screen.
     pub(super) list: List,
     /// Where the transcript is on the screen, if it is.
@@ -241,6 +265,9 @@ impl App {
             attention: Attention::default(),
             paths: Paths::default(),
             last_query: String::new(),
+            hint: String::new(),
+            making: None,
+            unsynced: false,
             list: List::default(),
             transcript_area: None,
         }
@@ -310,82 +337,6 @@ impl App {
         }
         self.go_on_finding();
         self.remind();
-    }
-
-    /// Takes in what happened to a request.
-    pub fn on_event(&mut self, event: Event) {
-        if let Some(change) = self.inbox.apply(event, self.now) {
-            self.on_change(change);
-        }
-        for id in self.inbox.take_dropped() {
-            self.forget(id);
-        }
-    }
-
-    /// Follows a change of the inbox.
-    fn on_change(&mut self, change: Change) {
-        match change {
-            Change::Arrived {
-                conversation,
-                automatic,
-                current,
-                attended,
-                returned,
-            } => {
-                if !returned.is_empty() {
-                    self.composer_of(conversation).bring_back(returned);
-                    self.keep_draft_of(conversation);
-                }
-                if let Some(found) = self.inbox.get(conversation) {
-                    self.list.on_arrival(found);
-                }
-                self.arrived(conversation, automatic, current, attended);
-            }
-            Change::Delivered {
-                conversation,
-                tokens,
-            } => {
-                self.sync(conversation);
-                if self.open == Some(conversation) {
-                    self.say(Level::Good, self.delivered(tokens));
-                    self.advance(conversation);
-                }
-            }
-            Change::ClientGone {
-                conversation,
-                mut returned,
-            } => {
-                // What was to be sent to it was composed last.
-                if let Some((_, draft)) = self.take_undeliverable() {
-                    returned.push(draft);
-                }
-                self.sync(conversation);
-                self.client_gone(conversation, returned);
-            }
-            Change::AskedAgain { conversation } => {
-                self.sync(conversation);
-                if self.open == Some(conversation) {
-                    self.tell(Level::Info, "asked again, refused again");
-                }
-            }
-            Change::Drafted { conversation, .. } | Change::Decided(conversation) => {
-                self.sync(conversation);
-            }
-        }
-    }
-
-    /// What to say of something that was delivered: how the person does as a model.
-    fn delivered(&self, tokens: u64) -> String {
-        if tokens == 0 {
-            // A rejection.
-            return "delivered".into();
-        }
-        let unit = if tokens == 1 { "token" } else { "tokens" };
-        let speed = self.inbox.statistics().tokens_per_second();
-        let speed = speed
-            .map(|speed| format!(" · {speed:.1}/s"))
-            .unwrap_or_default();
-        format!("delivered · {tokens} {unit}{speed}")
     }
 
     /// Takes everything that was typed by now.
@@ -466,6 +417,11 @@ impl App {
         ) {
             self.list.release();
         }
+        match action {
+            None => self.type_in_draft(&key),
+            Some(Action::Cancel) if self.act_in_draft(Action::Cancel) => return,
+            Some(_) => {}
+        }
         if self.key_in_call(key, action) {
             return;
         }
@@ -509,6 +465,7 @@ impl App {
         }
         match &mut self.dialog {
             Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}
+            Dialog::Prompt(prompt) => prompt.paste(text),
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
                 if *purpose == Purpose::Conversation {
@@ -523,6 +480,7 @@ impl App {
                 self.find_from_here();
             }
             Dialog::None => {
+                self.begin_typing();
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(text),
                     None => self.paste(text),
@@ -546,7 +504,7 @@ impl App {
         let text = text.strip_suffix('\n').unwrap_or(text);
         match self.composer_mut().open_call() {
             Some(call) => call.set_text(text),
-            None => self.composer_mut().replace(text),
+            None => self.composer_mut().edited(text),
         }
         self.keep_draft();
     }
@@ -603,6 +561,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action, again: bool) {
+        if self.act_in_draft(action) {
+            return;
+        }
         match action {
             Action::Submit => self.submit(),
             Action::Newline => self.newline(),
@@ -620,6 +581,13 @@ impl App {
             Action::Allow => self.decide(ALLOW),
             Action::Block => self.decide(BLOCK),
             Action::Live => self.toggle_live(),
+            Action::Draft => self.ask_for_draft(Ask::default()),
+            Action::DraftWith => self.ask_for_hint(),
+            Action::ContinueDraft => self.go_on_with_draft(),
+            Action::NextDraft => self.step_draft(true),
+            Action::PreviousDraft => self.step_draft(false),
+            Action::Mode => self.change_mode(),
+            Action::SaveRule => self.make_rule(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {
@@ -672,7 +640,11 @@ impl App {
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
-            Action::ShowTools | Action::ShowRaw | Action::ShowStatistics | Action::Help => {
+            Action::ShowTools
+            | Action::ShowRaw
+            | Action::ShowStatistics
+            | Action::Provenance
+            | Action::Help => {
                 self.toggle_view(action);
             }
             Action::Cancel => self.cancel(),

@@ -202,19 +202,20 @@ pub async fn run(
             Some(reloaded) = reloads.next() => {
                 frames.draw_now();
                 match reloaded {
-                    Ok(reloaded) => {
-                        app.say(Level::Good, reloaded.words());
+                    Ok((reloaded, words)) => {
+                        app.say(Level::Good, words);
                         if reloaded.tell(&options, &mut screen).is_err() {
                             return Ok(Exit::TerminalGone);
                         }
                         (app.settings, options) = (reloaded.settings, reloaded.options);
+                        app.set_drafting(reloaded.drafting);
                         ui.theme = following.theme(&options.theme);
                         ui.pictures.show_as(options.graphics);
                         if following.ask(&options.theme, &mut screen).is_err() {
                             return Ok(Exit::TerminalGone);
                         }
                     }
-                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
+                    Err(error) => app.say(Level::Bad, error),
                 }
             }
             () = until(frames.next()) => {}
@@ -264,6 +265,7 @@ pub async fn run(
                     screen.clear()?;
                 }
                 Effect::Reload => reloads.begin(),
+                Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();

@@ -3,6 +3,7 @@
 //! They are what the fuzz targets run, and `tests/seeds.rs` runs them on the committed seeds. Each takes
 //! bytes and panics where something does not hold.
 
+mod events;
 mod http;
 mod keyboard;
 mod picture;
@@ -11,6 +12,7 @@ mod schema;
 mod screen;
 mod texts;
 
+pub use events::events;
 pub use http::http;
 pub use keyboard::keyboard;
 pub use picture::picture;
@@ -25,6 +27,7 @@ pub type Property = (&'static str, fn(&[u8]));
 /// All of them.
 pub const ALL: &[Property] = &[
     ("chat", chat),
+    ("events", events),
     ("http", http),
     ("keyboard", keyboard),
     ("markup", markup),
