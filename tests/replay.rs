@@ -316,3 +316,29 @@ fn a_fork_is_a_conversation_of_its_own() {
     let told = String::from_utf8_lossy(&none.stderr);
     assert!(told.contains("there is no request 9; this has 4"), "{told}");
 }
+
+/// Somebody presses Esc at the agent, which is played as well as anything else.
+#[test]
+fn a_client_that_went_away_goes_away_again() {
+    let place = player::Place::new();
+    let mut desk = player::desk(&place);
+    let body = Wire::Responses.body(&Wire::Responses.begin("/tmp/x", player::PROMPT), true);
+    let hear_and_go = |client: &Client| {
+        let mut stream = client.post_sse(Wire::Responses.path(), &[], &body);
+        let heard = move || stream.until("response.output_text.done")["text"].clone();
+        std::thread::spawn(heard)
+    };
+    let client = hear_and_go(&desk.client);
+    let id = desk.arrival();
+    desk.say(id, support::note("One moment"))
+        .expect("somebody waits");
+    assert_eq!(client.join().expect("no panic"), "One moment");
+    let is_gone = |change| matches!(change, humanllm::inbox::Change::ClientGone { .. });
+    while !is_gone(desk.change()) {}
+    player::end(desk);
+    let replay = Replay::start(&place, &["1", "--instant", "--once", "--json"]);
+    let again = hear_and_go(&Client::new(replay.address));
+    assert_eq!(again.join().expect("no panic"), "One moment");
+    let (code, summary) = replay.wait();
+    assert_eq!((code, &summary["played"]), (0, &json!(1)), "{summary}");
+}

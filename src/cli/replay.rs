@@ -54,10 +54,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "S", default_value_t = Tolerance::default().similarity, value_parser = share)]
     similarity: f64,
     /// End when all was played
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     once: bool,
     /// End when nothing was asked for so long
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "command")]
     idle: Option<u32>,
     /// Print the address and the summary as lines of JSON
     #[arg(long)]

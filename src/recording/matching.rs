@@ -316,7 +316,7 @@ mod tests {
             KEYS[0],
             "/tmp/.tmpA1/work",
             "List them",
-            "call_aaaaaaaaaa",
+            "call_aaaaaaaaaaaaaaaa",
             "ls",
             OUTPUT,
         );
@@ -325,7 +325,7 @@ mod tests {
             KEYS[1],
             "/tmp/.tmpB2/work",
             "List them",
-            "call_bbbbbbbbbb",
+            "call_bbbbbbbbbbbbbbbb",
             "ls",
             &again,
         );
@@ -338,7 +338,7 @@ mod tests {
             KEYS[0],
             "/home/me/a",
             "List them",
-            "call_aaaaaaaaaa",
+            "call_aaaaaaaaaaaaaaaa",
             "ls",
             OUTPUT,
         );
@@ -347,7 +347,7 @@ mod tests {
             KEYS[1],
             "/home/ci/b",
             "List them",
-            "call_bbbbbbbbbb",
+            "call_bbbbbbbbbbbbbbbb",
             "ls",
             &more,
         );
@@ -367,13 +367,20 @@ mod tests {
 
     #[test]
     fn another_call_place_or_result_is_none() {
-        let one = codex(KEYS[0], "/a", "List them", "call_aaaaaaaaaa", "ls", OUTPUT);
+        let one = codex(
+            KEYS[0],
+            "/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
         let others = [
             codex(
                 KEYS[0],
                 "/a",
                 "List them",
-                "call_aaaaaaaaaa",
+                "call_aaaaaaaaaaaaaaaa",
                 "ls -a",
                 OUTPUT,
             ),
@@ -381,7 +388,7 @@ mod tests {
                 KEYS[0],
                 "/a",
                 "List them",
-                "call_aaaaaaaaaa",
+                "call_aaaaaaaaaaaaaaaa",
                 "ls",
                 "ls: command not found",
             ),
@@ -402,9 +409,9 @@ mod tests {
         let chat = |arguments: &str, more: Value| {
             let mut body = json!({"model": "m", "messages": [
                 {"role": "user", "content": "Do it"},
-                {"role": "assistant", "tool_calls": [{"id": "call_aaaaaaaaaa", "type": "function",
+                {"role": "assistant", "tool_calls": [{"id": "call_aaaaaaaaaaaaaaaa", "type": "function",
                     "function": {"name": "f", "arguments": arguments}}]},
-                {"role": "tool", "tool_call_id": "call_aaaaaaaaaa", "content": "done"}]});
+                {"role": "tool", "tool_call_id": "call_aaaaaaaaaaaaaaaa", "content": "done"}]});
             body["seed"] = more;
             likeness(Format::Chat, &body)
         };
@@ -444,14 +451,21 @@ mod tests {
 
     #[test]
     fn the_nearest_is_the_one_that_a_person_would_look_at() {
-        let first = codex(KEYS[0], "/a", "List them", "call_aaaaaaaaaa", "ls", OUTPUT);
+        let first = codex(
+            KEYS[0],
+            "/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
         let mut begin = first.clone();
         begin["input"].as_array_mut().unwrap().truncate(3);
         let other = codex(
             KEYS[0],
             "/a",
             "List them",
-            "call_aaaaaaaaaa",
+            "call_aaaaaaaaaaaaaaaa",
             "ls -l",
             OUTPUT,
         );

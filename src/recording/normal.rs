@@ -16,7 +16,7 @@ use regex::{Captures, Regex};
 /// - `tmp`: a folder or a file right below one for temporary files
 const VOLATILE: &str = r#"(?x)
       (?<id> \b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
-           | \b(?:resp|msg|rs|fc|ctc|lsh|sh|call|toolu|chatcmpl|conv|cmp|req)[_-][0-9A-Za-z_-]{8,}\b
+           | \b(?:resp|msg|rs|fc|ctc|lsh|sh|call|toolu|chatcmpl|conv|cmp|req)[_-][0-9A-Za-z]{16,}\b
            | \b[0-9a-f]{16,}\b )
     | \bID:\ (?<word_id> [0-9a-f]{4,})\b
     | (?<time> \b\d{4}-\d{2}-\d{2}(?:[T\ ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\ ?(?:Z|[+-]\d{2}:?\d{2}))?)?
@@ -82,7 +82,7 @@ mod tests {
     fn what_differs_each_time_is_taken_out_and_nothing_else() {
         let table = [
             (
-                "call_0198c1d2e3f405162738495a6b7c8d9e and toolu_01AbCdEfGhIj",
+                "call_0198c1d2e3f405162738495a6b7c8d9e and toolu_01AbCdEfGhIjKlMnOp",
                 "<id 1> and <id 2>",
             ),
             (
@@ -118,8 +118,8 @@ mod tests {
             ),
             // What somebody asks for.
             (
-                "Wait 5 seconds, print 42, see /home/me/tmp and version 1.2.3 at 10:30",
-                "Wait 5 seconds, print 42, see /home/me/tmp and version 1.2.3 at 10:30",
+                "Wait 5 seconds, call_the_function 42, see /home/me/tmp and 1.2.3 at 10:30",
+                "Wait 5 seconds, call_the_function 42, see /home/me/tmp and 1.2.3 at 10:30",
             ),
         ];
         for (text, expected) in table {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn ids_that_belong_together_still_do() {
-        let (one, other) = ("call_aaaaaaaaaaaa", "call_bbbbbbbbbbbb");
+        let (one, other) = ("call_aaaaaaaaaaaaaaaa", "call_bbbbbbbbbbbbbbbb");
         let pair = |call: &str, output: &str| normal(&format!("{call} {output}"));
         assert_eq!(pair(one, one), pair(other, other));
         assert_ne!(pair(one, one), pair(one, other));

@@ -197,7 +197,6 @@ impl Player {
                 }
             }
             Event::AskedAgain { .. } => {
-                self.counts.requests += 1;
                 self.counts.repeated += 1;
                 self.may_come_back = false;
             }
@@ -231,7 +230,6 @@ impl Player {
             script.begin(found.place);
             (found, answer)
         };
-        self.counts.requests += 1;
         match (found.is_repeated, found.how) {
             (true, _) => self.counts.repeated += 1,
             (false, How::Strict) => self.counts.strict += 1,

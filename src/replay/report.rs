@@ -12,9 +12,7 @@ use crate::recording::How;
 /// What happened, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Counts {
-    /// Requests that came, but for those that the program answers by itself.
-    pub requests: usize,
-    /// Those of them that are a recorded one byte for byte.
+    /// Requests that are a recorded one byte for byte.
     pub strict: usize,
     /// Those that are one by shape.
     pub shape: usize,
@@ -38,8 +36,16 @@ pub(super) enum End {
     Signal,
 }
 
+impl Counts {
+    /// All that came, but for what the program answers by itself.
+    fn requests(&self, missed: usize) -> usize {
+        self.strict + self.shape + self.repeated + missed
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Summary<'a> {
+    requests: usize,
     #[serde(flatten)]
     counts: &'a Counts,
     missed: usize,
@@ -72,6 +78,7 @@ pub(super) fn json(counts: &Counts, script: &Script, took: Duration, ended: End)
         .collect();
     let misses = script.misses.iter();
     let summary = Summary {
+        requests: counts.requests(script.misses.len()),
         counts,
         missed: script.misses.len(),
         recorded: script.len(),
@@ -96,7 +103,6 @@ pub(super) fn words(counts: &Counts, script: &Script, took: Duration, ended: End
     let unplayed = script.unplayed();
     let played = script.len() - unplayed.len();
     let Counts {
-        requests,
         strict,
         shape,
         repeated,
@@ -110,8 +116,9 @@ pub(super) fn words(counts: &Counts, script: &Script, took: Duration, ended: End
     };
     let mut text = format!(
         "{why}: {played} of {recorded} recorded requests were played in {seconds:.1} s\n\
-         {requests} requests: {strict} matched byte for byte, {shape} by shape, {repeated} came again, \
+         {requests} came: {strict} matched byte for byte, {shape} by shape, {repeated} came again, \
          {missed} missed; {automatic} more were answered by humanllm itself\n",
+        requests = counts.requests(script.misses.len()),
         recorded = script.len(),
         seconds = took.as_secs_f64(),
         missed = script.misses.len(),

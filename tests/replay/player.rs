@@ -72,13 +72,25 @@ pub struct Recorded {
     pub id: String,
 }
 
+/// A person with a journal.
+pub fn desk(place: &Place) -> Desk {
+    let journal = Journal::open(&place.path("state"), Options::default()).expect("a journal");
+    let store = Store::with_journal(100, journal).expect("a store");
+    Desk::storing(store, 10, |_| {})
+}
+
+/// The person leaves, and the journal has all of it.
+pub fn end(mut desk: Desk) {
+    desk.close();
+    desk.leave();
+    desk.finish();
+}
+
 /// Has a person answer the agent: a note, a thought and a command; a message that is typed live; a rejection, and
 /// an answer.
 pub fn record(wire: Wire) -> Recorded {
     let place = Place::new();
-    let journal = Journal::open(&place.path("state"), Options::default()).expect("a journal");
-    let store = Store::with_journal(100, journal).expect("a store");
-    let mut desk = Desk::storing(store, 10, |_| {});
+    let mut desk = desk(&place);
     let address = desk.address;
     let agent = std::thread::spawn(move || talk(address, wire, "/tmp/.tmpAb12Cd"));
     let first = arrival(&mut desk);
@@ -102,10 +114,7 @@ pub fn record(wire: Wire) -> Recorded {
     let heard = agent.join().expect("no panic");
     let conversations: Vec<_> = desk.inbox.conversations().map(|found| found.id).collect();
     assert_eq!(conversations.len(), 1, "{wire:?}: one conversation");
-    desk.close();
-    desk.leave();
-    desk.finish();
-    drop(desk);
+    end(desk);
     Recorded {
         heard,
         place,
