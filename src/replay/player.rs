@@ -198,7 +198,6 @@ impl Player {
             }
             Event::AskedAgain { .. } => {
                 self.counts.repeated += 1;
-                self.may_come_back = false;
             }
             Event::Drafted { .. } => {}
         }
