@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use crate::api::Format;
 use crate::config::{Flags, format_named};
+use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
 use crate::setup::{codex, model};
@@ -30,6 +31,7 @@ EXAMPLES:
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
+    humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
@@ -85,6 +87,8 @@ pub enum Command {
     Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
+    /// List the rules of the configuration; try them on what the journal has
+    Rules(RulesArgs),
     /// Answer an agent as a recorded session was answered, without a person; or save one to a file
     Replay(ReplayArgs),
     /// Ask what an agent asked once again, as a conversation of its own in the humanllm that runs
@@ -360,6 +364,50 @@ struct FormArgs {
     /// Print one JSON document, for programs
     #[arg(long)]
     json: bool,
+}
+
+/// The flags of `rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// What to do; without it, list the rules.
+    #[command(subcommand)]
+    command: Option<RulesCommand>,
+    /// Take the rules of this file, and not those of the configuration
+    #[arg(long, value_name = "FILE", global = true)]
+    pub rule: Option<PathBuf>,
+    /// Print one JSON document, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+enum RulesCommand {
+    /// Say which rule would have met each earlier request and what was said to it; nothing is done
+    Try {
+        /// Only what came in the last N days
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        /// Only what came in this conversation, by its number in the list
+        #[arg(long, value_name = "ID")]
+        conversation: Option<i64>,
+    },
+}
+
+impl RulesArgs {
+    /// How to show it.
+    pub fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+
+    /// What is tried, if anything is.
+    pub fn trial(&self) -> Option<Trial> {
+        let RulesCommand::Try { days, conversation } = self.command.as_ref()?;
+        Some(Trial {
+            days: *days,
+            conversation: *conversation,
+        })
+    }
 }
 
 impl From<HistoryArgs> for (Action, Form) {

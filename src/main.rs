@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ModelArgs, PrintForm, SetupArgs, SetupProgram, ShowArgs,
+    AgentSetup, Cli, Command, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs, SetupArgs,
+    SetupProgram, ShowArgs,
 };
 use humanllm::config::Config;
 use humanllm::environment::Environment;
+use humanllm::history::rules::TrialError;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
@@ -65,23 +67,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
-        Some(Command::Replay(args)) => {
+        Some(Command::Rules(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
-            let recording = replay::load(&args.sources, &config.state_dir)?;
-            match &args.save {
-                Some(path) => print(replay::save(&recording, path, args.format.into())?.as_bytes()),
-                None => Ok(replay::run(recording, args.into(), &config)?),
-            }
+            rules(&args, &config)
         }
+        Some(Command::Replay(args)) => replay(args, &cli.global.into(), &environment),
         Some(Command::Fork(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
-            let recording = replay::load(&[args.source], &config.state_dir)?;
-            let answer = fork::run(&recording, args.turn, &config)?;
-            let text = match args.json {
-                true => answer.document().to_string(),
-                false => plain::lines(&answer.words()),
-            };
-            print(format!("{text}\n").as_bytes())
+            fork(args, &config)
         }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
@@ -106,6 +99,27 @@ fn serve(
         None => Ok(()),
     };
     Ok(app::run(config, flags, environment, open)?)
+}
+
+/// Plays a recording, or writes it to a file.
+fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let recording = replay::load(&args.sources, &config.state_dir)?;
+    match &args.save {
+        Some(path) => print(replay::save(&recording, path, args.format.into())?.as_bytes()),
+        None => Ok(replay::run(recording, args.into(), &config)?),
+    }
+}
+
+/// Asks a recorded request again, and prints the answer.
+fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
+    let recording = replay::load(&[args.source], &config.state_dir)?;
+    let answer = fork::run(&recording, args.turn, config)?;
+    let text = match args.json {
+        true => answer.document().to_string(),
+        false => plain::lines(&answer.words()),
+    };
+    print(format!("{text}\n").as_bytes())
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.
@@ -136,6 +150,23 @@ fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> 
         (Some(SetupProgram::Agent(AgentSetup { agent, .. })), Some(_)) => {
             Err(no_variables(agent.name))
         }
+    }
+}
+
+/// Lists the rules, or tries them.
+fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
+    let other = args.rule.as_deref().map(config::rules_in).transpose()?;
+    let rules = other.as_ref().unwrap_or(&config.rules);
+    let Some(trial) = args.trial() else {
+        return print(history::rules::list(rules, args.form()).as_bytes());
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match history::rules::run(trial, rules, args.form(), &config.state_dir, &mut out) {
+        // A reader that has seen enough.
+        Err(TrialError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        tried => tried.map(|()| ExitCode::SUCCESS).map_err(Into::into),
     }
 }
 

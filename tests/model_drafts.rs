@@ -589,6 +589,8 @@ fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
         assert!(studio.is_cancelled());
         studio.desk.misses("takes over");
         studio.desk.sees("[Send live]");
+        // What was sent of it is not there once more.
+        studio.desk.misses("beside");
         // What comes too late is not sent.
         studio.say(&order, [text("c.txt")]);
         let rest = if key == "Esc" { "b.txt" } else { ".txt" };
@@ -616,6 +618,9 @@ fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
     assert_eq!(order.continues.as_deref(), Some("a.txt, b.txt, "));
     assert_eq!(studio.desk.text(), "");
     studio.desk.sees("auto · qwen writes");
+    // What it thinks before it goes on does not end the message.
+    let thought = Piece::Item(Body::reasoning("One more."));
+    studio.say(&order, [Piece::Thought("One more.".into()), thought]);
     studio.say(&order, [text("c.txt"), message("c.txt"), DONE]);
     let replies = studio.desk.hear(&mut client);
     assert_eq!(heard(&replies), ["a.txt, b.txt, c.txt"]);
@@ -759,11 +764,11 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.desk.write("any from");
     studio.desk.press("Enter");
     let saved = |desk: &Desk| {
-        let rules = desk.effects.iter().filter_map(|effect| match effect {
+        let mut rules = desk.effects.iter().filter_map(|effect| match effect {
             Effect::SaveRule(new) => Some(new.rule.clone()),
             _ => None,
         });
-        rules.rev().next().expect("a rule")
+        rules.next_back().expect("a rule")
     };
     let rule = saved(&studio.desk);
     assert_eq!(rule.name, "hold rm from codex_exec");

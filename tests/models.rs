@@ -438,6 +438,17 @@ fn a_connection_that_is_closed_is_told_and_nothing_is_asked_twice() {
 }
 
 #[test]
+fn an_answer_is_whole_when_the_model_says_so_however_its_stream_ends() {
+    let upstream = Upstream::start();
+    let mut scene = Scene::of(&upstream);
+    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    for end in [Script::hang_up, Script::end] {
+        upstream.plays(end(Script::stream().words("It is 42.").event(&last)));
+        assert_eq!(words(&scene.draft()), "It is 42.");
+    }
+}
+
+#[test]
 fn what_is_no_answer_of_a_model_is_shown() {
     let upstream = Upstream::start();
     let mut scene = Scene::of(&upstream);

@@ -216,7 +216,8 @@ fn a_theme_of_ones_own_changes_single_colours() {
 fn rules_keep_their_order() {
     let config = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
                   action = \"hold\"\ntimeout_seconds = 60\ntimeout_action = { reject = \"No.\" }\n\
-                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false";
+                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false\n\
+                  [[model]]\nname = \"qwen\"\nbase_url = \"http://127.0.0.1:8080\"";
     let config = Home::new(config).load().expect("valid");
     assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
     assert!(!config.tui.bell);

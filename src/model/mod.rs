@@ -10,6 +10,7 @@ mod connection;
 mod events;
 mod failure;
 mod models;
+mod reading;
 mod trust;
 mod upstream;
 

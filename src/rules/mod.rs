@@ -118,6 +118,11 @@ impl Rules {
         self.0.is_empty()
     }
 
+    /// Whether any is asked about requests.
+    pub fn ask_of_requests(&self) -> bool {
+        !self.0.iter().all(Rule::asks_of_draft)
+    }
+
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(Rule::name)

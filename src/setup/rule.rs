@@ -167,7 +167,7 @@ mod tests {
             "",
             "# mine\nlisten = \"127.0.0.1:4000\"  # here",
             "[tui]\r\nbell = false\r\n\r\n# the end\r\n",
-            "[[rule]]\nname = 'a'\naction = { draft = 'x' }\n\n\n",
+            "[[rule]]\nname = 'a'\naction = { answer = 'x' }\n\n\n",
         ] {
             let home = Home::new(before);
             let file = home.file();

@@ -62,7 +62,7 @@ pub(super) fn blob(item: &Item) -> Blob {
 }
 
 /// The request of a row; `None` if it cannot be read any more.
-pub(crate) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
+pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
     let (earlier, own) = turn.items.split_at_checked(detail.earlier)?;

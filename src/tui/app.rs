@@ -299,6 +299,11 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether something was said or delivered since [`App::take_saving`] was asked.
+    pub fn has_saving(&self) -> bool {
+        self.inbox.has_saving()
+    }
+
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()

@@ -125,7 +125,7 @@ fn llama_calls_a_tool_by_itself() {
             // Nothing makes its random model call something in the others.
             return;
         }
-        let own = "parameters = { logit_bias = [[259, 20]] }";
+        let own = "parameters = { logit_bias = [[259, 20], [2, 40]] }";
         let person = Person::builder()
             .config(&config(&llama.url, "auto", own, ""))
             .start();
@@ -204,7 +204,7 @@ fn one_person_drafts_for_another() {
         // Thoughts and a call of the tool that the client of the other offers.
         helper.choose("Think");
         helper.reply("they want to see something");
-        person.wait_for("tokens");
+        person.wait_for("they want to see something");
         helper.call_tool("look", "look");
         helper.type_text("file");
         helper.key(Key::Enter);

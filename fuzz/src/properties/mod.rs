@@ -3,6 +3,7 @@
 //! They are what the fuzz targets run, and `tests/seeds.rs` runs them on the committed seeds. Each takes
 //! bytes and panics where something does not hold.
 
+mod answers;
 mod events;
 mod http;
 mod keyboard;
@@ -12,6 +13,7 @@ mod schema;
 mod screen;
 mod texts;
 
+pub use answers::answers;
 pub use events::events;
 pub use http::http;
 pub use keyboard::keyboard;
@@ -26,6 +28,7 @@ pub type Property = (&'static str, fn(&[u8]));
 
 /// All of them.
 pub const ALL: &[Property] = &[
+    ("answers", answers),
     ("chat", chat),
     ("events", events),
     ("http", http),

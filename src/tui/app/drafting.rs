@@ -8,9 +8,10 @@ use super::{App, Dialog, Level, Purpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
 use crate::inbox::{
-    Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, ModelDraft, Partial,
+    Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft,
+    Partial,
 };
-use crate::rules::Action as Then;
+use crate::rules::{Action as Then, Decision};
 use crate::tui::app::prompt::{Asked, Prompt};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -126,8 +127,11 @@ impl App {
         }
     }
 
-    /// Calls the person, to whom a draft is left.
+    /// Calls the person, to whom a draft is left that was not to be theirs.
     fn call_about(&mut self, id: ConversationId, draft: DraftId) {
+        if self.inbox.mode(id) != Mode::Auto {
+            return;
+        }
         let words = self.inbox.get(id).map(|found| {
             let mut drafts = found.drafts().iter();
             let draft = drafts.find(|one| one.id == draft);
@@ -263,7 +267,7 @@ impl App {
         let Some((id, conversation)) = self.open.zip(self.conversation()) else {
             return self.say(Level::Info, "no request yet");
         };
-        let worth = |draft: &&ModelDraft| draft.is_streaming() || !draft.is_empty();
+        let worth = |draft: &&ModelDraft| draft.is_streaming() || draft.has_rest();
         let sending = conversation.sending();
         let drafts = conversation.drafts().iter().filter(worth);
         let drafts = drafts.map(|draft| draft.id);
@@ -422,6 +426,17 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
 pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
         (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
+        // What is allowed needs no words.
+        (
+            Some(Decision {
+                action: Then::Send, ..
+            }),
+            _,
+        ) => String::new(),
+        (Some(decision), _) if decision.action != Then::Hold => {
+            let (rule, then) = (&decision.rule, decision.action.words());
+            format!("rule \"{rule}\" says {then}: {}", decision.matched)
+        }
         (Some(decision), _) => format!("held by \"{}\": {}", decision.rule, decision.matched),
         (None, DraftState::CutOff) => format!("{} reached its limit of tokens", draft.model),
         (None, DraftState::Cancelled) => format!("{} stopped", draft.model),

@@ -171,9 +171,14 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         }
         return vec![one_line(&harmless(&words), room)];
     }
-    let drafts = conversation.drafts();
+    let is_worth = |draft: &&ModelDraft| {
+        let has_failed = matches!(draft.state, DraftState::Failed(_));
+        draft.is_streaming() || draft.has_rest() || has_failed
+    };
+    let drafts = conversation.drafts().iter().filter(is_worth);
+    let drafts: Vec<&ModelDraft> = drafts.collect();
     let shown = app.shown_draft();
-    let Some(draft) = shown.or(drafts.last()) else {
+    let Some(draft) = shown.or(drafts.last().copied()) else {
         return decided(conversation, room);
     };
     let at = drafts

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::arguments::{FreeText, is_object};
+use super::super::arguments::{FreeText, is_object, mended};
 use super::super::tools::Toolbox;
 use super::MOST;
 use crate::api::{Body, Piece};
@@ -173,7 +173,8 @@ impl Calls {
         }
     }
 
-    /// The call is whole.
+    /// The server says that a call is whole. If it is none, it may have been cut off, which llama.cpp
+    /// tells later or not at all.
     pub fn close(
         &mut self,
         index: Option<u64>,
@@ -183,7 +184,7 @@ impl Calls {
     ) {
         let place = self.find(index, id);
         if let Some(call) = place.and_then(|place| self.open.get_mut(place)) {
-            call.is_closed = true;
+            call.is_closed = is_object(&mended(&call.arguments));
         }
         self.advance(toolbox, pieces);
     }
