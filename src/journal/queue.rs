@@ -86,6 +86,16 @@ impl Queue {
         self.push_both(records, Vec::new())
     }
 
+    /// The same, and nobody is woken: [`Queue::wake`] does that.
+    pub fn push_quietly(&self, records: Vec<Record>) -> Seq {
+        self.lock().add(records, None)
+    }
+
+    /// Has what was pushed written.
+    pub fn wake(&self) {
+        self.arrived.notify_one();
+    }
+
     /// The same of records that nobody waits for, and that are not to hold up others.
     pub fn push_later(&self, records: Vec<Record>) -> Seq {
         let seq = self.lock().add(records, Some(Instant::now() + LATER));

@@ -264,8 +264,9 @@ impl Store {
         Some((row, loaded.map(Box::new)))
     }
 
-    /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
-    /// by itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
+    /// Puts a request where it belongs, and writes it down once [`Store::wake`] is called: the person is
+    /// to see it first. `automatic` is why the program answers by itself, if it does. May wait for the
+    /// disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
         let names = self.names(request);
         let past = self.past(&names, automatic);
@@ -321,7 +322,17 @@ impl Store {
             place: placed.place,
             parent: placed.parent,
             earlier,
-            saving: self.write(rows),
+            saving: Saving(match &self.journal {
+                Some(journal) if !rows.is_empty() => Some(journal.write_quietly(rows)),
+                _ => None,
+            }),
+        }
+    }
+
+    /// Has the requests written down that were opened.
+    pub(crate) fn wake(&self) {
+        if let Some(journal) = &self.journal {
+            journal.wake();
         }
     }
 

@@ -49,7 +49,11 @@ impl<'a> Preview<'a> {
         let draft = app.previewed()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
-            Partial::Nothing => (ReplyKind::Send, "".into(), false),
+            // A thought stays until something else is said.
+            Partial::Nothing => match draft.items.last() {
+                Some(thought @ Body::Reasoning { .. }) => (ReplyKind::Send, thought.words(), true),
+                _ => (ReplyKind::Send, "".into(), false),
+            },
             Partial::Text(text) => {
                 let rest = text.get(draft.sent_of_message..).unwrap_or_default();
                 (ReplyKind::Send, rest.into(), false)
@@ -211,7 +215,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
             format!(" · asked{}", seconds(draft.begun, app.now))
         }
         (DraftState::Streaming, Partial::Thought(_)) => {
-            format!(" · thinking…{}", seconds(draft.begun, app.now))
+            format!(" · thinking…{}", measured(draft, app.now))
         }
         (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
             format!(" · {title}{}", measured(draft, app.now))
