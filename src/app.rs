@@ -88,13 +88,7 @@ pub fn run(
     if term.is_empty() || term == "dumb" || term == "unknown" {
         return Err(StartError::NoScreen(term.to_string_lossy().into_owned()));
     }
-    let listener = TcpListener::bind(config.listen).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
-        _ => StartError::Listen {
-            address: config.listen,
-            error,
-        },
-    })?;
+    let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     listening().map_err(StartError::Listening)?;
     let descriptors = descriptors::raise();
@@ -162,6 +156,14 @@ pub fn run(
         Exit::Quit => ExitCode::SUCCESS,
         Exit::Signal(number) => ExitCode::from(128 + number),
         Exit::TerminalGone => ExitCode::FAILURE,
+    })
+}
+
+/// Takes the port.
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse(address),
+        _ => StartError::Listen { address, error },
     })
 }
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod replay;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,6 +14,8 @@ use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
 use crate::setup::{codex, model};
+
+pub use replay::{ForkArgs, ReplayArgs};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -28,6 +32,7 @@ EXAMPLES:
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm rules try --days 7                Say what the rules would have done to last week's
+    humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -84,6 +89,10 @@ pub enum Command {
     History(HistoryArgs),
     /// List the rules of the configuration; try them on what the journal has
     Rules(RulesArgs),
+    /// Answer an agent as a recorded session was answered, without a person; or save one to a file
+    Replay(ReplayArgs),
+    /// Ask what an agent asked once again, as a conversation of its own in the humanllm that runs
+    Fork(ForkArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

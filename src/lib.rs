@@ -4,7 +4,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
-//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`replay`], [`fork`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
@@ -13,6 +13,7 @@
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
 //! | [`rules`] | what is decided without the person |
+//! | [`recording`] | what was asked and said as files, and which request of them another one is |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui`, `server` and `model` never know of each other: they meet in the inbox. `api` knows neither
@@ -32,6 +33,7 @@ pub mod config;
 pub mod descriptors;
 pub mod draft;
 pub mod environment;
+pub mod fork;
 mod hash;
 pub mod history;
 pub mod inbox;
@@ -42,9 +44,12 @@ mod nearest;
 mod o200k;
 pub mod plain;
 mod private_file;
+pub mod recording;
+pub mod replay;
 pub mod rules;
 pub mod server;
 pub mod setup;
+mod standin;
 pub mod state_dir;
 pub mod store;
 pub mod tokens;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ModelArgs, PrintForm, RulesArgs, SetupArgs, SetupProgram, ShowArgs,
+    AgentSetup, Cli, Command, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs, SetupArgs,
+    SetupProgram, ShowArgs,
 };
 use humanllm::config::Config;
 use humanllm::environment::Environment;
@@ -14,7 +15,7 @@ use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, history, logging, plain, setup};
+use humanllm::{app, config, fork, history, logging, plain, replay, setup};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -70,6 +71,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let config = config::load(&cli.global.into(), &environment)?;
             rules(&args, &config)
         }
+        Some(Command::Replay(args)) => replay(args, &cli.global.into(), &environment),
+        Some(Command::Fork(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            fork(args, &config)
+        }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
@@ -93,6 +99,27 @@ fn serve(
         None => Ok(()),
     };
     Ok(app::run(config, flags, environment, open)?)
+}
+
+/// Plays a recording, or writes it to a file.
+fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let recording = replay::load(&args.sources, &config.state_dir)?;
+    match &args.save {
+        Some(path) => print(replay::save(&recording, path, args.format.into())?.as_bytes()),
+        None => Ok(replay::run(recording, args.into(), &config)?),
+    }
+}
+
+/// Asks a recorded request again, and prints the answer.
+fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
+    let recording = replay::load(&[args.source], &config.state_dir)?;
+    let answer = fork::run(&recording, args.turn, config)?;
+    let text = match args.json {
+        true => answer.document().to_string(),
+        false => plain::lines(&answer.words()),
+    };
+    print(format!("{text}\n").as_bytes())
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

@@ -2,11 +2,12 @@
 //! there is neither followed, waited for, nor removed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 /// Makes a folder for its owner only, where there is none.
 ///
@@ -54,6 +55,70 @@ pub fn create(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Writes a whole file for its owner only, in the place of one that may be there. However the program ends,
+/// there is the old file or the new one, and nothing half written beside it.
+///
+/// # Errors
+///
+/// If it cannot be written; what was there is as it was then.
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Without a name until it is whole, where the system knows such files.
+    let nameless = rustix::fs::open(
+        folder,
+        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::RUSR | Mode::WUSR,
+    );
+    let Ok(file) = nameless.map(File::from) else {
+        return replace_by_name(path, folder, write);
+    };
+    write_whole(&file, write)?;
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let give = |name: &Path| {
+        let flags = AtFlags::SYMLINK_FOLLOW;
+        rustix::fs::linkat(CWD, &own, CWD, name, flags).map_err(io::Error::from)
+    };
+    match give(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // It takes a name of its own for a moment, whole as it is.
+            let made = tempfile::Builder::new()
+                .prefix(".humanllm-")
+                .make_in(folder, give)?;
+            made.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        }
+        given => given,
+    }
+}
+
+fn replace_by_name(
+    path: &Path,
+    folder: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = tempfile::NamedTempFile::new_in(folder)?;
+    write_whole(file.as_file(), write)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn write_whole(
+    file: &File,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.sync_all()
 }
 
 /// Removes a file, if there is one.

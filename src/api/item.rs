@@ -190,7 +190,7 @@ impl Item {
     }
 
     /// The fields of an item of the Responses API, as JSON.
-    pub(super) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match self.shape {
             Shape::Prompt | Shape::Instructions => serde_json::json!({
                 "type": "message", "role": self.role(),

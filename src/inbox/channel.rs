@@ -1,5 +1,6 @@
 //! The two ends of a request: the server waits at one, the person answers at the other.
 
+use std::fmt;
 use std::sync::Arc;
 
 use futures_channel::mpsc as replies;
@@ -126,6 +127,28 @@ pub enum Refusal {
     /// The person has rejected it before, with these words.
     #[error("{0}")]
     Rejected(String),
+    /// It is none of those that are expected, for this reason.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// Looks at requests before anybody else does, and says why one is not expected.
+#[derive(Clone)]
+pub struct Screen(Arc<Look>);
+
+type Look = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
+
+impl Screen {
+    /// One that asks this.
+    pub fn new(look: impl Fn(&Request) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen").finish_non_exhaustive()
+    }
 }
 
 /// Where the server hands requests in.
@@ -135,6 +158,7 @@ pub struct Intake {
     places: Arc<Semaphore>,
     limit: usize,
     store: Store,
+    screen: Option<Screen>,
 }
 
 /// The channel between server and person, with room for `limit` open requests.
@@ -145,11 +169,21 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
         places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
         limit,
         store,
+        screen: None,
     };
     (intake, receiver)
 }
 
 impl Intake {
+    /// The same, where this looks at each request first.
+    #[must_use]
+    pub fn screened(self, screen: Screen) -> Self {
+        Self {
+            screen: Some(screen),
+            ..self
+        }
+    }
+
     /// Whether a request would be taken now, so that a full server need not read its body.
     ///
     /// # Errors
@@ -186,8 +220,8 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] if too many are waiting, nobody will ever answer, or the person has rejected the
-    /// same request not long ago.
+    /// A [`Refusal`] if too many are waiting, nobody will ever answer, the person has rejected the same
+    /// request not long ago, or it is not expected.
     pub fn open(
         &self,
         request: Request,
@@ -200,6 +234,11 @@ impl Intake {
             let again = Event::AskedAgain { conversation };
             self.events.send(again).map_err(|_| Refusal::Closed)?;
             return Err(Refusal::Rejected(words));
+        }
+        if housekeeping.is_none()
+            && let Some(Screen(look)) = &self.screen
+        {
+            look(&request).map_err(Refusal::Unexpected)?;
         }
         let permit = self.permit()?;
         let purpose = housekeeping

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, channel};
+pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, Screen, channel};
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
 pub use drafting::{

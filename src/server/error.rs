@@ -79,6 +79,8 @@ impl From<Refusal> for ErrorResponse {
             Refusal::Rejected(words) => {
                 ApiError::invalid(words).code(FailureCode::InvalidPrompt.as_str())
             }
+            // Its words are whole already.
+            Refusal::Unexpected(words) => ApiError::invalid(words).code("not_recorded"),
             Refusal::Full(_) => error
                 .status(429)
                 .kind("rate_limit_error")

@@ -3,6 +3,7 @@
 //! - `turn` is how a request is written down and read again
 //! - `threads` decides which requests belong together
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
+//! - `context` is what is known of a request that others keep
 //! - `archive` is what only the journal has of those
 //! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
@@ -12,6 +13,7 @@
 
 mod account;
 mod archive;
+mod context;
 mod rejections;
 mod responses;
 mod stored;
@@ -39,6 +41,7 @@ use crate::journal::{
 
 pub(crate) use crate::journal::now;
 pub(crate) use account::Account;
+pub(crate) use context::Context;
 pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};

@@ -3,22 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::{Value, json};
-
 use crate::support::{Agent, Key, Play, Pty, Shown, has_row};
 
 /// Claude Code, which trusts its folder.
 fn claude() -> Option<(Agent, Command)> {
-    let agent = Agent::new("claude", "HUMANLLM_TEST_CLAUDE")?;
-    let path = agent.stage.person.place().path("home/.claude.json");
-    let state = fs::read_to_string(path).expect("what setup wrote");
-    let mut state: Value = serde_json::from_str(&state).expect("JSON");
-    let work = agent.work().canonicalize().expect("a folder");
-    state["projects"][work.display().to_string()] = json!({"hasTrustDialogAccepted": true});
-    agent.write("home/.claude.json", &state.to_string());
-    let mut command = agent.command();
-    // It would install its newest version for everybody.
-    command.env("DISABLE_AUTOUPDATER", "1");
+    let agent = Agent::claude()?;
+    let command = agent.claude_command();
     Some((agent, command))
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use portable_pty::CommandBuilder;
+use serde_json::{Value, json};
 
 use super::{KEY, Person, Play, Pty, Shown, Stage, given};
 
@@ -44,6 +45,26 @@ impl Agent {
         fs::create_dir(agent.work()).expect("a folder to work in");
         agent.offer(name, &program);
         Some(agent)
+    }
+
+    /// Claude Code, which trusts its folder; nothing if there is none to test with.
+    pub fn claude() -> Option<Self> {
+        let agent = Self::new("claude", "HUMANLLM_TEST_CLAUDE")?;
+        let path = agent.stage.person.place().path("home/.claude.json");
+        let state = fs::read_to_string(path).expect("what setup wrote");
+        let mut state: Value = serde_json::from_str(&state).expect("JSON");
+        let work = agent.work().canonicalize().expect("a folder");
+        state["projects"][work.display().to_string()] = json!({"hasTrustDialogAccepted": true});
+        agent.write("home/.claude.json", &state.to_string());
+        Some(agent)
+    }
+
+    /// The line that starts Claude Code.
+    pub fn claude_command(&self) -> Command {
+        let mut command = self.command();
+        // It would install its newest version for everybody.
+        command.env("DISABLE_AUTOUPDATER", "1");
+        command
     }
 
     /// Lets a shell find a program by its name.

@@ -1,19 +1,16 @@
-//! A server as this program has one, with nobody behind it who thinks.
+//! Somebody behind the server who does not think.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use serde_json::Map;
-use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::api::{Body, Ending, Format, Phase, Reply, Request};
-use crate::app::server_settings;
 use crate::config::Config;
-use crate::descriptors;
-use crate::inbox::{self, Answerer, Arrival, Event};
-use crate::server::{self, Server};
-use crate::store::{Saving, Store};
+use crate::inbox::{Answerer, Arrival, Event};
+use crate::standin::Standin;
+use crate::store::Saving;
 
 /// What is said to requests that agents make for themselves, such as for a title.
 const ASIDE: &str = "check";
@@ -26,11 +23,9 @@ pub(super) struct Responder {
     asked: String,
     /// The word that is answered, and stands nowhere else.
     pub answer: String,
-    events: mpsc::UnboundedReceiver<Event>,
+    server: Standin,
     /// Whether a question that came with tools has been answered in words.
     has_used_words: bool,
-    /// It stops when this is dropped.
-    _stop: watch::Sender<bool>,
 }
 
 /// What a request told.
@@ -50,20 +45,13 @@ impl Responder {
     /// Begins to listen, on a port that is free.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let store = Store::new(config.server.max_stored);
-        let (intake, events) = inbox::channel(config.server.max_waiting, store);
-        let settings = server_settings(config, address, descriptors::raise());
-        let (stop, stopped) = watch::channel(false);
-        let (server, _) = Server::new(listener, server::router(intake, settings), stopped);
-        tokio::spawn(server.serve());
+        let server = Standin::start(config, listener, None)?;
         Ok(Self {
-            address,
+            address: server.address,
             asked: word("q"),
             answer: word("a"),
-            events,
+            server,
             has_used_words: false,
-            _stop: stop,
         })
     }
 
@@ -78,14 +66,10 @@ impl Responder {
     /// Waits for the next request, and answers it.
     pub async fn next(&mut self) -> Asked {
         loop {
-            match self.events.recv().await {
-                Some(Event::Arrived(arrival)) => {
-                    if let Some(asked) = self.answered(*arrival) {
-                        return asked;
-                    }
-                }
-                Some(_) => {}
-                None => std::future::pending().await,
+            if let Event::Arrived(arrival) = self.server.next().await
+                && let Some(asked) = self.answered(*arrival)
+            {
+                return asked;
             }
         }
     }

@@ -1,0 +1,143 @@
+//! How two texts differ, in few lines.
+
+/// Lines around a change that are shown with it.
+const CONTEXT: usize = 2;
+/// How many pairs of lines are looked at before all is called changed.
+const MOST_PAIRS: usize = 4_000_000;
+/// Characters of a line that are shown.
+const LONGEST: usize = 200;
+
+/// A line of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edit<'a> {
+    Same(&'a str),
+    Gone(&'a str),
+    Come(&'a str),
+}
+
+/// The difference from one text to another as `diff -u` has it, in no more than so many lines; empty if there
+/// is none.
+pub fn difference(from: &str, to: &str, most: usize) -> String {
+    let (from, to): (Vec<&str>, Vec<&str>) = (from.lines().collect(), to.lines().collect());
+    let edits = edits(&from, &to);
+    let is_change = |edit: &Edit<'_>| !matches!(edit, Edit::Same(_));
+    if !edits.iter().any(is_change) {
+        return String::new();
+    }
+    let is_near = |at: usize| {
+        let near = at.saturating_sub(CONTEXT)..(at + CONTEXT + 1).min(edits.len());
+        edits[near].iter().any(is_change)
+    };
+    let mut lines = Vec::new();
+    let mut is_cut = false;
+    for (at, edit) in edits.iter().enumerate() {
+        if !is_near(at) {
+            is_cut = true;
+            continue;
+        }
+        if std::mem::take(&mut is_cut) {
+            lines.push("@@".to_owned());
+        }
+        let (sign, text) = match edit {
+            Edit::Same(text) => (' ', text),
+            Edit::Gone(text) => ('-', text),
+            Edit::Come(text) => ('+', text),
+        };
+        lines.push(format!("{sign}{}", short(text)));
+    }
+    let rest = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    if rest > 0 {
+        lines.push(format!("… {rest} more lines"));
+    }
+    lines.join("\n")
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// All lines of both, each once where it is in both at the same place.
+fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<Edit<'a>> {
+    let pairs = || from.iter().zip(to);
+    let head = pairs().take_while(|(one, other)| one == other).count();
+    let (from_rest, to_rest) = (&from[head..], &to[head..]);
+    let back = from_rest.iter().rev().zip(to_rest.iter().rev());
+    let tail = back.take_while(|(one, other)| one == other).count();
+    let (from_rest, end) = from_rest.split_at(from_rest.len() - tail);
+    let to_rest = &to_rest[..to_rest.len() - tail];
+    let mut edits: Vec<Edit<'_>> = from[..head].iter().map(|line| Edit::Same(line)).collect();
+    match from_rest.len() * to_rest.len() <= MOST_PAIRS {
+        true => common(from_rest, to_rest, &mut edits),
+        false => {
+            edits.extend(from_rest.iter().map(|line| Edit::Gone(line)));
+            edits.extend(to_rest.iter().map(|line| Edit::Come(line)));
+        }
+    }
+    edits.extend(end.iter().map(|line| Edit::Same(line)));
+    edits
+}
+
+/// By the longest sequence of lines that both have.
+fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<Edit<'a>>) {
+    let width = to.len() + 1;
+    // Of what begins at each pair of places, how long it is.
+    let mut lengths = vec![0_u32; (from.len() + 1) * width];
+    for i in (0..from.len()).rev() {
+        for j in (0..to.len()).rev() {
+            lengths[i * width + j] = match from[i] == to[j] {
+                true => lengths[(i + 1) * width + j + 1] + 1,
+                false => lengths[(i + 1) * width + j].max(lengths[i * width + j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    while i < from.len() || j < to.len() {
+        if i < from.len() && j < to.len() && from[i] == to[j] {
+            edits.push(Edit::Same(from[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j == to.len()
+            || (i < from.len() && lengths[(i + 1) * width + j] >= lengths[i * width + j + 1])
+        {
+            edits.push(Edit::Gone(from[i]));
+            i += 1;
+        } else {
+            edits.push(Edit::Come(to[j]));
+            j += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_stands_between_a_little_of_what_is_the_same() {
+        let from = "1\n2\n3\n4\n5\n6\n7\n8\n9";
+        let to = "1\n2\n3\n4\nfive\n6\n7\n8\n9\n10";
+        assert_eq!(
+            difference(from, to, 20),
+            " 3\n 4\n-5\n+five\n 6\n 7\n 8\n 9\n+10".replacen(" 3", "@@\n 3", 1)
+        );
+        assert_eq!(difference(from, from, 20), "");
+        assert_eq!(difference("", "a", 20), "+a");
+    }
+
+    #[test]
+    fn much_is_cut() {
+        let long: String = (0..100).map(|n| format!("{n}\n")).collect();
+        let shown = difference("", &long, 5);
+        assert_eq!(shown.lines().count(), 6);
+        assert!(shown.ends_with("… 95 more lines"), "{shown}");
+        let wide = difference("", &"x".repeat(1000), 5);
+        assert!(wide.len() < 300);
+        // Not all pairs of so many lines are looked at.
+        let other: String = (0..100_000).map(|n| format!("x{n}\n")).collect();
+        let many: String = (0..100_000).map(|n| format!("y{n}\n")).collect();
+        assert!(difference(&many, &other, 5).contains("-y0"));
+    }
+}

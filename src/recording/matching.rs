@@ -1,0 +1,485 @@
+//! Which recorded request another one is.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::normal::Normaliser;
+use crate::agents::Opening;
+use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, is_block};
+use crate::hash::Hash;
+
+/// How a request may be told to be a recorded one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MatchMode {
+    /// Byte for byte, but for what is different each time.
+    Strict,
+    /// By its place in the thread and what is newest in it.
+    #[default]
+    Shape,
+}
+
+/// What is tolerated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// How a request may be matched.
+    pub mode: MatchMode,
+    /// How similar what is newest must be, from 0 to 1, where it is matched by shape.
+    pub similarity: f64,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self {
+            mode: MatchMode::Shape,
+            similarity: 0.85,
+        }
+    }
+}
+
+/// How a request was matched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum How {
+    /// Byte for byte.
+    Strict,
+    /// By shape; how similar what is newest is.
+    Shape(f64),
+}
+
+/// What a request is compared by.
+#[derive(Debug, Clone)]
+pub struct Likeness {
+    /// The hash of all of it without what is different each time.
+    strict: Hash,
+    format: Format,
+    purpose: Purpose,
+    has_tools: bool,
+    parts: Vec<Part>,
+    /// The first part that came after what the model said last.
+    newest: usize,
+}
+
+/// An item that says something, as far as it is compared.
+#[derive(Debug, Clone, PartialEq)]
+struct Part {
+    /// What it is.
+    kind: String,
+    /// What it says, without what is different each time.
+    text: String,
+    /// Whether the model said it.
+    is_from_model: bool,
+}
+
+impl Likeness {
+    /// That of a request.
+    pub fn of(request: &Request) -> Self {
+        let parts = parts(request);
+        let last = parts.iter().rposition(|part| part.is_from_model);
+        Self {
+            strict: strict(request),
+            format: request.format,
+            purpose: request.purpose,
+            has_tools: !request.tools.is_empty(),
+            newest: last.map_or(0, |last| last + 1),
+            parts,
+        }
+    }
+
+    /// Whether another request is this recorded one.
+    pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<How> {
+        if self.strict == other.strict {
+            return Some(How::Strict);
+        }
+        let similarity = match tolerance.mode {
+            MatchMode::Strict => None,
+            MatchMode::Shape => self.similarity_of_newest(other),
+        };
+        similarity
+            .filter(|similarity| *similarity >= tolerance.similarity)
+            .map(How::Shape)
+    }
+
+    /// How similar the newest parts are, the least of them, if all else is in its place.
+    fn similarity_of_newest(&self, other: &Self) -> Option<f64> {
+        let pairs = || self.parts.iter().zip(&other.parts);
+        let is_in_place = self.context() == other.context()
+            && self.parts.len() == other.parts.len()
+            && self.newest == other.newest
+            && pairs().all(|(one, other)| one.is_in_place_of(other));
+        let newest = || pairs().skip(self.newest);
+        let least = || {
+            newest()
+                .map(|(one, other)| similarity(&one.text, &other.text))
+                .fold(1.0, f64::min)
+        };
+        is_in_place.then(least)
+    }
+
+    fn context(&self) -> (Format, Purpose, bool) {
+        (self.format, self.purpose, self.has_tools)
+    }
+
+    /// How near another request is, from 0 to 1: to find the one to show.
+    pub fn nearness(&self, other: &Self) -> f64 {
+        let pairs = self.parts.iter().zip(&other.parts);
+        let alike = pairs.map(|(one, other)| {
+            let is_same_kind = one.kind == other.kind;
+            f64::from(u8::from(is_same_kind)) * similarity(&one.text, &other.text).max(0.1)
+        });
+        let most = self.parts.len().max(other.parts.len()).max(1);
+        let alike = alike.sum::<f64>() / most as f64;
+        let context = f64::from(u8::from(self.context() == other.context()));
+        0.9 * alike + 0.1 * context
+    }
+
+    /// All that is compared by shape, for people.
+    pub fn to_text(&self) -> String {
+        let tools = if self.has_tools {
+            "with tools"
+        } else {
+            "no tools"
+        };
+        let mut text = format!("{:?}, {}, {tools}\n", self.format, self.purpose.words());
+        for part in &self.parts {
+            text.push_str(&format!("[{}]\n{}\n", part.kind, part.text.trim_end()));
+        }
+        text
+    }
+
+    /// The first words of what is newest.
+    pub fn title(&self) -> String {
+        let newest = self.parts.get(self.newest).or(self.parts.last());
+        let line = newest.and_then(|part| part.text.lines().find(|line| !line.trim().is_empty()));
+        line.unwrap_or_default().trim().chars().take(80).collect()
+    }
+}
+
+impl Part {
+    /// Whether it may stand where the other does: what the model called is what it was told to call.
+    fn is_in_place_of(&self, other: &Self) -> bool {
+        let is_call = self.kind.starts_with("call ");
+        self.kind == other.kind && (!is_call || self.text == other.text)
+    }
+}
+
+/// The hash of a request with all that it goes on from, without what is different each time.
+fn strict(request: &Request) -> Hash {
+    let mut normaliser = Normaliser::default();
+    let earlier = request.items.iter().skip(request.preamble);
+    let mut hash = Hash::of(b"");
+    for item in earlier.take(request.earlier) {
+        hash = hash.then(Hash::of(normaliser.text(item.raw()).as_bytes()));
+    }
+    hash.then(Hash::of(normaliser.text(&request.whole()).as_bytes()))
+}
+
+/// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
+/// do not.
+fn parts(request: &Request) -> Vec<Part> {
+    let mut normaliser = Normaliser::default();
+    let opening = Opening::of(request);
+    let items = request.items.iter().enumerate();
+    let items = items.filter(|(index, _)| !opening.holds(&request.items, *index));
+    items
+        .filter_map(|(_, item)| part(item, &mut normaliser))
+        .collect()
+}
+
+fn part(item: &Item, normaliser: &mut Normaliser) -> Option<Part> {
+    let (kind, text) = match item.body() {
+        ItemBody::Said {
+            body: Body::Reasoning { .. },
+            ..
+        } => return None,
+        ItemBody::Said {
+            role,
+            body: Body::Message { content, .. },
+            ..
+        } => (role.clone(), words(content)),
+        ItemBody::Said { body, .. } => {
+            let name = body.full_tool_name().unwrap_or_default();
+            (format!("call {name}"), arguments(&body.words()))
+        }
+        ItemBody::ToolOutput { content, .. } => ("output".to_owned(), words(content)),
+        ItemBody::Compaction { summary } => {
+            ("summary".to_owned(), summary.clone().unwrap_or_default())
+        }
+        ItemBody::Other { kind, says, .. } => (kind.clone(), says.clone()),
+    };
+    Some(Part {
+        kind,
+        text: normaliser.text(&text),
+        is_from_model: item.is_from_model(),
+    })
+}
+
+/// The words of a content, without what an agent put among them.
+fn words(content: &[Content]) -> String {
+    let parts = content.iter().map(|part| match part {
+        Content::Text(text) if is_block(text) => "",
+        Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text,
+        Content::Image(_) => "(a picture)",
+        Content::File { name, .. } => name,
+    });
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+/// Arguments in one way of writing JSON, where they are JSON.
+fn arguments(text: &str) -> String {
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    value.map_or_else(|| text.to_owned(), |value| sorted(value).to_string())
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+            fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let fields = fields.into_iter();
+            fields.map(|(name, value)| (name, sorted(value))).collect()
+        }
+        Value::Array(members) => members.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+/// How similar two texts are, from 0 to 1: the share of words that both have, wherever they stand.
+fn similarity(one: &str, other: &str) -> f64 {
+    if one == other {
+        return 1.0;
+    }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut total = 0;
+    for word in one.split_whitespace() {
+        *counts.entry(word).or_default() += 1;
+        total += 1;
+    }
+    let mut common = 0;
+    for word in other.split_whitespace() {
+        total += 1;
+        if let Some(count @ 1..) = counts.get_mut(word) {
+            *count -= 1;
+            common += 1;
+        }
+    }
+    match total {
+        // Nothing but space.
+        0 => 1.0,
+        total => 2.0 * f64::from(common) / f64::from(total),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::Interner;
+
+    fn likeness(format: Format, body: &Value) -> Likeness {
+        let request = format.parse(body.to_string().as_bytes(), &Interner::default());
+        Likeness::of(&request.expect("a request"))
+    }
+
+    /// A second turn of Codex: its context, a prompt, a call and what that gave.
+    fn codex(key: &str, cwd: &str, prompt: &str, call: &str, command: &str, output: &str) -> Value {
+        let message = |role: &str, text: &str| {
+            json!({"type": "message", "role": role,
+                "content": [{"type": "input_text", "text": text}]})
+        };
+        let context = format!("<environment_context>\n  <cwd>{cwd}</cwd>\n</environment_context>");
+        json!({"model": "human", "stream": true, "prompt_cache_key": key,
+            "tools": [{"type": "function", "name": "exec_command", "parameters": {}}],
+            "input": [message("developer", "You are Codex."), message("user", &context),
+                message("user", prompt),
+                {"type": "function_call", "name": "exec_command", "call_id": call,
+                    "arguments": json!({"cmd": command}).to_string()},
+                {"type": "function_call_output", "call_id": call, "output": output}]})
+    }
+
+    const OUTPUT: &str = "Chunk ID: 1a2b3c\nWall time: 0.0521 seconds\nProcess exited with code 0\n\
+        Output:\nCargo.toml\nREADME.md\nsrc\ntests\n";
+    const KEYS: [&str; 2] = [
+        "0198c1d2-e3f4-7516-8738-495a6b7c8d9e",
+        "0198c1d2-e3f4-7516-8738-ffffffffffff",
+    ];
+
+    fn matched(one: &Value, other: &Value) -> Option<How> {
+        let format = Format::Responses;
+        likeness(format, one).matches(&likeness(format, other), Tolerance::default())
+    }
+
+    #[test]
+    fn another_run_of_the_same_is_the_same_byte_for_byte() {
+        let one = codex(
+            KEYS[0],
+            "/tmp/.tmpA1/work",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
+        let again = OUTPUT.replace("1a2b3c", "9f8e7d").replace("0.0521", "1.2");
+        let other = codex(
+            KEYS[1],
+            "/tmp/.tmpB2/work",
+            "List them",
+            "call_bbbbbbbbbbbbbbbb",
+            "ls",
+            &again,
+        );
+        assert_eq!(matched(&one, &other), Some(How::Strict));
+    }
+
+    #[test]
+    fn another_folder_and_a_file_more_are_the_same_by_shape() {
+        let one = codex(
+            KEYS[0],
+            "/home/me/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
+        let more = OUTPUT.replace("src\n", "src\ntarget\n");
+        let other = codex(
+            KEYS[1],
+            "/home/ci/b",
+            "List them",
+            "call_bbbbbbbbbbbbbbbb",
+            "ls",
+            &more,
+        );
+        let how = matched(&one, &other);
+        assert!(
+            matches!(how, Some(How::Shape(like)) if like > 0.9 && like < 1.0),
+            "{how:?}"
+        );
+        let strict = Tolerance {
+            mode: MatchMode::Strict,
+            ..Tolerance::default()
+        };
+        let format = Format::Responses;
+        let (one, other) = (likeness(format, &one), likeness(format, &other));
+        assert_eq!(one.matches(&other, strict), None);
+    }
+
+    #[test]
+    fn another_call_place_or_result_is_none() {
+        let one = codex(
+            KEYS[0],
+            "/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
+        let others = [
+            codex(
+                KEYS[0],
+                "/a",
+                "List them",
+                "call_aaaaaaaaaaaaaaaa",
+                "ls -a",
+                OUTPUT,
+            ),
+            codex(
+                KEYS[0],
+                "/a",
+                "List them",
+                "call_aaaaaaaaaaaaaaaa",
+                "ls",
+                "ls: command not found",
+            ),
+        ];
+        for other in &others {
+            assert_eq!(matched(&one, other), None, "{other}");
+        }
+        let mut earlier = one.clone();
+        earlier["input"].as_array_mut().unwrap().truncate(3);
+        assert_eq!(matched(&one, &earlier), None);
+        let mut bare = one.clone();
+        bare["tools"] = json!([]);
+        assert_eq!(matched(&one, &bare), None);
+    }
+
+    #[test]
+    fn arguments_are_the_same_however_they_are_written() {
+        let chat = |arguments: &str, more: Value| {
+            let mut body = json!({"model": "m", "messages": [
+                {"role": "user", "content": "Do it"},
+                {"role": "assistant", "tool_calls": [{"id": "call_aaaaaaaaaaaaaaaa", "type": "function",
+                    "function": {"name": "f", "arguments": arguments}}]},
+                {"role": "tool", "tool_call_id": "call_aaaaaaaaaaaaaaaa", "content": "done"}]});
+            body["seed"] = more;
+            likeness(Format::Chat, &body)
+        };
+        let one = chat(r#"{"a":1,"b":[2]}"#, json!(1));
+        let other = chat(r#"{ "b": [2], "a": 1 }"#, json!(2));
+        assert_eq!(
+            one.matches(&other, Tolerance::default()),
+            Some(How::Shape(1.0))
+        );
+    }
+
+    #[test]
+    fn what_an_agent_adds_and_thoughts_make_no_difference() {
+        let messages = |reminder: &str, thinks: bool| {
+            let mut said = vec![json!({"type": "text", "text": "There are three."})];
+            if thinks {
+                let thought = json!({"type": "thinking", "thinking": "Hm", "signature": "x"});
+                said.insert(0, thought);
+            }
+            let body = json!({"model": "m", "max_tokens": 9,
+                "system": [{"type": "text", "text": format!("You are an agent. {reminder}")}],
+                "messages": [
+                    {"role": "user", "content": [
+                        {"type": "text", "text":
+                            format!("<system-reminder>\n{reminder}\n</system-reminder>")},
+                        {"type": "text", "text": "How many words?"}]},
+                    {"role": "assistant", "content": said},
+                    {"role": "user", "content": "And how many letters?"}]});
+            likeness(Format::Messages, &body)
+        };
+        let one = messages("It is Tuesday", true);
+        let how = one.matches(&messages("It rains", false), Tolerance::default());
+        assert_eq!(how, Some(How::Shape(1.0)));
+        assert_eq!(one.title(), "And how many letters?");
+        assert!(!one.to_text().contains("Tuesday"), "{}", one.to_text());
+    }
+
+    #[test]
+    fn the_nearest_is_the_one_that_a_person_would_look_at() {
+        let first = codex(
+            KEYS[0],
+            "/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls",
+            OUTPUT,
+        );
+        let mut begin = first.clone();
+        begin["input"].as_array_mut().unwrap().truncate(3);
+        let other = codex(
+            KEYS[0],
+            "/a",
+            "List them",
+            "call_aaaaaaaaaaaaaaaa",
+            "ls -l",
+            OUTPUT,
+        );
+        let format = Format::Responses;
+        let [first, begin, other] = [&first, &begin, &other].map(|body| likeness(format, body));
+        assert!(first.nearness(&other) > begin.nearness(&other));
+    }
+
+    #[test]
+    fn similarity_counts_words() {
+        assert!((similarity("a b c d", "a b c e") - 0.75).abs() < 1e-9);
+        assert!((similarity("", "a")).abs() < 1e-9);
+        assert!((similarity(" ", "\n") - 1.0).abs() < 1e-9);
+        // What is there twice counts twice.
+        assert!((similarity("a a", "a b") - 0.5).abs() < 1e-9);
+    }
+}

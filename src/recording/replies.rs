@@ -1,0 +1,172 @@
+//! What was said as it left, from how it was kept.
+
+use super::{Row, Said};
+use crate::api::{Ending, FailureCode, Phase, Reply};
+use crate::draft::Draft;
+use crate::inbox::Words;
+
+/// What was said to a request that came at a moment.
+pub(super) fn of(rows: &[Row], is_answered: bool, arrived: i64) -> Vec<Said> {
+    let mut replies: Vec<Said> = Vec::new();
+    for group in rows.chunk_by(|one, other| one.ticket == other.ticket) {
+        add(group, arrived, &mut replies);
+    }
+    if is_answered {
+        end(&mut replies, arrived);
+    }
+    replies
+}
+
+/// Adds what left with one reply, and what of it had been typed live before that.
+fn add(group: &[Row], arrived: i64, replies: &mut Vec<Said>) {
+    let (mut items, mut ending, mut ends_live) = (Vec::new(), None, false);
+    let mut at = arrived;
+    for row in group {
+        at = at.max(row.at);
+        match &row.words {
+            Words::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
+            Words::Rejection(message) => {
+                ending = Some(Ending::Failed {
+                    code: FailureCode::InvalidPrompt,
+                    message: message.clone(),
+                });
+            }
+            Words::Item(item) => match item.phase() {
+                // Only what comes first can have begun before.
+                Some(phase) if items.is_empty() && is_live(row) => {
+                    replies.extend(lines(row.at, &item.words(), phase));
+                    ends_live = true;
+                }
+                _ => items.push(item.clone()),
+            },
+        }
+    }
+    let reply = match ending {
+        Some(ending) => Reply::End { items, ending },
+        None if items.is_empty() && !ends_live => return,
+        None => Reply::Items(items),
+    };
+    replies.push(Said { at, reply });
+}
+
+/// The last reply to what was answered ended the response.
+fn end(replies: &mut Vec<Said>, arrived: i64) {
+    let ending = Ending::Completed;
+    let at = match replies.last_mut() {
+        Some(last) if last.reply.ends() => return,
+        Some(last) if matches!(last.reply, Reply::Items(_)) => {
+            let items = last.reply.items().to_vec();
+            last.reply = Reply::End { items, ending };
+            return;
+        }
+        last => last.map_or(arrived, |last| last.at),
+    };
+    let items = Vec::new();
+    let reply = Reply::End { items, ending };
+    replies.push(Said { at, reply });
+}
+
+/// Whether a message was typed live.
+fn is_live(row: &Row) -> bool {
+    // Most are not worth being read.
+    row.typed.contains("\"live\"") && Draft::from_json(&row.typed).live
+}
+
+/// Each line left when it was ended. Only of the first is it known when.
+fn lines(at: i64, text: &str, phase: Phase) -> Vec<Said> {
+    let lines = text.split_inclusive('\n');
+    let live = lines.map(|line| Reply::Live {
+        delta: line.to_owned(),
+        phase,
+    });
+    live.map(|reply| Said { at, reply }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Body;
+    use crate::journal::SaidState;
+
+    fn row(at: i64, ticket: i64, words: Words, live: bool) -> Row {
+        let draft = Draft {
+            live,
+            ..Draft::default()
+        };
+        Row {
+            at,
+            ticket,
+            state: SaidState::Delivered,
+            words,
+            typed: draft.to_json(),
+        }
+    }
+
+    fn message(text: &str, phase: Phase) -> Body {
+        Body::message(text, phase)
+    }
+
+    fn live(delta: &str, phase: Phase) -> Reply {
+        let delta = delta.to_owned();
+        Reply::Live { delta, phase }
+    }
+
+    #[test]
+    fn what_left_together_leaves_together_and_the_last_ends_it() {
+        let note = message("One moment", Phase::Commentary);
+        let (first, second) = (Body::reasoning("Hm"), message("Done", Phase::FinalAnswer));
+        let rows = [
+            row(110, 0, Words::Item(note.clone()), false),
+            row(150, 1, Words::Item(first.clone()), false),
+            row(150, 1, Words::Item(second.clone()), false),
+        ];
+        let said = |at, reply| Said { at, reply };
+        let end = |items| Reply::End {
+            items,
+            ending: Ending::Completed,
+        };
+        let notes = said(110, Reply::Items(vec![note]));
+        let both = vec![first, second];
+        assert_eq!(
+            of(&rows, true, 100),
+            [notes.clone(), said(150, end(both.clone()))]
+        );
+        assert_eq!(of(&rows, false, 100)[1], said(150, Reply::Items(both)));
+        assert_eq!(of(&rows[..1], false, 100), [notes]);
+        assert_eq!(of(&[], true, 100), [said(100, end(Vec::new()))]);
+        assert_eq!(of(&[], false, 100), []);
+    }
+
+    #[test]
+    fn what_was_typed_live_is_typed_live_again() {
+        let phase = Phase::FinalAnswer;
+        let call = Body::CustomToolCall {
+            name: "apply_patch".into(),
+            input: "x".into(),
+        };
+        let rows = [
+            row(110, 3, Words::Item(message("a\nb", phase)), true),
+            row(190, 3, Words::Item(call.clone()), false),
+        ];
+        let said = |at, reply| Said { at, reply };
+        let lines = [said(110, live("a\n", phase)), said(110, live("b", phase))];
+        let end = Reply::End {
+            items: vec![call],
+            ending: Ending::Completed,
+        };
+        let replies = of(&rows, true, 100);
+        assert_eq!(replies[..2], lines);
+        assert_eq!(replies[2..], [said(190, end)]);
+        // The client went away before it was whole.
+        let rows = [row(110, 3, Words::Live("a\nb".into(), phase), true)];
+        assert_eq!(of(&rows, false, 100), lines);
+    }
+
+    #[test]
+    fn a_rejection_ends_what_it_is_said_to() {
+        let rows = [row(120, 0, Words::Rejection("No".into()), false)];
+        let replies = of(&rows, true, 100);
+        assert_eq!(replies.len(), 1);
+        assert_eq!(replies[0].reply.rejection(), Some("No"));
+    }
+}

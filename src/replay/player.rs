@@ -1,0 +1,399 @@
+//! Sends what was recorded to whoever asks what was recorded.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::report::{self, Counts, End};
+use super::script::{Answer, Script};
+use super::{Options, ReplayError};
+use crate::config::Config;
+use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
+use crate::recording::{How, Likeness, Recording};
+use crate::setup::BaseUrls;
+use crate::standin::Standin;
+use crate::store::{Place, RequestId, Saving, Store};
+
+/// How long after the last answer whoever may come back is waited for: for an answer that was given in the
+/// background, or, as some do, to hear a rejection twice.
+const TO_COME_BACK: Duration = Duration::from_secs(5);
+
+/// How a replay went.
+pub(super) struct Played {
+    /// Whether something was asked that was not recorded.
+    pub missed: bool,
+    /// Whether something that was recorded was not asked.
+    pub unplayed: bool,
+    /// The exit code of the command that was run.
+    pub command: Option<u8>,
+}
+
+/// Serves until there is a reason to end.
+pub(super) async fn play(
+    recording: Recording,
+    options: Options,
+    config: &Config,
+    listener: TcpListener,
+) -> Result<Played, ReplayError> {
+    // Before there is anything that they could leave behind.
+    let mut signals = Signals::new()?;
+    let script = Script::new(recording, options.tolerance);
+    let script = Arc::new(Mutex::new(script));
+    let mut server = Standin::start(config, listener, Some(screen(&script)))?;
+    let urls = BaseUrls::of(server.address).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut command = match options.command.as_slice() {
+        [] => {
+            tell_address(&urls.anthropic, options.json)?;
+            None
+        }
+        _ => Some(start(&options, config, &urls)?),
+    };
+    let begun = Instant::now();
+    let mut player = Player {
+        script,
+        speed: options.speed,
+        store: server.store.clone(),
+        counts: Counts::default(),
+        open: HashMap::new(),
+        has_begun: false,
+        may_come_back: false,
+        quiet_since: begun,
+    };
+    let mut status = None;
+    let ended = loop {
+        let over = options.once.then(|| player.over_at()).flatten();
+        if over.is_some_and(|at| at <= Instant::now()) {
+            break End::Played;
+        }
+        let idle = options.idle.filter(|_| player.is_idle());
+        tokio::select! {
+            event = server.next() => player.take(event),
+            ended = ended(&mut command) => {
+                status = Some(ended?);
+                break End::Command;
+            }
+            // Looked at above.
+            () = until(over) => {}
+            () = until(idle.map(|idle| player.quiet_since + idle)) => break End::Idle,
+            () = signals.any() => break End::Signal,
+        }
+    };
+    // What has happened and was not looked at counts.
+    player.catch_up(&mut server).await;
+    server.stop().await;
+    let took = begun.elapsed();
+    let script = player.script();
+    report::tell(&report::words(&player.counts, &script, took, ended));
+    if options.json {
+        let mut line = report::json(&player.counts, &script, took, ended);
+        line.push('\n');
+        print(&line)?;
+    }
+    Ok(Played {
+        missed: !script.misses.is_empty(),
+        unplayed: !script.is_over(),
+        command: status.map(code),
+    })
+}
+
+/// Refuses what was not recorded, and tells of it.
+fn screen(script: &Arc<Mutex<Script>>) -> Screen {
+    let script = Arc::clone(script);
+    Screen::new(move |request| {
+        let likeness = Likeness::of(request);
+        let mut script = lock(&script);
+        if script.find(&likeness).is_some() {
+            return Ok(());
+        }
+        let miss = script.miss(&likeness);
+        report::tell(&report::missed(&miss));
+        let words = miss.words();
+        script.misses.push(miss);
+        Err(words)
+    })
+}
+
+fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
+    script.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who answers as it was recorded.
+struct Player {
+    script: Arc<Mutex<Script>>,
+    speed: f64,
+    store: Store,
+    counts: Counts,
+    /// The requests that are being answered.
+    open: HashMap<RequestId, Open>,
+    /// Whether anybody has asked anything.
+    has_begun: bool,
+    /// Whether a client may come back, of which nothing is known here.
+    may_come_back: bool,
+    /// When something happened last.
+    quiet_since: Instant,
+}
+
+/// A request that is being answered.
+struct Open {
+    /// The place of the recorded one.
+    place: usize,
+    /// By what it is known that the last of it was delivered; nothing if it has no end.
+    last: Option<u64>,
+    task: AbortHandle,
+}
+
+impl Player {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        lock(&self.script)
+    }
+
+    /// When it is over, once all was played and delivered.
+    fn over_at(&self) -> Option<Instant> {
+        let is_over = self.open.is_empty() && self.script().is_over();
+        is_over.then(|| match self.may_come_back {
+            true => self.quiet_since + TO_COME_BACK,
+            false => self.quiet_since,
+        })
+    }
+
+    /// Whether nothing is under way but what has no end.
+    fn is_idle(&self) -> bool {
+        self.has_begun && self.open.values().all(|open| open.last.is_none())
+    }
+
+    fn take(&mut self, event: Event) {
+        self.has_begun = true;
+        self.quiet_since = Instant::now();
+        match event {
+            Event::Arrived(arrival) => self.arrived(*arrival),
+            Event::Delivered { id, ticket, .. } => {
+                let is_last = |open: &Open| open.last.is_some_and(|last| ticket >= last);
+                if self.open.get(&id).is_some_and(is_last)
+                    && let Some(open) = self.open.remove(&id)
+                {
+                    self.script().finish(open.place);
+                }
+            }
+            Event::Gone { id } => {
+                if let Some(open) = self.open.remove(&id) {
+                    open.task.abort();
+                    match open.last {
+                        Some(_) => self.script().give_up(open.place),
+                        // As it was recorded.
+                        None => self.script().finish(open.place),
+                    }
+                }
+            }
+            Event::AskedAgain { .. } => {
+                self.counts.repeated += 1;
+            }
+            Event::Drafted { .. } => {}
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        let Arrival {
+            id,
+            conversation,
+            request,
+            answerer,
+            ..
+        } = arrival;
+        let Answerer::Person(responder) = answerer else {
+            self.counts.automatic += 1;
+            return;
+        };
+        self.store.go_on(conversation);
+        let likeness = Likeness::of(&request);
+        let (found, answer) = {
+            let mut script = self.script();
+            // It was looked at when it came, and what has come since makes it no other.
+            let Some(found) = script.find(&likeness) else {
+                return;
+            };
+            let Some(answer) = script.answer(found.place).cloned() else {
+                return;
+            };
+            script.begin(found.place);
+            (found, answer)
+        };
+        match (found.is_repeated, found.how) {
+            (true, _) => self.counts.repeated += 1,
+            (false, How::Strict) => self.counts.strict += 1,
+            (false, How::Shape(_)) => self.counts.shape += 1,
+        }
+        let (number, title) = (found.place + 1, likeness.title());
+        report::tell(&report::matched(
+            number,
+            &title,
+            found.how,
+            found.is_repeated,
+        ));
+        let rejection = answer.said.last().and_then(|last| last.reply.rejection());
+        self.may_come_back = request.background || (rejection.is_some() && request.stream);
+        if let Some(words) = rejection
+            && !self.script().comes_again(found.place)
+        {
+            let place = Place {
+                conversation,
+                request: id,
+            };
+            self.store.reject(place, &request, words);
+        }
+        let last = answer.is_whole.then(|| answer.said.len() - 1);
+        let last = last.and_then(|last| u64::try_from(last).ok());
+        let task = tokio::spawn(say(answer, responder, self.speed));
+        let task = task.abort_handle();
+        let place = found.place;
+        self.open.insert(id, Open { place, last, task });
+    }
+
+    /// Takes in what has happened already.
+    async fn catch_up(&mut self, server: &mut Standin) {
+        loop {
+            tokio::select! {
+                biased;
+                event = server.next() => self.take(event),
+                () = std::future::ready(()) => return,
+            }
+        }
+    }
+}
+
+/// Says what was recorded, when it was.
+async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
+    let begun = Instant::now();
+    for said in &answer.said {
+        sleep_until(begun + after(said.at - answer.arrived, speed)).await;
+        responder.send(said.reply.clone(), Saving::default());
+    }
+    if !answer.is_whole {
+        // Its client went away, and is expected to do so again.
+        pending::<()>().await;
+    }
+}
+
+/// How long after the request something is said.
+fn after(milliseconds: i64, speed: f64) -> Duration {
+    let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
+    match speed > 0.0 {
+        true => Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded),
+        false => Duration::ZERO,
+    }
+}
+
+/// What ends it from outside.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn any(&mut self) {
+        let [interrupt, terminate, hang_up] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+/// Starts the command, which finds the server in the variables that SDKs look at.
+fn start(options: &Options, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
+    let [program, arguments @ ..] = options.command.as_slice() else {
+        return Err(io::Error::other("there is no command").into());
+    };
+    let key = config.api_key.as_ref();
+    let key = key.map_or("humanllm", |key| key.as_str());
+    let listen = urls.anthropic.trim_start_matches("http://");
+    let command = Command::new(program)
+        .args(arguments)
+        .env("OPENAI_BASE_URL", &urls.openai)
+        .env("ANTHROPIC_BASE_URL", &urls.anthropic)
+        .env("OPENAI_API_KEY", key)
+        .env("ANTHROPIC_API_KEY", key)
+        .env("HUMANLLM_LISTEN", listen)
+        .kill_on_drop(true)
+        .spawn();
+    command.map_err(|error| ReplayError::Command {
+        program: PathBuf::from(program),
+        error,
+    })
+}
+
+/// Waits for the end of the command, if there is one.
+async fn ended(command: &mut Option<Child>) -> io::Result<ExitStatus> {
+    match command {
+        Some(command) => command.wait().await,
+        None => pending().await,
+    }
+}
+
+/// What a shell would say of how a command ended.
+fn code(status: ExitStatus) -> u8 {
+    let signal = status.signal().map(|signal| 128 + signal);
+    let code = status.code().or(signal).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+fn tell_address(url: &str, json: bool) -> io::Result<()> {
+    match json {
+        true => print(&format!("{}\n", json!({"listening": url}))),
+        false => print(&format!("{url}\n")),
+    }
+}
+
+/// Writes to standard output at once; a reader that has seen enough is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_as_fast_as_it_is_told_to() {
+        let table = [
+            (4_000, 1.0, 4_000),
+            (4_000, 10.0, 400),
+            (4_000, 0.5, 8_000),
+            (4_000, 0.0, 0),
+            (-5, 1.0, 0),
+        ];
+        for (recorded, speed, expected) in table {
+            let expected = Duration::from_millis(expected);
+            assert_eq!(after(recorded, speed), expected, "{recorded} at {speed}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What is told about a replay, to people and to scripts.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::script::{Miss, Script};
+use crate::plain;
+use crate::recording::How;
+
+/// What happened, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Counts {
+    /// Requests that are a recorded one byte for byte.
+    pub strict: usize,
+    /// Those that are one by shape.
+    pub shape: usize,
+    /// Those that came again and got the same again.
+    pub repeated: usize,
+    /// Requests that the program answered by itself.
+    pub automatic: usize,
+}
+
+/// Why a replay ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum End {
+    /// All was played.
+    Played,
+    /// Nobody asked anything for a while.
+    Idle,
+    /// The command that it was for has ended.
+    Command,
+    /// Somebody ended it.
+    Signal,
+}
+
+impl Counts {
+    /// All that came, but for what the program answers by itself.
+    fn requests(&self, missed: usize) -> usize {
+        self.strict + self.shape + self.repeated + missed
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    requests: usize,
+    #[serde(flatten)]
+    counts: &'a Counts,
+    missed: usize,
+    recorded: usize,
+    played: usize,
+    unplayed: Vec<Unplayed>,
+    misses: Vec<Missed<'a>>,
+    seconds: f64,
+    ended: End,
+}
+
+#[derive(Debug, Serialize)]
+struct Unplayed {
+    request: usize,
+    title: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Missed<'a> {
+    title: &'a str,
+    nearest: Option<usize>,
+    difference: &'a str,
+}
+
+/// The summary as a line of JSON.
+pub(super) fn json(counts: &Counts, script: &Script, took: Duration, ended: End) -> String {
+    let unplayed = script.unplayed().into_iter();
+    let unplayed: Vec<Unplayed> = unplayed
+        .map(|(request, title)| Unplayed { request, title })
+        .collect();
+    let misses = script.misses.iter();
+    let summary = Summary {
+        requests: counts.requests(script.misses.len()),
+        counts,
+        missed: script.misses.len(),
+        recorded: script.len(),
+        played: script.len() - unplayed.len(),
+        unplayed,
+        misses: misses
+            .map(|miss| Missed {
+                title: &miss.title,
+                nearest: miss.nearest,
+                difference: &miss.difference,
+            })
+            .collect(),
+        seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+        ended,
+    };
+    // Texts and numbers: nothing of it could fail.
+    serde_json::to_string(&summary).unwrap_or_default()
+}
+
+/// The summary in words.
+pub(super) fn words(counts: &Counts, script: &Script, took: Duration, ended: End) -> String {
+    let unplayed = script.unplayed();
+    let played = script.len() - unplayed.len();
+    let Counts {
+        strict,
+        shape,
+        repeated,
+        automatic,
+    } = counts;
+    let why = match ended {
+        End::Played => "all was played",
+        End::Idle => "nobody asked anything for a while",
+        End::Command => "the command has ended",
+        End::Signal => "interrupted",
+    };
+    let mut text = format!(
+        "{why}: {played} of {recorded} recorded requests were played in {seconds:.1} s\n\
+         {requests} came: {strict} matched byte for byte, {shape} by shape, {repeated} came again, \
+         {missed} missed; {automatic} more were answered by humanllm itself\n",
+        requests = counts.requests(script.misses.len()),
+        recorded = script.len(),
+        seconds = took.as_secs_f64(),
+        missed = script.misses.len(),
+    );
+    for (number, title) in unplayed {
+        text.push_str(&format!(
+            "not played: request {number}: {}\n",
+            plain::line(&title)
+        ));
+    }
+    text
+}
+
+/// Tells of a request that was not recorded.
+pub(super) fn missed(miss: &Miss) -> String {
+    let title = plain::line(&miss.title);
+    let nearest = match miss.nearest {
+        Some(number) => format!("the nearest is request {number} of the recording (-), it (+):"),
+        None => "nothing was recorded".into(),
+    };
+    let difference = match miss.difference.as_str() {
+        "" => "(they differ in what is not compared by shape)".to_owned(),
+        difference => plain::lines(difference),
+    };
+    format!("MISSED: {title}\n{nearest}\n{difference}\n")
+}
+
+/// Tells of a request that was recorded.
+pub(super) fn matched(number: usize, title: &str, how: How, is_repeated: bool) -> String {
+    let how = match how {
+        How::Strict => "byte for byte".to_owned(),
+        How::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
+    };
+    let again = if is_repeated { ", again" } else { "" };
+    format!("request {number}: {how}{again}: {}\n", plain::line(title))
+}
+
+/// Tells people something; nobody to tell is no error.
+pub(super) fn tell(text: &str) {
+    // In one write, so that what several threads tell does not mix.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

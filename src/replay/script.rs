@@ -1,0 +1,337 @@
+//! What is played: which requests were recorded, which of them have come, and which comes now.
+
+use std::sync::Arc;
+
+use crate::recording::{How, Likeness, Recording, Said, Tolerance, difference};
+
+/// Lines of a difference that are shown.
+const SHOWN: usize = 40;
+
+/// The recorded requests and how far each is.
+#[derive(Debug)]
+pub(super) struct Script {
+    turns: Vec<Scripted>,
+    tolerance: Tolerance,
+    /// The requests that were none of them.
+    pub misses: Vec<Miss>,
+}
+
+#[derive(Debug)]
+struct Scripted {
+    answer: Arc<Answer>,
+    likeness: Likeness,
+    state: State,
+}
+
+/// What is said to a recorded request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// When that came, in milliseconds since 1970.
+    pub arrived: i64,
+    /// What was said to it; if it was answered, the last of it ends the response.
+    pub said: Vec<Said>,
+    /// Whether it was answered: else its client went away.
+    pub is_whole: bool,
+}
+
+/// How far a recorded request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has asked it.
+    Unplayed,
+    /// It is being answered.
+    Begun,
+    /// Its answer was delivered.
+    Played,
+}
+
+/// A recorded request that another one is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// Its place.
+    pub place: usize,
+    /// How it was told.
+    pub how: How,
+    /// Whether it has come before, so that it gets the same again.
+    pub is_repeated: bool,
+}
+
+/// A request that was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Miss {
+    /// What it asks, in a few words.
+    pub title: String,
+    /// The number of the recorded request that is nearest to it.
+    pub nearest: Option<usize>,
+    /// How that differs from it.
+    pub difference: String,
+}
+
+impl Script {
+    pub fn new(recording: Recording, tolerance: Tolerance) -> Self {
+        let turns = recording.without_retries().turns.into_iter();
+        let turns = turns.map(|turn| Scripted {
+            likeness: Likeness::of(&turn.request),
+            answer: Arc::new(Answer {
+                arrived: turn.arrived,
+                said: turn.replies(),
+                is_whole: turn.is_answered(),
+            }),
+            state: State::Unplayed,
+        });
+        Self {
+            turns: turns.collect(),
+            tolerance,
+            misses: Vec::new(),
+        }
+    }
+
+    /// How many requests there are.
+    pub fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// What is said to the recorded request at a place.
+    pub fn answer(&self, place: usize) -> Option<&Arc<Answer>> {
+        self.turns.get(place).map(|scripted| &scripted.answer)
+    }
+
+    /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
+    /// of several; else of those that have.
+    pub fn find(&self, likeness: &Likeness) -> Option<Found> {
+        let mut best: Option<(bool, f64, Found)> = None;
+        for (place, scripted) in self.turns.iter().enumerate() {
+            let Some(how) = likeness.matches(&scripted.likeness, self.tolerance) else {
+                continue;
+            };
+            let score = match how {
+                How::Strict => 2.0,
+                How::Shape(similarity) => similarity,
+            };
+            let is_new = scripted.state == State::Unplayed;
+            let is_better = best.is_none_or(|(new, known, _)| (is_new, score) > (new, known));
+            if is_better {
+                let found = Found {
+                    place,
+                    how,
+                    is_repeated: !is_new,
+                };
+                best = Some((is_new, score, found));
+            }
+        }
+        best.map(|(_, _, found)| found)
+    }
+
+    /// A recorded request is being answered.
+    pub fn begin(&mut self, place: usize) {
+        self.set(place, State::Unplayed, State::Begun);
+    }
+
+    /// A client went away before it had all of the answer, and may come again.
+    pub fn give_up(&mut self, place: usize) {
+        self.set(place, State::Begun, State::Unplayed);
+    }
+
+    /// All of the answer was delivered.
+    pub fn finish(&mut self, place: usize) {
+        if let Some(scripted) = self.turns.get_mut(place) {
+            scripted.state = State::Played;
+        }
+    }
+
+    fn set(&mut self, place: usize, from: State, to: State) {
+        let scripted = self.turns.get_mut(place);
+        if let Some(scripted) = scripted.filter(|scripted| scripted.state == from) {
+            scripted.state = to;
+        }
+    }
+
+    /// Whether the same is asked once more later on.
+    pub fn comes_again(&self, place: usize) -> bool {
+        let Some(this) = self.turns.get(place) else {
+            return false;
+        };
+        let mut others = self.turns.iter().enumerate();
+        others.any(|(other, scripted)| {
+            other != place
+                && scripted.state == State::Unplayed
+                && this
+                    .likeness
+                    .matches(&scripted.likeness, self.tolerance)
+                    .is_some()
+        })
+    }
+
+    /// The recorded requests that were not played, each with its number and what it asks.
+    pub fn unplayed(&self) -> Vec<(usize, String)> {
+        let unplayed = self.turns.iter().enumerate();
+        let unplayed = unplayed.filter(|(_, scripted)| scripted.state != State::Played);
+        unplayed
+            .map(|(place, scripted)| (place + 1, scripted.likeness.title()))
+            .collect()
+    }
+
+    /// Whether all were played.
+    pub fn is_over(&self) -> bool {
+        self.turns
+            .iter()
+            .all(|scripted| scripted.state == State::Played)
+    }
+
+    /// Says what a request that was not recorded is nearest to.
+    pub fn miss(&self, likeness: &Likeness) -> Miss {
+        let turns = self.turns.iter().enumerate();
+        let nearness = turns.map(|(place, scripted)| {
+            let near = likeness.nearness(&scripted.likeness);
+            // Of two that are as near, the one that has not come is meant.
+            let waits = if scripted.state == State::Unplayed {
+                0.01
+            } else {
+                0.0
+            };
+            (near + waits, place)
+        });
+        let nearest = nearness.max_by(|one, other| {
+            let nearer = one.0.total_cmp(&other.0);
+            nearer.then(other.1.cmp(&one.1))
+        });
+        let nearest = nearest.map(|(_, place)| place);
+        let recorded = nearest.and_then(|place| self.turns.get(place));
+        let recorded = recorded.map(|scripted| scripted.likeness.to_text());
+        Miss {
+            title: likeness.title(),
+            nearest: nearest.map(|place| place + 1),
+            difference: difference(&recorded.unwrap_or_default(), &likeness.to_text(), SHOWN),
+        }
+    }
+}
+
+impl Miss {
+    /// What the client is told.
+    pub fn words(&self) -> String {
+        let Self { title, nearest, .. } = self;
+        let nearest = match nearest {
+            Some(number) => format!(" The nearest is request {number} of the recording."),
+            None => String::new(),
+        };
+        format!("No recorded request is like this one: \"{title}\".{nearest}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Body, Format, Interner, Phase};
+    use crate::inbox::Words;
+    use crate::journal::{SaidState, State as TurnState};
+    use crate::recording::{Row, Turn};
+
+    fn turn(number: usize, prompts: &[&str], state: TurnState) -> Turn {
+        let mut messages = Vec::new();
+        for prompt in prompts {
+            messages.push(json!({"role": "user", "content": prompt}));
+            messages.push(json!({"role": "assistant", "content": format!("So: {prompt}")}));
+        }
+        messages.pop();
+        let body = json!({"model": "m", "messages": messages}).to_string();
+        let words = Words::Item(Body::message("Yes", Phase::FinalAnswer));
+        let row = Row {
+            at: 0,
+            ticket: 0,
+            state: SaidState::Delivered,
+            words,
+            typed: String::new(),
+        };
+        Turn {
+            number,
+            conversation: 1,
+            request: Format::Chat
+                .parse(body.as_bytes(), &Interner::default())
+                .unwrap(),
+            arrived: i64::try_from(number).unwrap(),
+            state,
+            rows: match state {
+                TurnState::Answered => vec![row],
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn script(turns: Vec<Turn>) -> Script {
+        let recording = Recording {
+            conversations: Vec::new(),
+            turns,
+        };
+        Script::new(recording, Tolerance::default())
+    }
+
+    fn place(script: &Script, turn: &Turn) -> Option<(usize, bool)> {
+        let found = script.find(&Likeness::of(&turn.request))?;
+        Some((found.place, found.is_repeated))
+    }
+
+    #[test]
+    fn what_is_asked_twice_has_two_answers_and_then_the_first_again() {
+        let one = || turn(1, &["Go on"], TurnState::Answered);
+        let mut script = script(vec![one(), one()]);
+        assert_eq!(place(&script, &one()), Some((0, false)));
+        assert!(script.comes_again(0));
+        script.begin(0);
+        assert_eq!(place(&script, &one()), Some((1, false)));
+        script.begin(1);
+        assert!(!script.comes_again(1));
+        assert_eq!(place(&script, &one()), Some((0, true)));
+        assert!(!script.is_over());
+        script.finish(0);
+        // Its client went away, and may come again.
+        script.give_up(1);
+        assert_eq!(place(&script, &one()), Some((1, false)));
+        assert_eq!(script.unplayed(), [(2, "Go on".to_owned())]);
+        script.begin(1);
+        script.finish(1);
+        assert!(script.is_over());
+        // What was played stays played.
+        script.give_up(1);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn a_retry_that_was_recorded_is_one_request() {
+        let gone = turn(1, &["Go on"], TurnState::Gone);
+        let again = turn(2, &["Go on"], TurnState::Answered);
+        let other = turn(3, &["Go on", "Stop"], TurnState::Gone);
+        let script = script(vec![gone, again, other]);
+        assert_eq!(script.len(), 2);
+        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_whole);
+        assert_eq!(answers, [true, false]);
+    }
+
+    #[test]
+    fn a_miss_names_the_nearest_and_how_it_differs() {
+        let turns = vec![
+            turn(1, &["Fix the parser"], TurnState::Answered),
+            turn(2, &["Fix the parser", "Now test it"], TurnState::Answered),
+        ];
+        let script = script(turns);
+        let other = turn(
+            1,
+            &["Fix the parser", "Now publish it all"],
+            TurnState::Answered,
+        );
+        assert_eq!(place(&script, &other), None);
+        let miss = script.miss(&Likeness::of(&other.request));
+        assert_eq!(
+            (miss.nearest, &*miss.title),
+            (Some(2), "Now publish it all")
+        );
+        let changed: Vec<&str> = miss
+            .difference
+            .lines()
+            .filter(|line| line.starts_with(['-', '+']))
+            .collect();
+        assert_eq!(changed, ["-Now test it", "+Now publish it all"]);
+        assert!(miss.words().contains("request 2 of the recording"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Requests that others keep: what is known of one besides its text.
+
+use std::sync::Arc;
+
+use crate::agents::purpose;
+use crate::api::{ApiError, Format, Interner, Item, Request};
+
+/// What is known of a request besides its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Context {
+    /// The items that were not sent, because they were stored.
+    pub earlier: Vec<Arc<str>>,
+    /// What stands in the place of items that only refer to others: where, and its JSON.
+    pub references: Vec<(usize, Arc<str>)>,
+    /// What identifies the thread.
+    pub thread: Option<String>,
+    /// The thread on whose behalf that was begun.
+    pub parent: Option<String>,
+    /// What requests that go on from one another by id have in common.
+    pub chain: Option<String>,
+}
+
+impl Context {
+    /// That of a request.
+    pub fn of(request: &Request) -> Self {
+        let own = &request.items[request.preamble..];
+        let (earlier, own) = own.split_at(request.earlier.min(own.len()));
+        let raw = |item: &Arc<Item>| item.shared_raw().clone();
+        let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, raw(own.get(*at)?)));
+        Self {
+            earlier: earlier.iter().map(raw).collect(),
+            references: request.references.iter().filter_map(resolved).collect(),
+            thread: request.thread.clone(),
+            parent: request.parent.clone(),
+            chain: request.chain.clone(),
+        }
+    }
+
+    /// The request with this text.
+    ///
+    /// # Errors
+    ///
+    /// If that is none.
+    pub fn request(
+        self,
+        format: Format,
+        whole: &[u8],
+        interner: &Interner,
+    ) -> Result<Request, ApiError> {
+        let mut request = format.parse(whole, interner)?;
+        for (at, raw) in self.references {
+            if let Some(item) = request.items.get_mut(request.preamble + at) {
+                let resolved = Arc::new(Item::of_text(raw));
+                request
+                    .references
+                    .push((at, std::mem::replace(item, resolved)));
+            }
+        }
+        let at = request.preamble;
+        let earlier = self.earlier.into_iter().map(Item::of_text);
+        let earlier: Vec<_> = earlier.map(Arc::new).collect();
+        request.earlier = earlier.len();
+        request.items.splice(at..at, earlier);
+        request.purpose = purpose(&request);
+        request.thread = self.thread;
+        request.parent = self.parent;
+        request.chain = self.chain;
+        Ok(request)
+    }
+}
