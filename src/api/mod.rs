@@ -26,6 +26,7 @@ mod schema;
 mod shell;
 mod skeleton;
 mod tools;
+pub mod upstream;
 mod validation;
 mod writer;
 
