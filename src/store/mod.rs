@@ -3,6 +3,7 @@
 //! - `turn` is how a request is written down and read again
 //! - `threads` decides which requests belong together
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
+//! - `past` reads the turns of a conversation again, one after the other
 //! - `archive` is what only the journal has of those
 //! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
@@ -12,6 +13,7 @@
 
 mod account;
 mod archive;
+mod past;
 mod rejections;
 mod responses;
 mod stored;
@@ -39,6 +41,7 @@ use crate::journal::{
 
 pub(crate) use crate::journal::now;
 pub(crate) use account::Account;
+pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
@@ -208,6 +211,11 @@ impl Store {
 
     fn reader(&self) -> Option<Reader> {
         self.journal.as_ref().map(|journal| journal.reader())
+    }
+
+    /// What the journal has, to be read by others than the store; `None` where nothing is written.
+    pub fn journal_reader(&self) -> Option<Reader> {
+        self.reader()
     }
 
     fn searcher(&self) -> Option<Reader> {
@@ -666,6 +674,11 @@ fn texts(
         conversation: conversation.0,
         text: Blob::new(text),
     })
+}
+
+/// The text of the request of a turn as it came, byte for byte; `None` if it cannot be read any more.
+pub fn body_of(turn: &Turn) -> Option<String> {
+    turn::body(turn)
 }
 
 /// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it
