@@ -4,14 +4,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::cli::{
+    AgentSetup, Cli, Command, ExportArgs, PrintForm, SetupArgs, SetupProgram, ShowArgs,
+};
 use humanllm::config::Config;
 use humanllm::environment::Environment;
+use humanllm::export::{ExportError, Target};
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, history, logging, plain};
+use humanllm::{app, config, export, history, logging, plain};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -58,6 +61,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
+        Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
@@ -81,6 +85,25 @@ fn serve(
         None => Ok(()),
     };
     Ok(app::run(config, flags, environment, open)?)
+}
+
+/// Writes conversations to files, and tells what was done where that is in nobody's way.
+fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let mut redactor = args.redactor(&config, environment);
+    let target = args.target();
+    let options: export::Options = args.into();
+    let report = match export::run(&options, &mut redactor, &target, &config.state_dir) {
+        Err(ExportError::Closed) => return Ok(ExitCode::SUCCESS),
+        report => report?,
+    };
+    // A path, or what was found, may be anything.
+    let report = plain::lines(&report.to_string());
+    if target == Target::Stdout && !options.dry_run {
+        let _ = io::stderr().write_all(report.as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(report.as_bytes())
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

@@ -9,7 +9,7 @@ use std::{fs, io};
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
 use super::model::{check_drafting, check_name, upstreams};
-use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
+use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
 use crate::tui::keys::keymap::Keymap;
@@ -94,6 +94,11 @@ pub fn read(
     rules::check_models(&rules, &upstreams)
         .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
 
+    let export = export::check(&values.export).map_err(|(place, why)| {
+        let place = format!("[{place}]");
+        at(&["export", "redact", &place], Problem::Expression(why))
+    })?;
+
     let config = Config {
         listen: listen_override(flags, environment)?
             .or(listen)
@@ -117,6 +122,7 @@ pub fn read(
         snippets: values.snippets,
         keys,
         rules,
+        export,
     };
     let loopback = config.listen.ip().to_canonical().is_loopback();
     if loopback || config.api_key.is_some() {
