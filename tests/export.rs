@@ -143,6 +143,9 @@ impl Played {
 
     /// Keeps what a model drafted to the newest request.
     fn drafted(&self, id: ConversationId, items: &[Body], fate: DraftFate) -> i64 {
+        // What was asked is in the journal soon, and before what is written after it.
+        let written = self.store.keep_draft(None, &Draft::default());
+        assert!(self.store.settled_blocking(written));
         let reader = self.store.journal_reader().expect("a journal");
         let turns = reader.turns(id.number()).expect("readable");
         let draft = self.store.next_draft();
@@ -385,7 +388,7 @@ fn trajectories(played: &Played, out: &Path) {
     let codex = read("conversation-1.atif.json");
     assert_eq!(codex["schema_version"], "ATIF-v1.7");
     assert_eq!(codex["session_id"], "019a-thread");
-    assert_eq!(codex["agent"]["name"], "codex");
+    assert_eq!(codex["agent"]["name"], "Codex");
     assert_eq!(codex["agent"]["version"], "0.169.0");
     let tools = codex["agent"]["tool_definitions"]
         .as_array()
@@ -438,7 +441,7 @@ fn trajectories(played: &Played, out: &Path) {
     assert_eq!(answered["metrics"]["prompt_tokens"], 1200);
     assert_eq!(codex["final_metrics"]["total_completion_tokens"], 34);
     let claude = read("conversation-2.atif.json");
-    assert_eq!(claude["agent"]["name"], "claude");
+    assert_eq!(claude["agent"]["name"], "Claude Code");
     let steps = claude["steps"].as_array().expect("steps");
     let messages: Vec<(&str, &str)> = steps
         .iter()
@@ -679,59 +682,83 @@ fn requests_as_they_came(played: &Played) {
 /// A journal of this many conversations, each with this many turns.
 fn journal(state: &Path, conversations: i64, turns: i64) -> Journal {
     let journal = Journal::open(state, Options::default()).expect("a journal");
-    let mut records = Vec::new();
     for id in 1..=conversations {
-        records.push(Record::Conversation(Conversation {
-            id,
-            thread: None,
-            chain: None,
-            automatic: None,
-            prefix: None,
-            agent: "aider/0.86.2".into(),
-            title: format!("Question {id}"),
-            begun: 1_767_323_045_000 + id,
-            active: 1_767_323_045_000 + id,
+        let records = conversation(id, (id - 1) * turns + 1, turns, 200);
+        assert!(journal.settled_blocking(journal.write(records)));
+    }
+    journal
+}
+
+/// A conversation of so many turns, the first of which has this number. What is asked in each is so
+/// many times a few words.
+fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
+    let mut records = vec![Record::Conversation(Conversation {
+        id,
+        thread: None,
+        chain: None,
+        automatic: None,
+        prefix: None,
+        agent: "aider/0.86.2".into(),
+        title: format!("Question {id}"),
+        begun: 1_767_323_045_000 + id,
+        active: 1_767_323_045_000 + id,
+        state: State::Answered,
+    })];
+    let mut items = Vec::new();
+    for turn in first..first + turns {
+        let words = format!("question {turn} ").repeat(times);
+        items.push(Blob::new(
+            json!({"role": "user", "content": words}).to_string(),
+        ));
+        let envelope = json!({"text": "{\"model\":\"human\",\"input\":[]}",
+            "cuts": [{"at": 26, "stand_in": 0, "parts": {"Items": [[items.len() - 1, ","]]}}]});
+        records.push(Record::Turn(Box::new(Turn {
+            id: turn,
+            conversation: id,
+            format: 0,
+            arrived: 1_767_323_045_000 + turn,
             state: State::Answered,
+            envelope: Blob::new(envelope.to_string()),
+            instructions: None,
+            tools: None,
+            items: items.clone(),
+            detail: "{}".into(),
+        })));
+        let answer = format!("answer {turn}");
+        let words = Words::Item(Body::message(answer.as_str(), Phase::FinalAnswer));
+        records.push(Record::Said(Said {
+            id: turn,
+            conversation: id,
+            turn,
+            ticket: 1,
+            at: 1_767_323_046_000 + turn,
+            state: SaidState::Delivered,
+            words: serde_json::to_string(&words).expect("JSON"),
+            typed: Draft::from(answer.as_str()).to_json(),
         }));
-        let mut items = Vec::new();
-        for number in 1..=turns {
-            let turn = (id - 1) * turns + number;
-            let words = format!("question {turn} ").repeat(200);
-            items.push(Blob::new(
-                json!({"role": "user", "content": words}).to_string(),
-            ));
-            let envelope = json!({"text": "{\"model\":\"human\",\"input\":[]}",
-                "cuts": [{"at": 26, "stand_in": 0, "parts": {"Items": [[items.len() - 1, ","]]}}]});
-            records.push(Record::Turn(Box::new(Turn {
-                id: turn,
-                conversation: id,
-                format: 0,
-                arrived: 1_767_323_045_000 + turn,
-                state: State::Answered,
-                envelope: Blob::new(envelope.to_string()),
-                instructions: None,
-                tools: None,
-                items: items.clone(),
-                detail: "{}".into(),
-            })));
-            let words = Words::Item(Body::message(format!("answer {turn}"), Phase::FinalAnswer));
-            records.push(Record::Said(Said {
-                id: turn,
-                conversation: id,
-                turn,
-                ticket: 1,
-                at: 1_767_323_046_000 + turn,
-                state: SaidState::Delivered,
-                words: serde_json::to_string(&words).expect("JSON"),
-                typed: Draft::from(&*format!("answer {turn}")).to_json(),
-            }));
-            let back = json!({"type": "message", "role": "assistant",
-                "content": [{"type": "output_text", "text": format!("answer {turn}")}]});
-            items.push(Blob::new(back.to_string()));
+        let back = json!({"type": "message", "role": "assistant",
+            "content": [{"type": "output_text", "text": answer}]});
+        items.push(Blob::new(back.to_string()));
+    }
+    records
+}
+
+/// Writes a journal of 100,000 turns, 300 of them in a conversation of 1.2 MB, to export it by hand:
+/// `/usr/bin/time -v humanllm export --state-dir FOLDER ...`.
+#[test]
+#[ignore = "takes minutes; HUMANLLM_TEST_LARGE names a folder for it"]
+fn a_journal_of_a_hundred_thousand_turns() {
+    let folder = given("HUMANLLM_TEST_LARGE", "a folder").expect("a folder");
+    let journal = Journal::open(&folder, Options::default()).expect("a journal");
+    journal.write(conversation(1, 1, 300, 280));
+    let mut seq = None;
+    for id in 2..=9971 {
+        seq = Some(journal.write(conversation(id, 301 + (id - 2) * 10, 10, 40)));
+        if id % 100 == 0 {
+            assert!(seq.is_some_and(|seq| journal.settled_blocking(seq)));
         }
     }
-    assert!(journal.settled_blocking(journal.write(records)));
-    journal
+    assert!(seq.is_some_and(|seq| journal.settled_blocking(seq)));
 }
 
 #[test]
@@ -805,7 +832,9 @@ fn which_conversations_is_said_by_number_time_and_agent() {
     let journal = journal(state, 3, 1);
     let count = |line: &str| {
         let (printed, _) = shows(state, &format!("export --format atif {line}"));
-        lines(&printed).len()
+        serde_json::Deserializer::from_str(&printed)
+            .into_iter::<Value>()
+            .count()
     };
     assert_eq!(count(""), 3);
     assert_eq!(count("3 1 3"), 2);
@@ -889,7 +918,7 @@ fn own_expressions_are_replaced_and_listed_without_telling_them() {
     fs::write(&config, "[export]\nredact = ['a', '(']\n").expect("written");
     let message = refusal(state.path(), &line);
     assert!(
-        message.contains("config.toml:2: export.redact.[1]: this is no regular expression"),
+        message.contains("config.toml:2: export.redact: `(`: this is no regular expression"),
         "{message}"
     );
 }

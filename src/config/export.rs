@@ -21,7 +21,7 @@ pub struct ExportConfig {
 /// Checks the table. The error comes with the place of the expression.
 pub(super) fn check(table: &ExportTable) -> Result<ExportConfig, (usize, String)> {
     let pattern = |(place, text): (usize, &String)| {
-        Pattern::new(text, Case::Matters).map_err(|why| (place, why))
+        Pattern::new(text, Case::Matters).map_err(|why| (place, format!("`{text}`: {why}")))
     };
     let redact = table.redact.iter().enumerate().map(pattern);
     Ok(ExportConfig {

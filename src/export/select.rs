@@ -101,6 +101,11 @@ pub(super) fn select(reader: &Reader, which: &Which) -> Result<(Vec<Selected>, u
             return Ok(());
         }
         let marks = reader.marks(row.id)?;
+        // What nobody marked may be wanted too.
+        let is_wanted = which.wants(&Mark::default()) || marks.iter().any(|mark| which.wants(mark));
+        if !is_wanted {
+            return Ok(());
+        }
         if marks
             .iter()
             .any(|mark| mark.turn.is_none() && mark.excluded)
@@ -108,13 +113,10 @@ pub(super) fn select(reader: &Reader, which: &Which) -> Result<(Vec<Selected>, u
             left_out += 1;
             return Ok(());
         }
-        // What nobody marked may be wanted too.
-        if which.wants(&Mark::default()) || marks.iter().any(|mark| which.wants(mark)) {
-            selected.push(Selected {
-                id: row.id,
-                turns: reader.turn_count(row.id)?,
-            });
-        }
+        selected.push(Selected {
+            id: row.id,
+            turns: reader.turn_count(row.id)?,
+        });
         Ok::<_, ExportError>(())
     };
     match which.ids.as_slice() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::agents::Opening;
 use crate::api::{Body, Content, Item, ItemBody, Request};
-use crate::draft::{self, Draft, Origin, Sender, Source};
+use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
 use crate::hash::Hash;
 use crate::inbox::Words;
 use crate::journal::{
@@ -429,100 +429,75 @@ fn parts(rows: Vec<Said>) -> Vec<Part> {
     parts
 }
 
-/// How many parts of a draft were found again so far.
+/// How many calls of a draft were found again so far.
 #[derive(Debug, Default)]
 struct Places {
     calls: usize,
 }
 
-/// What a draft is made of: its parts, and what stands behind them.
-struct Typed<'a> {
-    text: &'a str,
-    origin: &'a Origin,
-    call: Option<&'a draft::Call>,
-    is_call: bool,
-}
-
+/// Where the words of something come from, as far as that is known of exactly these words, and who
+/// wrote it.
 fn source_of(words: &Words, draft: &Draft, places: &mut Places) -> (Origin, By) {
-    let of_parts = draft.parts.iter().map(|part| Typed {
-        text: &part.text,
-        origin: &part.origin,
-        call: part.call.as_ref(),
-        is_call: part.call.is_some() || part.kind == draft::ReplyKind::Command,
-    });
-    let whole = Typed {
-        text: &draft.text,
-        origin: &draft.origin,
-        call: draft.call.as_ref(),
-        is_call: draft.call.is_some() || draft.kind == draft::ReplyKind::Command,
+    let whole = draft::Part {
+        kind: draft.kind,
+        text: draft.text.clone(),
+        call: draft.call.clone(),
+        origin: draft.origin.clone(),
+        cut: draft.cut,
+        ..draft::Part::default()
     };
-    let all: Vec<Typed<'_>> = of_parts.chain([whole]).collect();
+    let all: Vec<&draft::Part> = draft.parts.iter().chain([&whole]).collect();
+    let is_call = |part: &draft::Part| part.call.is_some() || part.kind == ReplyKind::Command;
+    let text = words.text();
     let own = match words {
         Words::Item(body) if body.is_call() => {
-            let mut calls = all.iter().filter(|typed| typed.is_call);
+            let mut calls = all.iter().filter(|part| is_call(part));
             let found = calls.nth(places.calls);
             places.calls += 1;
             found
         }
-        words => {
-            let text = words.text();
-            all.iter()
-                .find(|typed| !typed.is_call && typed.text.trim() == text.trim())
-        }
+        _ => all.iter().find(|part| part.text.trim() == text.trim()),
     };
-    let own = own.or(all.last());
-    let Some(own) = own else {
-        return (Origin::default(), By::Person);
-    };
-    // Where words are known, what they come from is known of exactly those.
-    let text = words.text();
-    let is_whole = own.text == text && own.call.is_none();
-    let origin = match is_whole {
+    let own = own.copied().unwrap_or(&whole);
+    let origin = match own.text == text {
         true => own.origin.clone(),
         false => Origin::default(),
     };
-    let by = writer_of(words, own, draft);
-    (origin, by)
+    (origin, writer_of(own, &draft.sender))
 }
 
-/// Who wrote something, by what is known of its words.
-fn writer_of(words: &Words, own: &Typed<'_>, draft: &Draft) -> By {
-    if let Sender::Auto { model, .. } = &draft.sender {
-        return By::Model(model.clone());
-    }
-    if let Some(drafted) = own.call.and_then(|call| call.drafted.as_ref()) {
-        let said = match words {
-            Words::Item(body) => body.words().into_owned(),
-            other => other.text(),
-        };
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-        let is_same = said == drafted.arguments
-            || value(&said).is_some_and(|said| Some(said) == value(&drafted.arguments));
-        return match is_same {
-            true => By::Model(drafted.model.clone()),
-            false => By::Edited(drafted.model.clone()),
-        };
-    }
-    let spans = own.origin.spans();
-    let model = spans.iter().find_map(|span| match &span.source {
-        Source::Model { model, .. } => Some(model.clone()),
-        _ => None,
+/// Who wrote a part of a reply.
+fn writer_of(part: &draft::Part, sender: &Sender) -> By {
+    // What stands beside a call is another part.
+    let text = match part.call {
+        Some(_) => String::new(),
+        None => part.text.clone(),
+    };
+    let hand = Hand::of(&Draft {
+        origin: if text.is_empty() {
+            Origin::default()
+        } else {
+            part.origin.clone()
+        },
+        text,
+        call: part.call.clone(),
+        cut: part.cut,
+        sender: sender.clone(),
+        ..Draft::default()
     });
-    let is_model = |source: &Source| matches!(source, Source::Model { .. });
-    match model {
-        Some(model) if spans.iter().all(|span| is_model(&span.source)) => By::Model(model),
-        Some(model) => By::Edited(model),
-        None => {
-            let rule = spans.iter().find_map(|span| match &span.source {
-                Source::Rule(rule) => Some(rule.clone()),
-                _ => None,
-            });
-            match (&draft.sender, rule) {
-                (Sender::Rule(rule), _) => By::Rule(rule.clone()),
-                (_, Some(rule)) => By::Rule(rule),
-                _ => By::Person,
-            }
-        }
+    match hand {
+        Some(Hand {
+            model: Some(model),
+            is_edited,
+            ..
+        }) => match is_edited {
+            true => By::Edited(model),
+            false => By::Model(model),
+        },
+        Some(Hand {
+            rule: Some(rule), ..
+        }) => By::Rule(rule),
+        _ => By::Person,
     }
 }
 

@@ -224,6 +224,8 @@ pub(super) fn request_of_parts(
         }
     }
     request.earlier = start - request.preamble;
+    // That of the whole, and not of what was read here.
+    request.envelope = Arc::new(envelope);
     request.purpose = purpose(&request);
     request.thread = detail.thread;
     request.parent = detail.parent;
