@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
 pub use export::ExportConfig;
-pub use load::{Flags, file, load, read};
+pub use load::{Flags, file, load, read, rules_in};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
 

@@ -3,6 +3,8 @@
 //! Reading works while the program runs. Deleting and compacting need the journal for themselves.
 
 mod json;
+mod provenance;
+pub mod rules;
 mod text;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -12,8 +14,8 @@ use jiff::tz::TimeZone;
 
 use crate::export::marks::{Change, MarkError, mark_of};
 use crate::journal::{
-    self, Conversation, Draft, Health, Hit, Journal, Mark, OpenError, Options, ReadError, Reader,
-    Record, Said, Turn,
+    self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
+    Options, ReadError, Reader, Record, Said, Turn,
 };
 
 /// What to do with the journal.
@@ -127,6 +129,8 @@ struct Whole {
     turns: Vec<i64>,
     said: Vec<Said>,
     draft: Option<Draft>,
+    model_drafts: Vec<ModelDraft>,
+    decisions: Vec<Decision>,
     newest: Option<Turn>,
 }
 
@@ -196,6 +200,8 @@ fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
         turns: reader.turns(id)?,
         said: reader.said(id)?,
         draft: reader.draft(id)?,
+        model_drafts: reader.model_drafts(id, 0, u32::MAX)?,
+        decisions: reader.decisions(id, 0, u32::MAX)?,
         newest: reader.newest_turn(id)?,
     })
 }

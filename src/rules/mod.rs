@@ -22,6 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use pattern::{Case, Pattern};
+pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
 pub use written::{Kind, RuleError, Written};
 
@@ -116,6 +117,11 @@ impl Rules {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether any is asked about requests.
+    pub fn ask_of_requests(&self) -> bool {
+        !self.0.iter().all(Rule::asks_of_draft)
     }
 
     /// The names, in order.

@@ -48,6 +48,9 @@ pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
 
+/// How much of what was said last may not be found by its words yet if the program was killed.
+const LAST_SAID: u32 = 64;
+
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -207,6 +210,12 @@ impl Store {
     fn write(&self, rows: Vec<Row>) -> Saving {
         let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
         Saving(journal.map(|journal| journal.write(rows)))
+    }
+
+    /// The same of what nobody waits for.
+    fn write_later(&self, rows: Vec<Row>) -> Saving {
+        let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
+        Saving(journal.map(|journal| journal.write_later(rows)))
     }
 
     fn reader(&self) -> Option<Reader> {
@@ -458,26 +467,47 @@ impl Store {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes down what is said, with its text, before it leaves; and what is left of the draft.
+    /// Writes down what is said before it leaves, and what is left of the draft. The text by which it is
+    /// found follows, for which nobody has to wait ([`Store::said_last`] has it too), and a setting.
     pub(crate) fn say(
         &self,
         said: Vec<(Said, String)>,
         rest: Option<(ConversationId, &Draft)>,
+        setting: Option<(&str, String)>,
     ) -> Saving {
-        if self.journal.is_none() {
+        let Some(journal) = &self.journal else {
             return Saving::default();
-        }
-        let texts: Vec<Row> = said
-            .iter()
-            .filter(|(_, text)| !text.is_empty())
-            .map(|(said, text)| Row::Text {
-                conversation: said.conversation,
-                text: Blob::new(text.as_str()),
+        };
+        let (said, texts): (Vec<Row>, Vec<_>) = said
+            .into_iter()
+            .map(|(said, text)| {
+                let text = (said.conversation, text);
+                (Row::Said(said), text)
             })
-            .collect();
-        let said = said.into_iter().map(|(said, _)| Row::Said(said));
+            .unzip();
         let rest = rest.map(|(id, draft)| draft_row(Some(id), draft));
-        self.write(said.chain(rest).chain(texts).collect())
+        let setting = setting.map(|(key, value)| {
+            let key = key.to_owned();
+            Row::Setting { key, value }
+        });
+        let seq = journal.write_both(
+            said.into_iter().chain(rest).collect(),
+            found_by(texts).chain(setting).collect(),
+        );
+        Saving(Some(seq))
+    }
+
+    /// What was said last in all conversations.
+    pub(crate) fn said_last(&self) -> Vec<Said> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        reader.said_last(LAST_SAID).unwrap_or_else(failed)
+    }
+
+    /// Has conversations found by these texts that were said in them, once for all.
+    pub(crate) fn find_by(&self, texts: impl IntoIterator<Item = (i64, String)>) {
+        self.write_later(found_by(texts).collect());
     }
 
     /// How far something got that was said.
@@ -541,7 +571,7 @@ impl Store {
 
     /// Keeps something to be said again, and where it was said.
     pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
-        self.write(vec![Row::Recall(Recall {
+        self.write_later(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),
             conversation: conversation.map(|id| id.0),
@@ -653,6 +683,20 @@ fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
             body: draft.to_json(),
         }),
     }
+}
+
+/// What can be searched for in these texts of conversations.
+fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Item = Row> {
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    texts.map(|(conversation, text)| Row::Text {
+        conversation,
+        text: Blob::new(text),
+    })
+}
+
+/// The request of a turn; `None` if it cannot be read any more.
+pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+    turn::request(turn, interner)
 }
 
 /// What can be searched for in the items of a request from a place on.

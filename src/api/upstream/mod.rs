@@ -124,3 +124,6 @@ impl Ask<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -466,7 +466,7 @@ impl App {
 
     /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
     /// send.
-    fn item_of_text(
+    pub(super) fn item_of_text(
         &self,
         kind: ReplyKind,
         text: &str,
