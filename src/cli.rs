@@ -7,9 +7,15 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::api::Format;
-use crate::config::{Flags, format_named};
+use crate::config::{Config, Flags, format_named};
+use crate::environment::Environment;
+use crate::export::marks::Change;
+use crate::export::redact::Redactor;
+use crate::export::{self, Target, Which};
 use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
@@ -31,6 +37,7 @@ EXAMPLES:
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
+    humanllm export 12 --format html -o 12.html    A conversation as a page to hand on
     humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
@@ -87,6 +94,8 @@ pub enum Command {
     Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
+    /// Write conversations to files: for models to learn from, for other programs, for people
+    Export(ExportArgs),
     /// List the rules of the configuration; try them on what the journal has
     Rules(RulesArgs),
     /// Answer an agent as a recorded session was answered, without a person; or save one to a file
@@ -354,6 +363,8 @@ enum HistoryCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Say what you make of a conversation or turn: labels, a rating, a note; without any, show that
+    Label(LabelArgs),
     /// Give back the space on disk that nothing needs
     Compact,
 }
@@ -429,7 +440,210 @@ impl From<HistoryArgs> for (Action, Form) {
                 (Action::Search { words, limit }, form(json))
             }
             HistoryCommand::Delete { ids, yes } => (Action::Delete { ids, yes }, Form::Text),
+            HistoryCommand::Label(args) => {
+                let form = if args.form.json {
+                    Form::Json
+                } else {
+                    Form::Text
+                };
+                (args.into(), form)
+            }
             HistoryCommand::Compact => (Action::Compact, Form::Text),
+        }
+    }
+}
+
+/// The flags of `history label`.
+#[derive(Debug, Args)]
+struct LabelArgs {
+    /// The number of the conversation in the list
+    id: i64,
+    /// Labels that it has from now on
+    #[arg(value_name = "LABEL")]
+    add: Vec<String>,
+    /// One of its turns, by its number, and not the conversation
+    #[arg(long, value_name = "N")]
+    turn: Option<u64>,
+    /// A label that it has no more
+    #[arg(long, value_name = "LABEL")]
+    remove: Vec<String>,
+    /// How good it is, from 1 to 5; 0 for no rating
+    #[arg(long, value_name = "N")]
+    rating: Option<u8>,
+    /// A note on it; empty for none
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Leave it out of exports
+    #[arg(long, conflicts_with = "include")]
+    exclude: bool,
+    /// Do not leave it out of exports any more
+    #[arg(long)]
+    include: bool,
+    /// First forget all that was said of it
+    #[arg(long)]
+    clear: bool,
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+impl From<LabelArgs> for Action {
+    fn from(args: LabelArgs) -> Self {
+        let mut changes = Vec::new();
+        changes.extend(args.clear.then_some(Change::Clear));
+        changes.extend(args.add.into_iter().map(Change::Add));
+        changes.extend(args.remove.into_iter().map(Change::Remove));
+        let rating = |rating| Change::Rate(Some(rating).filter(|rating| *rating > 0));
+        changes.extend(args.rating.map(rating));
+        changes.extend(args.note.map(Change::Note));
+        changes.extend(args.exclude.then_some(Change::Exclude(true)));
+        changes.extend(args.include.then_some(Change::Exclude(false)));
+        Self::Label {
+            id: args.id,
+            turn: args.turn,
+            changes,
+        }
+    }
+}
+
+const EXPORT_EXAMPLES: &str = "\
+EXAMPLES:
+    humanllm export 12 --format html -o 12.html      A page for people
+    humanllm export --format atif -o trajectories/   A file for each conversation
+    humanllm export --format messages --label good -o train.jsonl
+    humanllm export --format raw --since 7d | jq .   To standard output
+    humanllm export --dry-run --format messages      What would be replaced
+
+What looks like a secret (API keys, tokens, passwords, private keys), e-mail addresses and the names of
+home folders are replaced; [export] in the configuration has room for more. Conversations marked with
+`humanllm history label ID --exclude` stay out.";
+
+/// The flags of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct ExportArgs {
+    /// Numbers of conversations, as `history list` has them; without any, all that you talked in
+    #[arg(value_name = "ID")]
+    ids: Vec<i64>,
+    /// What to write
+    #[arg(long, short, value_name = "FORMAT")]
+    format: ExportFormat,
+    /// Where to: a file, a folder (that is there, or ends with a slash), or - for standard output
+    #[arg(long, short, value_name = "PATH", default_value = "-")]
+    output: PathBuf,
+    /// Only conversations in which something happened since then: 2026-01-31, 2026-01-31T15:00, 7d, 12h
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<i64>,
+    /// Only conversations that were begun before then
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<i64>,
+    /// Only conversations with this agent, such as codex
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Only what has this label, or one of them if there are several
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// Only what is rated so, or better
+    #[arg(long, value_name = "N")]
+    rating: Option<u8>,
+    /// With messages: a line for each reply, and not for each conversation
+    #[arg(long)]
+    per_turn: bool,
+    /// With messages: which replies have weight 1
+    #[arg(long, value_name = "WHOSE", default_value = "person")]
+    train: Whose,
+    /// With messages and preferences: write thoughts too, as reasoning_content
+    #[arg(long)]
+    thoughts: bool,
+    /// Replace files that are there
+    #[arg(long)]
+    force: bool,
+    /// Write nothing; list what would be replaced, with examples that tell nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace nothing: secrets leave as they are
+    #[arg(long)]
+    no_redact: bool,
+}
+
+/// What can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    /// Trajectories in the format of Harbor, version 1.7: a JSON document for each conversation
+    Atif,
+    /// Lines to fine-tune a model with, in the shape of Chat Completions
+    Messages,
+    /// Lines of a prompt, the reply that you chose, and the draft that you did not
+    Preferences,
+    /// Markdown, for people
+    Markdown,
+    /// One page, for people
+    Html,
+    /// Requests byte for byte, and all that was said, drafted and decided
+    Raw,
+}
+
+/// Which replies a model is to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Whose {
+    /// Those that you wrote, or changed
+    Person,
+    /// Those that you sent, whoever wrote them
+    Approved,
+    /// All of them
+    All,
+}
+
+/// Reads a moment.
+fn moment(text: &str) -> Result<i64, String> {
+    export::moment(text, Timestamp::now(), &TimeZone::system())
+}
+
+impl ExportArgs {
+    /// What takes out what must not leave.
+    pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
+        match self.no_redact {
+            true => Redactor::none(),
+            false => {
+                let home = environment.home().and_then(|home| home.to_str());
+                Redactor::new(home, &config.export.redact)
+            }
+        }
+    }
+
+    /// Where it goes.
+    pub fn target(&self) -> Target {
+        Target::of(&self.output)
+    }
+}
+
+impl From<ExportArgs> for export::Options {
+    fn from(args: ExportArgs) -> Self {
+        Self {
+            format: match args.format {
+                ExportFormat::Atif => export::Format::Atif,
+                ExportFormat::Messages => export::Format::Messages,
+                ExportFormat::Preferences => export::Format::Preferences,
+                ExportFormat::Markdown => export::Format::Markdown,
+                ExportFormat::Html => export::Format::Html,
+                ExportFormat::Raw => export::Format::Raw,
+            },
+            which: Which {
+                ids: args.ids,
+                since: args.since,
+                until: args.until,
+                agent: args.agent,
+                labels: args.label,
+                rating: args.rating,
+            },
+            per_turn: args.per_turn,
+            train: match args.train {
+                Whose::Person => export::Train::Person,
+                Whose::Approved => export::Train::Approved,
+                Whose::All => export::Train::All,
+            },
+            thoughts: args.thoughts,
+            force: args.force,
+            dry_run: args.dry_run,
         }
     }
 }

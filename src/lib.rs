@@ -5,6 +5,7 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`replay`], [`fork`], [`app`] | parse, load, wire up, shut down in order |
+//! | [`export`] | the journal → files for models, programs and people |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
@@ -34,6 +35,7 @@ pub mod descriptors;
 pub mod draft;
 pub mod environment;
 pub mod fork;
+pub mod export;
 mod hash;
 pub mod history;
 pub mod inbox;

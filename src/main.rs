@@ -5,17 +5,17 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs, SetupArgs,
-    SetupProgram, ShowArgs,
+    AgentSetup, Cli, Command, ExportArgs, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs, SetupArgs, SetupProgram, ShowArgs,
 };
 use humanllm::config::Config;
 use humanllm::environment::Environment;
+use humanllm::export::{ExportError, Target};
 use humanllm::history::rules::TrialError;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, fork, history, logging, plain, replay, setup};
+use humanllm::{app, config, export, fork, history, logging, plain, replay, setup};
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -67,6 +67,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
+        Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
         Some(Command::Rules(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
             rules(&args, &config)
@@ -120,6 +121,25 @@ fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
         false => plain::lines(&answer.words()),
     };
     print(format!("{text}\n").as_bytes())
+}
+
+/// Writes conversations to files, and tells what was done where that is in nobody's way.
+fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let mut redactor = args.redactor(&config, environment);
+    let target = args.target();
+    let options: export::Options = args.into();
+    let report = match export::run(&options, &mut redactor, &target, &config.state_dir) {
+        Err(ExportError::Closed) => return Ok(ExitCode::SUCCESS),
+        report => report?,
+    };
+    // A path, or what was found, may be anything.
+    let report = plain::lines(&report.to_string());
+    if target == Target::Stdout && !options.dry_run {
+        let _ = io::stderr().write_all(report.as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(report.as_bytes())
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

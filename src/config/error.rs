@@ -185,6 +185,9 @@ pub enum Problem {
     /// A `[theme.NAME]` table is wrong.
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    /// Something that is no regular expression.
+    #[error("{0}")]
+    Expression(String),
     /// A `[[rule]]` is wrong.
     #[error(transparent)]
     Rule(#[from] RuleError),

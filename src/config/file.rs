@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
+use super::export::ExportTable;
 use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
@@ -32,6 +33,7 @@ pub(super) struct FileConfig {
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
     pub rule: Vec<Written>,
+    pub export: ExportTable,
 }
 
 /// A mistake and where it is.

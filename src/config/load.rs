@@ -9,7 +9,7 @@ use std::{fs, io};
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
 use super::model::{check_drafting, check_name, check_own_address, upstreams};
-use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
+use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
 use crate::rules::Rules;
@@ -120,6 +120,11 @@ pub fn read(
         at(&path, problem)
     })?;
 
+    let export = export::check(&values.export).map_err(|(place, why)| {
+        let place = format!("[{place}]");
+        at(&["export", "redact", &place], Problem::Expression(why))
+    })?;
+
     let config = Config {
         listen: listen_override(flags, environment)?
             .or(listen)
@@ -143,6 +148,7 @@ pub fn read(
         snippets: values.snippets,
         keys,
         rules,
+        export,
     };
     check_own_address(&config).map_err(in_path)?;
     let loopback = config.listen.ip().to_canonical().is_loopback();

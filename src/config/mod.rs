@@ -3,6 +3,7 @@
 //! [`load`] puts it together: flags beat environment variables beat the file beat the defaults.
 
 mod error;
+mod export;
 mod file;
 mod load;
 mod model;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
+pub use export::ExportConfig;
 pub use load::{Flags, file, load, read, rules_in};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
@@ -65,6 +67,8 @@ pub struct Config {
     pub snippets: BTreeMap<String, String>,
     /// What is decided without the person.
     pub rules: Rules,
+    /// What does not leave with exports.
+    pub export: ExportConfig,
 }
 
 impl Config {

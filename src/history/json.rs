@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::provenance;
 use super::text::state;
-use super::{Found, Whole};
+use super::{Found, Marks, Whole};
 use crate::draft;
 use crate::journal::{Blob, Conversation, Decision, ModelDraft, Said, SaidState, Turn};
 
@@ -135,6 +135,23 @@ impl<'a> From<&'a Blob> for Json<'a> {
     }
 }
 
+#[derive(Serialize)]
+struct Marked<'a> {
+    #[serde(flatten)]
+    header: Header<'a>,
+    marks: Vec<Mark<'a>>,
+}
+
+#[derive(Serialize)]
+struct Mark<'a> {
+    turn: Option<usize>,
+    labels: &'a [String],
+    rating: Option<u8>,
+    note: &'a str,
+    excluded: bool,
+    updated: Option<String>,
+}
+
 pub(super) fn list(list: &[Conversation]) -> String {
     let list: Vec<Header<'_>> = list.iter().map(header).collect();
     document(&list)
@@ -157,6 +174,21 @@ pub(super) fn show(whole: &Whole) -> String {
         model_drafts: whole.model_drafts.iter().map(drafted).collect(),
         decisions: whole.decisions.iter().map(decided).collect(),
         newest_request: whole.newest.as_ref().map(request),
+    })
+}
+
+pub(super) fn marks(marks: &Marks) -> String {
+    let all = marks.marks.iter().map(|(number, mark)| Mark {
+        turn: *number,
+        labels: &mark.labels,
+        rating: mark.rating,
+        note: &mark.note,
+        excluded: mark.excluded,
+        updated: time(mark.updated),
+    });
+    document(&Marked {
+        header: header(&marks.conversation),
+        marks: all.collect(),
     })
 }
 

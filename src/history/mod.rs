@@ -12,9 +12,10 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use crate::export::marks::{Change, MarkError, mark_of};
 use crate::journal::{
-    self, Conversation, Decision, Draft, Health, Hit, Journal, ModelDraft, OpenError, Options,
-    ReadError, Reader, Record, Said, Turn,
+    self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
+    Options, ReadError, Reader, Record, Said, Turn,
 };
 
 /// What to do with the journal.
@@ -46,6 +47,15 @@ pub enum Action {
         /// Whether the person is not asked first.
         yes: bool,
     },
+    /// Changes what the person makes of a conversation or turn, and shows it.
+    Label {
+        /// Which conversation.
+        id: i64,
+        /// Which of its turns, by its number; the conversation itself if this is absent.
+        turn: Option<u64>,
+        /// What changes; nothing, to look at it.
+        changes: Vec<Change>,
+    },
     /// Gives back the space that nothing needs.
     Compact,
 }
@@ -74,6 +84,12 @@ pub enum HistoryError {
     /// There is no such conversation.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
+    /// There is no such turn.
+    #[error("conversation {0} has no turn {1}; it has {2}")]
+    UnknownTurn(i64, u64, usize),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     /// Nobody is there to be asked.
     #[error("this deletes for good; without a terminal, confirm with --yes")]
     NobodyToAsk,
@@ -83,6 +99,9 @@ pub enum HistoryError {
     /// The journal cannot be written.
     #[error("nothing was deleted: {0}")]
     Write(String),
+    /// The journal cannot be written.
+    #[error("nothing was marked: {0}")]
+    NotMarked(String),
 }
 
 impl From<OpenError> for HistoryError {
@@ -155,6 +174,13 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
             }
         }
         Action::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
+        Action::Label { id, turn, changes } => {
+            let marks = label(reader, id, turn, &changes, state_dir)?;
+            match form {
+                Form::Text => text::marks(&marks),
+                Form::Json => json::marks(&marks),
+            }
+        }
         Action::Compact => {
             // Its connection would be in the way.
             drop(reader);
@@ -189,6 +215,67 @@ fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, Histor
         }
     }
     Ok(all)
+}
+
+/// What is said of a conversation and its turns, by their numbers.
+#[derive(Debug)]
+struct Marks {
+    conversation: Conversation,
+    marks: Vec<(Option<usize>, Mark)>,
+}
+
+fn marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
+    let turns = reader.turns(id)?;
+    let number = |turn: i64| Some(turns.iter().position(|known| *known == turn)? + 1);
+    let marks = reader.marks(id)?.into_iter();
+    Ok(Marks {
+        conversation: find(reader, id)?,
+        marks: marks
+            .map(|mark| (mark.turn.and_then(number), mark))
+            .collect(),
+    })
+}
+
+/// Changes what is said of a conversation or turn; returns all that is said of it then.
+fn label(
+    reader: Reader,
+    id: i64,
+    turn: Option<u64>,
+    changes: &[Change],
+    state_dir: &Path,
+) -> Result<Marks, HistoryError> {
+    find(&reader, id)?;
+    if changes.is_empty() && turn.is_none() {
+        return marks(&reader, id);
+    }
+    let turns = reader.turns(id)?;
+    let turn = match turn {
+        None => None,
+        Some(number) => {
+            let place = usize::try_from(number).ok();
+            let place = place.and_then(|number| turns.get(number.checked_sub(1)?));
+            let unknown = HistoryError::UnknownTurn(id, number, turns.len());
+            Some(*place.ok_or(unknown)?)
+        }
+    };
+    let mut mark = mark_of(&reader.marks(id)?, id, turn);
+    for change in changes {
+        change.apply(&mut mark)?;
+    }
+    if changes.is_empty() {
+        return marks(&reader, id);
+    }
+    drop(reader);
+    let journal = Journal::open(state_dir, Options::default())?;
+    let written = journal.write(vec![Record::Mark(mark)]);
+    let saved = journal.settled_blocking(written);
+    let Health {
+        failing, replaced, ..
+    } = journal.close();
+    match failing.or(replaced) {
+        None if saved => marks(&Reader::open(state_dir)?, id),
+        why => Err(HistoryError::NotMarked(why.unwrap_or_default())),
+    }
 }
 
 fn delete(

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Found, Whole, provenance};
+use super::{Found, Marks, Whole, provenance};
 use crate::api::{Body, Interner};
 use crate::inbox;
 use crate::journal::{Conversation, Decision, ModelDraft, SaidState, State};
@@ -242,6 +242,33 @@ pub(super) fn deleted(number: usize) -> String {
         1 => "Deleted 1 conversation.\n".into(),
         _ => format!("Deleted {number} conversations.\n"),
     }
+}
+
+/// What is said of a conversation and its turns, a line for each.
+pub(super) fn marks(marks: &Marks) -> String {
+    let row = &marks.conversation;
+    let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
+    if marks.marks.is_empty() {
+        out.push_str("        Nothing is said of it.\n");
+    }
+    for (number, mark) in &marks.marks {
+        let what = match number {
+            Some(number) => format!("turn {number}"),
+            None => "conversation".into(),
+        };
+        let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
+        let rating = mark.rating.map(|rating| format!("{rating} of 5"));
+        let note = Some(mark.note.as_str()).filter(|note| !note.is_empty());
+        let facts = [
+            mark.excluded.then(|| "excluded".to_owned()),
+            rating,
+            labels,
+            note.map(str::to_owned),
+        ];
+        let facts: Vec<String> = facts.into_iter().flatten().collect();
+        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&facts.join(" · ")));
+    }
+    out
 }
 
 pub(super) fn compacted(before: u64, after: u64) -> String {

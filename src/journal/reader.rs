@@ -12,8 +12,8 @@ use super::files::Files;
 use super::hash::Hash;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, Event, ModelDraft, Recall, Response,
-    Said, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
+    Response, Said, State, Turn,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -50,6 +50,43 @@ pub struct NextIds {
     pub model_draft: i64,
     /// Of what rules decided.
     pub decision: i64,
+}
+
+/// The place of a content in the database. It stands for the same content as long as something that
+/// has it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(i64);
+
+/// A content, with its text where that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its place.
+    pub key: Key,
+    /// The text; `None` where the reader has it already.
+    pub text: Option<Arc<str>>,
+}
+
+/// A turn taken apart, without what the reader has already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// Its name.
+    pub id: i64,
+    /// A number for the wire format.
+    pub format: i64,
+    /// When it came.
+    pub arrived: i64,
+    /// What became of it.
+    pub state: State,
+    /// The request without its big parts.
+    pub envelope: Arc<str>,
+    /// The instructions of the request.
+    pub instructions: Option<Content>,
+    /// The tools of the request.
+    pub tools: Option<Content>,
+    /// All of its items, in order.
+    pub items: Vec<Content>,
+    /// Whatever else is known of it.
+    pub detail: String,
 }
 
 /// How much there is.
@@ -151,6 +188,20 @@ impl Reader {
         })
     }
 
+    /// Conversations by their ids, after the id `after`.
+    pub fn conversations(&self, after: i64, limit: u32) -> Read<Vec<Conversation>> {
+        self.with(|db| {
+            all(
+                db,
+                &format!(
+                    "SELECT {CONVERSATION} FROM conversation WHERE id > ?1 ORDER BY id LIMIT ?2"
+                ),
+                params![after, limit],
+                conversation,
+            )
+        })
+    }
+
     /// A conversation.
     pub fn conversation(&self, id: i64) -> Read<Option<Conversation>> {
         self.find_conversation("id = ?1", [id])
@@ -194,6 +245,12 @@ impl Reader {
         self.with(|db| read_turn(db, id))
     }
 
+    /// The same in parts, without the texts of those contents that `is_known`: one turn has most of what
+    /// the one before it had. A key that was read with a turn is good for the turns after it.
+    pub fn parts(&self, id: i64, is_known: impl Fn(Key) -> bool) -> Read<Option<Parts>> {
+        self.with(|db| read_parts(db, id, &is_known))
+    }
+
     /// The newest turn of a conversation.
     pub fn newest_turn(&self, conversation: i64) -> Read<Option<Turn>> {
         self.with(|db| {
@@ -214,6 +271,15 @@ impl Reader {
                 [conversation],
                 |row| row.get(0),
             )
+        })
+    }
+
+    /// How many turns a conversation has.
+    pub fn turn_count(&self, conversation: i64) -> Read<u64> {
+        self.with(|db| {
+            let sql = "SELECT count(*) FROM turn WHERE conversation = ?1";
+            db.prepare_cached(sql)?
+                .query_row([conversation], |row| row.get(0))
         })
     }
 
@@ -290,6 +356,30 @@ impl Reader {
                         action: row.get(6)?,
                         waited: row.get(7)?,
                         draft: row.get(8)?,
+                    })
+                },
+            )
+        })
+    }
+
+    /// What the person makes of a conversation, and then of its turns, the oldest first.
+    pub fn marks(&self, conversation: i64) -> Read<Vec<Mark>> {
+        self.with(|db| {
+            all(
+                db,
+                "SELECT conversation, turn, updated, labels, rating, note, excluded FROM mark
+                 WHERE conversation = ?1 ORDER BY turn",
+                [conversation],
+                |row| {
+                    let labels: String = row.get(3)?;
+                    Ok(Mark {
+                        conversation: row.get(0)?,
+                        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
+                        updated: row.get(2)?,
+                        labels: serde_json::from_str(&labels).unwrap_or_default(),
+                        rating: row.get(4)?,
+                        note: row.get(5)?,
+                        excluded: row.get(6)?,
                     })
                 },
             )
@@ -556,6 +646,47 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
                 tools,
                 items,
                 detail: row.get(5)?,
+            })
+        },
+    )
+}
+
+fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
+    let content = |row: i64| {
+        let key = Key(row);
+        let text = match is_known(key) {
+            true => None,
+            false => Some(blob(db, row)?.text),
+        };
+        Ok::<_, rusqlite::Error>(Content { key, text })
+    };
+    let part = |role: i64| {
+        let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
+        one(db, sql, [id, role], |row| row.get(0))
+    };
+    let Some(envelope) = part(role::ENVELOPE)? else {
+        return Ok(None);
+    };
+    let envelope = blob(db, envelope)?.text;
+    let instructions = part(role::INSTRUCTIONS)?.map(content).transpose()?;
+    let tools = part(role::TOOLS)?.map(content).transpose()?;
+    let items = items::of_turn(db, id)?.into_iter().map(content);
+    let items = items.collect::<Sql<_>>()?;
+    one(
+        db,
+        "SELECT id, format, arrived, state, detail FROM turn WHERE id = ?1",
+        [id],
+        |row| {
+            Ok(Parts {
+                id: row.get(0)?,
+                format: row.get(1)?,
+                arrived: row.get(2)?,
+                state: row.get(3)?,
+                envelope,
+                instructions,
+                tools,
+                items,
+                detail: row.get(4)?,
             })
         },
     )

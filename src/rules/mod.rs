@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use pattern::{Case, Pattern};
 pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
 pub use written::{Kind, RuleError, Written};

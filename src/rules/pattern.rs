@@ -13,7 +13,7 @@ const SHOWN_BEFORE: usize = 20;
 
 /// Whether upper and lower case are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Case {
+pub enum Case {
     /// They are, unless the expression says `(?i)`.
     Matters,
     /// They are not, unless the expression says `(?-i)`.
@@ -22,7 +22,7 @@ pub(super) enum Case {
 
 /// A regular expression. It takes no more time than the text is long, whatever it says.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub struct Pattern {
     regex: Regex,
     case: Case,
 }
@@ -50,6 +50,11 @@ impl Pattern {
             Ok(regex) => Ok(Self { regex, case }),
             Err(error) => Err(explain(&error)),
         }
+    }
+
+    /// The expression itself.
+    pub fn regex(&self) -> &Regex {
+        &self.regex
     }
 
     /// As it was written.

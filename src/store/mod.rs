@@ -4,6 +4,7 @@
 //! - `threads` decides which requests belong together
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
 //! - `context` is what is known of a request that others keep
+//! - `past` reads the turns of a conversation again, one after the other
 //! - `archive` is what only the journal has of those
 //! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
@@ -14,6 +15,7 @@
 mod account;
 mod archive;
 mod context;
+mod past;
 mod rejections;
 mod responses;
 mod stored;
@@ -35,13 +37,14 @@ use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Decision, Excerpt, Health, Journal, ModelDraft, Reader, Recall,
+    self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
     Record as Row, Said, SaidState, Seq, State, Turn,
 };
 
 pub(crate) use crate::journal::now;
 pub(crate) use account::Account;
 pub(crate) use context::Context;
+pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
@@ -220,6 +223,11 @@ impl Store {
 
     fn reader(&self) -> Option<Reader> {
         self.journal.as_ref().map(|journal| journal.reader())
+    }
+
+    /// What the journal has, to be read by others than the store; `None` where nothing is written.
+    pub fn journal_reader(&self) -> Option<Reader> {
+        self.reader()
     }
 
     fn searcher(&self) -> Option<Reader> {
@@ -542,6 +550,18 @@ impl Store {
         self.write(vec![Row::Decision(decision)])
     }
 
+    /// What the person makes of a conversation, and then of its turns.
+    pub fn marks(&self, conversation: ConversationId) -> Vec<Mark> {
+        let reader = self.reader();
+        let marks = reader.map(|reader| reader.marks(conversation.0).unwrap_or_else(failed));
+        marks.unwrap_or_default()
+    }
+
+    /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
+    pub fn keep_mark(&self, mark: Mark) -> Saving {
+        self.write(vec![Row::Mark(mark)])
+    }
+
     /// Keeps what is typed in a conversation; without one, what is typed before there is any.
     pub fn keep_draft(&self, conversation: Option<ConversationId>, draft: &Draft) -> Saving {
         self.write(vec![draft_row(conversation, draft)])
@@ -712,6 +732,11 @@ fn texts(
         conversation: conversation.0,
         text: Blob::new(text),
     })
+}
+
+/// The text of the request of a turn as it came, byte for byte; `None` if it cannot be read any more.
+pub fn body_of(turn: &Turn) -> Option<String> {
+    turn::body(turn)
 }
 
 /// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it

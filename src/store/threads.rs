@@ -12,6 +12,13 @@ use crate::journal::{Conversation, Reader, State};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationId(pub(crate) i64);
 
+impl ConversationId {
+    /// The number by which the journal and the command line know it.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
 /// Identifies a request, in this run of the program and in later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) i64);

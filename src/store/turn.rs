@@ -1,5 +1,6 @@
 //! Requests as the journal has them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Place;
 use crate::agents::purpose;
 use crate::api::{Envelope, Format, Interner, Item, Request, ToolList};
-use crate::journal::{Blob, State, Turn};
+use crate::journal::{Blob, Content, Key, Parts, State, Turn};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -61,15 +62,22 @@ pub(super) fn blob(item: &Item) -> Blob {
     }
 }
 
-/// The request of a row; `None` if it cannot be read any more.
-pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
+/// The text of a request as it came, byte for byte; `None` if it cannot be read any more.
+pub(super) fn body(turn: &Turn) -> Option<String> {
     let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
-    let (earlier, own) = turn.items.split_at_checked(detail.earlier)?;
+    let own = turn.items.get(detail.earlier..)?;
     let none = ToolList::default();
     let tools = turn.tools.as_ref().map_or(none.raw(), |tools| &tools.text);
     let beside = turn.instructions.as_ref().map(|beside| &*beside.text);
-    let whole = envelope.whole(tools, beside, own.iter().map(|item| &*item.text));
+    Some(envelope.whole(tools, beside, own.iter().map(|item| &*item.text)))
+}
+
+/// The request of a row; `None` if it cannot be read any more.
+pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
+    let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
+    let earlier = turn.items.get(..detail.earlier)?;
+    let whole = body(turn)?;
     let format = Format::of_number(turn.format)?;
     let mut request = format.parse(whole.as_bytes(), interner).ok()?;
     for (at, raw) in detail.references {
@@ -90,4 +98,138 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     request.parent = detail.parent;
     request.chain = detail.chain;
     Some(request)
+}
+
+/// What a turn was made of, for the next one, which has most of it too.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    format: Option<i64>,
+    tools: Option<(Key, Arc<ToolList>)>,
+    beside: Option<(Key, Vec<Arc<Item>>)>,
+    items: HashMap<Key, Vec<Arc<Item>>>,
+}
+
+impl Known {
+    /// Whether the text of a content is at hand.
+    pub fn has(&self, key: Key) -> bool {
+        let tools = self.tools.as_ref().map(|(key, _)| *key);
+        let beside = self.beside.as_ref().map(|(key, _)| *key);
+        tools == Some(key) || beside == Some(key) || self.items.contains_key(&key)
+    }
+
+    /// Whether it is good for this turn.
+    pub fn is_of(&self, parts: &Parts) -> bool {
+        let is_same = self.format.is_none_or(|format| format == parts.format);
+        // A content may be one thing in this turn that it was not in the turn before it.
+        let has_all = |items: &[Content]| {
+            let unread = items.iter().filter(|item| item.text.is_none());
+            unread
+                .map(|item| item.key)
+                .all(|key| self.items.contains_key(&key))
+        };
+        let is_read = |content: &Option<Content>, key: Option<Key>| {
+            let unread = content.as_ref().filter(|content| content.text.is_none());
+            unread.is_none_or(|content| Some(content.key) == key)
+        };
+        is_same
+            && has_all(&parts.items)
+            && is_read(&parts.tools, self.tools.as_ref().map(|(key, _)| *key))
+            && is_read(
+                &parts.instructions,
+                self.beside.as_ref().map(|(key, _)| *key),
+            )
+    }
+}
+
+/// The request of a turn that was read in parts, and what it is made of; `None` if it cannot be read
+/// any more.
+pub(super) fn request_of_parts(
+    parts: &Parts,
+    known: &Known,
+    interner: &Interner,
+) -> Option<(Request, Known)> {
+    let detail: Detail = serde_json::from_str(&parts.detail).unwrap_or_default();
+    let envelope: Envelope = serde_json::from_str(&parts.envelope).ok()?;
+    let format = Format::of_number(parts.format)?;
+    let (earlier, own) = parts.items.split_at_checked(detail.earlier)?;
+    // What is at hand is not read again: something short stands in its place.
+    let text = |content: &Option<Content>, other: &'static str| -> Option<Arc<str>> {
+        let content = content.as_ref()?;
+        Some(content.text.clone().unwrap_or_else(|| other.into()))
+    };
+    let tools = text(&parts.tools, "[]");
+    let beside = text(&parts.instructions, "\"\"");
+    let parse = |tools: &str, beside: Option<&str>, item: Option<&str>| {
+        let whole = envelope.whole(tools, beside, item);
+        format.parse(whole.as_bytes(), interner).ok()
+    };
+    let mut items: HashMap<Key, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
+    for content in earlier {
+        let read = match (&content.text, known.items.get(&content.key)) {
+            (Some(text), _) => vec![Arc::new(Item::of_text(Arc::clone(text)))],
+            (None, known) => known?.clone(),
+        };
+        items.insert(content.key, read);
+    }
+    let short = beside.as_ref().map(|_| "\"\"");
+    for content in own {
+        let read = match (&content.text, known.items.get(&content.key)) {
+            (Some(text), _) => {
+                let mut alone = parse("[]", short, Some(text))?;
+                alone.items.split_off(alone.preamble)
+            }
+            (None, known) => known?.clone(),
+        };
+        items.insert(content.key, read);
+    }
+    // A request without any would be refused.
+    let first = own.first().and_then(|content| match &content.text {
+        Some(text) => Some(Arc::clone(text)),
+        None => Some(Arc::clone(items.get(&content.key)?.first()?.shared_raw())),
+    });
+    let none = ToolList::default();
+    let mut request = parse(
+        tools.as_deref().unwrap_or(none.raw()),
+        beside.as_deref(),
+        first.as_deref(),
+    )?;
+    request.items.truncate(request.preamble);
+    let mut now_known = Known {
+        format: Some(parts.format),
+        ..Known::default()
+    };
+    if let Some(content) = &parts.tools {
+        if content.text.is_none() {
+            request.tools = Arc::clone(&known.tools.as_ref()?.1);
+        }
+        now_known.tools = Some((content.key, Arc::clone(&request.tools)));
+    }
+    if let Some(content) = &parts.instructions {
+        if content.text.is_none() {
+            request.items.clone_from(&known.beside.as_ref()?.1);
+            request.preamble = request.items.len();
+        }
+        now_known.beside = Some((content.key, request.items.clone()));
+    }
+    let of = |content: &Content| items.get(&content.key).cloned().unwrap_or_default();
+    request.items.extend(earlier.iter().flat_map(of));
+    let start = request.items.len();
+    request.items.extend(own.iter().flat_map(of));
+    for (at, raw) in detail.references {
+        if let Some(item) = request.items.get_mut(start + at) {
+            let resolved = Arc::new(Item::of_text(raw));
+            request
+                .references
+                .push((at, std::mem::replace(item, resolved)));
+        }
+    }
+    request.earlier = start - request.preamble;
+    // That of the whole, and not of what was read here.
+    request.envelope = Arc::new(envelope);
+    request.purpose = purpose(&request);
+    request.thread = detail.thread;
+    request.parent = detail.parent;
+    request.chain = detail.chain;
+    now_known.items = items;
+    Some((request, now_known))
 }

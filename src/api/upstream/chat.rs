@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Ask;
 use super::history::{Call, History, Part, Said, words_of};
 use super::terms::Terms;
+use super::tools::Function;
 
 /// The fields of the request.
 pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
@@ -14,14 +15,7 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     body.insert("stream".into(), true.into());
     body.insert("stream_options".into(), json!({"include_usage": true}));
     if !terms.functions.is_empty() {
-        let tools = terms.functions.iter().map(|function| {
-            let mut known = json!({"name": function.name, "description": function.description,
-                "parameters": function.parameters});
-            if function.strict {
-                known["strict"] = json!(true);
-            }
-            json!({"type": "function", "function": known})
-        });
+        let tools = terms.functions.iter().map(tool);
         body.insert("tools".into(), tools.collect());
     }
     if let Some(choice) = terms.choice_word() {
@@ -55,6 +49,16 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     body
 }
 
+/// What a model is told of a function.
+pub(super) fn tool(function: &Function) -> Value {
+    let mut known = json!({"name": function.name, "description": function.description,
+        "parameters": function.parameters});
+    if function.strict {
+        known["strict"] = json!(true);
+    }
+    json!({"type": "function", "function": known})
+}
+
 /// A form of the answer, with the schema where this format has it.
 fn nested(format: Value) -> Value {
     match format {
@@ -66,7 +70,7 @@ fn nested(format: Value) -> Value {
     }
 }
 
-fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+pub(super) fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
     let mut messages = Vec::new();
     let system = history.system.join("\n\n");
     if !system.is_empty() {

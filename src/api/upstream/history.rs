@@ -274,7 +274,7 @@ impl Builder<'_> {
         };
         self.calls += 1;
         let call = Call {
-            id: format!("call{:05}", self.calls),
+            id: id_of_call(self.calls),
             name,
             arguments: object(&arguments),
             output: None,
@@ -393,6 +393,11 @@ impl Builder<'_> {
         }
         is_begun
     }
+}
+
+/// What joins a call with its output, by its number in the conversation.
+pub(super) fn id_of_call(number: usize) -> String {
+    format!("call{number:05}")
 }
 
 /// What a block is called, so that it is known for none of the user's words.

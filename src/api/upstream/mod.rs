@@ -10,9 +10,11 @@ mod reader;
 mod responses;
 mod terms;
 mod tools;
+mod transcript;
 
 pub use fault::{Fault, error_message};
 pub use reader::Reader;
+pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 

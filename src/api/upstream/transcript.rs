@@ -1,0 +1,74 @@
+//! What was asked and said, as Chat Completions has it: for files from which models learn.
+
+use serde_json::{Map, Value, json};
+
+use super::arguments::object;
+use super::chat;
+use super::history::History;
+use super::tools::{Function, Toolbox};
+use super::{Ask, Continuing};
+use crate::api::{Body, Format, Request, ToolList};
+
+/// The tools of an agent as functions, and its calls as calls of those.
+#[derive(Debug)]
+pub struct Functions {
+    toolbox: Toolbox,
+    functions: Vec<Function>,
+}
+
+impl Functions {
+    /// Those of a list of tools.
+    pub fn of(tools: &ToolList) -> Self {
+        let (toolbox, functions, _) = Toolbox::of(tools.tools());
+        Self { toolbox, functions }
+    }
+
+    /// What a model is told of them.
+    pub fn definitions(&self) -> Vec<Value> {
+        self.functions.iter().map(chat::tool).collect()
+    }
+
+    /// The function that a call is of, and its arguments as a JSON object; `None` if it is no call.
+    pub fn call(&self, call: &Body) -> Option<(String, String)> {
+        let (name, arguments) = self.toolbox.function_of(call)?;
+        Some((name, object(&arguments)))
+    }
+
+    /// What a model is asked by a request, which must offer these tools.
+    pub fn prompt(&self, request: &Request, takes_thoughts: bool) -> Vec<Value> {
+        self.messages(request, &[], takes_thoughts)
+    }
+
+    /// What was said to a request, as messages of the assistant. Calls are numbered from `calls` on.
+    pub fn reply(&self, said: &[Body], calls: usize, takes_thoughts: bool) -> Vec<Value> {
+        let nothing = Request::empty(Format::Chat);
+        let mut messages = self.messages(&nothing, said, takes_thoughts);
+        messages.retain(|message| message["role"] == "assistant");
+        let all = messages
+            .iter_mut()
+            .filter_map(|message| message.get_mut("tool_calls")?.as_array_mut());
+        for (number, call) in (calls + 1..).zip(all.flatten()) {
+            call["id"] = json!(super::history::id_of_call(number));
+        }
+        messages
+    }
+
+    fn messages(&self, request: &Request, said: &[Body], takes_thoughts: bool) -> Vec<Value> {
+        let ask = Ask {
+            request,
+            said,
+            continues: None,
+            hint: None,
+            model: "",
+            format: Format::Chat,
+            continuing: Continuing::default(),
+            takes_images: true,
+            takes_thoughts,
+            max_tokens: None,
+            parameters: &Map::new(),
+        };
+        let mut history = History::of(&ask, &self.toolbox);
+        history.pictures_to_user();
+        chat::messages(&ask, &history)
+    }
+}

@@ -1,0 +1,30 @@
+//! The `[export]` table.
+
+use serde::Deserialize;
+
+use crate::rules::{Case, Pattern};
+
+/// The table as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct ExportTable {
+    redact: Vec<String>,
+}
+
+/// The `[export]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportConfig {
+    /// What is replaced in exports besides what the program knows by its shape.
+    pub redact: Vec<Pattern>,
+}
+
+/// Checks the table. The error comes with the place of the expression.
+pub(super) fn check(table: &ExportTable) -> Result<ExportConfig, (usize, String)> {
+    let pattern = |(place, text): (usize, &String)| {
+        Pattern::new(text, Case::Matters).map_err(|why| (place, format!("`{text}`: {why}")))
+    };
+    let redact = table.redact.iter().enumerate().map(pattern);
+    Ok(ExportConfig {
+        redact: redact.collect::<Result<_, _>>()?,
+    })
+}

@@ -1,0 +1,617 @@
+//! The Agent Trajectory Interchange Format of Harbor, version 1.7: a document for each conversation.
+//!
+//! Readers of it refuse fields that they do not know, so all that is ours stands in `extra.humanllm`.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::chat::Tools;
+use super::talk::{New, Part, Place, Talk, Turn, What, text_of, words_of};
+use super::{ExportError, Work};
+use crate::api::{Body, Item, ItemBody, Phase, Usage};
+use crate::inbox::Words;
+use crate::journal::{Decision, DraftFate, DraftState, Mark, ModelDraft, SaidState};
+
+const VERSION: &str = "ATIF-v1.7";
+
+#[derive(Debug, Serialize)]
+struct Trajectory {
+    schema_version: &'static str,
+    session_id: String,
+    trajectory_id: String,
+    agent: Agent,
+    steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+    final_metrics: FinalMetrics,
+    extra: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Agent {
+    name: String,
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_definitions: Vec<Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    step_id: usize,
+    timestamp: String,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_name: Option<String>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall>,
+    #[serde(skip_serializing_if = "Observation::is_empty")]
+    observation: Observation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<Metrics>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_copied_context: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    llm_call_count: Option<usize>,
+    extra: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct ToolCall {
+    tool_call_id: String,
+    function_name: String,
+    arguments: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<Value>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Observation {
+    results: Vec<ObservationResult>,
+}
+
+impl Observation {
+    fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ObservationResult {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_call_id: Option<String>,
+    content: String,
+    extra: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Metrics {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<Value>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct FinalMetrics {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_prompt_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_completion_tokens: Option<u64>,
+    total_steps: usize,
+}
+
+/// The document of a conversation; `None` if there is nothing in it.
+pub(super) fn document(mut talk: Talk, work: &mut Work<'_>) -> Result<Option<String>, ExportError> {
+    let mut builder = Builder::default();
+    while let Some(turn) = work.next(&mut talk)? {
+        builder.turn(&turn);
+    }
+    let Some(trajectory) = builder.finish(&talk) else {
+        return Ok(None);
+    };
+    // Texts, numbers and JSON that was read: nothing of it could fail.
+    let written = match work.is_line {
+        true => serde_json::to_string(&trajectory),
+        false => serde_json::to_string_pretty(&trajectory),
+    };
+    Ok(Some(written.unwrap_or_default()))
+}
+
+/// Puts a document together, turn by turn.
+#[derive(Debug, Default)]
+struct Builder {
+    steps: Vec<Step>,
+    /// The step with a call, by the id of the call.
+    calls: HashMap<String, usize>,
+    /// Where the call of a part is: which step, and which of its calls.
+    places: HashMap<Place, (usize, usize)>,
+    /// The calls of turns that are left out.
+    left_out: HashSet<String>,
+    skipped: HashSet<usize>,
+    tools: Tools,
+    model: Option<String>,
+    unreadable: usize,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+impl Builder {
+    fn turn(&mut self, turn: &Turn) {
+        let Some(request) = turn.request() else {
+            self.unreadable += 1;
+            return;
+        };
+        self.tools.of(request);
+        self.model = Some(request.model.clone()).filter(|model| !model.is_empty());
+        let is_out = turn.mark.excluded;
+        for new in &turn.new {
+            self.item(turn, new, is_out);
+        }
+        match is_out {
+            true => drop(self.skipped.insert(turn.number)),
+            false => self.reply(turn),
+        }
+    }
+
+    fn push(&mut self, turn: &Turn, source: &'static str, message: String) -> &mut Step {
+        self.push_at(turn, source, message, turn.past.arrived)
+    }
+
+    fn push_at(
+        &mut self,
+        turn: &Turn,
+        source: &'static str,
+        message: String,
+        at: i64,
+    ) -> &mut Step {
+        let step_id = self.steps.len() + 1;
+        self.steps.push(Step {
+            step_id,
+            timestamp: time(at),
+            source,
+            model_name: None,
+            message,
+            reasoning_content: None,
+            tool_calls: Vec::new(),
+            observation: Observation::default(),
+            metrics: None,
+            is_copied_context: None,
+            llm_call_count: None,
+            extra: json!({"humanllm": {"turn": turn.number}}),
+        });
+        let last = self.steps.len() - 1;
+        &mut self.steps[last]
+    }
+
+    fn item(&mut self, turn: &Turn, new: &New, is_out: bool) {
+        match (&new.what, new.item.body()) {
+            (What::Back(places), _) => self.back(&new.item, places),
+            (_, ItemBody::ToolOutput { call_id, content }) => {
+                if !is_out {
+                    self.output(turn, call_id, text_of(content));
+                }
+            }
+            _ if is_out => {}
+            (What::Elsewhere, ItemBody::Said { call_id, body, .. }) => {
+                self.elsewhere(turn, call_id.as_deref(), body);
+            }
+            (what, _) => {
+                let source = match new.item.role() {
+                    Some("user") => "user",
+                    // What a program makes up for the model to go on from was not said by it.
+                    _ => "system",
+                };
+                let role = new.item.role().map(str::to_owned);
+                let is_added = *what == What::Added;
+                let step = self.push(turn, source, words_of(&new.item));
+                if let Some(role) = role.filter(|role| role != source) {
+                    note(step, "role", json!(role));
+                }
+                if is_added {
+                    note(step, "added_by_agent", json!(true));
+                }
+                if let ItemBody::Other { kind, .. } = new.item.body() {
+                    note(step, "kind", json!(kind));
+                }
+            }
+        }
+    }
+
+    /// Something that was said here has come back, and with it the id of a call.
+    fn back(&mut self, item: &Item, places: &[Place]) {
+        let Some(id) = item.call_id() else {
+            return;
+        };
+        for place in places {
+            if let Some((step, call)) = self.places.get(place).copied() {
+                let known = &mut self.steps[step].tool_calls[call].tool_call_id;
+                self.calls.remove(known.as_str());
+                id.clone_into(known);
+                self.calls.insert(id.to_owned(), step);
+            } else if self.skipped.contains(&place.turn) {
+                self.left_out.insert(id.to_owned());
+            }
+        }
+    }
+
+    fn output(&mut self, turn: &Turn, call_id: &str, content: String) {
+        if self.left_out.contains(call_id) {
+            return;
+        }
+        let extra = json!({"humanllm": {"turn": turn.number, "at": time(turn.past.arrived)}});
+        match self.calls.get(call_id).copied() {
+            Some(step) => self.steps[step]
+                .observation
+                .results
+                .push(ObservationResult {
+                    source_call_id: Some(call_id.to_owned()),
+                    content,
+                    extra,
+                }),
+            None => {
+                // Its call was made before anything that is known here.
+                let step = self.push(turn, "system", String::new());
+                step.observation.results.push(ObservationResult {
+                    source_call_id: None,
+                    content,
+                    extra: json!({"humanllm": {"call_id": call_id}}),
+                });
+            }
+        }
+    }
+
+    /// Something that a model said before, elsewhere. What stands in a row is one step.
+    fn elsewhere(&mut self, turn: &Turn, call_id: Option<&str>, body: &Body) {
+        let goes_on = self.steps.last().is_some_and(|step| {
+            step.is_copied_context == Some(true)
+                && step.observation.is_empty()
+                && (step.tool_calls.is_empty() || body.is_call())
+        });
+        if !goes_on {
+            let step = self.push(turn, "agent", String::new());
+            step.is_copied_context = Some(true);
+        }
+        let index = self.steps.len() - 1;
+        let number = self.steps[index].tool_calls.len() + 1;
+        let made_up = || format!("turn{}-copied{}-{number}", turn.number, index + 1);
+        let call = self.call(body, call_id.map_or_else(made_up, str::to_owned));
+        let step = &mut self.steps[index];
+        match (call, body) {
+            (Some(call), _) => {
+                self.calls.insert(call.tool_call_id.clone(), index);
+                step.tool_calls.push(call);
+            }
+            (None, Body::Reasoning { .. }) => add(
+                step.reasoning_content.get_or_insert_default(),
+                &body.words(),
+            ),
+            (None, _) => add(&mut step.message, &body.words()),
+        }
+    }
+
+    fn call(&self, body: &Body, tool_call_id: String) -> Option<ToolCall> {
+        let (function_name, arguments) = self.tools.last()?.call(body)?;
+        // What a function takes is an object.
+        let arguments = serde_json::from_str(&arguments).unwrap_or_default();
+        let title = body.full_tool_name().map(|name| name.into_owned());
+        let title = title.filter(|title| *title != function_name);
+        Some(ToolCall {
+            tool_call_id,
+            function_name,
+            arguments,
+            extra: title.map(|title| json!({"humanllm": {"tool": title}})),
+        })
+    }
+
+    /// What was said to a request is one step.
+    fn reply(&mut self, turn: &Turn) {
+        let answered: Vec<&Part> = turn
+            .said
+            .iter()
+            .filter(|part| !matches!(part.words, Words::Rejection(_)))
+            .collect();
+        let used: HashSet<i64> = turn.said.iter().flat_map(Part::drafts).collect();
+        let mut facts = facts_of(turn, &used);
+        if let (Some(first), false) = (turn.said.first(), answered.is_empty()) {
+            let at = first.at;
+            self.push_at(turn, "agent", String::new(), at);
+            let index = self.steps.len() - 1;
+            for (part, said) in turn.said.iter().enumerate() {
+                let Some(body) = said.body() else { continue };
+                let number = self.steps[index].tool_calls.len() + 1;
+                let made_up = format!("turn{}-call{number}", turn.number);
+                let call = self.call(&body, made_up);
+                let step = &mut self.steps[index];
+                match (call, &body) {
+                    (Some(call), _) => {
+                        let place = Place {
+                            turn: turn.number,
+                            part,
+                        };
+                        self.places.insert(place, (index, step.tool_calls.len()));
+                        self.calls.insert(call.tool_call_id.clone(), index);
+                        step.tool_calls.push(call);
+                    }
+                    (None, Body::Reasoning { .. }) => add(
+                        step.reasoning_content.get_or_insert_default(),
+                        &body.words(),
+                    ),
+                    (None, _) => add(&mut step.message, &body.words()),
+                }
+            }
+            let drafts = turn.drafts.iter();
+            let used: Vec<&ModelDraft> = drafts.filter(|draft| used.contains(&draft.id)).collect();
+            let metrics = self.metrics(&used);
+            let models: HashSet<&str> =
+                answered.iter().filter_map(|part| part.by.model()).collect();
+            let step = &mut self.steps[index];
+            step.metrics = metrics;
+            // Only where a model did it.
+            step.llm_call_count = (!used.is_empty()).then_some(used.len());
+            let is_all_models = answered.iter().all(|part| part.by.word() == "model");
+            if let (1, true) = (models.len(), is_all_models) {
+                step.model_name = models.into_iter().next().map(str::to_owned);
+            }
+            merge(step, std::mem::take(&mut facts));
+        }
+        if let Some(words) = turn.rejection() {
+            let at = turn.said.last().map_or(turn.past.arrived, |part| part.at);
+            let step = self.push_at(turn, "system", words.to_owned(), at);
+            note(step, "event", json!("rejection"));
+            merge(step, std::mem::take(&mut facts));
+        }
+        // What is known of a request that nobody answered.
+        if !facts.is_empty()
+            && let Some(step) = self.steps.last_mut()
+        {
+            facts.insert("turn".into(), json!(turn.number));
+            note(step, "unanswered", Value::Object(facts));
+        }
+    }
+
+    /// What the upstreams of the drafts counted.
+    fn metrics(&mut self, drafts: &[&ModelDraft]) -> Option<Metrics> {
+        let read = |draft: &&ModelDraft| serde_json::from_str::<Usage>(draft.usage.as_ref()?).ok();
+        let counted: Vec<Usage> = drafts.iter().filter_map(read).collect();
+        if counted.is_empty() {
+            return None;
+        }
+        let prompt_tokens = counted.iter().map(|usage| usage.input).sum();
+        let completion_tokens = counted.iter().map(|usage| usage.output).sum();
+        let reasoning: u64 = counted.iter().map(|usage| usage.reasoning).sum();
+        *self.prompt_tokens.get_or_insert_default() += prompt_tokens;
+        *self.completion_tokens.get_or_insert_default() += completion_tokens;
+        Some(Metrics {
+            prompt_tokens,
+            completion_tokens,
+            extra: (reasoning > 0).then(|| json!({"reasoning_tokens": reasoning})),
+        })
+    }
+
+    fn finish(self, talk: &Talk) -> Option<Trajectory> {
+        if self.steps.is_empty() {
+            return None;
+        }
+        let row = &talk.row;
+        let (name, version) = row.agent.split_once('/').unwrap_or((&row.agent, ""));
+        let unless_empty = |text: &str| match text.is_empty() {
+            true => "unknown".to_owned(),
+            false => text.to_owned(),
+        };
+        let mut facts = Map::new();
+        facts.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
+        facts.insert("conversation".into(), json!(row.id));
+        facts.insert("title".into(), json!(row.title));
+        facts.insert("begun".into(), json!(time(row.begun)));
+        facts.insert("active".into(), json!(time(row.active)));
+        if let Some(automatic) = &row.automatic {
+            facts.insert("automatic".into(), json!(automatic));
+        }
+        if self.unreadable > 0 {
+            facts.insert("unreadable_turns".into(), json!(self.unreadable));
+        }
+        facts.extend(mark_of(&talk.mark));
+        let own_id = format!("humanllm-{}", row.id);
+        Some(Trajectory {
+            schema_version: VERSION,
+            session_id: row.thread.clone().unwrap_or_else(|| own_id.clone()),
+            trajectory_id: own_id,
+            agent: Agent {
+                name: unless_empty(name),
+                version: unless_empty(version),
+                model_name: self.model,
+                tool_definitions: self
+                    .tools
+                    .last()
+                    .map(|functions| functions.definitions())
+                    .unwrap_or_default(),
+            },
+            final_metrics: FinalMetrics {
+                total_prompt_tokens: self.prompt_tokens,
+                total_completion_tokens: self.completion_tokens,
+                total_steps: self.steps.len(),
+            },
+            steps: self.steps,
+            notes: Some(talk.mark.note.clone()).filter(|note| !note.is_empty()),
+            extra: json!({"humanllm": facts}),
+        })
+    }
+}
+
+/// Adds words behind those that are there.
+fn add(text: &mut String, words: &str) {
+    if !text.is_empty() && !words.is_empty() {
+        text.push_str("\n\n");
+    }
+    text.push_str(words);
+}
+
+/// Adds something of ours to a step.
+fn note(step: &mut Step, name: &str, value: Value) {
+    step.extra["humanllm"][name] = value;
+}
+
+fn merge(step: &mut Step, facts: Map<String, Value>) {
+    for (name, value) in facts {
+        note(step, &name, value);
+    }
+}
+
+/// What is known of the reply to a request besides its words.
+fn facts_of(turn: &Turn, used: &HashSet<i64>) -> Map<String, Value> {
+    let mut facts = Map::new();
+    let mut list = |name: &str, values: Vec<Value>| {
+        if !values.is_empty() {
+            facts.insert(name.into(), values.into());
+        }
+    };
+    list("parts", turn.said.iter().map(part_of).collect());
+    list("undelivered", turn.lost.iter().map(lost_of).collect());
+    let drafts = turn.drafts.iter();
+    list(
+        "drafts",
+        drafts
+            .map(|draft| draft_of(draft, used.contains(&draft.id)))
+            .collect(),
+    );
+    list(
+        "decisions",
+        turn.decisions.iter().map(decision_of).collect(),
+    );
+    facts.extend(mark_of(&turn.mark));
+    facts
+}
+
+/// A part of what was said: when, by whom, and how far it got.
+fn part_of(part: &Part) -> Value {
+    let (kind, phase) = match &part.words {
+        Words::Item(body) => match body {
+            Body::Message { phase, .. } => ("message", *phase),
+            Body::Reasoning { .. } => ("reasoning", None),
+            _ => ("call", None),
+        },
+        Words::Live(_, phase) => ("message", Some(*phase)),
+        Words::Rejection(_) => ("rejection", None),
+    };
+    let mut known = json!({"kind": kind, "at": time(part.at), "delivery": delivery(part.state),
+        "by": part.by.word()});
+    if let Some(phase) = phase {
+        known["phase"] = json!(phase.as_str());
+        known["characters"] = json!(part.words.text().chars().count());
+    }
+    if phase == Some(Phase::Commentary) {
+        known["note"] = json!(true);
+    }
+    if let Some(model) = part.by.model() {
+        known["model"] = json!(model);
+    }
+    if !part.sender.is_person() {
+        known["sender"] = json!(part.sender);
+    }
+    if !part.origin.is_empty() {
+        known["origin"] = json!(part.origin);
+    }
+    known
+}
+
+fn lost_of(part: &Part) -> Value {
+    let mut lost = part_of(part);
+    lost["text"] = json!(part.words.text());
+    lost
+}
+
+/// A draft of a model; its words only where they were not sent as they are.
+fn draft_of(draft: &ModelDraft, is_used: bool) -> Value {
+    let mut known = json!({"id": draft.id, "model": draft.model, "begun": time(draft.begun),
+        "state": draft_state(draft.state), "fate": fate(draft.fate)});
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            known[name] = value;
+        }
+    };
+    set("first_word", draft.first.map(|at| json!(time(at))));
+    set("ended", draft.ended.map(|at| json!(time(at))));
+    set("hint", draft.hint.as_ref().map(|hint| json!(hint)));
+    set("failure", draft.failure.as_ref().map(|why| json!(why)));
+    let usage = draft.usage.as_ref();
+    set(
+        "usage",
+        usage.and_then(|usage| serde_json::from_str(usage).ok()),
+    );
+    if !is_used || draft.fate == DraftFate::Edited {
+        set("items", serde_json::from_str(&draft.items).ok());
+    }
+    known
+}
+
+fn decision_of(decision: &Decision) -> Value {
+    let action = serde_json::from_str(&decision.action);
+    let action = action.unwrap_or_else(|_| json!(decision.action));
+    let mut known = json!({"at": time(decision.at), "rule": decision.rule,
+        "matched": decision.matched, "action": action});
+    if decision.waited {
+        known["waited"] = json!(true);
+    }
+    if let Some(draft) = decision.draft {
+        known["draft"] = json!(draft);
+    }
+    known
+}
+
+/// What the person makes of it.
+pub(super) fn mark_of(mark: &Mark) -> Map<String, Value> {
+    let mut known = Map::new();
+    if !mark.labels.is_empty() {
+        known.insert("labels".into(), json!(mark.labels));
+    }
+    if let Some(rating) = mark.rating {
+        known.insert("rating".into(), json!(rating));
+    }
+    if !mark.note.is_empty() {
+        known.insert("note".into(), json!(mark.note));
+    }
+    known
+}
+
+/// A word for how far something got.
+pub(super) fn delivery(state: SaidState) -> &'static str {
+    match state {
+        SaidState::Sent => "sent",
+        SaidState::Delivered => "delivered",
+        SaidState::Undelivered => "undelivered",
+    }
+}
+
+pub(super) fn draft_state(state: DraftState) -> &'static str {
+    match state {
+        DraftState::Streaming => "streaming",
+        DraftState::Complete => "complete",
+        DraftState::CutOff => "cut_off",
+        DraftState::Failed => "failed",
+        DraftState::Cancelled => "cancelled",
+    }
+}
+
+pub(super) fn fate(fate: DraftFate) -> &'static str {
+    match fate {
+        DraftFate::Open => "open",
+        DraftFate::Sent => "sent",
+        DraftFate::Edited => "edited",
+        DraftFate::Automatic => "automatic",
+        DraftFate::Unused => "unused",
+    }
+}
+
+/// A moment in UTC.
+pub(super) fn time(milliseconds: i64) -> String {
+    let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
+    at.to_string()
+}

@@ -1,0 +1,384 @@
+//! A conversation for people, piece by piece: what Markdown and HTML both show.
+
+use std::collections::HashMap;
+
+use super::atif;
+use super::talk::{By, New, Part, Turn, What, text_of, words_of};
+use crate::api::{Body, ItemBody, Phase, commands_of};
+use crate::draft::{Origin, Sender};
+use crate::inbox::Words;
+use crate::journal::{Decision, DraftState, Mark, ModelDraft, SaidState};
+
+/// A piece of a conversation.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    pub who: Who,
+    /// What it is, in a few words.
+    pub title: String,
+    /// What else is to be known of it.
+    pub facts: Vec<String>,
+    pub body: String,
+    pub looks: Looks,
+    /// Whether it is shown when somebody asks for it.
+    pub is_folded: bool,
+    /// Where the words of the body come from, where that is more than one.
+    pub origin: Origin,
+}
+
+/// Whose words they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// The user of the agent.
+    User,
+    /// The agent by itself, and its tools.
+    Agent,
+    /// The person who is the model.
+    Person,
+    /// A model.
+    Model,
+    /// A model and the person.
+    Both,
+    /// A rule, or the program.
+    Program,
+}
+
+impl Who {
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Agent => "agent",
+            Self::Person => "person",
+            Self::Model => "model",
+            Self::Both => "both",
+            Self::Program => "program",
+        }
+    }
+}
+
+/// How a body is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// Words, perhaps in Markdown.
+    Words,
+    /// What programs read and print.
+    Code,
+    /// A change of files.
+    Diff,
+}
+
+impl Looks {
+    /// How text that programs read looks.
+    fn of_code(text: &str) -> Self {
+        let mut lines = text.lines();
+        let begins = |line: &str| {
+            ["*** Begin Patch", "diff --git ", "@@ -", "--- a/"]
+                .iter()
+                .any(|begin| line.trim_start().starts_with(begin))
+        };
+        match lines.any(begins) {
+            true => Self::Diff,
+            false => Self::Code,
+        }
+    }
+}
+
+/// Makes pieces of turns.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    /// The tool of a call, by its id.
+    tools: HashMap<String, String>,
+}
+
+impl Blocks {
+    /// The pieces of a turn.
+    pub fn of(&mut self, turn: &Turn) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        if turn.mark.excluded {
+            self.remember(turn);
+            blocks.push(note(turn, Who::Program, "Left out", String::new()));
+            return blocks;
+        }
+        if turn.request().is_none() {
+            blocks.push(note(turn, Who::Program, "Cannot be read", String::new()));
+        }
+        if turn.past.is_rewritten() {
+            let words = "The agent has changed what was said before, or begun anew.";
+            blocks.push(note(turn, Who::Agent, "Changed", words.into()));
+        }
+        for new in &turn.new {
+            self.remember_call(new);
+            blocks.extend(self.item(turn, new));
+        }
+        blocks.extend(turn.decisions.iter().map(|row| decision(turn, row)));
+        let used: Vec<i64> = turn.said.iter().flat_map(Part::drafts).collect();
+        let unused = turn.drafts.iter().filter(|row| !used.contains(&row.id));
+        blocks.extend(unused.map(|row| draft(turn, row)));
+        blocks.extend(turn.lost.iter().map(|part| said(turn, part)));
+        blocks.extend(turn.said.iter().map(|part| said(turn, part)));
+        if let Some(words) = mark_words(&turn.mark) {
+            blocks.push(note(turn, Who::Person, "Marked", words));
+        }
+        blocks
+    }
+
+    fn remember(&mut self, turn: &Turn) {
+        for new in &turn.new {
+            self.remember_call(new);
+        }
+    }
+
+    fn remember_call(&mut self, new: &New) {
+        if let (Some(id), Some(body)) = (new.item.call_id(), new.item.said())
+            && let Some(name) = body.full_tool_name()
+        {
+            self.tools.insert(id.to_owned(), name.into_owned());
+        }
+    }
+
+    fn item(&self, turn: &Turn, new: &New) -> Option<Block> {
+        let mut block = Block {
+            at: turn.past.arrived,
+            who: Who::Agent,
+            title: String::new(),
+            facts: Vec::new(),
+            body: words_of(&new.item),
+            looks: Looks::Words,
+            is_folded: false,
+            origin: Origin::default(),
+        };
+        match (&new.what, new.item.body()) {
+            (What::Back(_), _) => return None,
+            (What::Elsewhere, ItemBody::Said { body, .. }) => {
+                block.who = Who::Model;
+                show(&mut block, body);
+                block.facts.push("said before, elsewhere".into());
+            }
+            (_, ItemBody::ToolOutput { call_id, content }) => {
+                block.title = match self.tools.get(call_id) {
+                    Some(tool) => format!("Output of {tool}"),
+                    None => "Output".into(),
+                };
+                block.body = text_of(content);
+                block.looks = Looks::of_code(&block.body);
+            }
+            (_, ItemBody::Compaction { .. }) => block.title = "Summary of what was before".into(),
+            (_, ItemBody::Other { kind, .. }) => {
+                block.title = kind.clone();
+                block.looks = Looks::Code;
+                block.is_folded = true;
+            }
+            (What::Added, ItemBody::Said { role, .. }) => {
+                block.title = match role.as_str() {
+                    "system" | "developer" => "Instructions".into(),
+                    _ => "Added by the agent".to_owned(),
+                };
+                block.facts.push(format!("role {role}"));
+                block.is_folded = true;
+            }
+            (_, ItemBody::Said { role, .. }) => {
+                if role == "user" {
+                    block.who = Who::User;
+                    block.title = "User".into();
+                } else {
+                    block.title = format!("Message of the {role}");
+                }
+            }
+        }
+        Some(block)
+    }
+}
+
+/// A piece of which its title says it all, or nearly.
+fn note(turn: &Turn, who: Who, title: &str, body: String) -> Block {
+    Block {
+        at: turn.past.arrived,
+        who,
+        title: title.into(),
+        facts: Vec::new(),
+        body,
+        looks: Looks::Words,
+        is_folded: false,
+        origin: Origin::default(),
+    }
+}
+
+/// What is said, and what it is.
+fn show(block: &mut Block, body: &Body) {
+    block.body = body.words().into_owned();
+    match body {
+        Body::Message { phase, .. } => {
+            block.title = match phase {
+                Some(Phase::Commentary) => "Note".into(),
+                Some(Phase::FinalAnswer) => "Answer".into(),
+                None => "Message".to_owned(),
+            };
+        }
+        Body::Reasoning { .. } => block.title = "Thoughts".into(),
+        call => {
+            let name = call.full_tool_name().unwrap_or_default();
+            block.title = format!("Call of {name}");
+            if let Body::FunctionCall { arguments, .. } = call {
+                block.body = arguments_of(arguments);
+            }
+            block.looks = Looks::of_code(&block.body);
+        }
+    }
+}
+
+/// The arguments of a call to be read: a command as such, and the others by their names.
+fn arguments_of(arguments: &str) -> String {
+    if let Some((commands, others)) = commands_of(arguments) {
+        let commands = commands.iter().map(|command| format!("$ {command}"));
+        return commands.chain(others).collect::<Vec<_>>().join("\n");
+    }
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(arguments) else {
+        return arguments.to_owned();
+    };
+    let lines = fields.iter().map(|(name, value)| match value.as_str() {
+        Some(text) if text.contains('\n') => format!("{name}:\n{text}"),
+        Some(text) => format!("{name}: {text}"),
+        None => format!("{name}: {value}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn said(turn: &Turn, part: &Part) -> Block {
+    let mut block = note(turn, Who::Person, "", String::new());
+    block.at = part.at;
+    match &part.words {
+        Words::Item(body) => show(&mut block, body),
+        Words::Live(text, phase) => show(&mut block, &Body::message(text.clone(), *phase)),
+        Words::Rejection(words) => {
+            block.title = "Rejected".into();
+            block.body = words.clone();
+        }
+    }
+    block.who = match &part.by {
+        By::Person => Who::Person,
+        By::Edited(_) => Who::Both,
+        By::Model(_) => Who::Model,
+        By::Rule(_) | By::Program => Who::Program,
+    };
+    let sent_by = match &part.sender {
+        Sender::Person => "sent by the person".to_owned(),
+        Sender::Auto { .. } => "sent by itself".into(),
+        Sender::Rule(rule) => format!("sent by the rule {rule}"),
+    };
+    block.facts.push(match &part.by {
+        By::Person => "written by the person".into(),
+        By::Edited(model) => format!("drafted by {model}, changed by the person"),
+        By::Model(model) => format!("drafted by {model}, {sent_by}"),
+        By::Rule(rule) => format!("by the rule {rule}"),
+        By::Program => "by the program".into(),
+    });
+    match part.state {
+        SaidState::Delivered => {}
+        SaidState::Sent => block.facts.push("not known to have arrived".into()),
+        SaidState::Undelivered => block.facts.push("did not arrive".into()),
+    }
+    if part.origin.spans().len() > 1 {
+        block.origin = part.origin.clone();
+    }
+    block
+}
+
+fn draft(turn: &Turn, row: &ModelDraft) -> Block {
+    let mut block = note(
+        turn,
+        Who::Model,
+        &format!("Draft of {}, not used", row.model),
+        String::new(),
+    );
+    block.at = row.begun;
+    block.is_folded = true;
+    block.facts.push(
+        match row.state {
+            DraftState::Streaming => "not finished",
+            DraftState::Complete => "complete",
+            DraftState::CutOff => "cut off",
+            DraftState::Failed => "failed",
+            DraftState::Cancelled => "stopped by the person",
+        }
+        .into(),
+    );
+    if let Some(hint) = &row.hint {
+        block.facts.push(format!("told: {hint}"));
+    }
+    let items: Vec<Body> = serde_json::from_str(&row.items).unwrap_or_default();
+    let mut words: Vec<String> = items
+        .iter()
+        .map(|body| {
+            let mut own = note(turn, Who::Model, "", String::new());
+            show(&mut own, body);
+            format!("{}:\n{}", own.title, own.body)
+        })
+        .collect();
+    words.extend(row.partial.clone().filter(|partial| !partial.is_empty()));
+    words.extend(row.failure.clone());
+    block.body = words.join("\n\n");
+    block
+}
+
+fn decision(turn: &Turn, row: &Decision) -> Block {
+    let action = serde_json::from_str::<serde_json::Value>(&row.action);
+    let action = match action {
+        Ok(serde_json::Value::String(action)) => action,
+        Ok(serde_json::Value::Object(fields)) => {
+            let said = fields.iter().map(|(name, words)| match words.as_str() {
+                Some(words) => format!("{name}: {words}"),
+                None => format!("{name}: {words}"),
+            });
+            said.collect::<Vec<_>>().join(", ")
+        }
+        _ => row.action.clone(),
+    };
+    let mut block = note(
+        turn,
+        Who::Program,
+        &format!("Rule {}", row.rule),
+        format!("{action} ({})", row.matched),
+    );
+    block.at = row.at;
+    if row.waited {
+        block.facts.push("because nobody did anything".into());
+    }
+    block
+}
+
+/// What the person makes of it, in words.
+pub(super) fn mark_words(mark: &Mark) -> Option<String> {
+    let mut words = Vec::new();
+    if !mark.labels.is_empty() {
+        words.push(format!("Labels: {}", mark.labels.join(", ")));
+    }
+    if let Some(rating) = mark.rating {
+        words.push(format!("Rating: {rating} of 5"));
+    }
+    if !mark.note.is_empty() {
+        words.push(mark.note.clone());
+    }
+    (!words.is_empty()).then(|| words.join("\n"))
+}
+
+/// What is said of a conversation before it begins.
+pub(super) fn head(row: &crate::journal::Conversation, mark: &Mark) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Conversation", row.id.to_string()),
+        ("Agent", row.agent.clone()),
+        ("Begun", atif::time(row.begun)),
+        ("Last active", atif::time(row.active)),
+    ];
+    if let Some(thread) = &row.thread {
+        facts.push(("Thread", thread.clone()));
+    }
+    if let Some(automatic) = &row.automatic {
+        facts.push(("Automatic", automatic.clone()));
+    }
+    if let Some(words) = mark_words(mark) {
+        facts.push(("Marked", words.replace('\n', "; ")));
+    }
+    facts
+}

@@ -1,0 +1,283 @@
+//! What models are trained on: conversations in the shape of Chat Completions, and pairs of a reply that
+//! a person chose and a draft that they did not.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::talk::{By, Part, Talk, Turn};
+use super::{ExportError, Options, Train, Work};
+use crate::api::upstream::Functions;
+use crate::api::{Body, Request, ToolList};
+use crate::journal::{DraftState, ModelDraft};
+
+/// The tools of the newest request as functions: hardly any request has others than the one before it.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    known: Option<(Arc<ToolList>, Functions)>,
+}
+
+impl Tools {
+    /// Those of a request.
+    pub fn of(&mut self, request: &Request) -> &Functions {
+        let list = &request.tools;
+        let is_same = |(known, _): &(Arc<ToolList>, Functions)| {
+            Arc::ptr_eq(known, list) || known.hash() == list.hash()
+        };
+        let known = self.known.take().filter(is_same);
+        let known = known.unwrap_or_else(|| (Arc::clone(list), Functions::of(list)));
+        &self.known.insert(known).1
+    }
+
+    /// The last ones that were asked for.
+    pub fn last(&self) -> Option<&Functions> {
+        self.known.as_ref().map(|(_, functions)| functions)
+    }
+}
+
+/// A conversation, or as much of it as one request had.
+#[derive(Debug, Serialize)]
+struct Conversation {
+    messages: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+}
+
+/// A reply, and what it was better than.
+#[derive(Debug, Serialize)]
+struct Preference {
+    prompt: Vec<Value>,
+    chosen: Vec<Value>,
+    rejected: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+}
+
+/// The replies to requests that go on from one another: all that the last of them has is in one line.
+#[derive(Debug, Default)]
+struct Run {
+    /// What was said to the requests before the last one.
+    replies: Vec<Reply>,
+    last: Option<(Request, Reply)>,
+}
+
+#[derive(Debug)]
+struct Reply {
+    bodies: Vec<Body>,
+    is_trained: bool,
+}
+
+/// Writes the lines of a conversation: one for each run of requests that go on from one another, or for
+/// each reply.
+pub(super) fn messages(
+    talk: &mut Talk,
+    work: &mut Work<'_>,
+    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut tools = Tools::default();
+    let mut run = Run::default();
+    while let Some(turn) = work.next(talk)? {
+        if turn.past.is_rewritten() && !work.options.per_turn {
+            let line = std::mem::take(&mut run).line(&mut tools, work.options);
+            put(line, work, &mut write)?;
+        }
+        let bodies = turn.bodies();
+        let is_trained = is_trained(&turn, talk, work);
+        let Some(request) = turn.past.request.filter(|_| !bodies.is_empty()) else {
+            continue;
+        };
+        if work.options.per_turn {
+            run = Run::default();
+        }
+        let reply = Reply { bodies, is_trained };
+        if let Some((_, before)) = run.last.replace((request, reply)) {
+            run.replies.push(before);
+        }
+        if work.options.per_turn {
+            let line = std::mem::take(&mut run).line(&mut tools, work.options);
+            put(line, work, &mut write)?;
+        }
+    }
+    let line = run.line(&mut tools, work.options);
+    put(line, work, &mut write)
+}
+
+fn put(
+    line: Option<Conversation>,
+    work: &mut Work<'_>,
+    write: &mut impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let Some(line) = line else { return Ok(()) };
+    if !line.messages.iter().any(|message| message["weight"] == 1) {
+        work.report.nothing_of_the_person += 1;
+        return Ok(());
+    }
+    write(work, written(&line))
+}
+
+impl Run {
+    /// Its line; `None` if nobody said anything.
+    fn line(self, tools: &mut Tools, options: &Options) -> Option<Conversation> {
+        let (request, reply) = self.last?;
+        let functions = tools.of(&request);
+        let mut messages = functions.prompt(&request, options.thoughts);
+        for message in &mut messages {
+            if message["role"] == "assistant" {
+                message["weight"] = json!(0);
+            }
+        }
+        let calls = calls_in(&messages);
+        self.replies.iter().rev().fold(messages.len(), |end, said| {
+            weigh(&mut messages[..end], said, functions)
+        });
+        let mut said = functions.reply(&reply.bodies, calls, options.thoughts);
+        for message in &mut said {
+            message["weight"] = json!(i32::from(reply.is_trained));
+        }
+        if said.is_empty() {
+            return None;
+        }
+        messages.extend(said);
+        Some(Conversation {
+            messages,
+            tools: functions.definitions(),
+        })
+    }
+}
+
+/// Says of the messages that an earlier reply has become, the last ones that could be it, whether they
+/// are trained on; returns where they begin.
+fn weigh(messages: &mut [Value], reply: &Reply, functions: &Functions) -> usize {
+    let said = functions.reply(&reply.bodies, 0, false);
+    let mut end = messages.len();
+    for said in said.iter().rev() {
+        let says = says(said);
+        let found = messages[..end]
+            .iter()
+            .rposition(|message| message["role"] == "assistant" && self::says(message) == says);
+        // One that the agent has changed or left out is not what anybody said.
+        let Some(found) = found else { continue };
+        messages[found]["weight"] = json!(i32::from(reply.is_trained));
+        end = found;
+    }
+    end
+}
+
+/// What a message of the assistant says, whatever the ids of its calls and the spaces in it.
+fn says(message: &Value) -> (String, Vec<(String, Value)>) {
+    let words = message["content"].as_str().unwrap_or_default();
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let calls = message["tool_calls"].as_array().into_iter().flatten();
+    let calls = calls.map(|call| {
+        let function = &call["function"];
+        let name = function["name"].as_str().unwrap_or_default().to_owned();
+        let arguments = function["arguments"].as_str().unwrap_or_default();
+        let arguments = serde_json::from_str(arguments).unwrap_or_else(|_| json!(arguments));
+        (name, arguments)
+    });
+    (words, calls.collect())
+}
+
+fn calls_in(messages: &[Value]) -> usize {
+    let calls = messages
+        .iter()
+        .filter_map(|message| message["tool_calls"].as_array());
+    calls.map(Vec::len).sum()
+}
+
+/// Whether a model is to learn to reply so.
+fn is_trained(turn: &Turn, talk: &Talk, work: &Work<'_>) -> bool {
+    if turn.mark.excluded || !work.is_selected(talk, &turn.mark) {
+        return false;
+    }
+    let mut said = turn.said.iter().filter(|part| part.body().is_some());
+    match work.options.train {
+        Train::Person => said.any(|part| matches!(part.by, By::Person | By::Edited(_))),
+        Train::Approved => said.any(|part| part.sender.is_person()),
+        Train::All => said.next().is_some(),
+    }
+}
+
+/// Writes the pairs of a conversation: each draft of a model in whose place the person said something
+/// else.
+pub(super) fn preferences(
+    talk: &mut Talk,
+    work: &mut Work<'_>,
+    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut tools = Tools::default();
+    while let Some(turn) = work.next(talk)? {
+        let is_chosen = turn.said.iter().any(|part| part.sender.is_person());
+        if turn.mark.excluded || !work.is_selected(talk, &turn.mark) || !is_chosen {
+            continue;
+        }
+        let Some(request) = turn.request() else {
+            continue;
+        };
+        if turn.drafts.is_empty() {
+            continue;
+        }
+        let functions = tools.of(request);
+        for pair in pairs(&turn, request, functions, work.options.thoughts) {
+            write(work, written(&pair))?;
+        }
+    }
+    Ok(())
+}
+
+fn pairs(turn: &Turn, request: &Request, functions: &Functions, thoughts: bool) -> Vec<Preference> {
+    let bodies = turn.bodies();
+    let said: Vec<_> = functions
+        .reply(&bodies, 0, false)
+        .iter()
+        .map(says)
+        .collect();
+    if said.is_empty() {
+        return Vec::new();
+    }
+    let mut prompt = None;
+    let mut known = vec![said];
+    let mut pairs = Vec::new();
+    for draft in turn
+        .drafts
+        .iter()
+        .filter(|draft| draft.state == DraftState::Complete)
+    {
+        let Some(drafted) = drafted(draft, &turn.said) else {
+            continue;
+        };
+        let says: Vec<_> = functions
+            .reply(&drafted, 0, false)
+            .iter()
+            .map(says)
+            .collect();
+        // What was sent as it was is no worse than itself, and the same twice teaches nothing.
+        if says.is_empty() || known.contains(&says) {
+            continue;
+        }
+        known.push(says);
+        let prompt = prompt.get_or_insert_with(|| functions.prompt(request, thoughts));
+        let calls = calls_in(prompt);
+        pairs.push(Preference {
+            prompt: prompt.clone(),
+            chosen: functions.reply(&bodies, calls, thoughts),
+            rejected: functions.reply(&drafted, calls, thoughts),
+            tools: functions.definitions(),
+        });
+    }
+    pairs
+}
+
+/// What would have been said had a draft been sent: it goes on from what was said before it.
+fn drafted(draft: &ModelDraft, said: &[Part]) -> Option<Vec<Body>> {
+    let items: Vec<Body> = serde_json::from_str(&draft.items).ok()?;
+    let before = said.iter().filter(|part| part.at < draft.begun);
+    let before = before.filter_map(Part::body);
+    (!items.is_empty()).then(|| before.chain(items).collect())
+}
+
+/// Texts, numbers and JSON that was read: nothing of it could fail.
+fn written(line: &impl Serialize) -> String {
+    serde_json::to_string(line).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! Markdown, for people. What others wrote stands in quotes and fences, in which it is words and no
+//! markup of the page: what would be HTML or a picture is shown as it was written.
+
+use std::fmt::Write;
+
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use super::atif::time;
+use super::blocks::{Block, Blocks, Looks, head};
+use super::redact::Redactor;
+use super::talk::Talk;
+use super::{ExportError, Work};
+
+/// How often a text is looked through for what would not be words.
+const MOST_PASSES: usize = 8;
+
+/// Writes a conversation.
+pub(super) fn conversation(
+    talk: &mut Talk,
+    work: &mut Work<'_>,
+    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut out = format!("# {}\n\n", line(&talk.row.title, work.redactor));
+    for (name, value) in head(&talk.row, &talk.mark) {
+        let _ = writeln!(out, "- {name}: {}", line(&value, work.redactor));
+    }
+    write(work, out)?;
+    let mut blocks = Blocks::default();
+    while let Some(turn) = work.next(talk)? {
+        let mut out = format!("\n## Turn {}\n", turn.number);
+        for block in blocks.of(&turn) {
+            push(&mut out, &block, work.redactor);
+        }
+        write(work, out)?;
+    }
+    Ok(())
+}
+
+fn push(out: &mut String, block: &Block, redactor: &mut Redactor) {
+    let _ = write!(out, "\n### {}\n\n", line(&block.title, redactor));
+    let facts = std::iter::once(time(block.at)).chain(block.facts.iter().cloned());
+    let facts: Vec<String> = facts.map(|fact| line(&fact, redactor)).collect();
+    let _ = writeln!(out, "{}", facts.join(" · "));
+    let body = redactor.text(&block.body);
+    if body.trim().is_empty() {
+        return;
+    }
+    out.push('\n');
+    match block.looks {
+        Looks::Words => match quoted(&body) {
+            Some(quoted) => out.push_str(&quoted),
+            None => fenced(out, &body, ""),
+        },
+        Looks::Code => fenced(out, &body, ""),
+        Looks::Diff => fenced(out, &body, "diff"),
+    }
+}
+
+/// A text that cannot be anything but words, on a line.
+fn line(text: &str, redactor: &mut Redactor) -> String {
+    let text = redactor.text(text);
+    let mut out = String::with_capacity(text.len());
+    for c in crate::plain::line(&text).chars() {
+        if c.is_ascii_punctuation() && !matches!(c, '.' | ',' | ':' | '-' | '/' | '\'' | '(' | ')')
+        {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A text in a fence that it cannot end.
+fn fenced(out: &mut String, text: &str, language: &str) {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let _ = write!(
+        out,
+        "{fence}{language}\n{}\n{fence}\n",
+        text.trim_end_matches('\n')
+    );
+}
+
+/// A text in Markdown as a quotation; `None` if it does not come to be harmless.
+fn quoted(text: &str) -> Option<String> {
+    let mut text = text.replace('\r', "");
+    for _ in 0..MOST_PASSES {
+        let harmful = harmful_in(&text);
+        if harmful.is_empty() {
+            let mut out = String::with_capacity(text.len() + text.len() / 16);
+            for line in text.trim_end().lines() {
+                out.push_str(if line.is_empty() { ">" } else { "> " });
+                out.push_str(line);
+                out.push('\n');
+            }
+            return Some(out);
+        }
+        let mut escaped = String::with_capacity(text.len() + harmful.len());
+        let mut from = 0;
+        for at in harmful {
+            escaped.push_str(&text[from..at]);
+            escaped.push('\\');
+            from = at;
+        }
+        escaped.push_str(&text[from..]);
+        text = escaped;
+    }
+    None
+}
+
+/// Where something begins that would be HTML or load a picture, in order.
+fn harmful_in(text: &str) -> Vec<usize> {
+    let mut places = Vec::new();
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        match event {
+            Event::Html(_) | Event::InlineHtml(_) => {
+                let html = &text[range.clone()];
+                let tags = html.match_indices('<').map(|(at, _)| range.start + at);
+                places.extend(tags);
+            }
+            Event::Start(Tag::Image { .. }) => places.push(range.start),
+            _ => {}
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_no_markup() {
+        let text = "Look <b>here</b>\n\n<script>x()</script>\n\n```html\n<i>\n```\n\
+            and ![x](http://example.org/a.png) `<u>`";
+        let quoted = quoted(text).unwrap();
+        assert_eq!(
+            quoted,
+            "> Look \\<b>here\\</b>\n>\n> \\<script>x()\\</script>\n>\n> ```html\n> <i>\n> ```\n> \
+             and \\![x](http://example.org/a.png) `<u>`\n"
+        );
+        for event in Parser::new(&quoted) {
+            assert!(
+                !matches!(
+                    event,
+                    Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::Image { .. })
+                ),
+                "{event:?}"
+            );
+        }
+        let mut out = String::new();
+        fenced(&mut out, "a\n```\nb", "diff");
+        assert_eq!(out, "````diff\na\n```\nb\n````\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_becomes_html_or_a_picture(text in "([<>!\\[\\]()`~ a\n#*\\\\/-]|<b>|</p>|```|\n\n){0,40}") {
+            if let Some(quoted) = quoted(&text) {
+                let harmful = harmful_in(&quoted);
+                proptest::prop_assert!(harmful.is_empty(), "{quoted:?}");
+            }
+        }
+    }
+}

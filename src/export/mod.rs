@@ -1,0 +1,445 @@
+//! `humanllm export`: conversations of the journal as files, for models to learn from, for other
+//! programs, and for people.
+//!
+//! - `talk` reads a conversation turn by turn: what was new in each request, and who said what to it
+//! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
+//!   `html` show to people
+//! - [`redact`] takes out what must not leave
+//! - [`marks`] is what the person makes of conversations and turns
+//! - `target` is where it goes, `progress` tells how far it is
+//!
+//! One conversation is in memory at a time. The journal may be written meanwhile.
+
+mod atif;
+mod blocks;
+mod chat;
+mod html;
+mod markdown;
+pub mod marks;
+mod progress;
+mod raw;
+pub mod redact;
+mod report;
+mod select;
+mod talk;
+mod target;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use report::Report;
+pub use select::{Which, moment};
+pub use target::Target;
+
+use self::progress::Progress;
+use self::redact::Redactor;
+use self::select::Selected;
+use self::talk::{Talk, Turn};
+use self::target::Sheet;
+use crate::journal::{Mark, OpenError, ReadError, Reader};
+use crate::store::{ConversationId, Store};
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Harbor's Agent Trajectory Interchange Format.
+    Atif,
+    /// Lines to fine-tune a model with.
+    Messages,
+    /// Lines of a reply and a draft that it was better than.
+    Preferences,
+    /// Markdown, for people.
+    Markdown,
+    /// A page, for people.
+    Html,
+    /// Requests as they came, and all that was said.
+    Raw,
+}
+
+impl Format {
+    /// What its files are called at the end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Atif => "atif.json",
+            Self::Messages => "messages.jsonl",
+            Self::Preferences => "preferences.jsonl",
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Raw => "raw.jsonl",
+        }
+    }
+
+    /// Whether each conversation is a file of its own in a folder.
+    fn is_apart(self) -> bool {
+        !matches!(self, Self::Messages | Self::Preferences)
+    }
+}
+
+/// What a model is to learn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Train {
+    /// What the person wrote or changed.
+    #[default]
+    Person,
+    /// What the person sent, whoever wrote it.
+    Approved,
+    /// All that was said.
+    All,
+}
+
+/// What is to be written, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What.
+    pub format: Format,
+    /// Of which conversations.
+    pub which: Which,
+    /// Whether each reply is a line of its own; only where there are lines to train with.
+    pub per_turn: bool,
+    /// What a model is to learn.
+    pub train: Train,
+    /// Whether thoughts are written where models learn from it.
+    pub thoughts: bool,
+    /// Whether files that are there are replaced.
+    pub force: bool,
+    /// Whether nothing is written, and only looked at.
+    pub dry_run: bool,
+}
+
+impl Options {
+    /// All conversations in this format, in the usual way.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            which: Which::default(),
+            per_turn: false,
+            train: Train::default(),
+            thoughts: false,
+            force: false,
+            dry_run: false,
+        }
+    }
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// There is no such conversation.
+    #[error("there is no conversation {0}; `humanllm history list` shows them all")]
+    Unknown(i64),
+    /// Nothing is as it was asked for.
+    #[error("no conversation is as you asked; `humanllm history list` shows them all")]
+    Nothing,
+    /// There are conversations, and nothing in them to write.
+    #[error("{0}")]
+    Empty(&'static str),
+    /// It would be lost.
+    #[error("{} is there already; --force replaces it", .0.display())]
+    Exists(PathBuf),
+    /// It cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// What.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Whoever read it has seen enough.
+    #[error("standard output was closed")]
+    Closed,
+}
+
+impl ExportError {
+    fn write(path: &Path, error: io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    fn stdout(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::write(Path::new("standard output"), error),
+        }
+    }
+}
+
+/// What everything that is written goes through.
+#[derive(Debug)]
+struct Work<'a> {
+    options: &'a Options,
+    redactor: &'a mut Redactor,
+    progress: Progress,
+    report: Report,
+    /// Whether a document is one line, because others follow it.
+    is_line: bool,
+}
+
+impl Work<'_> {
+    /// The next turn of a conversation.
+    fn next(&mut self, talk: &mut Talk) -> Result<Option<Turn>, ExportError> {
+        let turn = talk.next()?;
+        if let Some(turn) = &turn {
+            self.progress.step();
+            self.report.turns += 1;
+            self.report.unreadable += u64::from(turn.request().is_none());
+        }
+        Ok(turn)
+    }
+
+    /// Whether a turn is among those that are wanted.
+    fn is_selected(&self, talk: &Talk, mark: &Mark) -> bool {
+        let which = &self.options.which;
+        which.wants(&talk.mark) || which.wants(mark)
+    }
+}
+
+/// Writes what was asked for, from the journal in a state folder.
+///
+/// # Errors
+///
+/// If there is no journal, nothing is as it was asked for, or it cannot be written; there is no file
+/// then that is not whole.
+pub fn run(
+    options: &Options,
+    redactor: &mut Redactor,
+    target: &Target,
+    state_dir: &Path,
+) -> Result<Report, ExportError> {
+    let reader = Reader::open(state_dir)?;
+    export(&reader, options, redactor, target, true)
+}
+
+/// Writes one conversation of a store that may be in use.
+///
+/// # Errors
+///
+/// As [`run`]; also if nothing is kept.
+pub fn conversation(
+    store: &Store,
+    id: ConversationId,
+    options: &Options,
+    redactor: &mut Redactor,
+    target: &Target,
+) -> Result<Report, ExportError> {
+    let reader = store.journal_reader().ok_or(ExportError::Nothing)?;
+    let mut options = options.clone();
+    options.which = Which::of(vec![id.number()]);
+    export(&reader, &options, redactor, target, false)
+}
+
+fn export(
+    reader: &Reader,
+    options: &Options,
+    redactor: &mut Redactor,
+    target: &Target,
+    tells: bool,
+) -> Result<Report, ExportError> {
+    redactor.forget();
+    let (selected, left_out) = select::select(reader, &options.which)?;
+    let total = selected.iter().map(|selected| selected.turns).sum();
+    let progress = match tells {
+        true => Progress::of(total, *target == Target::Stdout && !options.dry_run),
+        false => Progress::silent(),
+    };
+    let mut work = Work {
+        options,
+        redactor,
+        progress,
+        report: Report {
+            left_out,
+            is_dry: options.dry_run,
+            target: target.clone(),
+            ..Report::new(options.format)
+        },
+        is_line: selected.len() > 1 && !matches!(target, Target::Folder(_)),
+    };
+    let all: Vec<i64> = selected.iter().map(|selected| selected.id).collect();
+    match target {
+        Target::Folder(folder) if options.format.is_apart() => {
+            each(reader, &selected, folder, &mut work)?;
+        }
+        Target::Folder(folder) => {
+            if !options.dry_run {
+                target::make_folder(folder)?;
+            }
+            let path = folder.join(options.format.extension());
+            together(reader, &all, Some(&path), &mut work)?;
+        }
+        Target::File(path) => together(reader, &all, Some(path), &mut work)?,
+        Target::Stdout => together(reader, &all, None, &mut work)?,
+    }
+    work.progress.end();
+    let mut report = work.report;
+    report.found = redactor.found();
+    Ok(report)
+}
+
+/// Writes each conversation into a file of its own.
+fn each(
+    reader: &Reader,
+    selected: &[Selected],
+    folder: &Path,
+    work: &mut Work<'_>,
+) -> Result<(), ExportError> {
+    let path = |id: i64| {
+        let extension = work.options.format.extension();
+        folder.join(format!("conversation-{id}.{extension}"))
+    };
+    let paths: Vec<(i64, PathBuf)> = selected.iter().map(|row| (row.id, path(row.id))).collect();
+    if !work.options.dry_run {
+        // Before any is written.
+        for (_, path) in &paths {
+            target::check_free(path, work.options.force)?;
+        }
+        target::make_folder(folder)?;
+    }
+    for (id, path) in paths {
+        let before = work.report.written;
+        let mut paper = Paper::new(Some(&path), work.options)?;
+        write_one(reader, id, &mut paper, work)?;
+        // A file with nothing in it would be no document.
+        if work.report.written > before {
+            paper.finish()?;
+        }
+    }
+    match work.report.written {
+        0 => Err(empty(work)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes all of them into one.
+fn together(
+    reader: &Reader,
+    ids: &[i64],
+    path: Option<&Path>,
+    work: &mut Work<'_>,
+) -> Result<(), ExportError> {
+    let mut paper = Paper::new(path, work.options)?;
+    for id in ids {
+        write_one(reader, *id, &mut paper, work)?;
+    }
+    match work.report.written {
+        0 => Err(empty(work)),
+        _ => paper.finish(),
+    }
+}
+
+/// What to say where there was nothing to write.
+fn empty(work: &Work<'_>) -> ExportError {
+    ExportError::Empty(match work.options.format {
+        Format::Messages if work.report.nothing_of_the_person > 0 => {
+            "nothing there was written by the person; --train approved or --train all takes more"
+        }
+        Format::Messages => "nothing was said there",
+        Format::Preferences => {
+            "in none of these did a person say something else than a model had drafted"
+        }
+        _ => "there is no turn that can be read",
+    })
+}
+
+/// What is written on.
+struct Paper {
+    sheet: Option<Sheet>,
+    is_page: bool,
+    is_begun: bool,
+}
+
+impl Paper {
+    fn new(path: Option<&Path>, options: &Options) -> Result<Self, ExportError> {
+        let sheet = match (options.dry_run, path) {
+            (true, _) => None,
+            (false, Some(path)) => Some(Sheet::file(path, options.force)?),
+            (false, None) => Some(Sheet::stdout()),
+        };
+        Ok(Self {
+            sheet,
+            is_page: options.format == Format::Html,
+            is_begun: false,
+        })
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), ExportError> {
+        match &mut self.sheet {
+            None => Ok(()),
+            Some(sheet) => {
+                let written = sheet.write_all(text.as_bytes());
+                written.map_err(|error| sheet.failed(error))
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(), ExportError> {
+        if self.is_page {
+            self.put(html::END)?;
+        }
+        self.sheet.map_or(Ok(()), Sheet::finish)
+    }
+}
+
+/// Writes a conversation.
+fn write_one(
+    reader: &Reader,
+    id: i64,
+    paper: &mut Paper,
+    work: &mut Work<'_>,
+) -> Result<(), ExportError> {
+    let before = work.report.written;
+    let mut line = |work: &mut Work<'_>, line: String| {
+        let line = work.redactor.json(&line);
+        paper.put(&line)?;
+        paper.put("\n")?;
+        work.report.written += 1;
+        Ok(())
+    };
+    if work.options.format == Format::Raw {
+        raw::lines(reader, id, work, line)?;
+    } else if let Some(mut talk) = Talk::open(reader, id)? {
+        match work.options.format {
+            Format::Messages => chat::messages(&mut talk, work, line)?,
+            Format::Preferences => chat::preferences(&mut talk, work, line)?,
+            Format::Markdown | Format::Html => for_people(&mut talk, paper, work)?,
+            Format::Atif | Format::Raw => {
+                if let Some(document) = atif::document(talk, work)? {
+                    line(work, document)?;
+                }
+            }
+        }
+    }
+    work.report.conversations += u64::from(work.report.written > before);
+    Ok(())
+}
+
+fn for_people(talk: &mut Talk, paper: &mut Paper, work: &mut Work<'_>) -> Result<(), ExportError> {
+    let is_page = paper.is_page;
+    if !std::mem::replace(&mut paper.is_begun, true) {
+        if is_page {
+            let title = match work.is_line {
+                true => "Conversations",
+                false => &talk.row.title,
+            };
+            let begin = html::begin(title, work.redactor);
+            paper.put(&begin)?;
+        }
+    } else if !is_page {
+        paper.put("\n---\n\n")?;
+    }
+    work.report.written += 1;
+    let write = |_: &mut Work<'_>, text: String| paper.put(&text);
+    match is_page {
+        true => html::conversation(talk, work, write),
+        false => markdown::conversation(talk, work, write),
+    }
+}
+
+#[cfg(test)]
+mod tests;

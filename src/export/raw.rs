@@ -1,0 +1,161 @@
+//! The journal as it is: a line of JSON for each request, byte for byte, and for each thing that was
+//! said, drafted and decided.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+
+use super::atif::{delivery, draft_state, fate, mark_of, time};
+use super::{ExportError, Work};
+use crate::api::Format;
+use crate::journal::{Decision, Mark, ModelDraft, ReadError, Reader, Said, State};
+use crate::store;
+
+/// Writes the lines of a conversation.
+pub(super) fn lines(
+    reader: &Reader,
+    id: i64,
+    work: &mut Work<'_>,
+    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let Some(row) = reader.conversation(id)? else {
+        return Ok(());
+    };
+    let marks = reader.marks(id)?;
+    let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
+    let mut head = json!({"type": "conversation", "conversation": id, "title": row.title,
+        "agent": row.agent, "begun": time(row.begun), "active": time(row.active),
+        "state": state(row.state), "thread": row.thread, "automatic": row.automatic,
+        "version": env!("CARGO_PKG_VERSION")});
+    add_mark(&mut head, of(None));
+    write(work, head.to_string())?;
+    let mut said = reader.said(id)?.into_iter().peekable();
+    let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
+    let mut decisions = Paged::new(|after| reader.decisions(id, after, 64), |row| row.id);
+    let turns = reader.turns(id)?;
+    // Requests that come at once are answered in any order.
+    let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
+    let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
+    for turn in turns.iter().copied() {
+        work.progress.step();
+        let row = match is_out(turn) {
+            true => None,
+            false => reader.turn(turn)?,
+        };
+        if let Some(row) = row {
+            work.report.turns += 1;
+            let body = store::body_of(&row);
+            work.report.unreadable += u64::from(body.is_none());
+            let mut request = json!({"type": "request", "conversation": id,
+                "turn": number_of(turn), "at": time(row.arrived),
+                "format": format(row.format), "state": state(row.state), "body": body});
+            add_mark(&mut request, of(Some(turn)));
+            write(work, request.to_string())?;
+        }
+        while let Some(row) = said.next_if(|row| row.turn <= turn) {
+            if !is_out(row.turn) {
+                write(work, said_of(&row, number_of(row.turn)).to_string())?;
+            }
+        }
+        while let Some(row) = drafts.next_of(|row| row.turn <= turn)? {
+            if !is_out(row.turn) {
+                write(work, draft_of(&row, number_of(row.turn)).to_string())?;
+            }
+        }
+        while let Some(row) = decisions.next_of(|row| row.turn <= turn)? {
+            if !is_out(row.turn) {
+                write(work, decision_of(&row, number_of(row.turn)).to_string())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn said_of(row: &Said, number: usize) -> Value {
+    json!({"type": "said", "conversation": row.conversation, "turn": number,
+        "at": time(row.at), "delivery": delivery(row.state), "ticket": row.ticket,
+        "words": json_of(&row.words), "typed": json_of(&row.typed)})
+}
+
+fn draft_of(row: &ModelDraft, number: usize) -> Value {
+    json!({"type": "draft", "conversation": row.conversation, "turn": number, "draft": row.id,
+        "model": row.model, "hint": row.hint, "begun": time(row.begun),
+        "first_word": row.first.map(time), "ended": row.ended.map(time),
+        "state": draft_state(row.state), "failure": row.failure, "items": json_of(&row.items),
+        "partial": row.partial.as_deref().map(json_of), "usage": row.usage.as_deref().map(json_of),
+        "sent": row.sent, "fate": fate(row.fate)})
+}
+
+fn decision_of(row: &Decision, number: usize) -> Value {
+    json!({"type": "decision", "conversation": row.conversation, "turn": number,
+        "at": time(row.at), "rule": row.rule, "matched": row.matched,
+        "action": json_of(&row.action), "waited": row.waited, "draft": row.draft})
+}
+
+/// Rows that are read some at a time, in the order of their turns or nearly so.
+struct Paged<T, F, I> {
+    read: F,
+    id: I,
+    page: VecDeque<T>,
+    after: i64,
+    is_over: bool,
+}
+
+impl<T, F, I> Paged<T, F, I>
+where
+    F: Fn(i64) -> Result<Vec<T>, ReadError>,
+    I: Fn(&T) -> i64,
+{
+    fn new(read: F, id: I) -> Self {
+        Self {
+            read,
+            id,
+            page: VecDeque::new(),
+            after: 0,
+            is_over: false,
+        }
+    }
+
+    /// The next one, if it is one of these.
+    fn next_of(&mut self, is_meant: impl Fn(&T) -> bool) -> Result<Option<T>, ExportError> {
+        if self.page.is_empty() && !self.is_over {
+            self.page = (self.read)(self.after)?.into();
+            self.is_over = self.page.is_empty();
+            self.after = self.page.back().map_or(self.after, &self.id);
+        }
+        Ok(match self.page.front().is_some_and(is_meant) {
+            true => self.page.pop_front(),
+            false => None,
+        })
+    }
+}
+
+/// What is JSON as such, and what is not as a text.
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn add_mark(line: &mut Value, mark: Option<&Mark>) {
+    if let Some(mark) = mark {
+        line["mark"] = Value::Object(mark_of(mark));
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Answered => "answered",
+        State::Gone => "client_gone",
+    }
+}
+
+/// The path by which requests of a format come.
+fn format(number: i64) -> &'static str {
+    match Format::of_number(number) {
+        Some(Format::Responses) => "responses",
+        Some(Format::Compaction) => "responses/compact",
+        Some(Format::Chat) => "chat/completions",
+        Some(Format::Messages) => "messages",
+        None => "unknown",
+    }
+}

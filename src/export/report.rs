@@ -1,0 +1,103 @@
+//! What an export has done, in words.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::redact::{Found, listed};
+use super::{Format, Target};
+
+/// What was done, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// In which format.
+    pub format: Format,
+    /// Where it went.
+    pub target: Target,
+    /// Whether nothing was written.
+    pub is_dry: bool,
+    /// How many conversations were written.
+    pub conversations: u64,
+    /// How many turns were looked at.
+    pub turns: u64,
+    /// How many lines or documents there are.
+    pub written: u64,
+    /// How many conversations are excluded.
+    pub left_out: u64,
+    /// How many lines have nothing that the person wrote, and were not written.
+    pub nothing_of_the_person: u64,
+    /// How many turns cannot be read any more.
+    pub unreadable: u64,
+    /// What was replaced.
+    pub found: Vec<Found>,
+}
+
+impl Report {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            format,
+            target: Target::Stdout,
+            is_dry: false,
+            conversations: 0,
+            turns: 0,
+            written: 0,
+            left_out: 0,
+            nothing_of_the_person: 0,
+            unreadable: 0,
+            found: Vec::new(),
+        }
+    }
+}
+
+/// A number of things.
+fn count(number: u64, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let to = match &self.target {
+            Target::Stdout => "standard output".into(),
+            Target::File(path) | Target::Folder(path) => path.display().to_string(),
+        };
+        let what = match self.format {
+            Format::Messages | Format::Preferences | Format::Raw => {
+                format!(", {}", count(self.written, "line"))
+            }
+            _ => String::new(),
+        };
+        let (turns, talks) = (
+            count(self.turns, "turn"),
+            count(self.conversations, "conversation"),
+        );
+        match self.is_dry {
+            true => writeln!(f, "Would write {talks} ({turns}{what}) to {to}.")?,
+            false => writeln!(f, "Wrote {talks} ({turns}{what}) to {to}.")?,
+        }
+        for (number, why) in [
+            (self.left_out, "conversation is excluded"),
+            (self.unreadable, "turn cannot be read"),
+            (
+                self.nothing_of_the_person,
+                "line has nothing that was written by the person",
+            ),
+        ] {
+            let (what, is) = why.split_once(' ').unwrap_or((why, ""));
+            let is = match number {
+                0 => continue,
+                1 => is.to_owned(),
+                _ => is.replacen("is ", "are ", 1).replacen("has ", "have ", 1),
+            };
+            writeln!(f, "{} {is}; left out.", count(number, what))?;
+        }
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        match self.is_dry {
+            true => writeln!(f, "Would replace:")?,
+            false => writeln!(f, "Replaced:")?,
+        }
+        f.write_str(&listed(&self.found, self.is_dry))
+    }
+}

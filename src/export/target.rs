@@ -1,0 +1,146 @@
+//! Where an export goes: standard output, a file, or a folder with a file for each conversation. A file
+//! has its name when it is whole and not before.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::ExportError;
+
+/// How a file is called before it is whole.
+const BEGINNING: &str = ".humanllm-export-";
+
+/// Where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To standard output.
+    Stdout,
+    /// Into this file.
+    File(PathBuf),
+    /// Into files in this folder, which is made if need be.
+    Folder(PathBuf),
+}
+
+impl Target {
+    /// What a path on the command line means: `-` is standard output, and a folder is one that is there,
+    /// or whose path ends with a slash.
+    pub fn of(path: &Path) -> Self {
+        let ends_with_slash = path.to_string_lossy().ends_with('/');
+        match path.to_str() {
+            Some("-") => Self::Stdout,
+            _ if ends_with_slash || path.is_dir() => Self::Folder(path.to_owned()),
+            _ => Self::File(path.to_owned()),
+        }
+    }
+}
+
+/// Something that is being written.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    Stdout(BufWriter<io::Stdout>),
+    File {
+        file: BufWriter<NamedTempFile>,
+        path: PathBuf,
+        replaces: bool,
+    },
+}
+
+impl Sheet {
+    pub fn stdout() -> Self {
+        Self {
+            to: To::Stdout(BufWriter::new(io::stdout())),
+        }
+    }
+
+    /// A file that gets its name when it is finished; unless it `replaces`, only if nothing has that
+    /// name by then.
+    pub fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
+        check_free(path, replaces)?;
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(BEGINNING)
+            .tempfile_in(folder)
+            .map_err(|error| ExportError::write(path, error))?;
+        Ok(Self {
+            to: To::File {
+                file: BufWriter::new(file),
+                path: path.to_owned(),
+                replaces,
+            },
+        })
+    }
+
+    /// It is whole.
+    pub fn finish(self) -> Result<(), ExportError> {
+        match self.to {
+            To::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
+            To::File {
+                file,
+                path,
+                replaces,
+            } => {
+                let file = file
+                    .into_inner()
+                    .map_err(|error| ExportError::write(&path, error.into_error()))?;
+                let persisted = match replaces {
+                    true => file.persist(&path),
+                    false => file.persist_noclobber(&path),
+                };
+                match persisted {
+                    Ok(_) => Ok(()),
+                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                        Err(ExportError::Exists(path))
+                    }
+                    Err(error) => Err(ExportError::write(&path, error.error)),
+                }
+            }
+        }
+    }
+
+    /// What is wrong with an error of writing to it.
+    pub fn failed(&self, error: io::Error) -> ExportError {
+        match &self.to {
+            To::Stdout(_) => ExportError::stdout(error),
+            To::File { path, .. } => ExportError::write(path, error),
+        }
+    }
+}
+
+impl Write for Sheet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.to {
+            To::Stdout(stdout) => stdout.write(bytes),
+            To::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Stdout(stdout) => stdout.flush(),
+            To::File { file, .. } => file.flush(),
+        }
+    }
+}
+
+/// Refuses what is there already.
+pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError> {
+    match replaces || fs::symlink_metadata(path).is_err() {
+        true => Ok(()),
+        false => Err(ExportError::Exists(path.to_owned())),
+    }
+}
+
+/// Makes a folder for its owner only, where there is none.
+pub(super) fn make_folder(folder: &Path) -> Result<(), ExportError> {
+    crate::private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
+}

@@ -1,0 +1,249 @@
+//! The turns of a conversation that the journal has, one after the other: what a turn has in common
+//! with the one before it is read once.
+
+use std::sync::Arc;
+use std::vec;
+
+use super::turn::{self, Known};
+use crate::api::{Interner, Item, Request};
+use crate::journal::{ReadError, Reader, State};
+
+/// The turns of a conversation, the oldest first.
+#[derive(Debug)]
+pub struct PastTurns {
+    reader: Reader,
+    interner: Interner,
+    left: vec::IntoIter<i64>,
+    /// What the turn before it was made of.
+    known: Known,
+    /// The items of the turn before it.
+    before: Vec<Arc<Item>>,
+}
+
+/// A turn of the past.
+#[derive(Debug)]
+pub struct PastTurn {
+    /// Its name in the journal.
+    pub id: i64,
+    /// When its request came, in milliseconds since 1970.
+    pub arrived: i64,
+    /// What became of it.
+    pub state: State,
+    /// What was asked; `None` if it cannot be read any more.
+    pub request: Option<Request>,
+    /// How many items, from the first on, say what those of the turn before it say.
+    pub kept: usize,
+    /// How many items the turn before it had.
+    pub before: usize,
+}
+
+impl PastTurn {
+    /// Whether the agent has changed what was said before, and not only gone on.
+    pub fn is_rewritten(&self) -> bool {
+        self.kept < self.before
+    }
+}
+
+impl PastTurns {
+    /// Those of this conversation.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn of(reader: &Reader, conversation: i64) -> Result<Self, ReadError> {
+        Ok(Self {
+            left: reader.turns(conversation)?.into_iter(),
+            reader: reader.clone(),
+            interner: Interner::default(),
+            known: Known::default(),
+            before: Vec::new(),
+        })
+    }
+
+    fn read(&mut self, id: i64) -> Result<Option<PastTurn>, ReadError> {
+        let Some(mut parts) = self.reader.parts(id, |key| self.known.has(key))? else {
+            return Ok(None);
+        };
+        if !self.known.is_of(&parts) {
+            // The same text means something else in another format.
+            self.known = Known::default();
+            match self.reader.parts(id, |_| false)? {
+                Some(whole) => parts = whole,
+                None => return Ok(None),
+            }
+        }
+        let before = self.before.len();
+        let mut read = PastTurn {
+            id,
+            arrived: parts.arrived,
+            state: parts.state,
+            request: None,
+            kept: before,
+            before,
+        };
+        match turn::request_of_parts(&parts, &self.known, &self.interner) {
+            Some((request, known)) => {
+                self.known = known;
+                let pairs = self.before.iter().zip(&request.items);
+                let same = |(old, new): &(&Arc<Item>, &Arc<Item>)| {
+                    Arc::ptr_eq(old, new) || old.says_the_same(new)
+                };
+                read.kept = pairs.take_while(same).count();
+                self.before.clone_from(&request.items);
+                read.request = Some(request);
+            }
+            None => tracing::warn!(turn = id, "a turn cannot be read"),
+        }
+        Ok(Some(read))
+    }
+}
+
+impl Iterator for PastTurns {
+    type Item = Result<PastTurn, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let id = self.left.next()?;
+            // One that was deleted in between is none.
+            if let Some(read) = self.read(id).transpose() {
+                return Some(read);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::Format;
+    use crate::journal::{Journal, Options};
+
+    /// Requests of each format as agents send them: what one has, the next one has too, with marks that
+    /// move and a history that is put together anew at the end.
+    fn conversations() -> Vec<(Format, Vec<Value>)> {
+        let tools = json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}]);
+        let responses = |input: Value| {
+            json!({"model": "m", "instructions": "Be kind.",
+            "tools": tools, "input": input})
+        };
+        let user = json!({"role": "user", "content": "one"});
+        let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+        let output = json!({"type": "function_call_output", "call_id": "c", "output": "x"});
+        let messages = |messages: Value| {
+            json!({"model": "m", "max_tokens": 9, "messages": messages,
+            "system": [{"type": "text", "text": "Be kind."}, {"type": "text", "text": "Be brief."}],
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}]})
+        };
+        let block = |text: &str, marked: bool| {
+            let mut block = json!({"type": "text", "text": text});
+            if marked {
+                block["cache_control"] = json!({"type": "ephemeral"});
+            }
+            block
+        };
+        let used = json!({"role": "assistant", "content": [block("so", false),
+            {"type": "tool_use", "id": "t", "name": "f", "input": {}}]});
+        let result = json!({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t", "content": "x"}, block("and", true)]});
+        let chat = |messages: Value| json!({"model": "m", "messages": messages});
+        let asked = json!({"role": "user", "content": "one"});
+        let called = json!({"role": "assistant", "content": "so", "tool_calls": [{"id": "c",
+            "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+        vec![
+            (
+                Format::Responses,
+                vec![
+                    responses(json!("one")),
+                    responses(json!([user])),
+                    responses(json!([user, call, output])),
+                    // A client asks the same again.
+                    responses(json!([user, call, output])),
+                    json!({"model": "m", "input": [user, call, output, call]}),
+                    responses(json!([output])),
+                ],
+            ),
+            (
+                Format::Messages,
+                vec![
+                    messages(json!([{"role": "user", "content": [block("one", true)]}])),
+                    messages(
+                        json!([{"role": "user", "content": [block("one", false)]}, used, result]),
+                    ),
+                    messages(json!([{"role": "user", "content": "all new"}])),
+                ],
+            ),
+            (
+                Format::Chat,
+                vec![
+                    chat(json!([asked])),
+                    chat(
+                        json!([asked, called, {"role": "tool", "tool_call_id": "c", "content": "x"}]),
+                    ),
+                    chat(json!([called])),
+                ],
+            ),
+        ]
+    }
+
+    #[test]
+    fn turns_are_read_as_they_came_and_what_they_share_once() {
+        for (format, bodies) in conversations() {
+            let folder = tempfile::tempdir().unwrap();
+            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let mut rows = Vec::new();
+            for (id, body) in (1..).zip(&bodies) {
+                let body = body.to_string();
+                let request = format.parse(body.as_bytes(), &Interner::default()).unwrap();
+                let place = super::super::Place {
+                    conversation: super::super::ConversationId(1),
+                    request: super::super::RequestId(id),
+                };
+                rows.push(turn::row(place, &request, 1000 + id));
+            }
+            let records = rows
+                .iter()
+                .cloned()
+                .map(Box::new)
+                .map(crate::journal::Record::Turn);
+            assert!(journal.settled_blocking(journal.write(records.collect())));
+            let reader = journal.reader();
+            let read = PastTurns::of(&reader, 1).unwrap();
+            let read: Vec<PastTurn> = read.collect::<Result<_, _>>().unwrap();
+            assert_eq!(read.len(), bodies.len());
+            for ((past, row), body) in read.iter().zip(&rows).zip(&bodies) {
+                let request = past.request.as_ref().expect("readable");
+                let whole = turn::request(row, &Interner::default()).unwrap();
+                let raw = |request: &Request| -> Vec<String> {
+                    request
+                        .items
+                        .iter()
+                        .map(|item| format!("{:?} {}", item.body(), item.raw()))
+                        .collect()
+                };
+                assert_eq!(raw(request), raw(&whole), "{format:?} {body}");
+                assert_eq!(request.tools.raw(), whole.tools.raw());
+                assert_eq!(
+                    (request.preamble, request.earlier),
+                    (whole.preamble, whole.earlier)
+                );
+                assert_eq!(request.whole(), body.to_string());
+                assert_eq!(turn::body(row).unwrap(), body.to_string());
+            }
+            assert!(read.last().unwrap().is_rewritten());
+            for pair in read.windows(2) {
+                let (before, after) = (&pair[0].request, &pair[1].request);
+                let (before, after) = (before.as_ref().unwrap(), after.as_ref().unwrap());
+                let kept = pair[1].kept.min(1);
+                for (old, new) in before.items.iter().zip(&after.items).take(kept) {
+                    assert!(old.says_the_same(new));
+                }
+            }
+            if format == Format::Messages {
+                // The mark has moved, and nothing was said anew for that.
+                assert_eq!((read[1].kept, read[1].before), (2, 2));
+            }
+        }
+    }
+}
