@@ -15,13 +15,15 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
+use crate::control::{self, ControlSocket, Desk};
 use crate::descriptors;
 use crate::environment::Environment;
 use crate::inbox;
 use crate::journal::Journal;
 use crate::server::{self, Limits, Server};
+use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::tui::app::{App, Settings};
+use crate::tui::app::{App, Level, Settings};
 use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Options, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
@@ -76,6 +78,7 @@ pub fn run(
     config: Config,
     flags: Flags,
     environment: Environment,
+    state_dir: &StateDir,
     listening: impl FnOnce() -> Result<(), Box<dyn Error>>,
 ) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -101,8 +104,22 @@ pub fn run(
         .build()?;
     let (store, unkept) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
+    let (mut socket, unreachable) = match ControlSocket::bind(state_dir) {
+        Ok(socket) => (Some(socket), None),
+        Err(error) => {
+            tracing::warn!(%error, "no control socket");
+            (None, Some(error.to_string()))
+        }
+    };
+    let desk = Desk {
+        scripts: intake.scripts(),
+        store: store.clone(),
+        address: format!("http://{address}/v1"),
+    };
     let router = server::router(intake, server_settings(&config, address, descriptors));
     let (stop, stopped) = watch::channel(false);
+    let listens = socket.as_mut().and_then(ControlSocket::take_listener);
+    let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
@@ -110,12 +127,14 @@ pub fn run(
     let settings = settings(&config, address);
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
-    let state_dir = config.state_dir.clone();
     let reload = reload(config, address, flags, environment);
     let mut app = App::new(settings, store, Timestamp::now());
     app.restore();
     app.set_alert(unkept);
-    take_left_behind(&mut app, &state_dir);
+    if let Some(why) = unreachable {
+        app.say(Level::Bad, why);
+    }
+    take_left_behind(&mut app, state_dir.path());
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -144,7 +163,11 @@ pub fn run(
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         drop(app);
         let _ = tokio::time::timeout(PATIENCE, server).await;
+        if let Some(scripts) = scripts {
+            let _ = tokio::time::timeout(PATIENCE, scripts).await;
+        }
     });
+    drop(socket);
     runtime.shutdown_background();
     let exit = exit.unwrap_or_else(|panic| resume_unwind(panic))?;
     Ok(match exit {

@@ -1,11 +1,14 @@
 //! The command line.
 
+pub mod scripts;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
 use crate::config::Flags;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
@@ -24,6 +27,8 @@ EXAMPLES:
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
+    humanllm wait --json                       In a script: wait until somebody asks
+    humanllm reply 7 'It is done'              In a script: answer in conversation 7
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -78,6 +83,18 @@ pub enum Command {
     Split(SplitArgs),
     /// List, show, search and delete the conversations of the journal
     History(HistoryArgs),
+    /// Say how many requests wait in the humanllm that runs
+    Status(JsonArgs),
+    /// List the conversations of the humanllm that runs
+    List(JsonArgs),
+    /// Show what is asked in a conversation of the humanllm that runs
+    Show(ShowConversationArgs),
+    /// Wait until somebody asks the humanllm that runs, and show what
+    Wait(WaitArgs),
+    /// Answer the request that waits in a conversation
+    Reply(ReplyArgs),
+    /// Reject the request that waits in a conversation
+    Reject(RejectArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

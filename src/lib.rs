@@ -7,6 +7,7 @@
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
+//! | [`control`] | the Unix socket through which scripts answer, and the commands that use it |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
@@ -14,7 +15,7 @@
 //! | [`rules`] | what is decided without the person |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
-//! `tui` and `server` never know of each other: they meet in the inbox. `api` knows neither sockets
+//! `tui`, `server` and `control` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
 //! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
 //! files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
@@ -28,6 +29,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod descriptors;
 pub mod draft;
 pub mod environment;

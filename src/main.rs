@@ -4,8 +4,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::{AgentSetup, Cli, Command, PrintForm, SetupArgs, SetupProgram, ShowArgs};
+use humanllm::cli::{
+    AgentSetup, Cli, Command, GlobalFlags, PrintForm, SetupArgs, SetupProgram, ShowArgs, scripts,
+};
 use humanllm::config::Config;
+use humanllm::control::command;
 use humanllm::environment::Environment;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
@@ -20,13 +23,18 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            // The message may quote a file name or a value.
-            let message = plain::line(&error.to_string());
-            // Not `eprintln!`, which panics where the terminal is gone.
-            let _ = writeln!(io::stderr(), "humanllm: {message}");
+            complain(&*error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Says what went wrong.
+fn complain(error: &dyn std::error::Error) {
+    // The message may quote a file name or a value.
+    let message = plain::line(&error.to_string());
+    // Not `eprintln!`, which panics where the terminal is gone.
+    let _ = writeln!(io::stderr(), "humanllm: {message}");
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -58,6 +66,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
+        Some(Command::Status(args)) => ask(args.with(command::Action::Status), cli.global),
+        Some(Command::List(args)) => ask(args.with(command::Action::List), cli.global),
+        Some(Command::Show(args)) => ask(args.into(), cli.global),
+        Some(Command::Wait(args)) => ask(args.into(), cli.global),
+        Some(Command::Reply(args)) => ask(args.into(), cli.global),
+        Some(Command::Reject(args)) => ask(args.into(), cli.global),
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
@@ -80,7 +94,22 @@ fn serve(
         Some(split) => split.open().map_err(Into::into),
         None => Ok(()),
     };
-    Ok(app::run(config, flags, environment, open)?)
+    Ok(app::run(config, flags, environment, &state_dir, open)?)
+}
+
+/// Asks a humanllm that runs; the exit code says what was in the way.
+fn ask((action, is_json): scripts::Asked, global: GlobalFlags) -> Result<ExitCode> {
+    let config = config::load(&global.into(), &Environment::of_process())?;
+    match command::run(action, is_json, &config.state_dir) {
+        Ok(answer) => print(answer.as_bytes()),
+        Err(error) => {
+            if is_json {
+                print(error.document().as_bytes())?;
+            }
+            complain(&error);
+            Ok(ExitCode::from(error.exit_code()))
+        }
+    }
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.

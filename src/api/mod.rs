@@ -26,7 +26,7 @@ mod schema;
 mod shell;
 mod skeleton;
 mod tools;
-mod validation;
+pub(crate) mod validation;
 mod writer;
 
 pub(crate) use blocks::{first_block, is_block};

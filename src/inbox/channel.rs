@@ -6,6 +6,7 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::control::{Asked, Scripts};
 use super::drafting::{DraftEvents, DraftId, Step};
 use crate::agents::Housekeeping;
 use crate::api::{Body, Ending, Phase, Reply, Request};
@@ -42,6 +43,8 @@ pub enum Event {
         /// How.
         step: Step,
     },
+    /// A script asks something.
+    Asked(Box<Asked>),
 }
 
 /// A request that has just come in.
@@ -173,6 +176,11 @@ impl Intake {
     /// Where models send what they draft.
     pub fn draft_events(&self) -> DraftEvents {
         DraftEvents(self.events.clone())
+    }
+
+    /// Where scripts ask.
+    pub fn scripts(&self) -> Scripts {
+        Scripts(self.events.clone())
     }
 
     /// Waits until nobody will ever answer again.

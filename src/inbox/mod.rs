@@ -6,6 +6,8 @@
 mod again;
 mod changes;
 mod channel;
+pub(crate) mod composing;
+mod control;
 mod conversation;
 mod drafting;
 mod order;
@@ -17,6 +19,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, channel};
+pub use composing::Problem;
+use control::Waiter;
+pub use control::{
+    Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
+    Standing, Wish,
+};
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
 pub use drafting::{
@@ -76,6 +84,10 @@ pub struct Inbox {
     modes: BTreeMap<ConversationId, Mode>,
     /// When what rules decided is over.
     due: BTreeSet<(Timestamp, ConversationId)>,
+    /// Scripts that wait for a request.
+    waiters: Vec<Waiter>,
+    /// The request that the person has answered, where that has not left yet.
+    claimed: Option<RequestId>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -124,6 +136,28 @@ pub enum Change {
     },
     /// A rule answered what had waited for long enough.
     Decided(ConversationId),
+    /// A script said something.
+    Scripted {
+        /// Where.
+        conversation: ConversationId,
+        /// Whether that was the end of the response.
+        ended: bool,
+    },
+}
+
+impl Change {
+    /// Where it happened.
+    pub fn conversation(&self) -> ConversationId {
+        match self {
+            Self::Arrived { conversation, .. }
+            | Self::Delivered { conversation, .. }
+            | Self::ClientGone { conversation, .. }
+            | Self::AskedAgain { conversation }
+            | Self::Drafted { conversation, .. }
+            | Self::Decided(conversation)
+            | Self::Scripted { conversation, .. } => *conversation,
+        }
+    }
 }
 
 /// Why a reply could not be sent.
@@ -164,6 +198,8 @@ impl Inbox {
             making: HashMap::new(),
             modes,
             due: BTreeSet::new(),
+            waiters: Vec::new(),
+            claimed: None,
         }
     }
 
@@ -210,13 +246,18 @@ impl Inbox {
 
     /// Takes an event in. `None` if it changed nothing that can be seen.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
-        match event {
+        let change = match event {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
             Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
             Event::Gone { id } => self.gone(id, now),
             Event::AskedAgain { conversation } => self.asked_again(conversation, now),
             Event::Drafted { id, step } => self.drafted(id, step, now),
+            Event::Asked(asked) => self.asked(*asked, now),
+        };
+        if let Some(change) = &change {
+            self.tell_waiters(change.conversation());
         }
+        change
     }
 
     /// Says something to the request that waits in a conversation. `draft` is how the person
@@ -315,6 +356,7 @@ impl Inbox {
             self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
             self.consider(id, now);
+            self.tell_waiters(id);
         }
         Ok(())
     }

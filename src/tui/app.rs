@@ -46,9 +46,6 @@ mod process;
 mod recall;
 mod unsend;
 
-/// Why no command can be sent.
-const NO_SHELL: &str = "this request offers no shell";
-
 /// Something that must happen outside of the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -370,6 +367,22 @@ impl App {
             }
             Change::Drafted { conversation, .. } | Change::Decided(conversation) => {
                 self.sync(conversation);
+            }
+            Change::Scripted {
+                conversation,
+                ended,
+            } => {
+                self.sync(conversation);
+                if self.open == Some(conversation) {
+                    self.tell(
+                        Level::Info,
+                        match ended {
+                            true => "a script answered",
+                            false => "a script sent a note",
+                        },
+                    );
+                    self.offer_call(conversation);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, commands_of};
+use crate::draft::Sender;
 use crate::inbox::{Delivery, Said, Words};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
@@ -156,6 +157,9 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
+        if said.draft.sender == Sender::Script {
+            block.detail.insert_str(0, "script · ");
+        }
         match said.refused {
             0 => {}
             1 => block.detail.push_str(" · asked again, refused again"),
