@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
 use crate::control::{self, ControlSocket, Desk};
 use crate::descriptors;
 use crate::environment::Environment;
-use crate::inbox;
+use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
+use crate::model::{Catalog, Models};
 use crate::server::{self, Limits, Server};
 use crate::state_dir::StateDir;
 use crate::store::Store;
@@ -116,6 +117,10 @@ pub fn run(
         store: store.clone(),
         address: format!("http://{address}/v1"),
     };
+    let (orders, ordered) = mpsc::unbounded_channel();
+    let catalog = Catalog::new(config.upstreams.clone());
+    let drafts = intake.draft_events();
+    let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
     let router = server::router(intake, server_settings(&config, address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
@@ -127,8 +132,10 @@ pub fn run(
     let settings = settings(&config, address);
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
-    let reload = reload(config, address, flags, environment);
+    let drafting = drafting(&config, &orders);
+    let reload = reload(config, address, flags, environment, (catalog, orders));
     let mut app = App::new(settings, store, Timestamp::now());
+    app.set_drafting(drafting);
     app.restore();
     app.set_alert(unkept);
     if let Some(why) = unreachable {
@@ -159,6 +166,8 @@ pub fn run(
     // find a server that is about to go.
     stop.send_replace(true);
     runtime.block_on(async {
+        // Nobody takes in any more what they say.
+        models.stop().await;
         // Taking longer, or having failed, changes nothing of what follows.
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         drop(app);
@@ -254,12 +263,38 @@ fn options(config: &Config, environment: &Environment) -> Options {
     }
 }
 
-/// Reads the configuration again while the program runs.
-fn reload(started: Config, address: SocketAddr, flags: Flags, environment: Environment) -> Reload {
+/// What the inbox goes by when models draft.
+fn drafting(config: &Config, orders: &mpsc::UnboundedSender<DraftingOrder>) -> Drafting {
+    let names = config
+        .upstreams
+        .iter()
+        .map(|upstream| upstream.name.clone());
+    let mut models: Vec<String> = names.collect();
+    // Where nobody names another, the first is asked.
+    models.sort_by_key(|name| config.drafting.model.as_ref() != Some(name));
+    Drafting {
+        orders: (!models.is_empty()).then(|| orders.clone()),
+        models,
+        mode: config.drafting.mode,
+        rules: Arc::new(config.rules.clone()),
+    }
+}
+
+/// Reads the configuration again while the program runs. The models that there are then are put into the
+/// catalog, and orders for them go there.
+fn reload(
+    started: Config,
+    address: SocketAddr,
+    flags: Flags,
+    environment: Environment,
+    (catalog, orders): (Catalog, mpsc::UnboundedSender<DraftingOrder>),
+) -> Reload {
     Arc::new(move || {
         let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
+        catalog.set(read.upstreams.clone());
         Ok(Reloaded {
             settings: settings(&read, address),
+            drafting: drafting(&read, &orders),
             options: Options {
                 state_dir: started.state_dir.clone(),
                 ..options(&read, &environment)

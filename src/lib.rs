@@ -7,6 +7,7 @@
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`app`] | parse, load, wire up, shut down in order |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
+//! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
 //! | [`control`] | the Unix socket through which scripts answer, and the commands that use it |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
@@ -15,7 +16,7 @@
 //! | [`rules`] | what is decided without the person |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
-//! `tui`, `server` and `control` never know of each other: they meet in the inbox. `api` knows neither sockets
+//! `tui`, `server`, `model` and `control` never know of each other: they meet in the inbox. `api` knows neither sockets
 //! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
 //! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
 //! files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
@@ -38,6 +39,7 @@ pub mod history;
 pub mod inbox;
 pub mod journal;
 pub mod logging;
+pub mod model;
 mod nearest;
 mod o200k;
 pub mod plain;

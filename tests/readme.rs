@@ -185,11 +185,12 @@ fn every_variable_of_the_help_stands_in_the_readme() {
 
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
-    for table in ["", "server", "inbox", "tui"] {
+    for table in ["", "server", "inbox", "[model]", "drafting", "tui"] {
         let keys = known_keys(table);
+        let example = EXAMPLE.replace("\n# [[", "\n[[");
         let (_, section) = match table {
-            "" => ("", EXAMPLE),
-            _ => EXAMPLE.split_once(&format!("\n[{table}]\n")).expect(table),
+            "" => ("", example.as_str()),
+            _ => example.split_once(&format!("\n[{table}]\n")).expect(table),
         };
         let section = section.split("\n[").next().expect("a part");
         for key in keys.iter().filter(|key| !is_table(key)) {
@@ -216,10 +217,11 @@ fn every_configuration_key_is_explained_in_the_example() {
 }
 
 fn is_table(key: &str) -> bool {
-    EXAMPLE.contains(&format!("\n[{key}]\n"))
+    let heads = [format!("\n[{key}]\n"), format!("\n# [[{key}]]\n")];
+    heads.iter().any(|head| EXAMPLE.contains(head))
 }
 
-/// The keys of a table of the configuration, as the program lists them to somebody who errs.
+/// The keys of a table of the configuration, in brackets of which there may be several, as the program lists them to somebody who errs.
 fn known_keys(table: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.toml");

@@ -127,11 +127,11 @@ fn the_configuration_is_read_again() {
     person.type_text("half a draft");
     person.wait_for("> half a draft");
 
-    write("tui.theme = \"light\"\nkeys.help = \"F12\"\nsnippets.bye = \"Good night!\"");
+    write("tui.theme = \"light\"\nkeys.help = \"F11\"\nsnippets.bye = \"Good night!\"");
     person.key(Key::F(9));
     person.wait_for("configuration reloaded");
     wait_for_colour(&person, ON_LIGHT);
-    person.wait_for("F12 help");
+    person.wait_for("F11 help");
     person.wait_for("> half a draft");
     person.key(Key::Ctrl('r'));
     person.wait_for("Good night!");
@@ -145,7 +145,7 @@ fn the_configuration_is_read_again() {
     person.wait_for("tui.bel: unknown key");
     person.wait_for("`bell`?");
     wait_for_colour(&person, ON_LIGHT);
-    person.wait_for("F12 help");
+    person.wait_for("F11 help");
 
     // What cannot change now is named too.
     write("tui.theme = \"dark\"\nmodels = [\"other\"]\nserver.max_waiting = 5");

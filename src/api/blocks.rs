@@ -61,17 +61,19 @@ pub(super) fn of_role(role: &str, content: Vec<Content>) -> Vec<Vec<Content>> {
     }
 }
 
-/// The parts of instructions, and for itself each that is a line in the form of an HTTP header, such as
-/// the `x-anthropic-billing-header` of Claude Code, which says nothing of what is to be done.
-pub(super) fn without_headers(content: Vec<Content>) -> Vec<Vec<Content>> {
-    let is_header = |part: &Content| match part {
-        Content::Text(text) => {
-            let name = text.split_once(':').map_or("", |(name, _)| name);
-            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            name.starts_with("x-") && name.chars().all(is_name) && !text.trim().contains('\n')
-        }
-        _ => false,
+/// Whether a part of instructions is a line in the form of an HTTP header, such as the
+/// `x-anthropic-billing-header` of Claude Code, which says nothing of what is to be done.
+pub(super) fn is_header(part: &Content) -> bool {
+    let Content::Text(text) = part else {
+        return false;
     };
+    let name = text.split_once(':').map_or("", |(name, _)| name);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    name.starts_with("x-") && name.chars().all(is_name) && !text.trim().contains('\n')
+}
+
+/// The parts of instructions, and for itself each that is a header.
+pub(super) fn without_headers(content: Vec<Content>) -> Vec<Vec<Content>> {
     let mut groups = Vec::new();
     let mut words = Vec::new();
     for part in content {

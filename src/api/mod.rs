@@ -26,6 +26,7 @@ mod schema;
 mod shell;
 mod skeleton;
 mod tools;
+pub mod upstream;
 pub(crate) mod validation;
 mod writer;
 
@@ -43,7 +44,7 @@ pub use piece::Piece;
 pub use purpose::Purpose;
 pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
 pub use shell::{NoShellTool, ShellTool};
-pub(crate) use shell::{Use, command_line, commands_of};
+pub(crate) use shell::{Use, command_in, command_line, commands_of, is_shell};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
 pub(crate) use validation::Validator;

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::model::BaseUrlError;
+use crate::rules::RuleError;
 use crate::tui::keys::keymap::KeymapError;
 use crate::tui::theme::ThemeError;
 
@@ -122,6 +124,50 @@ pub enum Problem {
     /// No origin.
     #[error("{0:?} is not an origin; write scheme and host only, such as https://example.org")]
     Origin(String),
+    /// A model on another server without a name.
+    #[error("this model needs a `name`, such as \"qwen\"")]
+    NoUpstreamName,
+    /// Two models on other servers with one name.
+    #[error("there is a model of the name `{0}` already; choose another")]
+    UpstreamTwice(String),
+    /// No such model on another server.
+    #[error("there is no [[model]] with this name{}", known_upstreams(suggestion.as_deref(), known))]
+    UnknownUpstream {
+        /// The model it was probably meant to be.
+        suggestion: Option<String>,
+        /// The models there are.
+        known: Vec<String>,
+    },
+    /// A model on another server, and nobody knows where.
+    #[error("this model needs a `base_url`, such as \"http://127.0.0.1:8080\"")]
+    NoBaseUrl,
+    /// No base URL.
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
+    /// A key that everybody on the way could read.
+    #[error(
+        "the key would travel to {0} so that everybody on the way can read it; write https://, or, if \
+         that machine is in your own network, its address there"
+    )]
+    OpenKey(String),
+    /// No format.
+    #[error("`{0}` is not a format; write chat, responses or messages")]
+    Format(String),
+    /// Something that is no name of a variable, perhaps the key itself.
+    #[error(
+        "this is the name of the environment variable that holds the key, in capitals, such as \
+         OPENROUTER_API_KEY; the key itself does not belong into this file"
+    )]
+    KeyVariable,
+    /// A header that cannot be set.
+    #[error("{0:?} is not a header that can be set here")]
+    HeaderName(String),
+    /// A header that cannot have this value, which may be secret.
+    #[error("the value of {0:?} cannot stand in a header; use visible ASCII characters")]
+    HeaderValue(String),
+    /// A parameter that this program sets.
+    #[error("`{0}` is set by humanllm itself; remove it here")]
+    OwnParameter(String),
     /// No such theme.
     #[error("there is no theme with this name{}", suggest(suggestion.as_deref(), known))]
     UnknownTheme {
@@ -136,6 +182,9 @@ pub enum Problem {
     /// A `[theme.NAME]` table is wrong.
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    /// A `[[rule]]` is wrong.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The `[keys]` table is wrong.
     #[error(transparent)]
     Keys(#[from] KeymapError),
@@ -145,5 +194,12 @@ fn suggest(suggestion: Option<&str>, known: &[String]) -> String {
     match suggestion {
         Some(name) => format!("; did you mean `{name}`?"),
         None => format!("; there are {}", known.join(", ")),
+    }
+}
+
+fn known_upstreams(suggestion: Option<&str>, known: &[String]) -> String {
+    match known {
+        [] => "; `humanllm setup model` adds one".into(),
+        known => suggest(suggestion, known),
     }
 }

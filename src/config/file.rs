@@ -7,8 +7,10 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
+use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
+use crate::rules::Written;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -23,10 +25,13 @@ pub(super) struct FileConfig {
     pub server: ServerConfig,
     pub inbox: InboxConfig,
     pub journal: JournalConfig,
+    pub model: Vec<ModelTable>,
+    pub drafting: DraftingConfig,
     pub tui: TuiConfig,
     pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
+    pub rule: Vec<Written>,
 }
 
 /// A mistake and where it is.
@@ -55,14 +60,21 @@ impl<'t> Parsed<'t> {
         }
     }
 
-    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`).
+    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`, or
+    /// `["model", "[0]", "name"]` in the first of several tables).
     pub fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
         let offset = DeTable::parse(self.text)
             .ok()
             .and_then(|table| offset_of(table.get_ref(), key));
         Mistake {
             line: line_at(self.text, offset.unwrap_or(0)),
-            key: key.join("."),
+            // The line tells which of several tables it is.
+            key: key
+                .iter()
+                .copied()
+                .filter(|part| index(part).is_none())
+                .collect::<Vec<_>>()
+                .join("."),
             problem,
         }
     }
@@ -80,9 +92,14 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
         Problem::Syntax(format!("this is not valid TOML: {message}"))
     } else if let Some(problem) = unknown_key(&message) {
         problem
-    } else if key == ["api_key"] {
-        // The parser would quote the secret.
+    } else if is_secret(&key) {
+        // The parser would quote it.
         Problem::Type("expected text in quotes".to_owned())
+    } else if message.starts_with("invalid type: map, expected a sequence") {
+        let name = key.join(".");
+        Problem::Type(format!(
+            "write [[{name}]], with two brackets: there may be several"
+        ))
     } else {
         Problem::Type(wrong_type(&message))
     };
@@ -93,13 +110,25 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
     }
 }
 
+/// Whether what stands at a key is for nobody else.
+fn is_secret(key: &[String]) -> bool {
+    let key: Vec<&str> = key.iter().map(String::as_str).collect();
+    matches!(
+        key.as_slice(),
+        ["api_key"] | ["model", "api_key_env"] | ["model", "headers", ..]
+    )
+}
+
 /// Reads serde's "unknown field `a`, expected one of `b`, `c`".
 fn unknown_key(message: &str) -> Option<Problem> {
     message.strip_prefix("unknown field ")?;
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
     let known: Vec<String> = names.map(str::to_owned).collect();
-    let suggestion = nearest(unknown, known.iter().map(String::as_str)).map(str::to_owned);
+    let names = || known.iter().map(String::as_str);
+    let begins = || names().find(|name| name.starts_with(unknown));
+    let suggestion = nearest(unknown, names()).or_else(begins);
+    let suggestion = suggestion.map(str::to_owned);
     Some(Problem::UnknownKey { suggestion, known })
 }
 
@@ -116,10 +145,14 @@ fn wrong_type(message: &str) -> String {
         "u32" | "u64" | "usize" => "a whole number from 0 up",
         "a boolean" => "true or false",
         "a string" => "text in quotes",
+        "a sequence" if found == "map" => {
+            "several tables, each below a name in double brackets such as [[rule]]"
+        }
         "a sequence" => "a list such as [\"a\", \"b\"]",
         "a map" => "a table",
         other => other,
     };
+    let found = if found == "map" { "a table" } else { found };
     format!("expected {expected}, not {found}")
 }
 
@@ -133,9 +166,7 @@ fn key_at(table: &DeTable<'_>, offset: usize) -> Option<Vec<String>> {
     let within = |span: Range<usize>| span.contains(&offset);
     table.iter().find_map(|(key, value)| {
         let mut path = vec![key.get_ref().to_string()];
-        if let DeValue::Table(inner) = value.get_ref()
-            && let Some(rest) = key_at(inner, offset)
-        {
+        if let Some(rest) = key_within(value.get_ref(), offset) {
             path.extend(rest);
             return Some(path);
         }
@@ -143,12 +174,36 @@ fn key_at(table: &DeTable<'_>, offset: usize) -> Option<Vec<String>> {
     })
 }
 
+fn key_within(value: &DeValue<'_>, offset: usize) -> Option<Vec<String>> {
+    match value {
+        DeValue::Table(inner) => key_at(inner, offset),
+        DeValue::Array(values) => {
+            let mut values = values.iter();
+            values.find_map(|value| key_within(value.get_ref(), offset))
+        }
+        _ => None,
+    }
+}
+
 /// Where the key with this path is.
 fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
     let (first, rest) = path.split_first()?;
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
-    match value.get_ref() {
-        DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest),
-        _ => Some(key.span().start),
+    let (value, span, rest) = match (value.get_ref(), rest.split_first()) {
+        (DeValue::Array(values), Some((place, rest))) if index(place).is_some() => {
+            let value = values.get(index(place)?)?;
+            (value.get_ref(), value.span(), rest)
+        }
+        (value, _) => (value, key.span(), rest),
+    };
+    match value {
+        // A key that is missing is missing there.
+        DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest).or(Some(span.start)),
+        _ => Some(span.start),
     }
+}
+
+/// The place that a part of a path names in a list: that of `[0]` is the first.
+fn index(part: &str) -> Option<usize> {
+    part.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }

@@ -8,7 +8,8 @@ use std::{fs, io};
 
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
-use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig};
+use super::model::{check_drafting, check_name, upstreams};
+use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
 use crate::tui::keys::keymap::Keymap;
@@ -33,20 +34,33 @@ pub struct Flags {
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     // Without a file, the empty text: it holds no mistakes and no values.
     let (path, text) = find_file(flags, environment)?.unwrap_or_default();
+    read(&path, &text, flags, environment)
+}
+
+/// The same with this text in place of that of the file.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(
+    path: &Path,
+    text: &str,
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Config, ConfigError> {
     let in_file = |mistake: Mistake| ConfigError::File {
-        file: path.clone(),
+        file: path.to_owned(),
         line: mistake.line,
         key: mistake.key,
         problem: mistake.problem,
     };
-    let mut file = Parsed::new(&text).map_err(in_file)?;
+    let mut file = Parsed::new(text).map_err(in_file)?;
     let values = std::mem::take(&mut file.values);
     let at = |key: &[&str], problem| in_file(file.mistake(key, problem));
 
     let listen = values.listen.as_deref().map(parse_listen).transpose();
     let listen = listen.map_err(|problem| at(&["listen"], problem))?;
     let state_dir = values.state_dir.as_deref();
-    let state_dir = state_dir.map(|dir| file_path(dir, &path, environment));
+    let state_dir = state_dir.map(|dir| file_path(dir, path, environment));
     let state_dir = state_dir
         .transpose()
         .map_err(|problem| at(&["state_dir"], problem))?;
@@ -54,13 +68,15 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     let api_key = api_key.map_err(|problem| at(&["api_key"], problem))?;
     let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
     check_models(&models).map_err(|problem| at(&["models"], problem))?;
+    let in_path = |(path, problem): (Vec<String>, Problem)| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        at(&path, problem)
+    };
+    let upstreams = upstreams(values.model, environment).map_err(in_path)?;
+    check_drafting(&values.drafting, &upstreams)
+        .map_err(|problem| at(&["drafting", "model"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
-    let mut themes = own_themes(&values.theme).map_err(|(path, problem)| {
-        at(
-            &path.iter().map(String::as_str).collect::<Vec<_>>(),
-            problem,
-        )
-    })?;
+    let mut themes = own_themes(&values.theme).map_err(in_path)?;
     let theme = match Base::from_name(&values.tui.theme) {
         Some(base) => Choice::of(base),
         None => themes
@@ -71,6 +87,12 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         let key = error.key().to_owned();
         at(&["keys", &key], error.into())
     })?;
+
+    let rules = rules::check(&values.rule)
+        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
+
+    rules::check_models(&rules, &upstreams)
+        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
 
     let config = Config {
         listen: listen_override(flags, environment)?
@@ -88,10 +110,13 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
         server: values.server,
         inbox: values.inbox,
         journal: values.journal,
+        upstreams,
+        drafting: values.drafting,
         tui: values.tui,
         theme,
         snippets: values.snippets,
         keys,
+        rules,
     };
     let loopback = config.listen.ip().to_canonical().is_loopback();
     if loopback || config.api_key.is_some() {
@@ -101,11 +126,9 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     }
 }
 
-/// The file to read and its text; `None` if none was named and there is none in the usual place.
-fn find_file(
-    flags: &Flags,
-    environment: &Environment,
-) -> Result<Option<(PathBuf, String)>, ConfigError> {
+/// The file in which the configuration stands, or would, and what names it; without that, it need not
+/// be there. `None` where there is no home folder.
+pub fn file(flags: &Flags, environment: &Environment) -> Option<(PathBuf, Option<&'static str>)> {
     const VARIABLE: &str = "HUMANLLM_CONFIG";
     let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
     let named = flags
@@ -117,12 +140,19 @@ fn find_file(
         let folder = environment.xdg_dir("XDG_CONFIG_HOME", ".config")?;
         Some(folder.join("humanllm/config.toml"))
     };
-    let (path, named_by) = match named {
-        Some((path, named_by)) => (path, Some(named_by)),
-        None => match usual() {
-            Some(path) => (path, None),
-            None => return Ok(None),
-        },
+    match named {
+        Some((path, named_by)) => Some((path, Some(named_by))),
+        None => Some((usual()?, None)),
+    }
+}
+
+/// The file to read and its text; `None` if none was named and there is none in the usual place.
+fn find_file(
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    let Some((path, named_by)) = file(flags, environment) else {
+        return Ok(None);
     };
     match (fs::read_to_string(&path), named_by) {
         (Ok(text), _) => Ok(Some((path, text))),
@@ -216,9 +246,7 @@ fn check_models(models: &[String]) -> Result<(), Problem> {
         return Err(Problem::NoModels);
     }
     for (index, model) in models.iter().enumerate() {
-        if model.is_empty() || model.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Problem::ModelName(model.clone()));
-        }
+        check_name(model)?;
         if models[..index].contains(model) {
             return Err(Problem::ModelTwice(model.clone()));
         }

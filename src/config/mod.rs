@@ -5,6 +5,8 @@
 mod error;
 mod file;
 mod load;
+mod model;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +17,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, load};
+pub use load::{Flags, file, load, read};
+pub use model::DraftingConfig;
+pub(crate) use model::{check_name, format_name, format_named, key_of};
 
 use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
+use crate::model::Upstream;
+use crate::rules::Rules;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::Choice;
@@ -45,6 +51,10 @@ pub struct Config {
     pub inbox: InboxConfig,
     /// What is kept on disk.
     pub journal: JournalConfig,
+    /// Models on other servers, which draft.
+    pub upstreams: Vec<Upstream>,
+    /// How they do.
+    pub drafting: DraftingConfig,
     /// How the terminal behaves.
     pub tui: TuiConfig,
     /// The colours that `tui.theme` names.
@@ -53,6 +63,8 @@ pub struct Config {
     pub keys: Keymap,
     /// Texts to insert into a reply, by name.
     pub snippets: BTreeMap<String, String>,
+    /// What is decided without the person.
+    pub rules: Rules,
 }
 
 impl Config {

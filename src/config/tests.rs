@@ -5,7 +5,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::agents::Answered;
+use crate::api::Format;
 use crate::config::TuiConfig;
+use crate::model::Patience;
 use crate::tui::keys::action::Action;
 use crate::tui::theme::Role;
 
@@ -75,6 +77,8 @@ fn the_example_documents_every_key_with_its_default() {
         ("server", "[server]\n"),
         ("inbox", "[inbox]\n"),
         ("journal", "[journal]\n"),
+        ("model", "[[model]]\n"),
+        ("drafting", "[drafting]\n"),
         ("tui", "[tui]\n"),
     ] {
         let error = Home::new(&format!("{header}no_such_key = 1")).load();
@@ -90,6 +94,7 @@ fn the_example_documents_every_key_with_its_default() {
                 format!("\n{key} ="),
                 format!("\n# {key} ="),
                 format!("\n[{key}]"),
+                format!("\n# [[{key}]]"),
             ];
             assert!(
                 written.iter().any(|line| text.contains(line)),
@@ -208,6 +213,22 @@ fn a_theme_of_ones_own_changes_single_colours() {
 }
 
 #[test]
+fn rules_keep_their_order() {
+    let config = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
+                  action = \"hold\"\ntimeout_seconds = 60\ntimeout_action = { reject = \"No.\" }\n\
+                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false";
+    let config = Home::new(config).load().expect("valid");
+    assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
+    assert!(!config.tui.bell);
+    let told = config.rules.told().next().expect("a rule");
+    assert_eq!(
+        told.conditions,
+        [("tool", "shell".into()), ("argument", r"\brm\b".into())]
+    );
+    assert!(Home::new("").load().expect("valid").rules.is_empty());
+}
+
+#[test]
 fn what_needs_a_restart_is_known() {
     let load = |config: &str| Home::new(config).load().expect("valid");
     let one = load("state_dir = \"/s\"");
@@ -216,7 +237,7 @@ fn what_needs_a_restart_is_known() {
     );
     assert_eq!(one.restarts_for(&other), ["listen", "server"]);
     let live =
-        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F12\"");
+        load("state_dir = \"/s\"\ntui.theme = \"light\"\nsnippets.a = \"b\"\nkeys.fold = \"F11\"");
     assert_eq!(one.restarts_for(&live), [""; 0]);
 }
 
@@ -310,6 +331,62 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
             "2: server.allowed_origins: \"a.org\" is not an origin; write scheme and host only, such as https://example.org",
         ),
         (
+            "[[model]]\nbase_url = \"http://a\"",
+            "1: model: this model needs a `name`, such as \"qwen\"",
+        ),
+        (
+            "[[model]]\nname = \"a\"",
+            "1: model: this model needs a `base_url`, such as \"http://127.0.0.1:8080\"",
+        ),
+        (
+            "[[model]]\nname = \"a b\"\nbase_url = \"http://a\"",
+            "2: model.name: \"a b\" is not a model name; use letters, digits and punctuation, without spaces",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\n[[model]]\nbase_url = \"http://b\"\nname = \"a\"",
+            "6: model.name: there is a model of the name `a` already; choose another",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\n[[model]]\nname = \"b\"\n\nbase_url = \"b:8080\"",
+            "7: model.base_url: \"b:8080\" is not a base URL; write it as http://127.0.0.1:8080 or https://example.org/v1",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\n[[model]]\nbaseurl = \"http://a\"",
+            "5: model.baseurl: unknown key; did you mean `base_url`?",
+        ),
+        (
+            "[model]\nname = \"a\"",
+            "1: model: write [[model]], with two brackets: there may be several",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\nformat = \"openai\"",
+            "4: model.format: `openai` is not a format; write chat, responses or messages",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\nimages = 1",
+            "4: model.images: expected true or false, not integer `1`",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\nmax_tokens = 0",
+            "4: model.max_tokens: must be at least 1",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\n[model.parameters]\nmessages = []",
+            "4: model.parameters: `messages` is set by humanllm itself; remove it here",
+        ),
+        (
+            "[[model]]\nname = \"a\"\nbase_url = \"http://a\"\n[model.headers]\nHost = \"b\"",
+            "4: model.headers: \"Host\" is not a header that can be set here",
+        ),
+        (
+            "[drafting]\nmode = \"draft\"\nmodel = \"a\"",
+            "3: drafting.model: there is no [[model]] with this name; `humanllm setup model` adds one",
+        ),
+        (
+            "drafting.model = \"qwne\"\n[[model]]\nname = \"qwen\"\nbase_url = \"http://a\"",
+            "1: drafting.model: there is no [[model]] with this name; did you mean `qwen`?",
+        ),
+        (
             "[inbox]\nanswer_housekeeping = 1",
             "2: inbox.answer_housekeeping: expected true, false, or a list such as [\"titles\", \"probes\"], not integer `1`",
         ),
@@ -356,6 +433,54 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
         (
             "[snippets]\nbye = 3",
             "2: snippets.bye: expected text in quotes, not integer `3`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\n\n[[rule]]\nname = \"b\"\nargumnet = \"x\"",
+            "7: rule.argumnet: unknown key; did you mean `argument`?",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\n\n[[rule]]\nname = \"a\"\naction = \"hold\"",
+            "6: rule.name: there is a rule `a` before this one; choose another name",
+        ),
+        (
+            "models = [\"m\"]\n[[rule]]\nname = \"a\"",
+            "2: rule.action: every rule needs an action: \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"reject\"",
+            "3: rule.action: expected \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }, not string \"reject\"",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = { rejct = \"no\" }",
+            "3: rule.action: expected \"hold\", \"send\", { reject = \"WORDS\" }, { answer = \"TEXT\" } or { draft = \"MODEL\" }, not a table",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = { reject = 3 }",
+            "3: rule.action.reject: expected text in quotes, not integer `3`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"call\"\naction = \"hold\"",
+            "3: rule.kind: expected \"message\", \"command\", \"tool\", \"think\", or a list of them, not string \"call\"",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"send\"",
+            "3: rule.action: this rule is asked about a request, for which nothing is drafted yet; `send` needs a condition on the draft: kind, tool, argument or text",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\ntool = \"shell\"\nargument = 'rm ('\naction = \"hold\"",
+            "4: rule.argument: this is no regular expression: unclosed group",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\ntext = 'a{1000}{1000}'\naction = \"hold\"",
+            "3: rule.text: the expression stands for too much; make its repetitions smaller",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"hold\"\ntimeout_seconds = -1",
+            "4: rule.timeout_seconds: expected a whole number from 0 up, not integer `-1`",
+        ),
+        (
+            "[rule]\nname = \"a\"",
+            "1: rule: write [[rule]], with two brackets: there may be several",
         ),
         (
             "[keys]\nsubmit = \"Enter\"\nfold = \"Ctrl+Q\"",
@@ -430,4 +555,166 @@ fn only_loopback_needs_no_key() {
 fn the_key_is_never_shown() {
     let config = Home::new("api_key = \"hunter2\"").load().expect("valid");
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+/// A model at a base URL, with more lines.
+fn model(base_url: &str, lines: &str) -> String {
+    format!("[[model]]\nname = \"qwen\"\nbase_url = \"{base_url}\"\n{lines}\n")
+}
+
+#[test]
+fn a_model_needs_little_and_takes_much() {
+    let little = Home::new(&model("http://127.0.0.1:8080", "")).load();
+    let little = little.expect("valid").upstreams.remove(0);
+    assert_eq!(
+        (little.name.as_str(), little.model.as_str()),
+        ("qwen", "qwen")
+    );
+    assert_eq!(little.url.to_string(), "http://127.0.0.1:8080/v1");
+    assert_eq!(little.format, Format::Chat);
+    assert_eq!(little.patience, Patience::default());
+    assert!(little.prefill && !little.images && !little.thoughts);
+
+    let lines = "format = \"messages\"\nmodel = \"org/q\"\nmax_tokens = 100\nimages = true\n\
+                 thoughts = true\nprefill = false\nheaders = { X-Title = \"me\" }\n\
+                 api_key_env = \"Q_KEY\"\nconnect_seconds = 1\nfirst_token_seconds = 0\n\
+                 idle_seconds = 3\nparameters = { temperature = 0.5, stop = [\"x\"] }";
+    let home = Home::new(&model("https://example.org", lines));
+    let environment = home.environment().with("Q_KEY", "hunter2hunter2\n");
+    let much = load(&Flags::default(), &environment).expect("valid");
+    let much = &much.upstreams[0];
+    assert_eq!(much.headers["x-api-key"], "hunter2hunter2");
+    assert_eq!(much.headers["x-title"], "me");
+    assert_eq!((much.max_tokens, much.model.as_str()), (Some(100), "org/q"));
+    assert!(!much.prefill && much.images && much.thoughts);
+    assert_eq!(much.patience.connect.as_secs(), 1);
+    assert_eq!(much.patience.first_token, None);
+    assert_eq!(much.patience.idle.map(|idle| idle.as_secs()), Some(3));
+    let parameters = serde_json::json!({"temperature": 0.5, "stop": ["x"]});
+    assert_eq!(serde_json::Value::from(much.parameters.clone()), parameters);
+    let shown = format!("{much:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("\"me\""),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_key_that_is_not_set_keeps_nobody_from_starting() {
+    let home = Home::new(&model("https://example.org", "api_key_env = \"Q_KEY\""));
+    let config = home.load().expect("valid");
+    let key = config.upstreams[0].key.clone().expect("a variable");
+    assert_eq!((key.name.as_str(), key.is_set), ("Q_KEY", false));
+}
+
+#[test]
+fn a_key_in_the_place_of_its_variable_is_refused_and_not_shown() {
+    for wrong in [
+        "\"hunter2\"",
+        "\"sk-HUNTER2\"",
+        "\"\"",
+        "12345678",
+        "[\"hunter2\"]",
+    ] {
+        let message = complaint(&model(
+            "https://a.example",
+            &format!("api_key_env = {wrong}"),
+        ));
+        assert!(message.starts_with("4: model.api_key_env: "), "{message}");
+        for secret in ["hunter2", "HUNTER2", "12345678"] {
+            assert!(!message.contains(secret), "{message}");
+        }
+    }
+    let message = complaint(&model("https://a.example", "api_key = \"hunter2\""));
+    assert_eq!(
+        message,
+        "4: model.api_key: unknown key; did you mean `api_key_env`?"
+    );
+    let message = complaint(&model(
+        "https://a.example",
+        "headers.Authorization = 12345678",
+    ));
+    assert_eq!(
+        message,
+        "4: model.headers.Authorization: expected text in quotes"
+    );
+    let message = complaint(&model(
+        "https://a.example",
+        "headers.X-Key = \"hunter2\\n\"",
+    ));
+    assert!(
+        message.contains("\"X-Key\" cannot stand in a header"),
+        "{message}"
+    );
+    assert!(!message.contains("hunter2"), "{message}");
+    let message = complaint(&model("https://me:hunter2@a.example", ""));
+    assert!(
+        message.starts_with("3: model.base_url: a name or a password"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_key_leaves_ones_own_network_encrypted_only() {
+    for (base_url, lines) in [
+        ("http://a.example:8080", "api_key_env = \"Q_KEY\""),
+        ("http://8.8.8.8", "headers.Authorization = \"Bearer x\""),
+        ("http://a.example", "headers.X-Goog-Api-Key = \"x\""),
+    ] {
+        let message = complaint(&model(base_url, lines));
+        assert!(
+            message.starts_with("3: model.base_url: the key would travel to "),
+            "{message}"
+        );
+        assert!(message.contains("write https://"), "{message}");
+    }
+    for (base_url, lines) in [
+        ("https://a.example", "api_key_env = \"Q_KEY\""),
+        ("http://192.168.1.2", "api_key_env = \"Q_KEY\""),
+        (
+            "http://gpu-box:8000",
+            "headers.Authorization = \"Bearer x\"",
+        ),
+        ("http://a.example", "headers.X-Title = \"x\""),
+    ] {
+        Home::new(&model(base_url, lines)).load().expect(base_url);
+    }
+}
+
+#[test]
+fn new_models_need_no_restart() {
+    let one = Home::new("state_dir = \"/s\"").load().expect("valid");
+    let config = format!("state_dir = \"/s\"\n{}", model("http://a", ""));
+    let other = Home::new(&config).load().expect("valid");
+    assert_ne!(one, other);
+    assert_eq!(one.restarts_for(&other), [""; 0]);
+}
+
+#[test]
+fn the_rules_of_the_example_are_rules() {
+    let text = include_str!("../../config.example.toml");
+    let (_, section) = text.split_once("\n# [[rule]]\n").expect("a rule");
+    let (section, _) = section.split_once("\n\n").expect("an end");
+    let lines = section.lines().map(|line| line.trim_start_matches('#'));
+    let rules = format!("[[rule]]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let config = Home::new(&rules).load().expect(&rules);
+    let names: Vec<&str> = config.rules.names().collect();
+    assert_eq!(names, ["no rm", "looking is free", "titles", "lunch"]);
+    // And every key is explained above them.
+    let keys = Home::new("[[rule]]\nno_such_key = 1").load();
+    let Err(ConfigError::File {
+        problem: Problem::UnknownKey { known, .. },
+        ..
+    }) = keys
+    else {
+        panic!("{keys:?}");
+    };
+    for key in known.iter().filter(|key| *key != "name") {
+        let told = [
+            format!("\n#   {key} "),
+            format!("\n#   {key}, "),
+            format!(", {key} "),
+        ];
+        assert!(told.iter().any(|told| text.contains(told)), "{key}");
+    }
 }

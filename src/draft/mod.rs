@@ -3,10 +3,14 @@
 //! - [`Draft`] is what is written down and what travels with a reply until it is delivered
 //! - `read` takes in drafts from disk, whatever has become of them: the words survive
 //! - `origin` knows who or what its words come from
+//! - `of_items` makes a draft of what a model says
+//! - `hand` says in a word who had a hand in it
 //! - `returned` puts what was said and did not arrive back into a draft
 //!
 //! It knows neither the screen nor the disk.
 
+mod hand;
+mod of_items;
 mod origin;
 mod read;
 mod returned;
@@ -14,6 +18,7 @@ mod returned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use hand::Hand;
 pub use origin::{Origin, Sender, Source, Span};
 
 use crate::api::ShellTool;
@@ -66,6 +71,9 @@ pub struct Draft {
     /// Where the words of the text come from.
     #[serde(skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
+    /// Whether words of a model were taken out of the text.
+    #[serde(skip_serializing_if = "is_false")]
+    pub cut: bool,
     /// Who had it sent, once it was.
     #[serde(skip_serializing_if = "Sender::is_person")]
     pub sender: Sender,
@@ -97,6 +105,9 @@ pub struct Part {
     /// Where the words of the text come from.
     #[serde(skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
+    /// Whether words of a model were taken out of the text.
+    #[serde(skip_serializing_if = "is_false")]
+    pub cut: bool,
 }
 
 /// A call in the making.
@@ -120,6 +131,9 @@ pub struct Drafted {
     pub model: String,
     /// The arguments, or the text of a free-form tool, as it wrote them.
     pub arguments: String,
+    /// Whether the call says something else now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_edited: bool,
 }
 
 /// What is called.
@@ -180,6 +194,7 @@ impl Draft {
             false => self.origin.extend(&line.origin),
         }
         self.text.push_str(&line.text);
+        self.cut |= line.cut;
         if line.sender.is_person() {
             self.sender = Sender::Person;
         }
@@ -200,6 +215,12 @@ impl Draft {
         // Strings and numbers only, which can all be written; the words would be left otherwise.
         serde_json::to_string(&written).unwrap_or_else(|_| self.text.clone())
     }
+}
+
+/// What is not so is not written down.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A final answer with these words.

@@ -61,6 +61,34 @@ impl Origin {
         self.0.is_empty()
     }
 
+    /// How many characters it tells of.
+    pub fn chars(&self) -> usize {
+        self.0.iter().map(|span| span.chars).sum()
+    }
+
+    /// That of some of the characters. Those of which nothing is known were typed.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        let mut slice = Self::default();
+        self.copy(range, &mut slice);
+        slice
+    }
+
+    /// Puts that of other characters in the place of some.
+    pub fn splice(&mut self, range: std::ops::Range<usize>, other: &Self) {
+        let mut spliced = self.slice(0..range.start);
+        spliced.extend(other);
+        let rest = range.end..self.chars().max(range.end);
+        spliced.extend(&self.slice(rest));
+        *self = spliced;
+    }
+
+    /// How many of the characters a model has written.
+    pub fn of_models(&self) -> usize {
+        let spans = self.0.iter();
+        let drafted = spans.filter(|span| matches!(span.source, Source::Model { .. }));
+        drafted.map(|span| span.chars).sum()
+    }
+
     /// Adds characters at the end.
     pub fn push(&mut self, chars: usize, source: Source) {
         match self.0.last_mut() {

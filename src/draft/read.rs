@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Draft, Part, ReplyKind};
+use super::{Draft, Origin, Part, ReplyKind};
 
 impl Draft {
     /// Reads a draft. What is not understood is left out, but for words, which are never left out:
@@ -46,6 +46,9 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
     let mut take = |name: &str| fields.remove(name).unwrap_or(Value::Null);
     draft.live = read(&take("live")).unwrap_or_default();
     draft.cursor = read(&take("cursor"));
+    draft.origin = read(&take("origin")).unwrap_or_default();
+    draft.cut = read(&take("cut")).unwrap_or_default();
+    draft.sender = read(&take("sender")).unwrap_or_default();
     match take("kind") {
         // A thought does the least harm where nobody knows what it was to be.
         Value::Null => {}
@@ -89,6 +92,7 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
         lost.retain(|text| !text.is_empty());
         draft.text = lost.join("\n");
         draft.cursor = None;
+        draft.origin = Origin::default();
     }
     draft
 }

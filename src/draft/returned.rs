@@ -37,7 +37,10 @@ impl Draft {
         self.live |= draft.live;
         match draft.kind {
             ReplyKind::Tool => self.call = draft.call,
-            _ => (self.text, self.cursor, self.options) = (draft.text, None, draft.options),
+            _ => {
+                (self.text, self.cursor, self.options) = (draft.text, None, draft.options);
+                (self.origin, self.cut) = (draft.origin, draft.cut);
+            }
         }
     }
 
@@ -54,6 +57,10 @@ impl Draft {
         if !text.is_empty() && !rest.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
+        // What nothing is known of was typed.
+        let mut origin = draft.origin.slice(0..text.chars().count());
+        origin.extend(&self.origin.slice(0..rest.chars().count()));
+        (self.origin, self.cut) = (origin, self.cut | draft.cut);
         text.push_str(&rest);
         self.text = text;
         self.cursor = None;
@@ -66,7 +73,7 @@ impl Draft {
     }
 
     /// All that it holds, as parts of a reply.
-    pub(super) fn into_parts(self) -> Vec<Part> {
+    pub(crate) fn into_parts(self) -> Vec<Part> {
         let Self {
             kind,
             text,
@@ -74,6 +81,7 @@ impl Draft {
             call,
             mut parts,
             origin,
+            cut,
             ..
         } = self;
         if !text.is_empty() || !options.is_empty() {
@@ -86,6 +94,7 @@ impl Draft {
                 options,
                 call: None,
                 origin,
+                cut,
             });
         }
         if call.is_some() {

@@ -55,7 +55,8 @@ fn part(mark: String) -> impl Strategy<Value = Part> {
                 text,
                 options: options(has_options, &format!("{mark}o")),
                 call: None,
-                origin: Origin::default(),
+                origin: Origin::of("two words", Source::Pasted),
+                cut: true,
             },
         })
 }
@@ -81,7 +82,8 @@ fn draft(mark: &str) -> impl Strategy<Value = Draft> + use<> {
         call,
         parts,
         live: flags.1,
-        origin: Origin::default(),
+        origin: Origin::of("words", Source::Recalled),
+        cut: false,
         sender: Sender::Person,
     })
 }

@@ -132,7 +132,7 @@ impl Words {
     }
 
     /// Whether an item that a client sends is these words, which it got then.
-    pub(super) fn are(&self, item: &Item) -> bool {
+    pub(crate) fn are(&self, item: &Item) -> bool {
         let Self::Item(said) = self else {
             // The others are not whole, or no items.
             return false;

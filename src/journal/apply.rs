@@ -10,8 +10,8 @@ use super::hash::Hash;
 use super::items;
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, ModelDraft,
-    Recall, Record, Response, Said, State, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
+    ModelDraft, Recall, Record, Response, Said, State, Turn,
 };
 
 /// How many texts are offered again.
@@ -101,6 +101,7 @@ impl Applier {
             ),
             Record::ModelDraft(row) => model_draft(db, row),
             Record::Decision(row) => decision(db, row),
+            Record::Mark(row) => mark(db, row),
             Record::Draft(row) => draft(db, row),
             Record::ClearDraft { conversation } => run(
                 db,
@@ -420,6 +421,38 @@ fn decision(db: &Connection, row: &Decision) -> Result<()> {
         "DELETE FROM decision WHERE id IN
              (SELECT id FROM decision WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
         params![row.turn, MOST_DECISIONS],
+    )
+}
+
+fn mark(db: &Connection, row: &Mark) -> Result<()> {
+    let turn = row.turn.unwrap_or(0);
+    if row.is_empty() {
+        return run(
+            db,
+            "DELETE FROM mark WHERE conversation = ?1 AND turn = ?2",
+            params![row.conversation, turn],
+        );
+    }
+    let labels = serde_json::to_string(&row.labels).unwrap_or_default();
+    // Whoever marks it may not know yet that it was deleted.
+    run(
+        db,
+        "INSERT INTO mark (conversation, turn, updated, labels, rating, note, excluded)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE EXISTS (SELECT 1 FROM conversation WHERE id = ?1)
+             AND (?2 = 0 OR EXISTS (SELECT 1 FROM turn WHERE id = ?2 AND conversation = ?1))
+         ON CONFLICT (conversation, turn) DO UPDATE SET updated = excluded.updated,
+             labels = excluded.labels, rating = excluded.rating, note = excluded.note,
+             excluded = excluded.excluded",
+        params![
+            row.conversation,
+            turn,
+            row.updated,
+            labels,
+            row.rating,
+            row.note,
+            row.excluded
+        ],
     )
 }
 

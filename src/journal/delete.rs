@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::pack::unpack;
 
 /// Deletes a conversation with its turns, what was said in it, also to be said again, its draft, what
-/// models drafted and rules decided, and the responses to its turns.
+/// models drafted and rules decided, what the person made of it, and the responses to its turns.
 pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
     let mut candidates = numbers(
         db,
@@ -31,6 +31,7 @@ pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
         "DELETE FROM model_draft WHERE conversation = ?1",
         "DELETE FROM decision WHERE conversation = ?1",
         "DELETE FROM recall WHERE conversation = ?1",
+        "DELETE FROM mark WHERE conversation = ?1",
         "DELETE FROM conversation WHERE id = ?1",
     ] {
         db.prepare_cached(sql)?.execute([id])?;

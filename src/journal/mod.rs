@@ -46,8 +46,8 @@ pub use hash::Hash;
 pub use queue::Seq;
 pub use reader::{NextIds, Reader, Totals};
 pub use record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, ModelDraft,
-    Recall, Record, Response, Said, SaidState, State, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
+    ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn,
 };
 pub use search::{Excerpt, Hit};
 

@@ -12,8 +12,8 @@ use super::files::Files;
 use super::hash::Hash;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, Event, ModelDraft, Recall, Response,
-    Said, Turn,
+    ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
+    Response, Said, Turn,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -269,6 +269,30 @@ impl Reader {
                         action: row.get(6)?,
                         waited: row.get(7)?,
                         draft: row.get(8)?,
+                    })
+                },
+            )
+        })
+    }
+
+    /// What the person makes of a conversation, and then of its turns, the oldest first.
+    pub fn marks(&self, conversation: i64) -> Read<Vec<Mark>> {
+        self.with(|db| {
+            all(
+                db,
+                "SELECT conversation, turn, updated, labels, rating, note, excluded FROM mark
+                 WHERE conversation = ?1 ORDER BY turn",
+                [conversation],
+                |row| {
+                    let labels: String = row.get(3)?;
+                    Ok(Mark {
+                        conversation: row.get(0)?,
+                        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
+                        updated: row.get(2)?,
+                        labels: serde_json::from_str(&labels).unwrap_or_default(),
+                        rating: row.get(4)?,
+                        note: row.get(5)?,
+                        excluded: row.get(6)?,
                     })
                 },
             )

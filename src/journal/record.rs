@@ -250,6 +250,33 @@ pub struct Decision {
     pub draft: Option<i64>,
 }
 
+/// What the person makes of a conversation or of one of its turns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Where.
+    pub conversation: i64,
+    /// Which turn; `None` is the conversation as a whole.
+    pub turn: Option<i64>,
+    /// When it last changed.
+    pub updated: i64,
+    /// Words to find it by, in order and each once.
+    pub labels: Vec<String>,
+    /// How good it is, from 1 to 5.
+    pub rating: Option<u8>,
+    /// Whatever else is to be said of it.
+    pub note: String,
+    /// Whether it stays out of what is exported.
+    pub excluded: bool,
+}
+
+impl Mark {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        let says_nothing = self.labels.is_empty() && self.note.is_empty();
+        says_nothing && self.rating.is_none() && !self.excluded
+    }
+}
+
 /// A response that clients can come back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -344,6 +371,9 @@ pub enum Record {
     ModelDraft(Box<ModelDraft>),
     /// What a rule decided. Of those about one request, the newest are kept.
     Decision(Decision),
+    /// What the person makes of a conversation or turn, new or as it is now. One that says nothing is
+    /// forgotten, and so is one of what is not there.
+    Mark(Mark),
     /// A draft, new or as it is now.
     Draft(Draft),
     /// Forgets a draft.
@@ -418,6 +448,7 @@ impl Record {
                 | Self::Draft(_)
                 | Self::ClearDraft { .. }
                 | Self::Recall(_)
+                | Self::Mark(_)
         )
     }
 
@@ -453,6 +484,13 @@ impl Record {
                 size_of::<ModelDraft>() + row.model.len() + row.items.len() + texts.sum::<usize>()
             }
             Self::Decision(row) => row.rule.len() + row.matched.len() + row.action.len(),
+            Self::Mark(row) => {
+                let labels = row
+                    .labels
+                    .iter()
+                    .map(|label| size_of::<String>() + label.len());
+                row.note.len() + labels.sum::<usize>()
+            }
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),

@@ -1,13 +1,35 @@
 //! Rules: what happens to a request, or to what a model drafted for it, without the person.
 //!
-//! A rule says when it applies ([`When`]) and what happens then ([`Action`]). The first that applies
-//! is the only one. Nothing here does I/O or reads a clock.
+//! A rule says when it applies and what happens then ([`Action`]). They are asked in their order, and
+//! the first that applies is the only one.
+//!
+//! - [`Written`] is a rule as it stands in the configuration
+//! - `rule` is the same, checked and ready to be asked
+//! - `pattern` is what its conditions look for
+//! - [`proposals`] makes rules of something that was decided once
+//!
+//! Nothing here does I/O or reads a clock.
+
+mod pattern;
+mod proposal;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod written;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use proposal::{Proposal, proposals};
+pub use written::{Kind, RuleError, Written};
+
 use crate::api::{Body, Request};
+use rule::{Drafted, Rule};
+
+/// Bytes before what is new of a message in which [`Rules::of_text`] looks for the beginning of what it
+/// finds.
+pub const LOOKED_BACK: usize = 8 * 1024;
 
 /// What rules are asked about.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +62,19 @@ pub enum Action {
     Draft(String),
 }
 
+impl Action {
+    /// What happens, in words for the person.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Hold => "hold".into(),
+            Self::Send => "send".into(),
+            Self::Reject(words) => format!("reject with {words:?}"),
+            Self::Answer(words) => format!("answer {words:?}"),
+            Self::Draft(model) => format!("draft with {model}"),
+        }
+    }
+}
+
 /// What a rule decides, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -57,23 +92,94 @@ pub struct Decision {
 
 /// Rules, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules {}
+pub struct Rules(Vec<Rule>);
 
 impl Rules {
+    /// Checks rules as they are written.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the place of the rule and the key in it.
+    pub fn new(written: &[Written]) -> Result<Self, (usize, &'static str, RuleError)> {
+        let mut rules: Vec<Rule> = Vec::with_capacity(written.len());
+        for (place, written) in written.iter().enumerate() {
+            let rule = Rule::new(written).map_err(|(key, error)| (place, key, error))?;
+            if rules.iter().any(|known| known.name() == rule.name()) {
+                return Err((place, "name", RuleError::NameTwice(rule.name().to_owned())));
+            }
+            rules.push(rule);
+        }
+        Ok(Self(rules))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Rule::name)
+    }
+
+    /// The rules in words for the person: of each its name, its conditions, what happens, and what
+    /// happens where nobody does anything.
+    pub fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        self.0.iter().map(Rule::told)
+    }
+
+    /// The models that rules have draft, each with the place of the rule and the key that names it, so
+    /// that whoever knows the models can check that there are such.
+    pub fn models(&self) -> impl Iterator<Item = (usize, &'static str, &str)> {
+        let rules = self.0.iter().enumerate();
+        rules.flat_map(|(place, rule)| rule.models().map(move |(key, model)| (place, key, model)))
+    }
+
     /// What is decided of a request when it arrives, by the rules that ask for nothing of a draft.
-    pub fn of_request(&self, _subject: &Subject<'_>) -> Option<Decision> {
-        None
+    pub fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
+        let mut rules = self.0.iter().filter(|rule| !rule.asks_of_draft());
+        rules.find_map(|rule| rule.of_request(subject))
     }
 
     /// What is decided of an item that a model drafted, before it is sent: by the rules that ask for
     /// something of it.
-    pub fn of_item(&self, _subject: &Subject<'_>, _item: &Body) -> Option<Decision> {
-        None
+    pub fn of_item(&self, subject: &Subject<'_>, item: &Body) -> Option<Decision> {
+        let mut rules = self.0.iter().filter(|rule| rule.asks_of_draft()).peekable();
+        // What a command would be need not be known where nobody asks.
+        rules.peek()?;
+        let drafted = Drafted::new(subject, item);
+        rules.find_map(|rule| rule.of_item(subject, &drafted))
+    }
+
+    /// Whether [`Rules::of_text`] ever decides anything.
+    pub fn watch_text(&self) -> bool {
+        self.0.iter().any(Rule::watches_text)
     }
 
     /// The same for a message as far as it is written, where `new` bytes at its end were not there
     /// when this was asked last: nothing of it may leave that a rule holds.
-    pub fn of_text(&self, _subject: &Subject<'_>, _text: &str, _new: usize) -> Option<Decision> {
-        None
+    ///
+    /// What a rule looks for is found as soon as its end is there, if its beginning is no more than
+    /// [`LOOKED_BACK`] bytes before what is new. The end of what is written so far counts as the end
+    /// of a word and of the message. A rule that sends decides nothing here: whether it applies is
+    /// known when the message is whole, and [`Rules::of_item`] is asked.
+    pub fn of_text(&self, subject: &Subject<'_>, text: &str, new: usize) -> Option<Decision> {
+        let mut rules = self.0.iter().filter(|rule| rule.watches_text());
+        rules.find_map(|rule| rule.of_text(subject, text, new))
     }
+}
+
+/// A rule in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its conditions, each with its key.
+    pub conditions: Vec<(&'static str, String)>,
+    /// Whether it is asked about what models draft, and not about requests.
+    pub asks_of_draft: bool,
+    /// What happens.
+    pub action: &'a Action,
+    /// What happens where nobody does anything for that long.
+    pub timeout: Option<(Duration, &'a Action)>,
 }

@@ -33,7 +33,7 @@ use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Decision, Excerpt, Health, Journal, ModelDraft, Reader, Recall,
+    self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
     Record as Row, Said, SaidState, Seq, State, Turn,
 };
 
@@ -496,6 +496,18 @@ impl Store {
     /// Keeps what a rule decided.
     pub fn keep_decision(&self, decision: Decision) -> Saving {
         self.write(vec![Row::Decision(decision)])
+    }
+
+    /// What the person makes of a conversation, and then of its turns.
+    pub fn marks(&self, conversation: ConversationId) -> Vec<Mark> {
+        let reader = self.reader();
+        let marks = reader.map(|reader| reader.marks(conversation.0).unwrap_or_else(failed));
+        marks.unwrap_or_default()
+    }
+
+    /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
+    pub fn keep_mark(&self, mark: Mark) -> Saving {
+        self.write(vec![Row::Mark(mark)])
     }
 
     /// Keeps what is typed in a conversation; without one, what is typed before there is any.

@@ -16,8 +16,9 @@ pub use self::find::Finder;
 pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
+pub use self::prompt::Prompt;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Change, Conversation, ConversationId, Event, Inbox};
+use crate::inbox::{Ask, Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
@@ -29,9 +30,11 @@ use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
 mod attention;
+mod beside;
 mod blocks;
 mod compose;
 mod dialogs;
+pub(in crate::tui) mod drafting;
 mod drafts;
 mod find;
 mod focus;
@@ -43,6 +46,7 @@ mod palette;
 mod past;
 mod paths;
 mod process;
+mod prompt;
 mod recall;
 mod unsend;
 
@@ -121,6 +125,8 @@ pub enum Dialog {
     Parts(usize),
     /// The search in the transcript.
     Find(Box<Finder>),
+    /// A line that is asked for.
+    Prompt(Box<Prompt>),
 }
 
 impl Dialog {
@@ -143,6 +149,8 @@ pub enum Purpose {
     Action,
     /// A path to write.
     Path,
+    /// A model to ask for a draft.
+    Model,
 }
 
 /// What does not change while the program runs.
@@ -205,6 +213,10 @@ pub struct App {
     paths: Paths,
     /// What was looked for last.
     last_query: String,
+    /// What a model is to be told once it is chosen.
+    hint: String,
+    /// Whether models have said something in the open conversation since it was drawn.
+    unsynced: bool,
     /// The list of conversations on the screen.
     pub(super) list: List,
     /// Where the transcript is on the screen, if it is.
@@ -238,6 +250,8 @@ impl App {
             attention: Attention::default(),
             paths: Paths::default(),
             last_query: String::new(),
+            hint: String::new(),
+            unsynced: false,
             list: List::default(),
             transcript_area: None,
         }
@@ -337,14 +351,20 @@ impl App {
                     self.list.on_arrival(found);
                 }
                 self.arrived(conversation, automatic, current, attended);
+                if current {
+                    self.make_way_for_newest(conversation);
+                }
             }
             Change::Delivered {
                 conversation,
                 tokens,
             } => {
-                self.sync(conversation);
                 if self.open == Some(conversation) {
-                    self.say(Level::Good, self.delivered(tokens));
+                    // A model may say hundreds of words a second.
+                    self.unsynced = true;
+                    if self.sent_by_itself().is_none() {
+                        self.say(Level::Good, self.delivered(tokens));
+                    }
                     self.advance(conversation);
                 }
             }
@@ -358,6 +378,7 @@ impl App {
                 }
                 self.sync(conversation);
                 self.client_gone(conversation, returned);
+                self.return_own_words(conversation);
             }
             Change::AskedAgain { conversation } => {
                 self.sync(conversation);
@@ -365,8 +386,14 @@ impl App {
                     self.tell(Level::Info, "asked again, refused again");
                 }
             }
-            Change::Drafted { conversation, .. } | Change::Decided(conversation) => {
+            Change::Drafted {
+                conversation,
+                draft,
+                what,
+            } => self.drafted(conversation, draft, &what),
+            Change::Decided(conversation) => {
                 self.sync(conversation);
+                self.return_own_words(conversation);
             }
             Change::Scripted {
                 conversation,
@@ -479,6 +506,11 @@ impl App {
         ) {
             self.list.release();
         }
+        match action {
+            None => self.type_in_draft(&key),
+            Some(Action::Cancel) if self.act_in_draft(Action::Cancel) => return,
+            Some(_) => {}
+        }
         if self.key_in_call(key, action) {
             return;
         }
@@ -522,6 +554,7 @@ impl App {
         }
         match &mut self.dialog {
             Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {}
+            Dialog::Prompt(prompt) => prompt.paste(text),
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
                 if *purpose == Purpose::Conversation {
@@ -536,6 +569,7 @@ impl App {
                 self.find_from_here();
             }
             Dialog::None => {
+                self.begin_typing();
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(text),
                     None => self.paste(text),
@@ -559,7 +593,7 @@ impl App {
         let text = text.strip_suffix('\n').unwrap_or(text);
         match self.composer_mut().open_call() {
             Some(call) => call.set_text(text),
-            None => self.composer_mut().replace(text),
+            None => self.composer_mut().edited(text),
         }
         self.keep_draft();
     }
@@ -616,6 +650,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action, again: bool) {
+        if self.act_in_draft(action) {
+            return;
+        }
         match action {
             Action::Submit => self.submit(),
             Action::Newline => self.newline(),
@@ -633,6 +670,13 @@ impl App {
             Action::Allow => self.decide(ALLOW),
             Action::Block => self.decide(BLOCK),
             Action::Live => self.toggle_live(),
+            Action::Draft => self.ask_for_draft(Ask::default()),
+            Action::DraftWith => self.ask_for_hint(),
+            Action::ContinueDraft => self.go_on_with_draft(),
+            Action::NextDraft => self.step_draft(true),
+            Action::PreviousDraft => self.step_draft(false),
+            Action::Mode => self.change_mode(),
+            Action::SaveRule => {}
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {
@@ -685,7 +729,11 @@ impl App {
             Action::NextBlock => self.with_transcript(|transcript| transcript.select(true)),
             Action::PreviousBlock => self.with_transcript(|transcript| transcript.select(false)),
             Action::Fold => self.with_transcript(Transcript::toggle_fold),
-            Action::ShowTools | Action::ShowRaw | Action::ShowStatistics | Action::Help => {
+            Action::ShowTools
+            | Action::ShowRaw
+            | Action::ShowStatistics
+            | Action::Provenance
+            | Action::Help => {
                 self.toggle_view(action);
             }
             Action::Cancel => self.cancel(),

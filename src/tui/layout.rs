@@ -33,6 +33,7 @@ pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
         draw_line(frame.buffer_mut(), area, &Line::raw(words));
         return;
     }
+    app.catch_up();
     let panes = Panes::new(app, area);
     panes.lay_out(app, ui);
     panes.draw(frame, ui, app);

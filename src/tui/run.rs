@@ -208,6 +208,7 @@ pub async fn run(
                             return Ok(Exit::TerminalGone);
                         }
                         (app.settings, options) = (reloaded.settings, reloaded.options);
+                        app.set_drafting(reloaded.drafting);
                         ui.theme = following.theme(&options.theme);
                         ui.pictures.show_as(options.graphics);
                         if following.ask(&options.theme, &mut screen).is_err() {

@@ -9,6 +9,7 @@ use crate::agents::{ALLOW, BLOCK};
 use crate::api::{self, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
+use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::{waited, waited_seconds};
@@ -183,7 +184,7 @@ fn hints(app: &App) -> Vec<String> {
             let enter = match purpose {
                 Purpose::Conversation => "Enter open",
                 Purpose::Action => "Enter run",
-                Purpose::Tool | Purpose::Recall | Purpose::Path => "Enter choose",
+                Purpose::Tool | Purpose::Recall | Purpose::Path | Purpose::Model => "Enter choose",
             };
             hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
         }
@@ -203,6 +204,11 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(hint(Action::Cancel, "cancel"));
             hints.push(hint(Action::Submit, "stay"));
             hints.push(Some("Up previous".into()));
+        }
+        Dialog::Prompt(prompt) => {
+            hints.push(hint(Action::Submit, prompt.enter_words()));
+            hints.push(hint(Action::NextKind, prompt.tab_words()));
+            hints.push(hint(Action::Cancel, "cancel"));
         }
         Dialog::None if app.is_in_inbox() && app.list.is_filtering() => {
             hints.push(Some("Enter open".into()));
@@ -250,7 +256,13 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     let call = composer.call.as_ref();
     let call = call.filter(|_| waiting.is_some() && composer.kind == ReplyKind::Tool);
     let mut found = Vec::new();
-    if let Some(conversation) = waiting {
+    if app.sent_by_itself().is_some() {
+        found.push((Action::Cancel, "take over"));
+        found.push((Action::Mode, "mode"));
+    } else if app.previewed().is_some() {
+        found.push((Action::Cancel, "stop"));
+        found.push((Action::Draft, "another"));
+    } else if let Some(conversation) = waiting {
         let in_form = call.and_then(Call::enter_words);
         let words = in_form.unwrap_or_else(|| composer.kind.verb());
         found.push((Action::Submit, words));
@@ -357,6 +369,11 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
+            }
+            let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
+            let mode = mode_of(app, conversation, is_roomy);
+            if !mode.is_empty() {
+                state = format!("{mode} · {state}");
             }
             (conversation.title().to_owned(), state)
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use humanllm::agents::Answered;
 use humanllm::api::{Body, Ending, FailureCode, Phase, Reply};
 use humanllm::draft::Draft;
-use humanllm::inbox::{self, Change, ConversationId, Event, Inbox, ReplyError};
+use humanllm::inbox::{self, Change, ConversationId, Drafting, Event, Inbox, Intake, ReplyError};
+use humanllm::model::{Catalog, Models, Upstream};
 use humanllm::server::{Limits, SOCKET_LIFETIME, Server, Settings, router};
 use humanllm::store::Store;
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub struct Desk {
     /// What the person sees; nothing after [`Desk::leave`].
     pub inbox: Inbox,
     runtime: Runtime,
+    intake: Intake,
+    models: Option<Models>,
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Sender<bool>,
     closed: Option<oneshot::Receiver<()>>,
@@ -71,17 +74,42 @@ impl Desk {
             .expect("a runtime");
         let (intake, events) = inbox::channel(places, store.clone());
         let (stop, stopped) = watch::channel(false);
-        let (server, closed) = Server::new(listener, router(intake, settings), stopped);
+        let router = router(intake.clone(), settings);
+        let (server, closed) = Server::new(listener, router, stopped);
         let served = runtime.spawn(server.serve());
         Self {
             address,
             client: Client::new(address),
             inbox: Inbox::new(store),
             runtime,
+            intake,
+            models: None,
             events,
             stop,
             closed: Some(closed),
             served: Some(served),
+        }
+    }
+
+    /// Has models that draft from now on, in the place of those before; the catalog of them.
+    pub fn has_models(&mut self, upstreams: Vec<Upstream>) -> Catalog {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        self.inbox.set_drafting(Drafting {
+            models: upstreams.iter().map(|model| model.name.clone()).collect(),
+            orders: Some(orders),
+            ..Drafting::default()
+        });
+        let catalog = Catalog::new(upstreams);
+        let events = self.intake.draft_events();
+        let runtime = self.runtime.handle();
+        self.models = Some(Models::start(runtime, catalog.clone(), ordered, events));
+        catalog
+    }
+
+    /// Stops the models.
+    pub fn stop_models(&mut self) {
+        if let Some(models) = self.models.take() {
+            within(&self.runtime, "the models to stop", models.stop());
         }
     }
 

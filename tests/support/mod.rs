@@ -10,7 +10,8 @@
 //! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
 //! - [`costs`]: what each kind of reply costs in keys;
 //! - [`screen`]: the terminal interface without a terminal, and keys for it;
-//! - [`socket`]: a client in WebSocket mode.
+//! - [`socket`]: a client in WebSocket mode;
+//! - [`upstream`]: a model on another server that says what a test tells it to.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -27,6 +28,7 @@ pub mod scene;
 pub mod screen;
 pub mod socket;
 pub mod stage;
+pub mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -41,6 +43,7 @@ pub use pty::{Key, Pty, Signal};
 pub use scene::{Scene, ask, has_row};
 pub use socket::Socket;
 pub use stage::{KEY, Play, Shown, Stage, given, is_count};
+pub use upstream::{Gate, Script, Upstream};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ mod request;
 mod writer;
 
 pub use request::parse;
-pub(crate) use request::{read_functions, read_tools};
+pub(crate) use request::{bodies, read_functions, read_tools};
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
 }
 
 /// The items that a message stands for.
-fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
+pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     let content = message.get("content");
     if matches!(role.as_str(), "tool" | "function") {
         let id = message
@@ -141,7 +141,10 @@ fn function_call(fields: &Fields<'_>) -> Body {
     Body::FunctionCall {
         namespace: None,
         name: fields.text_or_empty("name"),
-        arguments: fields.text_or_empty("arguments"),
+        // Some give the object itself instead of its text.
+        arguments: fields.get("arguments").map_or_else(String::new, |raw| {
+            fields::text(raw).unwrap_or_else(|| raw.get().to_owned())
+        }),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Anthropic's Messages API: `POST /v1/messages`.
 
+mod own;
 mod request;
 mod writer;
 
-pub(crate) use request::read_tools;
+pub(crate) use request::{bodies, read_tools};
 pub use request::{parse, parse_for_count};
 pub use writer::Writer;
 

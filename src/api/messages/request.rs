@@ -3,7 +3,7 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::NO_THREADS;
+use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, messages};
@@ -100,7 +100,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
 
 /// The items that a message stands for. Calls, their results and thoughts are blocks of a message
 /// here and items there; what stands between them is a message.
-fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
+pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     let message = |content| ItemBody::message(role, content);
     let messages = |content| blocks::of_role(role, content).into_iter().map(message);
     let blocks = match content {
@@ -204,28 +204,14 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
 fn tool(raw: &RawValue) -> Tool {
     let fields = Fields::of(raw);
     let given = fields.text("type");
+    let own = given.as_deref().and_then(own::parameters);
     let kind = match given.as_deref() {
         None | Some("custom") => "function",
-        Some(kind)
-            if ["bash_", "text_editor_", "computer_", "memory_"]
-                .iter()
-                .any(|own| kind.starts_with(own)) =>
-        {
-            "function"
-        }
+        Some(_) if own.is_some() => "function",
         Some(kind) => kind,
     };
-    let parameters = match value(fields.get("input_schema")) {
-        Some(schema) => schema,
-        None if given
-            .as_deref()
-            .is_some_and(|kind| kind.starts_with("bash_")) =>
-        {
-            json!({"type": "object", "properties": {"command": {"type": "string"},
-                "restart": {"type": "boolean"}}})
-        }
-        None => json!({"type": "object"}),
-    };
+    let schema = value(fields.get("input_schema"));
+    let parameters = schema.or(own).unwrap_or_else(|| json!({"type": "object"}));
     let mut known = value(Some(raw)).unwrap_or_else(|| json!({}));
     known["parameters"] = parameters;
     Tool {

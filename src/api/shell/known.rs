@@ -20,6 +20,24 @@ pub(super) const NAMES: [&str; 8] = [
     "run_commands",
 ];
 
+/// Programs that run a script which stands behind `-c`.
+pub(super) const SHELLS: [&str; 11] = [
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ash",
+    "ksh",
+    "mksh",
+    "fish",
+    "csh",
+    "pwsh",
+    "powershell",
+];
+
+/// What types into a process that a command has left running, and the parameter with the keys.
+pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
+
 /// Names of parameters that take a command, best first, and what they say of a tool whose own name
 /// is not known.
 pub(super) const PARAMETERS: [(&str, Says); 10] = [

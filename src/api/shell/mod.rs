@@ -2,11 +2,13 @@
 
 mod known;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::known::{NAMES, PARAMETERS, Says, Takes};
-use super::{Body, Kind, Property, Tool, is_bushy};
+use self::known::{NAMES, PARAMETERS, SHELLS, Says, TYPES, Takes};
+use super::{Body, Kind, Property, Tool, ToolList, is_bushy};
 
 pub(crate) use self::known::Use;
 
@@ -151,11 +153,14 @@ impl ShellTool {
 
     /// The parameter that would get the command, if it is a guess that this is a shell.
     pub fn guessed_by(&self) -> Option<&str> {
+        self.parameter().filter(|_| self.is_guess)
+    }
+
+    /// The parameter that gets the command, of a function.
+    fn parameter(&self) -> Option<&str> {
         match &self.shape {
             Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter) => {
                 Some(parameter)
-                    .filter(|_| self.is_guess)
-                    .map(String::as_str)
             }
             Shape::LocalShell | Shape::Shell => None,
         }
@@ -203,6 +208,96 @@ impl ShellTool {
             name: self.name.clone(),
             arguments: Value::Object(arguments).to_string(),
         }
+    }
+}
+
+impl ShellTool {
+    /// The commands that a call of this tool runs, each with what else it says: what
+    /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
+    /// something in a way that the person has no place for.
+    pub fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
+        let found = match (call, &self.shape) {
+            (
+                Body::LocalShellCall {
+                    command,
+                    working_directory,
+                },
+                Shape::LocalShell,
+            ) => {
+                let workdir = working_directory.clone().map(Value::from);
+                let workdir = workdir.map(|workdir| ("working_directory".to_owned(), workdir));
+                vec![(script(command)?.to_owned(), workdir.into_iter().collect())]
+            }
+            (
+                Body::ShellCall {
+                    commands,
+                    timeout_ms,
+                    max_output_length,
+                },
+                Shape::Shell,
+            ) => {
+                let limits = [
+                    ("timeout_ms", timeout_ms),
+                    ("max_output_length", max_output_length),
+                ];
+                let limits = limits.into_iter();
+                let options: Map<String, Value> = limits
+                    .filter_map(|(name, limit)| Some((name.to_owned(), (*limit)?.into())))
+                    .collect();
+                let commands = commands.iter();
+                commands
+                    .map(|command| (command.clone(), options.clone()))
+                    .collect()
+            }
+            (
+                Body::FunctionCall {
+                    namespace,
+                    name,
+                    arguments,
+                },
+                Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter),
+            ) if *name == self.name && *namespace == self.namespace => {
+                vec![self.command_in(parameter, arguments)?]
+            }
+            _ => return None,
+        };
+        // The end of a line is not sent.
+        let is_kept =
+            |(command, _): &(String, _)| !command.trim().is_empty() && !command.ends_with('\n');
+        (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
+    }
+
+    fn command_in(&self, parameter: &str, arguments: &str) -> Option<(String, Map<String, Value>)> {
+        let said: Map<String, Value> = serde_json::from_str(arguments).ok()?;
+        let mut options = said.clone();
+        let command = match options.shift_remove(parameter)? {
+            Value::String(line) => line,
+            Value::Array(words) => {
+                let words: Option<Vec<String>> = words
+                    .into_iter()
+                    .map(|word| word.as_str().map(str::to_owned))
+                    .collect();
+                let words = words?;
+                match &self.shape {
+                    Shape::Words(_) => script(&words)?.to_owned(),
+                    _ => words.into_iter().next()?,
+                }
+            }
+            _ => return None,
+        };
+        let Body::FunctionCall { arguments, .. } = self.call(&command, &options) else {
+            return None;
+        };
+        let again: Map<String, Value> = serde_json::from_str(&arguments).ok()?;
+        (again == said).then_some((command, options))
+    }
+}
+
+/// The script that a shell is asked to run, where it is the one that [`ShellTool::call`] asks.
+fn script(words: &[String]) -> Option<&str> {
+    match words {
+        [shell, flag, script] if shell == "bash" && flag == "-lc" => Some(script),
+        _ => None,
     }
 }
 
@@ -266,8 +361,88 @@ pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)>
 /// One line for an argument vector: the script itself where a shell is asked to run one.
 pub(crate) fn command_line(words: &[&str]) -> String {
     match words {
-        [_shell, flag, script] if matches!(*flag, "-c" | "-lc" | "-Command") => (*script).into(),
+        [shell, flag, script] if is_shell(shell) && matches!(*flag, "-c" | "-lc" | "-Command") => {
+            (*script).into()
+        }
         words => words.join(" "),
+    }
+}
+
+/// Whether a program of this path is a shell: `sh`, `/bin/bash`, `powershell.exe`.
+pub(crate) fn is_shell(path: &str) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    SHELLS.contains(&name.strip_suffix(".exe").unwrap_or(name))
+}
+
+/// What a call has a shell do, as a person would type it: several commands are lines. `None` where the
+/// tool runs no commands. Arguments that cannot be read stand for themselves.
+pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a, str>> {
+    let (namespace, name, arguments) = match call {
+        Body::FunctionCall {
+            namespace,
+            name,
+            arguments,
+        } => (namespace, name, arguments),
+        Body::CustomToolCall { name, input } => {
+            return NAMES.contains(&name.as_str()).then_some(input.into());
+        }
+        Body::LocalShellCall { command, .. } => {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            return Some(command_line(&words).into());
+        }
+        Body::ShellCall { commands, .. } => return Some(commands.join("\n").into()),
+        Body::Message { .. } | Body::Reasoning { .. } => return None,
+    };
+    let value = Some(arguments).filter(|arguments| !is_bushy(arguments));
+    let value: Option<Value> = value.and_then(|arguments| serde_json::from_str(arguments).ok());
+    let typed = |parameter: &str| {
+        let value = value.as_ref().and_then(|value| value.get(parameter));
+        value.and_then(|value| typed(value, parameter != "commands"))
+    };
+    if name == TYPES.0 {
+        return typed(TYPES.1)
+            .filter(|keys| !keys.is_empty())
+            .map(Cow::Owned);
+    }
+    let is_known = NAMES.contains(&name.as_str());
+    let is_called = |tool: &&Tool| tool.name == *name && tool.namespace == *namespace;
+    let functions = tools.tools().iter().filter(|tool| tool.kind == "function");
+    let offered = functions.filter(is_called).next();
+    let is_wanted = |says| is_known || says == Says::Shell;
+    let shell = offered.and_then(|tool| ShellTool::from_function(tool, is_wanted));
+    let guess = tools.shell().ok().filter(|_| shell.is_none());
+    let guess = guess.filter(|shell| shell.name == *name && shell.namespace == *namespace);
+    let own = shell.as_ref().or(guess).and_then(ShellTool::parameter);
+    let found = own.and_then(typed).or_else(|| {
+        // One that nobody offers, or that is called in another way, is told by what it is given.
+        let is_asked = own.is_some() || is_known || offered.is_none();
+        let keys = ["cmd", "command", "commands"].into_iter();
+        is_asked.then(|| keys.filter_map(typed).next())?
+    });
+    let is_shell = own.is_some() || is_known;
+    let found = found.or_else(|| is_shell.then(|| unescaped(arguments)));
+    found.map(Cow::Owned)
+}
+
+/// What broken JSON says, about.
+fn unescaped(text: &str) -> String {
+    let escapes = [("\\n", "\n"), ("\\t", "\t"), ("\\\"", "\"")];
+    let fold = |text: String, (from, to): (&str, &str)| text.replace(from, to);
+    escapes.into_iter().fold(text.to_owned(), fold)
+}
+
+/// A command as a person would type it: of an argument vector the line, of several commands the lines.
+fn typed(value: &Value, is_vector: bool) -> Option<String> {
+    match value {
+        Value::String(line) => Some(line.clone()),
+        Value::Array(words) => {
+            let words: Vec<&str> = words.iter().map(Value::as_str).collect::<Option<_>>()?;
+            Some(match is_vector {
+                true => command_line(&words),
+                false => words.join("\n"),
+            })
+        }
+        _ => None,
     }
 }
 

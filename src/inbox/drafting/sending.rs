@@ -255,7 +255,9 @@ impl Inbox {
         });
         let sends = decisions.into_iter().flatten().find(is_send);
         if let Some(made) = self.draft_mut(id, draft) {
-            made.decision = stops.clone().or_else(|| sends.clone());
+            // What has stopped it while it was sent still does.
+            let found = stops.clone().or_else(|| sends.clone());
+            made.decision = made.decision.take().or(found);
         }
         match (stops, sends) {
             (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),

@@ -38,6 +38,14 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
             matched: format!("matched{word}"),
             ..decision(id, id)
         }),
+        Record::Mark(Mark {
+            labels: vec![format!("label{word}")],
+            ..mark(id, None)
+        }),
+        Record::Mark(Mark {
+            note: format!("note{word}"),
+            ..mark(id, Some(id))
+        }),
         draft(id, &format!("draft{word}")),
         Record::Response(Response {
             state: format!("state{word}"),
@@ -80,6 +88,7 @@ fn a_deleted_conversation_leaves_nothing_behind() {
     assert_eq!(reader.said(1).unwrap(), []);
     assert_eq!(reader.model_drafts(1, 0, 9).unwrap(), []);
     assert_eq!(reader.decisions(1, 0, 9).unwrap(), []);
+    assert_eq!(reader.marks(1).unwrap(), []);
     assert_eq!(reader.drafts().unwrap(), [2]);
     assert_eq!(reader.response("resp_1").unwrap(), None);
     assert_eq!(reader.response_item("msg_1").unwrap(), None);
@@ -101,6 +110,9 @@ fn a_deleted_conversation_leaves_nothing_behind() {
         reader.decisions(2, 0, 9).unwrap()[0].matched,
         "matchedquokka"
     );
+    let marks = reader.marks(2).unwrap();
+    assert_eq!(marks[0].labels, ["labelquokka"]);
+    assert_eq!(marks[1].note, "notequokka");
     assert_eq!(
         reader.events("resp_2", 0, 9).unwrap()[0].data,
         "eventquokka"

@@ -282,6 +282,49 @@ fn what_models_drafted_and_rules_decided_outlives_the_program() {
 }
 
 #[test]
+fn what_the_person_makes_of_it_outlives_the_program() {
+    let mut desk = Desk::new();
+    desk.write(vec![
+        add(conversation(1)),
+        add(conversation(2)),
+        add_turn(turn(1, 1, &[])),
+        add_turn(turn(2, 2, &[])),
+    ]);
+    desk.write(vec![
+        Record::Mark(mark(1, Some(1))),
+        Record::Mark(mark(1, None)),
+        Record::Mark(mark(2, None)),
+    ]);
+    let changed = Mark {
+        labels: Vec::new(),
+        rating: None,
+        excluded: true,
+        updated: 6005,
+        ..mark(1, Some(1))
+    };
+    desk.write(vec![
+        Record::Mark(changed.clone()),
+        // One that says nothing is none.
+        Record::Mark(Mark {
+            conversation: 2,
+            ..Mark::default()
+        }),
+    ]);
+    desk.restart();
+    let reader = desk.reader();
+    assert_eq!(reader.marks(1).unwrap(), [mark(1, None), changed]);
+    assert_eq!(reader.marks(2).unwrap(), []);
+    // What is not there, or belongs elsewhere, is not marked.
+    desk.write(vec![
+        Record::Mark(mark(9, None)),
+        Record::Mark(mark(2, Some(1))),
+        Record::Mark(mark(2, Some(9))),
+    ]);
+    assert_eq!(reader.marks(2).unwrap(), []);
+    assert_eq!(reader.marks(9).unwrap(), []);
+}
+
+#[test]
 fn of_many_drafts_to_one_request_the_newest_are_kept() {
     let desk = Desk::new();
     let of_turn = |id, turn| ModelDraft {

@@ -156,6 +156,18 @@ fn decision(id: i64, conversation: i64) -> Decision {
     }
 }
 
+fn mark(conversation: i64, turn: Option<i64>) -> Mark {
+    Mark {
+        conversation,
+        turn,
+        updated: 6004,
+        labels: vec!["good".into(), "to the point".into()],
+        rating: Some(4),
+        note: "as it should be".into(),
+        excluded: false,
+    }
+}
+
 fn response(id: &str, turn: Option<i64>) -> Response {
     Response {
         id: id.into(),

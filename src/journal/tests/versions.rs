@@ -30,6 +30,7 @@ const EARLIER: &[&str] = &[
     include_str!("version_1.sql"),
     include_str!("version_2.sql"),
     include_str!("version_3.sql"),
+    include_str!("version_4.sql"),
 ];
 
 #[test]
@@ -75,6 +76,15 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
             assert_eq!((drafted[0].turn, &*drafted[0].items), (2, "[]"));
             assert_eq!(drafted[0].fate, DraftFate::Edited);
             assert_eq!(decided[0].draft, Some(drafted[0].id));
+        }
+        let marks = reader.marks(1).unwrap();
+        if index < 3 {
+            assert!(marks.is_empty());
+        } else {
+            assert_eq!((marks[0].turn, marks[1].turn), (None, Some(2)));
+            assert_eq!((&*marks[0].note, marks[0].rating), ("a note", Some(5)));
+            assert_eq!(marks[0].labels, ["good", "short"]);
+            assert!(marks[1].excluded);
         }
         drop(journal);
         let layout = |folder: &Path| {

@@ -44,7 +44,7 @@ impl App {
         self.call(&words.unwrap_or_default());
     }
 
-    fn call(&mut self, words: &str) {
+    pub(super) fn call(&mut self, words: &str) {
         if self.settings.bell {
             self.effects.push(Effect::Bell);
         }

@@ -7,7 +7,7 @@ use crate::agents::{drafts, verdicts};
 use crate::api::{
     Body, Content, Ending, ItemBody, OutputFormat, Phase, Reply, ShellTool, skeleton,
 };
-use crate::draft::Draft;
+use crate::draft::{Draft, Origin, Source};
 use crate::inbox::composing::{self, NO_SHELL};
 use crate::inbox::{Conversation, ConversationId, Problem};
 use crate::tui::composer::{Call, Part, ReplyKind};
@@ -94,6 +94,8 @@ impl App {
             draft: self.composer().reply_draft(),
             reply,
         };
+        // What it is made of is not aside any more.
+        self.touch_draft();
         if self.is_held(&composed) {
             self.hold(id, composed);
             return Ok(());
@@ -125,6 +127,12 @@ impl App {
             composer.kind = ReplyKind::Send;
         }
         self.keep_draft();
+        if let Some(id) = self.open {
+            if ends {
+                self.end_taking_over(id);
+            }
+            self.return_own_words(id);
+        }
     }
 
     /// Hands a reply over. `rest` is what is left to be sent later.
@@ -140,11 +148,15 @@ impl App {
             draft,
             reply,
         } = composed;
+        let drafted = reply.ends().then(|| self.drafts_of(id)).flatten();
         self.inbox
             .reply(id, reply, draft, rest, self.now)
             .map_err(|error| Problem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember_of(Some(id), typed);
+        if drafted.is_some() {
+            self.remembered_of(id).beside.last = drafted;
+        }
         // Whoever has answered goes on with those that wait longest.
         self.announced = None;
         self.say(
@@ -221,7 +233,7 @@ impl App {
     }
 
     /// Sends more of a message that is typed live.
-    fn send_live(&mut self, text: &str) -> Result<(), Problem> {
+    pub(super) fn send_live(&mut self, text: &str) -> Result<(), Problem> {
         let Some(id) = self.open else {
             return Err(self.nobody_open());
         };
@@ -248,11 +260,15 @@ impl App {
             kind: composer.kind,
             live: composer.live,
             text: text.to_owned(),
+            origin: composer.origin().slice(0..text.chars().count()),
+            cut: composer.is_cut(),
             ..Draft::default()
         };
         let rest = Draft {
             text: String::new(),
             cursor: None,
+            origin: Origin::default(),
+            cut: false,
             ..composer.to_draft()
         };
         let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
@@ -271,7 +287,7 @@ impl App {
             call.paste("\n");
             return self.keep_draft();
         }
-        self.composer_mut().insert("\n");
+        self.composer_mut().insert("\n", Source::Typed);
         let composer = self.composer();
         let is_live = composer.live && composer.kind.can_be_live();
         let waits = self.conversation().is_some_and(Conversation::is_waiting);
@@ -398,7 +414,13 @@ impl App {
         match self.current_item(&known) {
             Ok(Some(_)) => {
                 let composer = self.composer_mut();
+                let (origin, cut) = match composer.kind {
+                    ReplyKind::Tool => Default::default(),
+                    _ => (composer.origin(), composer.is_cut()),
+                };
                 let part = Part {
+                    origin,
+                    cut,
                     kind: composer.kind,
                     typed: composer.own_text(),
                     options: std::mem::take(&mut composer.options),
@@ -543,7 +565,7 @@ impl App {
         let composer = self.composer_mut();
         composer.kind = ReplyKind::Send;
         let replaces = !composer.text().is_empty();
-        composer.replace(&text);
+        composer.replace(&text, Source::Template);
         self.keep_draft();
         if replaces {
             self.say(Level::Info, "replaced; undo brings the old text back");
@@ -562,7 +584,7 @@ impl App {
         }
         let composer = self.composer_mut();
         composer.kind = ReplyKind::Send;
-        composer.replace(found.answer);
+        composer.replace(found.answer, Source::Template);
         self.submit();
     }
 

@@ -46,6 +46,7 @@ impl App {
                             Purpose::Recall => self.insert_recalled(index),
                             Purpose::Conversation => self.open_found(index),
                             Purpose::Action => self.act_on_chosen(index),
+                            Purpose::Model => self.hint_to(index),
                             Purpose::Path => {}
                         }
                     }
@@ -72,6 +73,10 @@ impl App {
                 true
             }
             Dialog::Find(_) => self.key_in_find(key, action),
+            Dialog::Prompt(_) => {
+                self.key_in_prompt(key, action);
+                true
+            }
         }
     }
 
@@ -82,7 +87,9 @@ impl App {
                 self.take_options();
                 self.keep_draft();
             }
-            Dialog::Picker(..) | Dialog::Parts(_) => self.dialog = Dialog::None,
+            Dialog::Picker(..) | Dialog::Parts(_) | Dialog::Prompt(_) => {
+                self.dialog = Dialog::None;
+            }
             Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Find(_) => {}
         }
     }

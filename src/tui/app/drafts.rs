@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::beside::Beside;
 use super::{App, Dialog, Level};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId, RequestId};
@@ -39,6 +40,8 @@ impl Unkept {
 pub(super) struct Remembered {
     /// The draft.
     pub composer: Composer,
+    /// What stands beside that.
+    pub beside: Beside,
     /// What is read of it, and where one is in it; nothing before it was looked at.
     pub transcript: Option<Transcript>,
     /// The tool that the person took for a shell, which is not asked again.
@@ -126,6 +129,14 @@ impl App {
         {
             draft.options = options;
         }
+        let beside = id.and_then(|id| self.remembered.get(&id));
+        if let Some(beside) = beside.map(|own| &own.beside).filter(|own| own.has_own()) {
+            if beside.shown.is_some() {
+                // What the model wrote can be had again.
+                draft = Draft::default();
+            }
+            draft.bring_back(beside.own().cloned().collect());
+        }
         if let Some(held) = self.held_draft(id) {
             draft.bring_back(vec![held.clone()]);
         }
@@ -167,6 +178,7 @@ impl App {
     /// Follows a change of the draft on the screen.
     pub(super) fn keep_draft(&mut self) {
         self.composer_mut().touch();
+        self.touch_draft();
         self.unkept.changed.insert(self.open);
     }
 

@@ -129,6 +129,7 @@ impl App {
     pub(super) fn acts_beside(&self, action: Action) -> bool {
         match action.group() {
             Group::Reply => false,
+            Group::Drafts => action == Action::Mode,
             Group::Read => action == Action::Copy && !self.is_in_inbox(),
             _ => true,
         }

@@ -80,6 +80,8 @@ impl App {
             }
         } else if is_idle {
             self.show(id);
+        } else if attended {
+            // Nobody is to look, and the list says what is going on.
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             self.announced = Some(id);

@@ -4,6 +4,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{App, Dialog, Level, Purpose};
+use crate::draft::Source;
 use crate::inbox::ConversationId;
 use crate::store::Saving;
 use crate::tui::keys::action::Action;
@@ -29,12 +30,15 @@ impl App {
 
     /// Puts the text at an index of the list that was picked from into the composer.
     pub(super) fn insert_recalled(&mut self, index: usize) {
-        let snippets = self.settings.snippets.iter().map(|(_, text)| text);
-        let said = self.said_before.iter().rev().map(|(text, _)| text);
-        if let Some(text) = snippets.chain(said).nth(index).cloned() {
+        let snippets = self.settings.snippets.iter();
+        let snippets = snippets.map(|(name, text)| (text, Source::Snippet(name.clone())));
+        let said = self.said_before.iter().rev();
+        let said = said.map(|(text, _)| (text, Source::Recalled));
+        let found = snippets.chain(said).nth(index);
+        if let Some((text, source)) = found.map(|(text, source)| (text.clone(), source)) {
             match self.composer_mut().open_call() {
                 Some(call) => call.paste(&text),
-                None => self.composer_mut().insert(&text),
+                None => self.composer_mut().insert(&text, source),
             }
             self.keep_draft();
         }
@@ -60,7 +64,7 @@ impl App {
         let text = next.and_then(said).cloned().unwrap_or_default();
         self.walked = next;
         if self.composer().text() != text {
-            self.composer_mut().replace(&text);
+            self.composer_mut().replace(&text, Source::Recalled);
             self.keep_draft();
         }
         true

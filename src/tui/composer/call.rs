@@ -6,7 +6,7 @@ use tui_textarea::{CursorMove, TextArea};
 
 use super::{area, cursor_of, put_cursor};
 use crate::api::{Body, ShellTool, Tool, patch};
-use crate::draft::{self, Target};
+use crate::draft::{self, Drafted, Target};
 use crate::tui::form::{self, Form};
 
 /// A call of a tool that the person is putting together.
@@ -15,6 +15,8 @@ pub struct Call {
     target: Target,
     /// Where its arguments are typed.
     pub editor: Editor,
+    /// The draft that it was, where a model made it.
+    drafted: Option<Drafted>,
 }
 
 /// Where the arguments of a call are typed.
@@ -42,6 +44,7 @@ impl Call {
                     name: tool.name.clone(),
                 },
                 editor,
+                drafted: None,
             };
         }
         let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
@@ -52,6 +55,7 @@ impl Call {
                 name: tool.name.clone(),
                 schema,
             },
+            drafted: None,
         }
     }
 
@@ -69,6 +73,7 @@ impl Call {
         Self {
             target: Target::PatchByShell(shell),
             editor: Editor::patch(),
+            drafted: None,
         }
     }
 
@@ -84,8 +89,40 @@ impl Call {
         draft::Call {
             target: self.target.clone(),
             editor,
-            drafted: None,
+            drafted: self.drafted.clone().map(|drafted| Drafted {
+                is_edited: !self.is_as_drafted(&drafted),
+                ..drafted
+            }),
         }
+    }
+
+    /// Whether it says what the model wrote.
+    fn is_as_drafted(&self, drafted: &Drafted) -> bool {
+        let text = self.text();
+        let same = || -> Option<bool> {
+            let [own, theirs]: [Value; 2] = [
+                serde_json::from_str(&text).ok()?,
+                serde_json::from_str(&drafted.arguments).ok()?,
+            ];
+            Some(own == theirs)
+        };
+        text == drafted.arguments || same() == Some(true)
+    }
+
+    /// The call that a model drafted: in its form, where that says all that the model wrote.
+    pub fn of_model(draft: draft::Call) -> Self {
+        let mut call = Self::from_draft(draft);
+        if let (Target::Function { schema, .. }, Editor::Text(_)) = (&call.target, &call.editor) {
+            let text = call.text();
+            let mut form = Form::new(schema);
+            let fits = form.set_json(&text).is_ok()
+                && serde_json::from_str::<Value>(&form.to_json()).ok()
+                    == serde_json::from_str(&text).ok();
+            if fits {
+                call.editor = Editor::Form(Box::new(form));
+            }
+        }
+        call
     }
 
     /// The call that was written down. Answers to a form of which there is no schema are raw JSON.
@@ -107,6 +144,7 @@ impl Call {
         Self {
             target: draft.target,
             editor,
+            drafted: draft.drafted,
         }
     }
 

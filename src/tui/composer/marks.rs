@@ -6,7 +6,7 @@ use std::ops::Range;
 use tui_textarea::CursorMove;
 
 use super::{Composer, cursor_of};
-use crate::draft::Cursor;
+use crate::draft::{Cursor, Source};
 
 impl Composer {
     /// Puts the text that a mark stands for in its place: of the mark at the cursor, or before it,
@@ -29,6 +29,7 @@ impl Composer {
         };
         self.select((*line, range.start), (*line, range.end));
         self.area.insert_str(text);
+        self.follow(Source::Pasted);
         true
     }
 
@@ -47,6 +48,7 @@ impl Composer {
         let start = column.saturating_sub(self.word().chars().count());
         self.select((line, start), (line, column));
         self.area.insert_str(word);
+        self.follow(Source::Typed);
     }
 
     /// Moves the cursor out of a mark, to the end that it was going to.

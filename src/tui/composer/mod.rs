@@ -6,13 +6,16 @@ use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
 use self::pastes::Pastes;
-use crate::draft::{self, Cursor, Draft};
+use self::trail::Trail;
+use crate::draft::{self, Cursor, Draft, Origin, Source};
 use crate::tui::text::row_count;
 
 mod call;
 mod kind;
 mod marks;
 mod pastes;
+pub(super) mod preview;
+mod trail;
 pub(super) mod view;
 
 pub use call::{Call, Editor};
@@ -38,6 +41,8 @@ pub struct Composer {
     pub live: bool,
     area: TextArea<'static>,
     pastes: Pastes,
+    /// Where its characters come from.
+    trail: Trail,
     /// What was cleared last, all of it.
     cleared: Option<Box<Draft>>,
     /// Texts that were put in the place of others, which undo takes back at once.
@@ -57,6 +62,10 @@ pub struct Part {
     pub options: Map<String, Value>,
     /// The call, if it is one.
     pub call: Option<Call>,
+    /// Where what was typed comes from.
+    pub origin: Origin,
+    /// Whether words of a model were taken out of it.
+    pub cut: bool,
 }
 
 impl Part {
@@ -74,7 +83,8 @@ impl Part {
             text: self.typed.clone(),
             options: self.options.clone(),
             call: self.call.as_ref().map(Call::to_draft),
-            ..draft::Part::default()
+            origin: self.origin.clone(),
+            cut: self.cut,
         }
     }
 
@@ -84,6 +94,8 @@ impl Part {
             typed: part.text,
             options: part.options,
             call: part.call.map(Call::from_draft),
+            origin: part.origin,
+            cut: part.cut,
         }
     }
 }
@@ -97,14 +109,16 @@ impl Default for Composer {
 impl Composer {
     /// A composer that holds `text`, with the cursor at its end.
     pub fn new(text: &str) -> Self {
+        let area = area(text);
         let mut composer = Self {
+            trail: Trail::new(area.lines()),
             kind: ReplyKind::default(),
             options: Map::new(),
             call: None,
             is_offered: false,
             parts: Vec::new(),
             live: false,
-            area: area(text),
+            area,
             pastes: Pastes::default(),
             cleared: None,
             replacing: Vec::new(),
@@ -128,6 +142,8 @@ impl Composer {
             call: call.map(Call::to_draft),
             parts: self.parts.iter().map(Part::to_draft).collect(),
             live: self.live,
+            origin: self.origin(),
+            cut: self.trail.is_cut(),
             ..Draft::default()
         }
     }
@@ -140,6 +156,8 @@ impl Composer {
             ReplyKind::Tool => Draft {
                 text: String::new(),
                 options: Map::new(),
+                origin: Origin::default(),
+                cut: false,
                 ..draft
             },
             _ => Draft {
@@ -156,6 +174,8 @@ impl Composer {
             ReplyKind::Tool => Draft {
                 text: draft.text,
                 cursor: draft.cursor,
+                origin: draft.origin,
+                cut: draft.cut,
                 ..Draft::default()
             },
             _ => Draft {
@@ -178,9 +198,10 @@ impl Composer {
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
-        let stays = self.text() == draft.text;
+        let stays = self.text() == draft.text && self.origin() == draft.origin;
         if !stays {
-            self.replace(&draft.text);
+            let known = draft.origin.slice(0..draft.text.chars().count());
+            self.put(&draft.text, known, draft.cut);
         }
         // Where something is folded, the cursor of the same text is where it was.
         if !stays || !self.has_folded() {
@@ -191,6 +212,19 @@ impl Composer {
             self.call = draft.call.map(Call::from_draft);
         }
         self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
+    }
+
+    /// Makes it hold a draft of a model, or other words in the place of one: calls are in their forms
+    /// where these say all that the model wrote. Undo takes back what that does to the text.
+    pub fn take_draft(&mut self, mut draft: Draft) {
+        draft.live |= self.live;
+        let parts = draft.parts.iter_mut().map(|part| &mut part.call);
+        for call in parts.chain([&mut draft.call]) {
+            if let Some(fresh) = call.take_if(|call| call.drafted.is_some()) {
+                *call = Some(Call::of_model(fresh).to_draft());
+            }
+        }
+        self.restore(draft);
     }
 
     /// The text, with all that was pasted.
@@ -215,6 +249,37 @@ impl Composer {
             line: before.matches('\n').count(),
             column: column.chars().count(),
         }
+    }
+
+    /// Where the characters of the text come from.
+    pub fn origin(&self) -> Origin {
+        if !self.has_folded() {
+            return self.trail.origin().clone();
+        }
+        let mut origin = Origin::default();
+        let (mut line_at, mut copied) = (0, 0);
+        for line in self.area.lines() {
+            for (mark, text) in self.pastes.in_line(line) {
+                let before = copied..line_at + mark.start;
+                origin.extend(&self.trail.origin().slice(before));
+                origin.push(text.chars().count(), Source::Pasted);
+                copied = line_at + mark.end;
+            }
+            line_at += line.chars().count() + 1;
+        }
+        let all = self.trail.origin().chars();
+        origin.extend(&self.trail.origin().slice(copied..all));
+        origin
+    }
+
+    /// Whether words of a model were taken out of the text.
+    pub fn is_cut(&self) -> bool {
+        self.trail.is_cut()
+    }
+
+    /// Follows a change of the text: what is new comes from `source`.
+    fn follow(&mut self, source: Source) {
+        self.trail.follow(self.area.lines(), source);
     }
 
     /// Whether something that was pasted is folded.
@@ -321,6 +386,7 @@ impl Composer {
             live: self.live,
             area: std::mem::take(&mut self.area),
             pastes: std::mem::take(&mut self.pastes),
+            trail: std::mem::replace(&mut self.trail, Trail::new(&[])),
             replacing: std::mem::take(&mut self.replacing),
             taken_back: std::mem::take(&mut self.taken_back),
             cleared: Some(Box::new(draft)),
@@ -347,7 +413,7 @@ impl Composer {
             self.call = Some(call);
         }
         if !part.typed.is_empty() {
-            self.replace(&part.typed);
+            self.put(&part.typed, part.origin, part.cut);
         }
     }
 
@@ -359,7 +425,9 @@ impl Composer {
     /// Takes a key that no action is bound to; says whether the text changed.
     pub fn input(&mut self, key: KeyEvent) -> bool {
         if !self.has_folded() {
-            return self.edit(key);
+            let is_changed = self.edit(key);
+            self.follow(Source::Typed);
+            return is_changed;
         }
         let before = self.area.lines().to_vec();
         let from = cursor_of(&self.area);
@@ -368,6 +436,7 @@ impl Composer {
             true => self.delete_broken(&before),
             false => self.leave_mark(from),
         }
+        self.follow(Source::Typed);
         is_changed
     }
 
@@ -380,11 +449,12 @@ impl Composer {
         }
     }
 
-    /// Inserts text as it is, line breaks included.
-    pub fn insert(&mut self, text: &str) {
+    /// Inserts text from somewhere as it is, line breaks included.
+    pub fn insert(&mut self, text: &str, source: Source) {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         self.area.insert_str(text);
+        self.follow(source);
     }
 
     /// Takes pasted text; says whether it is so long that a mark stands for it.
@@ -392,11 +462,11 @@ impl Composer {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         match self.pastes.fold(&text) {
             Some(mark) => {
-                self.insert(&mark);
+                self.insert(&mark, Source::Pasted);
                 true
             }
             None => {
-                self.insert(&text);
+                self.insert(&text, Source::Pasted);
                 false
             }
         }
@@ -415,12 +485,18 @@ impl Composer {
         let breaks = backslashes % 2 == 1;
         if breaks && self.kind != ReplyKind::Command {
             self.area.delete_char();
+            self.follow(Source::Typed);
         }
         breaks
     }
 
-    /// Replaces the text; undo brings the old one back.
-    pub fn replace(&mut self, text: &str) {
+    /// Replaces the text by one from somewhere; undo brings the old one back.
+    pub fn replace(&mut self, text: &str, source: Source) {
+        self.put(text, Origin::of(text, source), false);
+    }
+
+    /// The same with a text of which it is known where its characters come from.
+    fn put(&mut self, text: &str, origin: Origin, is_cut: bool) {
         let yanked = self.area.yank_text();
         self.area.select_all();
         if self.area.cut() && !text.is_empty() {
@@ -429,11 +505,21 @@ impl Composer {
         self.area.insert_str(text);
         // What was cut before is still what can be pasted.
         self.area.set_yank_text(yanked);
+        self.trail.rewrite(self.area.lines(), origin, is_cut);
+    }
+
+    /// The text changes by somebody who edits it elsewhere.
+    pub fn edited(&mut self, text: &str) {
+        let mut trail = std::mem::replace(&mut self.trail, Trail::new(&[]));
+        let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        trail.follow(&lines, Source::Typed);
+        let (origin, is_cut) = (trail.origin().clone(), trail.is_cut());
+        self.put(text, origin, is_cut);
     }
 
     /// Forgets the text, because it was sent; undo brings it back.
     pub fn clear(&mut self) {
-        self.replace("");
+        self.put("", Origin::default(), false);
     }
 
     /// The text that is selected, which is selected no longer.
@@ -461,6 +547,7 @@ impl Composer {
             self.area.undo();
             self.taken_back.extend(self.replacing.pop());
         }
+        self.trail.follow_back(self.area.lines(), false);
         let text = self.text();
         if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text == text) {
             self.restore(*draft);
@@ -482,6 +569,7 @@ impl Composer {
                 }
             }
         }
+        self.trail.follow_back(self.area.lines(), true);
         true
     }
 

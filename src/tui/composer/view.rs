@@ -3,13 +3,16 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
-use crate::api;
+use super::preview::{Preview, strip};
+use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
-use crate::tui::app::{App, Dialog, Purpose};
+use crate::tui::app::drafting::outcome;
+use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
@@ -39,6 +42,8 @@ const LEAST_TYPED: u16 = 3;
 pub(in crate::tui) struct Words {
     /// What is about to be sent, and what the request asks of the answer, in rows.
     asks: Vec<String>,
+    /// How far drafts of models are, or who has the pen.
+    strip: Vec<String>,
     /// What the reply becomes, or why it cannot be sent.
     target: String,
     /// Whether that has a line of its own: where it is not the same every time, and there is no
@@ -70,6 +75,7 @@ impl Words {
         rows.extend(asks(app, width));
         Self {
             asks: rows,
+            strip: strip(app, width),
             target,
             has_line: tells && taken > usize::from(width),
             rows: match place {
@@ -81,8 +87,12 @@ impl Words {
 
     /// Rows above the kinds of reply.
     fn above(&self, app: &App) -> u16 {
-        let parts = app.composer().parts.len().min(MOST_PARTS);
-        u16::try_from(parts + self.asks.len()).unwrap_or(0)
+        let parts = match Preview::of(app) {
+            Some(preview) => preview.whole.len(),
+            None => app.composer().parts.len(),
+        };
+        let parts = parts.min(MOST_PARTS);
+        u16::try_from(parts + self.asks.len() + self.strip.len()).unwrap_or(0)
     }
 }
 
@@ -94,12 +104,15 @@ fn rows_of(app: &App, width: u16) -> usize {
         (Dialog::Picker(Purpose::Conversation, _), _) => usize::MAX,
         (Dialog::Picker(_, picker), _) => picker.counts().1 + 2,
         (Dialog::Options(form), _) => form.lines(),
-        (Dialog::Find(_), _) => 1,
+        (Dialog::Find(_) | Dialog::Prompt(_), _) => 1,
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.lines(),
             Editor::Text(area) => area.lines().len() + 1,
         },
-        _ => composer.rows(width.saturating_sub(PROMPT)),
+        _ => match Preview::of(app) {
+            Some(preview) => preview.height(width),
+            None => composer.rows(width.saturating_sub(PROMPT)),
+        },
     }
 }
 
@@ -196,7 +209,7 @@ pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: P
     let body = Areas::new(app, words, area, place).body;
     match &mut app.dialog {
         Dialog::Picker(_, picker) => picker.layout(body.height),
-        Dialog::Options(_) | Dialog::Find(_) => {}
+        Dialog::Options(_) | Dialog::Find(_) | Dialog::Prompt(_) => {}
         Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {
             app.composer_mut().lay_out((body.width, body.height));
         }
@@ -214,7 +227,7 @@ pub(in crate::tui) fn draw(
 ) {
     let areas = Areas::new(app, words, area, place);
     let body = areas.body;
-    draw_above(frame, ui, app, &words.asks, areas.above);
+    draw_above(frame, ui, app, words, areas.above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
         Place::Below if !words.has_line => words.target.as_str(),
@@ -238,11 +251,15 @@ pub(in crate::tui) fn draw(
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
         (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
         (Dialog::Find(finder), _) => finder.draw(frame, ui, body),
+        (Dialog::Prompt(prompt), _) => prompt.draw(frame, ui, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
             Editor::Text(area) => draw_area(frame, area, body),
         },
-        _ => draw_text(frame, ui, app, body),
+        _ => match Preview::of(app) {
+            Some(preview) => preview.draw(frame, ui, body),
+            None => draw_text(frame, ui, app, body),
+        },
     };
     let has_keys = match &app.dialog {
         Dialog::None => app.is_composing(),
@@ -255,21 +272,35 @@ pub(in crate::tui) fn draw(
 }
 
 /// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect) {
+fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &Words, area: Rect) {
     let mut rows = area.rows();
     let parts = &app.composer().parts;
-    // Where there is little room, one part shows all the same.
-    let fits = usize::from(area.height).saturating_sub(asks.len());
-    let fits = fits.max(usize::from(!parts.is_empty()));
-    let asks = asks
+    let previewed = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
+    let count = parts.len().max(previewed.len());
+    // Where there is little room, one part shows all the same, and what models do before what is asked.
+    let said = words.asks.len() + words.strip.len();
+    let fits = usize::from(area.height).saturating_sub(said);
+    let fits = fits.max(usize::from(count > 0));
+    let room = usize::from(area.height).saturating_sub(fits);
+    let strip = words.strip.iter().take(room);
+    let asks = words.asks.iter().take(room - strip.len());
+    let asks = asks.map(|words| (words, ui.theme.waiting()));
+    let strip = strip.map(|words| (words, strip_style(ui, app)));
+    for ((words, style), row) in asks.chain(strip).zip(rows.by_ref()) {
+        let line = Line::styled(format!(" {words}"), style);
+        draw_line(frame.buffer_mut(), row, &line);
+    }
+    let last = previewed
         .iter()
-        .take(usize::from(area.height).saturating_sub(fits));
-    for (words, row) in asks.zip(rows.by_ref()) {
-        draw_line(
-            frame.buffer_mut(),
-            row,
-            &Line::styled(format!(" {words}"), ui.theme.waiting()),
-        );
+        .enumerate()
+        .skip(count.saturating_sub(fits));
+    if !previewed.is_empty() {
+        for ((index, item), row) in last.zip(rows) {
+            let words = item_line(item, index, area.width.saturating_sub(2));
+            let line = Line::styled(format!(" {words}"), ui.theme.dim());
+            draw_line(frame.buffer_mut(), row, &line);
+        }
+        return;
     }
     let selected = match app.dialog {
         Dialog::Parts(selected) => Some(selected),
@@ -291,6 +322,25 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, asks: &[String], area: Rect
         ]);
         draw_line(frame.buffer_mut(), row, &line);
     }
+}
+
+/// How the line of drafts looks: what needs the person stands out.
+fn strip_style(ui: &Ui, app: &App) -> Style {
+    let draft = app.shown_draft();
+    let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
+    match draft.or(drafts.last()) {
+        Some(draft) if app.sent_by_itself().is_none() && !outcome(draft).is_empty() => {
+            ui.theme.bad()
+        }
+        _ => ui.theme.notice(Level::Info),
+    }
+}
+
+/// An item that a model has made, as the part that it becomes.
+fn item_line(item: &Body, index: usize, width: u16) -> String {
+    let block = Block::of_output(item);
+    let text = block.text().line(0);
+    one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
 /// A part in one line: its number, what it is, and how it begins.
@@ -405,6 +455,9 @@ fn around(
 fn chosen(app: &App) -> ReplyKind {
     match app.dialog {
         Dialog::Picker(Purpose::Tool, _) => ReplyKind::Tool,
+        _ if app.previewed().is_some() => {
+            Preview::of(app).map_or(ReplyKind::Send, |preview| preview.kind)
+        }
         _ => app.composer().kind,
     }
 }

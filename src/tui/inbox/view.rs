@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::List;
 use super::row::{About, distinctions, folder};
-use crate::inbox::{Conversation, ConversationId, Inbox, Status};
+use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
@@ -87,6 +87,7 @@ struct Seen {
     is_open: bool,
     is_chosen: bool,
     has_draft: bool,
+    mode: Mode,
     status: Status,
     waiting: usize,
     active: Timestamp,
@@ -163,6 +164,7 @@ impl List {
                 is_open: app.open == Some(*id),
                 is_chosen: self.chosen == Some(*id),
                 has_draft: app.has_draft(*id),
+                mode: conversation.mode(),
                 status: conversation.status(),
                 waiting: conversation.waiting(),
                 active: conversation.last_activity,
@@ -296,7 +298,11 @@ impl List {
         };
         // What tells it apart may take half of the row.
         let apart = one_line(&apart, room / 2);
-        let behind = [apart.as_str(), draft]
+        let mode = match conversation.mode() {
+            Mode::Manual => "",
+            mode => mode.label(),
+        };
+        let behind = [apart.as_str(), mode, draft]
             .into_iter()
             .filter(|part| !part.is_empty());
         let behind: String = behind.map(|part| format!(" {part}")).collect();

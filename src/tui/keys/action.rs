@@ -78,6 +78,14 @@ actions! {
     ExpandPaste, "expand_paste", "Show a long pasted text", ["Alt+Y"];
     Undo, "undo", "Undo the last change to the draft", ["Alt+U", "Ctrl+_"];
     Redo, "redo", "Redo the last undone change", ["Alt+R"];
+    [Drafts, "MODELS"]
+    Draft, "draft", "Ask a model for a draft; again, for another one", ["Alt+D"];
+    DraftWith, "draft_with", "Ask for a draft with a hint, or another model", ["Alt+H"];
+    ContinueDraft, "continue_draft", "Have a model go on from your words", ["Alt+F"];
+    NextDraft, "next_draft", "Show the next draft, or your own words", ["Alt+B"];
+    PreviousDraft, "previous_draft", "Show the previous draft, or your own words", ["Alt+Shift+B"];
+    Mode, "mode", "Change who answers here: manual, draft, auto", ["Alt+T"];
+    SaveRule, "save_rule", "Save a rule for replies like this one", ["Alt+Shift+R"];
     [Conversations, "CONVERSATIONS"]
     NextConversation, "next_conversation", "Open the next conversation", ["Alt+Down"];
     PreviousConversation, "previous_conversation", "Open the previous conversation", ["Alt+Up"];
@@ -112,6 +120,7 @@ actions! {
     ShowTools, "show_tools", "Show the tools this request offers", ["F3"];
     ShowRaw, "show_raw", "Show the raw JSON of the request or the selected block", ["F4"];
     ShowStatistics, "show_statistics", "Show statistics", ["F5"];
+    Provenance, "provenance", "Show where the words of a reply come from", ["F12"];
     Cancel, "cancel", "Close a view, or clear the selection", ["Esc"];
     Help, "help", "Show help", ["F1"];
     Palette, "palette", "Find an action by name", ["F10", "Alt+M"];

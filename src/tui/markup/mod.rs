@@ -63,6 +63,8 @@ pub enum Markup {
     Shell,
     /// What a program wrote: its own colours are kept, and what else it did to its terminal is not.
     Output,
+    /// What stretches of it are, sorted and not overlapping, in bytes.
+    Toned(Vec<(std::ops::Range<usize>, Tone)>),
     /// Code of the language of this name, as after the marks of a fence.
     Code(Cow<'static, str>),
 }
@@ -104,6 +106,7 @@ impl Styled {
             Markup::Markdown => Styles::Markdown(Markdown::new(&text)),
             Markup::Json => Styles::Json(Json::new(&text)),
             Markup::Patch => Styles::Patch,
+            Markup::Toned(spans) => Styles::Read(Spans::of(spans)),
             Markup::Shell => Styles::Read(shell::spans(text.as_str())),
             Markup::Code(language) => Styles::Body(Body::new(&text, 0..text.bytes(), &language)),
         };

@@ -79,6 +79,15 @@ pub type LineSpans = Vec<(Range<usize>, Tone)>;
 pub(super) struct Spans(Vec<(Range<usize>, Tone)>);
 
 impl Spans {
+    /// All of these, which are sorted.
+    pub fn of(all: Vec<(Range<usize>, Tone)>) -> Self {
+        let mut spans = Self::default();
+        for (range, tone) in all {
+            spans.push(range, tone);
+        }
+        spans
+    }
+
     /// Adds a stretch after all others.
     pub fn push(&mut self, range: Range<usize>, tone: Tone) {
         if range.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Options;
+use crate::inbox::Drafting;
 use crate::tui::app::Settings;
 use crate::tui::terminal::screen::Screen;
 
@@ -13,6 +14,8 @@ use crate::tui::terminal::screen::Screen;
 pub struct Reloaded {
     /// What holds from now on.
     pub settings: Settings,
+    /// The same for models that draft.
+    pub drafting: Drafting,
     /// The same for the loop.
     pub options: Options,
     /// What has changed but is heeded at the next start only.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, commands_of};
-use crate::draft::Sender;
+use crate::draft::{Draft, Hand};
 use crate::inbox::{Delivery, Said, Words};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
@@ -67,6 +67,8 @@ pub struct Block {
     /// What is shown below its text, if pictures are shown at all.
     pub pictures: Vec<Picture>,
     origin: Origin,
+    /// As it was composed, where it is a reply of which that is known.
+    composed: Option<Arc<Draft>>,
     text: OnceCell<Styled>,
 }
 
@@ -150,6 +152,7 @@ impl Block {
         };
         let mut block = Self::new(kind, label, Origin::Said(said.clone()));
         block.at = Some(said.at);
+        block.composed = Some(Arc::clone(&said.draft));
         block.failed = said.state == Delivery::Undelivered;
         block.detail = match said.state {
             Delivery::Sent => "sent",
@@ -157,9 +160,6 @@ impl Block {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
-        if said.draft.sender == Sender::Script {
-            block.detail.insert_str(0, "script · ");
-        }
         match said.refused {
             0 => {}
             1 => block.detail.push_str(" · asked again, refused again"),
@@ -197,6 +197,7 @@ impl Block {
             divider: None,
             pictures: Vec::new(),
             origin,
+            composed: None,
             text: OnceCell::new(),
         }
     }
@@ -204,6 +205,36 @@ impl Block {
     /// Whether it is the program's own words.
     pub fn is_note(&self) -> bool {
         matches!(self.origin, Origin::Note(_))
+    }
+
+    /// As it was composed, where it is a reply of which that is known.
+    pub fn composed(&self) -> Option<&Draft> {
+        self.composed.as_deref()
+    }
+
+    /// The same block, which is the reply that the other was before the client sent it back.
+    pub fn of_reply(mut self, reply: Option<&Self>) -> Self {
+        self.composed = reply.and_then(|reply| reply.composed.clone());
+        self
+    }
+
+    /// Whether it is something that was said and has not come back yet.
+    pub fn is_said(&self) -> bool {
+        matches!(self.origin, Origin::Said(_))
+    }
+
+    /// Whether it is a reply that comes back as this item.
+    pub fn comes_back_as(&self, item: &Item) -> bool {
+        matches!(&self.origin, Origin::Said(said) if said.words.are(item))
+    }
+
+    /// What the header says besides whose it is: its detail, and who had a hand in it.
+    pub fn told(&self) -> String {
+        let hand = self.composed().and_then(Hand::of);
+        let hand = hand.map(|hand| hand.to_string()).unwrap_or_default();
+        let parts = [hand.as_str(), self.detail.as_str()].into_iter();
+        let parts = parts.filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(" · ")
     }
 
     /// Whether it is the block of this item; it is from now on if the item says the same.

@@ -93,6 +93,8 @@ impl Transcript {
             same += 1;
         }
         let mut old = self.blocks.split_off(same).into_iter().peekable();
+        // What the client sends back was said before.
+        let mut said_before: Vec<Block> = Vec::new();
         let is_put_in = conversation.put_in();
         let mut last_is_made = false;
         for (index, item) in conversation.items().iter().enumerate().skip(same) {
@@ -105,6 +107,9 @@ impl Transcript {
                 self.blocks.push(note);
             }
             while old.next_if(Block::is_note).is_some() {}
+            while let Some(said) = old.next_if(Block::is_said) {
+                said_before.push(said);
+            }
             let same = match old.peek_mut().is_some_and(|block| block.takes_item(item)) {
                 true => old.next(),
                 false => None,
@@ -112,7 +117,9 @@ impl Transcript {
             last_is_made = same.is_none();
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
+                let reply = said_before.iter().find(|said| said.comes_back_as(item));
                 let block = Block::of_item(item, conversation.seen(index)).of_call(call);
+                let block = block.of_reply(reply);
                 block.put_in(is_put_in(index))
             });
             block.is_new = conversation.is_continued() && index >= new_from;

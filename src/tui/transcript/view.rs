@@ -111,8 +111,9 @@ fn header(ui: &Ui, block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
     let time = block.at.filter(|_| !block.folded);
     let time = time.map(|at| format!("{} · {size}", time_of_day(at, &app.settings.zone)));
     // Where it is narrow, whose it is and what became of it matter more than when and how long.
-    let between = if block.detail.is_empty() { 0 } else { 2 };
-    let needed = full(&block.label) + 1 + between + full(&block.detail) + 1;
+    let told = block.told();
+    let between = if told.is_empty() { 0 } else { 2 };
+    let needed = full(&block.label) + 1 + between + full(&told) + 1;
     let right = [time, Some(size)].into_iter().flatten();
     let right = right
         .into_iter()
@@ -137,7 +138,7 @@ fn header(ui: &Ui, block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
     if between > 0 {
         push("·", ui.theme.dim());
     }
-    push(&block.detail, detail);
+    push(&told, detail);
     if block.folded {
         push(block.beginning(), ui.theme.dim());
     }

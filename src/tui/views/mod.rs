@@ -4,6 +4,7 @@
 
 mod help;
 mod keys;
+mod provenance;
 mod raw;
 mod statistics;
 mod text;
@@ -16,7 +17,13 @@ use crate::tui::app::App;
 use crate::tui::keys::action::Action;
 
 /// The views.
-const VIEWS: [View; 4] = [help::VIEW, tools::VIEW, raw::VIEW, statistics::VIEW];
+const VIEWS: [View; 5] = [
+    help::VIEW,
+    tools::VIEW,
+    raw::VIEW,
+    statistics::VIEW,
+    provenance::VIEW,
+];
 
 /// Why there is nothing to see of a conversation.
 const NONE_YET: &str = "no request yet";

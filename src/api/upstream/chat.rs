@@ -1,0 +1,120 @@
+//! Writes a request for Chat Completions.
+
+use serde_json::{Map, Value, json};
+
+use super::Ask;
+use super::history::{Call, History, Part, Said, words_of};
+use super::terms::{Choice, Terms, schema_of};
+
+/// The fields of the request.
+pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+    history.pictures_to_user();
+    let mut body = Map::new();
+    body.insert("model".into(), ask.model.into());
+    body.insert("stream".into(), true.into());
+    body.insert("stream_options".into(), json!({"include_usage": true}));
+    if !terms.functions.is_empty() {
+        let tools = terms.functions.iter().map(|function| {
+            let mut known = json!({"name": function.name, "description": function.description,
+                "parameters": function.parameters});
+            if function.strict {
+                known["strict"] = json!(true);
+            }
+            json!({"type": "function", "function": known})
+        });
+        body.insert("tools".into(), tools.collect());
+    }
+    match terms.choice {
+        Choice::Free => {}
+        Choice::None => drop(body.insert("tool_choice".into(), "none".into())),
+        Choice::Required => drop(body.insert("tool_choice".into(), "required".into())),
+    }
+    body.insert("messages".into(), messages(ask, &history).into());
+    if terms.one_call {
+        body.insert("parallel_tool_calls".into(), false.into());
+    }
+    if let Some(format) = schema_of(&terms.output, terms.strict) {
+        let format = nested(format);
+        body.insert("response_format".into(), format);
+    }
+    if let Some(most) = terms.max_tokens {
+        // The newer name is known to fewer servers.
+        body.insert("max_tokens".into(), most.into());
+    }
+    if !terms.stop.is_empty() {
+        body.insert("stop".into(), json!(terms.stop));
+    }
+    terms.put_numbers(
+        &[
+            "temperature",
+            "top_p",
+            "presence_penalty",
+            "frequency_penalty",
+            "seed",
+        ],
+        &mut body,
+    );
+    body
+}
+
+/// A form of the answer, with the schema where this format has it.
+fn nested(format: Value) -> Value {
+    match format {
+        Value::Object(mut fields) if fields.contains_key("schema") => {
+            fields.shift_remove("type");
+            json!({"type": "json_schema", "json_schema": fields})
+        }
+        other => other,
+    }
+}
+
+fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+    let mut messages = Vec::new();
+    let system = history.system.join("\n\n");
+    if !system.is_empty() {
+        messages.push(json!({"role": "system", "content": system}));
+    }
+    for turn in &history.turns {
+        if !turn.user.is_empty() {
+            messages.push(json!({"role": "user", "content": content(&turn.user)}));
+        }
+        if !turn.said.is_empty() {
+            messages.push(assistant(&turn.said, ask.takes_thoughts));
+        }
+        messages.extend(turn.said.calls.iter().map(output));
+    }
+    messages
+}
+
+/// One text where it can be: some servers take no parts.
+fn content(parts: &[Part]) -> Value {
+    let part = |part: &Part| match part {
+        Part::Text(text) => json!({"type": "text", "text": text}),
+        Part::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+    };
+    match parts.iter().any(|part| matches!(part, Part::Picture(_))) {
+        true => parts.iter().map(part).collect(),
+        false => words_of(parts).into(),
+    }
+}
+
+fn assistant(said: &Said, with_thoughts: bool) -> Value {
+    let mut message = json!({"role": "assistant"});
+    if with_thoughts && !said.thoughts.is_empty() {
+        message["reasoning_content"] = json!(said.thoughts.join("\n\n"));
+    }
+    // An empty text is taken by servers that choke on `null`.
+    message["content"] = json!(said.words.join("\n\n"));
+    if !said.calls.is_empty() {
+        let calls = said.calls.iter().map(|call| {
+            json!({"id": call.id, "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments}})
+        });
+        message["tool_calls"] = calls.collect();
+    }
+    message
+}
+
+fn output(call: &Call) -> Value {
+    json!({"role": "tool", "tool_call_id": call.id, "content": call.output_words()})
+}

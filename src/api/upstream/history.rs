@@ -1,0 +1,424 @@
+//! A conversation as models know it: what they are told before it, and turns that alternate, with
+//! each call followed by its output. All formats are written from it.
+//!
+//! The templates that local servers put prompts together with are strict in what they take: one
+//! system message and at the beginning, turns that alternate and begin with the user, outputs right
+//! behind their calls, ids of nine letters and digits. What keeps to all of that is taken everywhere.
+
+use std::collections::HashMap;
+
+use super::arguments::object;
+use super::tools::Toolbox;
+use super::{Ask, Continuing};
+use crate::api::blocks::is_header;
+use crate::api::{Body, Content, Format, Item, ItemBody};
+
+/// Characters of JSON that nobody here can read, as words for the model.
+const MOST_UNKNOWN: usize = 4_000;
+
+/// What stands where a conversation begins with words of the model.
+const BEGINNING: &str = "(The conversation begins with what you say.)";
+
+/// What the model is told behind words that it cannot go on with by itself.
+const GO_ON: &str =
+    "(What you said last is already sent. Go on from there, without saying it again.)";
+
+/// What the model is told behind words that it is to go on with.
+const GO_ON_WITHIN: &str = "(Your last message is not finished. Go on exactly where it ends, in the \
+     middle of a word if need be. Write only what comes next: repeat nothing of it, and say nothing \
+     about it.)";
+
+/// What stands in the place of an output that is not there.
+const NO_OUTPUT: &str = "(There is no output of this call.)";
+
+/// What is asked for where the path of a request says it, and not its words.
+const SUMMARY: &str = "Sum up the conversation so far for somebody who goes on with it and knows \
+     nothing else of it: what is wanted, what was decided and why, what was done, with names of \
+     files, commands and results that matter, and what is left to do. Answer with the summary alone.";
+
+/// The conversation.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// What the model is told before all else.
+    pub system: Vec<String>,
+    pub turns: Vec<Turn>,
+    /// Whether the conversation ends with the beginning of what the model is to say.
+    pub is_begun: bool,
+}
+
+/// What the user says, and what the model says to it. The user says nothing where the model goes on
+/// with the outputs of its calls, and the model has said nothing to the last.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    pub user: Vec<Part>,
+    pub said: Said,
+}
+
+/// What the model said in a row, and what came of it.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub thoughts: Vec<String>,
+    pub words: Vec<String>,
+    pub calls: Vec<Call>,
+}
+
+/// A call of a function.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub id: String,
+    pub name: String,
+    /// An object as JSON.
+    pub arguments: String,
+    /// What came of it; nothing before that is known.
+    pub output: Option<Vec<Part>>,
+}
+
+/// A part of a message or an output.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Part {
+    Text(String),
+    /// A URL, which may hold the picture itself.
+    Picture(String),
+}
+
+impl Part {
+    /// Words in a block that says what they are.
+    fn block(tag: &str, words: &str) -> Self {
+        Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
+    }
+}
+
+impl Said {
+    /// Whether nothing came of it.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.calls.is_empty()
+    }
+
+    fn is_answered(&self) -> bool {
+        self.calls.iter().any(|call| call.output.is_some())
+    }
+}
+
+/// Puts a history together.
+struct Builder<'a> {
+    tools: &'a Toolbox,
+    takes_images: bool,
+    system: Vec<String>,
+    turns: Vec<Turn>,
+    /// The turn after those.
+    current: Turn,
+    /// The calls that wait for their output: which turn, and which of its calls.
+    waiting: HashMap<String, Vec<(usize, usize)>>,
+    calls: usize,
+}
+
+impl History {
+    /// What was said up to now, what the person adds, and how the answer has begun.
+    pub fn of(ask: &Ask<'_>, tools: &Toolbox) -> Self {
+        let mut builder = Builder {
+            tools,
+            takes_images: ask.takes_images,
+            system: Vec::new(),
+            turns: Vec::new(),
+            current: Turn::default(),
+            waiting: HashMap::new(),
+            calls: 0,
+        };
+        for item in &ask.request.items {
+            builder.item(item);
+        }
+        for body in ask.said {
+            builder.said("assistant", None, body);
+        }
+        if ask.request.format == Format::Compaction {
+            builder.user(vec![Part::Text(SUMMARY.into())]);
+        }
+        if let Some(hint) = ask.hint.filter(|hint| !hint.trim().is_empty()) {
+            let hint = format!(
+                "Instructions for your next reply alone, which the user neither sees nor knows:\n\
+                 {hint}"
+            );
+            builder.user(vec![Part::block("reply_instructions", &hint)]);
+        }
+        builder.finish(ask)
+    }
+
+    /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
+    /// formats that have no other place for them.
+    pub fn pictures_to_user(&mut self) {
+        let mut pictures = Vec::new();
+        for turn in &mut self.turns {
+            turn.user.splice(..0, pictures.drain(..));
+            for call in &mut turn.said.calls {
+                call.take_pictures(&mut pictures);
+            }
+        }
+        if !pictures.is_empty() {
+            self.turns.push(Turn {
+                user: pictures,
+                said: Said::default(),
+            });
+        }
+    }
+}
+
+impl Call {
+    fn take_pictures(&mut self, pictures: &mut Vec<Part>) {
+        let is_picture = |part: &Part| matches!(part, Part::Picture(_));
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        if !output.iter().any(is_picture) {
+            return;
+        }
+        let (taken, mut kept): (Vec<Part>, Vec<Part>) = output.drain(..).partition(is_picture);
+        kept.push(Part::Text("(The picture follows.)".into()));
+        *output = kept;
+        pictures.push(Part::Text(format!("(The output of {}:)", self.name)));
+        pictures.extend(taken);
+    }
+
+    /// The words of what came of it.
+    pub fn output_words(&self) -> String {
+        match &self.output {
+            Some(parts) => words_of(parts),
+            None => NO_OUTPUT.into(),
+        }
+    }
+}
+
+/// The texts of parts, apart from each other.
+pub(super) fn words_of(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Picture(_) => None,
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
+}
+
+impl Builder<'_> {
+    fn item(&mut self, item: &Item) {
+        match item.body() {
+            ItemBody::Said {
+                role,
+                call_id,
+                body,
+            } => self.said(role, call_id.as_deref(), body),
+            ItemBody::ToolOutput { call_id, content } => {
+                let output = self.parts(content);
+                self.output(call_id, output);
+            }
+            ItemBody::Compaction { summary } => {
+                let words = summary.as_deref().unwrap_or(
+                    "An earlier part of the conversation was replaced by a summary that cannot be \
+                     read here.",
+                );
+                self.user(vec![Part::block("conversation_summary", words)]);
+            }
+            ItemBody::Other { kind, says, .. } => {
+                let words = cut(says);
+                self.user(vec![Part::block(&tag(kind, "item"), &words)]);
+            }
+        }
+    }
+
+    fn said(&mut self, role: &str, call_id: Option<&str>, body: &Body) {
+        match body {
+            Body::Message { content, .. } => self.message(role, content),
+            Body::Reasoning { summary } => {
+                let thoughts = summary.iter().filter(|text| !text.trim().is_empty());
+                let thoughts: Vec<String> = thoughts.cloned().collect();
+                if !thoughts.is_empty() {
+                    self.assistant(false).thoughts.extend(thoughts);
+                }
+            }
+            call => self.call(call_id, call),
+        }
+    }
+
+    fn message(&mut self, role: &str, content: &[Content]) {
+        if matches!(content, [header] if is_header(header)) {
+            // It says nothing to a model, and is another one each time.
+            return;
+        }
+        let parts = self.parts(content);
+        match role {
+            "user" => self.user(parts),
+            "assistant" => {
+                let words = parts.into_iter().map(|part| match part {
+                    Part::Text(text) => text,
+                    Part::Picture(url) => no_picture(&url),
+                });
+                let words: Vec<String> = words.collect();
+                if !words.is_empty() {
+                    self.assistant(false).words.extend(words);
+                }
+            }
+            "system" | "developer" if self.is_beginning() => {
+                self.system.push(words_of(&parts));
+            }
+            _ if parts.is_empty() => {}
+            role => {
+                let tag = tag(role, "message");
+                let words = Part::block(&tag, &words_of(&parts));
+                let pictures = parts.into_iter();
+                let pictures = pictures.filter(|part| matches!(part, Part::Picture(_)));
+                self.user(std::iter::once(words).chain(pictures).collect());
+            }
+        }
+    }
+
+    fn call(&mut self, call_id: Option<&str>, call: &Body) {
+        let Some((name, arguments)) = self.tools.function_of(call) else {
+            return;
+        };
+        self.calls += 1;
+        let call = Call {
+            id: format!("call{:05}", self.calls),
+            name,
+            arguments: object(&arguments),
+            output: None,
+        };
+        let said = self.assistant(true);
+        said.calls.push(call);
+        let place = said.calls.len() - 1;
+        if let Some(id) = call_id {
+            let waiting = self.waiting.entry(id.to_owned()).or_default();
+            waiting.push((self.turns.len(), place));
+        }
+    }
+
+    fn output(&mut self, call_id: &str, output: Vec<Part>) {
+        // The first that waits: some formats know calls by the name of the function alone.
+        let waiting = self.waiting.get_mut(call_id);
+        let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
+        let call = place.and_then(|(turn, call)| {
+            let turn = self.turns.get_mut(turn).unwrap_or(&mut self.current);
+            turn.said.calls.get_mut(call)
+        });
+        if let Some(call) = call {
+            call.output = Some(output);
+            return;
+        }
+        let pictures: Vec<Part> = output
+            .iter()
+            .filter(|part| matches!(part, Part::Picture(_)))
+            .cloned()
+            .collect();
+        let words = Part::block("tool_output", &words_of(&output));
+        self.user(std::iter::once(words).chain(pictures).collect());
+    }
+
+    fn user(&mut self, parts: Vec<Part>) {
+        if parts.is_empty() {
+            return;
+        }
+        if self.current.said.is_empty() {
+            // Thoughts that nothing came of.
+            self.current.said.thoughts.clear();
+        } else {
+            self.next();
+        }
+        self.current.user.extend(parts);
+    }
+
+    /// What the model says in this turn; what it says after an output is another one, and so are
+    /// words after calls.
+    fn assistant(&mut self, is_call: bool) -> &mut Said {
+        let said = &self.current.said;
+        if said.is_answered() || !is_call && !said.calls.is_empty() {
+            self.next();
+        }
+        &mut self.current.said
+    }
+
+    fn next(&mut self) {
+        self.turns.push(std::mem::take(&mut self.current));
+    }
+
+    /// Whether nothing was said yet.
+    fn is_beginning(&self) -> bool {
+        self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
+    }
+
+    fn parts(&self, content: &[Content]) -> Vec<Part> {
+        let part = |content: &Content| match content {
+            Content::Text(text) | Content::Refusal(text) => Part::Text(text.clone()),
+            Content::Image(url) if self.takes_images && is_url(url) => Part::Picture(url.clone()),
+            Content::Image(url) => Part::Text(no_picture(url)),
+            Content::File { name, size } => Part::Text(match size {
+                Some(size) => format!("(A file: {name}, {size} bytes.)"),
+                None => format!("(A file: {name}.)"),
+            }),
+            Content::Other(json) => Part::Text(cut(json)),
+        };
+        let is_empty = |part: &Part| matches!(part, Part::Text(text) if text.trim().is_empty());
+        let parts = content.iter().map(part);
+        parts.filter(|part| !is_empty(part)).collect()
+    }
+
+    /// The history, which ends with words of the user, outputs, or the beginning of the answer.
+    fn finish(mut self, ask: &Ask<'_>) -> History {
+        let is_begun = self.end(ask);
+        self.next();
+        if let Some(first) = self.turns.first_mut().filter(|first| first.user.is_empty()) {
+            first.user.push(Part::Text(BEGINNING.into()));
+        }
+        History {
+            system: self.system,
+            turns: self.turns,
+            is_begun,
+        }
+    }
+
+    /// Says what the model is to go on with; whether that is the last that it has said.
+    fn end(&mut self, ask: &Ask<'_>) -> bool {
+        let can_begin = ask.continuing == Continuing::Prefill
+            && matches!(ask.format, Format::Chat | Format::Messages);
+        if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
+            self.assistant(false).words.push(begun.to_owned());
+            if !can_begin {
+                self.user(vec![Part::Text(GO_ON_WITHIN.into())]);
+            }
+            return can_begin;
+        }
+        let said = &self.current.said;
+        if said.is_empty() || !said.calls.is_empty() {
+            return false;
+        }
+        // In this format agents begin an answer for the model.
+        let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
+        if !is_begun {
+            self.user(vec![Part::Text(GO_ON.into())]);
+        }
+        is_begun
+    }
+}
+
+/// What a block is called, so that it is known for none of the user's words.
+fn tag(kind: &str, what: &str) -> String {
+    let is_letter = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+    let kind: String = kind.chars().filter(is_letter).take(40).collect();
+    format!("{kind}_{what}")
+}
+
+/// A text that nobody wrote for a model, not longer than needs be.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MOST_UNKNOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    ["data:image/", "http://", "https://"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+fn no_picture(url: &str) -> String {
+    match url.starts_with("data:") {
+        true => "(A picture, which you cannot see.)".into(),
+        false => format!("(A picture, which you cannot see: {url})"),
+    }
+}

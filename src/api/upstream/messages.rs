@@ -1,0 +1,147 @@
+//! Writes a request for Anthropic's Messages API.
+
+use serde_json::{Map, Value, json};
+
+use super::Ask;
+use super::history::{Call, History, Part, Said};
+use super::terms::{Choice, Terms};
+use crate::api::OutputFormat;
+
+/// How many tokens an answer may have where nobody says, because the format wants it said.
+const MOST_TOKENS: u64 = 8_192;
+
+/// What the model is told where the format has no other way to ask for it.
+const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
+
+/// The fields of the request.
+pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".into(), ask.model.into());
+    body.insert("stream".into(), true.into());
+    let most = terms.max_tokens.unwrap_or(MOST_TOKENS);
+    body.insert("max_tokens".into(), most.into());
+    if !terms.functions.is_empty() {
+        let tools = terms.functions.iter().map(|function| {
+            let mut schema = function.parameters.clone();
+            if let Some(fields) = schema.as_object_mut() {
+                fields.entry("type").or_insert_with(|| "object".into());
+            }
+            json!({"name": function.name, "description": function.description,
+                "input_schema": schema})
+        });
+        body.insert("tools".into(), tools.collect());
+    }
+    if let Some(choice) = choice(terms) {
+        body.insert("tool_choice".into(), choice);
+    }
+    match &terms.output {
+        OutputFormat::Text => {}
+        OutputFormat::JsonObject => history.system.push(JSON_ONLY.into()),
+        OutputFormat::JsonSchema { schema, .. } => {
+            let format = json!({"type": "json_schema", "schema": schema});
+            body.insert("output_config".into(), json!({"format": format}));
+        }
+    }
+    let system = history.system.join("\n\n");
+    if !system.is_empty() {
+        body.insert("system".into(), system.into());
+    }
+    body.insert("messages".into(), messages(&history).into());
+    // What is blank is refused.
+    let stop = terms.stop.iter().filter(|text| !text.trim().is_empty());
+    let stop: Vec<&String> = stop.collect();
+    if !stop.is_empty() {
+        body.insert("stop_sequences".into(), json!(stop));
+    }
+    terms.put_numbers(&["temperature", "top_p", "top_k"], &mut body);
+    // It ends at 1 here.
+    if let Some(heat) = body.get_mut("temperature")
+        && heat.as_f64().is_some_and(|degrees| degrees > 1.0)
+    {
+        *heat = json!(1);
+    }
+    body
+}
+
+fn choice(terms: &Terms) -> Option<Value> {
+    let kind = match terms.choice {
+        Choice::None => return Some(json!({"type": "none"})),
+        Choice::Required => "any",
+        Choice::Free => "auto",
+    };
+    match (kind, terms.one_call) {
+        ("auto", false) => None,
+        (kind, false) => Some(json!({"type": kind})),
+        (kind, true) => Some(json!({"type": kind, "disable_parallel_tool_use": true})),
+    }
+}
+
+/// Messages that alternate: outputs of calls stand before what the user says next.
+fn messages(history: &History) -> Vec<Value> {
+    let mut messages = Vec::new();
+    let mut outputs: Vec<Value> = Vec::new();
+    for (place, turn) in history.turns.iter().enumerate() {
+        let mut blocks = std::mem::take(&mut outputs);
+        blocks.extend(turn.user.iter().filter_map(block));
+        if !blocks.is_empty() {
+            messages.push(json!({"role": "user", "content": blocks}));
+        }
+        let is_last = place + 1 == history.turns.len();
+        if !turn.said.is_empty() {
+            let is_begun = is_last && history.is_begun;
+            messages.push(json!({"role": "assistant", "content": said(&turn.said, is_begun)}));
+        }
+        outputs.extend(turn.said.calls.iter().map(output));
+    }
+    if !outputs.is_empty() {
+        messages.push(json!({"role": "user", "content": outputs}));
+    }
+    messages
+}
+
+fn block(part: &Part) -> Option<Value> {
+    let Part::Picture(url) = part else {
+        return text_block(part);
+    };
+    let data = url
+        .strip_prefix("data:")
+        .and_then(|data| data.split_once(";base64,"));
+    let source = match data {
+        Some((kind, data)) => json!({"type": "base64", "media_type": kind, "data": data}),
+        None if url.starts_with("http") => json!({"type": "url", "url": url}),
+        None => return None,
+    };
+    Some(json!({"type": "image", "source": source}))
+}
+
+fn text_block(part: &Part) -> Option<Value> {
+    match part {
+        Part::Text(text) => Some(json!({"type": "text", "text": text})),
+        Part::Picture(_) => None,
+    }
+}
+
+/// What the model said. Its thoughts are not among it: they are taken only with a signature of the
+/// server that made them.
+fn said(said: &Said, is_begun: bool) -> Vec<Value> {
+    let mut words: Vec<&str> = said.words.iter().map(String::as_str).collect();
+    // The beginning of an answer must not end with a space.
+    if let Some(last) = words.last_mut().filter(|_| is_begun) {
+        *last = last.trim_end();
+    }
+    let words = words.into_iter();
+    let texts = words.map(|text| json!({"type": "text", "text": text}));
+    let calls = said.calls.iter().map(|call| {
+        let input: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input})
+    });
+    texts.chain(calls).collect()
+}
+
+fn output(call: &Call) -> Value {
+    let content: Value = match &call.output {
+        Some(parts) => parts.iter().filter_map(block).collect(),
+        None => call.output_words().into(),
+    };
+    json!({"type": "tool_result", "tool_use_id": call.id, "content": content})
+}

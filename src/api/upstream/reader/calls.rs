@@ -1,0 +1,260 @@
+//! Puts calls together that come in pieces.
+
+use std::collections::HashSet;
+
+use super::super::arguments::{FreeText, is_object};
+use super::super::tools::Toolbox;
+use crate::api::{Body, Piece};
+
+/// What comes of a call at once.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct CallDelta<'a> {
+    /// Its place among the calls, where that is told.
+    pub index: Option<u64>,
+    /// What the server calls it, where that is told.
+    pub id: Option<&'a str>,
+    /// The function, or a part of its name.
+    pub name: Option<&'a str>,
+    /// More of the arguments.
+    pub arguments: &'a str,
+}
+
+/// A call that is not whole.
+#[derive(Debug, Default)]
+struct OpenCall {
+    index: Option<u64>,
+    id: String,
+    name: String,
+    arguments: String,
+    /// How much of the arguments has been shown.
+    shown: usize,
+    /// Whether anything of it has.
+    is_shown: bool,
+    free_text: FreeText,
+    is_closed: bool,
+}
+
+impl OpenCall {
+    fn is_whole(&self) -> bool {
+        self.is_closed || is_object(&self.arguments)
+    }
+}
+
+/// The calls that are being made. One after the other is shown, even if their pieces come mixed.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    open: Vec<OpenCall>,
+    /// The last place of those that are over, and what the server calls them.
+    over: Option<u64>,
+    ids_over: HashSet<String>,
+    /// The bytes of all that was kept.
+    kept: usize,
+}
+
+impl Calls {
+    /// What a call takes besides its text.
+    const OVERHEAD: usize = 256;
+
+    /// The bytes of all that was kept.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Whether a call of this place or name is being made.
+    pub fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        self.find(index, id).is_some()
+    }
+
+    /// Whether a call of this name or place has arguments already.
+    pub fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        let call = self.find(index, id).and_then(|place| self.open.get(place));
+        call.is_some_and(|call| !call.arguments.is_empty())
+    }
+
+    /// More of a call.
+    pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        let id = delta.id.filter(|id| !id.is_empty());
+        let name = delta.name.filter(|name| !name.is_empty());
+        let known = self.find(delta.index, id);
+        let place = match known {
+            Some(place) if !self.is_another(place, delta, id, name) => place,
+            // More of a call that is over.
+            _ if name.is_none() && self.is_over(delta.index, id) => return,
+            // Some make up a new id each time.
+            _ if name.is_none() && delta.index.is_none() && !self.open.is_empty() => {
+                self.open.len() - 1
+            }
+            _ => {
+                self.kept += Self::OVERHEAD;
+                self.open.push(OpenCall {
+                    index: delta.index,
+                    ..OpenCall::default()
+                });
+                self.open.len() - 1
+            }
+        };
+        let Some(call) = self.open.get_mut(place) else {
+            return;
+        };
+        if let Some(id) = id.filter(|_| call.id.is_empty()) {
+            self.kept += id.len();
+            id.clone_into(&mut call.id);
+        }
+        if let Some(name) = name.filter(|_| call.arguments.is_empty()) {
+            self.kept += name.len();
+            add_name(&mut call.name, name, toolbox);
+        }
+        // Some send the whole once more at the end.
+        let is_again = name.is_some() && !call.arguments.is_empty() && is_object(&call.arguments);
+        if !is_again {
+            self.kept += delta.arguments.len();
+            call.arguments.push_str(delta.arguments);
+        }
+        self.advance(toolbox, pieces);
+    }
+
+    /// Whether a call of this place or name has been made.
+    pub fn is_over(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        match (index, id) {
+            (Some(index), _) => self.over.is_some_and(|over| index <= over),
+            (None, Some(id)) => self.ids_over.contains(id),
+            (None, None) => false,
+        }
+    }
+
+    /// Which of the open calls is meant.
+    fn find(&self, index: Option<u64>, id: Option<&str>) -> Option<usize> {
+        let mut places = (0..self.open.len()).rev();
+        let is = |place: &usize, what: &dyn Fn(&OpenCall) -> bool| what(&self.open[*place]);
+        match (index, id) {
+            (Some(index), _) => places.find(|place| is(place, &|call| call.index == Some(index))),
+            (None, Some(id)) => {
+                let known = places
+                    .clone()
+                    .find(|place| is(place, &|call| call.id == id));
+                known.or_else(|| {
+                    places
+                        .next()
+                        .filter(|place| is(place, &|call| call.id.is_empty()))
+                })
+            }
+            (None, None) => places.next(),
+        }
+    }
+
+    /// Whether what comes is of another call than the one in its place. Some servers give all the same
+    /// place, or none.
+    fn is_another(
+        &self,
+        place: usize,
+        delta: CallDelta<'_>,
+        id: Option<&str>,
+        name: Option<&str>,
+    ) -> bool {
+        let call = &self.open[place];
+        if call.is_closed {
+            return true;
+        }
+        let has_other_id = id.is_some_and(|id| !call.id.is_empty() && id != call.id);
+        if name.is_none() {
+            return false;
+        }
+        let is_again = !has_other_id && delta.arguments.trim() == call.arguments.trim();
+        let has_other_name = name.is_some_and(|name| name != call.name);
+        let is_whole = is_object(&call.arguments);
+        let says_more = has_other_name || !delta.arguments.is_empty();
+        match delta.index {
+            Some(_) => has_other_id || is_whole && says_more && !is_again,
+            None => has_other_id || is_whole,
+        }
+    }
+
+    /// The call is whole.
+    pub fn close(
+        &mut self,
+        index: Option<u64>,
+        id: Option<&str>,
+        toolbox: &Toolbox,
+        pieces: &mut Vec<Piece>,
+    ) {
+        let place = self.find(index, id);
+        if let Some(call) = place.and_then(|place| self.open.get_mut(place)) {
+            call.is_closed = true;
+        }
+        self.advance(toolbox, pieces);
+    }
+
+    /// There is no more of any call. What is no whole call then stays in pieces if the answer was cut
+    /// off.
+    pub fn end(&mut self, is_cut_off: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        for call in &mut self.open {
+            call.is_closed |= !is_cut_off;
+        }
+        self.advance(toolbox, pieces);
+        while !self.open.is_empty() {
+            let is_whole = self.open[0].is_whole();
+            self.give(is_whole, toolbox, pieces);
+            self.advance(toolbox, pieces);
+        }
+    }
+
+    /// Shows what came of the first call, and goes on to the next once it is whole.
+    fn advance(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        loop {
+            let is_followed = self.open.len() > 1;
+            let Some(first) = self.open.first_mut() else {
+                return;
+            };
+            first.show(toolbox, pieces);
+            if !(first.is_closed || is_followed && first.is_whole()) {
+                return;
+            }
+            self.give(true, toolbox, pieces);
+        }
+    }
+
+    /// Takes the first call out, and gives it away if it is an item.
+    fn give(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        let call = self.open.remove(0);
+        self.over = self.over.max(call.index);
+        self.ids_over
+            .extend(Some(call.id).filter(|id| !id.is_empty()));
+        if is_whole && !(call.name.is_empty() && call.arguments.is_empty()) {
+            let item: Body = toolbox.call(&call.name, &call.arguments);
+            pieces.push(Piece::Item(item));
+        }
+    }
+}
+
+impl OpenCall {
+    fn show(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        let more = self.arguments.get(self.shown..).unwrap_or_default();
+        if more.is_empty() && (self.is_shown || !toolbox.knows(&self.name)) {
+            return;
+        }
+        let arguments = match toolbox.is_free_form(&self.name) {
+            true => self.free_text.more(more),
+            false => more.to_owned(),
+        };
+        self.shown = self.arguments.len();
+        if self.is_shown && arguments.is_empty() {
+            return;
+        }
+        self.is_shown = true;
+        pieces.push(Piece::Call {
+            title: toolbox.title(&self.name),
+            arguments,
+        });
+    }
+}
+
+/// More of a name, which some servers send in pieces and some with every piece of the arguments.
+fn add_name(known: &mut String, more: &str, toolbox: &Toolbox) {
+    if known == more && toolbox.knows(known) {
+        return;
+    }
+    match more.starts_with(known.as_str()) {
+        true => more.clone_into(known),
+        false => known.push_str(more),
+    }
+}

@@ -1,0 +1,144 @@
+//! Reads what a model on another server says.
+
+mod calls;
+mod chat;
+mod messages;
+mod responses;
+mod speech;
+mod words;
+
+use serde_json::value::RawValue;
+
+use self::speech::Speech;
+use super::fault::{self, Fault};
+use super::tools::Toolbox;
+use crate::api::{Fields, Format, Piece};
+
+/// How many bytes of an answer are kept.
+const MOST: usize = 16 << 20;
+
+/// Reads one answer, event by event as it is streamed, or as one document.
+#[derive(Debug)]
+pub struct Reader {
+    format: Format,
+    speech: Speech,
+    responses: responses::Items,
+    is_done: bool,
+}
+
+impl Reader {
+    /// A reader of an answer in a format, by a model that knows these tools; `echo` is what it may
+    /// say once more though it was said, and `limit` how many tokens it may say.
+    pub(super) fn new(
+        format: Format,
+        toolbox: Toolbox,
+        echo: Option<String>,
+        limit: Option<u64>,
+    ) -> Self {
+        Self {
+            format,
+            speech: Speech::new(toolbox, echo),
+            responses: responses::Items::new(limit),
+            is_done: false,
+        }
+    }
+
+    /// Reads a server-sent event: its name, where it has one, and its data. What comes after the end
+    /// is nothing.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong. There is nothing more to be read then.
+    pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Piece>, Fault> {
+        let data = data.trim();
+        if self.is_done || data.is_empty() {
+            return Ok(Vec::new());
+        }
+        if data == "[DONE]" {
+            self.finish();
+            return Ok(self.speech.take());
+        }
+        let raw = read(data)?;
+        let event = Fields::of(raw);
+        if let Some(message) = fault::told(&event, name == Some("error")) {
+            return Err(Fault::Told(message));
+        }
+        let is_end = match self.format {
+            Format::Chat => chat::event(&event, &mut self.speech),
+            Format::Messages => messages::event(name, &event, &mut self.speech),
+            Format::Responses | Format::Compaction => {
+                responses::event(name, &event, &mut self.speech, &mut self.responses)?
+            }
+        };
+        self.speech.check(MOST)?;
+        if is_end {
+            self.finish();
+        }
+        Ok(self.speech.take())
+    }
+
+    /// Reads the answer of a server that does not stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::event`].
+    pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, Fault> {
+        if json.len() > MOST {
+            return Err(Fault::TooLong);
+        }
+        let text = String::from_utf8_lossy(json);
+        let fields = Fields::of(read(text.trim())?);
+        if let Some(message) = fault::told(&fields, false) {
+            return Err(Fault::Told(message));
+        }
+        let is_answer = match self.format {
+            Format::Chat => chat::document(&fields, &mut self.speech),
+            Format::Messages => messages::document(&fields, &mut self.speech),
+            Format::Responses | Format::Compaction => {
+                responses::document(&fields, &mut self.speech, &mut self.responses)?
+            }
+        };
+        if !is_answer {
+            return Err(Fault::Unreadable(fault::shown(&text)));
+        }
+        self.finish();
+        Ok(self.speech.take())
+    }
+
+    /// The end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Ended`] if the answer is not whole.
+    pub fn end(&mut self) -> Result<Vec<Piece>, Fault> {
+        if self.is_done {
+            return Ok(Vec::new());
+        }
+        if !self.speech.has_ended() {
+            return Err(Fault::Ended);
+        }
+        self.finish();
+        Ok(self.speech.take())
+    }
+
+    /// Whether the answer is whole, and nothing more is to be read.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    fn finish(&mut self) {
+        self.speech.end();
+        self.speech.done();
+        self.is_done = true;
+    }
+}
+
+/// A text that is to be an object of JSON.
+fn read(text: &str) -> Result<&RawValue, Fault> {
+    let unreadable = || Fault::Unreadable(fault::shown(text));
+    let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;
+    match crate::api::fields::kind(raw) {
+        crate::api::fields::Kind::Object => Ok(raw),
+        _ => Err(unreadable()),
+    }
+}

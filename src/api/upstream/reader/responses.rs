@@ -1,0 +1,209 @@
+//! Reads answers of the Responses API.
+
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+
+use super::super::fault::{self, Fault};
+use super::calls::CallDelta;
+use super::speech::Speech;
+use crate::api::responses::read_item;
+use crate::api::{Body, Fields, ItemBody, Phase, Usage};
+
+/// Which items of the response are whole.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    ids: HashSet<String>,
+    indices: HashSet<u64>,
+    count: usize,
+    /// How many tokens the response may have.
+    limit: Option<u64>,
+}
+
+impl Items {
+    /// None yet, of a response that may have so many tokens.
+    pub fn new(limit: Option<u64>) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a response that has so many tokens is at its limit. llama.cpp calls it completed.
+    fn is_full(&self, tokens: u64) -> bool {
+        self.limit.is_some_and(|limit| tokens >= limit)
+    }
+
+    fn add(&mut self, index: Option<u64>, item: &Fields<'_>) {
+        self.count += 1;
+        self.indices.extend(index);
+        self.ids.extend(id(item));
+    }
+
+    /// Whether the item in a place of the output was whole before.
+    fn has(&self, place: usize, item: &Fields<'_>) -> bool {
+        let is_known = |id: String| self.ids.contains(&id);
+        let index = u64::try_from(place).unwrap_or(u64::MAX);
+        id(item).is_some_and(is_known)
+            || self.indices.contains(&index)
+            || self.indices.is_empty() && place < self.count
+    }
+}
+
+/// Reads an event; whether it is the last.
+pub(super) fn event(
+    name: Option<&str>,
+    event: &Fields<'_>,
+    speech: &mut Speech,
+    items: &mut Items,
+) -> Result<bool, Fault> {
+    let kind = event.text("type");
+    let kind = kind.as_deref().or(name).unwrap_or_default();
+    let index = event.integer("output_index").ok().flatten();
+    let id = event.text("item_id");
+    let id = id.as_deref();
+    let delta = || event.text("delta").filter(|delta| !delta.is_empty());
+    match kind {
+        "response.output_item.added" => begin(&event.object("item"), index, speech),
+        "response.output_text.delta" | "response.refusal.delta" => {
+            if let Some(delta) = delta() {
+                speech.text(&delta);
+            }
+        }
+        "response.reasoning_summary_part.added" => speech.next_thought(),
+        "response.reasoning_text.delta"
+        | "response.reasoning_summary_text.delta"
+        | "response.reasoning.delta"
+        | "response.reasoning_summary.delta" => {
+            if let Some(delta) = delta() {
+                speech.thought(&delta);
+            }
+        }
+        "response.function_call_arguments.delta" => {
+            if let Some(delta) = delta() {
+                speech.call(CallDelta {
+                    index,
+                    id,
+                    name: None,
+                    arguments: &delta,
+                });
+            }
+        }
+        "response.output_item.done" => {
+            if let Some(raw) = event.get("item") {
+                done(raw, index, speech, items);
+            }
+        }
+        "response.completed" | "response.incomplete" | "response.done" => {
+            let response = event.object("response");
+            if kind == "response.incomplete" {
+                speech.cut_off();
+            }
+            read_response(&response, speech, items);
+            return Ok(true);
+        }
+        "response.failed" | "response.cancelled" => return Err(failure(&event.object("response"))),
+        _ => {}
+    }
+    Ok(false)
+}
+
+/// Reads a response; whether it is one.
+pub(super) fn document(
+    document: &Fields<'_>,
+    speech: &mut Speech,
+    items: &mut Items,
+) -> Result<bool, Fault> {
+    let status = document.text("status");
+    if matches!(status.as_deref(), Some("failed" | "cancelled")) {
+        return Err(failure(document));
+    }
+    read_response(document, speech, items);
+    Ok(document.get("output").is_some())
+}
+
+fn failure(response: &Fields<'_>) -> Fault {
+    Fault::Told(fault::told(response, true).unwrap_or_default())
+}
+
+/// What the response holds that did not come in events of its own.
+fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) {
+    if response.text("status").as_deref() == Some("incomplete") {
+        speech.cut_off();
+    }
+    let usage = response.object("usage");
+    let number = |fields: &Fields<'_>, name| fields.integer(name).ok().flatten().unwrap_or(0);
+    if items.is_full(number(&usage, "output_tokens")) {
+        speech.cut_off();
+    }
+    speech.count(Usage {
+        input: number(&usage, "input_tokens"),
+        output: number(&usage, "output_tokens"),
+        reasoning: number(&usage.object("output_tokens_details"), "reasoning_tokens"),
+    });
+    for (place, raw) in response.list("output").into_iter().enumerate() {
+        if !items.has(place, &Fields::of(raw)) {
+            let index = u64::try_from(place).ok();
+            done(raw, index, speech, items);
+        }
+    }
+}
+
+fn begin(item: &Fields<'_>, index: Option<u64>, speech: &mut Speech) {
+    match item.text("type").as_deref() {
+        Some("message") => speech.begin_message(phase(item)),
+        Some("function_call") => {
+            let (id, name) = (id(item), item.text("name"));
+            let arguments = item.text("arguments");
+            speech.call(CallDelta {
+                index,
+                id: id.as_deref(),
+                name: name.as_deref(),
+                arguments: arguments.as_deref().unwrap_or_default(),
+            });
+        }
+        _ => {}
+    }
+}
+
+/// What events call an item; llama.cpp means the call by it.
+fn id(item: &Fields<'_>) -> Option<String> {
+    let mut ids = ["id", "call_id"].iter().filter_map(|name| item.text(name));
+    ids.find(|id| !id.is_empty())
+}
+
+fn phase(item: &Fields<'_>) -> Option<Phase> {
+    Phase::of_name(&item.text("phase")?)
+}
+
+/// An item is whole. What was streamed of it is not said again.
+fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Items) {
+    let item = Fields::of(raw);
+    items.add(index, &item);
+    let id = id(&item);
+    let id = id.as_deref();
+    let ItemBody::Said { body, .. } = read_item(raw.get()) else {
+        return;
+    };
+    match body {
+        Body::Message { .. } if speech.has_words() => speech.end_message(phase(&item)),
+        Body::Reasoning { .. } if speech.is_thinking() => speech.close(),
+        Body::FunctionCall { .. } if speech.is_called(index, id) => {}
+        Body::FunctionCall {
+            ref name,
+            ref arguments,
+            ..
+        } if speech.has_call(index, id) => {
+            let is_known = speech.has_arguments(index, id);
+            let arguments = Some(arguments.as_str()).filter(|_| !is_known);
+            speech.call(CallDelta {
+                index,
+                id,
+                name: Some(name.as_str()).filter(|_| !is_known),
+                arguments: arguments.unwrap_or_default(),
+            });
+            speech.end_call(index, id);
+        }
+        body => speech.item(body),
+    }
+}

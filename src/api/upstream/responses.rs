@@ -1,0 +1,88 @@
+//! Writes a request for the Responses API.
+
+use serde_json::{Map, Value, json};
+
+use super::Ask;
+use super::history::{History, Part, Said};
+use super::terms::{Choice, Terms, schema_of};
+
+/// The fields of the request.
+pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+    history.pictures_to_user();
+    let mut body = Map::new();
+    body.insert("model".into(), ask.model.into());
+    body.insert("stream".into(), true.into());
+    if !terms.functions.is_empty() {
+        let tools = terms.functions.iter().map(|function| {
+            // Where it is left out, OpenAI takes it for true and refuses most schemas.
+            json!({"type": "function", "name": function.name,
+                "description": function.description, "parameters": function.parameters,
+                "strict": function.strict})
+        });
+        body.insert("tools".into(), tools.collect());
+    }
+    match terms.choice {
+        Choice::Free => {}
+        Choice::None => drop(body.insert("tool_choice".into(), "none".into())),
+        Choice::Required => drop(body.insert("tool_choice".into(), "required".into())),
+    }
+    let system = history.system.join("\n\n");
+    if !system.is_empty() {
+        body.insert("instructions".into(), system.into());
+    }
+    body.insert("input".into(), input(ask, &history).into());
+    if terms.one_call {
+        body.insert("parallel_tool_calls".into(), false.into());
+    }
+    if let Some(format) = schema_of(&terms.output, terms.strict) {
+        body.insert("text".into(), json!({"format": format}));
+    }
+    if let Some(most) = terms.max_tokens {
+        body.insert("max_output_tokens".into(), most.into());
+    }
+    terms.put_numbers(&["temperature", "top_p"], &mut body);
+    body
+}
+
+fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+    let mut items = Vec::new();
+    for turn in &history.turns {
+        if !turn.user.is_empty() {
+            let parts = turn.user.iter().map(|part| match part {
+                Part::Text(text) => json!({"type": "input_text", "text": text}),
+                Part::Picture(url) => {
+                    json!({"type": "input_image", "image_url": url, "detail": "auto"})
+                }
+            });
+            let parts: Vec<Value> = parts.collect();
+            items.push(json!({"type": "message", "role": "user", "content": parts}));
+        }
+        said(&turn.said, ask.takes_thoughts, &mut items);
+    }
+    items
+}
+
+fn said(said: &Said, with_thoughts: bool, items: &mut Vec<Value>) {
+    if with_thoughts && !said.is_empty() && !said.thoughts.is_empty() {
+        let text = said.thoughts.join("\n\n");
+        items.push(json!({"type": "reasoning", "summary": [],
+            "content": [{"type": "reasoning_text", "text": text}]}));
+    }
+    if !said.words.is_empty() {
+        let text = said.words.join("\n\n");
+        items.push(
+            json!({"type": "message", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": text, "annotations": []}]}),
+        );
+    }
+    for call in &said.calls {
+        items.push(
+            json!({"type": "function_call", "call_id": call.id, "name": call.name,
+            "arguments": call.arguments, "status": "completed"}),
+        );
+    }
+    for call in &said.calls {
+        items.push(json!({"type": "function_call_output", "call_id": call.id,
+            "output": call.output_words()}));
+    }
+}

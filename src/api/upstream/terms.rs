@@ -1,0 +1,141 @@
+//! What an agent asks of the answer, as far as other servers have it too.
+
+use serde_json::{Map, Value, json};
+
+use super::Ask;
+use super::tools::{Function, Toolbox};
+use crate::api::responses::value;
+use crate::api::{Fields, OutputFormat, ToolChoice};
+
+/// What is asked of the answer.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// The functions that may be called.
+    pub functions: Vec<Function>,
+    pub choice: Choice,
+    /// Whether there may be several calls; only told where there may not.
+    pub one_call: bool,
+    pub output: OutputFormat,
+    /// Whether the server is to hold the model to the schema.
+    pub strict: bool,
+    pub max_tokens: Option<u64>,
+    pub stop: Vec<String>,
+    /// Numbers that formats share the names of.
+    pub numbers: Vec<(&'static str, Value)>,
+}
+
+/// Whether there is to be a call. Of some tools only, there is no other way that all servers take
+/// than to offer only those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    Free,
+    None,
+    Required,
+}
+
+/// Fields that mean the same in every format that has them.
+const NUMBERS: [&str; 6] = [
+    "temperature",
+    "top_p",
+    "top_k",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+];
+
+impl Terms {
+    /// What an agent asks, with these functions in the place of its tools.
+    pub fn of(ask: &Ask<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
+        let request = ask.request;
+        let fields = Fields::of_text(request.envelope.text());
+        let mut choice = match &request.tool_choice {
+            ToolChoice::Auto => Choice::Free,
+            ToolChoice::None => Choice::None,
+            ToolChoice::Required => Choice::Required,
+            ToolChoice::Only { names, required } => {
+                let allowed: Vec<&str> = names
+                    .iter()
+                    .flat_map(|name| toolbox.names_of(name))
+                    .collect();
+                functions.retain(|function| allowed.contains(&function.name.as_str()));
+                match required {
+                    true => Choice::Required,
+                    false => Choice::Free,
+                }
+            }
+        };
+        if functions.is_empty() {
+            choice = Choice::Free;
+        }
+        let limits = [request.output_limit(), ask.max_tokens];
+        let number = |name: &&'static str| {
+            let number = value(fields.get(name)).filter(Value::is_number);
+            number.map(|number| (*name, number))
+        };
+        Self {
+            one_call: !request.parallel_tool_calls && !functions.is_empty(),
+            functions,
+            choice,
+            output: request.output_format.clone(),
+            strict: is_strict(&fields),
+            max_tokens: limits.into_iter().flatten().min(),
+            stop: stop(&fields),
+            numbers: NUMBERS.iter().filter_map(number).collect(),
+        }
+    }
+
+    /// Puts the numbers that a format has into a body.
+    pub fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
+        for (name, number) in &self.numbers {
+            if names.contains(name) {
+                body.insert((*name).to_owned(), number.clone());
+            }
+        }
+    }
+
+    /// The name of the schema of the answer.
+    pub fn schema_name(name: &str) -> &str {
+        match name.is_empty() {
+            true => "answer",
+            false => name,
+        }
+    }
+}
+
+/// Whether the schema of the answer is to be followed to the letter.
+fn is_strict(fields: &Fields<'_>) -> bool {
+    let chat = fields.object("response_format").object("json_schema");
+    let responses = fields.object("text").object("format");
+    let strict = |format: &Fields<'_>| format.flag("strict").ok().flatten() == Some(true);
+    strict(&chat) || strict(&responses)
+}
+
+/// Texts before which the answer ends, by the names of all formats.
+fn stop(fields: &Fields<'_>) -> Vec<String> {
+    let stop = value(fields.get("stop").or_else(|| fields.get("stop_sequences")));
+    let texts = match stop {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(texts)) => {
+            let texts = texts.iter().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    texts.into_iter().filter(|text| !text.is_empty()).collect()
+}
+
+/// A function of the answer's schema in the place that two formats have in common.
+pub(super) fn schema_of(output: &OutputFormat, strict: bool) -> Option<Value> {
+    match output {
+        OutputFormat::Text => None,
+        OutputFormat::JsonObject => Some(json!({"type": "json_object"})),
+        OutputFormat::JsonSchema { name, schema } => {
+            let mut format = json!({"type": "json_schema", "name": Terms::schema_name(name),
+                "schema": schema});
+            if strict {
+                format["strict"] = json!(true);
+            }
+            Some(format)
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The `[[model]]` tables and `[drafting]`: models on other servers, which draft.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::ApiKey;
+use super::error::Problem;
+use crate::api::Format;
+use crate::environment::Environment;
+use crate::inbox::Mode;
+use crate::model::{BaseUrl, KeyVariable, Patience, Upstream};
+use crate::nearest::nearest;
+
+/// What the formats are called.
+const FORMATS: [(&str, Format); 3] = [
+    ("chat", Format::Chat),
+    ("responses", Format::Responses),
+    ("messages", Format::Messages),
+];
+
+/// What stands in each request and is not for anybody else to say.
+const OWN_PARAMETERS: &[&str] = &["model", "messages", "input", "tools"];
+/// Headers that say how a request is sent.
+const OWN_HEADERS: &[HeaderName] = &[
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    TRANSFER_ENCODING,
+];
+
+/// The `[drafting]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct DraftingConfig {
+    /// How a conversation begins.
+    pub mode: Mode,
+    /// The name of the model that drafts where nobody names another; the first if this is absent.
+    pub model: Option<String>,
+}
+
+/// A `[[model]]` table as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct ModelTable {
+    name: Option<String>,
+    base_url: Option<String>,
+    format: Option<String>,
+    model: Option<String>,
+    api_key_env: Option<String>,
+    headers: BTreeMap<String, String>,
+    max_tokens: Option<u64>,
+    images: bool,
+    thoughts: bool,
+    prefill: Option<bool>,
+    parameters: Map<String, Value>,
+    connect_seconds: Option<u32>,
+    first_token_seconds: Option<u32>,
+    idle_seconds: Option<u32>,
+}
+
+/// What is wrong, and the path of its key from the top of the file on.
+type Wrong = (Vec<String>, Problem);
+
+/// The name of a format in the configuration.
+pub(crate) fn format_name(format: Format) -> &'static str {
+    let named = FORMATS.into_iter().find(|(_, known)| *known == format);
+    // A summary is asked for as a response.
+    named.map_or("responses", |(name, _)| name)
+}
+
+/// The format of a name.
+pub(crate) fn format_named(name: &str) -> Option<Format> {
+    let named = FORMATS.into_iter().find(|(known, _)| *known == name);
+    named.map(|(_, format)| format)
+}
+
+/// Checks the tables.
+pub(super) fn upstreams(
+    tables: Vec<ModelTable>,
+    environment: &Environment,
+) -> Result<Vec<Upstream>, Wrong> {
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    for (index, table) in tables.into_iter().enumerate() {
+        let at = |(key, problem): (Vec<&str>, Problem)| {
+            let place = ["model".to_owned(), format!("[{index}]")];
+            let key = key.into_iter().map(str::to_owned);
+            (place.into_iter().chain(key).collect(), problem)
+        };
+        let upstream = table.checked(environment).map_err(at)?;
+        if upstreams.iter().any(|known| known.name == upstream.name) {
+            let problem = Problem::UpstreamTwice(upstream.name);
+            return Err(at((vec!["name"], problem)));
+        }
+        upstreams.push(upstream);
+    }
+    Ok(upstreams)
+}
+
+/// Checks what `[drafting]` says of them.
+pub(super) fn check_drafting(
+    drafting: &DraftingConfig,
+    upstreams: &[Upstream],
+) -> Result<(), Problem> {
+    let Some(model) = &drafting.model else {
+        return Ok(());
+    };
+    check_upstream(model, upstreams)
+}
+
+/// Checks that there is a model of a name.
+pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), Problem> {
+    let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
+    match names().any(|name| name == model) {
+        true => Ok(()),
+        false => Err(Problem::UnknownUpstream {
+            suggestion: nearest(model, names()).map(str::to_owned),
+            known: names().map(str::to_owned).collect(),
+        }),
+    }
+}
+
+impl ModelTable {
+    fn checked(self, environment: &Environment) -> Result<Upstream, (Vec<&'static str>, Problem)> {
+        let name = self.name.ok_or((vec![], Problem::NoUpstreamName))?;
+        check_name(&name).map_err(|problem| (vec!["name"], problem))?;
+        let url = self.base_url.ok_or((vec![], Problem::NoBaseUrl))?;
+        let url = BaseUrl::new(&url).map_err(|error| (vec!["base_url"], error.into()))?;
+        let format = match &self.format {
+            None => Format::Chat,
+            Some(format) => format_named(format)
+                .ok_or_else(|| (vec!["format"], Problem::Format(format.clone())))?,
+        };
+        let mut headers = headers(&self.headers)?;
+        let mut key = None;
+        if let Some(variable) = self.api_key_env {
+            let at = |problem| (vec!["api_key_env"], problem);
+            let found = key_of(&variable, environment).map_err(at)?;
+            key = Some(KeyVariable {
+                name: variable,
+                is_set: found.is_some(),
+            });
+            let header = found.and_then(|found| Upstream::key_header(format, found.as_str()));
+            if let Some((name, value)) = header {
+                headers.entry(name).or_insert(value);
+            }
+        }
+        let has_secret = key.is_some() || headers.keys().any(is_secret);
+        if has_secret && !url.is_secure() && !url.is_private() {
+            return Err((vec!["base_url"], Problem::OpenKey(url.host().to_owned())));
+        }
+        let own = |name: &&String| OWN_PARAMETERS.contains(&name.as_str());
+        if let Some(name) = self.parameters.keys().find(own) {
+            return Err((vec!["parameters"], Problem::OwnParameter(name.clone())));
+        }
+        let counts = [
+            ("max_tokens", self.max_tokens == Some(0)),
+            ("connect_seconds", self.connect_seconds == Some(0)),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err((vec![key], Problem::Zero));
+        }
+        let usual = Patience::default();
+        Ok(Upstream {
+            model: self.model.unwrap_or_else(|| name.clone()),
+            headers,
+            key,
+            max_tokens: self.max_tokens,
+            images: self.images,
+            thoughts: self.thoughts,
+            prefill: self.prefill.unwrap_or(true),
+            parameters: self.parameters,
+            patience: Patience {
+                connect: self
+                    .connect_seconds
+                    .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),
+                first_token: patience(self.first_token_seconds, usual.first_token),
+                idle: patience(self.idle_seconds, usual.idle),
+            },
+            ..Upstream::new(name, url, format)
+        })
+    }
+}
+
+/// Whether a model here may be called so.
+pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
+    let is_wrong = |c: char| c.is_whitespace() || c.is_control();
+    match name.is_empty() || name.contains(is_wrong) {
+        true => Err(Problem::ModelName(name.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// The key in a variable, if that is set; it is never part of what is wrong with it.
+pub(crate) fn key_of(variable: &str, environment: &Environment) -> Result<Option<ApiKey>, Problem> {
+    // In capitals, so that nobody takes it for the place of the key: some keys are mere letters.
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if variable.is_empty()
+        || !variable.chars().all(is_name)
+        || variable.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(Problem::KeyVariable);
+    }
+    let Some(value) = environment.get_filled(variable) else {
+        return Ok(None);
+    };
+    let value = value.to_str().ok_or(Problem::NotUtf8)?;
+    // A line break at its end comes from a file.
+    ApiKey::new(value.trim()).map(Some)
+}
+
+fn headers(written: &BTreeMap<String, String>) -> Result<HeaderMap, (Vec<&'static str>, Problem)> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in written {
+        let wrong = || (vec!["headers"], Problem::HeaderName(name.clone()));
+        let known = HeaderName::try_from(name).map_err(|_| wrong())?;
+        if OWN_HEADERS.contains(&known) {
+            return Err(wrong());
+        }
+        let value = HeaderValue::from_str(value);
+        let mut value = value.map_err(|_| (vec!["headers"], Problem::HeaderValue(name.clone())))?;
+        value.set_sensitive(true);
+        headers.insert(known, value);
+    }
+    Ok(headers)
+}
+
+/// Whether a header has in it what nobody else may know, as far as its name tells.
+fn is_secret(name: &HeaderName) -> bool {
+    let parts = ["auth", "key", "token", "secret", "cookie", "password"];
+    parts.iter().any(|part| name.as_str().contains(part))
+}
+
+fn patience(seconds: Option<u32>, usual: Option<Duration>) -> Option<Duration> {
+    match seconds {
+        None => usual,
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(seconds.into())),
+    }
+}

@@ -1,0 +1,244 @@
+//! Server-sent events, from bytes as they come.
+
+use std::borrow::Cow;
+
+/// How long one event may be. Some repeat all that was said at its end, pictures included.
+const MOST_BYTES: usize = 32 << 20;
+
+/// Reads events from bytes that may be cut anywhere.
+#[derive(Debug, Default)]
+pub struct EventParser {
+    /// A line that has begun.
+    line: Vec<u8>,
+    /// What the event is called; empty if it does not say.
+    name: String,
+    data: String,
+    /// Whether the event has a line of data.
+    has_data: bool,
+    /// Whether the last byte was a carriage return, after which a line feed ends no other line.
+    after_return: bool,
+    /// Whether the first line is over, which alone may have a mark before it.
+    is_past_mark: bool,
+}
+
+/// An event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerEvent<'a> {
+    /// What it is called; empty if it does not say.
+    pub name: &'a str,
+    /// What it says.
+    pub data: &'a str,
+}
+
+/// An event is longer than any that makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event of more than {} MiB", MOST_BYTES >> 20)]
+pub struct TooLong;
+
+impl EventParser {
+    /// Takes bytes in, and hands on each event that they end. `take` may end it with an error.
+    ///
+    /// # Errors
+    ///
+    /// An event is [`TooLong`], or that of `take`.
+    pub fn feed<E: From<TooLong>>(
+        &mut self,
+        mut bytes: &[u8],
+        mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(first) = bytes.first() {
+            if std::mem::take(&mut self.after_return) && *first == b'\n' {
+                bytes = &bytes[1..];
+            }
+            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
+                self.check(bytes.len())?;
+                self.line.extend_from_slice(bytes);
+                return Ok(());
+            };
+            self.check(end)?;
+            // Most lines come whole.
+            if self.line.is_empty() {
+                self.take_line(&bytes[..end], &mut take)?;
+            } else {
+                let mut line = std::mem::take(&mut self.line);
+                line.extend_from_slice(&bytes[..end]);
+                self.take_line(&line, &mut take)?;
+                line.clear();
+                self.line = line;
+            }
+            self.after_return = bytes[end] == b'\r';
+            bytes = &bytes[end + 1..];
+        }
+        Ok(())
+    }
+
+    /// Hands on an event that has no empty line behind it because the stream ended there. Browsers
+    /// forget such a one; some servers send nothing behind their last.
+    ///
+    /// # Errors
+    ///
+    /// That of `take`.
+    pub fn end<E: From<TooLong>>(
+        &mut self,
+        mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.after_return = false;
+        self.feed(b"\n\n", &mut take)
+    }
+
+    fn check(&self, more: usize) -> Result<(), TooLong> {
+        match self.line.len() + self.data.len() + more {
+            0..=MOST_BYTES => Ok(()),
+            _ => Err(TooLong),
+        }
+    }
+
+    fn take_line<E>(
+        &mut self,
+        line: &[u8],
+        take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let line = match std::mem::replace(&mut self.is_past_mark, true) {
+            true => line,
+            false => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        };
+        if line.is_empty() {
+            return self.take_event(take);
+        }
+        let (field, value) = match memchr::memchr(b':', line) {
+            Some(colon) => {
+                let value = &line[colon + 1..];
+                (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
+            }
+            None => (line, &[][..]),
+        };
+        match field {
+            b"data" => {
+                if std::mem::replace(&mut self.has_data, true) {
+                    self.data.push('\n');
+                }
+                self.data.push_str(&text(value));
+            }
+            b"event" => {
+                self.name.clear();
+                self.name.push_str(&text(value));
+            }
+            // Comments, ids, and what others may invent.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_event<E>(
+        &mut self,
+        take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let taken = match std::mem::take(&mut self.has_data) {
+            true => take(ServerEvent {
+                name: &self.name,
+                data: &self.data,
+            }),
+            false => Ok(()),
+        };
+        self.name.clear();
+        self.data.clear();
+        taken
+    }
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Event = (String, String);
+
+    fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
+        let mut parser = EventParser::default();
+        let mut events = Vec::new();
+        let mut take = |event: ServerEvent<'_>| {
+            events.push((event.name.to_owned(), event.data.to_owned()));
+            Ok::<_, TooLong>(())
+        };
+        for chunk in chunks {
+            parser.feed(chunk, &mut take).expect("short");
+        }
+        parser.end(&mut take).expect("short");
+        events
+    }
+
+    fn event(name: &str, data: &str) -> Event {
+        (name.to_owned(), data.to_owned())
+    }
+
+    /// All that the format has in it, with `|` for the end of a line.
+    const STREAM: &str = "\u{feff}: hello|data: one||event: a|id: 7|data:two|data|data:  three||\
+                          retry: 3||event: lost||data: über|other: x|||data: {\"a\": \":\"}||data: last";
+
+    fn expected() -> Vec<Event> {
+        vec![
+            event("", "one"),
+            event("a", "two\n\n three"),
+            event("", "über"),
+            event("", "{\"a\": \":\"}"),
+            event("", "last"),
+        ]
+    }
+
+    #[test]
+    fn it_does_not_matter_where_bytes_are_cut() {
+        for end in ["\n", "\r\n", "\r"] {
+            let stream = STREAM.replace('|', end).into_bytes();
+            assert_eq!(read([stream.as_slice()]), expected(), "{end:?}");
+            assert_eq!(read(stream.chunks(1)), expected(), "{end:?}");
+            for cut in 0..stream.len() {
+                let (head, tail) = stream.split_at(cut);
+                assert_eq!(read([head, &[], tail]), expected(), "{end:?} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_read_as_far_as_it_is() {
+        assert_eq!(read([&b"data: a\xffb\n\n"[..]]), [event("", "a\u{fffd}b")]);
+    }
+
+    #[test]
+    fn an_event_without_an_end_is_refused_before_it_fills_the_memory() {
+        let chunk = vec![b'x'; 1 << 20];
+        for between in [&b""[..], b"\ndata: "] {
+            let mut parser = EventParser::default();
+            let mut fed = 0;
+            let mut feed = |bytes: &[u8]| {
+                fed += bytes.len();
+                let taken = parser.feed(bytes, |_| Ok::<_, TooLong>(()));
+                taken.is_ok() && fed <= 2 * MOST_BYTES
+            };
+            let mut goes_on = feed(b"data: ");
+            while goes_on {
+                goes_on = feed(&chunk) && feed(between);
+            }
+            assert!(fed <= MOST_BYTES + 2 * chunk.len(), "{fed}");
+        }
+    }
+
+    #[test]
+    fn whoever_takes_events_may_end_it() {
+        #[derive(Debug, PartialEq)]
+        struct Enough;
+        impl From<TooLong> for Enough {
+            fn from(_: TooLong) -> Self {
+                Self
+            }
+        }
+        let mut parser = EventParser::default();
+        let ended = parser.feed(b"data: a\n\ndata: b\n\n", |event| match event.data {
+            "a" => Err(Enough),
+            other => panic!("{other}"),
+        });
+        assert_eq!(ended, Err(Enough));
+    }
+}

@@ -1,0 +1,170 @@
+//! Has models make the drafts that are ordered.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
+
+use super::Upstream;
+use super::client::Client;
+use super::failure::Failure;
+use super::trust::Trust;
+use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftingOrder, Step};
+
+/// The models that there are. They may change while drafts are made. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Catalog {
+    clients: Arc<RwLock<Vec<Arc<Client>>>>,
+    trust: Trust,
+}
+
+impl Catalog {
+    /// These models.
+    pub fn new(upstreams: Vec<Upstream>) -> Self {
+        let catalog = Self::default();
+        catalog.set(upstreams);
+        catalog
+    }
+
+    /// Has other models from now on. Drafts that are being made are made to their end.
+    pub fn set(&self, upstreams: Vec<Upstream>) {
+        let known = self.clients();
+        let client = |upstream: Upstream| {
+            let same = known.iter().find(|client| *client.upstream() == upstream);
+            // With its connections.
+            same.cloned()
+                .unwrap_or_else(|| Arc::new(Client::new(upstream, self.trust.clone())))
+        };
+        let clients = upstreams.into_iter().map(client).collect();
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
+    }
+
+    fn clients(&self) -> Vec<Arc<Client>> {
+        let clients = self.clients.read();
+        clients.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn named(&self, name: &str) -> Option<Arc<Client>> {
+        let clients = self.clients.read();
+        let clients = clients.unwrap_or_else(PoisonError::into_inner);
+        let client = clients.iter().find(|client| client.upstream().name == name);
+        client.cloned()
+    }
+}
+
+/// Models at work. When this is dropped, they stop, and their connections are closed.
+#[derive(Debug)]
+pub struct Models(JoinHandle<()>);
+
+impl Models {
+    /// Begins to take orders, on this runtime.
+    pub fn start(
+        runtime: &Handle,
+        catalog: Catalog,
+        orders: mpsc::UnboundedReceiver<DraftingOrder>,
+        events: DraftEvents,
+    ) -> Self {
+        Self(runtime.spawn(serve(catalog, orders, events)))
+    }
+
+    /// Stops them, and waits until they have.
+    pub async fn stop(mut self) {
+        self.0.abort();
+        // It was ended, which is what was wanted.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Models {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Drafts that are being made. All of them end when this is dropped.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<DraftId>,
+    handles: HashMap<DraftId, AbortHandle>,
+}
+
+async fn serve(
+    catalog: Catalog,
+    mut orders: mpsc::UnboundedReceiver<DraftingOrder>,
+    events: DraftEvents,
+) {
+    let mut running = Running::default();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(DraftingOrder::Begin(order)) => running.begin(&catalog, *order, &events),
+                Some(DraftingOrder::Cancel(id)) => running.cancel(id),
+                None => return,
+            },
+            Some(ended) = running.tasks.join_next() => running.ended(ended, &events),
+        }
+    }
+}
+
+impl Running {
+    fn begin(&mut self, catalog: &Catalog, order: DraftOrder, events: &DraftEvents) {
+        let id = order.id;
+        let Some(client) = catalog.named(&order.model) else {
+            let words = format!(
+                "{}: no model of this name is in the configuration; `humanllm setup model` adds one, \
+                 and F9 takes it in",
+                order.model
+            );
+            events.send(id, Step::Failed(words));
+            return;
+        };
+        let handle = self.tasks.spawn(make(client, order, events.clone()));
+        self.handles.insert(id, handle);
+    }
+
+    fn cancel(&mut self, id: DraftId) {
+        // With its task go the connection and all that still comes.
+        if let Some(handle) = self.handles.remove(&id) {
+            handle.abort();
+        }
+    }
+
+    fn ended(&mut self, ended: Result<DraftId, JoinError>, events: &DraftEvents) {
+        match ended {
+            Ok(id) => {
+                self.handles.remove(&id);
+            }
+            Err(error) => {
+                let task = error.id();
+                let found = self.handles.iter().find(|(_, handle)| handle.id() == task);
+                let Some(id) = found.map(|(id, _)| *id) else {
+                    return;
+                };
+                self.handles.remove(&id);
+                tracing::error!(%error, "a draft");
+                let words = "the draft ended by a mistake of this program, which its log has";
+                events.send(id, Step::Failed(words.into()));
+            }
+        }
+    }
+}
+
+/// Makes one draft.
+async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> DraftId {
+    let id = order.id;
+    let asked = client.asked(&order);
+    // It may be large, and the answer may take long.
+    drop(order);
+    let made = client.answer(asked, |piece| events.send(id, Step::Piece(piece)));
+    match made.await {
+        Ok(()) | Err(Failure::Unwanted) => {}
+        Err(failure) => {
+            let words = failure.words(client.upstream());
+            tracing::info!(words, "no draft");
+            events.send(id, Step::Failed(words));
+        }
+    }
+    id
+}

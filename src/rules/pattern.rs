@@ -1,0 +1,151 @@
+//! What the conditions of rules look for: regular expressions that are found anywhere in a text.
+
+use std::ops::Range;
+
+use regex::{Error, Regex, RegexBuilder};
+
+/// Bytes of a compiled expression, and of what it may put aside while it is used.
+const MOST_COMPILED: usize = 1 << 20;
+/// Characters of a text that are shown around what was found.
+const SHOWN: usize = 60;
+/// How many of them stand before it.
+const SHOWN_BEFORE: usize = 20;
+
+/// Whether upper and lower case are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    /// They are, unless the expression says `(?i)`.
+    Matters,
+    /// They are not, unless the expression says `(?-i)`.
+    Ignored,
+}
+
+/// A regular expression. It takes no more time than the text is long, whatever it says.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    regex: Regex,
+    case: Case,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        (self.as_str(), self.case) == (other.as_str(), other.case)
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Pattern {
+    /// Reads an expression; the error says in a line what is wrong with it.
+    pub fn new(text: &str, case: Case) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the expression is empty, and would be found in everything".into());
+        }
+        let built = RegexBuilder::new(text)
+            .case_insensitive(case == Case::Ignored)
+            .size_limit(MOST_COMPILED)
+            .dfa_size_limit(MOST_COMPILED)
+            .build();
+        match built {
+            Ok(regex) => Ok(Self { regex, case }),
+            Err(error) => Err(explain(&error)),
+        }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        self.regex.as_str()
+    }
+
+    /// Where it is found in a text that begins at `from`, with what stands before that around it.
+    pub fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
+        Some(self.regex.find_at(text, from)?.range())
+    }
+
+    /// What is found of it in a text, with some of the line around it.
+    pub fn found_in(&self, text: &str) -> Option<String> {
+        Some(excerpt(text, self.find_from(text, 0)?))
+    }
+}
+
+/// The parser's error, which is made of several lines, in one.
+fn explain(error: &Error) -> String {
+    if let Error::CompiledTooBig(_) = error {
+        return "the expression stands for too much; make its repetitions smaller".into();
+    }
+    let text = error.to_string();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or_default().trim();
+    let why = last.strip_prefix("error: ").unwrap_or(last);
+    format!("this is no regular expression: {why}")
+}
+
+/// Some of the line in which something was found, in quotes.
+pub(super) fn excerpt(text: &str, found: Range<usize>) -> String {
+    let begin = text[..found.start].rfind('\n').map_or(0, |at| at + 1);
+    let before = text[begin..found.start].char_indices().rev();
+    let before = before.take(SHOWN_BEFORE).last();
+    let from = before.map_or(found.start, |(at, _)| begin + at);
+    let line = text[from..].lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(SHOWN).collect();
+    let (head, tail) = (from > begin, shown.len() < line.len());
+    let dots = |cut: bool| if cut { "…" } else { "" };
+    format!("{:?}", format!("{}{shown}{}", dots(head), dots(tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        let error = Pattern::new(text, Case::Matters).unwrap_err();
+        assert!(!error.contains('\n'), "{error}");
+        error
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_a_line() {
+        assert_eq!(
+            wrong("rm ("),
+            "this is no regular expression: unclosed group"
+        );
+        assert_eq!(
+            wrong("a{5,2}"),
+            "this is no regular expression: invalid repetition count range, the start must be <= \
+             the end"
+        );
+        assert!(wrong("(?=x)").contains("look-around"), "{}", wrong("(?=x)"));
+        assert!(wrong("").contains("empty"));
+    }
+
+    #[test]
+    fn an_expression_cannot_take_all_memory() {
+        for bomb in ["a{1000}{1000}", "(?:(?:x{200}){200}){200}", r"\pL{5000}"] {
+            assert!(wrong(bomb).contains("stands for too much"), "{bomb}");
+        }
+        assert!(wrong(&"(".repeat(10_000)).contains("regular expression"));
+        // What other engines need for ever for.
+        let slow = Pattern::new("(a+)+$", Case::Matters).unwrap();
+        assert_eq!(slow.found_in(&format!("{}b", "a".repeat(100_000))), None);
+    }
+
+    #[test]
+    fn what_was_found_is_shown_with_some_of_its_line() {
+        let find = |expression: &str, text: &str| {
+            let pattern = Pattern::new(expression, Case::Matters).unwrap();
+            pattern.found_in(text).unwrap()
+        };
+        assert_eq!(find("rm", "cd a\nrm -rf b\nls"), "\"rm -rf b\"");
+        assert_eq!(find("c", "a\"b\tc"), r#""a\"b\tc""#);
+        let long = format!("{}ü rm {}", "x".repeat(100), "y".repeat(100));
+        let shown = find("rm", &long);
+        assert!(
+            shown.starts_with("\"…x") && shown.ends_with("y…\""),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("ü rm y") && shown.chars().count() == 64,
+            "{shown}"
+        );
+    }
+}

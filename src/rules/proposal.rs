@@ -1,0 +1,215 @@
+//! Rules that are made of something that was decided once, so that it need not be decided again.
+
+use serde_json::Value;
+
+use super::pattern::excerpt;
+use super::rule::SHELL;
+use super::written::Kinds;
+use super::{Action, Kind, Rules, Subject, Written};
+use crate::api::{Body, command_in, is_shell};
+
+/// Bytes of a text that may be asked for as it is.
+const LONGEST: usize = 1000;
+/// Characters of what a rule is named after.
+const NAMED_AFTER: usize = 40;
+/// Programs that run what else stands in the line.
+const RUNNERS: [&str; 13] = [
+    "sudo", "doas", "env", "xargs", "eval", "exec", "command", "nohup", "time", "timeout", "nice",
+    "ssh", "find",
+];
+/// What may stand behind the name of a program in a line that runs no other.
+const PLAIN_ARGUMENTS: &str = r"(?:\s[^;&|<>$`(){}\\\n]*)?";
+
+/// A rule that could be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// What it applies to, in words for the person.
+    pub about: String,
+    /// The rule.
+    pub rule: Written,
+}
+
+/// The rules that would have decided this of an item, the closest first. Each has a name that none of
+/// `rules` has.
+pub fn proposals(
+    subject: &Subject<'_>,
+    item: &Body,
+    action: &Action,
+    rules: &Rules,
+) -> Vec<Proposal> {
+    let command = command_in(item, &subject.request.tools);
+    let mut found = match (item, command) {
+        (_, Some(command)) => of_command(&command, action),
+        (Body::Message { .. }, _) => of_message(&item.words()),
+        (Body::Reasoning { .. }, _) => vec![of_kind(Kind::Think, "any thoughts")],
+        (call, None) => of_call(call),
+    };
+    for proposal in &mut found {
+        proposal.rule.name = free_name(&proposal.rule.name, action, rules);
+        proposal.rule.action = Some(action.clone());
+    }
+    found
+}
+
+fn of_command(command: &str, action: &Action) -> Vec<Proposal> {
+    let rule = |argument: String| Written {
+        tool: Some(SHELL.into()),
+        argument: Some(argument),
+        ..Written::default()
+    };
+    let exact = exactly(command).map(|argument| Proposal {
+        about: format!("the command {}", excerpt(command, 0..0)),
+        rule: Written {
+            name: format!("exactly {}", short(command)),
+            ..rule(argument)
+        },
+    });
+    let by_program = program_of(command).and_then(|program| {
+        let name = escape(program);
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let edge = |is_so| if is_so { r"\b" } else { "" };
+        let (argument, about) = match action {
+            // The name may do anything to a line in which other programs stand too.
+            Action::Send if is_shell(program) || RUNNERS.contains(&program) => return None,
+            Action::Send => (
+                format!("^{name}{PLAIN_ARGUMENTS}$"),
+                format!("a line that runs {program} and nothing else"),
+            ),
+            _ => {
+                let before = edge(program.starts_with(is_word));
+                let after = edge(program.ends_with(is_word));
+                (
+                    format!("{before}{name}{after}"),
+                    format!("any command with {program}"),
+                )
+            }
+        };
+        Some(Proposal {
+            about,
+            rule: Written {
+                name: program.into(),
+                ..rule(argument)
+            },
+        })
+    });
+    exact.into_iter().chain(by_program).collect()
+}
+
+fn of_message(text: &str) -> Vec<Proposal> {
+    let exact = exactly(text).map(|expression| Proposal {
+        about: format!("the message {}", excerpt(text, 0..0)),
+        rule: Written {
+            name: format!("exactly {}", short(text)),
+            text: Some(expression),
+            ..Written::default()
+        },
+    });
+    let all = of_kind(Kind::Message, "any message");
+    exact.into_iter().chain([all]).collect()
+}
+
+fn of_kind(kind: Kind, about: &str) -> Proposal {
+    Proposal {
+        about: about.into(),
+        rule: Written {
+            name: about.into(),
+            kind: Kinds(vec![kind]),
+            ..Written::default()
+        },
+    }
+}
+
+fn of_call(call: &Body) -> Vec<Proposal> {
+    let Some(name) = call.full_tool_name() else {
+        return Vec::new();
+    };
+    let rule = || Written {
+        name: name.clone().into_owned(),
+        tool: Some(format!("^{}$", escape(&name))),
+        ..Written::default()
+    };
+    let telling = telling_argument(call);
+    let exact = telling.and_then(|(parameter, text)| {
+        let what = parameter.as_deref().unwrap_or("argument");
+        Some(Proposal {
+            about: format!("{name} with {what} {}", excerpt(&text, 0..0)),
+            rule: Written {
+                name: format!("{name} {}", short(&text)),
+                argument: Some(exactly(&text)?),
+                parameter,
+                ..rule()
+            },
+        })
+    });
+    let all = Proposal {
+        about: format!("any call of {name}"),
+        rule: rule(),
+    };
+    exact.into_iter().chain([all]).collect()
+}
+
+/// The argument that tells a call from others of the same tool: the first text of a line, a path in
+/// most tools; else all that there is.
+fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
+    let arguments = match call {
+        Body::FunctionCall { arguments, .. } => arguments,
+        call => return Some((None, call.words().into_owned())),
+    };
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    let mut texts = arguments.as_object()?.iter();
+    let (name, text) = texts.find_map(|(name, value)| {
+        let text = value.as_str()?;
+        let is_line = !text.is_empty() && !text.contains('\n');
+        is_line.then(|| (name.clone(), text.to_owned()))
+    })?;
+    Some((Some(name), text))
+}
+
+/// The expression that is found in this text alone; none for one that nobody would read.
+fn exactly(text: &str) -> Option<String> {
+    let is_told = !text.is_empty() && text.len() <= LONGEST;
+    is_told.then(|| format!("^{}$", escape(text)))
+}
+
+/// A text as an expression that stands for itself. What needs no backslash outside of brackets has
+/// none.
+fn escape(text: &str) -> String {
+    let mut escaped = regex::escape(text);
+    for plain in ["-", "#", "&", "~"] {
+        escaped = escaped.replace(&format!("\\{plain}"), plain);
+    }
+    escaped
+}
+
+/// The first word of a command, behind the variables that are set for it.
+fn program_of(command: &str) -> Option<&str> {
+    let is_variable = |word: &&str| {
+        let name = word.split_once('=').map_or("", |(name, _)| name);
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let mut words = command.split_whitespace().skip_while(is_variable);
+    words.next().filter(|word| word.len() <= LONGEST)
+}
+
+/// The beginning of the first line of a text.
+fn short(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    let line = line.chars().filter(|c| !c.is_control());
+    line.take(NAMED_AFTER).collect()
+}
+
+/// A name that no rule has.
+fn free_name(thing: &str, action: &Action, rules: &Rules) -> String {
+    let verb = match action {
+        Action::Hold => "hold",
+        Action::Send => "send",
+        Action::Reject(_) => "reject",
+        Action::Answer(_) => "answer",
+        Action::Draft(_) => "draft",
+    };
+    let name = format!("{verb} {}", thing.trim());
+    let is_free = |name: &String| !rules.names().any(|known| known == name);
+    let numbered = (2..).map(|number| format!("{name} {number}"));
+    let mut names = [name.clone()].into_iter().chain(numbered);
+    names.find(is_free).unwrap_or_default()
+}

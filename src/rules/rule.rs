@@ -1,0 +1,450 @@
+//! A rule that is ready to be asked.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::pattern::{Case, Pattern, excerpt};
+use super::written::{Kind, RuleError, Written};
+use super::{Action, Decision, LOOKED_BACK, Subject, Told};
+use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
+
+/// An item that a model drafted, and what all rules want to know of it.
+#[derive(Debug)]
+pub(super) struct Drafted<'a> {
+    item: &'a Body,
+    kind: Kind,
+    /// What it has a shell do.
+    command: Option<Cow<'a, str>>,
+}
+
+impl<'a> Drafted<'a> {
+    pub fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
+        let command = command_in(item, &subject.request.tools);
+        let kind = match item {
+            Body::Message { .. } => Kind::Message,
+            Body::Reasoning { .. } => Kind::Think,
+            _ if command.is_some() => Kind::Command,
+            _ => Kind::Tool,
+        };
+        Self {
+            item,
+            kind,
+            command,
+        }
+    }
+}
+
+/// What stands in a rule for whatever tool runs commands.
+pub(super) const SHELL: &str = "shell";
+
+/// What a condition says when it holds.
+type Matched = Vec<String>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    name: String,
+    agent: Option<Pattern>,
+    model: Option<Pattern>,
+    conversation: Option<Pattern>,
+    prompt: Option<Pattern>,
+    /// Empty for all of them.
+    kinds: Vec<Kind>,
+    tool: Option<ToolName>,
+    parameter: Option<String>,
+    argument: Option<Pattern>,
+    text: Option<Pattern>,
+    action: Action,
+    timeout: Option<(Duration, Action)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ToolName {
+    /// Whatever runs commands.
+    Shell,
+    /// What is called like this.
+    Named(Pattern),
+}
+
+impl Rule {
+    /// Checks a rule; the error comes with the key that it is about.
+    pub fn new(written: &Written) -> Result<Self, (&'static str, RuleError)> {
+        let names = |key, text: &Option<String>| pattern(key, text, Case::Ignored);
+        let words = |key, text: &Option<String>| pattern(key, text, Case::Matters);
+        let tool = match written.tool.as_deref() {
+            Some(SHELL) => Some(ToolName::Shell),
+            _ => names("tool", &written.tool)?.map(ToolName::Named),
+        };
+        let rule = Self {
+            name: name(&written.name).map_err(|error| ("name", error))?,
+            agent: names("agent", &written.agent)?,
+            model: names("model", &written.model)?,
+            conversation: names("conversation", &written.conversation)?,
+            prompt: words("prompt", &written.prompt)?,
+            kinds: written.kind.0.clone(),
+            tool,
+            parameter: written.parameter.clone(),
+            argument: words("argument", &written.argument)?,
+            text: words("text", &written.text)?,
+            action: written
+                .action
+                .clone()
+                .ok_or(("action", RuleError::NoAction))?,
+            timeout: None,
+        };
+        rule.check_conditions()?;
+        rule.check_action("action", &rule.action)?;
+        let timeout = rule.timeout(written)?;
+        Ok(Self { timeout, ..rule })
+    }
+
+    /// That there is something for which all conditions hold.
+    fn check_conditions(&self) -> Result<(), (&'static str, RuleError)> {
+        let is_of_call = self.tool.is_some() || self.argument.is_some();
+        let lacks = |kinds: [Kind; 2]| {
+            !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kinds.contains(kind))
+        };
+        if self.parameter.is_some() && self.argument.is_none() {
+            Err(("parameter", RuleError::NoArgument))
+        } else if self.text.is_some() && is_of_call {
+            let other = if self.tool.is_some() {
+                "tool"
+            } else {
+                "argument"
+            };
+            Err(("text", RuleError::Never(other)))
+        } else if self.text.is_some() && lacks([Kind::Message, Kind::Think]) {
+            Err(("kind", RuleError::Never("text")))
+        } else if is_of_call && lacks([Kind::Command, Kind::Tool]) {
+            let other = if self.tool.is_some() {
+                "tool"
+            } else {
+                "argument"
+            };
+            Err(("kind", RuleError::Never(other)))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_action(
+        &self,
+        key: &'static str,
+        action: &Action,
+    ) -> Result<(), (&'static str, RuleError)> {
+        match action {
+            Action::Send if !self.asks_of_draft() => Err((key, RuleError::NothingToSend)),
+            Action::Reject(words) | Action::Answer(words) | Action::Draft(words)
+                if words.trim().is_empty() =>
+            {
+                Err((key, RuleError::NoWords))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn timeout(
+        &self,
+        written: &Written,
+    ) -> Result<Option<(Duration, Action)>, (&'static str, RuleError)> {
+        const SECONDS: &str = "timeout_seconds";
+        const ACTION: &str = "timeout_action";
+        let (seconds, action) = match (written.timeout_seconds, &written.timeout_action) {
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err((SECONDS, RuleError::HalfTimeout(ACTION))),
+            (None, Some(_)) => return Err((ACTION, RuleError::HalfTimeout(SECONDS))),
+            (Some(seconds), Some(action)) => (seconds, action.clone()),
+        };
+        if self.action != Action::Hold {
+            return Err((SECONDS, RuleError::NotHeld));
+        }
+        if seconds == 0 {
+            return Err((SECONDS, RuleError::NoTime));
+        }
+        if action == Action::Hold {
+            return Err((ACTION, RuleError::HeldAnyway));
+        }
+        self.check_action(ACTION, &action)?;
+        Ok(Some((Duration::from_secs(seconds.into()), action)))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The models that it has draft, each with the key that names it.
+    pub fn models(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let timeout = self.timeout.as_ref().map(|(_, action)| action);
+        let actions = [("action", Some(&self.action)), ("timeout_action", timeout)];
+        actions
+            .into_iter()
+            .filter_map(|(key, action)| match action {
+                Some(Action::Draft(model)) => Some((key, model.as_str())),
+                _ => None,
+            })
+    }
+
+    pub fn told(&self) -> Told<'_> {
+        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
+        let shown = |pattern: &Option<Pattern>| {
+            let pattern = pattern.as_ref();
+            pattern.map(|pattern| pattern.as_str().to_owned())
+        };
+        let tool = self.tool.as_ref().map(|tool| match tool {
+            ToolName::Shell => SHELL.to_owned(),
+            ToolName::Named(pattern) => pattern.as_str().to_owned(),
+        });
+        let conditions = [
+            ("agent", shown(&self.agent)),
+            ("model", shown(&self.model)),
+            ("conversation", shown(&self.conversation)),
+            ("prompt", shown(&self.prompt)),
+            ("kind", (!kinds.is_empty()).then(|| kinds.join(" or "))),
+            ("tool", tool),
+            ("parameter", self.parameter.clone()),
+            ("argument", shown(&self.argument)),
+            ("text", shown(&self.text)),
+        ];
+        Told {
+            name: &self.name,
+            conditions: conditions
+                .into_iter()
+                .filter_map(|(key, shown)| Some((key, shown?)))
+                .collect(),
+            asks_of_draft: self.asks_of_draft(),
+            action: &self.action,
+            timeout: self
+                .timeout
+                .as_ref()
+                .map(|(after, action)| (*after, action)),
+        }
+    }
+
+    /// Whether it asks for something of what a model drafted.
+    pub fn asks_of_draft(&self) -> bool {
+        !self.kinds.is_empty()
+            || self.tool.is_some()
+            || self.argument.is_some()
+            || self.text.is_some()
+    }
+
+    /// Whether it may stop a message before that is whole.
+    pub fn watches_text(&self) -> bool {
+        let is_of_message = self.text.is_some() || self.kinds.contains(&Kind::Message);
+        let is_of_call = self.tool.is_some() || self.argument.is_some();
+        is_of_message && !is_of_call && self.takes(Kind::Message) && self.action != Action::Send
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        match self.text {
+            // Thoughts are looked into where they are named.
+            Some(_) if self.kinds.is_empty() => kind == Kind::Message,
+            _ => self.kinds.is_empty() || self.kinds.contains(&kind),
+        }
+    }
+
+    pub fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
+        let mut matched = Matched::new();
+        self.holds_for(subject, &mut matched)?;
+        if matched.is_empty() {
+            matched.push("every request".into());
+        }
+        Some(self.decision(matched))
+    }
+
+    pub fn of_item(&self, subject: &Subject<'_>, drafted: &Drafted<'_>) -> Option<Decision> {
+        let Drafted { item, kind, .. } = *drafted;
+        if !self.takes(kind) {
+            return None;
+        }
+        let mut matched = Matched::new();
+        if !self.kinds.is_empty() {
+            matched.push(format!("kind {}", kind.name()));
+        }
+        if let Some(text) = &self.text {
+            matches!(kind, Kind::Message | Kind::Think).then_some(())?;
+            matched.push(format!("text {}", text.found_in(&item.words())?));
+        }
+        match &self.tool {
+            None => {}
+            Some(ToolName::Shell) => {
+                drafted.command.as_ref()?;
+                matched.push(format!("tool {SHELL}"));
+            }
+            Some(ToolName::Named(pattern)) => {
+                let name = item.full_tool_name()?;
+                pattern.find_from(&name, 0)?;
+                matched.push(format!("tool {name}"));
+            }
+        }
+        if let Some(argument) = &self.argument {
+            matched.push(self.argument_of(drafted, argument)?);
+        }
+        self.holds_for(subject, &mut matched)?;
+        Some(self.decision(matched))
+    }
+
+    pub fn of_text(&self, subject: &Subject<'_>, text: &str, new: usize) -> Option<Decision> {
+        if text.is_empty() {
+            return None;
+        }
+        let mut matched = Matched::new();
+        if !self.kinds.is_empty() {
+            matched.push(format!("kind {}", Kind::Message.name()));
+        }
+        if let Some(pattern) = &self.text {
+            let from = text.len().saturating_sub(new.saturating_add(LOOKED_BACK));
+            let mut boundaries = (0..=from).rev();
+            let from = boundaries
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
+            let found = pattern.find_from(text, from)?;
+            matched.push(format!("text {}", excerpt(text, found)));
+        }
+        // Last, because most of what is asked ends before.
+        self.holds_for(subject, &mut matched)?;
+        Some(self.decision(matched))
+    }
+
+    /// Whether the conditions on the request hold.
+    fn holds_for(&self, subject: &Subject<'_>, matched: &mut Matched) -> Option<()> {
+        if let Some(agent) = &self.agent {
+            agent.find_from(subject.agent, 0)?;
+            matched.push(format!("agent {}", subject.agent));
+        }
+        if let Some(model) = &self.model {
+            let asked_for = &subject.request.model;
+            model.find_from(asked_for, 0)?;
+            matched.push(format!("model {asked_for}"));
+        }
+        if let Some(conversation) = &self.conversation {
+            let mut names = [Some(subject.title), subject.directory]
+                .into_iter()
+                .flatten();
+            let found = names.find_map(|name| conversation.found_in(name))?;
+            matched.push(format!("conversation {found}"));
+        }
+        if let Some(prompt) = &self.prompt {
+            let found = newest(subject).find_map(|text| prompt.found_in(&text))?;
+            matched.push(format!("prompt {found}"));
+        }
+        Some(())
+    }
+
+    /// What is found in the arguments of a call.
+    fn argument_of(&self, drafted: &Drafted<'_>, argument: &Pattern) -> Option<String> {
+        let name = self.parameter.as_deref();
+        let texts = match (name, &drafted.command) {
+            (None, Some(command)) => vec![Cow::Borrowed(&**command)],
+            _ => texts_of(drafted.item, name),
+        };
+        // What is sent is sent for what it does, and not for a word in any place of it.
+        let is_plain = texts.len() == 1 || self.action != Action::Send;
+        let mut texts = texts.iter().filter(|_| is_plain);
+        let found = texts.find_map(|text| argument.found_in(text))?;
+        Some(format!("{} {found}", name.unwrap_or("argument")))
+    }
+
+    fn decision(&self, matched: Matched) -> Decision {
+        Decision {
+            rule: self.name.clone(),
+            matched: matched.join(", "),
+            action: self.action.clone(),
+            waited: false,
+            timeout: self.timeout.clone(),
+        }
+    }
+}
+
+fn name(text: &str) -> Result<String, RuleError> {
+    let name = text.trim();
+    match name.is_empty() {
+        true => Err(RuleError::NoName),
+        false if name.chars().any(char::is_control) => Err(RuleError::Name(text.to_owned())),
+        false => Ok(name.to_owned()),
+    }
+}
+
+fn pattern(
+    key: &'static str,
+    text: &Option<String>,
+    case: Case,
+) -> Result<Option<Pattern>, (&'static str, RuleError)> {
+    let text = text.as_deref();
+    let read = text.map(|text| Pattern::new(text, case)).transpose();
+    read.map_err(|why| (key, RuleError::Expression(why)))
+}
+
+/// What was asked, or given back by tools, since the model said something; the newest first.
+fn newest<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
+    let items = subject.request.with_prompts().rev();
+    let new = items.take_while(|(item, _)| !item.is_from_model());
+    let asked = new.filter(|(item, is_prompt)| {
+        *is_prompt || matches!(item.body(), ItemBody::ToolOutput { .. })
+    });
+    asked.map(|(item, _)| item.text())
+}
+
+/// The texts of a call's arguments, or of the one with a name: of a list, each; and as a command line,
+/// where it may be one.
+fn texts_of<'a>(call: &'a Body, name: Option<&str>) -> Vec<Cow<'a, str>> {
+    match call {
+        Body::FunctionCall { arguments, .. } => match read(arguments) {
+            None => vec![arguments.as_str().into()],
+            Some(value) => {
+                let named = match name {
+                    None => Some(&value),
+                    Some(name) => value.get(name),
+                };
+                let mut texts = Vec::new();
+                named
+                    .into_iter()
+                    .for_each(|value| push_texts(value, &mut texts));
+                texts.into_iter().map(Cow::Owned).collect()
+            }
+        },
+        Body::CustomToolCall { input, .. } if matches!(name, None | Some("input")) => {
+            vec![input.as_str().into()]
+        }
+        Body::LocalShellCall { command, .. } if name == Some("command") => {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            vec![command_line(&words).into()]
+        }
+        Body::LocalShellCall {
+            working_directory: Some(folder),
+            ..
+        } if name == Some("working_directory") => vec![folder.as_str().into()],
+        Body::ShellCall { commands, .. } if name == Some("commands") => commands
+            .iter()
+            .map(|command| command.as_str().into())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Arguments that are JSON and not deeper than anybody's.
+fn read(arguments: &str) -> Option<Value> {
+    let arguments = Some(arguments).filter(|arguments| !is_bushy(arguments))?;
+    serde_json::from_str(arguments).ok()
+}
+
+fn push_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(members) => {
+            let words: Option<Vec<&str>> = members.iter().map(Value::as_str).collect();
+            members.iter().for_each(|member| push_texts(member, texts));
+            texts.extend(
+                words
+                    .filter(|words| words.len() > 1)
+                    .map(|words| command_line(&words)),
+            );
+        }
+        Value::Object(members) => members
+            .values()
+            .for_each(|member| push_texts(member, texts)),
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) => texts.push(value.to_string()),
+    }
+}

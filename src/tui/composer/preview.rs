@@ -1,0 +1,295 @@
+//! A draft that a model is making, in the place where it will be composed; and the line that says how
+//! far it is.
+//!
+//! A draft may be long, and grows with every frame: only its end is looked at.
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use super::PROMPT;
+use crate::api::Body;
+use crate::draft::Draft;
+use crate::inbox::{Conversation, DraftState, Mode, ModelDraft, Partial};
+use crate::tui::app::App;
+use crate::tui::app::drafting::outcome;
+use crate::tui::composer::ReplyKind;
+use crate::tui::keys::action::Action;
+use crate::tui::text::paint::draw_line;
+use crate::tui::text::{columns, harmless, one_line, rows, shown};
+use crate::tui::ui::Ui;
+
+/// Rows of a draft that are laid out at most.
+const MOST_ROWS: usize = 100;
+/// Rows for what became of a draft.
+const MOST_WORDS: usize = 3;
+/// Columns from which there is room for all that can be said.
+const ROOMY: u16 = 60;
+/// Bytes of a token, where nobody has counted.
+const TOKEN: usize = 4;
+
+/// What there is of a draft, as it will be composed.
+pub(super) struct Preview<'a> {
+    /// What it becomes.
+    pub kind: ReplyKind,
+    /// The items before the one that is being made.
+    pub whole: Vec<&'a Body>,
+    /// Words of the person that it goes on with.
+    base: Option<Draft>,
+    text: &'a str,
+    /// Whether that is a thought, which is not sent.
+    is_thought: bool,
+}
+
+impl<'a> Preview<'a> {
+    pub(super) fn of(app: &'a App) -> Option<Self> {
+        let draft = app.previewed()?;
+        let shell = app.conversation()?.shell();
+        let (kind, text, is_thought) = match &draft.partial {
+            Partial::Nothing => (ReplyKind::Send, "", false),
+            Partial::Text(text) => {
+                let rest = text.get(draft.sent_of_message..).unwrap_or_default();
+                (ReplyKind::Send, rest, false)
+            }
+            Partial::Thought(text) => (ReplyKind::Send, text.as_str(), true),
+            Partial::Call { title, arguments } => {
+                let is_shell = shell.is_some_and(|shell| shell.name() == title);
+                let kind = match is_shell {
+                    true => ReplyKind::Command,
+                    false => ReplyKind::Tool,
+                };
+                (kind, arguments.as_str(), false)
+            }
+        };
+        let items = draft.items.iter().skip(draft.sent);
+        Some(Self {
+            kind,
+            whole: items
+                .filter(|item| !matches!(item, Body::Reasoning { .. }))
+                .collect(),
+            base: app.base_of(draft),
+            text,
+            is_thought,
+        })
+    }
+
+    /// Its last rows at a width, each with whether it is the beginning of all.
+    fn rows(&self, width: u16) -> Vec<String> {
+        let mut last = tail(self.text, width);
+        if let Some(base) = &self.base
+            && !self.is_thought
+            && last.len() < MOST_ROWS
+        {
+            last = tail(&format!("{}{}", base.text, self.text), width);
+        }
+        last
+    }
+
+    /// How many rows it takes at a width, as far as it matters.
+    pub(super) fn height(&self, width: u16) -> usize {
+        self.rows(width.saturating_sub(PROMPT)).len().max(1)
+    }
+
+    /// Draws its end; returns where the next word goes.
+    pub(super) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
+        let width = area.width.saturating_sub(PROMPT);
+        let rows = self.rows(width);
+        let first = rows.len().saturating_sub(usize::from(area.height));
+        let style = match self.is_thought {
+            true => ui.theme.dim(),
+            false => ratatui::style::Style::new(),
+        };
+        let mut cursor = None;
+        let last = rows.into_iter().enumerate().skip(first);
+        for ((at, row), place) in last.zip(area.rows()) {
+            let mark = match (at, self.kind) {
+                (0, ReplyKind::Command) => "$ ",
+                (0, _) => "> ",
+                _ => "  ",
+            };
+            let row = shown(&row, width).into_owned();
+            let x = place.x.saturating_add(PROMPT);
+            let x = x.saturating_add(u16::try_from(columns(&row)).unwrap_or(0));
+            cursor = Some(Position {
+                x: x.min(area.right().saturating_sub(1)),
+                y: place.y,
+            });
+            let spans = vec![
+                Span::styled(mark, ui.theme.strong()),
+                Span::styled(row, style),
+            ];
+            draw_line(frame.buffer_mut(), place, &Line::from(spans));
+        }
+        cursor
+    }
+}
+
+/// The last rows of a text at a width.
+fn tail(text: &str, width: u16) -> Vec<String> {
+    let width = width.saturating_sub(1).max(1);
+    // As much as can be on that many rows.
+    let most = MOST_ROWS * usize::from(width) * 4;
+    let mut from = text.len().saturating_sub(most);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let mut found = Vec::new();
+    for line in text[from..].rsplit('\n') {
+        let line = line.trim_end_matches('\r');
+        let own = rows(line, width).map(|row| line[row].to_owned());
+        let own: Vec<String> = own.collect();
+        found.extend(own.into_iter().rev());
+        if found.len() >= MOST_ROWS {
+            break;
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// The line that says how far the drafts are, or who has the pen; more of them where something went
+/// wrong, and none where no model has anything to do with this.
+pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
+    let room = width.saturating_sub(2);
+    let Some(conversation) = app.conversation().filter(|found| found.is_waiting()) else {
+        return Vec::new();
+    };
+    let is_roomy = width >= ROOMY;
+    let key = |action: Action| {
+        let key = app.settings.keymap.chord(action);
+        key.map(ToString::to_string).unwrap_or_default()
+    };
+    if let Some(draft) = app.sent_by_itself() {
+        let writes = if is_roomy { " writes" } else { "" };
+        let takes = key(Action::Cancel);
+        let mut words = format!("auto · {}{writes} · {takes} takes over", draft.model);
+        if is_roomy {
+            words += &measured(draft, app.now);
+        }
+        return vec![one_line(&harmless(&words), room)];
+    }
+    let drafts = conversation.drafts();
+    let shown = app.shown_draft();
+    let Some(draft) = shown.or(drafts.last()) else {
+        return decided(conversation, room);
+    };
+    let at = drafts
+        .iter()
+        .position(|one| one.id == draft.id)
+        .unwrap_or(0)
+        + 1;
+    let name = match (drafts.len(), shown.is_some()) {
+        (1, true) => "draft".to_owned(),
+        (1, false) => "draft beside".to_owned(),
+        (count, true) => format!("draft {at}/{count}"),
+        (count, false) => format!("{count} drafts beside"),
+    };
+    let why = outcome(draft);
+    if !why.is_empty() && !matches!(draft.state, DraftState::Cancelled) {
+        let words = match (is_roomy, drafts.len()) {
+            (true, 2..) => format!("{name} · {why}"),
+            _ => why,
+        };
+        return wrapped(&harmless(&words), room);
+    }
+    let mut words = match is_roomy {
+        true => format!("{name} · {}", draft.model),
+        false => name,
+    };
+    words += &match (&draft.state, &draft.partial) {
+        (DraftState::Cancelled, _) => " · stopped".to_owned(),
+        (DraftState::Streaming, Partial::Nothing) if draft.items.is_empty() => {
+            format!(" · asked{}", seconds(draft.begun, app.now))
+        }
+        (DraftState::Streaming, Partial::Thought(_)) => {
+            format!(" · thinking…{}", seconds(draft.begun, app.now))
+        }
+        (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
+            format!(" · {title}{}", measured(draft, app.now))
+        }
+        _ => measured(draft, app.now),
+    };
+    if shown.is_none() {
+        words += &format!(" · {} shows it", key(Action::NextDraft));
+    } else if is_roomy && app.has_own_beside() {
+        words += &format!(" · {} your words", key(Action::PreviousDraft));
+    }
+    if let Some(hint) = draft.hint.as_ref().filter(|_| is_roomy) {
+        words += &format!(" · «{hint}»");
+    }
+    vec![one_line(&harmless(&words), room)]
+}
+
+/// What a rule decided about a request of which there is no draft.
+fn decided(conversation: &Conversation, room: u16) -> Vec<String> {
+    let decision = conversation.decision();
+    let words = decision.map(|decision| {
+        let (rule, matched) = (&decision.rule, &decision.matched);
+        format!("held by \"{rule}\": {matched}")
+    });
+    words.map_or_else(Vec::new, |words| wrapped(&harmless(&words), room))
+}
+
+/// Words in as many rows as there may be.
+fn wrapped(words: &str, room: u16) -> Vec<String> {
+    let words = words.replace('\n', " ");
+    let all: Vec<String> = rows(&words, room)
+        .map(|row| words[row].trim_end().to_owned())
+        .collect();
+    match all.len() > MOST_WORDS {
+        true => {
+            let (first, rest) = all.split_at(MOST_WORDS - 1);
+            let mut first = first.to_vec();
+            first.push(one_line(&rest.join(" "), room));
+            first
+        }
+        false => all,
+    }
+}
+
+/// How many tokens, how fast, and how long it took.
+fn measured(draft: &ModelDraft, now: Timestamp) -> String {
+    let counted = draft.usage.as_ref().map(|usage| usage.output);
+    let about = if counted.is_some() { "" } else { "~" };
+    let tokens = counted.unwrap_or_else(|| {
+        let items: usize = draft.items.iter().map(|item| item.words().len()).sum();
+        let partial = match &draft.partial {
+            Partial::Nothing => 0,
+            Partial::Text(text) | Partial::Thought(text) => text.len(),
+            Partial::Call { arguments, .. } => arguments.len(),
+        };
+        u64::try_from((items + partial).div_ceil(TOKEN)).unwrap_or(0)
+    });
+    let end = draft.ended.unwrap_or(now);
+    let writing = draft.first.map(|first| end.duration_since(first));
+    let writing = writing.map_or(0.0, |writing| writing.as_secs_f64());
+    let speed = match writing > 0.0 {
+        #[expect(clippy::cast_precision_loss)]
+        true => format!(" · {:.0}/s", tokens as f64 / writing),
+        false => String::new(),
+    };
+    let unit = if tokens == 1 { "token" } else { "tokens" };
+    format!(
+        " · {about}{tokens} {unit}{speed}{}",
+        seconds(draft.begun, end)
+    )
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> String {
+    let took: SignedDuration = to.duration_since(from);
+    format!(" · {:.1} s", took.as_secs_f64().max(0.0))
+}
+
+/// How a conversation goes on, where that is not always the same: with the model's name if there is
+/// room for it.
+pub(in crate::tui) fn mode_of(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
+    let model = app.inbox.models().first();
+    match (conversation.mode(), model) {
+        (Mode::Manual, None) => String::new(),
+        (mode, Some(model)) if is_roomy && mode != Mode::Manual => {
+            format!("{} {model}", mode.label())
+        }
+        (mode, _) => mode.label().into(),
+    }
+}

@@ -1,0 +1,301 @@
+//! Follows where each character in the composer comes from, change by change.
+
+use std::ops::Range;
+
+use crate::draft::{Origin, Source};
+
+/// Changes that undo can take back; the text area remembers as many.
+const MOST_CHANGES: usize = 500;
+
+/// Where the characters of a text come from. What a change costs is that of comparing the text with
+/// itself, line by line, and of the lines that differ.
+#[derive(Debug)]
+pub(super) struct Trail {
+    /// The text as it is followed so far.
+    lines: Vec<String>,
+    origin: Origin,
+    done: Vec<Change>,
+    undone: Vec<Change>,
+    /// How many characters of models have been taken out of what is left of them.
+    cut: usize,
+}
+
+/// A stretch of the text that became another.
+#[derive(Debug)]
+struct Change {
+    /// The first character of it.
+    at: usize,
+    before: Origin,
+    after: Origin,
+}
+
+/// Where two texts differ, in characters.
+struct Difference {
+    old: Range<usize>,
+    new: usize,
+    /// The lines that differ.
+    old_lines: Range<usize>,
+    new_lines: Range<usize>,
+}
+
+impl Trail {
+    /// That of a text that was typed.
+    pub(super) fn new(lines: &[String]) -> Self {
+        let mut origin = Origin::default();
+        origin.push(count(lines), Source::Typed);
+        Self {
+            lines: lines.to_vec(),
+            origin,
+            done: Vec::new(),
+            undone: Vec::new(),
+            cut: 0,
+        }
+    }
+
+    /// Where the characters come from.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether words of a model were taken out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut > 0 && self.origin.of_models() > 0
+    }
+
+    /// Follows a change: what is new comes from `source`.
+    pub(super) fn follow(&mut self, lines: &[String], source: Source) {
+        let Some(difference) = self.difference(lines) else {
+            return;
+        };
+        let mut after = Origin::default();
+        after.push(difference.new, source);
+        let change = self.apply(lines, difference, after);
+        self.cut += change.before.of_models();
+        self.keep(change);
+    }
+
+    /// Another text takes the place of this one.
+    pub(super) fn rewrite(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
+        let mut origin = origin.slice(0..count(lines));
+        std::mem::swap(&mut self.origin, &mut origin);
+        self.lines = lines.to_vec();
+        self.cut = usize::from(is_cut);
+        self.keep(Change {
+            at: 0,
+            before: origin,
+            after: self.origin.clone(),
+        });
+    }
+
+    /// Follows a change that took another one back, or made it again.
+    pub(super) fn follow_back(&mut self, lines: &[String], redo: bool) {
+        let Some(difference) = self.difference(lines) else {
+            return;
+        };
+        let (old, new) = (count(&self.lines), count(lines));
+        let changes = if redo {
+            &mut self.undone
+        } else {
+            &mut self.done
+        };
+        let sides = |change: &Change| match redo {
+            false => (change.after.chars(), change.before.chars()),
+            true => (change.before.chars(), change.after.chars()),
+        };
+        let is_whole = |change: &Change| change.at == 0 && sides(change) == (old, new);
+        let is_same = |change: &Change| {
+            change.at == difference.old.start
+                && sides(change) == (difference.old.len(), difference.new)
+        };
+        let found = changes
+            .iter()
+            .rposition(|one| is_whole(one) || is_same(one));
+        let Some(change) = found.map(|at| {
+            // Those behind it are of changes that came to nothing.
+            changes.truncate(at + 1);
+            changes.pop()
+        }) else {
+            // Nobody knows any more: it is the person who brings it back.
+            return self.follow(lines, Source::Typed);
+        };
+        let Some(change) = change else {
+            return;
+        };
+        let (gone, back) = match redo {
+            false => (&change.after, &change.before),
+            true => (&change.before, &change.after),
+        };
+        if is_whole(&change) {
+            self.origin = back.clone();
+            self.lines = lines.to_vec();
+        } else {
+            self.apply(lines, difference, back.clone());
+        }
+        self.cut = (self.cut + gone.of_models()).saturating_sub(back.of_models());
+        match redo {
+            false => self.undone.push(change),
+            true => self.done.push(change),
+        }
+    }
+
+    fn keep(&mut self, change: Change) {
+        self.undone.clear();
+        if self.done.len() == MOST_CHANGES {
+            self.done.remove(0);
+        }
+        self.done.push(change);
+        if self.origin.of_models() == 0 {
+            self.cut = 0;
+        }
+    }
+
+    fn apply(&mut self, lines: &[String], difference: Difference, after: Origin) -> Change {
+        let Difference {
+            old,
+            old_lines,
+            new_lines,
+            ..
+        } = difference;
+        let change = Change {
+            at: old.start,
+            before: self.origin.slice(old.clone()),
+            after,
+        };
+        self.origin.splice(old, &change.after);
+        self.lines
+            .splice(old_lines, lines[new_lines].iter().cloned());
+        change
+    }
+
+    fn difference(&self, lines: &[String]) -> Option<Difference> {
+        let (old, new) = (&self.lines, lines);
+        let least = old.len().min(new.len());
+        let same = |(one, other): &(&String, &String)| one == other;
+        let mut top = old.iter().zip(new).take_while(same).count();
+        if top == old.len() && top == new.len() {
+            return None;
+        }
+        let rest = least - top;
+        let mut bottom = old.iter().rev().zip(new.iter().rev());
+        let mut bottom = bottom.by_ref().take(rest).take_while(same).count();
+        if top + bottom == least {
+            // The line break is of what differs; with a line beside it, there is something to compare.
+            match top {
+                0 => bottom = bottom.saturating_sub(1),
+                _ => top -= 1,
+            }
+        }
+        let old_lines = top..old.len() - bottom;
+        let new_lines = top..new.len() - bottom;
+        let before = old[old_lines.clone()].join("\n");
+        let after = new[new_lines.clone()].join("\n");
+        let same = before.chars().zip(after.chars());
+        let head = same.take_while(|(one, other)| one == other).count();
+        let (was, is) = (before.chars().count(), after.chars().count());
+        let same = before.chars().rev().zip(after.chars().rev());
+        let same = same.take(was.min(is) - head);
+        let tail = same.take_while(|(one, other)| one == other).count();
+        let above: usize = old[..top].iter().map(|line| line.chars().count() + 1).sum();
+        Some(Difference {
+            old: above + head..above + was - tail,
+            new: is - head - tail,
+            old_lines,
+            new_lines,
+        })
+    }
+}
+
+/// The characters of a text, with its line breaks.
+fn count(lines: &[String]) -> usize {
+    let all: usize = lines.iter().map(|line| line.chars().count() + 1).sum();
+    all.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn model() -> Source {
+        Source::Model {
+            draft: 1,
+            model: "m".into(),
+        }
+    }
+
+    fn lines(text: &str) -> Vec<String> {
+        text.split('\n').map(str::to_owned).collect()
+    }
+
+    /// One letter for each character: who wrote it.
+    fn marks(trail: &Trail) -> String {
+        let spans = trail.origin().spans().iter();
+        spans
+            .flat_map(|span| {
+                let mark = match span.source {
+                    Source::Typed => 't',
+                    Source::Pasted => 'p',
+                    Source::Model { .. } => 'm',
+                    _ => '?',
+                };
+                std::iter::repeat_n(mark, span.chars)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn edits_in_several_places_leave_the_words_between_them_the_models() {
+        let mut trail = Trail::new(&lines(""));
+        let draft = Origin::of("one\ntwo\nthree", model());
+        trail.rewrite(&lines("one\ntwo\nthree"), draft, false);
+        trail.follow(&lines("One\ntwo\nthree"), Source::Typed);
+        trail.follow(&lines("One\ntwo\nthree!"), Source::Typed);
+        trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted);
+        assert_eq!(marks(&trail), "tmmmmmmppppmmmmmmt");
+        assert!(trail.is_cut());
+        trail.follow(&lines("One\nthree!"), Source::Typed);
+        assert_eq!(marks(&trail), "tmmmmmmmmt");
+    }
+
+    #[test]
+    fn undo_brings_back_who_wrote_it() {
+        let mut trail = Trail::new(&lines("mine"));
+        trail.rewrite(&lines("its words"), Origin::of("its words", model()), false);
+        trail.follow(&lines("its"), Source::Typed);
+        assert!(trail.is_cut());
+        trail.follow_back(&lines("its words"), false);
+        assert_eq!(
+            (marks(&trail).as_str(), trail.is_cut()),
+            ("mmmmmmmmm", false)
+        );
+        trail.follow_back(&lines("mine"), false);
+        assert_eq!(marks(&trail), "tttt");
+        trail.follow_back(&lines("its words"), true);
+        assert_eq!(marks(&trail), "mmmmmmmmm");
+        trail.follow_back(&lines("its"), true);
+        assert_eq!((marks(&trail).as_str(), trail.is_cut()), ("mmm", true));
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_characters_are_followed_as_there_are(
+            texts in prop::collection::vec("[ab\\né]{0,12}", 1..12),
+        ) {
+            let mut trail = Trail::new(&lines(""));
+            let mut before = String::new();
+            for text in &texts {
+                trail.follow(&lines(text), Source::Pasted);
+                prop_assert_eq!(trail.origin().chars(), text.chars().count());
+                let mut slow = Trail::new(&lines(&before));
+                slow.follow(&lines(text), Source::Pasted);
+                prop_assert_eq!(&slow.lines, &trail.lines);
+                before.clone_from(text);
+            }
+            for text in texts.iter().rev().skip(1) {
+                trail.follow_back(&lines(text), false);
+                prop_assert_eq!(trail.origin().chars(), text.chars().count());
+            }
+        }
+    }
+}

@@ -1,0 +1,715 @@
+//! Drafts of models as a person sees them: how they come into the composer, what becomes of the
+//! person's own words, and who has the pen.
+
+mod support;
+
+use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
+use humanllm::inbox::{DraftOrder, Drafting, DraftingOrder, Mode, Step};
+use humanllm::tui::app::Effect;
+use serde_json::{Value, json};
+use support::screen::*;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// The person at their screen, and the models.
+struct Studio {
+    desk: Desk,
+    orders: UnboundedReceiver<DraftingOrder>,
+}
+
+impl Studio {
+    fn new(size: (u16, u16), mode: Mode) -> Self {
+        Self::with(Desk::new(size), mode)
+    }
+
+    fn with(mut desk: Desk, mode: Mode) -> Self {
+        let (sender, orders) = unbounded_channel();
+        desk.app.set_drafting(Drafting {
+            models: vec!["qwen".into(), "gemma".into()],
+            mode,
+            orders: Some(sender),
+            ..Drafting::default()
+        });
+        Self { desk, orders }
+    }
+
+    /// The draft that a model is told to make.
+    fn order(&mut self) -> DraftOrder {
+        loop {
+            match self.orders.try_recv().expect("an order") {
+                DraftingOrder::Begin(order) => return *order,
+                DraftingOrder::Cancel(_) => {}
+            }
+        }
+    }
+
+    /// Whether some model was told to stop.
+    fn is_cancelled(&mut self) -> bool {
+        std::iter::from_fn(|| self.orders.try_recv().ok())
+            .any(|order| matches!(order, DraftingOrder::Cancel(_)))
+    }
+
+    /// A model says these.
+    fn say(&mut self, order: &DraftOrder, pieces: impl IntoIterator<Item = Piece>) {
+        let events = self.desk.intake.draft_events();
+        for piece in pieces {
+            events.send(order.id, Step::Piece(piece));
+        }
+        self.desk.step();
+    }
+
+    fn fail(&mut self, order: &DraftOrder, words: &str) {
+        let events = self.desk.intake.draft_events();
+        events.send(order.id, Step::Failed(words.into()));
+        self.desk.step();
+    }
+}
+
+fn text(text: &str) -> Piece {
+    Piece::Text(text.into())
+}
+
+fn message(text: &str) -> Piece {
+    Piece::Item(Body::message(text, Phase::FinalAnswer))
+}
+
+fn function(name: &str, arguments: &Value) -> Body {
+    Body::FunctionCall {
+        namespace: None,
+        name: name.into(),
+        arguments: arguments.to_string(),
+    }
+}
+
+fn command(line: &str) -> Piece {
+    Piece::Item(function("exec_command", &json!({ "cmd": line })))
+}
+
+fn whole(words: &str) -> [Piece; 3] {
+    [text(words), message(words), DONE]
+}
+
+const DONE: Piece = Piece::Done {
+    usage: None,
+    cut_off: false,
+};
+
+fn body() -> Value {
+    let mut body = codex("a", "What is there?", &[]);
+    body["tools"] = json!([exec_command(), weather(), apply_patch()]);
+    body
+}
+
+/// What the client got, live words joined.
+fn heard(replies: &[Reply]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut is_live = false;
+    for reply in replies {
+        if let Reply::Live { delta, .. } = reply {
+            match all.last_mut().filter(|_| is_live) {
+                Some(last) => last.push_str(delta),
+                None => all.push(delta.clone()),
+            }
+            is_live = true;
+            continue;
+        }
+        is_live = false;
+        all.extend(
+            said(std::slice::from_ref(reply))
+                .into_iter()
+                .map(|(text, _)| text),
+        );
+    }
+    all
+}
+
+#[test]
+fn a_draft_streams_into_the_composer_and_enter_sends_it() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.sees("manual · waiting");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    assert_eq!(order.model, "qwen");
+    studio.desk.sees("draft · qwen · asked");
+    studio.say(&order, [Piece::Thought("They want a list.".into())]);
+    studio.desk.sees("thinking…");
+    studio.desk.sees("They want a list.");
+    studio.say(&order, [text("Two "), text("files")]);
+    studio.desk.sees("> Two files");
+    studio.desk.misses("They want a list.");
+    // Half of it is not sent by a key that means all of it.
+    studio.desk.press("Enter");
+    studio.desk.sees("qwen is still writing; Esc stops it");
+    assert!(studio.desk.hear(&mut client).is_empty());
+    let usage = Some(Usage {
+        output: 142,
+        ..Usage::default()
+    });
+    let done = Piece::Done {
+        usage,
+        cut_off: false,
+    };
+    studio.say(&order, [text("."), message("Two files."), done]);
+    studio.desk.sees("> Two files.");
+    studio.desk.sees("142 tokens");
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("Two files.", "final_answer"));
+    studio.desk.sees("draft qwen · delivered");
+}
+
+#[test]
+fn words_of_the_person_stay_where_a_draft_comes() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.write("my own words");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("Its words."));
+    assert_eq!(studio.desk.text(), "my own words");
+    studio.desk.sees("draft beside · qwen");
+    studio.desk.sees("Alt+B shows it");
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> Its words.");
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> my own words");
+    studio.desk.press("Alt+Shift+B");
+    studio.desk.sees("> Its words.");
+    // Sent is what is on the screen; the other is still there.
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("Its words.", "final_answer"));
+    assert_eq!(studio.desk.text(), "my own words");
+}
+
+#[test]
+fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, [text("Two fil")]);
+    studio.desk.write("ms");
+    studio.say(&order, [text("es."), message("Two files."), DONE]);
+    assert_eq!(studio.desk.text(), "Two films");
+    studio.desk.sees("draft beside · qwen");
+    // Both are there.
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> Two files.");
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> Two films");
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("Two films", "final_answer"));
+    studio.desk.sees("draft qwen, edited · delivered");
+}
+
+#[test]
+fn undo_takes_a_draft_away_and_brings_own_words_of_before_back() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let _client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("One\ntwo"));
+    studio.desk.write("!");
+    assert_eq!(studio.desk.text(), "One\ntwo!");
+    studio.desk.press("Alt+U");
+    assert_eq!(studio.desk.text(), "One\ntwo");
+    studio.desk.press("Alt+U");
+    assert_eq!(studio.desk.text(), "");
+    studio.desk.press("Alt+R");
+    assert_eq!(studio.desk.text(), "One\ntwo");
+    let draft = studio.desk.app.composer().to_draft();
+    assert_eq!(draft.origin.of_models(), 7);
+    // Cleared as anything is.
+    studio.desk.press("Ctrl+C");
+    assert_eq!(studio.desk.text(), "");
+    studio.desk.press("Alt+U");
+    assert_eq!(studio.desk.text(), "One\ntwo");
+}
+
+#[test]
+fn asked_again_a_model_makes_another_beside_the_first() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let _client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let first = studio.order();
+    studio.say(&first, whole("First."));
+    studio.desk.press("Alt+D");
+    let second = studio.order();
+    studio.say(&second, [text("Seco")]);
+    studio.desk.sees("draft 2/2");
+    studio.desk.sees("> Seco");
+    // The one that is being made is not what is wanted either.
+    studio.desk.press("Alt+D");
+    let third = studio.order();
+    studio.say(&third, whole("Third."));
+    studio.desk.sees("draft 3/3");
+    studio.desk.press("Alt+Shift+B");
+    studio.desk.sees("> Seco");
+    studio.desk.sees("stopped");
+    studio.desk.press("Alt+Shift+B");
+    studio.desk.sees("> First.");
+    studio.desk.press("Alt+Shift+B");
+    assert_eq!(studio.desk.text(), "");
+}
+
+#[test]
+fn another_model_is_told_something_first() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let _client = studio.desk.ask(&body());
+    studio.desk.press("Alt+H");
+    studio.desk.sees("hint to qwen:");
+    studio.desk.write("be brief");
+    studio.desk.press("Tab");
+    studio.desk.write("gem");
+    studio.desk.press("Enter");
+    studio.desk.sees("hint to gemma: be brief");
+    studio.desk.press("Enter");
+    let order = studio.order();
+    assert_eq!(order.model, "gemma");
+    assert_eq!(order.hint.as_deref(), Some("be brief"));
+    // Nothing is a hint too, and Esc asks nobody.
+    studio.desk.press("Alt+H Enter");
+    let order = studio.order();
+    assert_eq!((order.model.as_str(), order.hint), ("qwen", None));
+    studio.desk.press("Alt+H Esc");
+    assert!(studio.orders.try_recv().is_err());
+}
+
+#[test]
+fn a_command_is_a_command_with_its_options() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    let arguments = json!({"cmd": "ls -l", "workdir": "/srv"});
+    studio.say(
+        &order,
+        [Piece::Call {
+            title: "exec_command".into(),
+            arguments: "{\"cmd\": \"ls".into(),
+        }],
+    );
+    studio.desk.sees("[Run command]");
+    studio.desk.sees("{\"cmd\": \"ls");
+    let call = Piece::Item(function("exec_command", &arguments));
+    studio.say(&order, [call, DONE]);
+    studio.desk.sees("[Run command]");
+    studio.desk.sees("$ ls -l");
+    studio.desk.sees("workdir /srv");
+    studio.desk.write("a");
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
+    assert_eq!(sent, json!({"cmd": "ls -la", "workdir": "/srv"}));
+    studio.desk.sees("draft qwen, edited");
+}
+
+#[test]
+fn a_call_stands_in_its_form_and_one_that_does_not_fit_as_it_is() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    let call = function("get_weather", &json!({"city": "Oslo", "days": 2}));
+    studio.say(&order, [Piece::Item(call.clone()), DONE]);
+    studio.desk.sees("[Call tool]");
+    studio.desk.sees("get_weather");
+    let row = studio.desk.find("Oslo").1;
+    assert_eq!(studio.desk.find("city").1, row, "{}", studio.desk.screen());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    let odd = Body::FunctionCall {
+        namespace: None,
+        name: "get_weather".into(),
+        arguments: "{\"city\": [\"Oslo\"".into(),
+    };
+    studio.say(&order, [Piece::Item(odd), DONE]);
+    studio.desk.sees("{\"city\": [\"Oslo\"");
+    studio.desk.press("Enter");
+    studio.desk.sees("not valid JSON");
+    assert!(studio.desk.hear(&mut client).is_empty());
+    studio.desk.press("Alt+Shift+B Enter Enter Enter");
+    let replies = studio.desk.hear(&mut client);
+    let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
+    assert_eq!(sent, json!({"city": "Oslo", "days": 2}));
+    studio.desk.sees("draft qwen · ");
+}
+
+#[test]
+fn a_patch_and_what_comes_before_it_are_parts() {
+    const PATCH: &str = "*** Begin Patch\n*** Add File: a.txt\n+hello\n*** End Patch";
+    let mut studio = Studio::new(MIDDLE, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    let patch = Body::CustomToolCall {
+        name: "apply_patch".into(),
+        input: PATCH.into(),
+    };
+    studio.say(
+        &order,
+        [message("I add a file."), command("ls"), text("and")],
+    );
+    // What is whole stands above what is being made.
+    studio
+        .desk
+        .sees("1. assistant · final answer: I add a file.");
+    studio.desk.sees("2. exec_command: $ ls");
+    studio.say(&order, [Piece::Item(patch), DONE]);
+    studio.desk.sees("1. assistant · commentary: I add a file.");
+    studio.desk.sees("[Call tool]");
+    studio.desk.sees("*** Add File: a.txt");
+    studio.desk.press("Enter");
+    let sent = said(&studio.desk.hear(&mut client));
+    let kinds: Vec<&str> = sent.iter().map(|(_, how)| *how).collect();
+    assert_eq!(kinds, ["commentary", "call", "custom call"]);
+    assert_eq!(sent[2].0, PATCH);
+}
+
+#[test]
+fn the_shell_of_claude_code_is_one() {
+    let tools = json!([{"name": "Bash", "description": "Executes a bash command.",
+        "input_schema": {"type": "object", "required": ["command"], "properties": {
+            "command": {"type": "string", "description": "The command to execute"},
+            "timeout": {"type": "number", "description": "Optional timeout in milliseconds"},
+            "description": {"type": "string", "description": "What it does in 5-10 words"},
+            "run_in_background": {"type": "boolean"}}, "additionalProperties": false}}]);
+    let asked = json!({"model": "claude", "max_tokens": 1000, "stream": true, "tools": tools,
+        "messages": [{"role": "user", "content": "What is there?"}]});
+    let request = messages::parse(asked.to_string().as_bytes(), &Default::default()).unwrap();
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.open(request, None);
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    let said_by_model = json!({"command": "ls", "description": "Lists files"});
+    let call = function("Bash", &said_by_model);
+    studio.say(&order, [Piece::Item(call), DONE]);
+    studio.desk.sees("$ ls");
+    studio.desk.sees("description Lists files");
+    studio.desk.press("Enter");
+    let sent = said(&studio.desk.hear(&mut client));
+    let sent: Value = serde_json::from_str(&sent[0].0).unwrap();
+    assert_eq!(sent, said_by_model);
+}
+
+#[test]
+fn a_draft_that_is_stopped_is_there_as_far_as_it_came() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, [text("Enough sa")]);
+    studio.desk.press("Esc");
+    assert!(studio.is_cancelled());
+    assert_eq!(studio.desk.text(), "Enough sa");
+    studio.desk.write("id.");
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("Enough said.", "final_answer"));
+
+    // Cleared instead, it can be had again.
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let _client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, [text("Enough sa")]);
+    studio.desk.press("Ctrl+C");
+    assert!(studio.is_cancelled());
+    assert_eq!(studio.desk.text(), "");
+    studio.desk.misses("> Enough");
+    studio.desk.press("Alt+B");
+    assert_eq!(studio.desk.text(), "Enough sa");
+}
+
+#[test]
+fn a_failure_is_said_until_the_next_draft_and_takes_no_key() {
+    for size in [NORMAL, SMALL] {
+        let mut studio = Studio::new(size, Mode::Manual);
+        let mut client = studio.desk.ask(&body());
+        studio.desk.press("Alt+D");
+        let order = studio.order();
+        studio.fail(&order, "nobody listens at :1234");
+        studio.desk.sees("qwen failed: nobody listens");
+        studio.desk.write("mine");
+        studio.desk.sees("qwen failed: nobody listens");
+        assert_eq!(studio.desk.text(), "mine");
+        studio.desk.press("Enter");
+        let replies = studio.desk.hear(&mut client);
+        assert_eq!(said(&replies), one("mine", "final_answer"));
+    }
+    // What came before it is there.
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let _client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, [text("Half a ")]);
+    studio.fail(&order, "the connection broke");
+    assert_eq!(studio.desk.text(), "Half a ");
+    studio.desk.press("Alt+D");
+    studio.order();
+    studio.desk.misses("failed");
+}
+
+#[test]
+fn without_a_model_the_keys_say_how_to_set_one_up() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&body());
+    desk.misses("manual");
+    for key in ["Alt+D", "Alt+T", "Alt+H", "Alt+F"] {
+        desk.press(key);
+        desk.sees("no model is set up: humanllm setup model");
+        desk.press("Esc");
+    }
+}
+
+#[test]
+fn a_model_goes_on_from_the_words_of_the_person() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.write("There are ");
+    studio.desk.press("Alt+F");
+    let order = studio.order();
+    assert_eq!(order.continues.as_deref(), Some("There are "));
+    studio.say(&order, [text("two")]);
+    studio.desk.sees("> There are two");
+    studio.say(&order, [text(" files."), message("two files."), DONE]);
+    assert_eq!(studio.desk.text(), "There are two files.");
+    let draft = studio.desk.app.composer().to_draft();
+    let chars: Vec<usize> = draft.origin.spans().iter().map(|span| span.chars).collect();
+    assert_eq!(chars, [10, 10]);
+    // Without it, the words are what they were.
+    studio.desk.press("Alt+B");
+    assert_eq!(studio.desk.text(), "There are ");
+    studio.desk.press("Alt+B Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("There are two files.", "final_answer"));
+    assert_eq!(studio.desk.text(), "");
+}
+
+#[test]
+fn the_mode_is_always_on_the_screen_and_each_request_is_drafted() {
+    for size in [NORMAL, SMALL, MIDDLE, WIDE] {
+        let mut studio = Studio::new(size, Mode::Manual);
+        let mut client = studio.desk.ask(&body());
+        studio.desk.sees("manual");
+        studio.desk.press("Alt+T");
+        studio.desk.sees("draft");
+        let order = studio.order();
+        studio.say(&order, whole("Two files."));
+        studio.desk.sees("> Two files.");
+        studio.desk.press("Enter");
+        studio.desk.hear(&mut client);
+        // The next request of it is drafted by itself, into a composer that is empty.
+        let more = [
+            message_of("assistant", "Two files."),
+            message_of("user", "Which?"),
+        ];
+        let mut next = codex("a", "What is there?", &more);
+        next["tools"] = body()["tools"].clone();
+        let _client = studio.desk.ask(&next);
+        let order = studio.order();
+        studio.say(&order, [text("a an")]);
+        studio.desk.sees("> a an");
+        studio.desk.press("Alt+T");
+        studio.desk.sees("auto");
+    }
+    // Where there is room for it, with the model's name, and in the list.
+    let mut studio = Studio::new(MIDDLE, Mode::Auto);
+    let _client = studio.desk.ask(&body());
+    studio.desk.sees("auto qwen · waiting");
+    assert!(studio.desk.find("What is there? ").0 < 40);
+    let first = studio.desk.screen();
+    let row = first.lines().nth(1).unwrap();
+    assert!(row.contains("auto"), "{first}");
+}
+
+fn message_of(role: &str, text: &str) -> Value {
+    support::screen::message(role, text)
+}
+
+#[test]
+fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let mut client = studio.desk.ask(&body());
+    // Nobody is called for what a model answers.
+    assert_eq!(studio.desk.bells(), 0);
+    let order = studio.order();
+    studio.say(&order, [text("Two "), text("files")]);
+    studio.desk.sees("auto · qwen writes · Esc takes over");
+    studio.desk.sees("│ Two files");
+    studio.desk.sees("auto qwen");
+    studio.desk.misses("> Two");
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Two files"]);
+    studio.say(&order, [text("."), message("Two files."), DONE]);
+    studio.desk.misses("takes over");
+    let replies = studio.desk.hear(&mut client);
+    assert!(replies.last().is_some_and(Reply::ends));
+    studio.desk.sees("auto qwen · delivered");
+    assert_eq!(studio.desk.bells(), 0);
+}
+
+#[test]
+fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
+    for key in ["Esc", "b"] {
+        let mut studio = Studio::new(NORMAL, Mode::Auto);
+        let mut client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.say(&order, [text("a.txt, ")]);
+        studio.desk.press(key);
+        assert!(studio.is_cancelled());
+        studio.desk.misses("takes over");
+        studio.desk.sees("[Send live]");
+        // What comes too late is not sent.
+        studio.say(&order, [text("c.txt")]);
+        let rest = if key == "Esc" { "b.txt" } else { ".txt" };
+        studio.desk.write(rest);
+        studio.desk.press("Enter");
+        let replies = studio.desk.hear(&mut client);
+        assert_eq!(heard(&replies), ["a.txt, b.txt"]);
+        assert!(replies.last().is_some_and(Reply::ends));
+        studio.desk.sees("draft qwen, edited");
+        // Typing is as it was before.
+        studio.desk.sees("[Send]");
+    }
+}
+
+#[test]
+fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let mut client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, [text("a.txt, ")]);
+    studio.desk.press("Esc");
+    studio.desk.write("b.txt, ");
+    studio.desk.press("Alt+F");
+    let order = studio.order();
+    assert_eq!(order.continues.as_deref(), Some("a.txt, b.txt, "));
+    assert_eq!(studio.desk.text(), "");
+    studio.desk.sees("auto · qwen writes");
+    studio.say(&order, [text("c.txt"), message("c.txt"), DONE]);
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(heard(&replies), ["a.txt, b.txt, c.txt"]);
+    assert!(replies.last().is_some_and(Reply::ends));
+}
+
+#[test]
+fn what_cannot_leave_by_itself_is_in_the_composer_and_rings() {
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let mut client = studio.desk.ask(&body());
+    studio
+        .desk
+        .app
+        .on_input(vec![crossterm::event::Event::FocusLost]);
+    let order = studio.order();
+    let call = function("rm_all", &json!({"path": "/"}));
+    studio.say(&order, [message("I clean up."), Piece::Item(call), DONE]);
+    assert_eq!(studio.desk.bells(), 1);
+    studio
+        .desk
+        .sees("held by \"humanllm\": rm_all is not offered");
+    let told = studio.desk.effects.iter().any(
+        |effect| matches!(effect, Effect::Notify(words) if words.contains("rm_all is not offered")),
+    );
+    assert!(told);
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["I clean up."]);
+    studio.desk.sees("[Call tool]");
+    studio.desk.sees("rm_all");
+
+    // Words of the person are not in its way.
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let _client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, [text("Two ")]);
+    studio.fail(&order, "the connection broke");
+    studio.desk.sees("qwen failed: the connection broke");
+    assert_eq!(studio.desk.bells(), 1);
+    studio.desk.sees("│ Two");
+    assert_eq!(studio.desk.text(), "");
+}
+
+#[test]
+fn a_draft_outlives_the_program_with_whose_words_it_is() {
+    let state = tempfile::tempdir().unwrap();
+    let mut studio = Studio::with(Desk::at(NORMAL, state.path()), Mode::Manual);
+    let client = studio.desk.ask(&body());
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("Two files."));
+    studio.desk.write(" Really.");
+    for (id, draft) in studio.desk.app.take_dirty_drafts() {
+        studio.desk.app.store().keep_draft(id, &draft);
+    }
+    drop((studio, client));
+    let mut desk = Desk::at(NORMAL, state.path());
+    let mut client = desk.ask(&body());
+    desk.sees("> Two files. Really.");
+    let draft = desk.app.composer().to_draft();
+    let chars: Vec<usize> = draft.origin.spans().iter().map(|span| span.chars).collect();
+    assert_eq!(chars, [10, 8]);
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.sees("draft qwen, edited");
+}
+
+#[test]
+fn own_words_beside_a_draft_outlive_the_program() {
+    let state = tempfile::tempdir().unwrap();
+    let mut studio = Studio::with(Desk::at(NORMAL, state.path()), Mode::Manual);
+    let client = studio.desk.ask(&body());
+    studio.desk.write("mine");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("Its words."));
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> Its words.");
+    for (id, draft) in studio.desk.app.take_dirty_drafts() {
+        studio.desk.app.store().keep_draft(id, &draft);
+    }
+    drop((studio, client));
+    let mut desk = Desk::at(NORMAL, state.path());
+    let _client = desk.ask(&body());
+    desk.sees("> mine");
+}
+
+#[test]
+fn the_view_of_where_words_come_from_names_every_stretch() {
+    let mut studio = Studio::new(MIDDLE, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("F12");
+    studio.desk.sees("nothing was said or drafted here");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("One."));
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("Two files"));
+    studio.desk.press("F12");
+    studio.desk.sees("drafts for the request that waits");
+    studio.desk.press("Esc");
+    studio.desk.app.on_paste(" (pasted)");
+    studio.desk.write(" and more");
+    studio.desk.press("Enter");
+    studio.desk.hear(&mut client);
+    studio.desk.press("F12");
+    studio
+        .desk
+        .sees("[qwen]Two files[pasted] (pasted)[typed] and more");
+    studio
+        .desk
+        .sees("assistant · final answer · draft qwen, edited");
+    studio.desk.sees("by you · delivered");
+    studio.desk.sees("first word");
+    studio.desk.sees("drafts that were not used");
+    studio.desk.sees("One.");
+    studio.desk.press("F12");
+
+    // It is still known when the client goes on.
+    let more = [
+        message_of("assistant", "Two files (pasted) and more"),
+        message_of("user", "Which?"),
+    ];
+    let _client = studio.desk.ask(&codex("a", "What is there?", &more));
+    studio.desk.sees("draft qwen, edited");
+}
