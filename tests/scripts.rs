@@ -179,7 +179,7 @@ fn a_script_waits_reads_and_answers_step_by_step() {
         said,
         ["one moment", "it must be small", r#"{"cmd":"ls src"}"#]
     );
-    person.wait_for("a script answered");
+    person.wait_for("exec_command · script · delivered");
     let list = script.json(&["list"]);
     assert_eq!(list["conversations"][0]["state"], "answered");
 }
