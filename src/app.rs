@@ -133,9 +133,11 @@ pub fn run(
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
     let drafting = drafting(&config, &orders);
+    let study = config.study.clone();
     let reload = reload(config, address, flags, environment, (catalog, orders));
     let mut app = App::new(settings, store, Timestamp::now());
     app.set_drafting(drafting);
+    app.set_study(study);
     app.restore();
     app.set_alert(unkept);
     if let Some(why) = unreachable {
@@ -328,6 +330,7 @@ pub(crate) fn server_settings(
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
         answered: config.inbox.answer_housekeeping,
+        study: config.study.clone(),
         limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

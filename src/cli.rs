@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod record;
 pub mod scripts;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use self::record::{StatisticsArgs, StudyArgs};
 use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
 use crate::config::Flags;
 use crate::history::{Action, Form};
@@ -29,6 +31,7 @@ EXAMPLES:
     humanllm history search parser             Find earlier conversations
     humanllm wait --json                       In a script: wait until somebody asks
     humanllm reply 7 'It is done'              In a script: answer in conversation 7
+    humanllm study csv > turns.csv             The times of all turns, for a study
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -95,6 +98,10 @@ pub enum Command {
     Reply(ReplyArgs),
     /// Reject the request that waits in a conversation
     Reject(RejectArgs),
+    /// Print the record of a study: a row of comma-separated values for each turn
+    Study(StudyArgs),
+    /// Show how much was asked, how fast it was answered, and what was typed for it
+    Statistics(StatisticsArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

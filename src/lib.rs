@@ -14,6 +14,7 @@
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
 //! | [`rules`] | what is decided without the person |
+//! | [`study`] | who takes part under which condition, and how slowly words reach them |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
 //! `tui`, `server`, `model` and `control` never know of each other: they meet in the inbox. `api` knows neither sockets
@@ -49,5 +50,6 @@ pub mod server;
 pub mod setup;
 pub mod state_dir;
 pub mod store;
+pub mod study;
 pub mod tokens;
 pub mod tui;

@@ -4,17 +4,23 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use humanllm::cli::record::{StudyArgs, StudyCommand};
 use humanllm::cli::{
     AgentSetup, Cli, Command, GlobalFlags, PrintForm, SetupArgs, SetupProgram, ShowArgs, scripts,
 };
 use humanllm::config::Config;
 use humanllm::control::command;
 use humanllm::environment::Environment;
+use humanllm::history::statistics;
+use humanllm::history::study::{self, StudyError};
+use humanllm::journal::Reader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
 use humanllm::{app, config, history, logging, plain};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -72,6 +78,29 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Wait(args)) => ask(args.into(), cli.global),
         Some(Command::Reply(args)) => ask(args.into(), cli.global),
         Some(Command::Reject(args)) => ask(args.into(), cli.global),
+        Some(Command::Study(StudyArgs { command })) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let StudyCommand::Csv(since) = command;
+            let reader = Reader::open(&config.state_dir)?;
+            let mut stdout = io::BufWriter::new(io::stdout().lock());
+            match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {
+                // A reader that has seen enough is no error.
+                Err(StudyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                written => written?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Statistics(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let reader = Reader::open(&config.state_dir)?;
+            let since = args.since.since(Timestamp::now());
+            let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
+            let text = match args.json {
+                true => format!("{}\n", serde_json::to_string_pretty(&gathered)?),
+                false => statistics::text(&gathered),
+            };
+            print(text.as_bytes())
+        }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();

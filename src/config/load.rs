@@ -115,6 +115,7 @@ pub fn read(
         tui: values.tui,
         theme,
         snippets: values.snippets,
+        study: values.study,
         keys,
         rules,
     };

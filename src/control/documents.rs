@@ -68,6 +68,8 @@ pub(super) fn shown(snapshot: &Snapshot, all: bool) -> Value {
         "model": request.model,
         "format": format(request.format),
         "asks": asks(request),
+        "participant": request.assigned.as_ref().and_then(|it| it.participant.clone()),
+        "condition": request.assigned.as_ref().and_then(|it| it.condition.clone()),
         "items_before": request.items.len() - snapshot.items(all).count(),
         "items": items.collect::<Vec<_>>(),
         "said": snapshot.said.iter().map(said).collect::<Vec<_>>(),

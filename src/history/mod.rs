@@ -3,7 +3,10 @@
 //! Reading works while the program runs. Deleting and compacting need the journal for themselves.
 
 mod json;
+pub mod statistics;
+pub mod study;
 mod text;
+pub mod turns;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;

@@ -12,6 +12,7 @@ mod conversation;
 mod drafting;
 mod order;
 mod statistics;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -35,9 +36,11 @@ use order::Order;
 pub use statistics::{Spread, Statistics};
 
 use crate::api::{Body, Phase, Reply, Request};
-use crate::draft::Draft;
+use crate::draft::{Draft, Sender};
+use crate::journal::TurnTime;
 use crate::store::{Account, Header, Loaded, Place, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
+use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
@@ -88,6 +91,10 @@ pub struct Inbox {
     waiters: Vec<Waiter>,
     /// The request that the person has answered, where that has not left yet.
     claimed: Option<RequestId>,
+    /// What a study goes by.
+    study: Study,
+    /// When what happened to the requests that are not done.
+    times: HashMap<RequestId, TurnTime>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -200,6 +207,8 @@ impl Inbox {
             due: BTreeSet::new(),
             waiters: Vec::new(),
             claimed: None,
+            study: Study::default(),
+            times: HashMap::new(),
         }
     }
 
@@ -248,13 +257,18 @@ impl Inbox {
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
         let change = match event {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
-            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
+            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens, now),
             Event::Gone { id } => self.gone(id, now),
             Event::AskedAgain { conversation } => self.asked_again(conversation, now),
             Event::Drafted { id, step } => self.drafted(id, step, now),
+            Event::Paced { id, plan } => {
+                self.time_paced(id, plan);
+                None
+            }
             Event::Asked(asked) => self.asked(*asked, now),
         };
         if let Some(change) = &change {
+            self.see(change.conversation(), now);
             self.tell_waiters(change.conversation());
         }
         change
@@ -304,6 +318,10 @@ impl Inbox {
             return Err(ReplyError::ClientGone);
         }
         let ends = reply.ends();
+        let delay = match draft.sender {
+            Sender::Person | Sender::Script => self.delay(id),
+            Sender::Auto { .. } | Sender::Rule(_) => None,
+        };
         let store = self.store.clone();
         let mut written = Saving::default();
         let mut ended = None;
@@ -330,7 +348,7 @@ impl Inbox {
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, rest.map(|rest| (id, rest)));
             if let Some(open) = conversation.open.front_mut() {
-                open.responder.send(reply, written);
+                open.responder.send_slowly(reply, written, delay);
             }
             if ends {
                 conversation.remember(request, &store);
@@ -342,6 +360,7 @@ impl Inbox {
             is_first
         });
         self.saving = Some(written);
+        self.time_said(request, ends, now);
         if is_person {
             if is_first == Some(true) {
                 self.statistics.first.add(arrived, now);
@@ -356,14 +375,18 @@ impl Inbox {
             self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
             self.consider(id, now);
+            self.see(id, now);
             self.tell_waiters(id);
         }
         Ok(())
     }
 
     /// Says what the person has open.
-    pub fn look_at(&mut self, conversation: Option<ConversationId>) {
+    pub fn look_at(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
         self.looked_at = conversation;
+        if let Some(id) = conversation {
+            self.see(id, now);
+        }
     }
 
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
@@ -447,6 +470,9 @@ impl Inbox {
             }
         };
         self.requests.insert(id, conversation);
+        if !automatic {
+            self.begin_times(conversation, id);
+        }
         if let Some(parent) = parent {
             self.adopt_child(conversation, parent);
         }
@@ -615,7 +641,13 @@ impl Inbox {
         self.store.keep_setting(STATISTICS, numbers)
     }
 
-    fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
+    fn delivered(
+        &mut self,
+        id: RequestId,
+        ticket: u64,
+        tokens: u64,
+        now: Timestamp,
+    ) -> Option<Change> {
         let conversation = *self.requests.get(&id)?;
         let Some(found) = self.conversations.get_mut(&conversation) else {
             self.requests.remove(&id);
@@ -627,6 +659,7 @@ impl Inbox {
             self.statistics.output_tokens += tokens;
         }
         if is_done {
+            self.time_delivered(id, now);
             self.requests.remove(&id);
         }
         // The last of what this writes: what is called delivered must not come back as a draft.
@@ -645,6 +678,7 @@ impl Inbox {
             });
         }
         let conversation = self.requests.remove(&id)?;
+        self.time_gone(id, now);
         let store = self.store.clone();
         let (mut was_current, mut ended) = (false, None);
         let returned = self.edit(conversation, |conversation, held| {

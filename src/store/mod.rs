@@ -34,7 +34,7 @@ use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
     self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
-    Record as Row, Said, SaidState, Seq, State, Turn,
+    Record as Row, Said, SaidState, Seq, State, Turn, TurnTime,
 };
 
 pub(crate) use crate::journal::now;
@@ -44,6 +44,7 @@ pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
+pub(crate) use turn::assigned;
 
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -491,6 +492,11 @@ impl Store {
     /// A name for what a rule decides.
     pub fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps the times of a turn.
+    pub fn keep_times(&self, times: TurnTime) -> Saving {
+        self.write(vec![Row::TurnTime(times)])
     }
 
     /// Keeps what a rule decided.

@@ -20,6 +20,7 @@ pub use self::prompt::Prompt;
 use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Ask, Change, Conversation, ConversationId, Event, Inbox};
 use crate::store::{Saving, Store};
+use crate::study::Study;
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
 use crate::tui::inbox::List;
@@ -262,6 +263,11 @@ impl App {
         self.inbox.store()
     }
 
+    /// Says what a study goes by, from now on.
+    pub fn set_study(&mut self, study: Study) {
+        self.inbox.set_study(study);
+    }
+
     /// The conversation on the screen.
     pub fn conversation(&self) -> Option<&Conversation> {
         self.inbox.get(self.open?)
@@ -437,6 +443,9 @@ impl App {
             return self.read(|reading| reading.scroll(rows));
         }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
+        if let Some(id) = self.open {
+            self.inbox.typed(id, keys.clone().count(), self.now);
+        }
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
         // In one piece, because the text area lays itself out anew with each change.
