@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use humanllm::cli::record::{StudyArgs, StudyCommand};
+use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
     AgentSetup, Cli, Command, GlobalFlags, PrintForm, SetupArgs, SetupProgram, ShowArgs, scripts,
 };
 use humanllm::config::Config;
-use humanllm::control::command;
+use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
 use humanllm::history::statistics;
 use humanllm::history::study::{self, StudyError};
@@ -79,8 +80,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Reply(args)) => ask(args.into(), cli.global),
         Some(Command::Reject(args)) => ask(args.into(), cli.global),
         Some(Command::Study(StudyArgs { command })) => {
+            let study = |args: JsonArgs, action| args.with(command::Action::Study(action));
+            let since = match command {
+                StudyCommand::Csv(since) => since,
+                StudyCommand::Start(args) => {
+                    return ask(study(args, StudyAction::Start), cli.global);
+                }
+                StudyCommand::Pause(args) => {
+                    return ask(study(args, StudyAction::Pause), cli.global);
+                }
+                StudyCommand::Status(args) => {
+                    return ask(study(args, StudyAction::Status), cli.global);
+                }
+            };
             let config = config::load(&cli.global.into(), &environment)?;
-            let StudyCommand::Csv(since) = command;
             let reader = Reader::open(&config.state_dir)?;
             let mut stdout = io::BufWriter::new(io::stdout().lock());
             match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {

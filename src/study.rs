@@ -24,6 +24,8 @@ const LONGEST_NAME: usize = 200;
 pub struct Study {
     /// Whether there is one.
     pub enabled: bool,
+    /// Whether it stands still until somebody starts it.
+    pub starts_paused: bool,
     /// The header that names the participant.
     pub participant_header: String,
     /// The header that names the condition.
@@ -38,6 +40,7 @@ impl Default for Study {
     fn default() -> Self {
         Self {
             enabled: false,
+            starts_paused: false,
             participant_header: "x-participant".into(),
             condition_header: "x-condition".into(),
             model_names: "human/{condition}/{participant}".into(),

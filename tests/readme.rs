@@ -218,7 +218,12 @@ fn every_configuration_key_is_explained_in_the_example() {
 }
 
 fn is_table(key: &str) -> bool {
-    let heads = [format!("\n[{key}]\n"), format!("\n# [[{key}]]\n")];
+    let heads = [
+        format!("\n[{key}]\n"),
+        format!("\n# [[{key}]]\n"),
+        // Of one table for each name.
+        format!("\n# [study.{key}."),
+    ];
     heads.iter().any(|head| EXAMPLE.contains(head))
 }
 

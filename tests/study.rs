@@ -219,3 +219,60 @@ fn formats_without_events_get_the_same_words() {
         );
     }
 }
+
+#[test]
+fn a_study_that_is_paused_waits_and_says_so() {
+    let mut person = Person::builder()
+        .config("[study]\nenabled = true\nstarts_paused = true")
+        .start();
+    person.wait_for("study paused since");
+    let mut stream = ask(&person.client(), "any", "a question");
+    person.wait_request("a question");
+    person.reply("too early");
+    person.wait_for("the study is paused; the text is kept");
+    let status = |person: &Person| -> Value {
+        serde_json::from_str(&printed(person, &["study", "status", "--json"])).expect("JSON")
+    };
+    assert_eq!(status(&person)["state"], "paused");
+    let state = person.place().state_dir().display().to_string();
+    let mut command = person
+        .place()
+        .command(&["reply", "1", "x", "--state-dir", &state]);
+    assert_eq!(command.output().expect("ended").status.code(), Some(4));
+
+    assert_eq!(
+        printed(&person, &["study", "start"]),
+        "The study is running.\n"
+    );
+    person.wait_gone("study paused since");
+    person.key(support::Key::Enter);
+    assert_eq!(deltas(&mut stream).concat(), "too early");
+    let row = poll(
+        "the row",
+        || {
+            record(&person)
+                .pop()
+                .filter(|row| !row["delivered"].is_empty())
+        },
+        || printed(&person, &["study", "csv"]),
+    );
+    // What was waited for before it was started.
+    let paused: u64 = row["paused_ms"].parse().expect("a number");
+    assert!(paused > 0, "{row:?}");
+    assert!(printed(&person, &["study", "pause"]).starts_with("The study is paused since"));
+    person.wait_for("study paused since");
+    assert_eq!(status(&person)["state"], "paused");
+}
+
+#[test]
+fn without_a_study_there_is_nothing_to_start() {
+    let person = Person::start();
+    let state = person.place().state_dir().display().to_string();
+    let mut command = person
+        .place()
+        .command(&["study", "start", "--state-dir", &state]);
+    let output = command.output().expect("ended");
+    assert_eq!(output.status.code(), Some(5));
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(message.contains("no study is run"), "{message}");
+}

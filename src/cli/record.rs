@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
+use super::scripts::JsonArgs;
+
 /// The flags of `study`.
 #[derive(Debug, Args)]
 pub struct StudyArgs {
@@ -16,6 +18,12 @@ pub struct StudyArgs {
 pub enum StudyCommand {
     /// Print a row for each turn, with all of its times
     Csv(SinceArgs),
+    /// Have the study go on in the humanllm that runs
+    Start(JsonArgs),
+    /// Have it stand still: requests wait, and nothing is sent to them
+    Pause(JsonArgs),
+    /// Tell which of the two it does
+    Status(JsonArgs),
 }
 
 /// Which turns.

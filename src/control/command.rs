@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Code, Fault, Line, Part, Question, VERSION};
+use super::protocol::{Code, Fault, Line, Part, Question, StudyAction, VERSION};
 use super::socket::connect;
 
 /// How long the program has to answer what needs nobody else. An editor or a pager that is open in it
@@ -58,6 +58,8 @@ pub enum Action {
         /// Whether it goes although something is wrong with it.
         force: bool,
     },
+    /// Has the study go on or stand still.
+    Study(StudyAction),
     /// Rejects what waits.
     Reject {
         /// Where.
@@ -107,7 +109,7 @@ impl CommandError {
         match self.0.code {
             Code::Malformed | Code::Version | Code::Other => 2,
             Code::Gone | Code::Forbidden | Code::Busy => 3,
-            Code::UnknownConversation | Code::NotWaiting | Code::ClientGone => 4,
+            Code::UnknownConversation | Code::NotWaiting | Code::ClientGone | Code::Paused => 4,
             Code::Check | Code::Impossible => 5,
             Code::Timeout => 124,
         }
@@ -152,6 +154,7 @@ impl Action {
         Ok(match self {
             Self::Status => Question::Status {},
             Self::List => Question::List {},
+            Self::Study(action) => Question::Study { action },
             Self::Show { conversation, all } => Question::Show { conversation, all },
             Self::Wait {
                 conversation,

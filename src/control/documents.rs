@@ -31,6 +31,13 @@ pub(super) fn sent(sent: &Sent) -> Value {
     })
 }
 
+pub(super) fn study(paused: Option<Timestamp>) -> Value {
+    json!({
+        "state": if paused.is_some() { "paused" } else { "running" },
+        "since": paused.map(|since| since.to_string()),
+    })
+}
+
 fn listed(listed: &Listed) -> Value {
     let (state, since) = match listed.status {
         Status::Waiting { since } => ("waiting", Some(since)),

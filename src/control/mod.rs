@@ -15,6 +15,6 @@ mod protocol;
 mod serve;
 mod socket;
 
-pub use protocol::VERSION;
+pub use protocol::{StudyAction, VERSION};
 pub use serve::{Desk, serve};
 pub use socket::{ControlSocket, SocketError};

@@ -57,6 +57,8 @@ pub(super) enum Question {
         #[serde(default)]
         force: bool,
     },
+    /// Has the study go on (`start`) or stand still (`pause`), or only tells which (`status`).
+    Study { action: StudyAction },
     /// Rejects what waits.
     Reject {
         conversation: i64,
@@ -64,6 +66,18 @@ pub(super) enum Question {
         request: Option<i64>,
         words: String,
     },
+}
+
+/// What is done with a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyAction {
+    /// It goes on.
+    Start,
+    /// It stands still.
+    Pause,
+    /// Nothing.
+    Status,
 }
 
 /// A part of what a script says.
@@ -123,6 +137,8 @@ pub(super) enum Code {
     NotWaiting,
     /// The client went away.
     ClientGone,
+    /// The study stands still.
+    Paused,
     /// Something is wrong with what is said; `force` sends it all the same.
     Check,
     /// Something is wrong with what is said, and nothing helps.
@@ -144,6 +160,8 @@ impl From<Refused> for Fault {
     fn from(refused: Refused) -> Self {
         let code = match &refused {
             Refused::Unknown(_) => Code::UnknownConversation,
+            Refused::Paused => Code::Paused,
+            Refused::NoStudy => Code::Impossible,
             Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
                 Code::NotWaiting
             }
@@ -222,6 +240,11 @@ impl Question {
                 parts: parts.into_iter().map(ScriptPart::from).collect(),
                 force,
             })),
+            Self::Study { action } => Wish::Study(match action {
+                StudyAction::Start => Some(false),
+                StudyAction::Pause => Some(true),
+                StudyAction::Status => None,
+            }),
             Self::Reject {
                 conversation,
                 request,

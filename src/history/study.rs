@@ -20,7 +20,7 @@ pub enum StudyError {
 }
 
 /// The names of the columns before those of the characters.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "conversation",
     "turn",
     "participant",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 18] = [
     "sent",
     "delivered",
     "ended",
+    "paused_ms",
     "keys",
     "replies",
     "senders",
@@ -98,6 +99,7 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
         at(times.sent),
         at(times.delivered),
         at(times.ended),
+        times.paused.to_string(),
         times.keys.to_string(),
         turn.replies.to_string(),
         turn.senders.join(" "),

@@ -54,6 +54,8 @@ pub enum Wish {
     Wait(Filter),
     /// Says something.
     Reply(Box<ScriptReply>),
+    /// Has the study stand still or go on, or only says which.
+    Study(Option<bool>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
         /// Where.
@@ -123,6 +125,8 @@ pub enum Answer {
     Unloaded,
     /// Something was said.
     Sent(Sent),
+    /// How it is with the study: since when it stands still, if it does.
+    Study(Option<Timestamp>),
 }
 
 /// How things stand.
@@ -204,6 +208,12 @@ pub enum Refused {
     /// The person has answered it, and that leaves in a moment.
     #[error("the person has answered this; it is about to leave")]
     Answered,
+    /// The study stands still.
+    #[error("the study is paused; `humanllm study start` has it go on")]
+    Paused,
+    /// There is no study.
+    #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
+    NoStudy,
     /// The client went away.
     #[error("the client is gone; nothing was sent")]
     ClientGone,
@@ -264,13 +274,20 @@ impl Inbox {
             }
             Wish::Show(id) => (self.shown(id), None),
             Wish::Wait(filter) => match self.longest_for(&filter) {
-                Some(id) => (self.shown(id), None),
-                None => {
+                Some(id) if self.paused.is_none() => (self.shown(id), None),
+                _ => {
                     self.waiters.retain(|waiter| !waiter.answer.is_closed());
                     self.waiters.push(Waiter { filter, answer });
                     return None;
                 }
             },
+            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
+            Wish::Study(pauses) => {
+                if let Some(pauses) = pauses {
+                    self.pause(pauses, now);
+                }
+                (Ok(Answer::Study(self.paused)), None)
+            }
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
@@ -301,7 +318,7 @@ impl Inbox {
 
     /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.
     pub(super) fn tell_waiters(&mut self, id: ConversationId) {
-        if self.waiters.is_empty() {
+        if self.waiters.is_empty() || self.paused.is_some() {
             return;
         }
         let Some(conversation) = self.conversations.get(&id) else {
@@ -403,6 +420,7 @@ impl Inbox {
         said.map_err(|error| match error {
             ReplyError::NobodyWaits => Refused::NobodyWaits(id),
             ReplyError::ClientGone => Refused::ClientGone,
+            ReplyError::Paused => Refused::Paused,
         })?;
         Ok(Sent {
             conversation: id,

@@ -93,6 +93,8 @@ pub struct Inbox {
     claimed: Option<RequestId>,
     /// What a study goes by.
     study: Study,
+    /// Since when the study stands still, if it does.
+    paused: Option<Timestamp>,
     /// When what happened to the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
@@ -173,6 +175,9 @@ pub enum ReplyError {
     /// No request is open in the conversation.
     #[error("no request waiting here; the text is kept for the next one")]
     NobodyWaits,
+    /// The study stands still.
+    #[error("the study is paused; the text is kept")]
+    Paused,
     /// The client went away.
     #[error("client gone; the text is kept")]
     ClientGone,
@@ -208,6 +213,7 @@ impl Inbox {
             waiters: Vec::new(),
             claimed: None,
             study: Study::default(),
+            paused: None,
             times: HashMap::new(),
         }
     }
@@ -307,6 +313,9 @@ impl Inbox {
         let conversation = self.conversations.get_mut(&id);
         let open = conversation.and_then(|conversation| conversation.open.front_mut());
         let open = open.ok_or(ReplyError::NobodyWaits)?;
+        if self.paused.is_some() {
+            return Err(ReplyError::Paused);
+        }
         let (request, arrived) = (open.id, open.arrived);
         if open.responder.is_closed() {
             // The news of it is on its way; the text must not be.
@@ -677,8 +686,8 @@ impl Inbox {
                 returned,
             });
         }
-        let conversation = self.requests.remove(&id)?;
         self.time_gone(id, now);
+        let conversation = self.requests.remove(&id)?;
         let store = self.store.clone();
         let (mut was_current, mut ended) = (false, None);
         let returned = self.edit(conversation, |conversation, held| {

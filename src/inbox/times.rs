@@ -8,8 +8,58 @@ use crate::study::{Delay, Plan, Study};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
-    pub fn set_study(&mut self, study: Study) {
+    pub fn set_study(&mut self, study: Study, now: Timestamp) {
+        self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
+    }
+
+    /// Since when the study stands still, if it does: requests wait, and nothing is sent to them.
+    pub fn paused(&self) -> Option<Timestamp> {
+        self.paused
+    }
+
+    /// Has the study stand still, or go on; says whether it did the other before.
+    pub(super) fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
+        match (pauses, self.paused) {
+            (true, None) => {
+                let waiting: Vec<ConversationId> = self.longest_waiting().collect();
+                for id in waiting {
+                    // A model that writes stops here.
+                    self.take_over(id, now);
+                }
+                self.paused = Some(now);
+            }
+            (false, Some(_)) => {
+                let requests: Vec<RequestId> = self.times.keys().copied().collect();
+                requests.into_iter().for_each(|id| self.add_pause(id, now));
+                self.paused = None;
+                let waiting: Vec<ConversationId> = self.longest_waiting().collect();
+                for id in waiting {
+                    // What is decided without the person had to wait too.
+                    self.consider(id, now);
+                    self.tell_waiters(id);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Adds the pause that holds now to a request that waits.
+    fn add_pause(&mut self, request: RequestId, now: Timestamp) {
+        let Some(since) = self.paused else {
+            return;
+        };
+        let conversation = self.requests.get(&request);
+        let conversation = conversation.and_then(|id| self.conversations.get(id));
+        let mut open = conversation.into_iter().flat_map(|found| &found.open);
+        let arrived = open
+            .find(|open| open.id == request)
+            .map(|open| open.arrived);
+        if let (Some(arrived), Some(times)) = (arrived, self.times.get_mut(&request)) {
+            let paused = now.duration_since(since.max(arrived)).as_millis();
+            times.paused += i64::try_from(paused).unwrap_or(0).max(0);
+        }
     }
 
     /// How slowly what is said in a conversation leaves.
@@ -72,6 +122,7 @@ impl Inbox {
 
     /// The client of a request has gone.
     pub(super) fn time_gone(&mut self, request: RequestId, now: Timestamp) {
+        self.add_pause(request, now);
         if let Some(times) = self.times.get_mut(&request) {
             times.ended.get_or_insert(now.as_millisecond());
         }

@@ -462,12 +462,13 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
     run(
         db,
         "INSERT INTO turn_time (turn, conversation, seen, first_key, keys, first_said, sent, delivered,
-             ended, delays)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             ended, paused, delays)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
          WHERE EXISTS (SELECT 1 FROM turn WHERE id = ?1 AND conversation = ?2)
          ON CONFLICT (turn) DO UPDATE SET seen = excluded.seen, first_key = excluded.first_key,
              keys = excluded.keys, first_said = excluded.first_said, sent = excluded.sent,
-             delivered = excluded.delivered, ended = excluded.ended, delays = excluded.delays",
+             delivered = excluded.delivered, ended = excluded.ended, paused = excluded.paused,
+             delays = excluded.delays",
         params![
             row.turn,
             row.conversation,
@@ -478,6 +479,7 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
             row.sent,
             row.delivered,
             row.ended,
+            row.paused,
             row.delays
         ],
     )

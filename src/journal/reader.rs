@@ -306,7 +306,7 @@ impl Reader {
                 db,
                 "SELECT turn.id, format, arrived, state, detail, seen, first_key,
                      coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
-                     coalesce(delays, '[]')
+                     coalesce(paused, 0), coalesce(delays, '[]')
                  FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
                  WHERE turn.conversation = ?1 ORDER BY turn.id",
                 [conversation],
@@ -326,7 +326,8 @@ impl Reader {
                             sent: row.get(9)?,
                             delivered: row.get(10)?,
                             ended: row.get(11)?,
-                            delays: row.get(12)?,
+                            paused: row.get(12)?,
+                            delays: row.get(13)?,
                         },
                     })
                 },

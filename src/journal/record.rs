@@ -298,6 +298,8 @@ pub struct TurnTime {
     pub delivered: Option<i64>,
     /// When the request waited no longer, answered or not.
     pub ended: Option<i64>,
+    /// For how long the study stood still meanwhile, in milliseconds.
+    pub paused: i64,
     /// What was added before words left, a list in JSON.
     pub delays: String,
 }

@@ -264,7 +264,6 @@ mod tests {
                 (1_000, None, &live("look", phase)),
                 (0, Some(0), &closed),
                 (1_000, None, &live("so", phase)),
-                (0, None, &closed),
                 (100, Some(1), &end(vec![call()])),
             ]
         );

@@ -28,6 +28,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
+use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 
 mod attention;
@@ -265,7 +266,16 @@ impl App {
 
     /// Says what a study goes by, from now on.
     pub fn set_study(&mut self, study: Study) {
-        self.inbox.set_study(study);
+        self.inbox.set_study(study, self.now);
+    }
+
+    /// That the study stands still, in words; nothing if it does not.
+    pub(super) fn paused(&self) -> String {
+        let Some(since) = self.inbox.paused() else {
+            return String::new();
+        };
+        let since = time_of_day(since, &self.settings.zone);
+        format!("study paused since {since}: nothing is sent; humanllm study start has it go on")
     }
 
     /// The conversation on the screen.

@@ -17,6 +17,10 @@ pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String
         Question::Status {} => status(answer, zone),
         Question::List {} => list(answer, zone),
         Question::Show { .. } | Question::Wait { .. } => shown(answer, zone),
+        Question::Study { .. } => match time(&answer["since"], zone).as_str() {
+            "" => "The study is running.\n".into(),
+            since => format!("The study is paused since {since}.\n"),
+        },
         Question::Reply { .. } => {
             let ended = answer["ended"].as_bool() == Some(true);
             said(answer, if ended { "answered" } else { "note sent" })

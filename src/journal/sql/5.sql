@@ -9,6 +9,7 @@ CREATE TABLE turn_time (
     sent INTEGER,
     delivered INTEGER,
     ended INTEGER,
+    paused INTEGER NOT NULL,        -- milliseconds in which the study stood still
     delays TEXT NOT NULL            -- what was added before words left, a list in JSON
 );
 CREATE INDEX turn_time_of_conversation ON turn_time (conversation);

@@ -182,6 +182,7 @@ CREATE TABLE turn_time (
     sent INTEGER,
     delivered INTEGER,
     ended INTEGER,
+    paused INTEGER NOT NULL,
     delays TEXT NOT NULL
 );
 CREATE INDEX turn_time_of_conversation ON turn_time (conversation);
@@ -215,4 +216,4 @@ INSERT INTO model_draft VALUES
 INSERT INTO decision VALUES (1, 1, 2, 4, 'no rm', 'tool shell', '"hold"', 0, 1);
 INSERT INTO mark VALUES
     (1, 0, 7, '["good","short"]', 5, 'a note', 0), (1, 2, 8, '[]', NULL, '', 1);
-INSERT INTO turn_time VALUES (2, 1, 4, 5, 6, 7, 8, 9, 9, '[{"first_ms":3}]');
+INSERT INTO turn_time VALUES (2, 1, 4, 5, 6, 7, 8, 9, 9, 10, '[{"first_ms":3}]');

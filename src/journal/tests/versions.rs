@@ -93,7 +93,7 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
         if index < 4 {
             assert_eq!((times.seen, times.keys, &*times.delays), (None, 0, "[]"));
         } else {
-            assert_eq!((times.seen, times.keys, times.ended), (Some(4), 6, Some(9)));
+            assert_eq!((times.seen, times.keys, times.paused), (Some(4), 6, 10));
             assert_eq!(times.delays, "[{\"first_ms\":3}]");
         }
         drop(journal);
