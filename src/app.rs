@@ -21,10 +21,12 @@ use crate::environment::Environment;
 use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
 use crate::model::{Catalog, Models};
+use crate::rules::Rules;
 use crate::server::{self, Limits, Server};
+use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::tui::app::{App, Level, Settings};
+use crate::tui::app::{App, Level, NewRule, Settings};
 use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Options, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
@@ -291,7 +293,14 @@ fn reload(
     environment: Environment,
     (catalog, orders): (Catalog, mpsc::UnboundedSender<DraftingOrder>),
 ) -> Reload {
-    Arc::new(move || {
+    let (rule_flags, rule_environment) = (flags.clone(), environment.clone());
+    let add_rule = move |new: &NewRule| {
+        let decides = |rules: &Rules| new.decided_by(rules);
+        let saved = rule::save(&new.rule, decides, &rule_flags, &rule_environment);
+        let saved = saved.map_err(|error| error.to_string())?;
+        Ok(saved.to_string())
+    };
+    let read = move || {
         let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
         catalog.set(read.upstreams.clone());
         Ok(Reloaded {
@@ -303,7 +312,11 @@ fn reload(
             },
             restarts: started.restarts_for(&read),
         })
-    })
+    };
+    Reload {
+        read: Arc::new(read),
+        add_rule: Arc::new(add_rule),
+    }
 }
 
 fn of_terminal(term: &str) -> String {

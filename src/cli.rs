@@ -11,10 +11,12 @@ use clap_complete::Shell;
 
 use self::record::{StatisticsArgs, StudyArgs};
 use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
-use crate::config::Flags;
+use crate::api::Format;
+use crate::config::{Flags, format_named};
+use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
-use crate::setup::codex;
+use crate::setup::{codex, model};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -26,12 +28,14 @@ EXAMPLES:
     humanllm setup claude                      Set up Claude Code; so with opencode, aider, ...
     humanllm split claude                      In tmux: Claude Code in the other half, set up
     humanllm setup --check claude              Ask something through it, and say what was seen
+    humanllm setup model                       Find a local model, which drafts for you
     humanllm setup                             List the agents, and what to set for other clients
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm wait --json                       In a script: wait until somebody asks
     humanllm reply 7 'It is done'              In a script: answer in conversation 7
     humanllm study csv > turns.csv             The times of all turns, for a study
+    humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
 
 ENVIRONMENT:
@@ -102,6 +106,8 @@ pub enum Command {
     Study(StudyArgs),
     /// Show how much was asked, how fast it was answered, and what was typed for it
     Statistics(StatisticsArgs),
+    /// List the rules of the configuration; try them on what the journal has
+    Rules(RulesArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -128,6 +134,8 @@ pub struct SetupArgs {
 pub enum SetupProgram {
     /// Write a profile and a model catalog for the Codex CLI; its config.toml stays as it is
     Codex(CodexArgs),
+    /// Find a model that runs on this machine, or take the one that is named, and have it draft
+    Model(ModelArgs),
     /// Show what to set for OpenAI's SDKs
     Openai(ShowArgs),
     /// Show what to set for Anthropic's SDKs
@@ -246,6 +254,55 @@ impl From<CodexArgs> for codex::Options {
     }
 }
 
+/// The flags of `setup model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// What the model is called in humanllm [default: as its server calls it]
+    pub name: Option<String>,
+    /// Where its server is, such as http://127.0.0.1:8080 [default: the usual ports are tried]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// What its server calls it
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// What its server speaks: chat, responses or messages [default: chat]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = format_parser())]
+    format: Option<Format>,
+    /// The environment variable that its key comes from
+    #[arg(long, value_name = "VARIABLE")]
+    api_key_env: Option<String>,
+    /// Only print what would be written
+    #[arg(long)]
+    pub print: bool,
+}
+
+impl ModelArgs {
+    /// Whether nothing is said but the name, if that is.
+    pub fn is_name_alone(&self) -> bool {
+        let said = [&self.url, &self.model, &self.api_key_env];
+        said.iter().all(|value| value.is_none()) && self.format.is_none() && !self.print
+    }
+}
+
+impl From<ModelArgs> for model::Options {
+    fn from(args: ModelArgs) -> Self {
+        Self {
+            name: args.name,
+            url: args.url,
+            model: args.model,
+            format: args.format,
+            api_key_env: args.api_key_env,
+            print: args.print,
+        }
+    }
+}
+
+/// Reads the name of a format.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["chat", "responses", "messages"])
+        .try_map(|name| format_named(&name).ok_or("no such format"))
+}
+
 /// What `split` is told.
 #[derive(Debug, Args)]
 pub struct SplitArgs {
@@ -322,6 +379,50 @@ struct FormArgs {
     /// Print one JSON document, for programs
     #[arg(long)]
     json: bool,
+}
+
+/// The flags of `rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// What to do; without it, list the rules.
+    #[command(subcommand)]
+    command: Option<RulesCommand>,
+    /// Take the rules of this file, and not those of the configuration
+    #[arg(long, value_name = "FILE", global = true)]
+    pub rule: Option<PathBuf>,
+    /// Print one JSON document, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+enum RulesCommand {
+    /// Say which rule would have met each earlier request and what was said to it; nothing is done
+    Try {
+        /// Only what came in the last N days
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        /// Only what came in this conversation, by its number in the list
+        #[arg(long, value_name = "ID")]
+        conversation: Option<i64>,
+    },
+}
+
+impl RulesArgs {
+    /// How to show it.
+    pub fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+
+    /// What is tried, if anything is.
+    pub fn trial(&self) -> Option<Trial> {
+        let RulesCommand::Try { days, conversation } = self.command.as_ref()?;
+        Some(Trial {
+            days: *days,
+            conversation: *conversation,
+        })
+    }
 }
 
 impl From<HistoryArgs> for (Action, Form) {

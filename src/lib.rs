@@ -17,10 +17,10 @@
 //! | [`study`] | who takes part under which condition, and how slowly words reach them |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
-//! `tui`, `server`, `model` and `control` never know of each other: they meet in the inbox. `api` knows neither sockets
-//! nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has composed
-//! as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how many
-//! files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
+//! `tui`, `server`, `model` and `control` never know of each other: they meet in the inbox. `api` knows
+//! neither sockets nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has
+//! composed as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how
+//! many files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
 //!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel

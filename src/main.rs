@@ -7,11 +7,13 @@ use clap::{CommandFactory, Parser};
 use humanllm::cli::record::{StudyArgs, StudyCommand};
 use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
-    AgentSetup, Cli, Command, GlobalFlags, PrintForm, SetupArgs, SetupProgram, ShowArgs, scripts,
+    AgentSetup, Cli, Command, GlobalFlags, ModelArgs, PrintForm, RulesArgs, SetupArgs,
+    SetupProgram, ShowArgs, scripts,
 };
 use humanllm::config::Config;
 use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
+use humanllm::history::rules::TrialError;
 use humanllm::history::statistics;
 use humanllm::history::study::{self, StudyError};
 use humanllm::journal::Reader;
@@ -19,7 +21,7 @@ use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, history, logging, plain};
+use humanllm::{app, config, history, logging, plain, setup};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -63,9 +65,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
             }
             serve(config, flags, environment, Some(split))
         }
+        Some(Command::Setup(SetupArgs {
+            program: Some(SetupProgram::Model(args)),
+            check,
+            show: ShowArgs { print: None },
+        })) => model(args, check, &cli.global.into(), &environment),
         Some(Command::Setup(args)) if args.check => check(args, &cli.global.into(), &environment),
         Some(Command::Setup(args)) => {
-            let report = setup(args, &cli.global.into(), &environment)?;
+            let report = set_up(args, &cli.global.into(), &environment)?;
             print(report.as_bytes())
         }
         Some(Command::History(args)) => {
@@ -114,6 +121,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             };
             print(text.as_bytes())
         }
+        Some(Command::Rules(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            rules(&args, &config)
+        }
         Some(Command::Completions { shell }) => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
@@ -155,7 +166,7 @@ fn ask((action, is_json): scripts::Asked, global: GlobalFlags) -> Result<ExitCod
 }
 
 /// Sets a program up, or finds out what to set; returns what to tell the person.
-fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
+fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
     let SetupArgs { program, show, .. } = args;
     let config = config::load(flags, environment)?;
     let guide = || Guide::new(flags, &config, environment);
@@ -177,10 +188,28 @@ fn setup(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
         (Some(SetupProgram::Agent(AgentSetup { agent, args })), None) => {
             Ok(agent.set_up(args.print, &config, environment)?.to_string())
         }
+        (Some(SetupProgram::Model(_)), _) => Err(no_variables("model")),
         (Some(SetupProgram::Codex(_)), Some(_)) => Err(no_variables(codex::NAME)),
         (Some(SetupProgram::Agent(AgentSetup { agent, .. })), Some(_)) => {
             Err(no_variables(agent.name))
         }
+    }
+}
+
+/// Lists the rules, or tries them.
+fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
+    let other = args.rule.as_deref().map(config::rules_in).transpose()?;
+    let rules = other.as_ref().unwrap_or(&config.rules);
+    let Some(trial) = args.trial() else {
+        return print(history::rules::list(rules, args.form()).as_bytes());
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match history::rules::run(trial, rules, args.form(), &config.state_dir, &mut out) {
+        // A reader that has seen enough.
+        Err(TrialError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        tried => tried.map(|()| ExitCode::SUCCESS).map_err(Into::into),
     }
 }
 
@@ -204,11 +233,36 @@ fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
             (agent, agent.launch(&config, environment)?)
         }
         _ => {
-            return Err("--check needs an agent, such as `humanllm setup --check codex`".into());
+            return Err(
+                "--check needs an agent or a model, such as `humanllm setup --check codex`".into(),
+            );
         }
     };
     let mut stdout = io::stdout().lock();
     let failed = check::check(agent, launch, &config, environment, &mut stdout)?;
+    Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
+}
+
+/// Sets a model up that drafts, or checks one that is.
+fn model(
+    args: ModelArgs,
+    checks: bool,
+    flags: &config::Flags,
+    environment: &Environment,
+) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    if !checks {
+        let mut told = String::new();
+        let places = setup::model::PLACES;
+        let done = setup::model::run(&args.into(), places, flags, &config, environment, &mut told);
+        let code = print(plain::lines(&told).as_bytes())?;
+        return Ok(done.map(|()| code)?);
+    }
+    if !args.is_name_alone() {
+        return Err("--check takes the name of a model that is set up, and no other flags".into());
+    }
+    let mut stdout = io::stdout().lock();
+    let failed = setup::model::check(args.name.as_deref(), &config, &mut stdout)?;
     Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
 }
 

@@ -628,7 +628,7 @@ fn no_key_leaves_half_a_mark() {
         ("Left Delete", "a  b"),
         ("Left Left Backspace", " [pasted 2,500 characters #1] b"),
         ("Ctrl+W", "a  b"),
-        ("Left Alt+D", "a  b"),
+        ("Left Alt+Delete", "a  b"),
         ("Ctrl+U", " b"),
         ("Ctrl+K", "a [pasted 2,500 characters #1]"),
         ("Left Right x", "a [pasted 2,500 characters #1]x b"),

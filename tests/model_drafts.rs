@@ -5,6 +5,7 @@ mod support;
 
 use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
 use humanllm::inbox::{DraftOrder, Drafting, DraftingOrder, Mode, Step};
+use humanllm::rules::Action;
 use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use support::screen::*;
@@ -30,6 +31,16 @@ impl Studio {
             ..Drafting::default()
         });
         Self { desk, orders }
+    }
+
+    /// Plays a scene at each size and compares the last screens with the snapshot of that name.
+    fn scene(name: &str, sizes: &[(u16, u16)], mode: Mode, play: impl Fn(&mut Self)) {
+        scene(name, sizes, |desk| {
+            let fresh = Desk::new((20, 5));
+            let mut studio = Self::with(std::mem::replace(desk, fresh), mode);
+            play(&mut studio);
+            *desk = studio.desk;
+        });
     }
 
     /// The draft that a model is told to make.
@@ -167,8 +178,7 @@ fn words_of_the_person_stay_where_a_draft_comes() {
     let order = studio.order();
     studio.say(&order, whole("Its words."));
     assert_eq!(studio.desk.text(), "my own words");
-    studio.desk.sees("draft beside · qwen");
-    studio.desk.sees("Alt+B shows it");
+    studio.desk.sees("draft beside: Alt+B · qwen");
     studio.desk.press("Alt+B");
     studio.desk.sees("> Its words.");
     studio.desk.press("Alt+B");
@@ -192,7 +202,7 @@ fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
     studio.desk.write("ms");
     studio.say(&order, [text("es."), message("Two files."), DONE]);
     assert_eq!(studio.desk.text(), "Two films");
-    studio.desk.sees("draft beside · qwen");
+    studio.desk.sees("draft beside: Alt+B · qwen");
     // Both are there.
     studio.desk.press("Alt+B");
     studio.desk.sees("> Two files.");
@@ -292,7 +302,8 @@ fn a_command_is_a_command_with_its_options() {
         }],
     );
     studio.desk.sees("[Run command]");
-    studio.desk.sees("{\"cmd\": \"ls");
+    studio.desk.sees("$ ls");
+    studio.desk.misses("cmd");
     let call = Piece::Item(function("exec_command", &arguments));
     studio.say(&order, [call, DONE]);
     studio.desk.sees("[Run command]");
@@ -551,6 +562,23 @@ fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
 }
 
 #[test]
+fn a_draft_that_nobody_wanted_does_not_stay_when_another_is_sent_by_itself() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.write("mine");
+    let order = studio.order();
+    studio.say(&order, whole("First."));
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> First.");
+    studio.desk.press("Alt+T");
+    let order = studio.order();
+    assert_eq!(studio.desk.text(), "mine");
+    studio.say(&order, whole("Second."));
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Second."]);
+    assert_eq!(studio.desk.text(), "mine");
+}
+
+#[test]
 fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
     for key in ["Esc", "b"] {
         let mut studio = Studio::new(NORMAL, Mode::Auto);
@@ -561,6 +589,8 @@ fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
         assert!(studio.is_cancelled());
         studio.desk.misses("takes over");
         studio.desk.sees("[Send live]");
+        // What was sent of it is not there once more.
+        studio.desk.misses("beside");
         // What comes too late is not sent.
         studio.say(&order, [text("c.txt")]);
         let rest = if key == "Esc" { "b.txt" } else { ".txt" };
@@ -588,6 +618,9 @@ fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
     assert_eq!(order.continues.as_deref(), Some("a.txt, b.txt, "));
     assert_eq!(studio.desk.text(), "");
     studio.desk.sees("auto · qwen writes");
+    // What it thinks before it goes on does not end the message.
+    let thought = Piece::Item(Body::reasoning("One more."));
+    studio.say(&order, [Piece::Thought("One more.".into()), thought]);
     studio.say(&order, [text("c.txt"), message("c.txt"), DONE]);
     let replies = studio.desk.hear(&mut client);
     assert_eq!(heard(&replies), ["a.txt, b.txt, c.txt"]);
@@ -712,4 +745,110 @@ fn the_view_of_where_words_come_from_names_every_stretch() {
     ];
     let _client = studio.desk.ask(&codex("a", "What is there?", &more));
     studio.desk.sees("draft qwen, edited");
+}
+
+#[test]
+fn a_rule_is_made_of_what_is_in_the_composer() {
+    let mut studio = Studio::new(NORMAL, Mode::Auto);
+    let _client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.desk.press("Esc");
+    studio.desk.press("Alt+Shift+R");
+    studio.desk.sees("a rule is made of a reply");
+    studio.say(&order, [DONE]);
+    studio.desk.write("!rm -rf build");
+    studio.desk.press("Alt+Shift+R");
+    studio.desk.sees("rule: what happens");
+    studio.desk.press("Enter");
+    studio.desk.sees("any command with rm");
+    studio.desk.write("any from");
+    studio.desk.press("Enter");
+    let saved = |desk: &Desk| {
+        let mut rules = desk.effects.iter().filter_map(|effect| match effect {
+            Effect::SaveRule(new) => Some(new.rule.clone()),
+            _ => None,
+        });
+        rules.next_back().expect("a rule")
+    };
+    let rule = saved(&studio.desk);
+    assert_eq!(rule.name, "hold rm from codex_exec");
+    assert_eq!(rule.agent.as_deref(), Some("^codex_exec"));
+    assert_eq!(rule.action, Some(Action::Hold));
+    // The words stay for the person to do something about.
+    assert_eq!(studio.desk.text(), "rm -rf build");
+
+    studio.desk.press("Alt+Shift+R Down Down Enter");
+    studio.desk.sees("reject with:");
+    studio.desk.press("Enter");
+    studio.desk.sees("a reason is required");
+    studio.desk.write("never");
+    studio.desk.press("Enter Enter");
+    let rule = saved(&studio.desk);
+    assert_eq!(rule.action, Some(Action::Reject("never".into())));
+    let written = rule.to_toml();
+    assert!(written.contains("rm -rf build"), "{written}");
+}
+
+const SIZES: [(u16, u16); 5] = [SMALL, (60, 50), NORMAL, MIDDLE, WIDE];
+
+#[test]
+fn screens_of_drafts() {
+    Studio::scene("draft_streaming", &SIZES, Mode::Draft, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.desk.wait(2);
+        studio.say(&order, [Piece::Thought("They want a list.".into())]);
+        studio.desk.wait(1);
+        studio.say(
+            &order,
+            [
+                message("I look at what there is before I say anything."),
+                Piece::Call {
+                    title: "exec_command".into(),
+                    arguments: "{\"cmd\": \"ls -la /srv".into(),
+                },
+            ],
+        );
+    });
+    Studio::scene("drafts_beside", &SIZES, Mode::Manual, |studio| {
+        let _client = studio.desk.ask(&body());
+        studio.desk.write("my own words");
+        for words in ["First.", "Second."] {
+            studio.desk.press("Alt+D");
+            let order = studio.order();
+            studio.desk.wait(1);
+            studio.say(&order, whole(words));
+        }
+    });
+    Studio::scene("auto", &SIZES, Mode::Auto, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.desk.wait(1);
+        studio.say(&order, [text("There are two files here: a.txt and")]);
+    });
+    Studio::scene("draft_failed", &SIZES, Mode::Draft, |studio| {
+        let _client = studio.desk.ask(&body());
+        let order = studio.order();
+        studio.fail(
+            &order,
+            "nobody listens at http://127.0.0.1:1234/v1: start LM Studio's server, or change base_url",
+        );
+    });
+    Studio::scene("provenance", &SIZES, Mode::Manual, |studio| {
+        let mut client = studio.desk.ask(&body());
+        studio.desk.press("Alt+H");
+        studio.desk.write("in one word");
+        studio.desk.press("Enter");
+        let order = studio.order();
+        studio.desk.wait(1);
+        studio.say(&order, whole("Files."));
+        studio.desk.press("Alt+D");
+        let order = studio.order();
+        studio.desk.wait(2);
+        studio.say(&order, whole("Two files: a.txt and b.txt."));
+        studio.desk.write(" That is all.");
+        studio.desk.press("Enter");
+        studio.desk.hear(&mut client);
+        studio.desk.press("F12");
+    });
 }

@@ -10,7 +10,7 @@ use humanllm::inbox::{Ask, ConversationId, DraftId, DraftState, ModelDraft, Part
 use humanllm::model::{self, Catalog};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::upstream::say;
+use support::upstream::{Say, call, say};
 use support::{Desk, EventStream, Gate, Script, Upstream, free_address};
 
 const KEY: &str = "hunter2-hunter2";
@@ -438,6 +438,17 @@ fn a_connection_that_is_closed_is_told_and_nothing_is_asked_twice() {
 }
 
 #[test]
+fn an_answer_is_whole_when_the_model_says_so_however_its_stream_ends() {
+    let upstream = Upstream::start();
+    let mut scene = Scene::of(&upstream);
+    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    for end in [Script::hang_up, Script::end] {
+        upstream.plays(end(Script::stream().words("It is 42.").event(&last)));
+        assert_eq!(words(&scene.draft()), "It is 42.");
+    }
+}
+
+#[test]
 fn what_is_no_answer_of_a_model_is_shown() {
     let upstream = Upstream::start();
     let mut scene = Scene::of(&upstream);
@@ -563,4 +574,74 @@ fn a_model_that_is_gone_when_it_is_asked_is_named() {
     scene.catalog.set(Vec::new());
     let words = scene.failure();
     assert!(words.contains("no model of this name"), "{words}");
+}
+
+#[test]
+fn calls_come_back_as_the_agent_offered_them_in_every_format() {
+    let upstream = Upstream::start();
+    let table = |format: &str| qwen(&upstream.url(), &format!("format = \"{format}\""));
+    let mut desk = Desk::start();
+    let catalog = desk.has_models(models(&table("chat")));
+    // As a client of the Responses API offers them: a shell that is a function, and a free-form tool.
+    let command =
+        json!({"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]});
+    let body = json!({"model": "human", "input": "List the files.", "stream": true, "tools": [
+        {"type": "function", "name": "exec_command", "parameters": command, "strict": false},
+        {"type": "custom", "name": "apply_patch", "description": "Edits files."}]});
+    let waits = desk.client.post_sse("/v1/responses", &[], &body);
+    let id = desk.arrival();
+    let mut scene = Scene {
+        desk,
+        id,
+        catalog,
+        _waits: waits,
+    };
+    for (format, path) in [
+        ("chat", "/v1/chat/completions"),
+        ("messages", "/v1/messages"),
+        ("responses", "/v1/responses"),
+    ] {
+        scene.catalog.set(models(&table(format)));
+        upstream.says(&[
+            Say::Thought("They want the files."),
+            say("I look."),
+            call("exec_command", json!({"cmd": "ls -l \"a b\""})),
+            call("exec_command", json!({"cmd": "pwd"})),
+        ]);
+        let draft = scene.draft();
+        assert_eq!(draft.state, DraftState::Complete, "{format}");
+        let items: Vec<Value> = draft
+            .items
+            .iter()
+            .map(|item| serde_json::to_value(item).expect("JSON"))
+            .collect();
+        let calls: Vec<&str> = items
+            .iter()
+            .filter_map(|item| {
+                item["FunctionCall"]["arguments"]
+                    .as_str()
+                    .or(item["arguments"].as_str())
+            })
+            .collect();
+        let calls: Vec<Value> = calls
+            .iter()
+            .map(|call| serde_json::from_str(call).expect("arguments"))
+            .collect();
+        let expected = [json!({"cmd": "ls -l \"a b\""}), json!({"cmd": "pwd"})];
+        assert_eq!(calls, expected, "{format}: {items:#?}");
+        let shown = json!(items).to_string();
+        assert!(
+            shown.contains("I look.") && shown.contains("They want the files."),
+            "{shown}"
+        );
+        let usage = draft.usage.expect("usage");
+        assert_eq!((usage.input, usage.output), (100, 20), "{format}");
+        let seen = upstream.request();
+        assert_eq!(seen.path, path);
+        let tools = seen.body["tools"].to_string();
+        assert!(
+            tools.contains("exec_command") && tools.contains("apply_patch"),
+            "{tools}"
+        );
+    }
 }

@@ -77,12 +77,13 @@ fn a_view_is_scrolled_with_the_keys_of_pagers() {
 
 #[test]
 fn help_has_a_part_for_everything_one_does() {
-    let mut desk = Desk::new((100, 100));
+    let mut desk = Desk::new((100, 120));
     desk.press("F1");
     let mut before = 0;
     for title in [
         "KINDS OF REPLY",
         "REPLY\n",
+        "MODELS\n",
         "CONVERSATIONS\n",
         "TRANSCRIPT\n",
         "VIEWS\n",

@@ -150,6 +150,9 @@ pub enum Problem {
          that machine is in your own network, its address there"
     )]
     OpenKey(String),
+    /// The address of this program itself, which would draft for itself without end.
+    #[error("this is where humanllm itself listens; write the address of the model's server")]
+    OwnAddress,
     /// No format.
     #[error("`{0}` is not a format; write chat, responses or messages")]
     Format(String),

@@ -8,10 +8,11 @@ use std::{fs, io};
 
 use super::error::{ConfigError, Problem};
 use super::file::{Mistake, Parsed};
-use super::model::{check_drafting, check_name, upstreams};
+use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, rules};
 use crate::environment::Environment;
 use crate::nearest::nearest;
+use crate::rules::Rules;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::theme::{Base, Choice, Paint};
 
@@ -37,7 +38,29 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigEr
     read(&path, &text, flags, environment)
 }
 
-/// The same with this text in place of that of the file.
+/// The rules of a file in which other things may stand too.
+///
+/// # Errors
+/// A file that cannot be read, or a mistake in its rules.
+pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        file: path.to_owned(),
+        error,
+    })?;
+    let in_file = |mistake: Mistake| ConfigError::File {
+        file: path.to_owned(),
+        line: mistake.line,
+        key: mistake.key,
+        problem: mistake.problem,
+    };
+    let file = Parsed::new(&text).map_err(in_file)?;
+    rules::check(&file.values.rule).map_err(|(key, problem)| {
+        let key: Vec<&str> = key.iter().map(String::as_str).collect();
+        in_file(file.mistake(&key, problem))
+    })
+}
+
+/// The same as [`load`] with this text in place of that of the file.
 ///
 /// # Errors
 /// As [`load`].
@@ -88,11 +111,14 @@ pub fn read(
         at(&["keys", &key], error.into())
     })?;
 
-    let rules = rules::check(&values.rule)
-        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
-
-    rules::check_models(&rules, &upstreams)
-        .map_err(|(path, problem)| at(&path.each_ref().map(String::as_str), problem))?;
+    let rules = rules::check(&values.rule).and_then(|rules| {
+        rules::check_models(&rules, &upstreams)?;
+        Ok(rules)
+    });
+    let rules = rules.map_err(|(path, problem)| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        at(&path, problem)
+    })?;
 
     let config = Config {
         listen: listen_override(flags, environment)?
@@ -119,6 +145,7 @@ pub fn read(
         keys,
         rules,
     };
+    check_own_address(&config).map_err(in_path)?;
     let loopback = config.listen.ip().to_canonical().is_loopback();
     if loopback || config.api_key.is_some() {
         Ok(config)

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Flags, file, load, read};
+pub use load::{Flags, file, load, read, rules_in};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
 

@@ -1,6 +1,7 @@
 //! The `[[model]]` tables and `[drafting]`: models on other servers, which draft.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -10,8 +11,8 @@ use hyper::header::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ApiKey;
 use super::error::Problem;
+use super::{ApiKey, Config};
 use crate::api::Format;
 use crate::environment::Environment;
 use crate::inbox::Mode;
@@ -102,6 +103,27 @@ pub(super) fn upstreams(
         upstreams.push(upstream);
     }
     Ok(upstreams)
+}
+
+/// Checks that none of them is this program.
+pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
+    let listen = config.listen;
+    let is_own = |url: &BaseUrl| {
+        let is_here = match url.host().parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback() || address == listen.ip(),
+            Err(_) => url.host().eq_ignore_ascii_case("localhost"),
+        };
+        is_here && url.port() == listen.port()
+    };
+    let own = config.upstreams.iter().position(|known| is_own(&known.url));
+    own.map_or(Ok(()), |index| {
+        let path = [
+            "model".to_owned(),
+            format!("[{index}]"),
+            "base_url".to_owned(),
+        ];
+        Err((path.into(), Problem::OwnAddress))
+    })
 }
 
 /// Checks what `[drafting]` says of them.

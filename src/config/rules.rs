@@ -9,19 +9,17 @@ use crate::rules::{Rules, Written};
 pub(super) fn check_models(
     rules: &Rules,
     upstreams: &[Upstream],
-) -> Result<(), ([String; 3], Problem)> {
+) -> Result<(), (Vec<String>, Problem)> {
     rules.models().try_for_each(|(place, key, model)| {
-        check_upstream(model, upstreams)
-            .map_err(|problem| (["rule".into(), format!("[{place}]"), key.into()], problem))
+        check_upstream(model, upstreams).map_err(|problem| (key_path(place, key), problem))
     })
 }
 
 /// Checks the rules of a file. The error comes with the path of the key.
-pub(super) fn check(rules: &[Written]) -> Result<Rules, ([String; 3], Problem)> {
-    Rules::new(rules).map_err(|(place, key, error)| {
-        (
-            ["rule".into(), format!("[{place}]"), key.into()],
-            error.into(),
-        )
-    })
+pub(super) fn check(rules: &[Written]) -> Result<Rules, (Vec<String>, Problem)> {
+    Rules::new(rules).map_err(|(place, key, error)| (key_path(place, key), error.into()))
+}
+
+fn key_path(place: usize, key: &str) -> Vec<String> {
+    vec!["rule".into(), format!("[{place}]"), key.into()]
 }

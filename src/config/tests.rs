@@ -216,7 +216,8 @@ fn a_theme_of_ones_own_changes_single_colours() {
 fn rules_keep_their_order() {
     let config = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
                   action = \"hold\"\ntimeout_seconds = 60\ntimeout_action = { reject = \"No.\" }\n\
-                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false";
+                  [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false\n\
+                  [[model]]\nname = \"qwen\"\nbase_url = \"http://127.0.0.1:8080\"";
     let config = Home::new(config).load().expect("valid");
     assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
     assert!(!config.tui.bell);
@@ -679,6 +680,26 @@ fn a_key_leaves_ones_own_network_encrypted_only() {
     ] {
         Home::new(&model(base_url, lines)).load().expect(base_url);
     }
+}
+
+#[test]
+fn humanllm_does_not_draft_for_itself() {
+    for url in [
+        "http://127.0.0.1:3000",
+        "http://LOCALHOST:3000/v1",
+        "http://[::1]:3000",
+    ] {
+        let message = complaint(&model(url, ""));
+        assert!(
+            message.starts_with("3: model.base_url: this is where humanllm itself listens"),
+            "{message}"
+        );
+    }
+    let other = format!(
+        "listen = \"127.0.0.1:4000\"\n{}",
+        model("http://127.0.0.1:3000", "")
+    );
+    Home::new(&other).load().expect("another humanllm");
 }
 
 #[test]

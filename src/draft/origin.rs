@@ -69,7 +69,17 @@ impl Origin {
     /// That of some of the characters. Those of which nothing is known were typed.
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let mut slice = Self::default();
-        self.copy(range, &mut slice);
+        let (mut at, mut copied) = (0, range.start);
+        for span in &self.0 {
+            let end = (at + span.chars).min(range.end);
+            let begin = at.max(range.start);
+            if begin < end {
+                slice.push(end - begin, span.source.clone());
+                copied = end;
+            }
+            at += span.chars;
+        }
+        slice.push(range.end.saturating_sub(copied), Source::Typed);
         slice
     }
 
@@ -104,37 +114,6 @@ impl Origin {
             self.push(span.chars, span.source.clone());
         }
     }
-
-    /// Follows a change of the text from `before` to `after`, what is new coming from `source`: all
-    /// between what both begin and end with.
-    pub fn follow(&mut self, before: &str, after: &str, source: &Source) {
-        let same = before.chars().zip(after.chars());
-        let head = same.take_while(|(old, new)| old == new).count();
-        let (old, new) = (before.chars().count(), after.chars().count());
-        let rest = old.min(new) - head;
-        let same = before.chars().rev().zip(after.chars().rev());
-        let tail = same.take(rest).take_while(|(old, new)| old == new).count();
-        let mut followed = Self::default();
-        self.copy(0..head, &mut followed);
-        followed.push(new - head - tail, source.clone());
-        self.copy(old - tail..old, &mut followed);
-        *self = followed;
-    }
-
-    /// Copies what some characters come from; those of which nothing is known were typed.
-    fn copy(&self, range: std::ops::Range<usize>, to: &mut Self) {
-        let (mut at, mut copied) = (0, range.start);
-        for span in &self.0 {
-            let end = (at + span.chars).min(range.end);
-            let begin = at.max(range.start);
-            if begin < end {
-                to.push(end - begin, span.source.clone());
-                copied = end;
-            }
-            at += span.chars;
-        }
-        to.push(range.end.saturating_sub(copied), Source::Typed);
-    }
 }
 
 /// Who had a reply sent.
@@ -168,54 +147,16 @@ impl Sender {
 mod tests {
     use super::*;
 
-    fn model() -> Source {
-        Source::Model {
-            draft: 7,
-            model: "m".into(),
-        }
-    }
-
-    fn spans(origin: &Origin) -> Vec<(usize, Source)> {
+    #[test]
+    fn what_comes_from_one_source_is_one_span() {
+        let mut origin = Origin::of("grün", Source::Typed);
+        origin.push(2, Source::Typed);
+        origin.push(0, Source::Pasted);
+        origin.push(3, Source::Pasted);
+        let other = origin.clone();
+        origin.extend(&other);
         let spans = origin.spans().iter();
-        spans
-            .map(|span| (span.chars, span.source.clone()))
-            .collect()
-    }
-
-    #[test]
-    fn a_change_is_followed_where_it_was_made() {
-        let mut origin = Origin::of("the grün cat", model());
-        origin.follow("the grün cat", "the red cat", &Source::Typed);
-        assert_eq!(
-            spans(&origin),
-            [(4, model()), (3, Source::Typed), (4, model())]
-        );
-        origin.follow("the red cat", "the red cats", &Source::Pasted);
-        origin.follow("the red cats", "red cats", &Source::Typed);
-        assert_eq!(
-            spans(&origin),
-            [(3, Source::Typed), (4, model()), (1, Source::Pasted)]
-        );
-        origin.follow("red cats", "", &Source::Typed);
-        assert!(origin.is_empty());
-    }
-
-    #[test]
-    fn a_repeated_letter_is_counted_once() {
-        let mut origin = Origin::of("aa", model());
-        origin.follow("aa", "aaa", &Source::Typed);
-        assert_eq!(spans(&origin), [(2, model()), (1, Source::Typed)]);
-        origin.follow("aaa", "a", &Source::Typed);
-        assert_eq!(spans(&origin), [(1, model())]);
-    }
-
-    #[test]
-    fn what_nobody_kept_track_of_was_typed() {
-        let mut origin = Origin::default();
-        origin.follow("abc", "abXc", &Source::Pasted);
-        assert_eq!(
-            spans(&origin),
-            [(2, Source::Typed), (1, Source::Pasted), (1, Source::Typed)]
-        );
+        let chars: Vec<usize> = spans.map(|span| span.chars).collect();
+        assert_eq!(chars, [6, 3, 6, 3]);
     }
 }

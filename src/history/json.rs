@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::provenance;
 use super::text::state;
 use super::{Found, Whole};
-use crate::journal::{Blob, Conversation, Said, SaidState, Turn};
+use crate::draft;
+use crate::journal::{Blob, Conversation, Decision, ModelDraft, Said, SaidState, Turn};
 
 #[derive(Serialize)]
 struct Header<'a> {
@@ -37,16 +39,68 @@ struct Shown<'a> {
     said: Vec<Words<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     draft: Option<Json<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model_drafts: Vec<Drafted<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decisions: Vec<Decided<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     newest_request: Option<Request<'a>>,
 }
 
 #[derive(Serialize)]
 struct Words<'a> {
+    request: i64,
     at: Option<String>,
     state: &'static str,
     typed: &'a str,
     words: Json<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<Provenance>,
+}
+
+/// Where the words of a reply come from, as far as that is known.
+#[derive(Serialize)]
+struct Provenance {
+    sender: draft::Sender,
+    text: draft::Origin,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<draft::Origin>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<draft::Drafted>,
+}
+
+#[derive(Serialize)]
+struct Drafted<'a> {
+    id: i64,
+    request: i64,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    begun: Option<String>,
+    first_word: Option<String>,
+    ended: Option<String>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a str>,
+    items: Json<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<Json<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Json<'a>>,
+    fate: &'static str,
+    items_sent_by_themselves: i64,
+}
+
+#[derive(Serialize)]
+struct Decided<'a> {
+    request: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draft: Option<i64>,
+    at: Option<String>,
+    rule: &'a str,
+    matched: &'a str,
+    action: Json<'a>,
+    after_timeout: bool,
 }
 
 #[derive(Serialize)]
@@ -100,6 +154,8 @@ pub(super) fn show(whole: &Whole) -> String {
         requests: whole.turns.len(),
         said: whole.said.iter().map(words).collect(),
         draft: whole.draft.as_ref().map(|draft| (&*draft.body).into()),
+        model_drafts: whole.model_drafts.iter().map(drafted).collect(),
+        decisions: whole.decisions.iter().map(decided).collect(),
         newest_request: whole.newest.as_ref().map(request),
     })
 }
@@ -119,6 +175,7 @@ fn header(row: &Conversation) -> Header<'_> {
 
 fn words(said: &Said) -> Words<'_> {
     Words {
+        request: said.turn,
         at: time(said.at),
         state: match said.state {
             SaidState::Sent => "sent",
@@ -127,6 +184,54 @@ fn words(said: &Said) -> Words<'_> {
         },
         typed: &said.typed,
         words: (&*said.words).into(),
+        provenance: provenance(&said.typed),
+    }
+}
+
+fn provenance(typed: &str) -> Option<Provenance> {
+    let draft = draft::Draft::from_json(typed);
+    let calls = provenance::drafted_calls(&draft).cloned().collect();
+    let known = Provenance {
+        calls,
+        sender: draft.sender,
+        text: draft.origin,
+        parts: draft.parts.into_iter().map(|part| part.origin).collect(),
+    };
+    let is_known = !known.sender.is_person()
+        || !known.text.is_empty()
+        || !known.calls.is_empty()
+        || known.parts.iter().any(|origin| !origin.is_empty());
+    is_known.then_some(known)
+}
+
+fn drafted(draft: &ModelDraft) -> Drafted<'_> {
+    Drafted {
+        id: draft.id,
+        request: draft.turn,
+        model: &draft.model,
+        hint: draft.hint.as_deref(),
+        begun: time(draft.begun),
+        first_word: draft.first.and_then(time),
+        ended: draft.ended.and_then(time),
+        state: provenance::state(draft.state),
+        failure: draft.failure.as_deref(),
+        items: (&*draft.items).into(),
+        partial: draft.partial.as_deref().map(Json::from),
+        usage: draft.usage.as_deref().map(Json::from),
+        fate: provenance::fate(draft.fate),
+        items_sent_by_themselves: draft.sent,
+    }
+}
+
+fn decided(decision: &Decision) -> Decided<'_> {
+    Decided {
+        request: decision.turn,
+        draft: decision.draft,
+        at: time(decision.at),
+        rule: &decision.rule,
+        matched: &decision.matched,
+        action: (&*decision.action).into(),
+        after_timeout: decision.waited,
     }
 }
 
@@ -141,12 +246,12 @@ fn request(turn: &Turn) -> Request<'_> {
     }
 }
 
-fn time(milliseconds: i64) -> Option<String> {
+pub(super) fn time(milliseconds: i64) -> Option<String> {
     let at = Timestamp::from_millisecond(milliseconds).ok()?;
     Some(at.to_string())
 }
 
-fn document(value: &impl Serialize) -> String {
+pub(super) fn document(value: &impl Serialize) -> String {
     // Texts, numbers and JSON that was read: nothing of it could fail.
     let mut document = serde_json::to_string_pretty(value).unwrap_or_default();
     document.push('\n');

@@ -3,6 +3,8 @@
 //! Reading works while the program runs. Deleting and compacting need the journal for themselves.
 
 mod json;
+mod provenance;
+pub mod rules;
 pub mod statistics;
 pub mod study;
 mod text;
@@ -14,8 +16,8 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::journal::{
-    self, Conversation, Draft, Health, Hit, Journal, OpenError, Options, ReadError, Reader, Record,
-    Said, Turn,
+    self, Conversation, Decision, Draft, Health, Hit, Journal, ModelDraft, OpenError, Options,
+    ReadError, Reader, Record, Said, Turn,
 };
 
 /// What to do with the journal.
@@ -111,6 +113,8 @@ struct Whole {
     turns: Vec<i64>,
     said: Vec<Said>,
     draft: Option<Draft>,
+    model_drafts: Vec<ModelDraft>,
+    decisions: Vec<Decision>,
     newest: Option<Turn>,
 }
 
@@ -173,6 +177,8 @@ fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
         turns: reader.turns(id)?,
         said: reader.said(id)?,
         draft: reader.draft(id)?,
+        model_drafts: reader.model_drafts(id, 0, u32::MAX)?,
+        decisions: reader.decisions(id, 0, u32::MAX)?,
         newest: reader.newest_turn(id)?,
     })
 }

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Found, Whole};
-use crate::api::Interner;
+use super::{Found, Whole, provenance};
+use crate::api::{Body, Interner};
 use crate::inbox;
-use crate::journal::{Conversation, SaidState, State};
+use crate::journal::{Conversation, Decision, ModelDraft, SaidState, State};
 use crate::plain;
+use crate::rules::Action;
 use crate::store::Loaded;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
@@ -60,7 +61,10 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
         let at = at
             .map(|at| time(at.as_millisecond(), zone))
             .unwrap_or_default();
-        for fact in [plain::line(&block.detail), at] {
+        let said = index.checked_sub(first_said);
+        let said = said.and_then(|index| conversation.said().get(index));
+        let origin = said.map(|said| provenance::words(&said.draft));
+        for fact in [plain::line(&block.detail), at, origin.unwrap_or_default()] {
             if !fact.is_empty() {
                 let _ = write!(out, " · {fact}");
             }
@@ -73,7 +77,94 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
         }
     }
     push_draft(&mut out, &whole, zone);
+    let newest = whole.newest.as_ref().map(|turn| turn.id);
+    let of_newest = |turn: i64| Some(turn) == newest;
+    let drafts = whole.model_drafts.iter();
+    let decisions = whole.decisions.iter();
+    push_drafted(&mut out, drafts.filter(|draft| of_newest(draft.turn)), zone);
+    push_decided(
+        &mut out,
+        decisions.filter(|decision| of_newest(decision.turn)),
+        zone,
+    );
+    let earlier = |drafts: usize| match drafts {
+        0 => String::new(),
+        1 => "\n1 draft of a model to an earlier request; --raw shows it.\n".into(),
+        drafts => format!("\n{drafts} drafts of models to earlier requests; --raw shows them.\n"),
+    };
+    let before = whole
+        .model_drafts
+        .iter()
+        .filter(|draft| !of_newest(draft.turn));
+    out.push_str(&earlier(before.count()));
     out
+}
+
+/// What models drafted, each with its items.
+fn push_drafted<'a>(
+    out: &mut String,
+    drafts: impl Iterator<Item = &'a ModelDraft>,
+    zone: &TimeZone,
+) {
+    for draft in drafts {
+        let _ = write!(
+            out,
+            "\n── draft {} of {} · {} · {}",
+            draft.id,
+            plain::line(&draft.model),
+            time(draft.begun, zone),
+            provenance::state(draft.state),
+        );
+        let _ = writeln!(
+            out,
+            "{} · {}",
+            provenance::times(draft),
+            provenance::fate(draft.fate)
+        );
+        for (name, words) in [("hint", &draft.hint), ("failure", &draft.failure)] {
+            if let Some(words) = words {
+                let _ = writeln!(out, "│ {name}: {}", plain::line(words));
+            }
+        }
+        let items: Vec<Body> = serde_json::from_str(&draft.items).unwrap_or_default();
+        let partial = draft.partial.as_deref();
+        let partial = partial.and_then(|text| serde_json::from_str::<Body>(text).ok());
+        for item in items.iter().chain(&partial) {
+            for line in item.text().lines() {
+                let _ = writeln!(out, "│ {}", plain::line(line));
+            }
+        }
+    }
+}
+
+/// What rules decided, a line for each.
+fn push_decided<'a>(
+    out: &mut String,
+    decisions: impl Iterator<Item = &'a Decision>,
+    zone: &TimeZone,
+) {
+    for (number, decision) in decisions.enumerate() {
+        if number == 0 {
+            out.push_str("\nDecided by rules:\n\n");
+        }
+        let action: Option<Action> = serde_json::from_str(&decision.action).ok();
+        let action = action.map_or_else(|| decision.action.clone(), |action| action.words());
+        let waited = if decision.waited {
+            "after its timeout, "
+        } else {
+            ""
+        };
+        let of = decision.draft.map(|draft| format!(" of draft {draft}"));
+        let _ = writeln!(
+            out,
+            "{}  {}{}: {waited}{} ({})",
+            time(decision.at, zone),
+            plain::line(&decision.rule),
+            of.unwrap_or_default(),
+            plain::line(&action),
+            plain::line(&decision.matched)
+        );
+    }
 }
 
 /// What the rows say of a conversation, before what was said in it.
@@ -124,6 +215,8 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
         let at = time(draft.updated, zone);
         let _ = write!(out, "\nDraft of {at}:\n\n{}\n", plain::lines(&draft.body));
     }
+    push_drafted(&mut out, whole.model_drafts.iter(), zone);
+    push_decided(&mut out, whole.decisions.iter(), zone);
     if let Some(turn) = &whole.newest {
         let at = time(turn.arrived, zone);
         let _ = write!(out, "\nItems of the newest request, of {at}:\n\n");
@@ -175,7 +268,7 @@ pub(super) fn state(state: State) -> &'static str {
     }
 }
 
-fn time(milliseconds: i64, zone: &TimeZone) -> String {
+pub(super) fn time(milliseconds: i64, zone: &TimeZone) -> String {
     let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
     let at = zone.to_datetime(at);
     format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute())

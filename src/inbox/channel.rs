@@ -325,9 +325,10 @@ impl Intake {
             agent,
             answerer,
         };
-        self.events
-            .send(Event::Arrived(Box::new(arrival)))
-            .map_err(|_| Refusal::Closed)?;
+        let arrived = self.events.send(Event::Arrived(Box::new(arrival)));
+        // Behind the person, who may have to share a processor with it.
+        self.store.wake();
+        arrived.map_err(|_| Refusal::Closed)?;
         Ok(pending)
     }
 }

@@ -131,6 +131,14 @@ impl Words {
         }
     }
 
+    /// The text by which they are found: none as long as it is typed live.
+    pub(super) fn found_by(&self) -> String {
+        match self {
+            Self::Live(..) => String::new(),
+            words => words.text(),
+        }
+    }
+
     /// Whether an item that a client sends is these words, which it got then.
     pub(crate) fn are(&self, item: &Item) -> bool {
         let Self::Item(said) = self else {
@@ -303,15 +311,12 @@ impl Conversation {
     }
 
     /// The rows of what was said to a request, from a place on, each with the text by which it is
-    /// found: none as long as it is typed live.
+    /// found.
     pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
-        let text = |said: &Said| match &said.words {
-            Words::Live(..) => String::new(),
-            words => words.text(),
-        };
-        own.map(|said| (self.row(said), text(said))).collect()
+        own.map(|said| (self.row(said), said.words.found_by()))
+            .collect()
     }
 
     fn row(&self, said: &Said) -> journal::Said {

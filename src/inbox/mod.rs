@@ -331,13 +331,22 @@ impl Inbox {
             Sender::Person | Sender::Script => self.delay(id),
             Sender::Auto { .. } | Sender::Rule(_) => None,
         };
+        let numbers = is_person.then(|| {
+            if self.get(id).is_some_and(|found| !found.has_said()) {
+                self.statistics.first.add(arrived, now);
+            }
+            if ends {
+                self.statistics.answered += 1;
+                self.statistics.whole.add(arrived, now);
+            }
+            (STATISTICS, self.statistics.to_json())
+        });
         let store = self.store.clone();
         let mut written = Saving::default();
         let mut ended = None;
-        let is_first = self.edit(id, |conversation, held| {
-            let is_first = !conversation.has_said();
+        self.edit(id, |conversation, held| {
             let Some(open) = conversation.open.front() else {
-                return is_first;
+                return;
             };
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
@@ -355,9 +364,11 @@ impl Inbox {
                 false => Vec::new(),
             };
             // Should the client be gone by now, the news of it brings the words back.
-            written = store.say(rows, rest.map(|rest| (id, rest)));
+            written = store.say(rows, rest.map(|rest| (id, rest)), numbers);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send_slowly(reply, written, delay);
+                // The client waits for those who were woken by this, and nobody for this thread.
+                std::thread::yield_now();
             }
             if ends {
                 conversation.remember(request, &store);
@@ -366,20 +377,9 @@ impl Inbox {
                 conversation.open.pop_front();
                 conversation.next_in_line(held, now);
             }
-            is_first
         });
         self.saving = Some(written);
         self.time_said(request, ends, now);
-        if is_person {
-            if is_first == Some(true) {
-                self.statistics.first.add(arrived, now);
-            }
-            if ends {
-                self.statistics.answered += 1;
-                self.statistics.whole.add(arrived, now);
-            }
-            self.keep_statistics();
-        }
         if ends {
             self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
@@ -396,6 +396,11 @@ impl Inbox {
         if let Some(id) = conversation {
             self.see(id, now);
         }
+    }
+
+    /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
+    pub fn has_saving(&self) -> bool {
+        self.saving.is_some()
     }
 
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
@@ -557,6 +562,17 @@ impl Inbox {
         let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
         let listed: Vec<Header> = recent.take(MOST_RESTORED as usize).collect();
         listed.into_iter().for_each(|header| self.insert(header));
+        self.find_said();
+    }
+
+    /// Has conversations found by what was said last, should the program have been killed before they
+    /// were.
+    fn find_said(&self) {
+        let texts = self.store.said_last().into_iter().filter_map(|said| {
+            let words: Words = serde_json::from_str(&said.words).ok()?;
+            Some((said.conversation, words.found_by()))
+        });
+        self.store.find_by(texts);
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.
@@ -646,8 +662,8 @@ impl Inbox {
         if !self.store.keeps() {
             return Saving::default();
         }
-        let numbers = serde_json::to_string(&self.statistics).unwrap_or_default();
-        self.store.keep_setting(STATISTICS, numbers)
+        self.store
+            .keep_setting(STATISTICS, self.statistics.to_json())
     }
 
     fn delivered(

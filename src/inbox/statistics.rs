@@ -54,6 +54,11 @@ impl Spread {
 }
 
 impl Statistics {
+    /// As they are kept.
+    pub(super) fn to_json(self) -> String {
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+
     /// Tokens a second, of the time in which somebody waited.
     pub fn tokens_per_second(&self) -> Option<f64> {
         (self.whole.total > 0.0).then(|| self.output_tokens as f64 / self.whole.total)

@@ -445,3 +445,44 @@ fn a_family_that_is_adopted_stays_together() {
         assert_eq!(family.map(|family| family.first), Some(first));
     }
 }
+
+#[test]
+fn what_was_said_is_found_although_the_program_was_killed_before_its_text_was_kept() {
+    use crate::journal::{Journal, Options, Record, Said, SaidState};
+    let folder = tempfile::tempdir().unwrap();
+    let store = || {
+        let journal = Journal::open(folder.path(), Options::default()).unwrap();
+        Store::with_journal(10, journal).unwrap()
+    };
+    let first = store();
+    let (intake, _events) = channel(3, first.clone());
+    let asked = request(Some("t"), json!([user("Where is it?")]));
+    let pending = intake.open(asked, "test".into(), None).unwrap();
+    let place = pending.place();
+    drop((pending, intake, first));
+    let journal = Journal::open(folder.path(), Options::default()).unwrap();
+    let words = Words::Item(Body::message("In the marmalade", Phase::FinalAnswer));
+    let said = journal.write(vec![Record::Said(Said {
+        id: 1,
+        conversation: place.conversation.0,
+        turn: place.request.0,
+        ticket: 0,
+        at: 1,
+        state: SaidState::Sent,
+        words: serde_json::to_string(&words).unwrap(),
+        typed: Draft::from("In the marmalade").to_json(),
+    })]);
+    assert!(journal.settled_blocking(said));
+    drop(journal);
+
+    let second = store();
+    assert!(second.find("marmalade", 9).is_empty());
+    Inbox::new(second.clone()).restore();
+    let found = loop {
+        match second.find("marmalade", 9) {
+            found if found.is_empty() => std::thread::yield_now(),
+            found => break found,
+        }
+    };
+    assert_eq!(found[0].header.id, place.conversation);
+}

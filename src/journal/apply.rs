@@ -544,6 +544,6 @@ fn api_conversation(db: &Connection, row: &ApiConversation) -> Result<()> {
 }
 
 /// Runs a statement, which stays prepared.
-fn run(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<()> {
+pub(super) fn run(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<()> {
     db.prepare_cached(sql)?.execute(params).map(|_| ())
 }

@@ -169,6 +169,27 @@ impl Journal {
         self.shared.queue.push(records)
     }
 
+    /// The same, but not before [`Journal::wake`] is called, or something else is written.
+    pub fn write_quietly(&self, records: Vec<Record>) -> Seq {
+        self.shared.queue.push_quietly(records)
+    }
+
+    /// Has what was written quietly written now.
+    pub fn wake(&self) {
+        self.shared.queue.wake();
+    }
+
+    /// Writes the first records as [`Journal::write`], and the second ones as
+    /// [`Journal::write_later`]; returns what to wait for to have the first.
+    pub fn write_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
+        self.shared.queue.push_both(records, later)
+    }
+
+    /// Writes what nobody waits for: soon, but behind what somebody may wait for.
+    pub fn write_later(&self, records: Vec<Record>) -> Seq {
+        self.shared.queue.push_later(records)
+    }
+
     /// Waits until a write is in the journal, or could not be written and is tried again. Returns
     /// whether it is in the journal.
     pub async fn settled(&self, seq: Seq) -> bool {

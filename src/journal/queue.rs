@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,6 +10,9 @@ use super::record::Record;
 
 /// How much memory may wait while writing fails, before what is not the person's words goes.
 const MOST_BYTES: usize = 64 << 20;
+
+/// How long what nobody waits for is put off, unless something else is written before.
+const LATER: Duration = Duration::from_millis(5);
 
 /// The number of a write. Later ones are greater.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,8 @@ pub struct Seq(u64);
 pub(super) struct Batch {
     pub seq: Seq,
     pub records: Vec<Record>,
+    /// When it has to be written at the latest, if it may be put off.
+    by: Option<Instant>,
 }
 
 /// How far writing got.
@@ -63,6 +68,8 @@ pub(super) struct Queue {
 struct Waiting {
     batches: VecDeque<Batch>,
     newest: Seq,
+    /// The newest that is not put off.
+    urgent: Seq,
     /// While the writer holds nothing of it: about how much memory it takes.
     bytes: usize,
     /// How much of that a look for what can go has left.
@@ -76,13 +83,32 @@ struct Waiting {
 impl Queue {
     /// Puts records at the end. Never waits for the disk.
     pub fn push(&self, records: Vec<Record>) -> Seq {
+        self.push_both(records, Vec::new())
+    }
+
+    /// The same, and nobody is woken: [`Queue::wake`] does that.
+    pub fn push_quietly(&self, records: Vec<Record>) -> Seq {
+        self.lock().add(records, None)
+    }
+
+    /// Has what was pushed written.
+    pub fn wake(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// The same of records that nobody waits for, and that are not to hold up others.
+    pub fn push_later(&self, records: Vec<Record>) -> Seq {
+        let seq = self.lock().add(records, Some(Instant::now() + LATER));
+        self.arrived.notify_one();
+        seq
+    }
+
+    /// Both, of which the second follows when it does not hold up the first; returns the number of that.
+    pub fn push_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
-        waiting.newest.0 += 1;
-        let seq = waiting.newest;
-        waiting.bytes += records.iter().map(Record::bytes).sum::<usize>();
-        waiting.batches.push_back(Batch { seq, records });
-        if waiting.failing {
-            waiting.trim();
+        let seq = waiting.add(records, None);
+        if !later.is_empty() {
+            waiting.add(later, Some(Instant::now() + LATER));
         }
         drop(waiting);
         self.arrived.notify_one();
@@ -93,14 +119,16 @@ impl Queue {
     pub fn wait(&self, until: Option<Instant>) -> Work {
         let mut waiting = self.lock();
         loop {
-            let untried = waiting.newest > self.progress.borrow().tried;
-            if untried {
+            let tried = self.progress.borrow().tried;
+            let untried = waiting.newest > tried;
+            let put_off = waiting.put_off(tried).filter(|by| *by > Instant::now());
+            if untried && (waiting.urgent > tried || waiting.ended || put_off.is_none()) {
                 return Work::Batches;
             }
             if waiting.ended {
                 return Work::End;
             }
-            let Some(until) = until else {
+            let Some(until) = put_off.into_iter().chain(until).min() else {
                 waiting = self
                     .arrived
                     .wait(waiting)
@@ -116,12 +144,17 @@ impl Queue {
         }
     }
 
-    /// Takes everything that waits.
+    /// Takes what waits: all that was not put off with all before it; or everything, if there is nothing
+    /// else.
     pub fn take(&self) -> Vec<Batch> {
         let mut waiting = self.lock();
-        waiting.bytes = 0;
+        let urgent = waiting.batches.iter().rposition(|batch| batch.by.is_none());
+        let count = urgent.map_or(waiting.batches.len(), |last| last + 1);
+        let taken: Vec<Batch> = waiting.batches.drain(..count).collect();
+        let left = waiting.batches.iter().flat_map(|batch| &batch.records);
+        waiting.bytes = left.map(Record::bytes).sum();
         waiting.trimmed_to = 0;
-        waiting.batches.drain(..).collect()
+        taken
     }
 
     /// Says that everything that was taken is in the journal.
@@ -211,6 +244,26 @@ impl Queue {
 }
 
 impl Waiting {
+    fn add(&mut self, records: Vec<Record>, by: Option<Instant>) -> Seq {
+        self.newest.0 += 1;
+        let seq = self.newest;
+        if by.is_none() {
+            self.urgent = seq;
+        }
+        self.bytes += records.iter().map(Record::bytes).sum::<usize>();
+        self.batches.push_back(Batch { seq, records, by });
+        if self.failing {
+            self.trim();
+        }
+        seq
+    }
+
+    /// Until when the first batch that was not tried yet is put off.
+    fn put_off(&self, tried: Seq) -> Option<Instant> {
+        let at = self.batches.partition_point(|batch| batch.seq <= tried);
+        self.batches.get(at)?.by
+    }
+
     /// Lets go what there is no memory for: drafts that later ones replace, and then the oldest of
     /// what is not the person's words.
     fn trim(&mut self) {
@@ -284,6 +337,34 @@ mod tests {
         );
         assert_eq!(records.last(), Some(&&draft(1, 7)));
         assert!(!records.contains(&&text(1000)), "the oldest goes first");
+    }
+
+    #[test]
+    fn what_is_put_off_holds_up_nobody_and_is_written_all_the_same() {
+        let queue = Queue::default();
+        let first = queue.push(vec![text(1)]);
+        let later = queue.push_later(vec![text(2)]);
+        let last = |batches: Vec<Batch>| batches.last().map(|batch| batch.seq);
+        assert!(matches!(queue.wait(None), Work::Batches));
+        assert_eq!(last(queue.take()), Some(first));
+        queue.saved(first);
+        // With the next that is not put off, and in order.
+        let next = queue.push(vec![text(3)]);
+        let batches = queue.take();
+        assert_eq!(batches[0].seq, later);
+        assert_eq!(last(batches), Some(next));
+        queue.saved(next);
+        // Or by itself, and at the end at once.
+        for ends in [false, true] {
+            let alone = queue.push_later(vec![text(4)]);
+            if ends {
+                queue.end();
+            }
+            assert!(matches!(queue.wait(None), Work::Batches));
+            assert_eq!(last(queue.take()), Some(alone));
+            queue.saved(alone);
+        }
+        assert!(matches!(queue.wait(None), Work::End));
     }
 
     #[test]

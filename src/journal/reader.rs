@@ -217,28 +217,43 @@ impl Reader {
         })
     }
 
-    /// What was said in a conversation, the oldest first.
-    pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
+    /// Turns after the turn `after` that came at the moment `since` or later, in one conversation or in
+    /// all, the oldest first.
+    pub fn turns_since(
+        &self,
+        since: i64,
+        conversation: Option<i64>,
+        after: i64,
+        limit: u32,
+    ) -> Read<Vec<i64>> {
         self.with(|db| {
             all(
                 db,
-                "SELECT id, conversation, turn, ticket, at, state, words, typed FROM said
-                 WHERE conversation = ?1 ORDER BY id",
-                [conversation],
-                |row| {
-                    Ok(Said {
-                        id: row.get(0)?,
-                        conversation: row.get(1)?,
-                        turn: row.get(2)?,
-                        ticket: row.get(3)?,
-                        at: row.get(4)?,
-                        state: row.get(5)?,
-                        words: row.get(6)?,
-                        typed: row.get(7)?,
-                    })
-                },
+                "SELECT id FROM turn WHERE id > ?1 AND arrived >= ?2
+                     AND conversation = ifnull(?3, conversation)
+                 ORDER BY id LIMIT ?4",
+                params![after, since, conversation, limit],
+                |row| row.get(0),
             )
         })
+    }
+
+    /// What was said in a conversation, the oldest first.
+    pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
+        let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");
+        self.with(|db| all(db, &sql, [conversation], said))
+    }
+
+    /// What was said last, the newest first.
+    pub fn said_last(&self, most: u32) -> Read<Vec<Said>> {
+        let sql = format!("{SAID} ORDER BY id DESC LIMIT ?1");
+        self.with(|db| all(db, &sql, [most], said))
+    }
+
+    /// What was said to a turn, the oldest first.
+    pub fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
+        let sql = format!("{SAID} WHERE turn = ?1 ORDER BY id");
+        self.with(|db| all(db, &sql, [turn], said))
     }
 
     /// What models drafted in a conversation after the draft `after`, the oldest first.
@@ -248,6 +263,12 @@ impl Reader {
              ORDER BY id LIMIT ?3"
         );
         self.with(|db| all(db, &sql, params![conversation, after, limit], model_draft))
+    }
+
+    /// What models drafted to a turn, the oldest first.
+    pub fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
+        let sql = format!("SELECT {MODEL_DRAFT} FROM model_draft WHERE turn = ?1 ORDER BY id");
+        self.with(|db| all(db, &sql, [turn], model_draft))
     }
 
     /// What rules decided in a conversation after the decision `after`, the oldest first.
@@ -499,6 +520,21 @@ impl Reader {
             })
         })
     }
+}
+
+const SAID: &str = "SELECT id, conversation, turn, ticket, at, state, words, typed FROM said";
+
+fn said(row: &Row<'_>) -> Sql<Said> {
+    Ok(Said {
+        id: row.get(0)?,
+        conversation: row.get(1)?,
+        turn: row.get(2)?,
+        ticket: row.get(3)?,
+        at: row.get(4)?,
+        state: row.get(5)?,
+        words: row.get(6)?,
+        typed: row.get(7)?,
+    })
 }
 
 const RESPONSE: &str = "SELECT id, turn, open, background, created, size, state FROM response";

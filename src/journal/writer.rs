@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::apply::Applier;
+use super::apply::{self, Applier};
 use super::error::{Fault, OpenError};
 use super::files::{Files, Identity};
 use super::queue::{Batch, Work};
@@ -151,15 +151,21 @@ impl Writer {
             let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
             return Err(rusqlite::Error::SqliteFailure(error, None));
         };
+        // Statements that stay prepared: whoever waits for this waits for no parser.
         let mut transact = || {
-            let transaction = connection.transaction()?;
+            apply::run(connection, "BEGIN", [])?;
             for record in batches.iter().flat_map(|batch| &batch.records) {
-                self.applier.apply(&transaction, record)?;
+                self.applier.apply(connection, record)?;
             }
-            transaction.commit()
+            apply::run(connection, "COMMIT", [])
         };
         let written = transact();
         if written.is_err() {
+            if !connection.is_autocommit()
+                && let Err(error) = connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "what was not written was not taken back");
+            }
             // It may remember rows that there will never be.
             self.applier.forget();
         }

@@ -14,24 +14,17 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Upstream;
 use super::connection::{Connection, Pool};
-use super::events::EventParser;
 use super::failure::{Failure, Refusal};
+use super::reading::{MOST_BYTES, Reading, shown};
 use super::trust::Trust;
-use crate::api::upstream::{Ask, Asked, Continuing, Fault, Reader, error_message};
+use crate::api::upstream::{Ask, Asked, Continuing, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
-use crate::plain;
 
-/// How large a document may be.
-const MOST_BYTES: usize = 32 << 20;
 /// How much of an error is read.
 const MOST_OF_ERROR: usize = 64 << 10;
 /// How long an error, a list of models or the rest behind the end of an answer may take.
 const A_MOMENT: Duration = Duration::from_secs(5);
-/// Characters of a foreign text that are shown.
-const LONGEST: usize = 300;
-/// Bytes at the beginning of an answer that are kept to tell what it is.
-const BEGINNING: usize = 4 << 10;
 
 /// Asks an upstream.
 pub(crate) struct Client {
@@ -56,6 +49,11 @@ impl Client {
             pool: Pool::default(),
             trust,
         }
+    }
+
+    /// One for a request or two.
+    pub fn alone(upstream: Upstream) -> Self {
+        Self::new(upstream, Trust::default())
     }
 
     pub fn upstream(&self) -> &Upstream {
@@ -102,40 +100,28 @@ impl Client {
             return Err(Failure::NoKey(key.name.clone()));
         }
         let patience = self.upstream.patience;
-        let first = Limit {
-            until: patience.first_token.map(|time| Instant::now() + time),
-            failure: || Failure::NoFirstToken(patience.first_token.unwrap_or_default()),
-        };
+        let first = patience.first_token.map(|time| Instant::now() + time);
+        let late = || Failure::NoFirstToken(patience.first_token.unwrap_or_default());
         let body = Bytes::from(asked.body);
         let (mut connection, response) = self
-            .open(&Method::POST, asked.path, &body, first.until)
+            .open(&Method::POST, asked.path, &body, first)
             .await
-            .map_err(|error| error.unwrap_or_else(first.failure))?;
+            .map_err(|error| error.unwrap_or_else(late))?;
         if !response.status().is_success() {
             drop(body);
             return Err(self.refusal(connection, response).await);
         }
-        let mut reading = Reading {
-            reader: asked.reader,
-            kind: None,
-            beginning: Vec::new(),
-            document: Vec::new(),
-            parser: EventParser::default(),
-            has_events: false,
-            has_begun: false,
-            done: None,
-            take,
-        };
+        let mut reading = Reading::new(asked.reader, take);
         let mut body = response.into_body();
-        while !reading.reader.is_done() {
-            let until = match reading.has_begun {
+        while !reading.is_done() {
+            let until = match reading.has_begun() {
                 true => patience.idle.map(|time| Instant::now() + time),
-                false => first.until,
+                false => first,
             };
             let frame = by(until, connection.drive(body.frame())).await;
-            let frame = frame.ok_or_else(|| match (reading.has_begun, patience.idle) {
+            let frame = frame.ok_or_else(|| match (reading.has_begun(), patience.idle) {
                 (true, Some(idle)) => Failure::Idle(idle),
-                _ => (first.failure)(),
+                _ => late(),
             })?;
             match frame {
                 Some(Ok(frame)) => {
@@ -143,7 +129,10 @@ impl Client {
                         reading.data(&data)?;
                     }
                 }
-                Some(Err(_)) => return Err(reading.broken()),
+                Some(Err(_)) => {
+                    reading.broken()?;
+                    break;
+                }
                 None => {
                     reading.end()?;
                     break;
@@ -153,13 +142,10 @@ impl Client {
         // What ends the answer comes with its last words. Whoever asks again at once shall find the
         // connection, and nobody waits for a server that leaves it open.
         let mut keeping = pin!(self.keep(connection, body));
-        let kept = keeping.as_mut().now_or_never();
-        if let Some(done) = reading.done
-            && !(reading.take)(done)
-        {
-            return Err(Failure::Unwanted);
-        }
-        if kept.is_none() {
+        // Once to ask for it, and once to get it.
+        let is_kept = (0..2).any(|_| keeping.as_mut().now_or_never().is_some());
+        reading.finish()?;
+        if !is_kept {
             keeping.await;
         }
         Ok(())
@@ -315,136 +301,12 @@ impl Client {
     }
 }
 
-/// Until when something has to come, and what it is if it does not.
-struct Limit<F: Fn() -> Failure> {
-    until: Option<Instant>,
-    failure: F,
-}
-
 /// Waits for something until then; for ever, if there is no such time.
 async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Option<T> {
     match until {
         Some(until) => timeout_at(until, wanted).await.ok(),
         None => Some(wanted.await),
     }
-}
-
-/// What an answer is, as its first character tells: servers say one thing in the head and send another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Events,
-    Document,
-    /// A web page.
-    Page,
-}
-
-/// An answer that is being read.
-struct Reading<F> {
-    reader: Reader,
-    kind: Option<Kind>,
-    /// What came first, to be shown if it is no answer.
-    beginning: Vec<u8>,
-    document: Vec<u8>,
-    parser: EventParser,
-    has_events: bool,
-    /// Whether the model has said something.
-    has_begun: bool,
-    /// The last piece.
-    done: Option<Piece>,
-    take: F,
-}
-
-impl<F: FnMut(Piece) -> bool> Reading<F> {
-    fn data(&mut self, data: &[u8]) -> Result<(), Failure> {
-        if !self.has_events {
-            let room = BEGINNING.saturating_sub(self.beginning.len());
-            self.beginning
-                .extend_from_slice(&data[..room.min(data.len())]);
-        }
-        if self.kind.is_none() {
-            self.kind = kind(&self.beginning);
-        }
-        match self.kind {
-            None | Some(Kind::Events) => self.events(data),
-            Some(Kind::Document) if self.document.len() + data.len() > MOST_BYTES => {
-                Err(Failure::Fault(Fault::TooLong))
-            }
-            Some(Kind::Document) => {
-                self.document.extend_from_slice(data);
-                Ok(())
-            }
-            // Enough to see its title.
-            Some(Kind::Page) if self.beginning.len() == BEGINNING => self.end(),
-            Some(Kind::Page) => Ok(()),
-        }
-    }
-
-    fn events(&mut self, data: &[u8]) -> Result<(), Failure> {
-        let mut parser = std::mem::take(&mut self.parser);
-        let fed = parser.feed(data, |event| self.event(event.name, event.data));
-        self.parser = parser;
-        fed
-    }
-
-    fn event(&mut self, name: &str, data: &str) -> Result<(), Failure> {
-        self.has_events = true;
-        if self.reader.is_done() {
-            return Ok(());
-        }
-        let name = (!name.is_empty()).then_some(name);
-        let pieces = self.reader.event(name, data)?;
-        self.hand_on(pieces)
-    }
-
-    fn hand_on(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
-        for piece in pieces {
-            self.has_begun = true;
-            if matches!(piece, Piece::Done { .. }) {
-                self.done = Some(piece);
-            } else if !(self.take)(piece) {
-                return Err(Failure::Unwanted);
-            }
-        }
-        Ok(())
-    }
-
-    /// There is no more.
-    fn end(&mut self) -> Result<(), Failure> {
-        if self.kind == Some(Kind::Document) {
-            let pieces = self.reader.document(&self.document)?;
-            return self.hand_on(pieces);
-        }
-        if self.kind != Some(Kind::Page) {
-            let mut parser = std::mem::take(&mut self.parser);
-            parser.end(|event| self.event(event.name, event.data))?;
-        }
-        if !self.has_events {
-            let beginning = String::from_utf8_lossy(&self.beginning);
-            return Err(Failure::NoModel(shown(&beginning)));
-        }
-        if !self.reader.is_done() {
-            let pieces = self.reader.end()?;
-            self.hand_on(pieces)?;
-        }
-        Ok(())
-    }
-
-    /// The connection broke.
-    fn broken(&self) -> Failure {
-        match self.beginning.is_empty() {
-            true => Failure::NoAnswer,
-            false => Failure::HungUp,
-        }
-    }
-}
-
-fn kind(beginning: &[u8]) -> Option<Kind> {
-    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-    Some(match text.trim_ascii_start().first()? {
-        b'{' | b'[' => Kind::Document,
-        b'<' => Kind::Page,
-        _ => Kind::Events,
-    })
 }
 
 /// All of a body that comes, as far as it is not too much.
@@ -467,25 +329,4 @@ fn text_of(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Strin
 
 fn own_name() -> HeaderValue {
     HeaderValue::from_static(concat!("humanllm/", env!("CARGO_PKG_VERSION")))
-}
-
-/// A foreign text for a person: on one line, not too long, and of a web page its title.
-fn shown(text: &str) -> String {
-    let text = title(text).unwrap_or(text);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let text = plain::line(&words.join(" "));
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-fn title(text: &str) -> Option<&str> {
-    if !text.trim_start().starts_with('<') {
-        return None;
-    }
-    let lower = text.to_ascii_lowercase();
-    let start = lower.find("<title>")? + "<title>".len();
-    let length = lower[start..].find("</title>")?;
-    Some(&text[start..start + length])
 }

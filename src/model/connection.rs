@@ -68,12 +68,16 @@ impl Connection {
         trust: &Trust,
         patience: Duration,
     ) -> Result<Self, ConnectError> {
-        let connecting = timeout(patience, Self::connect(url, trust));
+        let connecting = timeout(patience, Self::connect(url, trust, patience));
         connecting.await.map_err(|_| ConnectError::TimedOut)?
     }
 
-    async fn connect(url: &BaseUrl, trust: &Trust) -> Result<Self, ConnectError> {
-        let stream = connect(url).await?;
+    async fn connect(
+        url: &BaseUrl,
+        trust: &Trust,
+        patience: Duration,
+    ) -> Result<Self, ConnectError> {
+        let stream = connect(url, patience).await?;
         let socket: Socket = match url.is_secure() {
             false => Box::new(stream),
             true => {
@@ -135,13 +139,16 @@ async fn drive<T>(
     .await
 }
 
-/// Connects to the first address of a host that takes it.
-async fn connect(url: &BaseUrl) -> Result<TcpStream, ConnectError> {
+/// Connects to the first address of a host that takes it. Each has its share of the time: one may lead
+/// nowhere where the next is right.
+async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, ConnectError> {
     let found = tokio::net::lookup_host((url.host(), url.port())).await;
     let addresses: Vec<SocketAddr> = found.map_err(|_| ConnectError::NoSuchHost)?.collect();
+    let share = patience / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut failed = None;
     for address in addresses {
-        match TcpStream::connect(address).await {
+        let connecting = timeout(share, TcpStream::connect(address)).await;
+        match connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
                 // Neither is needed, and both help.
                 let _ = stream.set_nodelay(true);

@@ -10,11 +10,13 @@ mod connection;
 mod events;
 mod failure;
 mod models;
+mod reading;
 mod trust;
 mod upstream;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Offered};
 pub use events::{EventParser, ServerEvent, TooLong};
+pub(crate) use failure::{Failure, listed};
 pub use models::{Catalog, Models};
 pub use upstream::{KeyVariable, Patience, Upstream};

@@ -13,6 +13,9 @@ use super::failure::Failure;
 use super::trust::Trust;
 use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftingOrder, Step};
 
+/// Characters of a failure that are logged.
+const LOGGED: usize = 100;
+
 /// The models that there are. They may change while drafts are made. Clones are the same.
 #[derive(Clone, Default)]
 pub struct Catalog {
@@ -162,7 +165,9 @@ async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> Dr
         Ok(()) | Err(Failure::Unwanted) => {}
         Err(failure) => {
             let words = failure.words(client.upstream());
-            tracing::info!(words, "no draft");
+            // They may quote what was asked, of which little belongs into the log.
+            let logged: String = words.chars().take(LOGGED).collect();
+            tracing::info!(words = logged, "no draft");
             events.send(id, Step::Failed(words));
         }
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
 pub use written::{Kind, RuleError, Written};
 
@@ -115,6 +116,11 @@ impl Rules {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether any is asked about requests.
+    pub fn ask_of_requests(&self) -> bool {
+        !self.0.iter().all(Rule::asks_of_draft)
     }
 
     /// The names, in order.

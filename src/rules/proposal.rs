@@ -45,7 +45,8 @@ pub fn proposals(
         (call, None) => of_call(call),
     };
     for proposal in &mut found {
-        proposal.rule.name = free_name(&proposal.rule.name, action, rules);
+        let name = format!("{} {}", verb(action), proposal.rule.name.trim());
+        proposal.rule.name = free_name(&name, rules);
         proposal.rule.action = Some(action.clone());
     }
     found
@@ -198,18 +199,21 @@ fn short(text: &str) -> String {
     line.take(NAMED_AFTER).collect()
 }
 
-/// A name that no rule has.
-fn free_name(thing: &str, action: &Action, rules: &Rules) -> String {
-    let verb = match action {
+fn verb(action: &Action) -> &'static str {
+    match action {
         Action::Hold => "hold",
         Action::Send => "send",
         Action::Reject(_) => "reject",
         Action::Answer(_) => "answer",
         Action::Draft(_) => "draft",
-    };
-    let name = format!("{verb} {}", thing.trim());
+    }
+}
+
+/// This name, or with a number behind it, if another rule has it.
+pub(crate) fn free_name(name: &str, rules: &Rules) -> String {
+    let name = name.trim();
     let is_free = |name: &String| !rules.names().any(|known| known == name);
     let numbered = (2..).map(|number| format!("{name} {number}"));
-    let mut names = [name.clone()].into_iter().chain(numbered);
+    let mut names = [name.to_owned()].into_iter().chain(numbered);
     names.find(is_free).unwrap_or_default()
 }

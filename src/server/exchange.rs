@@ -56,15 +56,8 @@ impl Exchange {
         let is_background = request.background;
         let calls = Calls::default();
         let writer = write(&request, unix_now(), calls.ids());
-        tracing::info!(
-            response = writer.id(),
-            model = excerpt(&request.model),
-            items = request.items.len(),
-            earlier = request.earlier,
-            background = request.background,
-            housekeeping = housekeeping.is_some(),
-            "request"
-        );
+        let (model, items) = (excerpt(&request.model), request.items.len());
+        let (earlier, is_automatic) = (request.earlier, housekeeping.is_some());
         let mut kept = None;
         if writer.response().is_some() && !places.is_empty() {
             request.chain.get_or_insert_with(|| writer.id().to_owned());
@@ -72,9 +65,19 @@ impl Exchange {
         }
         let counted = (request.items.clone(), Arc::clone(&request.tools));
         // Before it is kept: what nobody takes must not push out what is kept already. And before
-        // anything is counted, so that the person sees it first.
+        // anything is logged or counted, so that the person sees it first.
         let pending = state.intake.open_anywhere(request, agent, housekeeping);
-        let pending = pending.await?;
+        let pending = pending.await;
+        tracing::info!(
+            response = writer.id(),
+            model,
+            items,
+            earlier,
+            background = is_background,
+            housekeeping = is_automatic,
+            "request"
+        );
+        let pending = pending?;
         let meter = Meter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);

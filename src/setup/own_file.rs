@@ -50,6 +50,9 @@ pub enum SetupError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// A file was changed by somebody else while this was made of it.
+    #[error("{} has just been changed; try again", .0.display())]
+    Changed(PathBuf),
     /// Something that is no file is in the way.
     #[error("{} is not a regular file; move it away", .0.display())]
     NoFile(PathBuf),
@@ -103,6 +106,14 @@ pub(super) enum Contents {
     },
     /// This text. Another one is kept under another name.
     Kept(String),
+    /// What it held, with something behind it. What it held then is kept under another name, unless an
+    /// earlier beginning of it is.
+    Longer {
+        /// What it held.
+        before: String,
+        /// What it is to hold.
+        text: String,
+    },
     /// These entries of a JSON object, which may have others and is kept as it was under another
     /// name.
     Entries(Vec<Entry>),
@@ -160,7 +171,9 @@ impl Contents {
     /// What a file that is not there yet is to hold.
     pub fn fresh(&self) -> String {
         match self {
-            Self::Marked { text, .. } | Self::Kept(text) => text.clone(),
+            Self::Marked { text, .. } | Self::Kept(text) | Self::Longer { text, .. } => {
+                text.clone()
+            }
             Self::Entries(entries) => {
                 let mut object = Map::new();
                 entries.iter().for_each(|entry| entry.put(&mut object));
@@ -213,7 +226,12 @@ impl Plan {
             return Ok(Outcome::Unchanged);
         };
         let backup = match &self.found {
-            Some(found) if self.is_kept => Some(back_up(&staged.target, found)?),
+            Some(found) if self.is_kept => {
+                let has_all = self
+                    .text
+                    .is_some_and(|text| text.as_bytes().starts_with(found));
+                Some(back_up(&staged.target, found, has_all)?)
+            }
             _ => None,
         };
         staged.commit()?;
@@ -224,8 +242,10 @@ impl Plan {
     }
 }
 
-/// Keeps a file's contents beside it, under a name that is free or has the same contents.
-fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
+/// Keeps a file's contents beside it, under a name that is free or has the same contents. Where they
+/// stay, at the beginning of the new ones, an earlier beginning of them is enough.
+fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
+    let is_enough = |kept: Vec<u8>| kept == found || (stays && found.starts_with(&kept));
     let mut number = 1;
     loop {
         let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -241,7 +261,7 @@ fn back_up(path: &Path, found: &[u8]) -> io::Result<PathBuf> {
                 return Ok(backup);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if fs::read(&backup).is_ok_and(|kept| kept == found) {
+                if fs::read(&backup).is_ok_and(is_enough) {
                     return Ok(backup);
                 }
                 number += 1;
@@ -332,6 +352,10 @@ impl OwnFile {
                 (text.clone(), !is_own)
             }
             Contents::Kept(text) => (text.clone(), true),
+            Contents::Longer { before, .. } if found != before.as_bytes() => {
+                return Err(SetupError::Changed(self.path.clone()));
+            }
+            Contents::Longer { text, .. } => (text.clone(), true),
             Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
         };
         Ok(Plan {

@@ -61,7 +61,8 @@ impl Report {
     }
 }
 
-fn written(files: &[(PathBuf, Outcome)]) -> String {
+/// What happened to files, a line each.
+pub(super) fn written(files: &[(PathBuf, Outcome)]) -> String {
     let line = |(path, outcome): &(PathBuf, Outcome)| {
         let path = path.display();
         match outcome {

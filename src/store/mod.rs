@@ -46,6 +46,9 @@ pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
 pub(crate) use turn::assigned;
 
+/// How much of what was said last may not be found by its words yet if the program was killed.
+const LAST_SAID: u32 = 64;
+
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -207,6 +210,12 @@ impl Store {
         Saving(journal.map(|journal| journal.write(rows)))
     }
 
+    /// The same of what nobody waits for.
+    fn write_later(&self, rows: Vec<Row>) -> Saving {
+        let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
+        Saving(journal.map(|journal| journal.write_later(rows)))
+    }
+
     fn reader(&self) -> Option<Reader> {
         self.journal.as_ref().map(|journal| journal.reader())
     }
@@ -253,8 +262,9 @@ impl Store {
         Some((row, loaded.map(Box::new)))
     }
 
-    /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers
-    /// by itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
+    /// Puts a request where it belongs, and writes it down once [`Store::wake`] is called: the person is
+    /// to see it first. `automatic` is why the program answers by itself, if it does. May wait for the
+    /// disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
         let names = self.names(request);
         let past = self.past(&names, automatic);
@@ -310,7 +320,17 @@ impl Store {
             place: placed.place,
             parent: placed.parent,
             earlier,
-            saving: self.write(rows),
+            saving: Saving(match &self.journal {
+                Some(journal) if !rows.is_empty() => Some(journal.write_quietly(rows)),
+                _ => None,
+            }),
+        }
+    }
+
+    /// Has the requests written down that were opened.
+    pub(crate) fn wake(&self) {
+        if let Some(journal) = &self.journal {
+            journal.wake();
         }
     }
 
@@ -451,26 +471,47 @@ impl Store {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes down what is said, with its text, before it leaves; and what is left of the draft.
+    /// Writes down what is said before it leaves, and what is left of the draft. The text by which it is
+    /// found follows, for which nobody has to wait ([`Store::said_last`] has it too), and a setting.
     pub(crate) fn say(
         &self,
         said: Vec<(Said, String)>,
         rest: Option<(ConversationId, &Draft)>,
+        setting: Option<(&str, String)>,
     ) -> Saving {
-        if self.journal.is_none() {
+        let Some(journal) = &self.journal else {
             return Saving::default();
-        }
-        let texts: Vec<Row> = said
-            .iter()
-            .filter(|(_, text)| !text.is_empty())
-            .map(|(said, text)| Row::Text {
-                conversation: said.conversation,
-                text: Blob::new(text.as_str()),
+        };
+        let (said, texts): (Vec<Row>, Vec<_>) = said
+            .into_iter()
+            .map(|(said, text)| {
+                let text = (said.conversation, text);
+                (Row::Said(said), text)
             })
-            .collect();
-        let said = said.into_iter().map(|(said, _)| Row::Said(said));
+            .unzip();
         let rest = rest.map(|(id, draft)| draft_row(Some(id), draft));
-        self.write(said.chain(rest).chain(texts).collect())
+        let setting = setting.map(|(key, value)| {
+            let key = key.to_owned();
+            Row::Setting { key, value }
+        });
+        let seq = journal.write_both(
+            said.into_iter().chain(rest).collect(),
+            found_by(texts).chain(setting).collect(),
+        );
+        Saving(Some(seq))
+    }
+
+    /// What was said last in all conversations.
+    pub(crate) fn said_last(&self) -> Vec<Said> {
+        let Some(reader) = self.reader() else {
+            return Vec::new();
+        };
+        reader.said_last(LAST_SAID).unwrap_or_else(failed)
+    }
+
+    /// Has conversations found by these texts that were said in them, once for all.
+    pub(crate) fn find_by(&self, texts: impl IntoIterator<Item = (i64, String)>) {
+        self.write_later(found_by(texts).collect());
     }
 
     /// How far something got that was said.
@@ -539,7 +580,7 @@ impl Store {
 
     /// Keeps something to be said again, and where it was said.
     pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
-        self.write(vec![Row::Recall(Recall {
+        self.write_later(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),
             conversation: conversation.map(|id| id.0),
@@ -651,6 +692,20 @@ fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
             body: draft.to_json(),
         }),
     }
+}
+
+/// What can be searched for in these texts of conversations.
+fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Item = Row> {
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    texts.map(|(conversation, text)| Row::Text {
+        conversation,
+        text: Blob::new(text),
+    })
+}
+
+/// The request of a turn; `None` if it cannot be read any more.
+pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+    turn::request(turn, interner)
 }
 
 /// What can be searched for in the items of a request from a place on.

@@ -17,8 +17,9 @@ pub use self::focus::Focus;
 use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
+pub use self::rule::NewRule;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Ask, Change, Conversation, ConversationId, Event, Inbox};
+use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
 use crate::tui::composer::{Composer, Editor, ReplyKind};
@@ -38,6 +39,7 @@ mod compose;
 mod dialogs;
 pub(in crate::tui) mod drafting;
 mod drafts;
+mod events;
 mod find;
 mod focus;
 mod forced;
@@ -47,9 +49,11 @@ mod navigate;
 mod palette;
 mod past;
 mod paths;
+mod pen;
 mod process;
 mod prompt;
 mod recall;
+mod rule;
 mod unsend;
 
 /// Something that must happen outside of the state.
@@ -76,6 +80,8 @@ pub enum Effect {
     Redraw,
     /// Reload the configuration.
     Reload,
+    /// Write a rule into the configuration, and reload that.
+    SaveRule(Box<NewRule>),
     /// Hand a text to the terminal's clipboard.
     Copy(String),
     /// Show a text in the person's pager.
@@ -153,6 +159,10 @@ pub enum Purpose {
     Path,
     /// A model to ask for a draft.
     Model,
+    /// What a rule is to do.
+    RuleAction,
+    /// What a rule applies to.
+    Rule,
 }
 
 /// What does not change while the program runs.
@@ -217,6 +227,8 @@ pub struct App {
     last_query: String,
     /// What a model is to be told once it is chosen.
     hint: String,
+    /// The rule that the person is about to make.
+    making: Option<rule::Making>,
     /// Whether models have said something in the open conversation since it was drawn.
     unsynced: bool,
     /// The list of conversations on the screen.
@@ -253,6 +265,7 @@ impl App {
             paths: Paths::default(),
             last_query: String::new(),
             hint: String::new(),
+            making: None,
             unsynced: false,
             list: List::default(),
             transcript_area: None,
@@ -299,6 +312,11 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether something was said or delivered since [`App::take_saving`] was asked.
+    pub fn has_saving(&self) -> bool {
+        self.inbox.has_saving()
+    }
+
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
@@ -337,111 +355,6 @@ impl App {
         }
         self.go_on_finding();
         self.remind();
-    }
-
-    /// Takes in what happened to a request.
-    pub fn on_event(&mut self, event: Event) {
-        if let Some(change) = self.inbox.apply(event, self.now) {
-            self.on_change(change);
-        }
-        for id in self.inbox.take_dropped() {
-            self.forget(id);
-        }
-    }
-
-    /// Follows a change of the inbox.
-    fn on_change(&mut self, change: Change) {
-        match change {
-            Change::Arrived {
-                conversation,
-                automatic,
-                current,
-                attended,
-                returned,
-            } => {
-                if !returned.is_empty() {
-                    self.composer_of(conversation).bring_back(returned);
-                    self.keep_draft_of(conversation);
-                }
-                if let Some(found) = self.inbox.get(conversation) {
-                    self.list.on_arrival(found);
-                }
-                self.arrived(conversation, automatic, current, attended);
-                if current {
-                    self.make_way_for_newest(conversation);
-                }
-            }
-            Change::Delivered {
-                conversation,
-                tokens,
-            } => {
-                if self.open == Some(conversation) {
-                    // A model may say hundreds of words a second.
-                    self.unsynced = true;
-                    if self.sent_by_itself().is_none() {
-                        self.say(Level::Good, self.delivered(tokens));
-                    }
-                    self.advance(conversation);
-                }
-            }
-            Change::ClientGone {
-                conversation,
-                mut returned,
-            } => {
-                // What was to be sent to it was composed last.
-                if let Some((_, draft)) = self.take_undeliverable() {
-                    returned.push(draft);
-                }
-                self.sync(conversation);
-                self.client_gone(conversation, returned);
-                self.return_own_words(conversation);
-            }
-            Change::AskedAgain { conversation } => {
-                self.sync(conversation);
-                if self.open == Some(conversation) {
-                    self.tell(Level::Info, "asked again, refused again");
-                }
-            }
-            Change::Drafted {
-                conversation,
-                draft,
-                what,
-            } => self.drafted(conversation, draft, &what),
-            Change::Decided(conversation) => {
-                self.sync(conversation);
-                self.return_own_words(conversation);
-            }
-            Change::Scripted {
-                conversation,
-                ended,
-            } => {
-                self.sync(conversation);
-                if self.open == Some(conversation) {
-                    self.tell(
-                        Level::Info,
-                        match ended {
-                            true => "a script answered",
-                            false => "a script sent a note",
-                        },
-                    );
-                    self.offer_call(conversation);
-                }
-            }
-        }
-    }
-
-    /// What to say of something that was delivered: how the person does as a model.
-    fn delivered(&self, tokens: u64) -> String {
-        if tokens == 0 {
-            // A rejection.
-            return "delivered".into();
-        }
-        let unit = if tokens == 1 { "token" } else { "tokens" };
-        let speed = self.inbox.statistics().tokens_per_second();
-        let speed = speed
-            .map(|speed| format!(" · {speed:.1}/s"))
-            .unwrap_or_default();
-        format!("delivered · {tokens} {unit}{speed}")
     }
 
     /// Takes everything that was typed by now.
@@ -695,7 +608,7 @@ impl App {
             Action::NextDraft => self.step_draft(true),
             Action::PreviousDraft => self.step_draft(false),
             Action::Mode => self.change_mode(),
-            Action::SaveRule => {}
+            Action::SaveRule => self.make_rule(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {

@@ -131,6 +131,7 @@ pub async fn run(
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
+            keep_said(app).await;
             let title = options.title.then(|| app.title());
             if show(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
@@ -154,7 +155,7 @@ pub async fn run(
                     ui.theme = following.theme(&options.theme);
                     frames.draw_now();
                 }
-                take_in(app, typed, &mut frames).await;
+                take_in(app, typed, &mut frames);
             }
             Some(event) = events.recv() => {
                 app.now = Timestamp::now();
@@ -162,7 +163,6 @@ pub async fn run(
                 // All that is there already is drawn once.
                 let more = std::iter::from_fn(|| events.try_recv().ok());
                 more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
-                keep_said(app).await;
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
@@ -170,7 +170,7 @@ pub async fn run(
             () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
                 app.now = Timestamp::now();
                 app.on_tick();
-                match keep_said(app).await {
+                match app.has_saving() {
                     true => frames.draw_said(),
                     false => frames.draw_soon(),
                 }
@@ -202,8 +202,8 @@ pub async fn run(
             Some(reloaded) = reloads.next() => {
                 frames.draw_now();
                 match reloaded {
-                    Ok(reloaded) => {
-                        app.say(Level::Good, reloaded.words());
+                    Ok((reloaded, words)) => {
+                        app.say(Level::Good, words);
                         if reloaded.tell(&options, &mut screen).is_err() {
                             return Ok(Exit::TerminalGone);
                         }
@@ -215,14 +215,18 @@ pub async fn run(
                             return Ok(Exit::TerminalGone);
                         }
                     }
-                    Err(error) => app.say(Level::Bad, format!("not applied: {error}")),
+                    Err(error) => app.say(Level::Bad, error),
                 }
             }
             () = until(frames.next()) => {}
             () = until(keep_at) => {}
         }
         for effect in app.take_effects() {
-            frames.draw_now();
+            match effect {
+                // It comes with each of many requests, and with a frame.
+                Effect::Bell => frames.draw_soon(),
+                _ => frames.draw_now(),
+            }
             match effect {
                 Effect::Quit => return Ok(Exit::Quit),
                 Effect::Bell => {
@@ -265,6 +269,7 @@ pub async fn run(
                     screen.clear()?;
                 }
                 Effect::Reload => reloads.begin(),
+                Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
                     keep(app);
                     screen.leave();
@@ -306,26 +311,24 @@ pub async fn run(
 }
 
 /// Takes in what was typed.
-async fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     if typed.is_empty() {
         return;
     }
     app.now = Timestamp::now();
     app.on_input(typed);
-    match keep_said(app).await {
+    match app.has_saving() {
         true => frames.draw_said(),
         false => frames.draw_now(),
     }
 }
 
 /// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
-/// slow; tells whether there is any such thing.
-async fn keep_said(app: &mut App) -> bool {
-    let Some(saving) = app.take_saving() else {
-        return false;
-    };
-    let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
-    true
+/// slow.
+async fn keep_said(app: &mut App) {
+    if let Some(saving) = app.take_saving() {
+        let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+    }
 }
 
 /// Keeps the drafts that have changed; returns the last write of it.

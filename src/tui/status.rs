@@ -192,7 +192,12 @@ fn hints(app: &App) -> Vec<String> {
             let enter = match purpose {
                 Purpose::Conversation => "Enter open",
                 Purpose::Action => "Enter run",
-                Purpose::Tool | Purpose::Recall | Purpose::Path | Purpose::Model => "Enter choose",
+                Purpose::Rule => "Enter save",
+                Purpose::Tool
+                | Purpose::Recall
+                | Purpose::Path
+                | Purpose::Model
+                | Purpose::RuleAction => "Enter choose",
             };
             hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
         }
@@ -215,7 +220,8 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::Prompt(prompt) => {
             hints.push(hint(Action::Submit, prompt.enter_words()));
-            hints.push(hint(Action::NextKind, prompt.tab_words()));
+            let tab = prompt.tab_words();
+            hints.extend(tab.map(|words| hint(Action::NextKind, words)));
             hints.push(hint(Action::Cancel, "cancel"));
         }
         Dialog::None if app.is_in_inbox() && app.list.is_filtering() => {

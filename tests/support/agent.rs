@@ -21,8 +21,13 @@ impl Agent {
     /// Sets up the program that an environment variable names by `humanllm setup NAME`; nothing if
     /// the variable is not there.
     pub fn new(name: &str, variable: &'static str) -> Option<Self> {
+        Self::with(name, variable, "[server]\nheartbeat_seconds = 1\n")
+    }
+
+    /// The same with a configuration file for `humanllm`.
+    pub fn with(name: &str, variable: &'static str, config: &str) -> Option<Self> {
         let program = given(variable, name)?;
-        let stage = Stage::of(Person::builder().size(120, 40));
+        let stage = Stage::with(Person::builder().size(120, 40), config);
         let place = stage.person.place();
         let setup = place
             .command(&["setup", name, "--listen", &stage.wire.address.to_string()])

@@ -68,10 +68,12 @@ impl Stage {
 
     /// A stage for a person who is started like this.
     pub fn of(person: Builder) -> Self {
-        let person = person
-            .config("[server]\nheartbeat_seconds = 1\n")
-            .env("HUMANLLM_API_KEY", KEY)
-            .start();
+        Self::with(person, "[server]\nheartbeat_seconds = 1\n")
+    }
+
+    /// The same with a configuration file.
+    pub fn with(person: Builder, config: &str) -> Self {
+        let person = person.config(config).env("HUMANLLM_API_KEY", KEY).start();
         let wire = Tap::new(person.place().address);
         Self { person, wire }
     }
@@ -116,9 +118,14 @@ impl Stage {
     /// The proxy of litellm in front of the server, with the address where it listens. It knows one
     /// model, `human`, and has the server's key for its own.
     pub fn proxy(&self, python: &Path) -> (Run, SocketAddr) {
-        let config = self.person.place().path("litellm.yaml");
         let model = json!({"model": "openai/human", "api_base": self.url("/v1"), "api_key": KEY});
-        let models = json!({"model_list": [{"model_name": "human", "litellm_params": model}]});
+        self.proxy_of(python, "human", &model)
+    }
+
+    /// The same in front of any model, in litellm's own words.
+    pub fn proxy_of(&self, python: &Path, name: &str, model: &Value) -> (Run, SocketAddr) {
+        let config = self.person.place().path("litellm.yaml");
+        let models = json!({"model_list": [{"model_name": name, "litellm_params": model}]});
         std::fs::write(&config, models.to_string()).expect("a configuration file");
         let address = free_address();
         let mut command = self.program(python);

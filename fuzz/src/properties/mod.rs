@@ -3,6 +3,8 @@
 //! They are what the fuzz targets run, and `tests/seeds.rs` runs them on the committed seeds. Each takes
 //! bytes and panics where something does not hold.
 
+mod answers;
+mod events;
 mod http;
 mod keyboard;
 mod picture;
@@ -11,6 +13,8 @@ mod schema;
 mod screen;
 mod texts;
 
+pub use answers::answers;
+pub use events::events;
 pub use http::http;
 pub use keyboard::keyboard;
 pub use picture::picture;
@@ -24,7 +28,9 @@ pub type Property = (&'static str, fn(&[u8]));
 
 /// All of them.
 pub const ALL: &[Property] = &[
+    ("answers", answers),
     ("chat", chat),
+    ("events", events),
     ("http", http),
     ("keyboard", keyboard),
     ("markup", markup),

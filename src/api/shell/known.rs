@@ -20,6 +20,9 @@ pub(super) const NAMES: [&str; 8] = [
     "run_commands",
 ];
 
+/// What takes the command in a call of a tool of which nothing else is known.
+pub(super) const KEYS: [&str; 3] = ["cmd", "command", "commands"];
+
 /// Programs that run a script which stands behind `-c`.
 pub(super) const SHELLS: [&str; 11] = [
     "sh",

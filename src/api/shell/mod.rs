@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::known::{NAMES, PARAMETERS, SHELLS, Says, TYPES, Takes};
+use self::known::{KEYS, NAMES, PARAMETERS, SHELLS, Says, TYPES, Takes};
 use super::{Body, Kind, Property, Tool, ToolList, is_bushy};
 
 pub(crate) use self::known::Use;
@@ -267,6 +267,43 @@ impl ShellTool {
         (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
     }
 
+    /// The command in the arguments of a call of this tool that are not whole, as far as it is
+    /// written; `None` where it has not begun, or is written in another way.
+    pub fn begun(&self, arguments: &str) -> Option<String> {
+        let (Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter)) =
+            &self.shape
+        else {
+            return None;
+        };
+        let (_, after) = arguments.split_once(&format!("\"{parameter}\""))?;
+        let value = after.trim_start().strip_prefix(':')?.trim_start();
+        let text = value.strip_prefix('"')?;
+        let mut characters = text.char_indices();
+        let mut end = text.len();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    end = at;
+                    break;
+                }
+                // What is not whole yet of an escape is left out.
+                '\\' => match characters.next() {
+                    Some((_, 'u')) if text.len() < at + 6 => {
+                        end = at;
+                        break;
+                    }
+                    Some(_) => {}
+                    None => {
+                        end = at;
+                        break;
+                    }
+                },
+                _ => {}
+            }
+        }
+        serde_json::from_str(&format!("\"{}\"", &text[..end])).ok()
+    }
+
     fn command_in(&self, parameter: &str, arguments: &str) -> Option<(String, Map<String, Value>)> {
         let said: Map<String, Value> = serde_json::from_str(arguments).ok()?;
         let mut options = said.clone();
@@ -335,21 +372,9 @@ pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)>
     }
     let arguments: Value = serde_json::from_str(arguments).ok()?;
     let arguments = arguments.as_object()?;
-    let key = ["cmd", "command", "commands"]
-        .into_iter()
-        .find(|key| arguments.contains_key(*key))?;
-    let commands = match (key, arguments.get(key)?) {
-        (_, Value::String(line)) => vec![line.clone()],
-        (_, Value::Array(words)) => {
-            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
-            let words = words.filter(|words| !words.is_empty())?;
-            match key {
-                "commands" => words.into_iter().map(str::to_owned).collect(),
-                _ => vec![command_line(&words)],
-            }
-        }
-        _ => return None,
-    };
+    let mut keys = KEYS.into_iter();
+    let key = keys.find(|key| arguments.contains_key(*key))?;
+    let commands = lines_of(key, arguments.get(key)?)?;
     let others = arguments.iter().filter(|(name, _)| *name != key);
     let others = others.map(|(name, value)| match value {
         Value::String(text) => format!("{name} {text}"),
@@ -397,7 +422,7 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let value: Option<Value> = value.and_then(|arguments| serde_json::from_str(arguments).ok());
     let typed = |parameter: &str| {
         let value = value.as_ref().and_then(|value| value.get(parameter));
-        value.and_then(|value| typed(value, parameter != "commands"))
+        value.and_then(|value| Some(lines_of(parameter, value)?.join("\n")))
     };
     if name == TYPES.0 {
         return typed(TYPES.1)
@@ -406,8 +431,8 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     }
     let is_known = NAMES.contains(&name.as_str());
     let is_called = |tool: &&Tool| tool.name == *name && tool.namespace == *namespace;
-    let functions = tools.tools().iter().filter(|tool| tool.kind == "function");
-    let offered = functions.filter(is_called).next();
+    let mut functions = tools.tools().iter().filter(|tool| tool.kind == "function");
+    let offered = functions.find(is_called);
     let is_wanted = |says| is_known || says == Says::Shell;
     let shell = offered.and_then(|tool| ShellTool::from_function(tool, is_wanted));
     let guess = tools.shell().ok().filter(|_| shell.is_none());
@@ -416,8 +441,7 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let found = own.and_then(typed).or_else(|| {
         // One that nobody offers, or that is called in another way, is told by what it is given.
         let is_asked = own.is_some() || is_known || offered.is_none();
-        let keys = ["cmd", "command", "commands"].into_iter();
-        is_asked.then(|| keys.filter_map(typed).next())?
+        is_asked.then(|| KEYS.into_iter().find_map(typed))?
     });
     let is_shell = own.is_some() || is_known;
     let found = found.or_else(|| is_shell.then(|| unescaped(arguments)));
@@ -431,15 +455,16 @@ fn unescaped(text: &str) -> String {
     escapes.into_iter().fold(text.to_owned(), fold)
 }
 
-/// A command as a person would type it: of an argument vector the line, of several commands the lines.
-fn typed(value: &Value, is_vector: bool) -> Option<String> {
+/// The command lines that stand in a parameter.
+fn lines_of(parameter: &str, value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::String(line) => Some(line.clone()),
+        Value::String(line) => Some(vec![line.clone()]),
         Value::Array(words) => {
-            let words: Vec<&str> = words.iter().map(Value::as_str).collect::<Option<_>>()?;
-            Some(match is_vector {
-                true => command_line(&words),
-                false => words.join("\n"),
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            let words = words.filter(|words| !words.is_empty())?;
+            Some(match parameter {
+                "commands" => words.into_iter().map(str::to_owned).collect(),
+                _ => vec![command_line(&words)],
             })
         }
         _ => None,
@@ -469,6 +494,24 @@ mod tests {
     fn function(name: &str, properties: Value) -> Value {
         json!({"type": "function", "name": name,
             "parameters": {"type": "object", "properties": properties}})
+    }
+
+    #[test]
+    fn a_command_is_read_while_it_is_written() {
+        let tools = json!([function("exec_command", json!({"cmd": {"type": "string"}}))]);
+        let shell = ShellTool::find(&read_tools(&tools.to_string())).unwrap();
+        for (arguments, command) in [
+            ("{\"workdir\": \"/srv\", \"cmd\"", None),
+            (r#"{"cmd": "#, None),
+            (r#"{"cmd": ["ls"#, None),
+            (r#"{"cmd": "ls -l"#, Some("ls -l")),
+            (r#"{"cmd": "a\"#, Some("a")),
+            (r#"{"cmd": "a\u00"#, Some("a")),
+            (r#"{"cmd": "a\u00e9\n\"b\""#, Some("aé\n\"b\"")),
+            (r#"{"cmd": "ls", "workdir": "x"#, Some("ls")),
+        ] {
+            assert_eq!(shell.begun(arguments).as_deref(), command, "{arguments}");
+        }
     }
 
     #[test]

@@ -157,10 +157,11 @@ impl FreeText {
     fn before(&mut self, c: char, found: &mut String) {
         self.pending.push(c);
         let pending = self.pending.trim_start();
-        let is_json = pending.starts_with('{') && pending.len() < Self::FARTHEST;
-        if pending.is_empty() {
+        let is_near = self.pending.len() < Self::FARTHEST;
+        if pending.is_empty() && is_near {
             return;
         }
+        let is_json = pending.starts_with('{') && is_near;
         if !is_json && pending != "\"" {
             self.place = Place::Raw;
             found.push_str(&std::mem::take(&mut self.pending));

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ask;
 use super::history::{Call, History, Part, Said, words_of};
-use super::terms::{Choice, Terms, schema_of};
+use super::terms::Terms;
 
 /// The fields of the request.
 pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
@@ -24,16 +24,14 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
         });
         body.insert("tools".into(), tools.collect());
     }
-    match terms.choice {
-        Choice::Free => {}
-        Choice::None => drop(body.insert("tool_choice".into(), "none".into())),
-        Choice::Required => drop(body.insert("tool_choice".into(), "required".into())),
+    if let Some(choice) = terms.choice_word() {
+        body.insert("tool_choice".into(), choice.into());
     }
     body.insert("messages".into(), messages(ask, &history).into());
     if terms.one_call {
         body.insert("parallel_tool_calls".into(), false.into());
     }
-    if let Some(format) = schema_of(&terms.output, terms.strict) {
+    if let Some(format) = terms.schema() {
         let format = nested(format);
         body.insert("response_format".into(), format);
     }

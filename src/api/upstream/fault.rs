@@ -9,7 +9,7 @@ use crate::plain;
 const LONGEST: usize = 500;
 
 /// How many errors within errors are looked into.
-const DEEPEST: u8 = 4;
+const DEEPEST: u8 = 8;
 
 /// Why an answer is not whole. What was read of it before stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

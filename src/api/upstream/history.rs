@@ -410,10 +410,10 @@ fn cut(text: &str) -> String {
     }
 }
 
+/// Whether a picture can be handed on: it is at an address, or came along.
 fn is_url(text: &str) -> bool {
-    ["data:image/", "http://", "https://"]
-        .iter()
-        .any(|start| text.starts_with(start))
+    let is_at = |start: &str| text.starts_with(start);
+    is_at("http://") || is_at("https://") || is_at("data:image/") && text.contains(";base64,")
 }
 
 fn no_picture(url: &str) -> String {

@@ -82,7 +82,7 @@ fn messages(history: &History) -> Vec<Value> {
     let mut outputs: Vec<Value> = Vec::new();
     for (place, turn) in history.turns.iter().enumerate() {
         let mut blocks = std::mem::take(&mut outputs);
-        blocks.extend(turn.user.iter().filter_map(block));
+        blocks.extend(turn.user.iter().map(block));
         if !blocks.is_empty() {
             messages.push(json!({"role": "user", "content": blocks}));
         }
@@ -99,26 +99,17 @@ fn messages(history: &History) -> Vec<Value> {
     messages
 }
 
-fn block(part: &Part) -> Option<Value> {
-    let Part::Picture(url) = part else {
-        return text_block(part);
+fn block(part: &Part) -> Value {
+    let url = match part {
+        Part::Text(text) => return json!({"type": "text", "text": text}),
+        Part::Picture(url) => url,
     };
-    let data = url
-        .strip_prefix("data:")
-        .and_then(|data| data.split_once(";base64,"));
-    let source = match data {
+    let data = url.strip_prefix("data:");
+    let source = match data.and_then(|data| data.split_once(";base64,")) {
         Some((kind, data)) => json!({"type": "base64", "media_type": kind, "data": data}),
-        None if url.starts_with("http") => json!({"type": "url", "url": url}),
-        None => return None,
+        None => json!({"type": "url", "url": url}),
     };
-    Some(json!({"type": "image", "source": source}))
-}
-
-fn text_block(part: &Part) -> Option<Value> {
-    match part {
-        Part::Text(text) => Some(json!({"type": "text", "text": text})),
-        Part::Picture(_) => None,
-    }
+    json!({"type": "image", "source": source})
 }
 
 /// What the model said. Its thoughts are not among it: they are taken only with a signature of the
@@ -140,7 +131,7 @@ fn said(said: &Said, is_begun: bool) -> Vec<Value> {
 
 fn output(call: &Call) -> Value {
     let content: Value = match &call.output {
-        Some(parts) => parts.iter().filter_map(block).collect(),
+        Some(parts) => parts.iter().map(block).collect(),
         None => call.output_words().into(),
     };
     json!({"type": "tool_result", "tool_use_id": call.id, "content": content})

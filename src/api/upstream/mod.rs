@@ -122,3 +122,6 @@ impl Ask<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ask;
 use super::history::{History, Part, Said};
-use super::terms::{Choice, Terms, schema_of};
+use super::terms::Terms;
 
 /// The fields of the request.
 pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
@@ -21,10 +21,8 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
         });
         body.insert("tools".into(), tools.collect());
     }
-    match terms.choice {
-        Choice::Free => {}
-        Choice::None => drop(body.insert("tool_choice".into(), "none".into())),
-        Choice::Required => drop(body.insert("tool_choice".into(), "required".into())),
+    if let Some(choice) = terms.choice_word() {
+        body.insert("tool_choice".into(), choice.into());
     }
     let system = history.system.join("\n\n");
     if !system.is_empty() {
@@ -34,7 +32,7 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     if terms.one_call {
         body.insert("parallel_tool_calls".into(), false.into());
     }
-    if let Some(format) = schema_of(&terms.output, terms.strict) {
+    if let Some(format) = terms.schema() {
         body.insert("text".into(), json!({"format": format}));
     }
     if let Some(most) = terms.max_tokens {

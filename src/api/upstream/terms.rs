@@ -93,11 +93,30 @@ impl Terms {
         }
     }
 
-    /// The name of the schema of the answer.
-    pub fn schema_name(name: &str) -> &str {
-        match name.is_empty() {
-            true => "answer",
-            false => name,
+    /// What the two formats of OpenAI call the choice, unless it is free.
+    pub fn choice_word(&self) -> Option<&'static str> {
+        match self.choice {
+            Choice::Free => None,
+            Choice::None => Some("none"),
+            Choice::Required => Some("required"),
+        }
+    }
+
+    /// The form of the answer as the Responses API has it; Chat Completions has the same, and the
+    /// schema one level down.
+    pub fn schema(&self) -> Option<Value> {
+        match &self.output {
+            OutputFormat::Text => None,
+            OutputFormat::JsonObject => Some(json!({"type": "json_object"})),
+            OutputFormat::JsonSchema { name, schema } => {
+                // It has to have a name here.
+                let name = if name.is_empty() { "answer" } else { name };
+                let mut format = json!({"type": "json_schema", "name": name, "schema": schema});
+                if self.strict {
+                    format["strict"] = json!(true);
+                }
+                Some(format)
+            }
         }
     }
 }
@@ -122,20 +141,4 @@ fn stop(fields: &Fields<'_>) -> Vec<String> {
         _ => Vec::new(),
     };
     texts.into_iter().filter(|text| !text.is_empty()).collect()
-}
-
-/// A function of the answer's schema in the place that two formats have in common.
-pub(super) fn schema_of(output: &OutputFormat, strict: bool) -> Option<Value> {
-    match output {
-        OutputFormat::Text => None,
-        OutputFormat::JsonObject => Some(json!({"type": "json_object"})),
-        OutputFormat::JsonSchema { name, schema } => {
-            let mut format = json!({"type": "json_schema", "name": Terms::schema_name(name),
-                "schema": schema});
-            if strict {
-                format["strict"] = json!(true);
-            }
-            Some(format)
-        }
-    }
 }

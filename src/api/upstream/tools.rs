@@ -40,6 +40,7 @@ struct Offered {
     /// What the model calls it.
     name: String,
     title: String,
+    letters: String,
     kind: Kind,
     own_name: String,
     namespace: Option<String>,
@@ -86,6 +87,7 @@ impl Toolbox {
             toolbox.by_title.entry(tool.title()).or_insert(place);
             toolbox.offered.push(Offered {
                 name,
+                letters: letters(&tool.title()),
                 title: tool.title(),
                 kind,
                 own_name: tool.name.clone(),
@@ -176,28 +178,24 @@ impl Toolbox {
                 arguments: mended(arguments),
             };
         };
-        let function = || Body::FunctionCall {
-            namespace: known.namespace.clone(),
-            name: known.own_name.clone(),
-            arguments: mended(arguments),
+        // What cannot be read is shown as it is.
+        let unread = || Body::FunctionCall {
+            namespace: None,
+            name: known.title.clone(),
+            arguments: arguments.to_owned(),
         };
         match known.kind {
-            Kind::Function => function(),
+            Kind::Function => Body::FunctionCall {
+                namespace: known.namespace.clone(),
+                name: known.own_name.clone(),
+                arguments: mended(arguments),
+            },
             Kind::FreeForm => Body::CustomToolCall {
                 name: known.own_name.clone(),
                 input: free_text(arguments, INPUT),
             },
-            // What cannot be read is shown as it is.
-            Kind::LocalShell => local_shell_call(arguments).unwrap_or_else(|| Body::FunctionCall {
-                namespace: None,
-                name: known.title.clone(),
-                arguments: arguments.to_owned(),
-            }),
-            Kind::Shell => shell_call(arguments).unwrap_or_else(|| Body::FunctionCall {
-                namespace: None,
-                name: known.title.clone(),
-                arguments: arguments.to_owned(),
-            }),
+            Kind::LocalShell => local_shell_call(arguments).unwrap_or_else(unread),
+            Kind::Shell => shell_call(arguments).unwrap_or_else(unread),
         }
     }
 
@@ -216,7 +214,7 @@ impl Toolbox {
         let letters = letters(bare);
         known(bare)
             .or_else(|| self.only(|known| known.own_name == bare))
-            .or_else(|| self.only(|known| !letters.is_empty() && letters_of(known) == letters))
+            .or_else(|| self.only(|known| !letters.is_empty() && known.letters == letters))
     }
 
     /// The tool of which something is true, if it is only one.
@@ -230,10 +228,6 @@ impl Toolbox {
 fn letters(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
-}
-
-fn letters_of(known: &Offered) -> String {
-    letters(&known.title)
 }
 
 fn is_valid(name: &str) -> bool {

@@ -125,6 +125,17 @@ impl ModelDraft {
         items
     }
 
+    /// Whether there is something in it that was not sent by itself and could be.
+    pub fn has_rest(&self) -> bool {
+        let mut unsent = self.items.iter().skip(self.sent);
+        unsent.any(|item| !matches!(item, Body::Reasoning { .. }))
+            || match &self.partial {
+                Partial::Text(text) => text.len() > self.sent_of_message,
+                Partial::Call { .. } => true,
+                Partial::Nothing | Partial::Thought(_) => false,
+            }
+    }
+
     /// Whether there is nothing in it that could be sent.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.partial == Partial::Nothing

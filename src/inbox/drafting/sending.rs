@@ -174,8 +174,10 @@ impl Inbox {
                 }
             }
             Body::Reasoning { .. } => {
-                let carries = self.get(id).map(|found| found.request().format);
-                let carries = carries.is_some_and(|format| format.carries_reasoning());
+                // Thoughts in the middle of a message would end it.
+                let carries = self.get(id).is_some_and(|found| {
+                    found.request().format.carries_reasoning() && found.live_phase().is_none()
+                });
                 let Some(made) = self.draft_mut(id, draft) else {
                     return Drafted::More;
                 };
@@ -334,7 +336,12 @@ impl Inbox {
         now: Timestamp,
     ) -> Drafted {
         self.stop_sending(id, draft);
+        let mut decision = decision;
         if let Some(made) = self.draft_mut(id, draft) {
+            // A model that drafts the same again would do so for ever.
+            if matches!(&decision.action, Action::Draft(model) if *model == made.model) {
+                decision.action = Action::Hold;
+            }
             made.decision = Some(decision.clone());
         }
         match decision.action {
@@ -374,7 +381,7 @@ impl Inbox {
             && conversation.live_phase().is_some()
         {
             let last = conversation.said().len().saturating_sub(1);
-            self.store.say(conversation.rows(last, request), None);
+            self.store.say(conversation.rows(last, request), None, None);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::api::{Body, Ending, FailureCode, Phase, Reply};
 use crate::draft::{Draft, Origin, Sender, Source};
 use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
 use crate::journal::DraftFate;
-use crate::rules::{Action, Decision, Subject};
+use crate::rules::{Action, Decision, Rules, Subject};
 
 /// How many drafts of one turn are kept, the newest.
 const MOST_DRAFTS: usize = 20;
@@ -84,7 +84,7 @@ impl Conversation {
     }
 
     /// What rules are asked about.
-    pub(super) fn subject(&self) -> Subject<'_> {
+    pub fn subject(&self) -> Subject<'_> {
         Subject {
             agent: &self.agent,
             title: &self.title,
@@ -120,6 +120,11 @@ impl Inbox {
     /// Says which models there are and what is decided without the person, from now on.
     pub fn set_drafting(&mut self, drafting: Drafting) {
         self.drafting = drafting;
+    }
+
+    /// What is decided without the person.
+    pub fn rules(&self) -> &Rules {
+        &self.drafting.rules
     }
 
     /// The names of the models; the first is asked where nobody names another.

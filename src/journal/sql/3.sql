@@ -34,3 +34,6 @@ CREATE TABLE decision (
 );
 CREATE INDEX decision_of_conversation ON decision (conversation);
 CREATE INDEX decision_of_turn ON decision (turn);
+
+-- What was said to a turn is found by it, too.
+CREATE INDEX said_turn ON said (turn);

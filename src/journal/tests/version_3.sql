@@ -159,6 +159,7 @@ CREATE TABLE decision (
 );
 CREATE INDEX decision_of_conversation ON decision (conversation);
 CREATE INDEX decision_of_turn ON decision (turn);
+CREATE INDEX said_turn ON said (turn);
 CREATE VIRTUAL TABLE search USING fts5 (
     body, content = '', tokenize = 'unicode61 remove_diacritics 2'
 );

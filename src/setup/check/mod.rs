@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use outcome::Step;
-use outcome::{Findings, Told};
+pub(super) use outcome::{Findings, Told};
 use responder::Responder;
 
 use super::agents::{Agent, Launch};
@@ -62,7 +62,14 @@ pub fn check(
         }
         _ => findings.pass_over(&[Step::Request, Step::Answer])?,
     }
-    findings.end(agent.title)?;
+    if findings.first_failure().is_none() {
+        let title = agent.title;
+        findings.end(&format!(
+            "{title} is set up. The question went to a server of this check's own, which answered by \
+             itself:\nhumanllm's inbox has nothing of it. Tools and the terminal interface of {title} \
+             were not tried."
+        ))?;
+    }
     Ok(findings.first_failure())
 }
 

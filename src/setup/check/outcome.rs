@@ -7,16 +7,18 @@ use crate::plain;
 /// What is checked, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// This program answers at its address.
+    /// This program, or the model's server, answers at its address.
     Server,
     /// The agent is on `PATH`.
     Program,
-    /// Its files are there and name that address.
+    /// Its files are there and name that address; the configuration has the model.
     SetUp,
-    /// It asks what it was told to ask.
+    /// It asks what it was told to ask; the model's server takes that.
     Request,
-    /// It shows what was answered.
+    /// It shows what was answered; the model's answer is whole.
     Answer,
+    /// The model calls a tool. Nothing fails if it does not.
+    Call,
 }
 
 impl Step {
@@ -27,6 +29,7 @@ impl Step {
             Self::SetUp => "set-up",
             Self::Request => "request",
             Self::Answer => "answer",
+            Self::Call => "call",
         }
     }
 
@@ -38,15 +41,16 @@ impl Step {
             Self::SetUp => 5,
             Self::Request => 6,
             Self::Answer => 7,
+            Self::Call => 8,
         }
     }
 }
 
 /// What was found: how it is, or what is wrong and what to do about it.
-pub(super) type Told = Result<String, String>;
+pub(in crate::setup) type Told = Result<String, String>;
 
 /// What was found so far.
-pub(super) struct Findings<'a> {
+pub(in crate::setup) struct Findings<'a> {
     out: &'a mut dyn Write,
     failures: Vec<Step>,
 }
@@ -85,16 +89,14 @@ impl<'a> Findings<'a> {
         self.failures.iter().min().copied()
     }
 
+    /// Tells what is neither good nor wrong.
+    pub fn remark(&mut self, step: Step, words: &str) -> io::Result<()> {
+        self.line(step, "-", words)
+    }
+
     /// Tells what all of it means, and what it does not.
-    pub fn end(&mut self, title: &str) -> io::Result<()> {
-        if self.first_failure().is_none() {
-            writeln!(
-                self.out,
-                "\n{title} is set up. The question went to a server of this check's own, which answered by \
-                 itself:\nhumanllm's inbox has nothing of it. Tools and the terminal interface of {title} \
-                 were not tried."
-            )?;
-        }
+    pub fn end(&mut self, words: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{words}")?;
         self.out.flush()
     }
 

@@ -1,6 +1,6 @@
 //! From what was composed to what is sent.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{App, Dialog, Level, Purpose};
 use crate::agents::{drafts, verdicts};
@@ -345,7 +345,7 @@ impl App {
         {
             return Err(problem);
         }
-        let item = composing::item_of_text(kind, &text, &composer.options, self.shell())?;
+        let item = self.item_of_text(kind, &text, &composer.options)?;
         if kind == ReplyKind::Command && item.is_some() {
             self.take_for_shell(known)?;
         }
@@ -399,9 +399,20 @@ impl App {
         }
         let item = match &part.call {
             Some(call) => Some(call.item()),
-            None => composing::item_of_text(part.kind, &part.typed, &part.options, self.shell())?,
+            None => self.item_of_text(part.kind, &part.typed, &part.options)?,
         };
         item.ok_or_else(|| Problem::hard("a part is empty: edit or remove it"))
+    }
+
+    /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
+    /// send.
+    pub(super) fn item_of_text(
+        &self,
+        kind: ReplyKind,
+        text: &str,
+        options: &Map<String, Value>,
+    ) -> Result<Option<Body>, Problem> {
+        composing::item_of_text(kind, text, options, self.shell())
     }
 
     /// Puts what is in the composer behind the parts collected so far.

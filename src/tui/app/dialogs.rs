@@ -47,6 +47,8 @@ impl App {
                             Purpose::Conversation => self.open_found(index),
                             Purpose::Action => self.act_on_chosen(index),
                             Purpose::Model => self.hint_to(index),
+                            Purpose::RuleAction => self.choose_rule_action(index),
+                            Purpose::Rule => self.save_rule(index),
                             Purpose::Path => {}
                         }
                     }

@@ -3,19 +3,17 @@
 //! A draft that is being made is not in the composer yet: the screen shows it there, and the composer
 //! takes it in when it is whole, or when the person begins to change it. Then it is theirs.
 
-use crossterm::event::KeyEvent;
-
 use super::beside::Answered;
-use super::{App, Dialog, Level, Purpose, types};
+use super::{App, Dialog, Level, Purpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
 use crate::inbox::{
     Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft,
     Partial,
 };
+use crate::rules::{Action as Then, Decision};
 use crate::tui::app::prompt::{Asked, Prompt};
-use crate::tui::composer::ReplyKind;
-use crate::tui::keys::action::{Action, Group};
+use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
 impl App {
@@ -51,14 +49,6 @@ impl App {
         self.remembered.get(&self.open?)?.beside.last.as_ref()
     }
 
-    /// The draft that is sent while it is made, where the person can take the pen.
-    pub(in crate::tui) fn sent_by_itself(&self) -> Option<&ModelDraft> {
-        let conversation = self.conversation()?;
-        let sending = conversation.sending()?;
-        let mut drafts = conversation.drafts().iter();
-        drafts.find(|draft| draft.id == sending)
-    }
-
     /// Asks a model for a draft.
     pub(super) fn ask_for_draft(&mut self, ask: Ask) {
         let Some(id) = self.open else {
@@ -83,16 +73,6 @@ impl App {
             }
             Err(error) => self.say(Level::Info, error.to_string()),
         }
-    }
-
-    /// Whether a model writes to the client, which is said.
-    fn has_model_the_pen(&mut self) -> bool {
-        let Some(model) = self.sent_by_itself().map(|draft| draft.model.clone()) else {
-            return false;
-        };
-        let key = self.key_of(Action::Cancel);
-        self.say(Level::Info, format!("{model} writes; {key} takes over"));
-        true
     }
 
     /// Lets the person tell a model something first, or choose another.
@@ -125,111 +105,18 @@ impl App {
         }
     }
 
-    /// Has a model go on: from the words in the composer, or after what the client has got where the
-    /// message is open or nobody has to look at it first.
-    pub(super) fn go_on_with_draft(&mut self) {
-        let Some(id) = self.open else {
-            return self.say(Level::Info, "no request yet");
-        };
-        if self.has_model_the_pen() {
-            return;
-        }
-        let conversation = self.conversation();
-        let is_open = conversation.is_some_and(|found| found.live_phase().is_some());
-        let is_waiting = conversation.is_some_and(Conversation::is_waiting);
-        if is_waiting && (is_open || self.inbox.mode(id) == Mode::Auto) {
-            return self.hand_back(id);
-        }
-        let composer = self.composer();
-        if composer.is_idle() {
-            return self.ask_for_draft(Ask::default());
-        }
-        if !composer.kind.can_be_live() {
-            return self.say(
-                Level::Info,
-                "a model goes on with a message, not with a call",
-            );
-        }
-        let ask = Ask {
-            continues: Some(composer.text()),
-            ..Ask::default()
-        };
-        // The words are the draft's beginning, and the person's as before without it.
-        match self.inbox.draft(id, ask, self.now) {
-            Ok(draft) => {
-                self.notice = None;
-                self.show_draft(id, draft);
-            }
-            Err(error) => self.say(Level::Info, error.to_string()),
-        }
-    }
-
-    /// Sends what is in the composer, and gives the pen to a model.
-    fn hand_back(&mut self, id: ConversationId) {
-        let composer = self.composer();
-        if composer.kind.can_be_live() && composer.parts.is_empty() {
-            let text = composer.text();
-            if !text.is_empty()
-                && let Err(problem) = self.send_live(&text)
-            {
-                return self.say(Level::Bad, problem.message);
-            }
-        } else if !composer.is_idle() {
-            return self.say(Level::Bad, "send or clear what is typed first");
-        }
-        match self.inbox.hand_back(id, None, self.now) {
-            Ok(_) => {
-                self.end_taking_over(id);
-                self.say(Level::Info, "the model goes on");
-            }
-            Err(error) => self.say(Level::Info, error.to_string()),
-        }
-    }
-
-    /// Chooses who answers here.
-    pub(super) fn change_mode(&mut self) {
-        let Some(id) = self.at_hand() else {
-            return self.say(Level::Info, "no conversation here");
-        };
-        if self.inbox.models().is_empty() {
-            return self.ask_for_draft_in_vain();
-        }
-        let mode = self.inbox.mode(id).next();
-        if self.open == Some(id) && mode != Mode::Auto {
-            self.take_pen(true);
-        }
-        if let Some(change) = self.inbox.set_mode(id, mode, self.now) {
-            self.on_change(change);
-        }
-        self.make_way_for_newest(id);
-        let model = self.inbox.models().first().cloned().unwrap_or_default();
-        let words = match mode {
-            Mode::Manual => "manual: you answer".to_owned(),
-            Mode::Draft => format!("draft: {model} drafts what comes in, you send it"),
-            Mode::Auto => format!("auto: {model} answers until you or a rule stops it"),
-        };
-        self.say(Level::Info, words);
-    }
-
-    /// Says how a model is set up.
-    fn ask_for_draft_in_vain(&mut self) {
-        let error = crate::inbox::DraftError::NoModel;
-        self.say(Level::Info, error.to_string());
-    }
-
     /// Follows what has become of a draft.
     pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &Drafted) {
         match what {
-            Drafted::More => return,
+            Drafted::More => {}
             Drafted::Sent => {
                 // There may be hundreds of these a second: what the screen shows follows when it is drawn.
                 self.unsynced |= self.open == Some(id);
                 self.note_sent(id, draft);
-                return;
             }
             Drafted::Finished => {
                 self.sync(id);
-                self.return_own_words(id);
+                self.drop_shown(id);
             }
             Drafted::Ready => self.take_in(id, draft),
             Drafted::Held | Drafted::Failed => {
@@ -240,8 +127,11 @@ impl App {
         }
     }
 
-    /// Calls the person, to whom a draft is left.
+    /// Calls the person, to whom a draft is left that was not to be theirs.
     fn call_about(&mut self, id: ConversationId, draft: DraftId) {
+        if self.inbox.mode(id) != Mode::Auto {
+            return;
+        }
         let words = self.inbox.get(id).map(|found| {
             let mut drafts = found.drafts().iter();
             let draft = drafts.find(|one| one.id == draft);
@@ -305,7 +195,7 @@ impl App {
     }
 
     /// Takes a draft into the composer that has ended, if it is shown or there is nothing else.
-    fn take_in(&mut self, id: ConversationId, draft: DraftId) {
+    pub(super) fn take_in(&mut self, id: ConversationId, draft: DraftId) {
         let Some(remembered) = self.remembered.get(&id) else {
             return;
         };
@@ -316,7 +206,7 @@ impl App {
     }
 
     /// Takes what there is of a draft into the composer.
-    fn settle(&mut self, id: ConversationId, draft: DraftId) {
+    pub(super) fn settle(&mut self, id: ConversationId, draft: DraftId) {
         let Some((conversation, remembered)) = self.inbox.get(id).zip(self.remembered.get_mut(&id))
         else {
             return;
@@ -371,134 +261,13 @@ impl App {
         open.is_some_and(|open| open.beside.has_own())
     }
 
-    /// The person begins to type: what is there of a draft is theirs, and so is the pen.
-    pub(super) fn begin_typing(&mut self) {
-        self.take_pen(false);
-        if let Some((id, draft)) = self.open.zip(self.previewed().map(|draft| draft.id)) {
-            self.settle(id, draft);
-            self.touch_draft();
-        }
-    }
-
-    /// Takes a key that is bound to nothing and may be typed into a draft.
-    pub(super) fn type_in_draft(&mut self, key: &KeyEvent) {
-        let is_writing =
-            self.previewed().is_some() || (types(key) && self.sent_by_itself().is_some());
-        if is_writing && self.is_composing() {
-            self.begin_typing();
-        }
-    }
-
-    /// Does what an action means to a draft that is being made; says whether that is all it does.
-    pub(super) fn act_in_draft(&mut self, action: Action) -> bool {
-        if self.sent_by_itself().is_some() {
-            return match action {
-                Action::Cancel => {
-                    self.take_pen(true);
-                    true
-                }
-                Action::Submit if self.composer().is_idle() => self.has_model_the_pen(),
-                Action::Submit | Action::AddPart | Action::Newline => {
-                    self.take_pen(false);
-                    false
-                }
-                _ => false,
-            };
-        }
-        let Some((draft, model)) = self
-            .previewed()
-            .map(|found| (found.id, found.model.clone()))
-        else {
-            return false;
-        };
-        match action {
-            Action::Cancel => {
-                self.stop_draft(draft);
-                self.say(Level::Info, format!("{model} stopped"));
-                true
-            }
-            Action::Submit => {
-                let key = self.key_of(Action::Cancel);
-                self.say(
-                    Level::Info,
-                    format!("{model} is still writing; {key} stops it"),
-                );
-                true
-            }
-            Action::Interrupt => {
-                self.inbox.cancel_draft(draft, self.now);
-                self.show_own_words();
-                let key = self.key_of(Action::NextDraft);
-                self.say(
-                    Level::Info,
-                    format!("{model} stopped; {key} shows the draft"),
-                );
-                true
-            }
-            action if action.group() == Group::Reply => {
-                self.begin_typing();
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// Stops a draft; what there is of it is in the composer.
-    fn stop_draft(&mut self, draft: DraftId) {
-        self.inbox.cancel_draft(draft, self.now);
-        if let Some(id) = self.open {
-            self.take_in(id, draft);
-        }
-    }
-
-    /// Takes the pen from a model that has it. What was sent stays said, and what is typed goes on
-    /// with it. Calls that are whole and were not sent are in the composer where that is wanted.
-    fn take_pen(&mut self, wants_rest: bool) {
-        let Some((id, draft)) = self.open.zip(self.sent_by_itself().cloned()) else {
-            return;
-        };
-        self.inbox.take_over(id, self.now);
-        self.sync(id);
-        let rest = draft.unsent();
-        if wants_rest && rest.iter().any(Body::is_call) {
-            self.take_in(id, draft.id);
-        }
-        let phase = self.conversation().and_then(Conversation::live_phase);
-        let remembered = self.remembered_of(id);
-        let (composer, beside) = (&mut remembered.composer, &mut remembered.beside);
-        if let Some(phase) = phase
-            && composer.kind.can_be_live()
-        {
-            beside.has_taken_over |= !composer.live;
-            composer.live = true;
-            composer.kind = match phase {
-                Phase::Commentary => ReplyKind::Progress,
-                Phase::FinalAnswer => ReplyKind::Send,
-            };
-        }
-        self.keep_draft_of(id);
-        let words = match phase {
-            Some(_) => "you have the pen: what you type goes on where it stopped",
-            None => "you have the pen",
-        };
-        self.say(Level::Info, words);
-    }
-
-    /// Nothing is typed live any more that only was because the person took over.
-    pub(super) fn end_taking_over(&mut self, id: ConversationId) {
-        let remembered = self.remembered_of(id);
-        if std::mem::take(&mut remembered.beside.has_taken_over) {
-            remembered.composer.live = false;
-        }
-    }
-
     /// Shows the next draft or the previous one; after the last and before the first, the person's
     /// own words.
     pub(super) fn step_draft(&mut self, forward: bool) {
         let Some((id, conversation)) = self.open.zip(self.conversation()) else {
             return self.say(Level::Info, "no request yet");
         };
-        let worth = |draft: &&ModelDraft| draft.is_streaming() || !draft.is_empty();
+        let worth = |draft: &&ModelDraft| draft.is_streaming() || draft.has_rest();
         let sending = conversation.sending();
         let drafts = conversation.drafts().iter().filter(worth);
         let drafts = drafts.map(|draft| draft.id);
@@ -523,7 +292,7 @@ impl App {
     }
 
     /// Shows a draft; what the person has written makes room for it.
-    fn show_draft(&mut self, id: ConversationId, draft: DraftId) {
+    pub(super) fn show_draft(&mut self, id: ConversationId, draft: DraftId) {
         let remembered = self.remembered_of(id);
         let composer = &mut remembered.composer;
         if remembered.beside.shown.is_none() {
@@ -538,7 +307,7 @@ impl App {
     }
 
     /// Shows the person's own words in the place of a draft.
-    fn show_own_words(&mut self) {
+    pub(super) fn show_own_words(&mut self) {
         let Some(id) = self.open else {
             return;
         };
@@ -547,6 +316,18 @@ impl App {
         let own = remembered.beside.take().unwrap_or_default();
         remembered.composer.take_draft(own);
         self.keep_draft_of(id);
+    }
+
+    /// A draft that nobody has changed makes room, because somebody else has answered or does.
+    pub(super) fn drop_shown(&mut self, id: ConversationId) {
+        let remembered = self.remembered.get_mut(&id);
+        let shown = remembered.filter(|remembered| remembered.beside.shown.is_some());
+        if let Some(remembered) = shown {
+            remembered.beside.shown = None;
+            remembered.composer.take_draft(Draft::default());
+            self.keep_draft_of(id);
+        }
+        self.return_own_words(id);
     }
 
     /// Something was sent, or nothing can be any more: words of the person that made room for a draft
@@ -582,31 +363,6 @@ impl App {
         })
     }
 
-    /// Remembers when a draft that is sent by itself was made: its words are what was said.
-    fn note_sent(&mut self, id: ConversationId, draft: DraftId) {
-        let Some(conversation) = self.inbox.get(id) else {
-            return;
-        };
-        let Some(request) = conversation.open_request() else {
-            return;
-        };
-        let Some(remembered) = self.remembered.get_mut(&id) else {
-            return;
-        };
-        let last = &mut remembered.beside.last;
-        let is_known = |last: &Answered| {
-            last.request == request && last.drafts.iter().any(|one| one.id == draft)
-        };
-        if last.as_ref().is_some_and(is_known) {
-            return;
-        }
-        *last = self.inbox.get(id).map(|conversation| Answered {
-            request,
-            drafts: conversation.drafts().to_vec(),
-            decision: conversation.decision().cloned(),
-        });
-    }
-
     /// Brings what is on the screen up to date with what models have said since it was drawn.
     pub(in crate::tui) fn catch_up(&mut self) {
         if std::mem::take(&mut self.unsynced)
@@ -624,6 +380,11 @@ impl App {
                 hint: Some(text).filter(|hint| !hint.trim().is_empty()),
                 continues: None,
             }),
+            Asked::Rejection if text.trim().is_empty() => {
+                self.say(Level::Bad, "a reason is required");
+                self.dialog = Dialog::Prompt(Box::new(Prompt::rejection()));
+            }
+            Asked::Rejection => self.propose_rules(Then::Reject(text)),
         }
     }
 }
@@ -664,10 +425,28 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
 /// What became of a draft that did not simply come to its end.
 pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
-        (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
+        (_, DraftState::Failed(words)) => failed(&draft.model, words),
+        // What is allowed needs no words.
+        (
+            Some(Decision {
+                action: Then::Send, ..
+            }),
+            _,
+        ) => String::new(),
+        (Some(decision), _) if decision.action != Then::Hold => {
+            let (rule, then) = (&decision.rule, decision.action.words());
+            format!("rule \"{rule}\" says {then}: {}", decision.matched)
+        }
         (Some(decision), _) => format!("held by \"{}\": {}", decision.rule, decision.matched),
         (None, DraftState::CutOff) => format!("{} reached its limit of tokens", draft.model),
         (None, DraftState::Cancelled) => format!("{} stopped", draft.model),
         (None, DraftState::Streaming | DraftState::Complete) => String::new(),
     }
+}
+
+/// That a draft failed. What models say of it begins with their name.
+fn failed(model: &str, words: &str) -> String {
+    let rest = words.strip_prefix(model);
+    let rest = rest.and_then(|rest| rest.strip_prefix(": "));
+    format!("{model} failed: {}", rest.unwrap_or(words))
 }

@@ -18,7 +18,9 @@ impl App {
         }
         remembered.offered_to = open;
         remembered.composer.withdraw();
-        let is_free = remembered.composer.is_idle() && remembered.composer.kind == ReplyKind::Send;
+        let is_free = remembered.composer.is_idle()
+            && remembered.composer.kind == ReplyKind::Send
+            && remembered.beside.shown.is_none();
         if let Some(call) = call.filter(|_| open.is_some() && is_free) {
             remembered.composer.offer(call);
         }

@@ -27,6 +27,8 @@ pub(in crate::tui) enum Asked {
         /// The model.
         model: String,
     },
+    /// The words that a rule rejects with.
+    Rejection,
 }
 
 impl Prompt {
@@ -38,16 +40,26 @@ impl Prompt {
         }
     }
 
+    /// The words that a rule rejects with.
+    pub(super) fn rejection() -> Self {
+        Self {
+            field: Line::query(),
+            asked: Asked::Rejection,
+        }
+    }
+
     fn label(&self) -> String {
         match &self.asked {
             Asked::Hint { model } => format!(" hint to {model}:"),
+            Asked::Rejection => " reject with:".into(),
         }
     }
 
     /// What the Tab key does here, if anything.
-    pub(in crate::tui) fn tab_words(&self) -> &'static str {
+    pub(in crate::tui) fn tab_words(&self) -> Option<&'static str> {
         match &self.asked {
-            Asked::Hint { .. } => "model",
+            Asked::Hint { .. } => Some("model"),
+            Asked::Rejection => None,
         }
     }
 
@@ -55,6 +67,7 @@ impl Prompt {
     pub(in crate::tui) fn enter_words(&self) -> &'static str {
         match &self.asked {
             Asked::Hint { .. } => "ask",
+            Asked::Rejection => "go on",
         }
     }
 
@@ -101,6 +114,7 @@ impl App {
                     let hint = prompt.field.text().to_owned();
                     self.pick_model(hint);
                 }
+                Asked::Rejection => {}
             },
             _ => {
                 prompt.field.on_key(key);

@@ -279,7 +279,8 @@ impl Composer {
 
     /// Follows a change of the text: what is new comes from `source`.
     fn follow(&mut self, source: Source) {
-        self.trail.follow(self.area.lines(), source);
+        let cursor = cursor_of(&self.area);
+        self.trail.follow(self.area.lines(), source, cursor);
     }
 
     /// Whether something that was pasted is folded.
@@ -512,7 +513,7 @@ impl Composer {
     pub fn edited(&mut self, text: &str) {
         let mut trail = std::mem::replace(&mut self.trail, Trail::new(&[]));
         let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-        trail.follow(&lines, Source::Typed);
+        trail.follow(&lines, Source::Typed, cursor_of(&self.area));
         let (origin, is_cut) = (trail.origin().clone(), trail.is_cut());
         self.put(text, origin, is_cut);
     }

@@ -3,6 +3,8 @@
 //!
 //! A draft may be long, and grows with every frame: only its end is looked at.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -37,7 +39,7 @@ pub(super) struct Preview<'a> {
     pub whole: Vec<&'a Body>,
     /// Words of the person that it goes on with.
     base: Option<Draft>,
-    text: &'a str,
+    text: Cow<'a, str>,
     /// Whether that is a thought, which is not sent.
     is_thought: bool,
 }
@@ -47,19 +49,23 @@ impl<'a> Preview<'a> {
         let draft = app.previewed()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
-            Partial::Nothing => (ReplyKind::Send, "", false),
+            // A thought stays until something else is said.
+            Partial::Nothing => match draft.items.last() {
+                Some(thought @ Body::Reasoning { .. }) => (ReplyKind::Send, thought.words(), true),
+                _ => (ReplyKind::Send, "".into(), false),
+            },
             Partial::Text(text) => {
                 let rest = text.get(draft.sent_of_message..).unwrap_or_default();
-                (ReplyKind::Send, rest, false)
+                (ReplyKind::Send, rest.into(), false)
             }
-            Partial::Thought(text) => (ReplyKind::Send, text.as_str(), true),
+            Partial::Thought(text) => (ReplyKind::Send, text.into(), true),
             Partial::Call { title, arguments } => {
-                let is_shell = shell.is_some_and(|shell| shell.name() == title);
-                let kind = match is_shell {
-                    true => ReplyKind::Command,
-                    false => ReplyKind::Tool,
-                };
-                (kind, arguments.as_str(), false)
+                let shell = shell.filter(|shell| shell.name() == title);
+                match shell.and_then(|shell| shell.begun(arguments)) {
+                    Some(command) => (ReplyKind::Command, command.into(), false),
+                    None if shell.is_some() => (ReplyKind::Command, "".into(), false),
+                    None => (ReplyKind::Tool, arguments.into(), false),
+                }
             }
         };
         let items = draft.items.iter().skip(draft.sent);
@@ -74,9 +80,9 @@ impl<'a> Preview<'a> {
         })
     }
 
-    /// Its last rows at a width, each with whether it is the beginning of all.
+    /// Its last rows at a width.
     fn rows(&self, width: u16) -> Vec<String> {
-        let mut last = tail(self.text, width);
+        let mut last = tail(&self.text, width);
         if let Some(base) = &self.base
             && !self.is_thought
             && last.len() < MOST_ROWS
@@ -169,9 +175,14 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         }
         return vec![one_line(&harmless(&words), room)];
     }
-    let drafts = conversation.drafts();
+    let is_worth = |draft: &&ModelDraft| {
+        let has_failed = matches!(draft.state, DraftState::Failed(_));
+        draft.is_streaming() || draft.has_rest() || has_failed
+    };
+    let drafts = conversation.drafts().iter().filter(is_worth);
+    let drafts: Vec<&ModelDraft> = drafts.collect();
     let shown = app.shown_draft();
-    let Some(draft) = shown.or(drafts.last()) else {
+    let Some(draft) = shown.or(drafts.last().copied()) else {
         return decided(conversation, room);
     };
     let at = drafts
@@ -179,11 +190,12 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         .position(|one| one.id == draft.id)
         .unwrap_or(0)
         + 1;
+    let next = key(Action::NextDraft);
     let name = match (drafts.len(), shown.is_some()) {
         (1, true) => "draft".to_owned(),
-        (1, false) => "draft beside".to_owned(),
+        (1, false) => format!("draft beside: {next}"),
         (count, true) => format!("draft {at}/{count}"),
-        (count, false) => format!("{count} drafts beside"),
+        (count, false) => format!("{count} drafts beside: {next}"),
     };
     let why = outcome(draft);
     if !why.is_empty() && !matches!(draft.state, DraftState::Cancelled) {
@@ -203,16 +215,14 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
             format!(" · asked{}", seconds(draft.begun, app.now))
         }
         (DraftState::Streaming, Partial::Thought(_)) => {
-            format!(" · thinking…{}", seconds(draft.begun, app.now))
+            format!(" · thinking…{}", measured(draft, app.now))
         }
         (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
             format!(" · {title}{}", measured(draft, app.now))
         }
         _ => measured(draft, app.now),
     };
-    if shown.is_none() {
-        words += &format!(" · {} shows it", key(Action::NextDraft));
-    } else if is_roomy && app.has_own_beside() {
+    if shown.is_some() && is_roomy && app.has_own_beside() {
         words += &format!(" · {} your words", key(Action::PreviousDraft));
     }
     if let Some(hint) = draft.hint.as_ref().filter(|_| is_roomy) {

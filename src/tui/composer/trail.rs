@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::draft::{Origin, Source};
+use crate::draft::{Cursor, Origin, Source};
 
 /// Changes that undo can take back; the text area remembers as many.
 const MOST_CHANGES: usize = 500;
@@ -38,6 +38,42 @@ struct Difference {
     new_lines: Range<usize>,
 }
 
+impl Difference {
+    /// The same where it may as well end at the cursor: what was put in, or taken out, has the same
+    /// letters before it as at its end.
+    fn ending_at(mut self, cursor: Cursor, lines: &[String]) -> Self {
+        let text = match (self.old.is_empty(), self.new) {
+            (true, 1..) => lines,
+            // What was taken out is not there to be looked at any more.
+            _ => return self,
+        };
+        let before = text.iter().take(cursor.line);
+        let above: usize = before.map(|line| line.chars().count() + 1).sum();
+        let end = self.old.start + self.new;
+        let Some(back) = end.checked_sub(above.saturating_add(cursor.column)) else {
+            return self;
+        };
+        // Within the line that has the cursor.
+        let Some(line) = text.get(cursor.line).filter(|_| back > 0) else {
+            return self;
+        };
+        let letters: Vec<char> = line.chars().collect();
+        let within = |at: usize| at.checked_sub(above);
+        let stretch = |from: usize| {
+            let from = within(from)?;
+            letters.get(from..from + back)
+        };
+        let start = self.old.start;
+        let is_same = start
+            .checked_sub(back)
+            .and_then(|from| Some(stretch(from)? == stretch(end - back)?));
+        if is_same == Some(true) {
+            self.old = start - back..start - back;
+        }
+        self
+    }
+}
+
 impl Trail {
     /// That of a text that was typed.
     pub(super) fn new(lines: &[String]) -> Self {
@@ -62,9 +98,11 @@ impl Trail {
         self.cut > 0 && self.origin.of_models() > 0
     }
 
-    /// Follows a change: what is new comes from `source`.
-    pub(super) fn follow(&mut self, lines: &[String], source: Source) {
-        let Some(difference) = self.difference(lines) else {
+    /// Follows a change: what is new comes from `source`. It ends where the cursor is then, which tells
+    /// the letter that was typed from the same one beside it.
+    pub(super) fn follow(&mut self, lines: &[String], source: Source, cursor: Cursor) {
+        let difference = self.difference(lines);
+        let Some(difference) = difference.map(|found| found.ending_at(cursor, lines)) else {
             return;
         };
         let mut after = Origin::default();
@@ -116,7 +154,11 @@ impl Trail {
             changes.pop()
         }) else {
             // Nobody knows any more: it is the person who brings it back.
-            return self.follow(lines, Source::Typed);
+            let end = Cursor {
+                line: usize::MAX,
+                column: 0,
+            };
+            return self.follow(lines, Source::Typed, end);
         };
         let Some(change) = change else {
             return;
@@ -228,6 +270,11 @@ mod tests {
         text.split('\n').map(str::to_owned).collect()
     }
 
+    const END: Cursor = Cursor {
+        line: usize::MAX,
+        column: 0,
+    };
+
     /// One letter for each character: who wrote it.
     fn marks(trail: &Trail) -> String {
         let spans = trail.origin().spans().iter();
@@ -249,20 +296,36 @@ mod tests {
         let mut trail = Trail::new(&lines(""));
         let draft = Origin::of("one\ntwo\nthree", model());
         trail.rewrite(&lines("one\ntwo\nthree"), draft, false);
-        trail.follow(&lines("One\ntwo\nthree"), Source::Typed);
-        trail.follow(&lines("One\ntwo\nthree!"), Source::Typed);
-        trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted);
+        trail.follow(&lines("One\ntwo\nthree"), Source::Typed, END);
+        trail.follow(&lines("One\ntwo\nthree!"), Source::Typed, END);
+        trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted, END);
         assert_eq!(marks(&trail), "tmmmmmmppppmmmmmmt");
         assert!(trail.is_cut());
-        trail.follow(&lines("One\nthree!"), Source::Typed);
+        trail.follow(&lines("One\nthree!"), Source::Typed, END);
         assert_eq!(marks(&trail), "tmmmmmmmmt");
+    }
+
+    #[test]
+    fn a_letter_beside_the_same_one_is_that_at_the_cursor() {
+        let mut trail = Trail::new(&lines(""));
+        trail.rewrite(
+            &lines("a\nthe cat"),
+            Origin::of("a\nthe cat", model()),
+            false,
+        );
+        for (column, text) in ["Ethe cat", "Edthe cat", "Editthe cat"].iter().enumerate() {
+            let text = format!("a\n{text}");
+            let column = [1, 2, 4][column];
+            trail.follow(&lines(&text), Source::Typed, Cursor { line: 1, column });
+        }
+        assert_eq!(marks(&trail), "mmttttmmmmmmm");
     }
 
     #[test]
     fn undo_brings_back_who_wrote_it() {
         let mut trail = Trail::new(&lines("mine"));
         trail.rewrite(&lines("its words"), Origin::of("its words", model()), false);
-        trail.follow(&lines("its"), Source::Typed);
+        trail.follow(&lines("its"), Source::Typed, END);
         assert!(trail.is_cut());
         trail.follow_back(&lines("its words"), false);
         assert_eq!(
@@ -285,10 +348,10 @@ mod tests {
             let mut trail = Trail::new(&lines(""));
             let mut before = String::new();
             for text in &texts {
-                trail.follow(&lines(text), Source::Pasted);
+                trail.follow(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(trail.origin().chars(), text.chars().count());
                 let mut slow = Trail::new(&lines(&before));
-                slow.follow(&lines(text), Source::Pasted);
+                slow.follow(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(&slow.lines, &trail.lines);
                 before.clone_from(text);
             }

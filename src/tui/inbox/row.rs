@@ -2,9 +2,10 @@
 //! beside it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
-use crate::api::{Body, Item};
+use jiff::Timestamp;
+
+use crate::api::Body;
 use crate::inbox::{Conversation, Said, Words};
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
@@ -20,8 +21,10 @@ const TAIL: usize = 4;
 /// What is found out about a conversation, until there is something new in it.
 #[derive(Debug)]
 pub(super) struct About {
-    newest: Option<Arc<Item>>,
+    /// When something had happened last, and how much was said by then.
+    active: Timestamp,
     said: usize,
+    is_loaded: bool,
     /// What came last.
     pub news: String,
     /// The beginning of what was asked first.
@@ -33,8 +36,9 @@ impl About {
         let prompt = conversation.request().prompts().next();
         let prompt = prompt.map(|item| one_line(&item.text(), LONGEST_PROMPT));
         Self {
-            newest: conversation.newest().cloned(),
+            active: conversation.last_activity,
             said: conversation.said().len(),
+            is_loaded: conversation.is_loaded(),
             news: news(conversation),
             prompt: prompt.unwrap_or_default(),
         }
@@ -42,11 +46,9 @@ impl About {
 
     /// Whether it still says what is so.
     pub fn is_of(&self, conversation: &Conversation) -> bool {
-        let is_newest = match (&self.newest, conversation.newest()) {
-            (Some(own), Some(newest)) => Arc::ptr_eq(own, newest),
-            (own, newest) => own.is_none() && newest.is_none(),
-        };
-        is_newest && self.said == conversation.said().len()
+        self.active == conversation.last_activity
+            && self.said == conversation.said().len()
+            && self.is_loaded == conversation.is_loaded()
     }
 }
 

@@ -62,11 +62,24 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
 }
 
 /// The rows that show, which are made anew when something of them has changed: hardly any key does
-/// that.
+/// that, and what comes in changes few of them.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     made_of: Option<MadeOf>,
+    /// What tells each of them from those beside it.
+    apart: Vec<String>,
     lines: Vec<(Rect, [Line<'static>; ROWS])>,
+}
+
+impl Rows {
+    /// The lines of a conversation as they were made, if they would be made the same now.
+    fn take(&mut self, now: &MadeOf, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
+        let seen = now.shown.get(at)?;
+        let made_of = self.made_of.as_ref().filter(|before| before.is_as(now))?;
+        let at = made_of.shown.iter().position(|before| before == seen)?;
+        let is_same = self.apart.get(at).is_some_and(|before| before == apart);
+        is_same.then(|| std::mem::take(&mut self.lines[at].1))
+    }
 }
 
 /// All that decides what the rows say.
@@ -78,6 +91,16 @@ struct MadeOf {
     second: i64,
     is_entered: bool,
     shown: Vec<Seen>,
+}
+
+impl MadeOf {
+    /// Whether the rows of both look the same where the conversation does.
+    fn is_as(&self, other: &Self) -> bool {
+        self.area.width == other.area.width
+            && self.theme == other.theme
+            && self.second == other.second
+            && self.is_entered == other.is_entered
+    }
 }
 
 /// The same of one conversation.
@@ -93,6 +116,8 @@ struct Seen {
     active: Timestamp,
     /// What is read from the journal later tells more.
     is_loaded: bool,
+    /// The title of the one that began it.
+    parent: String,
 }
 
 impl List {
@@ -147,12 +172,10 @@ impl List {
             self.shown.push((place.intersection(area), id));
             y = y.saturating_add(height);
         }
-        let made_of = Some(self.made_of(ui, app, area));
-        if self.rows.made_of != made_of {
-            self.rows = Rows {
-                made_of,
-                lines: self.lines(ui, app, area.width),
-            };
+        let made_of = self.made_of(ui, app, area);
+        if self.rows.made_of.as_ref() != Some(&made_of) {
+            let before = std::mem::take(&mut self.rows);
+            self.rows = self.made(ui, app, made_of, before);
         }
     }
 
@@ -169,6 +192,7 @@ impl List {
                 waiting: conversation.waiting(),
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
+                parent: parent_of(app, conversation),
             })
         });
         MadeOf {
@@ -240,7 +264,8 @@ impl List {
     }
 
     /// The rows of the conversations that show, each with its place.
-    fn lines(&self, ui: &Ui, app: &App, width: u16) -> Vec<(Rect, [Line<'static>; ROWS])> {
+    fn made(&self, ui: &Ui, app: &App, made_of: MadeOf, mut before: Rows) -> Rows {
+        let width = made_of.area.width;
         let room = width.saturating_sub(MARKS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
             let about = self.abouts.get(id)?;
@@ -252,13 +277,19 @@ impl List {
         });
         let rows: Vec<_> = rows.collect();
         let apart = distinctions(&rows);
-        let places = found.iter().map(|(place, ..)| *place);
-        let lines = rows.into_iter().zip(apart).zip(places);
-        let lines = lines.map(|(((title, conversation, about), apart), place)| {
-            let lines = self.entry((ui, app), conversation, about, (title, apart), width);
-            (place, lines)
+        let lines = rows.into_iter().zip(&apart).zip(&found).enumerate();
+        let lines = lines.map(|(at, (((title, conversation, about), apart), found))| {
+            let lines = before.take(&made_of, at, apart);
+            let lines = lines.unwrap_or_else(|| {
+                self.entry((ui, app), conversation, about, (title, apart), width)
+            });
+            (found.0, lines)
         });
-        lines.collect()
+        Rows {
+            lines: lines.collect(),
+            apart,
+            made_of: Some(made_of),
+        }
     }
 
     fn entry(
@@ -266,7 +297,7 @@ impl List {
         (ui, app): (&Ui, &App),
         conversation: &Conversation,
         about: &About,
-        (title, apart): (String, String),
+        (title, apart): (String, &str),
         width: u16,
     ) -> [Line<'static>; ROWS] {
         let is_open = app.open == Some(conversation.id);
@@ -297,7 +328,7 @@ impl List {
             ""
         };
         // What tells it apart may take half of the row.
-        let apart = one_line(&apart, room / 2);
+        let apart = one_line(apart, room / 2);
         let mode = match conversation.mode() {
             Mode::Manual => "",
             mode => mode.label(),

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// The least time between two frames that nobody has pressed a key for. What many clients ask at once
 /// is not seen sooner if it is drawn more often, and drawing takes what they wait for.
-const FRAME: Duration = Duration::from_millis(30);
+const FRAME: Duration = Duration::from_millis(12);
 
 /// How long a frame may wait for the news that what was said is delivered.
 const DELIVERY: Duration = Duration::from_millis(5);

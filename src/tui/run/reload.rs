@@ -7,7 +7,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Options;
 use crate::inbox::Drafting;
-use crate::tui::app::Settings;
+use crate::tui::app::{NewRule, Settings};
 use crate::tui::terminal::screen::Screen;
 
 /// The configuration, read again.
@@ -22,8 +22,20 @@ pub struct Reloaded {
     pub restarts: Vec<&'static str>,
 }
 
-/// Reads the configuration again; an error is what the person has to know.
-pub type Reload = Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>;
+/// Reads the configuration again, and writes into it; an error is what the person has to know.
+#[derive(Clone)]
+pub struct Reload {
+    /// Reads it.
+    pub read: Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>,
+    /// Adds a rule to it, and says so.
+    pub add_rule: AddRule,
+}
+
+/// Adds a rule to the configuration, and says so.
+type AddRule = Arc<dyn Fn(&NewRule) -> Result<String, String> + Send + Sync>;
+
+/// The configuration as it was read, and what there is to say of that.
+type Read = Result<(Reloaded, String), String>;
 
 impl Reloaded {
     /// What there is to say of it.
@@ -50,7 +62,7 @@ impl Reloaded {
 /// The configuration that is being read, if it is.
 pub(super) struct Reloads {
     reload: Reload,
-    under_way: Option<JoinHandle<Result<Reloaded, String>>>,
+    under_way: Option<JoinHandle<Read>>,
 }
 
 impl Reloads {
@@ -63,12 +75,27 @@ impl Reloads {
 
     /// Begins to read: the disk may be slow, and the screen must not wait for it.
     pub(super) fn begin(&mut self) {
-        let reload = Arc::clone(&self.reload);
-        self.under_way = Some(spawn_blocking(move || reload()));
+        let reload = self.reload.clone();
+        self.under_way = Some(spawn_blocking(move || {
+            let read = (reload.read)().map_err(|error| format!("not applied: {error}"))?;
+            let words = read.words();
+            Ok((read, words))
+        }));
+    }
+
+    /// Begins to add a rule, and to read the configuration with it.
+    pub(super) fn add_rule(&mut self, rule: NewRule) {
+        let reload = self.reload.clone();
+        self.under_way = Some(spawn_blocking(move || {
+            let words = (reload.add_rule)(&rule)?;
+            let read = (reload.read)();
+            let read = read.map_err(|error| format!("{words}, but not applied: {error}"))?;
+            Ok((read, words))
+        }));
     }
 
     /// Waits for what was read; for ever if nothing is.
-    pub(super) async fn next(&mut self) -> Option<Result<Reloaded, String>> {
+    pub(super) async fn next(&mut self) -> Option<Read> {
         match &mut self.under_way {
             Some(reading) => {
                 let read = reading.await;

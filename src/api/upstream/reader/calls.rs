@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::arguments::{FreeText, is_object};
+use super::super::arguments::{FreeText, is_object, mended};
 use super::super::tools::Toolbox;
+use super::MOST;
 use crate::api::{Body, Piece};
 
 /// What comes of a call at once.
@@ -52,8 +53,8 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// What a call takes besides its text.
-    const OVERHEAD: usize = 256;
+    /// What a call counts besides its text: a thousand are more than anybody wants.
+    const OVERHEAD: usize = 16 << 10;
 
     /// The bytes of all that was kept.
     pub fn kept(&self) -> usize {
@@ -73,6 +74,9 @@ impl Calls {
 
     /// More of a call.
     pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        if self.kept > MOST {
+            return;
+        }
         let id = delta.id.filter(|id| !id.is_empty());
         let name = delta.name.filter(|name| !name.is_empty());
         let known = self.find(delta.index, id);
@@ -169,7 +173,8 @@ impl Calls {
         }
     }
 
-    /// The call is whole.
+    /// The server says that a call is whole. If it is none, it may have been cut off, which llama.cpp
+    /// tells later or not at all.
     pub fn close(
         &mut self,
         index: Option<u64>,
@@ -179,7 +184,7 @@ impl Calls {
     ) {
         let place = self.find(index, id);
         if let Some(call) = place.and_then(|place| self.open.get_mut(place)) {
-            call.is_closed = true;
+            call.is_closed = is_object(&mended(&call.arguments));
         }
         self.advance(toolbox, pieces);
     }

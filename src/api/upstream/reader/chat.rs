@@ -126,7 +126,7 @@ fn end_reason(choice: &Fields<'_>, speech: &mut Speech) -> bool {
     let reason = choice.text("finish_reason").filter(|it| !it.is_empty());
     if matches!(
         reason.as_deref(),
-        Some("length" | "content_filter" | "abort")
+        Some("length" | "content_filter" | "abort" | "error")
     ) {
         speech.cut_off();
     }

@@ -70,7 +70,9 @@ impl Reader {
                 responses::event(name, &event, &mut self.speech, &mut self.responses)?
             }
         };
-        self.speech.check(MOST)?;
+        if self.speech.kept() + self.responses.kept() > MOST {
+            return Err(Fault::TooLong);
+        }
         if is_end {
             self.finish();
         }

@@ -10,14 +10,47 @@ use super::speech::Speech;
 use crate::api::responses::read_item;
 use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 
-/// Which items of the response are whole.
+/// What is known of the items of the response.
 #[derive(Debug, Default)]
 pub(super) struct Items {
+    /// Those of which words or thoughts were streamed.
+    spoken: Known,
+    /// Those that are whole.
+    whole: Known,
+    /// How many tokens the response may have.
+    limit: Option<u64>,
+}
+
+/// Items, by what the server tells of them.
+#[derive(Debug, Default)]
+struct Known {
     ids: HashSet<String>,
     indices: HashSet<u64>,
     count: usize,
-    /// How many tokens the response may have.
-    limit: Option<u64>,
+    bytes: usize,
+}
+
+impl Known {
+    /// What an item takes besides its id.
+    const OVERHEAD: usize = 128;
+
+    fn add(&mut self, index: Option<u64>, id: Option<&str>) {
+        self.count += 1;
+        let mut is_new = false;
+        if let Some(id) = id.filter(|id| !self.ids.contains(*id)) {
+            is_new = self.ids.insert(id.to_owned());
+            self.bytes += id.len();
+        }
+        is_new |= index.is_some_and(|index| self.indices.insert(index));
+        if is_new {
+            self.bytes += Self::OVERHEAD;
+        }
+    }
+
+    fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        id.is_some_and(|id| self.ids.contains(id))
+            || index.is_some_and(|index| self.indices.contains(&index))
+    }
 }
 
 impl Items {
@@ -29,24 +62,26 @@ impl Items {
         }
     }
 
+    /// The bytes of all that was kept.
+    pub fn kept(&self) -> usize {
+        self.spoken.bytes + self.whole.bytes
+    }
+
     /// Whether a response that has so many tokens is at its limit. llama.cpp calls it completed.
     fn is_full(&self, tokens: u64) -> bool {
         self.limit.is_some_and(|limit| tokens >= limit)
     }
 
-    fn add(&mut self, index: Option<u64>, item: &Fields<'_>) {
-        self.count += 1;
-        self.indices.extend(index);
-        self.ids.extend(id(item));
+    /// Whether words of an item were streamed; `is_speaking` says whether any are being.
+    fn is_spoken(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
+        let has_names = !self.spoken.ids.is_empty() || !self.spoken.indices.is_empty();
+        self.spoken.has(index, id) || is_speaking && !has_names
     }
 
     /// Whether the item in a place of the output was whole before.
-    fn has(&self, place: usize, item: &Fields<'_>) -> bool {
-        let is_known = |id: String| self.ids.contains(&id);
-        let index = u64::try_from(place).unwrap_or(u64::MAX);
-        id(item).is_some_and(is_known)
-            || self.indices.contains(&index)
-            || self.indices.is_empty() && place < self.count
+    fn is_whole(&self, place: usize, id: Option<&str>) -> bool {
+        let whole = &self.whole;
+        whole.has(u64::try_from(place).ok(), id) || whole.indices.is_empty() && place < whole.count
     }
 }
 
@@ -67,6 +102,7 @@ pub(super) fn event(
         "response.output_item.added" => begin(&event.object("item"), index, speech),
         "response.output_text.delta" | "response.refusal.delta" => {
             if let Some(delta) = delta() {
+                items.spoken.add(index, id);
                 speech.text(&delta);
             }
         }
@@ -76,6 +112,7 @@ pub(super) fn event(
         | "response.reasoning.delta"
         | "response.reasoning_summary.delta" => {
             if let Some(delta) = delta() {
+                items.spoken.add(index, id);
                 speech.thought(&delta);
             }
         }
@@ -142,7 +179,8 @@ fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) 
         reasoning: number(&usage.object("output_tokens_details"), "reasoning_tokens"),
     });
     for (place, raw) in response.list("output").into_iter().enumerate() {
-        if !items.has(place, &Fields::of(raw)) {
+        let id = id(&Fields::of(raw));
+        if !items.is_whole(place, id.as_deref()) {
             let index = u64::try_from(place).ok();
             done(raw, index, speech, items);
         }
@@ -179,15 +217,24 @@ fn phase(item: &Fields<'_>) -> Option<Phase> {
 /// An item is whole. What was streamed of it is not said again.
 fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Items) {
     let item = Fields::of(raw);
-    items.add(index, &item);
     let id = id(&item);
     let id = id.as_deref();
+    items.whole.add(index, id);
     let ItemBody::Said { body, .. } = read_item(raw.get()) else {
         return;
     };
     match body {
-        Body::Message { .. } if speech.has_words() => speech.end_message(phase(&item)),
-        Body::Reasoning { .. } if speech.is_thinking() => speech.close(),
+        Body::Message { .. } if items.is_spoken(index, id, speech.has_words()) => {
+            // Otherwise it ended when something else began.
+            if speech.has_words() {
+                speech.end_message(phase(&item));
+            }
+        }
+        Body::Reasoning { .. } if items.is_spoken(index, id, speech.is_thinking()) => {
+            if speech.is_thinking() {
+                speech.close();
+            }
+        }
         Body::FunctionCall { .. } if speech.is_called(index, id) => {}
         Body::FunctionCall {
             ref name,

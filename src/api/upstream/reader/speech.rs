@@ -1,6 +1,5 @@
 //! Makes pieces and items of what a model says, whatever format it came in.
 
-use super::super::Fault;
 use super::super::tools::Toolbox;
 use super::calls::{CallDelta, Calls};
 use super::words::{Echo, Splitter, Spoken};
@@ -66,12 +65,9 @@ impl Speech {
         std::mem::take(&mut self.pieces)
     }
 
-    /// That it is not longer than anybody keeps.
-    pub fn check(&self, most: usize) -> Result<(), Fault> {
-        match self.kept + self.calls.kept() > most {
-            true => Err(Fault::TooLong),
-            false => Ok(()),
-        }
+    /// The bytes of all that was kept.
+    pub fn kept(&self) -> usize {
+        self.kept + self.calls.kept()
     }
 
     /// More words.
@@ -283,10 +279,10 @@ impl Speech {
             return;
         }
         self.space.push_str(delta);
-        let words = self.space.trim_start();
-        if words.is_empty() {
+        if delta.trim_start().is_empty() {
             return;
         }
+        let words = self.space.trim_start();
         // Lines without words stand before many answers; how far the first line is moved in stays.
         let space = &self.space[..self.space.len() - words.len()];
         let from = match self.is_continuing {

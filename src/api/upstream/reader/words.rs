@@ -44,7 +44,13 @@ impl Splitter {
                     return found;
                 }
                 State::Beginning => {
-                    let text = self.pending.trim_start();
+                    let space = self.pending.len() - self.pending.trim_start().len();
+                    if space > 0 {
+                        let rest = self.pending.split_off(space);
+                        found.extend(self.taken().map(Spoken::Text));
+                        self.pending = rest;
+                    }
+                    let text = self.pending.as_str();
                     let whole = TAGS.iter().find(|(open, _)| text.starts_with(open));
                     if let Some((open, close)) = whole {
                         self.pending = text[open.len()..].to_owned();

@@ -1,0 +1,3 @@
+#![no_main]
+
+humanllm_fuzz::target!(answers);

@@ -1,0 +1,90 @@
+//! Where words come from and what became of drafts, in words.
+
+use crate::draft::{Draft, Drafted, Sender, Source};
+use crate::journal::{DraftFate, DraftState, ModelDraft};
+use crate::plain;
+
+/// Where the words of a reply come from and who sent it, where that is more than somebody's keys:
+/// `12 typed, 34 of draft 3 (qwen)`.
+pub(super) fn words(draft: &Draft) -> String {
+    let mut counted: Vec<(&Source, usize)> = Vec::new();
+    let parts = draft.parts.iter().map(|part| &part.origin);
+    for span in parts
+        .chain([&draft.origin])
+        .flat_map(|origin| origin.spans())
+    {
+        match counted
+            .iter_mut()
+            .find(|(source, _)| *source == &span.source)
+        {
+            Some((_, chars)) => *chars += span.chars,
+            None => counted.push((&span.source, span.chars)),
+        }
+    }
+    let is_typed = counted.iter().all(|(source, _)| **source == Source::Typed);
+    let counted = counted.iter().filter(|_| !is_typed);
+    let mut facts: Vec<String> = counted
+        .map(|(source, chars)| format!("{chars} {}", of(source)))
+        .collect();
+    let calls = drafted_calls(draft);
+    facts.extend(calls.map(|call| format!("a call of draft {} ({})", call.draft, call.model)));
+    match &draft.sender {
+        Sender::Person => {}
+        Sender::Auto { .. } => facts.push("sent by itself".into()),
+        Sender::Rule(name) => facts.push(format!("sent by the rule `{name}`")),
+        Sender::Script => facts.push("sent by a script".into()),
+    }
+    plain::line(&facts.join(", "))
+}
+
+fn of(source: &Source) -> String {
+    match source {
+        Source::Typed => "typed".into(),
+        Source::Pasted => "pasted".into(),
+        Source::Snippet(name) => format!("of the snippet `{name}`"),
+        Source::Recalled => "of an earlier reply".into(),
+        Source::Template => "of a template".into(),
+        Source::Model { draft, model } => format!("of draft {draft} ({model})"),
+        Source::Rule(name) => format!("of the rule `{name}`"),
+        Source::Script => "of a script".into(),
+    }
+}
+
+/// The calls that models drafted.
+pub(super) fn drafted_calls(draft: &Draft) -> impl Iterator<Item = &Drafted> {
+    let parts = draft.parts.iter().map(|part| part.call.as_ref());
+    let calls = parts.chain([draft.call.as_ref()]).flatten();
+    calls.filter_map(|call| call.drafted.as_ref())
+}
+
+/// How long a draft took, where that is known.
+pub(super) fn times(draft: &ModelDraft) -> String {
+    let seconds = |at: i64| (at - draft.begun) as f64 / 1e3;
+    let first = draft
+        .first
+        .map(|at| format!(" · first word after {:.1} s", seconds(at)));
+    let ended = draft
+        .ended
+        .map(|at| format!(" · ended after {:.1} s", seconds(at)));
+    [first, ended].into_iter().flatten().collect()
+}
+
+pub(super) fn state(state: DraftState) -> &'static str {
+    match state {
+        DraftState::Streaming => "being made",
+        DraftState::Complete => "complete",
+        DraftState::CutOff => "cut off",
+        DraftState::Failed => "failed",
+        DraftState::Cancelled => "cancelled",
+    }
+}
+
+pub(super) fn fate(fate: DraftFate) -> &'static str {
+    match fate {
+        DraftFate::Open => "open",
+        DraftFate::Sent => "sent as it was",
+        DraftFate::Edited => "sent edited",
+        DraftFate::Automatic => "sent by itself",
+        DraftFate::Unused => "unused",
+    }
+}

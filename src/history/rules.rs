@@ -1,0 +1,433 @@
+//! `humanllm rules`: which rules there are, and what they would have done to what the journal has.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{Form, HistoryError, find, json, text};
+use crate::api::{Body, Interner, Request};
+use crate::inbox::Words;
+use crate::journal::{Conversation, DraftFate, Reader, Turn, now};
+use crate::plain;
+use crate::rules::{Action, Decision, Rules, Subject};
+use crate::store;
+
+/// How many turns are looked for at once.
+const PAGE: u32 = 256;
+/// How many conversations are remembered.
+const REMEMBERED: usize = 256;
+const DAY: i64 = 24 * 3600 * 1000;
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// What came in the last so many days; all of it, if this is absent.
+    pub days: Option<u32>,
+    /// What came in this conversation; in any, if this is absent.
+    pub conversation: Option<i64>,
+}
+
+/// Why nothing can be told.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The journal cannot be read, or has no such conversation.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Nobody takes it.
+    #[error("cannot write to standard output: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Tells which rules there are.
+pub fn list(rules: &Rules, form: Form) -> String {
+    match form {
+        Form::Json => json::document(&rules.told().map(Rule::of).collect::<Vec<_>>()),
+        Form::Text if rules.is_empty() => NO_RULES.into(),
+        Form::Text => {
+            let rules = (1..).zip(rules.told()).map(|(number, told)| {
+                let asked = if told.asks_of_draft {
+                    "draft"
+                } else {
+                    "request"
+                };
+                let what = happens(told.action, told.timeout);
+                let head = format!("{number:>3}  {}  (of a {asked}): {what}", told.name);
+                let conditions = told.conditions.iter();
+                let conditions = conditions.map(|(key, is)| format!("{:5}{key:<14}{is}", ""));
+                let lines = [head].into_iter().chain(conditions);
+                lines
+                    .map(|line| plain::line(&line) + "\n")
+                    .collect::<String>()
+            });
+            rules.collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+const NO_RULES: &str = "There are no rules; config.example.toml has some to begin with.\n";
+
+/// Tells which rule would have met each earlier request and what was said to it, the newest last.
+///
+/// # Errors
+///
+/// If there is no journal, it cannot be read, there is no such conversation, or nobody reads what is
+/// told.
+pub fn run(
+    trial: Trial,
+    rules: &Rules,
+    form: Form,
+    state_dir: &Path,
+    out: &mut impl Write,
+) -> Result<(), TrialError> {
+    let reader = Reader::open(state_dir).map_err(HistoryError::from)?;
+    if let Some(id) = trial.conversation {
+        find(&reader, id)?;
+    }
+    if rules.is_empty() && form == Form::Text {
+        return Ok(out.write_all(NO_RULES.as_bytes())?);
+    }
+    let mut report = Report {
+        form,
+        out,
+        zone: TimeZone::system(),
+        told: 0,
+    };
+    let mut walk = Walk {
+        reader,
+        rules,
+        conversations: HashMap::new(),
+        interner: Interner::default(),
+        counts: Counts::default(),
+    };
+    report.begin()?;
+    walk.all(trial, &mut report)?;
+    report.end(&walk.counts)
+}
+
+/// Something that a rule would have met.
+struct Met<'a> {
+    at: i64,
+    conversation: &'a Conversation,
+    turn: i64,
+    /// What it is, in a word: `request`, `reply`, `draft`.
+    what: &'static str,
+    decision: Decision,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Counts {
+    requests: u64,
+    requests_met: u64,
+    replies: u64,
+    replies_met: u64,
+    drafts: u64,
+    drafts_met: u64,
+    /// Requests that an earlier version wrote and this one cannot read.
+    unreadable: u64,
+}
+
+/// Goes through the journal, turn by turn.
+struct Walk<'r> {
+    reader: Reader,
+    rules: &'r Rules,
+    conversations: HashMap<i64, Option<Conversation>>,
+    interner: Interner,
+    counts: Counts,
+}
+
+impl Walk<'_> {
+    fn all<W: Write>(
+        &mut self,
+        trial: Trial,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), TrialError> {
+        let since = trial.days.map(|days| now() - i64::from(days) * DAY);
+        let since = since.unwrap_or(i64::MIN);
+        let mut after = 0;
+        // What the last request had, the next one of its conversation mostly has too.
+        let mut last = None;
+        loop {
+            let turns = self
+                .reader
+                .turns_since(since, trial.conversation, after, PAGE);
+            let turns = turns.map_err(HistoryError::from)?;
+            let Some(newest) = turns.last() else {
+                return Ok(());
+            };
+            after = *newest;
+            for turn in turns {
+                last = self.turn(turn, report)?.or(last);
+            }
+        }
+    }
+
+    /// Tries the rules on a turn, and returns its request.
+    fn turn<W: Write>(
+        &mut self,
+        id: i64,
+        report: &mut Report<'_, W>,
+    ) -> Result<Option<Request>, TrialError> {
+        let said = self.reader.said_to(id).map_err(HistoryError::from)?;
+        let drafts = self
+            .reader
+            .model_drafts_to(id)
+            .map_err(HistoryError::from)?;
+        let mut spoken: Vec<(i64, &'static str, Body)> = Vec::new();
+        for row in &said {
+            let item = match serde_json::from_str(&row.words) {
+                Ok(Words::Item(item)) => item,
+                Ok(Words::Live(text, phase)) => Body::message(text, phase),
+                // What the person ends a turn with is no draft, and nothing else is known.
+                Ok(Words::Rejection(_)) | Err(_) => continue,
+            };
+            spoken.push((row.at, "reply", item));
+        }
+        for row in &drafts {
+            // What was sent as it was stands among the replies.
+            if matches!(row.fate, DraftFate::Sent | DraftFate::Automatic) {
+                continue;
+            }
+            let items: Vec<Body> = serde_json::from_str(&row.items).unwrap_or_default();
+            let at = row.ended.unwrap_or(row.begun);
+            spoken.extend(items.into_iter().map(|item| (at, "draft", item)));
+        }
+        self.counts.requests += 1;
+        self.counts.replies += spoken
+            .iter()
+            .filter(|(_, what, _)| *what == "reply")
+            .count() as u64;
+        self.counts.drafts += spoken
+            .iter()
+            .filter(|(_, what, _)| *what == "draft")
+            .count() as u64;
+        if spoken.is_empty() && !self.rules.ask_of_requests() {
+            return Ok(None);
+        }
+        let turn = self.reader.turn(id).map_err(HistoryError::from)?;
+        // One that was deleted in between is none.
+        let Some(turn) = turn else {
+            return Ok(None);
+        };
+        let Some(request) = store::request_of(&turn, &self.interner) else {
+            self.counts.unreadable += 1;
+            return Ok(None);
+        };
+        let Some(conversation) = self.conversation(turn.conversation)? else {
+            return Ok(None);
+        };
+        self.try_rules(&turn, &request, &conversation, spoken, report)?;
+        Ok(Some(request))
+    }
+
+    fn try_rules<W: Write>(
+        &mut self,
+        turn: &Turn,
+        request: &Request,
+        conversation: &Conversation,
+        spoken: Vec<(i64, &'static str, Body)>,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), TrialError> {
+        let directory = request.directory();
+        let subject = Subject {
+            agent: &conversation.agent,
+            title: &conversation.title,
+            directory: directory.as_deref(),
+            request,
+            new_from: 0,
+        };
+        let met = |at, what, decision| Met {
+            at,
+            conversation,
+            turn: turn.id,
+            what,
+            decision,
+        };
+        if let Some(decision) = self.rules.of_request(&subject) {
+            self.counts.requests_met += 1;
+            report.tell(&met(turn.arrived, "request", decision))?;
+        }
+        for (at, what, item) in spoken {
+            let Some(decision) = self.rules.of_item(&subject, &item) else {
+                continue;
+            };
+            match what {
+                "reply" => self.counts.replies_met += 1,
+                _ => self.counts.drafts_met += 1,
+            }
+            report.tell(&met(at, what, decision))?;
+        }
+        Ok(())
+    }
+
+    fn conversation(&mut self, id: i64) -> Result<Option<Conversation>, TrialError> {
+        if let Some(known) = self.conversations.get(&id) {
+            return Ok(known.clone());
+        }
+        if self.conversations.len() >= REMEMBERED {
+            self.conversations.clear();
+        }
+        let found = self.reader.conversation(id).map_err(HistoryError::from)?;
+        self.conversations.insert(id, found.clone());
+        Ok(found)
+    }
+}
+
+/// Where it is told, piece by piece: nobody holds all of it.
+struct Report<'o, W> {
+    form: Form,
+    out: &'o mut W,
+    zone: TimeZone,
+    told: u64,
+}
+
+impl<W: Write> Report<'_, W> {
+    fn begin(&mut self) -> io::Result<()> {
+        match self.form {
+            Form::Text => Ok(()),
+            Form::Json => self.out.write_all(b"{\"met\": ["),
+        }
+    }
+
+    fn tell(&mut self, met: &Met<'_>) -> io::Result<()> {
+        let Met {
+            conversation,
+            decision,
+            ..
+        } = met;
+        self.told += 1;
+        match self.form {
+            Form::Text => {
+                let timeout = decision.timeout.as_ref();
+                let timeout = timeout.map(|(after, action)| (*after, action));
+                let what = happens(&decision.action, timeout);
+                let head = format!(
+                    "{:>6}  {}  {:<7}  {}: {what}",
+                    conversation.id,
+                    text::time(met.at, &self.zone),
+                    met.what,
+                    decision.rule,
+                );
+                let about = format!("{:8}{} · {}", "", decision.matched, conversation.title);
+                writeln!(self.out, "{}\n{}", plain::line(&head), plain::line(&about))
+            }
+            Form::Json => {
+                let comma = if self.told > 1 { "," } else { "" };
+                let row = serde_json::to_string(&Row::of(met)).unwrap_or_default();
+                write!(self.out, "{comma}\n  {row}")
+            }
+        }
+    }
+
+    fn end(self, counts: &Counts) -> Result<(), TrialError> {
+        let out = self.out;
+        match self.form {
+            Form::Text => {
+                let of = |met, all, what| format!("{met} of {all} {what}");
+                let requests = of(counts.requests_met, counts.requests, "requests");
+                let replies = of(counts.replies_met, counts.replies, "replies");
+                let drafts = of(counts.drafts_met, counts.drafts, "other drafts");
+                let space = if self.told > 0 { "\n" } else { "" };
+                writeln!(
+                    out,
+                    "{space}A rule would have met {requests}, {replies} and {drafts}."
+                )?;
+                if counts.unreadable > 0 {
+                    writeln!(
+                        out,
+                        "{} requests cannot be read any more.",
+                        counts.unreadable
+                    )?;
+                }
+            }
+            Form::Json => {
+                let counts = serde_json::to_string(counts).unwrap_or_default();
+                let counts = counts.trim_start_matches('{');
+                writeln!(out, "\n], {counts}")?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    at: Option<String>,
+    conversation: i64,
+    title: &'a str,
+    agent: &'a str,
+    request: i64,
+    what: &'static str,
+    rule: &'a str,
+    matched: &'a str,
+    action: &'a Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_action: Option<&'a Action>,
+}
+
+impl<'a> Row<'a> {
+    fn of(met: &'a Met<'_>) -> Self {
+        let timeout = met.decision.timeout.as_ref();
+        Self {
+            at: json::time(met.at),
+            conversation: met.conversation.id,
+            title: &met.conversation.title,
+            agent: &met.conversation.agent,
+            request: met.turn,
+            what: met.what,
+            rule: &met.decision.rule,
+            matched: &met.decision.matched,
+            action: &met.decision.action,
+            timeout_seconds: timeout.map(|(after, _)| after.as_secs()),
+            timeout_action: timeout.map(|(_, action)| action),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Rule<'a> {
+    name: &'a str,
+    asked_of: &'static str,
+    conditions: serde_json::Map<String, serde_json::Value>,
+    action: &'a Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_action: Option<&'a Action>,
+}
+
+impl<'a> Rule<'a> {
+    fn of(told: crate::rules::Told<'a>) -> Self {
+        let conditions = told.conditions.into_iter();
+        Self {
+            name: told.name,
+            asked_of: if told.asks_of_draft {
+                "draft"
+            } else {
+                "request"
+            },
+            conditions: conditions
+                .map(|(key, is)| (key.into(), is.into()))
+                .collect(),
+            action: told.action,
+            timeout_seconds: told.timeout.map(|(after, _)| after.as_secs()),
+            timeout_action: told.timeout.map(|(_, action)| action),
+        }
+    }
+}
+
+/// What happens, and what happens where nobody does anything.
+fn happens(action: &Action, timeout: Option<(Duration, &Action)>) -> String {
+    let words = action.words();
+    match timeout {
+        None => words,
+        Some((after, action)) => {
+            format!("{words}, after {} s {}", after.as_secs(), action.words())
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `setup model --check`: one request to a model as a draft would make it, and what came of that.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, text_of};
+use crate::config::{Config, format_name};
+use crate::inbox::{DraftId, DraftOrder};
+use crate::model::{Client, Failure, Upstream, listed};
+use crate::setup::check::{CheckError, Findings, Step, Told};
+
+/// The tool that is offered.
+const TOOL: &str = "get_weather";
+/// Characters of the answer that are shown.
+const LONGEST: usize = 60;
+/// The most tokens that the answer may have. Some think for long first.
+const MOST_TOKENS: u64 = 2_000;
+
+/// What came of a request.
+#[derive(Default)]
+struct Seen {
+    /// After which time the first of it came.
+    first: Option<Duration>,
+    whole: Duration,
+    items: Vec<Body>,
+    usage: Option<Usage>,
+    cut_off: bool,
+}
+
+/// Checks a model, the one that drafts where nobody names another if there is no name, and tells what it
+/// finds as it goes along; returns the first step that failed.
+///
+/// # Errors
+///
+/// The check itself cannot be made, or what it finds cannot be told.
+pub fn check(
+    name: Option<&str>,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<Option<Step>, CheckError> {
+    let mut findings = Findings::new(out);
+    let upstream = match named(name, config) {
+        Ok(upstream) => upstream,
+        Err(words) => {
+            findings.tell(Step::SetUp, Err(words))?;
+            findings.pass_over(&[Step::Server, Step::Request, Step::Answer])?;
+            return Ok(findings.first_failure());
+        }
+    };
+    findings.tell(Step::SetUp, set_up(upstream))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let client = Client::alone(upstream.clone());
+    let server = runtime.block_on(server(&client));
+    let is_there = server.is_ok() && !findings.has_failed(Step::SetUp);
+    findings.tell(Step::Server, server)?;
+    if !is_there {
+        findings.pass_over(&[Step::Request, Step::Answer])?;
+        return Ok(findings.first_failure());
+    }
+    asks_and_hears(&runtime, &client, &mut findings)?;
+    if findings.first_failure().is_none() {
+        let words = format!(
+            "{} can draft. No agent was asked, and nothing was kept.",
+            upstream.name
+        );
+        findings.end(&words)?;
+    }
+    Ok(findings.first_failure())
+}
+
+fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, String> {
+    let upstreams = &config.upstreams;
+    let name = name.or(config.drafting.model.as_deref());
+    let found = match name {
+        Some(name) => upstreams.iter().find(|upstream| upstream.name == name),
+        None => upstreams.first(),
+    };
+    found.ok_or_else(|| match name {
+        Some(name) if !upstreams.is_empty() => {
+            let names: Vec<String> = upstreams.iter().map(|known| known.name.clone()).collect();
+            format!("there is no [[model]] {name}; there are {}", listed(&names))
+        }
+        _ => "there is no [[model]] in the configuration; run `humanllm setup model`".to_owned(),
+    })
+}
+
+fn set_up(upstream: &Upstream) -> Told {
+    match &upstream.key {
+        Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).words(upstream)),
+        _ => Ok(format!(
+            "{}: the model {} at {}, by {}",
+            upstream.name,
+            upstream.model,
+            upstream.url,
+            format_name(upstream.format)
+        )),
+    }
+}
+
+/// Whether the server answers. One that lists no models may have some.
+async fn server(client: &Client) -> Told {
+    let upstream = client.upstream();
+    match client.offered().await {
+        Ok(offered) => {
+            let names: Vec<String> = offered.into_iter().map(|model| model.id).collect();
+            Ok(match names.contains(&upstream.model) {
+                true => format!("{} answers, and has {}", upstream.url, upstream.model),
+                false => format!(
+                    "{} answers; {} is not in its list: {}",
+                    upstream.url,
+                    upstream.model,
+                    listed(&names)
+                ),
+            })
+        }
+        Err(Failure::Refused(refusal)) => Ok(format!(
+            "{} answers, and lists no models ({})",
+            upstream.url,
+            refusal.status.as_u16()
+        )),
+        Err(failure @ Failure::NoModel(_)) => Err(failure.words(upstream)),
+        Err(failure) => Err(failure.words(upstream)),
+    }
+}
+
+/// Makes the request and tells what came of it.
+fn asks_and_hears(
+    runtime: &tokio::runtime::Runtime,
+    client: &Client,
+    findings: &mut Findings<'_>,
+) -> Result<(), CheckError> {
+    let request = question().map_err(io::Error::other)?;
+    let asked = client.asked(&DraftOrder {
+        id: DraftId(0),
+        model: client.upstream().name.clone(),
+        request,
+        said: Vec::new(),
+        continues: None,
+        hint: None,
+    });
+    let sent = format!("{} bytes to {}", asked.body.len(), asked.path);
+    let begun = Instant::now();
+    let mut seen = Seen::default();
+    let answered = runtime.block_on(client.answer(asked, |piece| {
+        seen.take(piece, begun.elapsed());
+        true
+    }));
+    let words = |failure: Failure| failure.words(client.upstream());
+    match answered {
+        Err(failure @ (Failure::Refused(_) | Failure::Connect(_) | Failure::NoAnswer)) => {
+            findings.tell(Step::Request, Err(words(failure)))?;
+            findings.pass_over(&[Step::Answer])?;
+        }
+        Err(failure) => {
+            findings.tell(Step::Request, Ok(sent))?;
+            findings.tell(Step::Answer, Err(words(failure)))?;
+        }
+        Ok(()) => {
+            findings.tell(Step::Request, Ok(sent))?;
+            findings.tell(Step::Answer, Ok(seen.in_words()))?;
+            match seen.call() {
+                Some(call) => findings.tell(Step::Call, Ok(call))?,
+                None => findings.remark(
+                    Step::Call,
+                    "none, although a tool was offered and asked for: agents need models that call tools",
+                )?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn question() -> Result<Request, ApiError> {
+    let city = json!({"type": "string", "description": "The name of the city"});
+    let body = json!({
+        "model": "human",
+        "stream": true,
+        "max_tokens": MOST_TOKENS,
+        "messages": [
+            {"role": "system", "content": "You answer with calls of tools where they help."},
+            {"role": "user", "content": "What is the weather in Paris? Use the tool to find out."}],
+        "tools": [{"type": "function", "function": {
+            "name": TOOL, "description": "Tells the weather in a city",
+            "parameters": {"type": "object", "properties": {"city": city}, "required": ["city"]}}}],
+    });
+    Format::Chat.parse(body.to_string().as_bytes(), &Interner::default())
+}
+
+impl Seen {
+    fn take(&mut self, piece: Piece, after: Duration) {
+        self.first.get_or_insert(after);
+        match piece {
+            Piece::Item(item) => self.items.push(item),
+            Piece::Done { usage, cut_off } => {
+                (self.usage, self.cut_off) = (usage, cut_off);
+                self.whole = after;
+            }
+            Piece::Text(_) | Piece::Thought(_) | Piece::Call { .. } => {}
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let seconds = |time: Duration| match time.as_millis() {
+            milliseconds @ 0..1_000 => format!("{milliseconds} ms"),
+            _ => format!("{:.1} s", time.as_secs_f64()),
+        };
+        let first = self.first.map(seconds).unwrap_or_default();
+        let whole = seconds(self.whole);
+        let tokens = match &self.usage {
+            Some(usage) => format!(", {} tokens", usage.output),
+            None => String::new(),
+        };
+        let cut = if self.cut_off {
+            ", cut off at a limit"
+        } else {
+            ""
+        };
+        format!(
+            "the first word after {first}, all after {whole}{tokens}{cut}{}",
+            self.words()
+        )
+    }
+
+    /// What it said, if it said anything.
+    fn words(&self) -> String {
+        let text: Vec<String> = self.items.iter().filter_map(said).collect();
+        let text = text.join(" ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match text.char_indices().nth(LONGEST) {
+            _ if text.is_empty() => String::new(),
+            Some((end, _)) => format!(": \"{}…\"", &text[..end]),
+            None => format!(": \"{text}\""),
+        }
+    }
+
+    /// The first call that it made.
+    fn call(&self) -> Option<String> {
+        self.items.iter().find_map(|item| match item {
+            Body::FunctionCall {
+                name, arguments, ..
+            } => Some(format!("{name} {arguments}")),
+            _ => None,
+        })
+    }
+}
+
+fn said(item: &Body) -> Option<String> {
+    match item {
+        Body::Message { content, .. } => Some(text_of(content).into_owned()),
+        _ => None,
+    }
+}

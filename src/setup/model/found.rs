@@ -1,0 +1,168 @@
+//! Servers with models that run, and what they have.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hyper::StatusCode;
+
+use super::Options;
+use crate::api::Format;
+use crate::config;
+use crate::environment::Environment;
+use crate::model::{BaseUrl, Client, Failure, KeyVariable, Offered, Patience, Upstream, listed};
+
+/// How long a server on this machine may take to take a connection.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// A port on which a server usually listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The port, on this machine.
+    pub port: u16,
+    /// What usually listens there.
+    pub program: &'static str,
+}
+
+/// Where servers listen unless they are told otherwise.
+pub const PLACES: &[Place] = &[
+    Place {
+        port: 1234,
+        program: "LM Studio",
+    },
+    Place {
+        port: 8080,
+        program: "llama.cpp",
+    },
+    Place {
+        port: 11434,
+        program: "Ollama",
+    },
+    Place {
+        port: 4000,
+        program: "LiteLLM",
+    },
+    Place {
+        port: 8000,
+        program: "vLLM",
+    },
+];
+
+/// What servers name as the owner of their models, where that tells which they are.
+const OWNERS: &[(&str, &str)] = &[
+    (HUMANLLM, HUMANLLM),
+    ("llamacpp", "llama.cpp"),
+    ("library", "Ollama"),
+    ("vllm", "vLLM"),
+    ("organization_owner", "LM Studio"),
+];
+const HUMANLLM: &str = "humanllm";
+
+/// A server that answers.
+pub(super) struct Found {
+    pub url: BaseUrl,
+    /// The same as it is to be written.
+    pub written: String,
+    program: String,
+    /// The names of its models.
+    pub models: Vec<String>,
+    wants_key: bool,
+}
+
+impl Found {
+    fn new(url: &BaseUrl, written: String, place: &str, offered: Vec<Offered>) -> Self {
+        let owner = offered.first().map(|model| model.owner.as_str());
+        let known = OWNERS.iter().find(|(known, _)| Some(*known) == owner);
+        Self {
+            url: url.clone(),
+            written,
+            program: known.map_or(place, |(_, program)| program).to_owned(),
+            models: offered.into_iter().map(|model| model.id).collect(),
+            wants_key: false,
+        }
+    }
+
+    /// Whether a person answers there.
+    pub fn is_humanllm(&self) -> bool {
+        self.program == HUMANLLM
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let program = match self.is_humanllm() {
+            true => "another humanllm",
+            false => self.program.as_str(),
+        };
+        write!(f, "{program} at {}: ", self.written)?;
+        match self.models.as_slice() {
+            _ if self.wants_key => f.write_str(
+                "it wants a key; name the variable that holds it, with --url and --api-key-env",
+            ),
+            [] => f.write_str("no model"),
+            models => f.write_str(&crate::plain::line(&listed(models))),
+        }
+    }
+}
+
+/// The servers that answer at these places, except for this program's own.
+pub(super) async fn at(places: &[Place], own: Option<&BaseUrl>) -> Vec<Found> {
+    let found = places.iter().map(|place| async {
+        let written = format!("http://127.0.0.1:{}", place.port);
+        let url = BaseUrl::new(&written).ok()?;
+        let patience = Patience {
+            connect: CONNECT,
+            ..Patience::default()
+        };
+        let upstream = Upstream {
+            patience,
+            ..Upstream::new(place.program, url.clone(), Format::Chat)
+        };
+        let is_own = own.is_some_and(|own| own.port() == place.port);
+        match Client::alone(upstream).offered().await {
+            Ok(offered) => {
+                let found = Found::new(&url, written, place.program, offered);
+                (!is_own || !found.is_humanllm()).then_some(found)
+            }
+            // It may be this program that wants the key.
+            Err(Failure::Refused(refusal)) if wants_key(refusal.status) && !is_own => Some(Found {
+                wants_key: true,
+                ..Found::new(&url, written, place.program, Vec::new())
+            }),
+            Err(_) => None,
+        }
+    });
+    join_all(found).await.into_iter().flatten().collect()
+}
+
+/// The server that was named; or why it does not tell what it has, in words.
+pub(super) async fn asked(
+    url: &BaseUrl,
+    options: &Options,
+    environment: &Environment,
+) -> Result<Found, String> {
+    let format = options.format.unwrap_or(Format::Chat);
+    let name = options.name.clone().unwrap_or_else(|| url.to_string());
+    let mut upstream = Upstream::new(name, url.clone(), format);
+    if let Some(variable) = &options.api_key_env {
+        let key = config::key_of(variable, environment).ok().flatten();
+        upstream.key = Some(KeyVariable {
+            name: variable.clone(),
+            is_set: key.is_some(),
+        });
+        // As with the file: nowhere where others can read it.
+        let is_safe = url.is_secure() || url.is_private();
+        let key = key.filter(|_| is_safe);
+        let header = key.and_then(|key| Upstream::key_header(format, key.as_str()));
+        upstream.headers.extend(header);
+    }
+    let client = Client::alone(upstream);
+    let offered = client.offered().await;
+    let offered = offered.map_err(|failure| failure.words(client.upstream()))?;
+    let written = options.url.clone().unwrap_or_default();
+    Ok(Found::new(url, written, "a server", offered))
+}
+
+fn wants_key(status: StatusCode) -> bool {
+    status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN
+}

@@ -1,0 +1,113 @@
+//! Following what happens in the inbox: requests that come and go, and what is said to them by others
+//! than the person.
+
+use super::{App, Level};
+use crate::inbox::{Change, Event};
+
+impl App {
+    /// Takes in what happened to a request.
+    pub fn on_event(&mut self, event: Event) {
+        if let Some(change) = self.inbox.apply(event, self.now) {
+            self.on_change(change);
+        }
+        for id in self.inbox.take_dropped() {
+            self.forget(id);
+        }
+    }
+
+    /// Follows a change of the inbox.
+    pub(super) fn on_change(&mut self, change: Change) {
+        match change {
+            Change::Arrived {
+                conversation,
+                automatic,
+                current,
+                attended,
+                returned,
+            } => {
+                if !returned.is_empty() {
+                    self.composer_of(conversation).bring_back(returned);
+                    self.keep_draft_of(conversation);
+                }
+                if let Some(found) = self.inbox.get(conversation) {
+                    self.list.on_arrival(found);
+                }
+                self.arrived(conversation, automatic, current, attended);
+                if current {
+                    self.make_way_for_newest(conversation);
+                }
+            }
+            Change::Delivered {
+                conversation,
+                tokens,
+            } => {
+                if self.open == Some(conversation) {
+                    // A model may say hundreds of words a second.
+                    self.unsynced = true;
+                    if self.sent_by_itself().is_none() {
+                        self.say(Level::Good, self.delivered(tokens));
+                    }
+                    self.advance(conversation);
+                }
+            }
+            Change::ClientGone {
+                conversation,
+                mut returned,
+            } => {
+                // What was to be sent to it was composed last.
+                if let Some((_, draft)) = self.take_undeliverable() {
+                    returned.push(draft);
+                }
+                self.sync(conversation);
+                self.client_gone(conversation, returned);
+                self.return_own_words(conversation);
+            }
+            Change::AskedAgain { conversation } => {
+                self.sync(conversation);
+                if self.open == Some(conversation) {
+                    self.tell(Level::Info, "asked again, refused again");
+                }
+            }
+            Change::Drafted {
+                conversation,
+                draft,
+                what,
+            } => self.drafted(conversation, draft, &what),
+            Change::Decided(conversation) => {
+                self.sync(conversation);
+                self.drop_shown(conversation);
+            }
+            Change::Scripted {
+                conversation,
+                ended,
+            } => {
+                self.sync(conversation);
+                if ended {
+                    self.drop_shown(conversation);
+                }
+                if self.open == Some(conversation) {
+                    let words = match ended {
+                        true => "a script answered",
+                        false => "a script sent a note",
+                    };
+                    self.tell(Level::Info, words);
+                    self.offer_call(conversation);
+                }
+            }
+        }
+    }
+
+    /// What to say of something that was delivered: how the person does as a model.
+    fn delivered(&self, tokens: u64) -> String {
+        if tokens == 0 {
+            // A rejection.
+            return "delivered".into();
+        }
+        let unit = if tokens == 1 { "token" } else { "tokens" };
+        let speed = self.inbox.statistics().tokens_per_second();
+        let speed = speed
+            .map(|speed| format!(" · {speed:.1}/s"))
+            .unwrap_or_default();
+        format!("delivered · {tokens} {unit}{speed}")
+    }
+}

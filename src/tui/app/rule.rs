@@ -1,0 +1,177 @@
+//! Making a rule of what is in the composer: what happens with it, to what it applies, and then
+//! somebody else writes it down.
+
+use super::{App, Dialog, Effect, Level, Purpose};
+use crate::api::{Body, Request};
+use crate::inbox::Conversation;
+use crate::rules::{Action as Then, Decision, Proposal, Rules, Subject, Written, proposals};
+use crate::tui::app::prompt::Prompt;
+use crate::tui::picker::{Choice, Picker};
+use crate::tui::text::format::agent_name;
+
+/// A rule that is to be written down, and what it was made of.
+#[derive(Debug, Clone)]
+pub struct NewRule {
+    /// The rule.
+    pub rule: Written,
+    made_of: MadeOf,
+}
+
+/// Something that a rule was made of.
+#[derive(Debug, Clone)]
+struct MadeOf {
+    agent: String,
+    title: String,
+    directory: Option<String>,
+    request: Request,
+    new_from: usize,
+    item: Body,
+}
+
+/// A rule that the person is about to make.
+#[derive(Debug)]
+pub(super) struct Making {
+    item: Body,
+    then: Then,
+    proposals: Vec<Proposal>,
+}
+
+/// What was made of the same may be told apart by what came of it.
+impl PartialEq for NewRule {
+    fn eq(&self, other: &Self) -> bool {
+        self.rule == other.rule
+    }
+}
+
+impl Eq for NewRule {}
+
+impl NewRule {
+    /// What rules decide about what this one was made of.
+    pub fn decided_by(&self, rules: &Rules) -> Option<Decision> {
+        let made_of = &self.made_of;
+        let subject = Subject {
+            agent: &made_of.agent,
+            title: &made_of.title,
+            directory: made_of.directory.as_deref(),
+            request: &made_of.request,
+            new_from: made_of.new_from,
+        };
+        rules.of_item(&subject, &made_of.item)
+    }
+}
+
+impl App {
+    /// Begins a rule about what is in the composer.
+    pub(super) fn make_rule(&mut self) {
+        let Some(item) = self.item_at_hand() else {
+            return self.say(
+                Level::Info,
+                "a rule is made of a reply: type one, or show a draft",
+            );
+        };
+        self.making = Some(Making {
+            item,
+            then: Then::Hold,
+            proposals: Vec::new(),
+        });
+        let choices = [
+            ("hold", "It waits for you, in every mode"),
+            ("send", "A draft of it is sent at once, in draft and auto"),
+            ("reject", "The turn ends with an error in your words"),
+        ];
+        let choices = choices.map(|(name, about)| Choice::new(name, about));
+        let picker = Picker::new("rule: what happens", choices.into());
+        self.notice = None;
+        self.dialog = Dialog::Picker(Purpose::RuleAction, Box::new(picker));
+    }
+
+    /// What the rule would be about: what is composed, or the last part.
+    fn item_at_hand(&mut self) -> Option<Body> {
+        if self.previewed().is_some() {
+            return None;
+        }
+        let composer = self.composer();
+        let composed = match &composer.call {
+            Some(call) if composer.kind == crate::tui::composer::ReplyKind::Tool => {
+                Some(call.item())
+            }
+            _ => {
+                let text = composer.text();
+                let item = self.item_of_text(composer.kind, &text, &composer.options);
+                item.ok().flatten()
+            }
+        };
+        let last = || self.item_of(composer.parts.last()?).ok();
+        composed.or_else(last)
+    }
+
+    /// Takes what is to happen, by its place in the list.
+    pub(super) fn choose_rule_action(&mut self, index: usize) {
+        match index {
+            0 => self.propose_rules(Then::Hold),
+            1 => self.propose_rules(Then::Send),
+            _ => self.dialog = Dialog::Prompt(Box::new(Prompt::rejection())),
+        }
+    }
+
+    /// Lets the person choose to what the rule applies.
+    pub(super) fn propose_rules(&mut self, then: Then) {
+        let Some((mut making, conversation)) = self.making.take().zip(self.conversation()) else {
+            return;
+        };
+        let subject = conversation.subject();
+        let rules = self.inbox.rules();
+        let mut found = proposals(&subject, &making.item, &then, rules);
+        // The same for this program alone.
+        let agent = agent_name(&conversation.agent).to_owned();
+        let of_agent = found
+            .iter()
+            .filter(|_| !agent.is_empty())
+            .map(|any| Proposal {
+                about: format!("{}, from {agent}", any.about),
+                rule: Written {
+                    name: format!("{} from {agent}", any.rule.name),
+                    agent: Some(format!("^{}", regex::escape(&agent))),
+                    ..any.rule.clone()
+                },
+            });
+        let of_agent: Vec<Proposal> = of_agent.collect();
+        found.extend(of_agent);
+        if found.is_empty() {
+            return self.say(Level::Info, "no rule can be made of this");
+        }
+        let choices = found.iter();
+        let choices = choices.map(|one| Choice::new(one.about.clone(), one.rule.name.clone()));
+        let picker = Picker::new(format!("rule: {} what", then.words()), choices.collect());
+        (making.then, making.proposals) = (then, found);
+        self.making = Some(making);
+        self.dialog = Dialog::Picker(Purpose::Rule, Box::new(picker));
+    }
+
+    /// Has the rule at an index of the list written down.
+    pub(super) fn save_rule(&mut self, index: usize) {
+        let Some((making, conversation)) = self.making.take().zip(self.conversation()) else {
+            return;
+        };
+        let Some(proposal) = making.proposals.into_iter().nth(index) else {
+            return;
+        };
+        let made_of = MadeOf::new(conversation, making.item);
+        let rule = proposal.rule;
+        self.effects
+            .push(Effect::SaveRule(Box::new(NewRule { rule, made_of })));
+    }
+}
+
+impl MadeOf {
+    fn new(conversation: &Conversation, item: Body) -> Self {
+        Self {
+            agent: conversation.agent.clone(),
+            title: conversation.title().to_owned(),
+            directory: conversation.directory().map(str::to_owned),
+            request: conversation.request().clone(),
+            new_from: conversation.new_from(),
+            item,
+        }
+    }
+}
