@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
+use crate::control::{self, ControlSocket, Desk};
 use crate::descriptors;
 use crate::environment::Environment;
 use crate::inbox::{self, Drafting, DraftingOrder};
@@ -23,8 +24,9 @@ use crate::model::{Catalog, Models};
 use crate::rules::Rules;
 use crate::server::{self, Limits, Server};
 use crate::setup::rule;
+use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::tui::app::{App, NewRule, Settings};
+use crate::tui::app::{App, Level, NewRule, Settings};
 use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Options, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
@@ -79,6 +81,7 @@ pub fn run(
     config: Config,
     flags: Flags,
     environment: Environment,
+    state_dir: &StateDir,
     listening: impl FnOnce() -> Result<(), Box<dyn Error>>,
 ) -> Result<ExitCode, StartError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -98,12 +101,26 @@ pub fn run(
         .build()?;
     let (store, unkept) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
+    let (mut socket, unreachable) = match ControlSocket::bind(state_dir) {
+        Ok(socket) => (Some(socket), None),
+        Err(error) => {
+            tracing::warn!(%error, "no control socket");
+            (None, Some(error.to_string()))
+        }
+    };
+    let desk = Desk {
+        scripts: intake.scripts(),
+        store: store.clone(),
+        address: format!("http://{address}/v1"),
+    };
     let (orders, ordered) = mpsc::unbounded_channel();
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
     let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
     let router = server::router(intake, server_settings(&config, address, descriptors));
     let (stop, stopped) = watch::channel(false);
+    let listens = socket.as_mut().and_then(ControlSocket::take_listener);
+    let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
@@ -111,14 +128,18 @@ pub fn run(
     let settings = settings(&config, address);
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
-    let state_dir = config.state_dir.clone();
     let drafting = drafting(&config, &orders);
+    let study = config.study.clone();
     let reload = reload(config, address, flags, environment, (catalog, orders));
     let mut app = App::new(settings, store, Timestamp::now());
     app.set_drafting(drafting);
+    app.set_study(study);
     app.restore();
     app.set_alert(unkept);
-    take_left_behind(&mut app, &state_dir);
+    if let Some(why) = unreachable {
+        app.say(Level::Bad, why);
+    }
+    take_left_behind(&mut app, state_dir.path());
     // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
     // may be half changed then, but all that is still done with it is to drop it.
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -149,7 +170,11 @@ pub fn run(
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         drop(app);
         let _ = tokio::time::timeout(PATIENCE, server).await;
+        if let Some(scripts) = scripts {
+            let _ = tokio::time::timeout(PATIENCE, scripts).await;
+        }
     });
+    drop(socket);
     runtime.shutdown_background();
     let exit = exit.unwrap_or_else(|panic| resume_unwind(panic))?;
     Ok(match exit {
@@ -320,6 +345,7 @@ pub(crate) fn server_settings(
         allowed_hosts: config.server.allowed_hosts.clone(),
         allowed_origins: config.server.allowed_origins.clone(),
         answered: config.inbox.answer_housekeeping,
+        study: config.study.clone(),
         limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
+pub mod record;
 mod replay;
+pub mod scripts;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::record::{StatisticsArgs, StudyArgs};
+use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
 use crate::api::Format;
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
@@ -38,6 +42,9 @@ EXAMPLES:
     eval \"$(humanllm setup --print env)\"       Set the variables for OpenAI's and Anthropic's SDKs
     humanllm history search parser             Find earlier conversations
     humanllm export 12 --format html -o 12.html    A conversation as a page to hand on
+    humanllm wait --json                       In a script: wait until somebody asks
+    humanllm reply 7 'It is done'              In a script: answer in conversation 7
+    humanllm study csv > turns.csv             The times of all turns, for a study
     humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
@@ -96,6 +103,22 @@ pub enum Command {
     History(HistoryArgs),
     /// Write conversations to files: for models to learn from, for other programs, for people
     Export(ExportArgs),
+    /// Say how many requests wait in the humanllm that runs
+    Status(JsonArgs),
+    /// List the conversations of the humanllm that runs
+    List(JsonArgs),
+    /// Show what is asked in a conversation of the humanllm that runs
+    Show(ShowConversationArgs),
+    /// Wait until somebody asks the humanllm that runs, and show what
+    Wait(WaitArgs),
+    /// Answer the request that waits in a conversation
+    Reply(ReplyArgs),
+    /// Reject the request that waits in a conversation
+    Reject(RejectArgs),
+    /// Print the record of a study: a row of comma-separated values for each turn
+    Study(StudyArgs),
+    /// Show how much was asked, how fast it was answered, and what was typed for it
+    Statistics(StatisticsArgs),
     /// List the rules of the configuration; try them on what the journal has
     Rules(RulesArgs),
     /// Answer an agent as a recorded session was answered, without a person; or save one to a file

@@ -9,16 +9,18 @@
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
+//! | [`control`] | the Unix socket through which scripts answer, and the commands that use it |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
 //! | [`rules`] | what is decided without the person |
 //! | [`recording`] | what was asked and said as files, and which request of them another one is |
+//! | [`study`] | who takes part under which condition, and how slowly words reach them |
 //! | [`api`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events |
 //!
-//! `tui`, `server` and `model` never know of each other: they meet in the inbox. `api` knows neither
-//! sockets nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has
+//! `tui`, `server`, `model` and `control` never know of each other: they meet in the inbox. `api` knows
+//! neither sockets nor screens, a clock or randomness. Beside the layers stand [`draft`], what a person has
 //! composed as plain data, [`state_dir`], the folder that journal and log lie in, [`descriptors`], how
 //! many files may be open, [`tokens`], which counts, and [`plain`], text that cannot steer a terminal.
 //!
@@ -31,11 +33,12 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod descriptors;
 pub mod draft;
 pub mod environment;
-pub mod fork;
 pub mod export;
+pub mod fork;
 mod hash;
 pub mod history;
 pub mod inbox;
@@ -54,5 +57,6 @@ pub mod setup;
 mod standin;
 pub mod state_dir;
 pub mod store;
+pub mod study;
 pub mod tokens;
 pub mod tui;

@@ -4,18 +4,27 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use humanllm::cli::record::{StudyArgs, StudyCommand};
+use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ExportArgs, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs, SetupArgs, SetupProgram, ShowArgs,
+    AgentSetup, Cli, Command, ExportArgs, ForkArgs, GlobalFlags, ModelArgs, PrintForm, ReplayArgs,
+    RulesArgs, SetupArgs, SetupProgram, ShowArgs, scripts,
 };
 use humanllm::config::Config;
+use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
 use humanllm::export::{ExportError, Target};
 use humanllm::history::rules::TrialError;
+use humanllm::history::statistics;
+use humanllm::history::study::{self, StudyError};
+use humanllm::journal::Reader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
 use humanllm::{app, config, export, fork, history, logging, plain, replay, setup};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Whatever went wrong; its message is all that the person needs.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -24,13 +33,18 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            // The message may quote a file name or a value.
-            let message = plain::line(&error.to_string());
-            // Not `eprintln!`, which panics where the terminal is gone.
-            let _ = writeln!(io::stderr(), "humanllm: {message}");
+            complain(&*error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Says what went wrong.
+fn complain(error: &dyn std::error::Error) {
+    // The message may quote a file name or a value.
+    let message = plain::line(&error.to_string());
+    // Not `eprintln!`, which panics where the terminal is gone.
+    let _ = writeln!(io::stderr(), "humanllm: {message}");
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -68,6 +82,47 @@ fn run(cli: Cli) -> Result<ExitCode> {
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
         Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
+        Some(Command::Status(args)) => ask(args.with(command::Action::Status), cli.global),
+        Some(Command::List(args)) => ask(args.with(command::Action::List), cli.global),
+        Some(Command::Show(args)) => ask(args.into(), cli.global),
+        Some(Command::Wait(args)) => ask(args.into(), cli.global),
+        Some(Command::Reply(args)) => ask(args.into(), cli.global),
+        Some(Command::Reject(args)) => ask(args.into(), cli.global),
+        Some(Command::Study(StudyArgs { command })) => {
+            let study = |args: JsonArgs, action| args.with(command::Action::Study(action));
+            let since = match command {
+                StudyCommand::Csv(since) => since,
+                StudyCommand::Start(args) => {
+                    return ask(study(args, StudyAction::Start), cli.global);
+                }
+                StudyCommand::Pause(args) => {
+                    return ask(study(args, StudyAction::Pause), cli.global);
+                }
+                StudyCommand::Status(args) => {
+                    return ask(study(args, StudyAction::Status), cli.global);
+                }
+            };
+            let config = config::load(&cli.global.into(), &environment)?;
+            let reader = Reader::open(&config.state_dir)?;
+            let mut stdout = io::BufWriter::new(io::stdout().lock());
+            match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {
+                // A reader that has seen enough is no error.
+                Err(StudyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                written => written?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Statistics(args)) => {
+            let config = config::load(&cli.global.into(), &environment)?;
+            let reader = Reader::open(&config.state_dir)?;
+            let since = args.since.since(Timestamp::now());
+            let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
+            let text = match args.json {
+                true => format!("{}\n", serde_json::to_string_pretty(&gathered)?),
+                false => statistics::text(&gathered),
+            };
+            print(text.as_bytes())
+        }
         Some(Command::Rules(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
             rules(&args, &config)
@@ -99,7 +154,22 @@ fn serve(
         Some(split) => split.open().map_err(Into::into),
         None => Ok(()),
     };
-    Ok(app::run(config, flags, environment, open)?)
+    Ok(app::run(config, flags, environment, &state_dir, open)?)
+}
+
+/// Asks a humanllm that runs; the exit code says what was in the way.
+fn ask((action, is_json): scripts::Asked, global: GlobalFlags) -> Result<ExitCode> {
+    let config = config::load(&global.into(), &Environment::of_process())?;
+    match command::run(action, is_json, &config.state_dir) {
+        Ok(answer) => print(answer.as_bytes()),
+        Err(error) => {
+            if is_json {
+                print(error.document().as_bytes())?;
+            }
+            complain(&error);
+            Ok(ExitCode::from(error.exit_code()))
+        }
+    }
 }
 
 /// Plays a recording, or writes it to a file.

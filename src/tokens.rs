@@ -21,6 +21,11 @@ pub fn fit(text: &str, most: u64) -> String {
     o200k::fit(text, most).to_owned()
 }
 
+/// A text in its tokens, one after the other; those that end within a character stand together.
+pub fn split(text: &str) -> Vec<&str> {
+    o200k::split(text)
+}
+
 /// The tokens of a request. Each item, and each list of tools, is counted once for all requests that
 /// have it. That takes long for a large one: keep it off the draw loop and off the threads that
 /// serve.

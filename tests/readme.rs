@@ -19,6 +19,7 @@ use humanllm::setup::check::Step;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
+use humanllm::study::Study;
 use humanllm::tui::composer::ReplyKind;
 use humanllm::tui::keys::action::Action;
 use humanllm::tui::theme::Role;
@@ -185,7 +186,7 @@ fn every_variable_of_the_help_stands_in_the_readme() {
 
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
-    for table in ["", "server", "inbox", "[model]", "drafting", "tui"] {
+    for table in ["", "server", "inbox", "[model]", "drafting", "tui", "study"] {
         let keys = known_keys(table);
         let example = EXAMPLE.replace("\n# [[", "\n[[");
         let (_, section) = match table {
@@ -217,7 +218,12 @@ fn every_configuration_key_is_explained_in_the_example() {
 }
 
 fn is_table(key: &str) -> bool {
-    let heads = [format!("\n[{key}]\n"), format!("\n# [[{key}]]\n")];
+    let heads = [
+        format!("\n[{key}]\n"),
+        format!("\n# [[{key}]]\n"),
+        // Of one table for each name.
+        format!("\n# [study.{key}."),
+    ];
     heads.iter().any(|head| EXAMPLE.contains(head))
 }
 
@@ -263,6 +269,7 @@ fn the_table_of_routes_is_what_the_server_has() {
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         answered: Answered::default(),
+        study: Study::default(),
         limits: Limits::new(1_024, 1_000, 100),
     };
     let (stop, stopped) = watch::channel(false);

@@ -27,7 +27,7 @@ mod shell;
 mod skeleton;
 mod tools;
 pub mod upstream;
-mod validation;
+pub(crate) mod validation;
 mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
@@ -105,6 +105,19 @@ pub struct Request {
     pub purpose: Purpose,
     /// How long the client waits for the next byte before it gives up, where it says so.
     pub patience: Option<Duration>,
+    /// Whose request it is in a study, where there is one.
+    pub assigned: Option<Arc<Assigned>>,
+}
+
+/// Whose request it is in a study, and under which condition they take part.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Assigned {
+    /// The participant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// The condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 /// What a request goes on from.
@@ -141,6 +154,7 @@ impl Request {
             parent: None,
             purpose: Purpose::Turn,
             patience: None,
+            assigned: None,
         }
     }
 

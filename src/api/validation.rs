@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::paths::LocationSegment;
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::Value;
 
@@ -201,6 +203,120 @@ fn fits(pattern: &str) -> Result<Burden, String> {
     match pattern.len() <= PATTERN_LENGTH {
         true => Ok(Burden::default()),
         false => Err("a pattern in it is too long".into()),
+    }
+}
+
+/// Whether a text is JSON that a tool takes, by the schema of its arguments. What cannot be checked
+/// passes: the client knows what it wants.
+///
+/// # Errors
+///
+/// What is wrong, in a line for the person, with the place in the arguments.
+pub(crate) fn check_arguments(schema: &Value, text: &str) -> Result<(), String> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| format!("not valid JSON ({error})"))?;
+    // What is no schema at all asks for nothing.
+    if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
+        return Ok(());
+    }
+    let Ok(validator) = Validator::new(schema) else {
+        return Ok(());
+    };
+    let mut errors = validator.errors(&value).into_iter().flatten();
+    errors.next().map_or(Ok(()), |error| Err(in_words(&error)))
+}
+
+/// What is wrong with what, without the value.
+fn in_words(error: &ValidationError<'_>) -> String {
+    let mut path: String = error.instance_path().iter().map(|at| step(&at)).collect();
+    let what = match error.kind() {
+        Kind::Required { property } => {
+            path.push_str(&format!(".{}", property.as_str().unwrap_or_default()));
+            "needs a value".into()
+        }
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            path.push_str(&format!(".{}", unexpected.first().map_or("", |name| name)));
+            "is not a known property".into()
+        }
+        _ => message(error),
+    };
+    match path.trim_start_matches('.') {
+        "" => what,
+        path => format!("{path} {what}"),
+    }
+}
+
+/// A step of a path into a value, in words.
+pub(crate) fn step(segment: &LocationSegment<'_>) -> String {
+    match segment {
+        LocationSegment::Property(name) => format!(".{name}"),
+        LocationSegment::Index(at) => format!("[{at}]"),
+    }
+}
+
+/// What is wrong, without repeating the value: it stands right above.
+pub(crate) fn message(error: &ValidationError<'_>) -> String {
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    match error.kind() {
+        Kind::Type {
+            kind: TypeKind::Single(one),
+        } => {
+            format!("must be {}", type_words(&one.to_string()))
+        }
+        Kind::Type {
+            kind: TypeKind::Multiple(all),
+        } => {
+            let all: Vec<_> = all.iter().map(|one| one.to_string()).collect();
+            let all: Vec<_> = all.iter().map(|one| type_words(one)).collect();
+            format!("must be {}", all.join(" or "))
+        }
+        Kind::Constant { expected_value } => format!("must be {expected_value}"),
+        Kind::Enum { options } => {
+            let all = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            let all: Vec<String> = all.iter().take(20).map(Value::to_string).collect();
+            format!("must be one of {}", all.join(", "))
+        }
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => {
+            format!("needs at least {limit} character{}", plural(*limit))
+        }
+        Kind::MaxLength { limit } => format!("has more than {limit} character{}", plural(*limit)),
+        Kind::MinItems { limit } => format!("needs at least {limit} element{}", plural(*limit)),
+        Kind::MaxItems { limit } => format!("has more than {limit} element{}", plural(*limit)),
+        Kind::MinProperties { limit } => format!("needs at least {limit} fields"),
+        Kind::MaxProperties { limit } => format!("has more than {limit} fields"),
+        Kind::UniqueItems => "has duplicate elements".into(),
+        Kind::Contains => "has no element of the required kind".into(),
+        Kind::Pattern { pattern } => format!("must match {pattern}"),
+        Kind::Format { format } => format!("must be a valid {format}"),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            "matches none of the alternatives".into()
+        }
+        Kind::OneOfMultipleValid { .. } => "matches more than one alternative".into(),
+        Kind::FalseSchema => "is not allowed here".into(),
+        Kind::Not { .. } => "must not match what is excluded here".into(),
+        Kind::AdditionalItems { limit } => format!("has more than {limit} elements"),
+        Kind::UnevaluatedItems { .. } => "has too many elements".into(),
+        Kind::BacktrackLimitExceeded { .. } => {
+            "could not be checked: the pattern is too slow".into()
+        }
+        _ => error.masked_with("this").to_string(),
+    }
+}
+
+fn type_words(name: &str) -> &str {
+    match name {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "an object",
+        other => other,
     }
 }
 

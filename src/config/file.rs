@@ -12,6 +12,7 @@ use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
 use crate::nearest::nearest;
 use crate::rules::Written;
+use crate::study::Study;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -34,6 +35,7 @@ pub(super) struct FileConfig {
     pub snippets: BTreeMap<String, String>,
     pub rule: Vec<Written>,
     pub export: ExportTable,
+    pub study: Study,
 }
 
 /// A mistake and where it is.

@@ -146,6 +146,7 @@ pub fn read(
         tui: values.tui,
         theme,
         snippets: values.snippets,
+        study: values.study,
         keys,
         rules,
         export,

@@ -27,6 +27,7 @@ use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
 use crate::model::Upstream;
 use crate::rules::Rules;
+use crate::study::Study;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::Choice;
@@ -63,6 +64,8 @@ pub struct Config {
     pub theme: Choice,
     /// Which key does what.
     pub keys: Keymap,
+    /// What a study goes by.
+    pub study: Study,
     /// Texts to insert into a reply, by name.
     pub snippets: BTreeMap<String, String>,
     /// What is decided without the person.
@@ -83,6 +86,7 @@ impl Config {
             ("server", self.server != other.server),
             ("inbox", self.inbox != other.inbox),
             ("journal", self.journal != other.journal),
+            ("study", self.study != other.study),
         ];
         let differences = differences.into_iter().filter(|(_, differs)| *differs);
         differences.map(|(key, _)| key).collect()

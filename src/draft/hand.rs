@@ -28,7 +28,7 @@ impl Hand {
         }
         found.rule = found.rule.or(match &draft.sender {
             Sender::Rule(rule) => Some(rule.clone()),
-            Sender::Person | Sender::Auto { .. } => None,
+            Sender::Person | Sender::Auto { .. } | Sender::Script => None,
         });
         if let Sender::Auto { model, .. } = &draft.sender {
             found.model.get_or_insert_with(|| model.clone());
@@ -47,8 +47,11 @@ impl fmt::Display for Hand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.sender {
             Sender::Auto { .. } => "auto",
-            Sender::Person | Sender::Rule(_) => "draft",
+            Sender::Person | Sender::Rule(_) | Sender::Script => "draft",
         };
+        if self.sender == Sender::Script {
+            return f.write_str("script");
+        }
         if let Some(model) = &self.model {
             write!(f, "{how} {model}")?;
         }

@@ -25,6 +25,8 @@ pub enum Source {
     },
     /// A rule of the configuration, by name.
     Rule(String),
+    /// A script that spoke through the control socket.
+    Script,
 }
 
 /// Some words in a row from one source.
@@ -130,6 +132,8 @@ pub enum Sender {
     },
     /// A rule, by name.
     Rule(String),
+    /// A script, through the control socket.
+    Script,
 }
 
 impl Sender {

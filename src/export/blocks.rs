@@ -266,6 +266,7 @@ fn said(turn: &Turn, part: &Part) -> Block {
         Sender::Person => "sent by the person".to_owned(),
         Sender::Auto { .. } => "sent by itself".into(),
         Sender::Rule(rule) => format!("sent by the rule {rule}"),
+        Sender::Script => "sent by a script".into(),
     };
     block.facts.push(match &part.by {
         By::Person => "written by the person".into(),

@@ -131,6 +131,7 @@ fn name_of(source: &Source) -> Option<String> {
         Source::Template => "a template".into(),
         Source::Model { model, .. } => format!("drafted by {model}"),
         Source::Rule(name) => format!("the rule {name}"),
+        Source::Script => "a script".into(),
     })
 }
 

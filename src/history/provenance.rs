@@ -32,6 +32,7 @@ pub(super) fn words(draft: &Draft) -> String {
         Sender::Person => {}
         Sender::Auto { .. } => facts.push("sent by itself".into()),
         Sender::Rule(name) => facts.push(format!("sent by the rule `{name}`")),
+        Sender::Script => facts.push("sent by a script".into()),
     }
     plain::line(&facts.join(", "))
 }
@@ -45,6 +46,7 @@ fn of(source: &Source) -> String {
         Source::Template => "of a template".into(),
         Source::Model { draft, model } => format!("of draft {draft} ({model})"),
         Source::Rule(name) => format!("of the rule `{name}`"),
+        Source::Script => "of a script".into(),
     }
 }
 

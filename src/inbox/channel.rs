@@ -7,10 +7,12 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::control::{Asked, Scripts};
 use super::drafting::{DraftEvents, DraftId, Step};
 use crate::agents::Housekeeping;
 use crate::api::{Body, Ending, Phase, Reply, Request};
 use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
+use crate::study::{Delay, Plan};
 
 /// Something that happened to a request, on its way to the person.
 #[derive(Debug)]
@@ -43,6 +45,15 @@ pub enum Event {
         /// How.
         step: Step,
     },
+    /// A reply leaves slowly.
+    Paced {
+        /// The request.
+        id: RequestId,
+        /// How slowly.
+        plan: Plan,
+    },
+    /// A script asks something.
+    Asked(Box<Asked>),
 }
 
 /// A request that has just come in.
@@ -88,6 +99,8 @@ struct Sent {
     reply: Reply,
     /// It leaves when this is in the journal.
     saving: Saving,
+    /// How slowly it leaves.
+    delay: Option<Delay>,
 }
 
 impl Responder {
@@ -103,12 +116,18 @@ impl Responder {
 
     /// Hands a reply over, which leaves when it is saved.
     pub fn send(&mut self, reply: Reply, saving: Saving) {
+        self.send_slowly(reply, saving, None);
+    }
+
+    /// The same for one that takes its time then.
+    pub fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let sent = Sent {
             ticket,
             reply,
             saving,
+            delay,
         };
         // A client that has gone is found out by what it leaves behind.
         let _ = self.replies.unbounded_send(sent);
@@ -207,6 +226,11 @@ impl Intake {
     /// Where models send what they draft.
     pub fn draft_events(&self) -> DraftEvents {
         DraftEvents(self.events.clone())
+    }
+
+    /// Where scripts ask.
+    pub fn scripts(&self) -> Scripts {
+        Scripts(self.events.clone())
     }
 
     /// Waits until nobody will ever answer again.
@@ -326,6 +350,7 @@ impl Intake {
             store: self.store.clone(),
             replies: receiver,
             events: self.events.clone(),
+            delay: None,
             ended: false,
             rejected: false,
             _permit: permit,
@@ -356,6 +381,7 @@ pub struct Pending {
     store: Store,
     replies: replies::UnboundedReceiver<Sent>,
     events: mpsc::UnboundedSender<Event>,
+    delay: Option<Delay>,
     ended: bool,
     rejected: bool,
     _permit: OwnedSemaphorePermit,
@@ -367,6 +393,7 @@ impl Pending {
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);
+        self.delay = sent.delay;
         self.rejected = matches!(
             sent.reply,
             Reply::End {
@@ -380,6 +407,17 @@ impl Pending {
     /// The last write of the request and of what was said to it: nothing of that leaves before.
     pub(crate) fn saving(&self) -> Saving {
         self.saving
+    }
+
+    /// How slowly the reply leaves that came last.
+    pub(crate) fn delay(&self) -> Option<&Delay> {
+        self.delay.as_ref()
+    }
+
+    /// Tells the person that a reply leaves slowly.
+    pub(crate) fn paced(&self, plan: Plan) {
+        let id = self.place.request;
+        let _ = self.events.send(Event::Paced { id, plan });
     }
 
     /// Where all of it is kept.

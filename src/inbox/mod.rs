@@ -6,10 +6,13 @@
 mod again;
 mod changes;
 mod channel;
+pub(crate) mod composing;
+mod control;
 mod conversation;
 mod drafting;
 mod order;
 mod statistics;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,6 +20,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, Screen, channel};
+pub use composing::Problem;
+use control::Waiter;
+pub use control::{
+    Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
+    Standing, Wish,
+};
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
 pub use drafting::{
@@ -27,9 +36,11 @@ use order::Order;
 pub use statistics::{Spread, Statistics};
 
 use crate::api::{Body, Phase, Reply, Request};
-use crate::draft::Draft;
+use crate::draft::{Draft, Sender};
+use crate::journal::TurnTime;
 use crate::store::{Account, Header, Loaded, Place, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
+use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
 const MOST_CONVERSATIONS: usize = 500;
@@ -76,6 +87,16 @@ pub struct Inbox {
     modes: BTreeMap<ConversationId, Mode>,
     /// When what rules decided is over.
     due: BTreeSet<(Timestamp, ConversationId)>,
+    /// Scripts that wait for a request.
+    waiters: Vec<Waiter>,
+    /// The request that the person has answered, where that has not left yet.
+    claimed: Option<RequestId>,
+    /// What a study goes by.
+    study: Study,
+    /// Since when the study stands still, if it does.
+    paused: Option<Timestamp>,
+    /// When what happened to the requests that are not done.
+    times: HashMap<RequestId, TurnTime>,
 }
 
 /// What an [`Event`] changed, for whoever draws it.
@@ -124,6 +145,28 @@ pub enum Change {
     },
     /// A rule answered what had waited for long enough.
     Decided(ConversationId),
+    /// A script said something.
+    Scripted {
+        /// Where.
+        conversation: ConversationId,
+        /// Whether that was the end of the response.
+        ended: bool,
+    },
+}
+
+impl Change {
+    /// Where it happened.
+    pub fn conversation(&self) -> ConversationId {
+        match self {
+            Self::Arrived { conversation, .. }
+            | Self::Delivered { conversation, .. }
+            | Self::ClientGone { conversation, .. }
+            | Self::AskedAgain { conversation }
+            | Self::Drafted { conversation, .. }
+            | Self::Decided(conversation)
+            | Self::Scripted { conversation, .. } => *conversation,
+        }
+    }
 }
 
 /// Why a reply could not be sent.
@@ -132,6 +175,9 @@ pub enum ReplyError {
     /// No request is open in the conversation.
     #[error("no request waiting here; the text is kept for the next one")]
     NobodyWaits,
+    /// The study stands still.
+    #[error("the study is paused; the text is kept")]
+    Paused,
     /// The client went away.
     #[error("client gone; the text is kept")]
     ClientGone,
@@ -164,6 +210,11 @@ impl Inbox {
             making: HashMap::new(),
             modes,
             due: BTreeSet::new(),
+            waiters: Vec::new(),
+            claimed: None,
+            study: Study::default(),
+            paused: None,
+            times: HashMap::new(),
         }
     }
 
@@ -210,13 +261,23 @@ impl Inbox {
 
     /// Takes an event in. `None` if it changed nothing that can be seen.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
-        match event {
+        let change = match event {
             Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
-            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens),
+            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens, now),
             Event::Gone { id } => self.gone(id, now),
             Event::AskedAgain { conversation } => self.asked_again(conversation, now),
             Event::Drafted { id, step } => self.drafted(id, step, now),
+            Event::Paced { id, plan } => {
+                self.time_paced(id, plan);
+                None
+            }
+            Event::Asked(asked) => self.asked(*asked, now),
+        };
+        if let Some(change) = &change {
+            self.see(change.conversation(), now);
+            self.tell_waiters(change.conversation());
         }
+        change
     }
 
     /// Says something to the request that waits in a conversation. `draft` is how the person
@@ -252,6 +313,9 @@ impl Inbox {
         let conversation = self.conversations.get_mut(&id);
         let open = conversation.and_then(|conversation| conversation.open.front_mut());
         let open = open.ok_or(ReplyError::NobodyWaits)?;
+        if self.paused.is_some() {
+            return Err(ReplyError::Paused);
+        }
         let (request, arrived) = (open.id, open.arrived);
         if open.responder.is_closed() {
             // The news of it is on its way; the text must not be.
@@ -263,6 +327,10 @@ impl Inbox {
             return Err(ReplyError::ClientGone);
         }
         let ends = reply.ends();
+        let delay = match draft.sender {
+            Sender::Person | Sender::Script => self.delay(id),
+            Sender::Auto { .. } | Sender::Rule(_) => None,
+        };
         let numbers = is_person.then(|| {
             if self.get(id).is_some_and(|found| !found.has_said()) {
                 self.statistics.first.add(arrived, now);
@@ -298,7 +366,7 @@ impl Inbox {
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, rest.map(|rest| (id, rest)), numbers);
             if let Some(open) = conversation.open.front_mut() {
-                open.responder.send(reply, written);
+                open.responder.send_slowly(reply, written, delay);
                 // The client waits for those who were woken by this, and nobody for this thread.
                 std::thread::yield_now();
             }
@@ -311,17 +379,23 @@ impl Inbox {
             }
         });
         self.saving = Some(written);
+        self.time_said(request, ends, now);
         if ends {
             self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
             self.consider(id, now);
+            self.see(id, now);
+            self.tell_waiters(id);
         }
         Ok(())
     }
 
     /// Says what the person has open.
-    pub fn look_at(&mut self, conversation: Option<ConversationId>) {
+    pub fn look_at(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
         self.looked_at = conversation;
+        if let Some(id) = conversation {
+            self.see(id, now);
+        }
     }
 
     /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
@@ -410,6 +484,9 @@ impl Inbox {
             }
         };
         self.requests.insert(id, conversation);
+        if !automatic {
+            self.begin_times(conversation, id);
+        }
         if let Some(parent) = parent {
             self.adopt_child(conversation, parent);
         }
@@ -589,7 +666,13 @@ impl Inbox {
             .keep_setting(STATISTICS, self.statistics.to_json())
     }
 
-    fn delivered(&mut self, id: RequestId, ticket: u64, tokens: u64) -> Option<Change> {
+    fn delivered(
+        &mut self,
+        id: RequestId,
+        ticket: u64,
+        tokens: u64,
+        now: Timestamp,
+    ) -> Option<Change> {
         let conversation = *self.requests.get(&id)?;
         let Some(found) = self.conversations.get_mut(&conversation) else {
             self.requests.remove(&id);
@@ -601,6 +684,7 @@ impl Inbox {
             self.statistics.output_tokens += tokens;
         }
         if is_done {
+            self.time_delivered(id, now);
             self.requests.remove(&id);
         }
         // The last of what this writes: what is called delivered must not come back as a draft.
@@ -618,6 +702,7 @@ impl Inbox {
                 returned,
             });
         }
+        self.time_gone(id, now);
         let conversation = self.requests.remove(&id)?;
         let store = self.store.clone();
         let (mut was_current, mut ended) = (false, None);

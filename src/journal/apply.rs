@@ -11,7 +11,7 @@ use super::items;
 use super::pack::pack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
-    ModelDraft, Recall, Record, Response, Said, State, Turn,
+    ModelDraft, Recall, Record, Response, Said, State, Turn, TurnTime,
 };
 
 /// How many texts are offered again.
@@ -102,6 +102,7 @@ impl Applier {
             Record::ModelDraft(row) => model_draft(db, row),
             Record::Decision(row) => decision(db, row),
             Record::Mark(row) => mark(db, row),
+            Record::TurnTime(row) => turn_time(db, row),
             Record::Draft(row) => draft(db, row),
             Record::ClearDraft { conversation } => run(
                 db,
@@ -452,6 +453,34 @@ fn mark(db: &Connection, row: &Mark) -> Result<()> {
             row.rating,
             row.note,
             row.excluded
+        ],
+    )
+}
+
+fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
+    // It may have been deleted since.
+    run(
+        db,
+        "INSERT INTO turn_time (turn, conversation, seen, first_key, keys, first_said, sent, delivered,
+             ended, paused, delays)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+         WHERE EXISTS (SELECT 1 FROM turn WHERE id = ?1 AND conversation = ?2)
+         ON CONFLICT (turn) DO UPDATE SET seen = excluded.seen, first_key = excluded.first_key,
+             keys = excluded.keys, first_said = excluded.first_said, sent = excluded.sent,
+             delivered = excluded.delivered, ended = excluded.ended, paused = excluded.paused,
+             delays = excluded.delays",
+        params![
+            row.turn,
+            row.conversation,
+            row.seen,
+            row.first_key,
+            row.keys,
+            row.first_said,
+            row.sent,
+            row.delivered,
+            row.ended,
+            row.paused,
+            row.delays
         ],
     )
 }

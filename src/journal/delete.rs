@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::pack::unpack;
 
 /// Deletes a conversation with its turns, what was said in it, also to be said again, its draft, what
-/// models drafted and rules decided, what the person made of it, and the responses to its turns.
+/// models drafted and rules decided, what the person made of it, the times of its
+/// turns, and the responses to them.
 pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
     let mut candidates = numbers(
         db,
@@ -32,6 +33,7 @@ pub(super) fn conversation(db: &Connection, id: i64) -> Result<()> {
         "DELETE FROM decision WHERE conversation = ?1",
         "DELETE FROM recall WHERE conversation = ?1",
         "DELETE FROM mark WHERE conversation = ?1",
+        "DELETE FROM turn_time WHERE conversation = ?1",
         "DELETE FROM conversation WHERE id = ?1",
     ] {
         db.prepare_cached(sql)?.execute([id])?;

@@ -44,10 +44,10 @@ use tokio::sync::watch;
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
 pub use queue::Seq;
-pub use reader::{Content, Key, NextIds, Parts, Reader, Totals};
+pub use reader::{Content, Key, NextIds, Parts, Reader, TimedTurn, Totals};
 pub use record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
-    ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn,
+    ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn, TurnTime,
 };
 pub use search::{Excerpt, Hit};
 

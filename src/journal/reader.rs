@@ -13,7 +13,7 @@ use super::hash::Hash;
 use super::pack::unpack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
-    Response, Said, State, Turn,
+    Response, Said, State, Turn, TurnTime,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -386,6 +386,42 @@ impl Reader {
         })
     }
 
+    /// The turns of a conversation without their requests, each with its times, the oldest first.
+    pub fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
+        self.with(|db| {
+            all(
+                db,
+                "SELECT turn.id, format, arrived, state, detail, seen, first_key,
+                     coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
+                     coalesce(paused, 0), coalesce(delays, '[]')
+                 FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
+                 WHERE turn.conversation = ?1 ORDER BY turn.id",
+                [conversation],
+                |row| {
+                    Ok(TimedTurn {
+                        format: row.get(1)?,
+                        arrived: row.get(2)?,
+                        state: row.get(3)?,
+                        detail: row.get(4)?,
+                        times: TurnTime {
+                            turn: row.get(0)?,
+                            conversation,
+                            seen: row.get(5)?,
+                            first_key: row.get(6)?,
+                            keys: row.get(7)?,
+                            first_said: row.get(8)?,
+                            sent: row.get(9)?,
+                            delivered: row.get(10)?,
+                            ended: row.get(11)?,
+                            paused: row.get(12)?,
+                            delays: row.get(13)?,
+                        },
+                    })
+                },
+            )
+        })
+    }
+
     /// The draft of a conversation; of 0, what was typed before there was any.
     pub fn draft(&self, conversation: i64) -> Read<Option<Draft>> {
         self.with(|db| {
@@ -578,6 +614,21 @@ fn response(row: &Row<'_>) -> Sql<Response> {
         created: row.get(4)?,
         state: unpack(row.get(5)?, row.get_ref(6)?.as_blob()?, 6)?,
     })
+}
+
+/// A turn without its request, and its times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimedTurn {
+    /// A number for the wire format.
+    pub format: i64,
+    /// When it came.
+    pub arrived: i64,
+    /// What became of it.
+    pub state: State,
+    /// Whatever else is known of it.
+    pub detail: String,
+    /// Its times.
+    pub times: TurnTime,
 }
 
 const MODEL_DRAFT: &str = "id, conversation, turn, model, hint, begun, first, ended, state, \

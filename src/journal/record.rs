@@ -277,6 +277,33 @@ impl Mark {
     }
 }
 
+/// When what happened in a turn, in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TurnTime {
+    /// Which turn.
+    pub turn: i64,
+    /// Where.
+    pub conversation: i64,
+    /// When it was first on the screen.
+    pub seen: Option<i64>,
+    /// When the first key of an answer was pressed.
+    pub first_key: Option<i64>,
+    /// How many keys were pressed while it was open on the screen.
+    pub keys: i64,
+    /// When something was first said to it.
+    pub first_said: Option<i64>,
+    /// When the end of the response was sent.
+    pub sent: Option<i64>,
+    /// When that was handed to the client's connection.
+    pub delivered: Option<i64>,
+    /// When the request waited no longer, answered or not.
+    pub ended: Option<i64>,
+    /// For how long the study stood still meanwhile, in milliseconds.
+    pub paused: i64,
+    /// What was added before words left, a list in JSON.
+    pub delays: String,
+}
+
 /// A response that clients can come back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -374,6 +401,8 @@ pub enum Record {
     /// What the person makes of a conversation or turn, new or as it is now. One that says nothing is
     /// forgotten, and so is one of what is not there.
     Mark(Mark),
+    /// The times of a turn, new or as they are now.
+    TurnTime(TurnTime),
     /// A draft, new or as it is now.
     Draft(Draft),
     /// Forgets a draft.
@@ -491,6 +520,7 @@ impl Record {
                     .map(|label| size_of::<String>() + label.len());
                 row.note.len() + labels.sum::<usize>()
             }
+            Self::TurnTime(row) => row.delays.len(),
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),

@@ -37,6 +37,23 @@ pub fn count(text: &str) -> usize {
         .sum()
 }
 
+/// A text in its tokens; those that end in the middle of a character stand together.
+pub fn split(text: &str) -> Vec<&str> {
+    let mut merge = Merge::new(&O200K.vocabulary);
+    let (mut begin, mut end) = (0, 0);
+    let mut tokens = Vec::new();
+    for piece in O200K.pieces.split(text) {
+        for length in merge.tokens(piece.as_bytes()) {
+            end += length;
+            if text.is_char_boundary(end) {
+                tokens.push(&text[begin..end]);
+                begin = end;
+            }
+        }
+    }
+    tokens
+}
+
 /// The longest beginning of a text that is at most so many tokens long. A token may end in the
 /// middle of a character, and the beginning ends before such a one.
 pub fn fit(text: &str, most: usize) -> &str {

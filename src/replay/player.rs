@@ -199,7 +199,8 @@ impl Player {
             Event::AskedAgain { .. } => {
                 self.counts.repeated += 1;
             }
-            Event::Drafted { .. } => {}
+            // Nobody drafts, paces or asks here.
+            Event::Drafted { .. } | Event::Paced { .. } | Event::Asked(_) => {}
         }
     }
 

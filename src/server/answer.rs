@@ -170,6 +170,8 @@ async fn receive(
     let body = state.reading.read(body).await?;
     let (mut request, part) = read(state, body, parse).await?;
     request.patience = patience(headers);
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    request.assigned = state.settings.study.assigned(header, &request.model);
     let agent = caller(headers).introduce(&mut request);
     Ok((request, agent, part))
 }
@@ -272,6 +274,7 @@ mod tests {
     use crate::inbox;
     use crate::server::{Limits, SOCKET_LIFETIME, Settings, router};
     use crate::store::Store;
+    use crate::study::Study;
 
     #[tokio::test]
     async fn what_was_read_holds_its_memory_until_it_is_let_go_of() {
@@ -286,6 +289,7 @@ mod tests {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             answered: Answered::NONE,
+            study: Study::default(),
             limits: Limits {
                 memory: 1 << 20,
                 ..Limits::new(64, 1 << 20, 1)

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::budget::Part;
 use super::meter::Meter;
+use super::pacing::Pacing;
 use super::refusals::excerpt;
 use super::{State, error::ErrorResponse};
 use crate::agents::Housekeeping;
@@ -20,6 +21,7 @@ pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
 pub(super) struct Exchange {
     writer: Box<dyn ResponseWriter>,
     pending: Pending,
+    pacing: Pacing,
     meter: Meter,
     record: Option<Record>,
     has_started: bool,
@@ -124,6 +126,7 @@ impl Exchange {
         Self {
             writer,
             pending,
+            pacing: Pacing::default(),
             meter,
             is_kept: record.is_some(),
             is_background: false,
@@ -176,13 +179,23 @@ impl Exchange {
     /// Waits for the next thing that the person says; hand it to [`Exchange::say`]. Can be given
     /// up and begun again without losing anything.
     pub(super) async fn heard(&mut self) -> Heard {
-        Heard(self.pending.next().await)
+        if self.pacing.is_idle() {
+            let Some(heard) = self.pending.next().await else {
+                return Heard(None);
+            };
+            let request = self.pending.place().request;
+            let delay = self.pending.delay();
+            if let Some(plan) = self.pacing.begin(heard, delay, request.0) {
+                self.pending.paced(plan);
+            }
+        }
+        Heard(Some(self.pacing.next().await))
     }
 
     /// The events of what the person said.
     pub(super) async fn say(&mut self, Heard(heard): Heard) -> Vec<Frame> {
         let (ticket, reply) = match heard {
-            Some((ticket, reply)) => (Some(ticket), reply),
+            Some((ticket, reply)) => (ticket, reply),
             None => (None, going_away()),
         };
         let (tokens, usage) = self.meter.add(&reply).await;
@@ -271,7 +284,7 @@ impl Calls {
 }
 
 /// Something that the person said, or that there will be nothing more.
-pub(super) struct Heard(Option<(u64, Reply)>);
+pub(super) struct Heard(Option<(Option<u64>, Reply)>);
 
 impl Heard {
     /// Whether nobody will ever say anything.

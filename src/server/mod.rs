@@ -18,6 +18,7 @@ mod limits;
 mod meter;
 mod models;
 mod pace;
+mod pacing;
 mod refusals;
 mod socket;
 mod sse;
@@ -45,6 +46,7 @@ use crate::agents::Answered;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::store::Store;
+use crate::study::Study;
 
 /// What the server needs to know.
 #[derive(Debug, Clone)]
@@ -68,6 +70,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Which of the requests that agents make for themselves the program answers.
     pub answered: Answered,
+    /// What a study goes by, if there is one.
+    pub study: Study,
     /// What a client may cost.
     pub limits: Limits,
 }

@@ -74,6 +74,7 @@ pub(super) async fn open(
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = Connection {
             caller: answer::caller(&headers),
+            headers,
             remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
@@ -124,6 +125,8 @@ struct Connection {
     state: State,
     /// Who opened it, in the words of the handshake.
     caller: Caller,
+    /// What the handshake said besides.
+    headers: HeaderMap,
     /// What was said on this connection.
     remembered: Responses,
     until: Instant,
@@ -225,6 +228,9 @@ impl Connection {
     /// Has the person answer a request, and tells whether the response has failed.
     async fn respond(&mut self, mut request: Request, part: Part) -> Result<bool, Gone> {
         let places = self.places(&request);
+        let header = |name: &str| self.headers.get(name)?.to_str().ok();
+        let study = &self.state.settings.study;
+        request.assigned = study.assigned(header, &request.model);
         let agent = self.caller.introduce(&mut request);
         let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places).await;
         let mut exchange = match exchange {

@@ -38,7 +38,7 @@ use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
     self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
-    Record as Row, Said, SaidState, Seq, State, Turn,
+    Record as Row, Said, SaidState, Seq, State, Turn, TurnTime,
 };
 
 pub(crate) use crate::journal::now;
@@ -50,6 +50,7 @@ pub(crate) use responses::{Record, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::Place;
 pub use threads::{ConversationId, RequestId};
+pub(crate) use turn::assigned;
 
 /// How much of what was said last may not be found by its words yet if the program was killed.
 const LAST_SAID: u32 = 64;
@@ -543,6 +544,11 @@ impl Store {
     /// A name for what a rule decides.
     pub fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps the times of a turn.
+    pub fn keep_times(&self, times: TurnTime) -> Saving {
+        self.write(vec![Row::TurnTime(times)])
     }
 
     /// Keeps what a rule decided.

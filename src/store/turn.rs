@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::agents::purpose;
-use crate::api::{Envelope, Format, Interner, Item, Request, ToolList};
+use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, Content, Key, Parts, State, Turn};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
@@ -21,6 +21,9 @@ struct Detail {
     chain: Option<String>,
     /// What stands in the place of items that only refer to others: where, and its JSON.
     references: Vec<(usize, Arc<str>)>,
+    /// Whose it is in a study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: Option<Arc<Assigned>>,
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
@@ -34,6 +37,7 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
         parent: request.parent.clone(),
         chain: request.chain.clone(),
         references: request.references.iter().filter_map(resolved).collect(),
+        study: request.assigned.clone(),
     };
     let sent = request.sent().filter(|item| item.begins_text());
     let tools = &request.tools;
@@ -52,6 +56,11 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
         items: earlier.iter().chain(sent).map(|item| blob(item)).collect(),
         detail: serde_json::to_string(&detail).unwrap_or_default(),
     }
+}
+
+/// Whose a turn is in a study, as it is written down.
+pub fn assigned(detail: &str) -> Option<Arc<Assigned>> {
+    serde_json::from_str::<Detail>(detail).ok()?.study
 }
 
 /// The content of an item.
@@ -97,6 +106,7 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     request.thread = detail.thread;
     request.parent = detail.parent;
     request.chain = detail.chain;
+    request.assigned = detail.study;
     Some(request)
 }
 
@@ -230,6 +240,7 @@ pub(super) fn request_of_parts(
     request.thread = detail.thread;
     request.parent = detail.parent;
     request.chain = detail.chain;
+    request.assigned = detail.study;
     now_known.items = items;
     Some((request, now_known))
 }

@@ -21,6 +21,7 @@ pub use self::rule::NewRule;
 use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
 use crate::store::{Saving, Store};
+use crate::study::Study;
 use crate::tui::composer::{Composer, Editor, ReplyKind};
 use crate::tui::form::{self, Form};
 use crate::tui::inbox::List;
@@ -28,6 +29,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
+use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 
 mod attention;
@@ -53,9 +55,6 @@ mod prompt;
 mod recall;
 mod rule;
 mod unsend;
-
-/// Why no command can be sent.
-const NO_SHELL: &str = "this request offers no shell";
 
 /// Something that must happen outside of the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,6 +277,20 @@ impl App {
         self.inbox.store()
     }
 
+    /// Says what a study goes by, from now on.
+    pub fn set_study(&mut self, study: Study) {
+        self.inbox.set_study(study, self.now);
+    }
+
+    /// That the study stands still, in words; nothing if it does not.
+    pub(super) fn paused(&self) -> String {
+        let Some(since) = self.inbox.paused() else {
+            return String::new();
+        };
+        let since = time_of_day(since, &self.settings.zone);
+        format!("study paused since {since}: nothing is sent; humanllm study start has it go on")
+    }
+
     /// The conversation on the screen.
     pub fn conversation(&self) -> Option<&Conversation> {
         self.inbox.get(self.open?)
@@ -353,6 +366,9 @@ impl App {
             return self.read(|reading| reading.scroll(rows));
         }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
+        if let Some(id) = self.open {
+            self.inbox.typed(id, keys.clone().count(), self.now);
+        }
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
         // In one piece, because the text area lays itself out anew with each change.

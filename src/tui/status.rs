@@ -1,5 +1,7 @@
 //! The status line, and the title of the pane in the middle.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -125,7 +127,13 @@ impl Status {
 
 /// What has to be known for as long as it is so, in rows of this width.
 fn alert(app: &App, width: u16) -> Vec<String> {
-    let words = app.alert.as_deref().map(harmless).unwrap_or_default();
+    let paused = Cow::from(app.paused());
+    let words = [
+        app.alert.as_deref().map(harmless).unwrap_or_default(),
+        paused,
+    ];
+    let words = words.into_iter().filter(|words| !words.is_empty());
+    let words = words.collect::<Vec<_>>().join(" · ");
     let mut lines: Vec<String> = wrapped(&words, width)
         .map(|row| words[row].trim_end().to_owned())
         .collect();

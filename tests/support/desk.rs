@@ -12,6 +12,7 @@ use humanllm::inbox::{self, Change, ConversationId, Drafting, Event, Inbox, Inta
 use humanllm::model::{Catalog, Models, Upstream};
 use humanllm::server::{Limits, SOCKET_LIFETIME, Server, Settings, router};
 use humanllm::store::Store;
+use humanllm::study::Study;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -64,6 +65,7 @@ impl Desk {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             answered: Answered::default(),
+            study: Study::default(),
             limits: Limits::new(1_024, 64 << 20, 100),
         };
         change(&mut settings);

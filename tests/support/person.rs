@@ -28,6 +28,7 @@ pub const KINDS: [&str; 6] = [
 #[derive(Clone)]
 pub struct Place {
     folder: Arc<TempDir>,
+    state: String,
     /// Where the program listens.
     pub address: SocketAddr,
 }
@@ -35,11 +36,17 @@ pub struct Place {
 impl Place {
     /// An empty home and a free address.
     pub fn new() -> Self {
+        Self::with_state("state")
+    }
+
+    /// The same, with another name for the state folder.
+    pub fn with_state(name: &str) -> Self {
         let place = Self {
             folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            state: name.to_owned(),
             address: free_address(),
         };
-        for folder in ["home/.config", "state"] {
+        for folder in ["home/.config", name] {
             std::fs::create_dir_all(place.path(folder)).expect("a folder");
         }
         place
@@ -52,7 +59,7 @@ impl Place {
 
     /// The folder given as `--state-dir`.
     pub fn state_dir(&self) -> PathBuf {
-        self.path("state")
+        self.path(&self.state)
     }
 
     /// The whole environment of the program: nothing of the machine but its PATH.

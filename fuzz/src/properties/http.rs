@@ -49,6 +49,7 @@ fn settings() -> Settings {
         allowed_hosts: vec!["example.org".into()],
         allowed_origins: vec!["https://example.org".into()],
         answered: humanllm::agents::Answered::default(),
+        study: humanllm::study::Study::default(),
         limits: Limits::new(1_024, 1 << 20, 100),
     }
 }

@@ -276,12 +276,16 @@ impl Inbox {
 
     /// When something is to happen by itself.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        let first = self.due.first().filter(|_| self.paused.is_none());
+        first.map(|(at, _)| *at)
     }
 
     /// Does what is due: what rules decided where nobody did anything for long enough.
     pub fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
+        if self.paused.is_some() {
+            return changes;
+        }
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.pop_first();
             let turn = self.turn_of(id).filter(|turn| turn.due == Some(at));
@@ -312,7 +316,8 @@ impl Inbox {
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return false;
         };
-        if conversation.turn_mut().is_none() || conversation.automatic.is_some() {
+        let is_paused = self.paused.is_some();
+        if is_paused || conversation.turn_mut().is_none() || conversation.automatic.is_some() {
             return false;
         }
         let decision = self.drafting.rules.clone();

@@ -46,6 +46,12 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
             note: format!("note{word}"),
             ..mark(id, Some(id))
         }),
+        Record::TurnTime(TurnTime {
+            turn: id,
+            conversation: id,
+            delays: format!("delay{word}"),
+            ..TurnTime::default()
+        }),
         draft(id, &format!("draft{word}")),
         Record::Response(Response {
             state: format!("state{word}"),
@@ -89,6 +95,7 @@ fn a_deleted_conversation_leaves_nothing_behind() {
     assert_eq!(reader.model_drafts(1, 0, 9).unwrap(), []);
     assert_eq!(reader.decisions(1, 0, 9).unwrap(), []);
     assert_eq!(reader.marks(1).unwrap(), []);
+    assert_eq!(reader.timed_turns(1).unwrap(), []);
     assert_eq!(reader.drafts().unwrap(), [2]);
     assert_eq!(reader.response("resp_1").unwrap(), None);
     assert_eq!(reader.response_item("msg_1").unwrap(), None);
@@ -113,6 +120,8 @@ fn a_deleted_conversation_leaves_nothing_behind() {
     let marks = reader.marks(2).unwrap();
     assert_eq!(marks[0].labels, ["labelquokka"]);
     assert_eq!(marks[1].note, "notequokka");
+    let timed = reader.timed_turns(2).unwrap();
+    assert_eq!(timed[0].times.delays, "delayquokka");
     assert_eq!(
         reader.events("resp_2", 0, 9).unwrap()[0].data,
         "eventquokka"

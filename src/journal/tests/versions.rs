@@ -31,6 +31,7 @@ const EARLIER: &[&str] = &[
     include_str!("version_2.sql"),
     include_str!("version_3.sql"),
     include_str!("version_4.sql"),
+    include_str!("version_5.sql"),
 ];
 
 #[test]
@@ -85,6 +86,15 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
             assert_eq!((&*marks[0].note, marks[0].rating), ("a note", Some(5)));
             assert_eq!(marks[0].labels, ["good", "short"]);
             assert!(marks[1].excluded);
+        }
+        let timed = reader.timed_turns(1).unwrap();
+        assert_eq!((timed.len(), timed[1].arrived), (2, 3));
+        let times = &timed[1].times;
+        if index < 4 {
+            assert_eq!((times.seen, times.keys, &*times.delays), (None, 0, "[]"));
+        } else {
+            assert_eq!((times.seen, times.keys, times.paused), (Some(4), 6, 10));
+            assert_eq!(times.delays, "[{\"first_ms\":3}]");
         }
         drop(journal);
         let layout = |folder: &Path| {

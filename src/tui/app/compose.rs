@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 use super::{App, Dialog, Level, Purpose};
 use crate::agents::{drafts, verdicts};
 use crate::api::{
-    Body, Content, Ending, FailureCode, ItemBody, OutputFormat, Phase, Reply, ToolChoice,
-    check_answer, skeleton,
+    Body, Content, Ending, ItemBody, OutputFormat, Phase, Reply, ShellTool, skeleton,
 };
 use crate::draft::{Draft, Origin, Source};
-use crate::inbox::{Conversation, ConversationId};
-use crate::tokens::{count, count_body, fit};
+use crate::inbox::composing::{self, NO_SHELL};
+use crate::inbox::{Conversation, ConversationId, Problem};
 use crate::tui::composer::{Call, Part, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
@@ -19,14 +18,6 @@ use crate::tui::transcript::Transcript;
 
 /// How Codex begins the line that names a process that still runs.
 const RUNNING: &str = "Process running with session ID ";
-
-/// Why something is not sent.
-pub(in crate::tui) struct Problem {
-    /// What stands in the way.
-    pub message: String,
-    /// Whether the person may send it all the same by saying so twice.
-    soft: bool,
-}
 
 /// A reply, and how it was composed.
 #[derive(Debug)]
@@ -58,25 +49,9 @@ impl Insists {
     }
 }
 
-impl Problem {
-    fn hard(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            soft: false,
-        }
-    }
-
-    fn soft(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            soft: true,
-        }
-    }
-
-    /// Whether the person knows of it and goes on.
-    fn is_accepted(&self, known: &[String]) -> bool {
-        self.soft && known.contains(&self.message)
-    }
+/// Whether the person knows of a problem and goes on.
+fn is_accepted(problem: &Problem, known: &[String]) -> bool {
+    problem.soft && known.contains(&problem.message)
 }
 
 impl App {
@@ -208,18 +183,7 @@ impl App {
                 "a rejection is sent alone: send or remove the parts first",
             ));
         }
-        let message = self.composer().text().trim_end_matches('\n').to_owned();
-        if message.trim().is_empty() {
-            return Err(Problem::hard("a reason is required"));
-        }
-        let ending = Ending::Failed {
-            code: FailureCode::InvalidPrompt,
-            message,
-        };
-        Ok(Reply::End {
-            items: Vec::new(),
-            ending,
-        })
+        composing::rejection(&self.composer().text())
     }
 
     /// The parts and what is in the composer, as one reply.
@@ -235,20 +199,8 @@ impl App {
             Ok(None) => {}
             Err(problem) => return Err(problem),
         }
-        let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
-        let ends = items.iter().any(is_answer);
-        match self.broken(&items, ends) {
-            Some(broken) if !broken.is_accepted(known) => return Err(broken),
-            _ => {}
-        }
-        let ending = match ends {
-            true => self.cut(&mut items, known)?,
-            false => Ending::Completed,
-        };
-        Ok(match ends {
-            true => Reply::End { items, ending },
-            false => Reply::Items(items),
-        })
+        let conversation = self.conversation().ok_or_else(|| self.nobody_open())?;
+        conversation.reply_of(items, |problem| is_accepted(problem, known))
     }
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
@@ -381,7 +333,7 @@ impl App {
                 return Ok(None);
             };
             let problem = call.problem().map(Problem::soft);
-            if let Some(problem) = problem.filter(|problem| !problem.is_accepted(known)) {
+            if let Some(problem) = problem.filter(|problem| !is_accepted(problem, known)) {
                 return Err(problem);
             }
             return Ok(Some(call.item()));
@@ -389,7 +341,7 @@ impl App {
         let composer = self.composer();
         let text = composer.text();
         if let Some(problem) = self.lost_command(kind, &text)
-            && !problem.is_accepted(known)
+            && !is_accepted(&problem, known)
         {
             return Err(problem);
         }
@@ -397,48 +349,32 @@ impl App {
         if kind == ReplyKind::Command && item.is_some() {
             self.take_for_shell(known)?;
         }
-        if let Some(item) = &item
-            && item.phase() == Some(Phase::FinalAnswer)
-            && let Some(conversation) = self.conversation()
-            && let Err(problem) = check_answer(&conversation.request().output_format, &item.words())
-            && !known.contains(&problem)
+        if let (Some(item), Some(conversation)) = (&item, self.conversation())
+            && let Some(problem) = conversation.out_of_form(item)
+            && !is_accepted(&problem, known)
         {
-            return Err(Problem::soft(problem));
+            return Err(problem);
         }
         Ok(item)
     }
 
     /// Asks once whether a tool is a shell that only looks like one.
     fn take_for_shell(&mut self, known: &[String]) -> Result<(), Problem> {
-        let shell = self.conversation().and_then(Conversation::shell);
-        let guess = shell.and_then(|shell| Some((shell.name().to_owned(), shell.guessed_by()?)));
-        let Some(((name, parameter), id)) = guess.zip(self.open) else {
+        let guess = self.conversation().and_then(Conversation::guessed_shell);
+        let Some(((name, question), id)) = guess.zip(self.open) else {
             return Ok(());
         };
-        let question = Problem::soft(format!(
-            "not sent: is {name} a shell? Its {parameter} would get this"
-        ));
         let taken = &mut self.remembered_of(id).shell;
-        if taken.as_ref() != Some(&name) && !question.is_accepted(known) {
+        if taken.as_ref() != Some(&name) && !is_accepted(&question, known) {
             return Err(question);
         }
         *taken = Some(name);
         Ok(())
     }
 
-    /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and
-    /// the client would take it for the answer.
+    /// Why a message is not sent that looks like a command.
     fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<Problem> {
-        let is_message = matches!(
-            kind,
-            ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
-        );
-        // A picture in Markdown is none.
-        let is_command = text.starts_with('!') && !text.starts_with("![");
-        (is_message && is_command).then(|| match self.unavailable(ReplyKind::Command) {
-            Some(why) => Problem::soft(format!("not sent: {why}, so it would go as text")),
-            None => Problem::soft("not sent: it begins with ! and would go as text"),
-        })
+        composing::lost_command(kind, text, self.unavailable(ReplyKind::Command))
     }
 
     /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
@@ -450,6 +386,10 @@ impl App {
             }
             _ => why.to_owned(),
         }
+    }
+
+    fn shell(&self) -> Option<&ShellTool> {
+        self.conversation().and_then(Conversation::shell)
     }
 
     /// What a part becomes now.
@@ -472,80 +412,7 @@ impl App {
         text: &str,
         options: &Map<String, Value>,
     ) -> Result<Option<Body>, Problem> {
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        let text = text.trim_end_matches('\n').to_owned();
-        Ok(Some(match kind {
-            ReplyKind::Progress => Body::message(text, Phase::Commentary),
-            ReplyKind::Think => Body::reasoning(text),
-            ReplyKind::Command => {
-                let shell = self.conversation().and_then(Conversation::shell);
-                let shell = shell.ok_or_else(|| Problem::hard(super::NO_SHELL))?;
-                shell.call(&text, options)
-            }
-            ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
-                Body::message(text, Phase::FinalAnswer)
-            }
-        }))
-    }
-
-    /// Cuts the answer off where the response would be longer than the request allows.
-    fn cut(&self, items: &mut [Body], known: &[String]) -> Result<Ending, Problem> {
-        let Some(conversation) = self.conversation() else {
-            return Ok(Ending::Completed);
-        };
-        let Some(most) = conversation.request().output_limit() else {
-            return Ok(Ending::Completed);
-        };
-        let Some((last @ Body::Message { .. }, others)) = items.split_last_mut() else {
-            return Ok(Ending::Completed);
-        };
-        let before: u64 = others.iter().map(count_body).sum();
-        let before = before + count(&conversation.said_to_current());
-        let all = before + count_body(last);
-        if all <= most {
-            return Ok(Ending::Completed);
-        }
-        let problem = Problem::soft(format!(
-            "{all} tokens, {most} allowed: the rest will be cut off"
-        ));
-        if !problem.is_accepted(known) {
-            return Err(problem);
-        }
-        let kept = fit(&last.words(), most.saturating_sub(before));
-        if let Body::Message { content, .. } = last {
-            *content = vec![Content::Text(kept)];
-        }
-        Ok(Ending::OutOfTokens)
-    }
-
-    /// What the request asks that these items do not give.
-    pub(super) fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
-        let request = self.conversation()?.request();
-        let choice = &request.tool_choice;
-        let calls = items.iter().filter_map(Body::tool_name);
-        let mut count = 0;
-        for name in calls {
-            count += 1;
-            if !choice.allows(name) {
-                let message = format!("the request does not allow calling {name} (tool_choice)");
-                // A list of what may be called binds the server, not only the model (Open
-                // Responses, 2026-04-24).
-                return Some(match choice {
-                    ToolChoice::Only { .. } => Problem::hard(message),
-                    _ => Problem::soft(message),
-                });
-            }
-        }
-        if count > 1 && !request.parallel_tool_calls {
-            let message = "the request allows one call at a time (parallel_tool_calls)";
-            return Some(Problem::soft(message));
-        }
-        if ends && count == 0 && choice.requires_call() {
-            return Some(Problem::soft("the request requires a call (tool_choice)"));
-        }
-        None
+        composing::item_of_text(kind, text, options, self.shell())
     }
 
     /// Puts what is in the composer behind the parts collected so far.
@@ -662,7 +529,7 @@ impl App {
     pub(super) fn ask_options(&mut self) {
         let shell = self.conversation().and_then(Conversation::shell).cloned();
         match shell.as_ref().map(|shell| (shell, shell.options())) {
-            None => self.say(Level::Bad, super::NO_SHELL),
+            None => self.say(Level::Bad, NO_SHELL),
             Some((shell, None)) => {
                 self.say(Level::Bad, format!("{} takes no options", shell.name()));
             }
@@ -734,46 +601,12 @@ impl App {
 
     /// Why a kind of reply cannot be sent now, if it cannot.
     pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
-        let conversation = self.conversation()?;
-        let request = conversation.request();
-        match kind {
-            ReplyKind::Command if conversation.shell().is_none() => Some(super::NO_SHELL),
-            ReplyKind::Tool
-                if conversation.callable().next().is_none() && !conversation.patches_by_shell() =>
-            {
-                Some("this request offers no callable tools")
-            }
-            ReplyKind::Progress if !request.format.carries_progress() => {
-                Some("a summary is sent whole")
-            }
-            ReplyKind::Progress
-                if !request.format.tells_notes() && request.output_format != OutputFormat::Text =>
-            {
-                Some("this client takes only the JSON it asked for")
-            }
-            ReplyKind::Think if !request.format.carries_reasoning() => {
-                Some("this client's format carries no thoughts")
-            }
-            _ => None,
-        }
+        self.conversation()?.unavailable(kind)
     }
 }
 
 /// What the composer needs to know of a conversation.
 impl Conversation {
-    /// The tools that can be called by name.
-    pub(super) fn callable(&self) -> impl Iterator<Item = &crate::api::Tool> {
-        let tools = self.tools().iter();
-        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
-    }
-
-    /// Whether a patch has to go through the shell, because no tool takes it.
-    fn patches_by_shell(&self) -> bool {
-        let named = |name: &str| self.tools().iter().any(|tool| tool.name == name);
-        // Codex looks for patches in the commands of its own shells only.
-        named("exec_command") && !named("apply_patch")
-    }
-
     /// Whether an output that is new tells of a process that still runs.
     pub(in crate::tui) fn tells_of_process(&self) -> bool {
         let new = self.items().get(self.new_from()..).unwrap_or_default();

@@ -77,6 +77,23 @@ impl App {
                 self.sync(conversation);
                 self.drop_shown(conversation);
             }
+            Change::Scripted {
+                conversation,
+                ended,
+            } => {
+                self.sync(conversation);
+                if ended {
+                    self.drop_shown(conversation);
+                }
+                if self.open == Some(conversation) {
+                    let words = match ended {
+                        true => "a script answered",
+                        false => "a script sent a note",
+                    };
+                    self.tell(Level::Info, words);
+                    self.offer_call(conversation);
+                }
+            }
         }
     }
 

@@ -172,7 +172,7 @@ impl App {
             self.effects.push(Effect::Load(id));
         }
         self.open = Some(id);
-        self.inbox.look_at(self.open);
+        self.inbox.look_at(self.open, self.now);
         self.announced = None;
         self.dialog = Dialog::None;
         self.notice = None;

@@ -49,7 +49,8 @@ impl App {
             return;
         };
         let items = vec![call.item()];
-        if let Some(problem) = self.broken(&items, true) {
+        let broken = self.conversation().and_then(|it| it.broken(&items, true));
+        if let Some(problem) = broken {
             return self.say(Level::Bad, problem.message);
         }
         if self.held_draft(Some(id)).is_some() {

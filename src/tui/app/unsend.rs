@@ -37,6 +37,8 @@ impl App {
             // To be told so.
             return self.send(id, composed);
         };
+        // A script that answers now would answer behind the person's back.
+        self.inbox.claim(Some(request));
         let unsend = self.settings.unsend;
         self.held = Some(Held {
             conversation: id,
@@ -57,6 +59,7 @@ impl App {
         let Some(held) = self.held.take() else {
             return false;
         };
+        self.inbox.claim(None);
         self.send(held.conversation, held.composed);
         true
     }
@@ -97,6 +100,7 @@ impl App {
         let Some(held) = self.held.take() else {
             return false;
         };
+        self.inbox.claim(None);
         self.show(held.conversation);
         if !matches!(self.dialog, Dialog::Options(_)) {
             // What was filled in stays; a list would stand before the words.
@@ -114,6 +118,7 @@ impl App {
             let conversation = inbox.get(held.conversation);
             conversation.and_then(Conversation::open_request) != Some(held.request)
         })?;
+        self.inbox.claim(None);
         Some((held.conversation, held.composed.draft))
     }
 

@@ -6,13 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsonschema::ValidationError;
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
 use super::node::{Content, Node};
 use super::row::{Place, Which, rows};
-use crate::api::Validator;
+use crate::api::{Validator, validation};
 
 /// Errors that are listed; nobody reads more.
 const MOST: usize = 200;
@@ -121,10 +121,10 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, Stri
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             return match meant(root, error, context) {
                 Some(errors) => errors.iter().flat_map(|one| located(root, one)).collect(),
-                None => vec![at(&path, message(error))],
+                None => vec![at(&path, validation::message(error))],
             };
         }
-        _ => return vec![at(&path, message(error))],
+        _ => return vec![at(&path, validation::message(error))],
     };
     let each = unexpected.iter().map(|name| {
         let mut path = path.clone();
@@ -193,20 +193,13 @@ fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (Place, String) {
                 node = child;
             }
             None => {
-                let mut words = step(segment);
-                words.extend(rest.map(step));
+                let mut words = validation::step(segment);
+                words.extend(rest.map(validation::step));
                 return (Place::of(way, node), words);
             }
         }
     }
     (Place::of(way, node), String::new())
-}
-
-fn step(segment: &LocationSegment<'_>) -> String {
-    match segment {
-        LocationSegment::Property(name) => format!(".{name}"),
-        LocationSegment::Index(at) => format!("[{at}]"),
-    }
 }
 
 /// The path to a row, in words.
@@ -230,71 +223,4 @@ fn field(root: &Node, place: &Place) -> String {
         }
     }
     words
-}
-
-/// What is wrong, without repeating the value: it stands right above.
-fn message(error: &ValidationError<'_>) -> String {
-    use ValidationErrorKind as Kind;
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
-    match error.kind() {
-        Kind::Type {
-            kind: TypeKind::Single(one),
-        } => {
-            format!("must be {}", type_words(&one.to_string()))
-        }
-        Kind::Type {
-            kind: TypeKind::Multiple(all),
-        } => {
-            let all: Vec<_> = all.iter().map(|one| one.to_string()).collect();
-            let all: Vec<_> = all.iter().map(|one| type_words(one)).collect();
-            format!("must be {}", all.join(" or "))
-        }
-        Kind::Constant { expected_value } => format!("must be {expected_value}"),
-        Kind::Enum { options } => {
-            let all = options.as_array().map(Vec::as_slice).unwrap_or_default();
-            let all: Vec<String> = all.iter().take(20).map(Value::to_string).collect();
-            format!("must be one of {}", all.join(", "))
-        }
-        Kind::Minimum { limit } => format!("must be at least {limit}"),
-        Kind::Maximum { limit } => format!("must be at most {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
-        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
-        Kind::MinLength { limit } => {
-            format!("needs at least {limit} character{}", plural(*limit))
-        }
-        Kind::MaxLength { limit } => format!("has more than {limit} character{}", plural(*limit)),
-        Kind::MinItems { limit } => format!("needs at least {limit} element{}", plural(*limit)),
-        Kind::MaxItems { limit } => format!("has more than {limit} element{}", plural(*limit)),
-        Kind::MinProperties { limit } => format!("needs at least {limit} fields"),
-        Kind::MaxProperties { limit } => format!("has more than {limit} fields"),
-        Kind::UniqueItems => "has duplicate elements".into(),
-        Kind::Contains => "has no element of the required kind".into(),
-        Kind::Pattern { pattern } => format!("must match {pattern}"),
-        Kind::Format { format } => format!("must be a valid {format}"),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
-            "matches none of the alternatives".into()
-        }
-        Kind::OneOfMultipleValid { .. } => "matches more than one alternative".into(),
-        Kind::FalseSchema => "is not allowed here".into(),
-        Kind::Not { .. } => "must not match what is excluded here".into(),
-        Kind::AdditionalItems { limit } => format!("has more than {limit} elements"),
-        Kind::UnevaluatedItems { .. } => "has too many elements".into(),
-        Kind::BacktrackLimitExceeded { .. } => {
-            "could not be checked: the pattern is too slow".into()
-        }
-        _ => error.masked_with("this").to_string(),
-    }
-}
-
-fn type_words(name: &str) -> &str {
-    match name {
-        "string" => "text",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "an object",
-        other => other,
-    }
 }

@@ -67,10 +67,21 @@ pub(super) fn known(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
     format!(
-        "{} {directory} {agent} {}",
+        "{} {directory} {agent} {} {}",
         conversation.title(),
-        conversation.request().model
+        conversation.request().model,
+        assigned(conversation)
     )
+}
+
+/// Whose it is in a study: the participant and the condition.
+pub(super) fn assigned(conversation: &Conversation) -> String {
+    let Some(assigned) = &conversation.request().assigned else {
+        return String::new();
+    };
+    let parts = [&assigned.participant, &assigned.condition].into_iter();
+    let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();
+    parts.join(" ")
 }
 
 /// What came last: nothing where all there is is the title.

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::List;
-use super::row::{About, distinctions, folder};
+use super::row::{About, assigned, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
 use crate::tui::status;
@@ -371,11 +371,13 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
         state = format!("{state} {since}");
     }
     let parent = parent_of(app, conversation);
+    let whose = assigned(conversation);
     let parts = match conversation.automatic {
         Some(_) => vec![state.as_str(), about.news.as_str()],
         None => vec![
             state.as_str(),
             parent.as_str(),
+            whose.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
             about.news.as_str(),

@@ -103,6 +103,7 @@ impl Page<'_> {
                 Sender::Person => "by you".to_owned(),
                 Sender::Auto { .. } => "by itself".to_owned(),
                 Sender::Rule(rule) => format!("by rule \"{rule}\""),
+                Sender::Script => "by a script".to_owned(),
             };
             self.field("sent", &format!("{} {by}{state}", self.time(at)));
         }
@@ -303,7 +304,7 @@ fn ids_in(draft: &Draft) -> Vec<i64> {
     });
     let sender = match &draft.sender {
         Sender::Auto { draft, .. } => Some(*draft),
-        Sender::Person | Sender::Rule(_) => None,
+        Sender::Person | Sender::Rule(_) | Sender::Script => None,
     };
     calls.chain(spans).chain(sender).collect()
 }
@@ -317,6 +318,7 @@ fn name_of(source: &Source) -> String {
         Source::Template => "template".into(),
         Source::Model { model, .. } => model.clone(),
         Source::Rule(rule) => format!("rule \"{rule}\""),
+        Source::Script => "script".into(),
     }
 }
 
@@ -328,6 +330,6 @@ fn tone_of(source: &Source) -> Tone {
         Source::Recalled => Tone::Variable,
         Source::Template => Tone::Key,
         Source::Model { .. } => Tone::StringLit,
-        Source::Rule(_) => Tone::Keyword,
+        Source::Rule(_) | Source::Script => Tone::Keyword,
     }
 }

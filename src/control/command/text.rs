@@ -1,0 +1,168 @@
+//! Answers for people.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::control::protocol::Question;
+use crate::plain;
+
+/// How wide an agent's name may be before it is cut.
+const AGENT: usize = 14;
+
+pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String {
+    match question {
+        Question::Status {} => status(answer, zone),
+        Question::List {} => list(answer, zone),
+        Question::Show { .. } | Question::Wait { .. } => shown(answer, zone),
+        Question::Study { .. } => match time(&answer["since"], zone).as_str() {
+            "" => "The study is running.\n".into(),
+            since => format!("The study is paused since {since}.\n"),
+        },
+        Question::Reply { .. } => {
+            let ended = answer["ended"].as_bool() == Some(true);
+            said(answer, if ended { "answered" } else { "note sent" })
+        }
+        Question::Reject { .. } => said(answer, "rejected"),
+    }
+}
+
+fn said(answer: &Value, what: &str) -> String {
+    format!(
+        "{what}: conversation {}, request {}\n",
+        answer["conversation"], answer["request"]
+    )
+}
+
+fn status(answer: &Value, zone: &TimeZone) -> String {
+    let waiting = answer["waiting"].as_u64().unwrap_or(0);
+    let since = time(&answer["since"], zone);
+    let words = match waiting {
+        0 => "No request waits.".to_owned(),
+        1 => format!("1 request waits, since {since}."),
+        _ => format!("{waiting} requests wait, the longest since {since}."),
+    };
+    format!(
+        "{words}\n{} at {}, process {}\n",
+        text(&answer["program"]),
+        text(&answer["address"]),
+        answer["process"]
+    )
+}
+
+fn list(answer: &Value, zone: &TimeZone) -> String {
+    let list = answer["conversations"].as_array();
+    let list = list.map(Vec::as_slice).unwrap_or_default();
+    if list.is_empty() {
+        return "No conversations.\n".into();
+    }
+    let line = |row: &Value| {
+        let agent: String = text(&row["agent"]).chars().take(AGENT).collect();
+        format!(
+            "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+            row["conversation"].to_string(),
+            time(&row["active"], zone),
+            text(&row["state"]),
+            text(&row["title"])
+        )
+    };
+    list.iter().map(line).collect()
+}
+
+fn shown(answer: &Value, zone: &TimeZone) -> String {
+    let mut out = format!("{}  {}\n\n", answer["conversation"], text(&answer["title"]));
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "{name:<10}{value}");
+        }
+    };
+    fact("state", text(&answer["state"]));
+    fact("since", time(&answer["since"], zone));
+    if let Some(request) = answer["request"].as_i64() {
+        fact("request", request.to_string());
+    }
+    fact("agent", text(&answer["agent"]));
+    fact("folder", text(&answer["directory"]));
+    let asks = &answer["asks"];
+    match &asks["form"] {
+        Value::String(form) if form == "text" => {}
+        Value::String(form) => fact("answer", form.clone()),
+        _ => fact("answer", "JSON by a schema".into()),
+    }
+    match text(&asks["tool_choice"]).as_str() {
+        "auto" if asks["only_tools"].is_null() => {}
+        choice => fact("calls", choice.to_owned()),
+    }
+    let tools = each(&answer["tools"]).iter();
+    let tools: Vec<String> = tools.map(|tool| text(&tool["name"])).collect();
+    fact("tools", tools.join(" "));
+    match answer["items_before"].as_u64() {
+        None | Some(0) => {}
+        Some(1) => out.push_str("\n1 item before; --all shows it\n"),
+        Some(before) => {
+            let _ = writeln!(out, "\n{before} items before; --all shows them");
+        }
+    }
+    for item in each(&answer["items"]) {
+        let role = text(&item["role"]);
+        let kind = text(&item["kind"]);
+        let words = match kind.as_str() {
+            "message" => vec![role],
+            _ => vec![kind, text(&item["name"])],
+        };
+        let body = match &item["text"] {
+            Value::String(text) if !text.is_empty() => text.clone(),
+            _ => item["item"].to_string(),
+        };
+        block(&mut out, &words, &body);
+    }
+    for said in each(&answer["said"]) {
+        let by = match &said["by"] {
+            Value::Object(by) => {
+                let by = by
+                    .iter()
+                    .map(|(kind, name)| format!("{kind} {}", text(name)));
+                by.collect::<Vec<_>>().join(" ")
+            }
+            by => text(by),
+        };
+        let words = [
+            text(&said["kind"]),
+            text(&said["name"]),
+            by,
+            text(&said["state"]),
+        ];
+        block(&mut out, &words, said["text"].as_str().unwrap_or_default());
+    }
+    out
+}
+
+fn block(out: &mut String, words: &[String], body: &str) {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let _ = writeln!(out, "\n── {}", words.join(" · "));
+    for line in body.lines() {
+        // Beside a line, so that nothing in it passes for the head of another.
+        let _ = writeln!(out, "│ {}", plain::line(line));
+    }
+}
+
+fn each(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A text on one line; nothing where there is none.
+fn text(value: &Value) -> String {
+    plain::line(value.as_str().unwrap_or_default())
+}
+
+fn time(value: &Value, zone: &TimeZone) -> String {
+    let at: Option<Timestamp> = value.as_str().and_then(|at| at.parse().ok());
+    let Some(at) = at.map(|at| zone.to_datetime(at)) else {
+        return String::new();
+    };
+    format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute())
+}

@@ -1,0 +1,230 @@
+//! The side of the program that runs: takes scripts in and answers them.
+
+use std::io;
+use std::os::unix::net::UnixListener as StdListener;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::documents;
+use super::protocol::{Code, Fault, Line, Question, VERSION};
+use super::socket::own_user;
+use crate::inbox::{Answer, Conversation, ConversationId, Refused, Scripts, Wish};
+use crate::store::Store;
+
+/// Scripts that are served at once.
+const MOST_SCRIPTS: usize = 32;
+/// Bytes of a line.
+const LONGEST_LINE: usize = 4 << 20;
+
+/// What scripts are served from.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Where they ask.
+    pub scripts: Scripts,
+    /// What is not in memory any more.
+    pub store: Store,
+    /// Where agents reach the server.
+    pub address: String,
+}
+
+/// Takes scripts in until it is `stopped`; those that are there get their last answer.
+///
+/// # Errors
+///
+/// If the socket cannot be used.
+pub async fn serve(
+    listener: StdListener,
+    desk: Desk,
+    stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    serve_for(own_user(), listener, desk, stopped).await
+}
+
+async fn serve_for(
+    owner: u32,
+    listener: StdListener,
+    desk: Desk,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(MOST_SCRIPTS));
+    let mut served = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Out of descriptors, most of the time: there will be some again.
+                Err(error) => {
+                    tracing::warn!(%error, "a script was not taken in");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            () = ended(&mut stopped) => break,
+            Some(_) = served.join_next() => continue,
+        };
+        let is_owner = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner);
+        let place = Arc::clone(&places).try_acquire_owned();
+        let (desk, stopped) = (desk.clone(), stopped.clone());
+        served.spawn(async move {
+            // What a script that has gone does not get is nobody's loss.
+            let _ = match (is_owner, place) {
+                (false, _) => {
+                    tracing::warn!("another user's script was turned away");
+                    let words = "this humanllm belongs to another user";
+                    refuse(stream, Fault::new(Code::Forbidden, words)).await
+                }
+                (true, Err(_)) => {
+                    let words = format!("{MOST_SCRIPTS} scripts are connected already");
+                    refuse(stream, Fault::new(Code::Busy, words)).await
+                }
+                (true, Ok(_place)) => converse(stream, &desk, stopped).await,
+            };
+        });
+    }
+    drop(listener);
+    while served.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn refuse(mut stream: UnixStream, fault: Fault) -> io::Result<()> {
+    stream.write_all(written(Err(fault)).as_bytes()).await
+}
+
+/// Answers one script, line by line.
+async fn converse(
+    stream: UnixStream,
+    desk: &Desk,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut reading = BufReader::new(reading);
+    loop {
+        let mut line = Vec::new();
+        let read = tokio::select! {
+            read = read_line(&mut reading, &mut line) => read?,
+            () = ended(&mut stopped) => return Ok(()),
+        };
+        let answer = match read {
+            Read::End => return Ok(()),
+            Read::TooLong => {
+                let words = format!("a line has more than {LONGEST_LINE} bytes");
+                let fault = written(Err(Fault::new(Code::Malformed, words)));
+                return writing.write_all(fault.as_bytes()).await;
+            }
+            Read::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
+            Read::Line => match Line::read(&line) {
+                Err(fault) => Err(fault),
+                Ok(question) => tokio::select! {
+                    answer = desk.answer(question) => answer,
+                    // Whoever goes takes the question back.
+                    () = hung_up(&mut reading) => return Ok(()),
+                },
+            },
+        };
+        writing.write_all(written(answer).as_bytes()).await?;
+    }
+}
+
+enum Read {
+    Line,
+    End,
+    TooLong,
+}
+
+async fn read_line(
+    reading: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> io::Result<Read> {
+    loop {
+        let more = reading.fill_buf().await?;
+        if more.is_empty() {
+            // A last line needs no end.
+            return Ok(if line.is_empty() {
+                Read::End
+            } else {
+                Read::Line
+            });
+        }
+        let end = more.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(more.len(), |end| end + 1);
+        if line.len() + taken > LONGEST_LINE {
+            return Ok(Read::TooLong);
+        }
+        line.extend_from_slice(&more[..taken]);
+        reading.consume(taken);
+        if end.is_some() {
+            return Ok(Read::Line);
+        }
+    }
+}
+
+/// Waits until the program ends.
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Waits until the other side has gone. What it has asked meanwhile is read later.
+async fn hung_up(reading: &mut (impl AsyncBufRead + Unpin)) {
+    match reading.fill_buf().await {
+        Ok(more) if !more.is_empty() => std::future::pending().await,
+        _ => {}
+    }
+}
+
+fn written(answer: Result<Value, Fault>) -> String {
+    let mut line = match answer {
+        Ok(answer) => json!({"version": VERSION, "ok": answer}),
+        Err(fault) => json!({"version": VERSION, "error": fault}),
+    }
+    .to_string();
+    line.push('\n');
+    line
+}
+
+impl Desk {
+    async fn answer(&self, question: Question) -> Result<Value, Fault> {
+        let (wish, all) = question.wish();
+        let shown = match &wish {
+            Wish::Show(id) => Some(*id),
+            _ => None,
+        };
+        let answer = self.scripts.ask(wish).await;
+        let answer = answer.ok_or_else(|| Fault::new(Code::Gone, "humanllm is ending"))??;
+        Ok(match answer {
+            Answer::Status(standing) => documents::standing(&standing, &self.address),
+            Answer::List(list) => documents::list(&list),
+            Answer::Shown(snapshot) => documents::shown(&snapshot, all),
+            Answer::Unloaded => match shown {
+                Some(id) => self.read(id, all).await?,
+                None => Value::Null,
+            },
+            Answer::Study(paused) => documents::study(paused),
+            Answer::Sent(sent) => {
+                // It is no answer before it cannot be lost any more.
+                self.store.settled(sent.saving).await;
+                documents::sent(&sent)
+            }
+        })
+    }
+
+    /// What the journal has of a conversation.
+    async fn read(&self, id: ConversationId, all: bool) -> Result<Value, Fault> {
+        let store = self.store.clone();
+        let read = move || {
+            let conversation = Conversation::of_loaded(store.load(id)?);
+            Some(documents::shown(&conversation.snapshot(), all))
+        };
+        let read = spawn_blocking(read).await.ok().flatten();
+        read.ok_or_else(|| Refused::Unknown(id).into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The socket in the state folder. Only who runs the program gets through it, and only one program
+//! has it: it holds a lock for as long as it listens.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::state_dir::StateDir;
+
+/// Its name in the state folder.
+const SOCKET: &str = "control.sock";
+/// The file that is locked by who has it.
+const LOCK: &str = "control.lock";
+/// How long a path to a socket may be on every system, the last zero included.
+const LONGEST: usize = 104;
+/// Scripts that may stand before the door.
+const BACKLOG: i32 = 32;
+
+/// Why scripts cannot reach the program.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another program has the socket.
+    #[error("scripts reach another humanllm that has the same state folder")]
+    Taken,
+    /// Something that is no socket has its name.
+    #[error("scripts cannot reach this: {} is no socket; remove it", .0.display())]
+    NoSocket(PathBuf),
+    /// It cannot be made.
+    #[error("scripts cannot reach this: {}: {error}", path.display())]
+    Failed {
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// The socket of a program that runs. It is removed when this is dropped.
+#[derive(Debug)]
+pub struct ControlSocket {
+    folder: PathBuf,
+    /// What it is known by on disk, so that nothing else of its name is removed.
+    inode: (u64, u64),
+    listener: Option<UnixListener>,
+    /// Locked until this goes.
+    _lock: File,
+}
+
+impl ControlSocket {
+    /// Listens in the state folder. A socket that a program has left behind is replaced.
+    ///
+    /// # Errors
+    ///
+    /// If another program has it, something else has its name, or the system does not want it.
+    pub fn bind(folder: &StateDir) -> Result<Self, SocketError> {
+        let path = folder.path().join(SOCKET);
+        let failed = |error| SocketError::Failed {
+            path: path.clone(),
+            error,
+        };
+        let lock = folder.append(LOCK).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(SocketError::Taken),
+            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(SocketError::NoSocket(path));
+            }
+            // Somebody who holds no lock may be there all the same.
+            Ok(_) if connect(folder.path()).is_ok() => return Err(SocketError::Taken),
+            Ok(_) => fs::remove_file(&path).map_err(failed)?,
+        }
+        let listener = at(folder.path(), listen).map_err(failed)?;
+        let found = fs::symlink_metadata(&path).map_err(failed)?;
+        Ok(Self {
+            folder: folder.path().to_owned(),
+            inode: (found.dev(), found.ino()),
+            listener: Some(listener),
+            _lock: lock,
+        })
+    }
+
+    /// What listens, for whoever takes scripts in; `None` if that was taken already.
+    pub fn take_listener(&mut self) -> Option<UnixListener> {
+        self.listener.take()
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        let path = self.folder.join(SOCKET);
+        let is_own =
+            fs::symlink_metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode);
+        if is_own && let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(%error, "the control socket stays");
+        }
+    }
+}
+
+/// Reaches the program that runs with this state folder.
+///
+/// # Errors
+///
+/// If none does, or what listens there is not the user's own.
+pub(super) fn connect(folder: &Path) -> io::Result<UnixStream> {
+    let found = fs::symlink_metadata(folder.join(SOCKET))?;
+    if !found.file_type().is_socket() || found.uid() != own_user() {
+        return Err(io::Error::other(
+            "what listens there is another user's, or no socket",
+        ));
+    }
+    at(folder, |path| UnixStream::connect(path))
+}
+
+/// Whose program this is.
+pub(super) fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Nobody can connect before this.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Does something with the path of the socket, or with a short one to the same place: the system
+/// takes paths of a hundred bytes and no more.
+fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let path = folder.join(SOCKET);
+    let length = path.as_os_str().len() + 1;
+    if length <= LONGEST {
+        return with(&path);
+    }
+    let opened = File::open(folder)?;
+    let short = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+    match short.exists() {
+        true => with(&short.join(SOCKET)),
+        false => Err(io::Error::other(format!(
+            "its path is {} bytes too long for a socket; choose a shorter folder with --state-dir",
+            length - LONGEST
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn folder(path: &Path) -> StateDir {
+        StateDir::open(path).expect("a state folder")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").mode() & 0o777
+    }
+
+    #[test]
+    fn the_socket_is_for_its_owner_and_goes_with_the_program() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let state = folder(home.path());
+        assert!(connect(home.path()).is_err());
+        let socket = ControlSocket::bind(&state).expect("bound");
+        let path = home.path().join(SOCKET);
+        assert_eq!(mode(&path), 0o600);
+        connect(home.path()).expect("reached");
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_that_was_left_behind_is_replaced_and_one_that_is_in_use_is_not() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let state = folder(home.path());
+        // As a program leaves it that was killed.
+        drop(UnixListener::bind(home.path().join(SOCKET)).expect("bound"));
+        let socket = ControlSocket::bind(&state).expect("replaced");
+        assert!(matches!(
+            ControlSocket::bind(&state),
+            Err(SocketError::Taken)
+        ));
+        connect(home.path()).expect("still reached");
+        drop(socket);
+        // By somebody who knows of no lock.
+        let other = UnixListener::bind(home.path().join(SOCKET)).expect("bound");
+        assert!(matches!(
+            ControlSocket::bind(&state),
+            Err(SocketError::Taken)
+        ));
+        drop(other);
+        ControlSocket::bind(&state).expect("bound again");
+    }
+
+    #[test]
+    fn nothing_else_of_its_name_is_removed_or_followed() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let state = folder(&home.path().join("state"));
+        let path = state.path().join(SOCKET);
+        let elsewhere = home.path().join("elsewhere.sock");
+        let _theirs = UnixListener::bind(&elsewhere).expect("bound");
+        symlink(&elsewhere, &path).expect("linked");
+        assert!(matches!(
+            ControlSocket::bind(&state),
+            Err(SocketError::NoSocket(_))
+        ));
+        assert!(connect(state.path()).is_err());
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "mine").expect("written");
+        assert!(matches!(
+            ControlSocket::bind(&state),
+            Err(SocketError::NoSocket(_))
+        ));
+        assert_eq!(fs::read_to_string(&path).expect("there"), "mine");
+        fs::remove_file(&path).expect("removed");
+        let socket = ControlSocket::bind(&state).expect("bound");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "mine").expect("written");
+        drop(socket);
+        assert_eq!(fs::read_to_string(&path).expect("there"), "mine");
+    }
+
+    #[test]
+    fn a_long_path_is_no_hindrance() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let state = folder(&home.path().join("deep/".repeat(40)));
+        assert!(state.path().as_os_str().len() > 150);
+        let _socket = ControlSocket::bind(&state).expect("bound");
+        connect(state.path()).expect("reached");
+        assert!(state.path().join(SOCKET).exists());
+    }
+}

@@ -1,0 +1,202 @@
+//! Numbers over the journal: how much was asked, how fast it was answered, what was typed for it, and
+//! what became of what models drafted. By agent, by day, and for all together.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::turns::{self, TurnFacts};
+use crate::journal::{DraftFate, ReadError, Reader, State};
+
+/// Drafts that are read at once.
+const PAGE: u32 = 200;
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Statistics {
+    /// All turns.
+    pub all: Numbers,
+    /// Those of each agent, by its name without a version.
+    pub agents: BTreeMap<String, Numbers>,
+    /// Those of each day, such as `2026-11-29`.
+    pub days: BTreeMap<String, Numbers>,
+}
+
+/// Numbers of some turns.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Numbers {
+    /// How many requests came.
+    pub turns: usize,
+    /// How many were answered.
+    pub answered: usize,
+    /// The middle one of the times to the first word, in milliseconds.
+    pub to_first_word_ms: Option<i64>,
+    /// The middle one of the times to the end of the answer, in milliseconds.
+    pub to_end_ms: Option<i64>,
+    /// How many keys were pressed for a turn that was answered, where they were counted.
+    pub keys_per_turn: Option<f64>,
+    /// How many characters were said.
+    pub characters: usize,
+    /// How many drafts models made that came to an end and were looked at.
+    pub drafts: usize,
+    /// How many of them were sent as they were, by the person or by themselves.
+    pub drafts_accepted: usize,
+    /// How many were changed and sent.
+    pub drafts_edited: usize,
+    #[serde(skip)]
+    gathered: Gathered,
+}
+
+/// What numbers are made of.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Gathered {
+    to_first_word: Vec<i64>,
+    to_end: Vec<i64>,
+    keys: i64,
+    with_keys: usize,
+}
+
+/// Gathers the numbers of all turns that came at or after a moment, in milliseconds since 1970. Takes
+/// as long as reading the journal does: keep it off a thread that draws.
+///
+/// # Errors
+///
+/// If the journal cannot be read.
+pub fn gather(reader: &Reader, since: i64, zone: &TimeZone) -> Result<Statistics, ReadError> {
+    let mut statistics = Statistics::default();
+    let mut places: BTreeMap<i64, (String, BTreeMap<i64, String>)> = BTreeMap::new();
+    turns::each(reader, since, |turn| {
+        let agent = turn.agent.split('/').next().unwrap_or_default().to_owned();
+        let day = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
+        let day = zone.to_datetime(day).date().to_string();
+        for numbers in statistics.of(&agent, &day) {
+            numbers.add(&turn);
+        }
+        let place = places.entry(turn.conversation);
+        let (_, days) = place.or_insert_with(|| (agent, BTreeMap::new()));
+        days.insert(turn.times.turn, day);
+        Ok::<(), ReadError>(())
+    })?;
+    for (conversation, (agent, days)) in places {
+        let mut after = 0;
+        loop {
+            let page = reader.model_drafts(conversation, after, PAGE)?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = last.id;
+            for draft in &page {
+                let Some(day) = days.get(&draft.turn) else {
+                    continue;
+                };
+                for numbers in statistics.of(&agent, day) {
+                    numbers.add_draft(draft.fate);
+                }
+            }
+        }
+    }
+    let Statistics { all, agents, days } = &mut statistics;
+    let each = agents.values_mut().chain(days.values_mut()).chain([all]);
+    each.for_each(Numbers::finish);
+    Ok(statistics)
+}
+
+impl Statistics {
+    fn of(&mut self, agent: &str, day: &str) -> [&mut Numbers; 3] {
+        [
+            &mut self.all,
+            self.agents.entry(agent.to_owned()).or_default(),
+            self.days.entry(day.to_owned()).or_default(),
+        ]
+    }
+}
+
+impl Numbers {
+    /// Of 100 drafts, how many were sent as they were.
+    pub fn percent_accepted(&self) -> Option<usize> {
+        (100 * self.drafts_accepted).checked_div(self.drafts)
+    }
+
+    fn add(&mut self, turn: &TurnFacts) {
+        self.turns += 1;
+        self.characters += turn.characters.values().sum::<usize>();
+        self.gathered.to_first_word.extend(turn.to_first_word());
+        if turn.state != State::Answered {
+            return;
+        }
+        self.answered += 1;
+        self.gathered.to_end.extend(turn.to_end());
+        if turn.times.seen.is_some() {
+            self.gathered.keys += turn.times.keys;
+            self.gathered.with_keys += 1;
+        }
+    }
+
+    fn add_draft(&mut self, fate: DraftFate) {
+        match fate {
+            DraftFate::Open => return,
+            DraftFate::Sent | DraftFate::Automatic => self.drafts_accepted += 1,
+            DraftFate::Edited => self.drafts_edited += 1,
+            DraftFate::Unused => {}
+        }
+        self.drafts += 1;
+    }
+
+    fn finish(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        self.to_first_word_ms = middle(gathered.to_first_word);
+        self.to_end_ms = middle(gathered.to_end);
+        if gathered.with_keys > 0 {
+            // Nobody presses so many keys that this would not be exact.
+            self.keys_per_turn = Some(gathered.keys as f64 / gathered.with_keys as f64);
+        }
+    }
+}
+
+/// The middle one of some numbers.
+fn middle(mut numbers: Vec<i64>) -> Option<i64> {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied()
+}
+
+/// The numbers for people.
+pub fn text(statistics: &Statistics) -> String {
+    if statistics.all.turns == 0 {
+        return "No requests in this time.\n".into();
+    }
+    let head = format!(
+        "{:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
+        "", "requests", "answered", "first word", "answer", "keys", "accepted"
+    );
+    let line = |name: &str, numbers: &Numbers| {
+        let name: String = crate::plain::line(name).chars().take(21).collect();
+        let keys = numbers.keys_per_turn.map(|keys| format!("{keys:.0}"));
+        let accepted = numbers.percent_accepted().map(|share| format!("{share} %"));
+        format!(
+            "{name:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
+            numbers.turns,
+            numbers.answered,
+            span(numbers.to_first_word_ms),
+            span(numbers.to_end_ms),
+            keys.unwrap_or_else(|| "-".into()),
+            accepted.unwrap_or_else(|| "-".into()),
+        )
+    };
+    let mut out = head + &line("all", &statistics.all);
+    for group in [&statistics.agents, &statistics.days] {
+        out.push('\n');
+        out.extend(group.iter().map(|(name, numbers)| line(name, numbers)));
+    }
+    out
+}
+
+/// How long that is.
+fn span(milliseconds: Option<i64>) -> String {
+    match milliseconds {
+        None => "-".into(),
+        Some(time) if time < 60_000 => format!("{}.{} s", time / 1_000, time % 1_000 / 100),
+        Some(time) => format!("{} m {:02} s", time / 60_000, time % 60_000 / 1_000),
+    }
+}

@@ -1,0 +1,241 @@
+//! What stands in the way of a reply: whether it is what the request asks for, whoever says it.
+
+use serde_json::{Map, Value};
+
+use super::Conversation;
+use crate::api::{
+    Body, Content, Ending, FailureCode, OutputFormat, Phase, Reply, ShellTool, Tool, ToolChoice,
+    check_answer,
+};
+use crate::draft::ReplyKind;
+use crate::tokens::{count, count_body, fit};
+
+/// Why no command can be sent.
+pub(crate) const NO_SHELL: &str = "this request offers no shell";
+
+/// Why something is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What stands in the way.
+    pub message: String,
+    /// Whether it goes all the same where somebody insists.
+    pub soft: bool,
+}
+
+impl Problem {
+    /// One that nobody can insist on.
+    pub fn hard(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            soft: false,
+        }
+    }
+
+    /// One that may be known, and meant.
+    pub fn soft(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            soft: true,
+        }
+    }
+}
+
+/// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and the
+/// client would take it for the answer. `why` is why no command can be sent, if none can.
+pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Option<Problem> {
+    let is_message = matches!(
+        kind,
+        ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
+    );
+    // A picture in Markdown is none.
+    let is_command = text.starts_with('!') && !text.starts_with("![");
+    (is_message && is_command).then(|| match why {
+        Some(why) => Problem::soft(format!("not sent: {why}, so it would go as text")),
+        None => Problem::soft("not sent: it begins with ! and would go as text"),
+    })
+}
+
+/// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to send.
+///
+/// # Errors
+///
+/// If it is a command and there is no shell.
+pub(crate) fn item_of_text(
+    kind: ReplyKind,
+    text: &str,
+    options: &Map<String, Value>,
+    shell: Option<&ShellTool>,
+) -> Result<Option<Body>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let text = text.trim_end_matches('\n').to_owned();
+    Ok(Some(match kind {
+        ReplyKind::Progress => Body::message(text, Phase::Commentary),
+        ReplyKind::Think => Body::reasoning(text),
+        ReplyKind::Command => {
+            let shell = shell.ok_or_else(|| Problem::hard(NO_SHELL))?;
+            shell.call(&text, options)
+        }
+        ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
+            Body::message(text, Phase::FinalAnswer)
+        }
+    }))
+}
+
+/// A rejection in these words.
+///
+/// # Errors
+///
+/// If there are none.
+pub(crate) fn rejection(words: &str) -> Result<Reply, Problem> {
+    let message = words.trim_end_matches('\n').to_owned();
+    if message.trim().is_empty() {
+        return Err(Problem::hard("a reason is required"));
+    }
+    let ending = Ending::Failed {
+        code: FailureCode::InvalidPrompt,
+        message,
+    };
+    Ok(Reply::End {
+        items: Vec::new(),
+        ending,
+    })
+}
+
+impl Conversation {
+    /// The tools that can be called by name.
+    pub(crate) fn callable(&self) -> impl Iterator<Item = &Tool> {
+        let tools = self.tools().iter();
+        tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
+    }
+
+    /// Whether a patch has to go through the shell, because no tool takes it.
+    pub(crate) fn patches_by_shell(&self) -> bool {
+        let named = |name: &str| self.tools().iter().any(|tool| tool.name == name);
+        // Codex looks for patches in the commands of its own shells only.
+        named("exec_command") && !named("apply_patch")
+    }
+
+    /// Why a kind of reply cannot be sent now, if it cannot.
+    pub(crate) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
+        let request = self.request();
+        match kind {
+            ReplyKind::Command if self.shell().is_none() => Some(NO_SHELL),
+            ReplyKind::Tool if self.callable().next().is_none() && !self.patches_by_shell() => {
+                Some("this request offers no callable tools")
+            }
+            ReplyKind::Progress if !request.format.carries_progress() => {
+                Some("a summary is sent whole")
+            }
+            ReplyKind::Progress
+                if !request.format.tells_notes() && request.output_format != OutputFormat::Text =>
+            {
+                Some("this client takes only the JSON it asked for")
+            }
+            ReplyKind::Think if !request.format.carries_reasoning() => {
+                Some("this client's format carries no thoughts")
+            }
+            _ => None,
+        }
+    }
+
+    /// The shell that is only taken for one, by name, and the question whether it is.
+    pub(crate) fn guessed_shell(&self) -> Option<(String, Problem)> {
+        let shell = self.shell()?;
+        let (name, parameter) = (shell.name().to_owned(), shell.guessed_by()?);
+        let question = Problem::soft(format!(
+            "not sent: is {name} a shell? Its {parameter} would get this"
+        ));
+        Some((name, question))
+    }
+
+    /// Why an item is not the answer in the form that the request asks for.
+    pub(crate) fn out_of_form(&self, item: &Body) -> Option<Problem> {
+        let is_answer = item.phase() == Some(Phase::FinalAnswer);
+        let checked = is_answer.then(|| check_answer(&self.request().output_format, &item.words()));
+        checked?.err().map(Problem::soft)
+    }
+
+    /// What the request asks that these items do not give.
+    pub(crate) fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
+        let request = self.request();
+        let choice = &request.tool_choice;
+        let calls = items.iter().filter_map(Body::tool_name);
+        let mut count = 0;
+        for name in calls {
+            count += 1;
+            if !choice.allows(name) {
+                let message = format!("the request does not allow calling {name} (tool_choice)");
+                // A list of what may be called binds the server, not only the model (Open
+                // Responses, 2026-04-24).
+                return Some(match choice {
+                    ToolChoice::Only { .. } => Problem::hard(message),
+                    _ => Problem::soft(message),
+                });
+            }
+        }
+        if count > 1 && !request.parallel_tool_calls {
+            let message = "the request allows one call at a time (parallel_tool_calls)";
+            return Some(Problem::soft(message));
+        }
+        if ends && count == 0 && choice.requires_call() {
+            return Some(Problem::soft("the request requires a call (tool_choice)"));
+        }
+        None
+    }
+
+    /// Items as one reply, which ends the response if one of them does.
+    ///
+    /// # Errors
+    ///
+    /// What the request asks and they do not give, where that is not accepted.
+    pub(crate) fn reply_of(
+        &self,
+        mut items: Vec<Body>,
+        accepts: impl Fn(&Problem) -> bool,
+    ) -> Result<Reply, Problem> {
+        let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
+        let ends = items.iter().any(is_answer);
+        match self.broken(&items, ends) {
+            Some(broken) if !accepts(&broken) => return Err(broken),
+            _ => {}
+        }
+        if !ends {
+            return Ok(Reply::Items(items));
+        }
+        let ending = self.cut(&mut items, accepts)?;
+        Ok(Reply::End { items, ending })
+    }
+
+    /// Cuts the answer off where the response would be longer than the request allows.
+    fn cut(
+        &self,
+        items: &mut [Body],
+        accepts: impl Fn(&Problem) -> bool,
+    ) -> Result<Ending, Problem> {
+        let Some(most) = self.request().output_limit() else {
+            return Ok(Ending::Completed);
+        };
+        let Some((last @ Body::Message { .. }, others)) = items.split_last_mut() else {
+            return Ok(Ending::Completed);
+        };
+        let before: u64 = others.iter().map(count_body).sum();
+        let before = before + count(&self.said_to_current());
+        let all = before + count_body(last);
+        if all <= most {
+            return Ok(Ending::Completed);
+        }
+        let problem = Problem::soft(format!(
+            "{all} tokens, {most} allowed: the rest will be cut off"
+        ));
+        if !accepts(&problem) {
+            return Err(problem);
+        }
+        let kept = fit(&last.words(), most.saturating_sub(before));
+        if let Body::Message { content, .. } = last {
+            *content = vec![Content::Text(kept)];
+        }
+        Ok(Ending::OutOfTokens)
+    }
+}

@@ -1,0 +1,605 @@
+//! What scripts ask of the inbox and are answered: each of them is the person for one turn, is told
+//! what the person would be told before they send something, and leaves the person's draft alone.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+
+use super::composing::{Problem, item_of_text, lost_command, rejection};
+use super::{
+    Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, Said, Status,
+};
+use crate::api::validation::check_arguments;
+use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
+use crate::draft::{Call, Draft, Editor, Origin, Part, ReplyKind, Sender, Source, Target};
+use crate::store::{Header, Saving};
+
+/// The name of the tool that takes patches.
+const APPLY_PATCH: &str = "apply_patch";
+
+/// Something that a script asks, and where the answer goes.
+#[derive(Debug)]
+pub struct Asked {
+    wish: Wish,
+    answer: oneshot::Sender<Result<Answer, Refused>>,
+}
+
+/// Where scripts ask. Clones ask at the same place.
+#[derive(Debug, Clone)]
+pub struct Scripts(pub(super) mpsc::UnboundedSender<Event>);
+
+impl Scripts {
+    /// Asks something; `None` if nobody answers any more. Whoever gives this up before there is an
+    /// answer has not asked.
+    pub async fn ask(&self, wish: Wish) -> Option<Result<Answer, Refused>> {
+        let (answer, answered) = oneshot::channel();
+        let asked = Box::new(Asked { wish, answer });
+        self.0.send(Event::Asked(asked)).ok()?;
+        answered.await.ok()
+    }
+}
+
+/// What a script can ask.
+#[derive(Debug)]
+pub enum Wish {
+    /// How things stand.
+    Status,
+    /// Which conversations there are.
+    List,
+    /// What a conversation holds.
+    Show(ConversationId),
+    /// The request that waits longest, as soon as there is one.
+    Wait(Filter),
+    /// Says something.
+    Reply(Box<ScriptReply>),
+    /// Has the study stand still or go on, or only says which.
+    Study(Option<bool>),
+    /// Rejects what waits in a conversation, in these words.
+    Reject {
+        /// Where.
+        conversation: ConversationId,
+        /// The one request that is meant; else whichever waits.
+        request: Option<RequestId>,
+        /// Why.
+        words: String,
+    },
+}
+
+/// Which requests a script waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those of this conversation.
+    pub conversation: Option<ConversationId>,
+    /// Only those of agents whose name has this in it, in any case of letters.
+    pub agent: Option<String>,
+    /// Only those that came after this one.
+    pub after: Option<RequestId>,
+}
+
+/// What a script says.
+#[derive(Debug)]
+pub struct ScriptReply {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The one request that is meant; else whichever waits.
+    pub request: Option<RequestId>,
+    /// What, in order.
+    pub parts: Vec<ScriptPart>,
+    /// Whether it goes although something is wrong with it that can be insisted on.
+    pub force: bool,
+}
+
+/// A part of what a script says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScriptPart {
+    /// Words: an answer, a note, a thought, a command.
+    Text {
+        /// What they are.
+        kind: ReplyKind,
+        /// The words.
+        text: String,
+        /// What a command is given besides the command line.
+        options: Map<String, Value>,
+    },
+    /// A call of a tool.
+    Call {
+        /// The tool, as it is shown: with its namespace, if it has one.
+        tool: String,
+        /// Its arguments as JSON, or the text that a free-form tool takes.
+        arguments: String,
+    },
+}
+
+/// What a script is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// How things stand.
+    Status(Standing),
+    /// The conversations in the order of the inbox.
+    List(Vec<Listed>),
+    /// What a conversation holds.
+    Shown(Box<Snapshot>),
+    /// It is in the journal and has to be read there.
+    Unloaded,
+    /// Something was said.
+    Sent(Sent),
+    /// How it is with the study: since when it stands still, if it does.
+    Study(Option<Timestamp>),
+}
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How many requests wait.
+    pub waiting: usize,
+    /// Since when the longest does.
+    pub since: Option<Timestamp>,
+    /// How many conversations are listed.
+    pub conversations: usize,
+}
+
+/// A conversation as a list shows it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its name, its agent, its title.
+    pub header: Header,
+    /// What it is doing.
+    pub status: Status,
+    /// The request that is answered next.
+    pub request: Option<RequestId>,
+    /// How many wait.
+    pub waiting: usize,
+    /// How it goes on.
+    pub mode: Mode,
+    /// Whether a model answers at the moment.
+    pub is_attended: bool,
+    /// The folder that its agent works in, where it says so.
+    pub directory: Option<String>,
+}
+
+/// What a conversation holds at a moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// What a list shows of it.
+    pub listed: Listed,
+    /// The newest request.
+    pub request: Request,
+    /// The first item that came since the last reply.
+    pub new_from: usize,
+    /// What was said to it.
+    pub said: Vec<Said>,
+}
+
+impl Snapshot {
+    /// The items that are new, each with its place.
+    pub fn items(&self, all: bool) -> impl Iterator<Item = (usize, &Arc<Item>)> {
+        let from = if all { 0 } else { self.new_from };
+        self.request.items.iter().enumerate().skip(from)
+    }
+}
+
+/// What became of what a script said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whom it answers.
+    pub request: RequestId,
+    /// Whether that was the end of the response.
+    pub ended: bool,
+    /// The write that it leaves after.
+    pub saving: Saving,
+}
+
+/// Why a script does not get what it asks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such conversation in the list.
+    #[error("there is no conversation {}", .0.0)]
+    Unknown(ConversationId),
+    /// Nobody waits there.
+    #[error("no request waits in conversation {}", .0.0)]
+    NobodyWaits(ConversationId),
+    /// Another request waits there than the one that is meant.
+    #[error("request {} does not wait any more; request {} does", .0.0, .1.0)]
+    AnotherWaits(RequestId, RequestId),
+    /// The person has answered it, and that leaves in a moment.
+    #[error("the person has answered this; it is about to leave")]
+    Answered,
+    /// The study stands still.
+    #[error("the study is paused; `humanllm study start` has it go on")]
+    Paused,
+    /// There is no study.
+    #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
+    NoStudy,
+    /// The client went away.
+    #[error("the client is gone; nothing was sent")]
+    ClientGone,
+    /// Something is wrong with what is said.
+    #[error("{}", .0.message)]
+    Problem(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// A script that waits for a request.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    filter: Filter,
+    answer: oneshot::Sender<Result<Answer, Refused>>,
+}
+
+impl Filter {
+    /// Whether a script that waits for this would take what waits in a conversation. What a model
+    /// answers at the moment waits for nobody.
+    fn takes(&self, conversation: &Conversation) -> bool {
+        let Some(open) = conversation.open_request() else {
+            return false;
+        };
+        let is_agent = |agent: &String| {
+            let agent = agent.to_lowercase();
+            conversation.agent.to_lowercase().contains(&agent)
+        };
+        conversation.sending().is_none()
+            && self.conversation.is_none_or(|id| id == conversation.id)
+            && self.after.is_none_or(|after| open > after)
+            && self.agent.as_ref().is_none_or(is_agent)
+    }
+}
+
+impl Inbox {
+    /// Says which request the person has answered, where that has not left yet: nobody else may.
+    pub fn claim(&mut self, request: Option<RequestId>) {
+        self.claimed = request;
+    }
+
+    /// Answers a script, or has it wait.
+    pub(super) fn asked(&mut self, asked: Asked, now: Timestamp) -> Option<Change> {
+        let Asked { wish, answer } = asked;
+        if answer.is_closed() {
+            // Whoever has gone must not be taken at their word.
+            return None;
+        }
+        let (answered, change) = match wish {
+            Wish::Status => (Ok(Answer::Status(self.standing())), None),
+            Wish::List => {
+                let list = self.conversations().map(Conversation::listed).collect();
+                (Ok(Answer::List(list)), None)
+            }
+            Wish::Show(id) => (self.shown(id), None),
+            Wish::Wait(filter) => match self.longest_for(&filter) {
+                Some(id) if self.paused.is_none() => (self.shown(id), None),
+                _ => {
+                    self.waiters.retain(|waiter| !waiter.answer.is_closed());
+                    self.waiters.push(Waiter { filter, answer });
+                    return None;
+                }
+            },
+            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
+            Wish::Study(pauses) => {
+                if let Some(pauses) = pauses {
+                    self.pause(pauses, now);
+                }
+                (Ok(Answer::Study(self.paused)), None)
+            }
+            Wish::Reply(reply) => {
+                let said = self.compose(&reply).and_then(|(words, draft)| {
+                    self.say_for_script(reply.conversation, words, draft, now)
+                });
+                of_sent(reply.conversation, said)
+            }
+            Wish::Reject {
+                conversation,
+                request,
+                words,
+            } => {
+                let checked = self.meant(conversation, request).map(|_| ());
+                let said = checked.and_then(|()| {
+                    let reply = rejection(&words)?;
+                    let draft = Draft {
+                        kind: ReplyKind::Reject,
+                        ..of_script(&words)
+                    };
+                    self.say_for_script(conversation, reply, draft, now)
+                });
+                of_sent(conversation, said)
+            }
+        };
+        // One that has gone in this moment has lost nothing but the news.
+        let _ = answer.send(answered);
+        change
+    }
+
+    /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.
+    pub(super) fn tell_waiters(&mut self, id: ConversationId) {
+        if self.waiters.is_empty() || self.paused.is_some() {
+            return;
+        }
+        let Some(conversation) = self.conversations.get(&id) else {
+            return;
+        };
+        let takes = |waiter: &Waiter| waiter.filter.takes(conversation);
+        while let Some(at) = self.waiters.iter().position(takes) {
+            let waiter = self.waiters.remove(at);
+            let answer = Ok(Answer::Shown(Box::new(conversation.snapshot())));
+            if waiter.answer.send(answer).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let longest = self.longest_waiting().next().and_then(|id| self.get(id));
+        Standing {
+            waiting: self.waiting(),
+            since: longest.and_then(|found| match found.status() {
+                Status::Waiting { since } => Some(since),
+                Status::Answered | Status::ClientGone => None,
+            }),
+            conversations: self.conversations.len(),
+        }
+    }
+
+    fn shown(&self, id: ConversationId) -> Result<Answer, Refused> {
+        match self.get(id) {
+            Some(found) if found.is_loaded() => Ok(Answer::Shown(Box::new(found.snapshot()))),
+            // One that is not listed any more may be in the journal too.
+            _ => Ok(Answer::Unloaded),
+        }
+    }
+
+    fn longest_for(&self, filter: &Filter) -> Option<ConversationId> {
+        let mut waiting = self.longest_waiting();
+        waiting.find(|id| self.get(*id).is_some_and(|found| filter.takes(found)))
+    }
+
+    /// The conversation in which a script answers, if it may.
+    fn meant(
+        &self,
+        id: ConversationId,
+        request: Option<RequestId>,
+    ) -> Result<&Conversation, Refused> {
+        let conversation = self.get(id).ok_or(Refused::Unknown(id))?;
+        let open = conversation.open_request();
+        let open = open.ok_or(Refused::NobodyWaits(id))?;
+        match request {
+            Some(meant) if meant != open => Err(Refused::AnotherWaits(meant, open)),
+            _ if self.claimed == Some(open) => Err(Refused::Answered),
+            _ => Ok(conversation),
+        }
+    }
+
+    /// What a script says as a reply, and as it is written down.
+    fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), Refused> {
+        let conversation = self.meant(reply.conversation, reply.request)?;
+        let accepts = |problem: &Problem| problem.soft && reply.force;
+        if conversation.live_phase().is_some() {
+            let problem = Problem::soft("a message is being written here and would be ended");
+            accept(Some(problem), accepts)?;
+        }
+        let mut items = Vec::new();
+        let mut parts = Vec::new();
+        for part in &reply.parts {
+            let (item, part) = conversation.composed(part, accepts)?;
+            items.push(item);
+            parts.push(part);
+        }
+        let Some(last) = parts.pop() else {
+            return Err(Problem::hard("nothing to send").into());
+        };
+        let words = conversation.reply_of(items, accepts)?;
+        let draft = Draft {
+            kind: last.kind,
+            options: last.options,
+            call: last.call,
+            parts,
+            ..of_script(&last.text)
+        };
+        Ok((words, draft))
+    }
+
+    fn say_for_script(
+        &mut self,
+        id: ConversationId,
+        reply: Reply,
+        draft: Draft,
+        now: Timestamp,
+    ) -> Result<Sent, Refused> {
+        let request = self.get(id).and_then(Conversation::open_request);
+        let request = request.ok_or(Refused::NobodyWaits(id))?;
+        let ended = reply.ends();
+        // Whoever says something has the pen.
+        self.take_over(id, now);
+        let said = self.reply_as(id, reply, draft, None, now);
+        said.map_err(|error| match error {
+            ReplyError::NobodyWaits => Refused::NobodyWaits(id),
+            ReplyError::ClientGone => Refused::ClientGone,
+            ReplyError::Paused => Refused::Paused,
+        })?;
+        Ok(Sent {
+            conversation: id,
+            request,
+            ended,
+            saving: self.saving.unwrap_or_default(),
+        })
+    }
+}
+
+impl Conversation {
+    /// What a list shows of it.
+    fn listed(&self) -> Listed {
+        Listed {
+            header: self.header(),
+            status: self.status(),
+            request: self.open_request(),
+            waiting: self.waiting(),
+            mode: self.mode(),
+            is_attended: self.sending().is_some(),
+            directory: self.directory().map(str::to_owned),
+        }
+    }
+
+    /// What it holds now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            listed: self.listed(),
+            request: self.request().clone(),
+            new_from: self.new_from(),
+            said: self.said().to_vec(),
+        }
+    }
+
+    /// A part of a reply as an item, and as it is written down.
+    fn composed(
+        &self,
+        part: &ScriptPart,
+        accepts: impl Fn(&Problem) -> bool + Copy,
+    ) -> Result<(Body, Part), Problem> {
+        match part {
+            ScriptPart::Text {
+                kind,
+                text,
+                options,
+            } => {
+                if let Some(why) = self.unavailable(*kind) {
+                    return Err(Problem::hard(why));
+                }
+                let no_command = self.unavailable(ReplyKind::Command);
+                accept(lost_command(*kind, text, no_command), accepts)?;
+                let item = item_of_text(*kind, text, options, self.shell())?;
+                let item = item.ok_or_else(|| Problem::hard("nothing to send"))?;
+                if *kind == ReplyKind::Command {
+                    accept(self.guessed_shell().map(|(_, question)| question), accepts)?;
+                }
+                accept(self.out_of_form(&item), accepts)?;
+                let part = Part {
+                    kind: *kind,
+                    text: text.clone(),
+                    options: options.clone(),
+                    origin: Origin::of(text, Source::Script),
+                    ..Part::default()
+                };
+                Ok((item, part))
+            }
+            ScriptPart::Call { tool, arguments } => self.called(tool, arguments, accepts),
+        }
+    }
+
+    /// A call of a tool by the name that is shown, or by the one that the client calls it by.
+    fn called(
+        &self,
+        name: &str,
+        arguments: &str,
+        accepts: impl Fn(&Problem) -> bool,
+    ) -> Result<(Body, Part), Problem> {
+        if let Some(why) = self.unavailable(ReplyKind::Tool) {
+            return Err(Problem::hard(why));
+        }
+        let found = self.callable().find(|tool| tool.title() == name);
+        let found = found.or_else(|| self.callable().find(|tool| tool.name == name));
+        let (target, item, problem) = match (found, self.shell()) {
+            (Some(tool), _) => called_by_name(tool, arguments),
+            (None, Some(shell)) if name == APPLY_PATCH && self.patches_by_shell() => {
+                patched_by_shell(shell, arguments)
+            }
+            _ => {
+                let words = format!("this request offers no tool {name} that can be called");
+                return Err(Problem::hard(words));
+            }
+        };
+        accept(problem.map(Problem::soft), accepts)?;
+        let part = Part {
+            kind: ReplyKind::Tool,
+            call: Some(Call {
+                target,
+                editor: Editor::Text {
+                    text: arguments.to_owned(),
+                    cursor: None,
+                },
+                drafted: None,
+            }),
+            ..Part::default()
+        };
+        Ok((item, part))
+    }
+}
+
+fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>) {
+    let name = tool.name.clone();
+    if tool.kind == "custom" {
+        let problem = match name.as_str() {
+            APPLY_PATCH => fault_of_patch(arguments),
+            _ => None,
+        };
+        let item = Body::CustomToolCall {
+            name: name.clone(),
+            input: arguments.to_owned(),
+        };
+        return (Target::Custom { name }, item, problem);
+    }
+    let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
+    let problem = check_arguments(&schema, arguments).err();
+    let item = Body::FunctionCall {
+        namespace: tool.namespace.clone(),
+        name: name.clone(),
+        arguments: arguments.to_owned(),
+    };
+    let target = Target::Function {
+        namespace: tool.namespace.clone(),
+        name,
+        schema,
+    };
+    (target, item, problem)
+}
+
+fn patched_by_shell(shell: &ShellTool, text: &str) -> (Target, Body, Option<String>) {
+    let item = shell.call(&patch::shell_command(text), &Map::new());
+    let target = Target::PatchByShell(shell.clone());
+    (target, item, fault_of_patch(text))
+}
+
+fn fault_of_patch(text: &str) -> Option<String> {
+    patch::check(text).err().map(|error| error.to_string())
+}
+
+fn accept(problem: Option<Problem>, accepts: impl Fn(&Problem) -> bool) -> Result<(), Problem> {
+    match problem {
+        Some(problem) if !accepts(&problem) => Err(problem),
+        _ => Ok(()),
+    }
+}
+
+/// Words of a script.
+fn of_script(text: &str) -> Draft {
+    Draft {
+        text: text.to_owned(),
+        origin: Origin::of(text, Source::Script),
+        sender: Sender::Script,
+        ..Draft::default()
+    }
+}
+
+fn of_sent(
+    conversation: ConversationId,
+    said: Result<Sent, Refused>,
+) -> (Result<Answer, Refused>, Option<Change>) {
+    let change = match &said {
+        Ok(sent) => Some(Change::Scripted {
+            conversation,
+            ended: sent.ended,
+        }),
+        // That it has gone was found out here.
+        Err(Refused::ClientGone) => Some(Change::ClientGone {
+            conversation,
+            returned: Vec::new(),
+        }),
+        Err(_) => None,
+    };
+    (said.map(Answer::Sent), change)
+}
