@@ -5,7 +5,7 @@ mod support;
 
 use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
 use humanllm::inbox::{DraftOrder, Drafting, DraftingOrder, Mode, Step};
-use humanllm::rules::Action;
+use humanllm::rules::{Action, Rules, Written};
 use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use support::screen::*;
@@ -22,9 +22,14 @@ impl Studio {
         Self::with(Desk::new(size), mode)
     }
 
-    fn with(mut desk: Desk, mode: Mode) -> Self {
+    fn with(desk: Desk, mode: Mode) -> Self {
+        Self::ruled(desk, mode, Rules::default())
+    }
+
+    fn ruled(mut desk: Desk, mode: Mode, rules: Rules) -> Self {
         let (sender, orders) = unbounded_channel();
         desk.app.set_drafting(Drafting {
+            rules: rules.into(),
             models: vec!["qwen".into(), "gemma".into()],
             mode,
             orders: Some(sender),
@@ -108,6 +113,14 @@ fn body() -> Value {
     let mut body = codex("a", "What is there?", &[]);
     body["tools"] = json!([exec_command(), weather(), apply_patch()]);
     body
+}
+
+/// What the same agent asks next, or besides.
+fn next_body(prompt: &str) -> Value {
+    let more = [message_of("user", prompt)];
+    let mut next = codex("a", "What is there?", &more);
+    next["tools"] = body()["tools"].clone();
+    next
 }
 
 /// What the client got, live words joined.
@@ -704,6 +717,201 @@ fn own_words_beside_a_draft_outlive_the_program() {
     let mut desk = Desk::at(NORMAL, state.path());
     let _client = desk.ask(&body());
     desk.sees("> mine");
+}
+
+#[test]
+fn a_draft_for_a_client_that_is_gone_is_not_for_the_next() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("For the first."));
+    studio.desk.sees("> For the first.");
+    studio.desk.hang_up(client);
+    assert_eq!(studio.desk.text(), "");
+    let mut client = studio.desk.ask(&next_body("Which?"));
+    let order = studio.order();
+    studio.say(&order, [text("For the")]);
+    studio.desk.sees("> For the");
+    studio.say(&order, [text(" next."), message("For the next."), DONE]);
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+}
+
+#[test]
+fn a_draft_that_the_person_has_changed_stays_where_its_client_is_gone() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("For the first"));
+    studio.desk.write("!");
+    studio.desk.hang_up(client);
+    assert_eq!(studio.desk.text(), "For the first!");
+    let _client = studio.desk.ask(&next_body("Which?"));
+    let order = studio.order();
+    studio.say(&order, whole("For the next."));
+    assert_eq!(studio.desk.text(), "For the first!");
+    studio.desk.sees("draft beside: Alt+B");
+}
+
+#[test]
+fn where_a_client_goes_the_draft_for_the_one_behind_it_is_shown() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    studio.desk.write("mine");
+    let order = studio.order();
+    studio.say(&order, whole("For the first."));
+    let mut behind = studio.desk.ask(&next_body("Which?"));
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> For the first.");
+    studio.desk.hang_up(client);
+    // The person's words are theirs, whoever asks.
+    assert_eq!(studio.desk.text(), "mine");
+    let order = studio.order();
+    studio.say(&order, whole("For the next."));
+    studio.desk.sees("draft beside: Alt+B");
+    studio.desk.press("Alt+B Enter");
+    let replies = studio.desk.hear(&mut behind);
+    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    assert_eq!(studio.desk.text(), "mine");
+
+    // Where there are none, it streams into the composer.
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("For the first."));
+    let _behind = studio.desk.ask(&next_body("Which?"));
+    studio.desk.hang_up(client);
+    let order = studio.order();
+    studio.say(&order, [text("For the ne")]);
+    studio.desk.sees("> For the ne");
+}
+
+#[test]
+fn where_a_rule_sends_a_draft_the_one_for_the_next_request_takes_its_place() {
+    let rule = json!({"name": "a while", "kind": "message", "action": "hold",
+        "timeout_seconds": 60, "timeout_action": "send"});
+    let rule: Written = serde_json::from_value(rule).unwrap();
+    let rules = Rules::new(&[rule]).unwrap();
+    let mut studio = Studio::ruled(Desk::new(NORMAL), Mode::Draft, rules);
+    let mut client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("For the first."));
+    studio.desk.sees("> For the first.");
+    let mut behind = studio.desk.ask(&next_body("Which?"));
+    studio.desk.wait(60);
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("For the first.", "final_answer"));
+    assert_eq!(studio.desk.text(), "");
+    studio.desk.press("Enter");
+    assert!(studio.desk.hear(&mut behind).is_empty());
+    let order = studio.order();
+    studio.say(&order, [text("For the ne")]);
+    studio.desk.sees("> For the ne");
+}
+
+#[test]
+fn words_that_are_taken_back_stand_before_a_draft() {
+    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.write("my own words");
+    studio.desk.press("Enter");
+    studio.desk.sees("sending in 5 s");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("Its words."));
+    studio.desk.sees("> Its words.");
+    studio.desk.press("Esc");
+    assert_eq!(studio.desk.text(), "my own words");
+    studio.desk.sees("draft beside: Alt+B");
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> Its words.");
+    studio.desk.press("Alt+B");
+    assert_eq!(studio.desk.text(), "my own words");
+    // Sent after all, nothing of the draft is left for the next.
+    studio.desk.press("Enter Alt+B");
+    studio.desk.sees("> Its words.");
+    studio.desk.wait(5);
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("my own words", "final_answer"));
+    assert_eq!(studio.desk.text(), "");
+}
+
+#[test]
+fn what_did_not_arrive_is_not_lost_in_a_draft_for_the_next() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    let first = studio.order();
+    let mut behind = studio.desk.ask(&next_body("Which?"));
+    studio.desk.write("a note");
+    studio.desk.press("Tab Enter");
+    studio.say(&first, whole("For the first."));
+    studio.desk.sees("> For the first.");
+    studio.desk.hang_up(client);
+    assert_eq!(studio.desk.text(), "a note");
+    let order = studio.order();
+    studio.say(&order, whole("For the next."));
+    assert_eq!(studio.desk.text(), "a note");
+    studio.desk.press("Alt+B Enter");
+    let replies = studio.desk.hear(&mut behind);
+    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    assert_eq!(studio.desk.text(), "a note");
+}
+
+#[test]
+fn words_and_calls_that_come_back_while_a_draft_is_shown_are_with_the_persons() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let client = studio.desk.ask(&body());
+    studio.order();
+    // It asks again, and the old connection is not known to be gone yet.
+    let mut behind = studio.desk.ask(&body());
+    studio.desk.write("I look.");
+    studio.desk.press("Tab Alt+A");
+    studio.desk.write("!ls -l");
+    studio.desk.press("Enter");
+    let order = studio.order();
+    studio.say(&order, whole("For the next."));
+    studio.desk.sees("> For the next.");
+    // What was sent has not arrived.
+    studio.desk.hang_up(client);
+    assert_eq!(studio.desk.text(), "For the next.");
+    studio.desk.sees("Alt+Shift+B your words");
+    studio.desk.press("Alt+Shift+B");
+    studio.desk.sees("[Run command]");
+    studio.desk.sees("1. assistant · commentary: I look.");
+    assert_eq!(studio.desk.text(), "ls -l");
+    studio.desk.press("Alt+B");
+    assert_eq!(studio.desk.text(), "For the next.");
+    studio.desk.press("Enter");
+    let replies = studio.desk.hear(&mut behind);
+    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    studio.desk.sees("1. assistant · commentary: I look.");
+    assert_eq!(studio.desk.text(), "ls -l");
+}
+
+#[test]
+fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
+    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Manual);
+    let client = studio.desk.ask(&body());
+    studio.desk.write("the answer");
+    let behind = studio.desk.ask(&next_body("Which?"));
+    studio.desk.press("Enter");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("For the first."));
+    studio.desk.sees("> For the first.");
+    // The news of it comes after the answer was to leave.
+    drop(client);
+    studio.desk.wait(5);
+    assert_eq!(studio.desk.text(), "the answer");
+    studio.desk.press("Alt+D");
+    let order = studio.order();
+    studio.say(&order, whole("For the next."));
+    studio.desk.press("Alt+B");
+    studio.desk.sees("> For the next.");
+    studio.desk.press("Alt+B");
+    assert_eq!(studio.desk.text(), "the answer");
+    drop(behind);
 }
 
 #[test]

@@ -41,6 +41,22 @@ impl Beside {
         }
     }
 
+    /// Takes in words of the person that did not arrive, oldest first. What the draft that is shown
+    /// goes on with stays as it is.
+    pub(super) fn bring_back(&mut self, returned: Vec<Draft>, is_continued: bool) {
+        let own = match is_continued {
+            true => None,
+            false => self.own.pop_front(),
+        };
+        let is_first = own.is_some();
+        let mut own = own.unwrap_or_default();
+        own.bring_back(returned);
+        match is_first {
+            true => self.own.push_front(own),
+            false => self.put(own),
+        }
+    }
+
     /// The words of the person that have been aside longest.
     pub(super) fn take(&mut self) -> Option<Draft> {
         self.own.pop_front()

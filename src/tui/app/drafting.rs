@@ -107,6 +107,9 @@ impl App {
 
     /// Follows what has become of a draft.
     pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &Drafted) {
+        if *what != Drafted::Finished {
+            self.follow_turn(id);
+        }
         match what {
             Drafted::More => {}
             Drafted::Sent => {
@@ -117,6 +120,7 @@ impl App {
             Drafted::Finished => {
                 self.sync(id);
                 self.drop_shown(id);
+                self.make_way_for_newest(id);
             }
             Drafted::Ready => self.take_in(id, draft),
             Drafted::Held | Drafted::Failed => {
@@ -177,6 +181,9 @@ impl App {
 
     /// The same for one that was begun without the person.
     pub(super) fn make_way_for_newest(&mut self, id: ConversationId) {
+        if self.is_stale(id) {
+            self.return_own_words(id);
+        }
         let Some(conversation) = self.inbox.get(id) else {
             return;
         };
@@ -320,6 +327,11 @@ impl App {
 
     /// A draft that nobody has changed makes room, because somebody else has answered or does.
     pub(super) fn drop_shown(&mut self, id: ConversationId) {
+        self.clear_shown(id);
+        self.return_own_words(id);
+    }
+
+    fn clear_shown(&mut self, id: ConversationId) {
         let remembered = self.remembered.get_mut(&id);
         let shown = remembered.filter(|remembered| remembered.beside.shown.is_some());
         if let Some(remembered) = shown {
@@ -327,21 +339,58 @@ impl App {
             remembered.composer.take_draft(Draft::default());
             self.keep_draft_of(id);
         }
-        self.return_own_words(id);
+    }
+
+    /// Whether the composer shows a draft, as the model made it, for a request that does not wait any
+    /// more. It is for no other request, and the journal has it.
+    pub(super) fn is_stale(&self, id: ConversationId) -> bool {
+        let remembered = self.remembered.get(&id);
+        let Some(shown) = remembered.and_then(|own| own.beside.shown) else {
+            return false;
+        };
+        let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
+        drafts.iter().all(|draft| draft.id != shown)
+    }
+
+    /// Shows what there is for the request that waits now, in the place of a draft for one before it.
+    pub(super) fn follow_turn(&mut self, id: ConversationId) {
+        if self.is_stale(id) {
+            self.return_own_words(id);
+            self.make_way_for_newest(id);
+        }
+    }
+
+    /// Takes in words of the person that did not arrive, oldest first. While a draft is in the place of
+    /// the person's words, they are with those.
+    pub(super) fn bring_back(&mut self, id: ConversationId, returned: Vec<Draft>) {
+        if self.is_stale(id) {
+            self.return_own_words(id);
+        }
+        let shown = self.remembered_of(id).beside.shown;
+        let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
+        let mut continued = drafts.iter().filter(|draft| draft.continues.is_some());
+        let is_continued = continued.any(|draft| Some(draft.id) == shown);
+        let remembered = self.remembered_of(id);
+        match shown {
+            Some(_) => remembered.beside.bring_back(returned, is_continued),
+            None => remembered.composer.bring_back(returned),
+        }
+        self.keep_draft_of(id);
     }
 
     /// Something was sent, or nothing can be any more: words of the person that made room for a draft
     /// are back.
     pub(super) fn return_own_words(&mut self, id: ConversationId) {
+        if self.is_stale(id) {
+            self.clear_shown(id);
+            self.end_taking_over(id);
+        }
         let is_answered = |found: &Conversation| found.drafts().is_empty();
         let is_over = self.inbox.get(id).is_none_or(is_answered);
         let Some(remembered) = self.remembered.get_mut(&id) else {
             return;
         };
         let beside = &mut remembered.beside;
-        if is_over {
-            beside.shown = None;
-        }
         if beside.shown.is_none() && beside.has_own() && remembered.composer.is_idle() {
             let own = beside.take().unwrap_or_default();
             remembered.composer.take_draft(own);

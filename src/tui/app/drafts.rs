@@ -166,7 +166,9 @@ impl App {
 
     /// What was typed before anybody asked is for whoever is answered first.
     pub(super) fn take_scratch(&mut self, id: ConversationId) {
-        let is_idle = self.composer_of(id).is_idle();
+        let own = self.remembered_of(id);
+        // A draft that is being made takes the place of what is in the composer.
+        let is_idle = own.composer.is_idle() && own.beside.shown.is_none();
         let waits = self.inbox.get(id).is_some_and(Conversation::is_waiting);
         if waits && is_idle && !self.scratch.is_idle() {
             let scratch = std::mem::take(&mut self.scratch);

@@ -26,8 +26,7 @@ impl App {
                 returned,
             } => {
                 if !returned.is_empty() {
-                    self.composer_of(conversation).bring_back(returned);
-                    self.keep_draft_of(conversation);
+                    self.bring_back(conversation, returned);
                 }
                 if let Some(found) = self.inbox.get(conversation) {
                     self.list.on_arrival(found);
@@ -59,8 +58,12 @@ impl App {
                     returned.push(draft);
                 }
                 self.sync(conversation);
-                self.client_gone(conversation, returned);
+                let is_stale = self.is_stale(conversation);
                 self.return_own_words(conversation);
+                self.client_gone(conversation, returned);
+                if is_stale {
+                    self.make_way_for_newest(conversation);
+                }
             }
             Change::AskedAgain { conversation } => {
                 self.sync(conversation);
@@ -84,6 +87,7 @@ impl App {
                 self.sync(conversation);
                 if ended {
                     self.drop_shown(conversation);
+                    self.make_way_for_newest(conversation);
                 }
                 if self.open == Some(conversation) {
                     let words = match ended {

@@ -97,8 +97,7 @@ impl App {
         let has_returned = !returned.is_empty();
         self.offer_call(id);
         if has_returned {
-            self.composer_of(id).bring_back(returned);
-            self.keep_draft_of(id);
+            self.bring_back(id, returned);
         }
         if self.open == Some(id) {
             let waits = self.conversation().is_some_and(Conversation::is_waiting);

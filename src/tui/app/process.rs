@@ -80,7 +80,8 @@ impl App {
         match self.inbox.reply(id, reply, draft, &rest, self.now) {
             Ok(_) => {
                 self.announced = None;
-                self.keep_draft();
+                self.follow_turn(id);
+                self.keep_draft_of(id);
                 self.say(Level::Good, words);
             }
             Err(error) => self.say(Level::Bad, error.to_string()),

@@ -52,7 +52,7 @@ impl App {
     /// Sends what is held, if something is; says whether it was.
     pub(super) fn send_held(&mut self) -> bool {
         if let Some((id, draft)) = self.take_undeliverable() {
-            self.bring_back(id, draft);
+            self.bring_back(id, vec![draft]);
             self.tell(Level::Bad, "client gone; text is back");
             return true;
         }
@@ -75,10 +75,11 @@ impl App {
         let draft = composed.draft.clone();
         let rest = self.composer_of(id).to_draft();
         if let Err(problem) = self.deliver(id, composed, &rest) {
-            self.bring_back(id, draft);
+            self.bring_back(id, vec![draft]);
             self.say(Level::Bad, problem.message);
         }
         self.keep_draft_of(id);
+        self.follow_turn(id);
     }
 
     /// Takes a key that takes back what is held: nothing leaves behind the back of somebody who goes.
@@ -106,7 +107,11 @@ impl App {
             // What was filled in stays; a list would stand before the words.
             self.dialog = Dialog::None;
         }
-        self.bring_back(held.conversation, held.composed.draft);
+        if self.shown_draft().is_some() {
+            // They are what is on the screen, and the draft waits beside them.
+            self.show_own_words();
+        }
+        self.bring_back(held.conversation, vec![held.composed.draft]);
         self.say(Level::Info, "not sent; text is back");
         true
     }
@@ -120,11 +125,6 @@ impl App {
         })?;
         self.inbox.claim(None);
         Some((held.conversation, held.composed.draft))
-    }
-
-    fn bring_back(&mut self, id: ConversationId, draft: Draft) {
-        self.composer_of(id).bring_back(vec![draft]);
-        self.keep_draft_of(id);
     }
 
     /// What is held in a conversation, as it was composed: for the journal it is a draft.
