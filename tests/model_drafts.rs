@@ -915,6 +915,30 @@ fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
 }
 
 #[test]
+fn a_draft_of_thoughts_alone_says_that_it_is_no_more() {
+    for (size, cut_off) in [(NORMAL, false), (SMALL, false), (NORMAL, true)] {
+        let mut studio = Studio::new(size, Mode::Manual);
+        let mut client = studio.desk.ask(&body());
+        studio.desk.press("Alt+D");
+        let order = studio.order();
+        let thought = Piece::Item(Body::reasoning("They want a list."));
+        let done = Piece::Done {
+            usage: None,
+            cut_off,
+        };
+        studio.say(&order, [thought, done]);
+        studio.desk.sees(match cut_off {
+            true => "qwen reached its limit of tokens",
+            false => "qwen thought and said nothing",
+        });
+        studio.desk.write("mine");
+        studio.desk.press("Enter");
+        let replies = studio.desk.hear(&mut client);
+        assert_eq!(said(&replies), one("mine", "final_answer"));
+    }
+}
+
+#[test]
 fn the_view_of_where_words_come_from_names_every_stretch() {
     let mut studio = Studio::new(MIDDLE, Mode::Manual);
     let mut client = studio.desk.ask(&body());
