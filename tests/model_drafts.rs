@@ -584,6 +584,7 @@ fn a_draft_that_nobody_wanted_does_not_stay_when_another_is_sent_by_itself() {
     studio.desk.press("Alt+B");
     studio.desk.sees("> First.");
     studio.desk.press("Alt+T");
+    studio.desk.wait(1);
     let order = studio.order();
     assert_eq!(studio.desk.text(), "mine");
     studio.say(&order, whole("Second."));
@@ -912,6 +913,85 @@ fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
     studio.desk.press("Alt+B");
     assert_eq!(studio.desk.text(), "the answer");
     drop(behind);
+}
+
+#[test]
+fn auto_begins_when_its_key_rests() {
+    let mut studio = Studio::new(NORMAL, Mode::Manual);
+    let mut client = studio.desk.ask(&body());
+    studio.desk.press("Alt+T");
+    let order = studio.order();
+    studio.say(&order, whole("Drafted."));
+    studio.desk.press("Alt+T");
+    studio.desk.sees("auto qwen");
+    studio.desk.sees("auto in 1 s · Alt+T stops that");
+    assert!(studio.desk.app.next_tick().is_some());
+    assert!(studio.orders.try_recv().is_err());
+    // On to the next mode, nothing was said, and the draft is still there.
+    studio.desk.press("Alt+T");
+    studio.desk.sees("manual: you answer");
+    studio.desk.wait(5);
+    assert!(studio.orders.try_recv().is_err());
+    studio.desk.sees("> Drafted.");
+    studio.desk.misses("auto");
+    assert!(studio.desk.hear(&mut client).is_empty());
+
+    // Any other key lets it come.
+    studio.desk.press("Alt+T Alt+T");
+    studio.desk.press("PageUp");
+    studio.desk.sees("auto in 1 s");
+    assert!(studio.orders.try_recv().is_err());
+    studio.desk.wait(1);
+    studio.desk.misses("auto in 1 s");
+    let order = studio.order();
+    assert_eq!(studio.desk.text(), "");
+    studio.say(&order, whole("Said."));
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Said."]);
+
+    // What comes later is answered at once.
+    let mut client = studio.desk.ask(&next_body("Which?"));
+    let order = studio.order();
+    studio.say(&order, whole("At once."));
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["At once."]);
+    // So is where nobody waits when it is chosen.
+    studio.desk.press("Alt+T Alt+T Alt+T");
+    studio.desk.misses("auto in");
+    let _client = studio.desk.ask(&next_body("And then?"));
+    studio.order();
+    studio.desk.sees("auto · qwen writes");
+}
+
+#[test]
+fn auto_does_not_begin_behind_an_answer_that_may_be_taken_back() {
+    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Draft);
+    let mut client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("Drafted."));
+    studio.desk.press("Alt+T Enter");
+    studio.desk.sees("sending in 5 s");
+    studio.desk.wait(2);
+    assert!(studio.orders.try_recv().is_err());
+    studio.desk.press("Esc");
+    assert_eq!(studio.desk.text(), "Drafted.");
+    assert!(studio.orders.try_recv().is_err());
+    studio.desk.wait(1);
+    let order = studio.order();
+    studio.say(&order, whole("Said."));
+    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Said."]);
+}
+
+#[test]
+fn auto_is_for_the_next_request_where_the_person_answers_first() {
+    let mut studio = Studio::new(NORMAL, Mode::Draft);
+    let mut client = studio.desk.ask(&body());
+    let order = studio.order();
+    studio.say(&order, whole("Drafted."));
+    studio.desk.press("Alt+T Enter");
+    let replies = studio.desk.hear(&mut client);
+    assert_eq!(said(&replies), one("Drafted.", "final_answer"));
+    let _client = studio.desk.ask(&next_body("Which?"));
+    studio.order();
+    studio.desk.sees("auto · qwen writes");
 }
 
 #[test]

@@ -35,6 +35,7 @@ use crate::tui::transcript::Transcript;
 mod attention;
 mod beside;
 mod blocks;
+mod coming;
 mod compose;
 mod dialogs;
 pub(in crate::tui) mod drafting;
@@ -212,6 +213,8 @@ pub struct App {
     effects: Vec<Effect>,
     /// What is about to be sent.
     held: Option<unsend::Held>,
+    /// That a model is about to answer by itself.
+    coming: Option<coming::Coming>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
@@ -256,6 +259,7 @@ impl App {
             unkept: Unkept::default(),
             effects: Vec::new(),
             held: None,
+            coming: None,
             interrupted: false,
             insists: None,
             walked: None,
@@ -344,12 +348,14 @@ impl App {
             let wait = Duration::try_from(at.duration_since(self.now));
             wait.unwrap_or_default()
         });
-        [time, due, self.next_count()].into_iter().flatten().min()
+        let waits = [time, due, self.next_count(), self.next_coming()];
+        waits.into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
         self.send_due();
+        self.follow_coming();
         for change in self.inbox.do_due(self.now) {
             self.on_change(change);
         }
@@ -405,6 +411,7 @@ impl App {
         }
         let looked_elsewhere = !self.is_composing() || !matches!(self.dialog, Dialog::None);
         self.take_key(key);
+        self.follow_coming();
         if looked_elsewhere && self.open.is_none() && self.is_idle() {
             // Who comes back to nothing goes to what has come in meanwhile.
             if let Some(id) = self.next_waiting() {

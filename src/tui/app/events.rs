@@ -9,6 +9,7 @@ impl App {
     pub fn on_event(&mut self, event: Event) {
         if let Some(change) = self.inbox.apply(event, self.now) {
             self.on_change(change);
+            self.follow_coming();
         }
         for id in self.inbox.take_dropped() {
             self.forget(id);

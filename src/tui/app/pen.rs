@@ -98,26 +98,31 @@ impl App {
         if self.inbox.models().is_empty() {
             return self.ask_for_draft_in_vain();
         }
-        let mode = self.inbox.mode(id).next();
+        let mode = self.mode(id).next();
+        self.coming.take_if(|coming| coming.is_in(id));
         if mode == Mode::Auto {
-            // The composer is the person's while a model writes to the client.
-            if let Some(draft) = self.previewed().map(|draft| draft.id) {
-                self.inbox.cancel_draft(draft, self.now);
+            self.let_auto_come(id);
+        } else {
+            if self.open == Some(id) {
+                self.take_pen(true);
             }
-            self.drop_shown(id);
+            if let Some(change) = self.inbox.set_mode(id, mode, self.now) {
+                self.on_change(change);
+            }
+            self.make_way_for_newest(id);
         }
-        if self.open == Some(id) && mode != Mode::Auto {
-            self.take_pen(true);
-        }
-        if let Some(change) = self.inbox.set_mode(id, mode, self.now) {
-            self.on_change(change);
-        }
-        self.make_way_for_newest(id);
         let model = self.inbox.models().first().cloned().unwrap_or_default();
         let words = match mode {
             Mode::Manual => "manual: you answer".to_owned(),
             Mode::Draft => format!("draft: {model} drafts what comes in, you send it"),
-            Mode::Auto => format!("auto: {model} answers until you or a rule stops it"),
+            Mode::Auto => {
+                let when = if self.is_auto_coming(id) {
+                    " in 1 s"
+                } else {
+                    ""
+                };
+                format!("auto{when}: {model} answers until you or a rule stops it")
+            }
         };
         self.say(Level::Info, words);
     }

@@ -112,6 +112,7 @@ impl App {
             self.show_own_words();
         }
         self.bring_back(held.conversation, vec![held.composed.draft]);
+        self.put_auto_off();
         self.say(Level::Info, "not sent; text is back");
         true
     }

@@ -175,6 +175,10 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         }
         return vec![one_line(&harmless(&words), room)];
     }
+    if app.is_auto_coming(conversation.id) {
+        let words = format!("auto in 1 s · {} stops that", key(Action::Mode));
+        return vec![one_line(&words, room)];
+    }
     let is_worth = |draft: &&ModelDraft| {
         let has_failed = matches!(draft.state, DraftState::Failed(_));
         draft.is_streaming() || draft.has_rest() || has_failed || has_only_thought(draft)
@@ -295,7 +299,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> String {
 /// room for it.
 pub(in crate::tui) fn mode_of(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
     let model = app.inbox.models().first();
-    match (conversation.mode(), model) {
+    match (app.mode(conversation.id), model) {
         (Mode::Manual, None) => String::new(),
         (mode, Some(model)) if is_roomy && mode != Mode::Manual => {
             format!("{} {model}", mode.label())

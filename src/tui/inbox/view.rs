@@ -187,7 +187,7 @@ impl List {
                 is_open: app.open == Some(*id),
                 is_chosen: self.chosen == Some(*id),
                 has_draft: app.has_draft(*id),
-                mode: conversation.mode(),
+                mode: app.mode(*id),
                 status: conversation.status(),
                 waiting: conversation.waiting(),
                 active: conversation.last_activity,
@@ -329,7 +329,7 @@ impl List {
         };
         // What tells it apart may take half of the row.
         let apart = one_line(apart, room / 2);
-        let mode = match conversation.mode() {
+        let mode = match app.mode(conversation.id) {
             Mode::Manual => "",
             mode => mode.label(),
         };
