@@ -480,6 +480,9 @@ impl Inbox {
                 self.held.add(begun.items());
                 self.order.insert(&begun);
                 self.conversations.insert(conversation, begun);
+                if parent.is_none() && !automatic {
+                    self.begin_mode(conversation);
+                }
                 None
             }
         };

@@ -1,6 +1,6 @@
 //! Taking in what models draft, and sending it while it is made where nobody has to decide.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{DraftId, DraftState, Drafted, Mode, ModelDraft, Partial, Step};
@@ -10,6 +10,8 @@ use crate::inbox::{Change, Conversation, ConversationId, Inbox};
 use crate::rules::{Action, Decision};
 use crate::store::Saving;
 
+/// How long the words of a model that sends by itself may not be written down.
+const KEPT_EVERY: SignedDuration = SignedDuration::from_secs(1);
 /// The name of what stops a draft that no rule stops.
 const PROGRAM: &str = "humanllm";
 
@@ -141,9 +143,14 @@ impl Inbox {
         conversation.say_live(more, phase, (now, said), request, ticket, words);
         if let Some(open) = conversation.open.front_mut() {
             let delta = more.to_owned();
-            // Nobody typed it, so that it need not be kept before it leaves.
+            // Nobody typed it, so that it need not be kept before it leaves; but soon after.
             open.responder
                 .send(Reply::Live { delta, phase }, Saving::default());
+        }
+        let is_due = |kept: Timestamp| now.duration_since(kept) >= KEPT_EVERY;
+        if let Some(turn) = self.turn_of(id).filter(|turn| is_due(turn.kept)) {
+            turn.kept = now;
+            self.keep_said_by_model(id);
         }
         Drafted::Sent
     }

@@ -603,3 +603,18 @@ fn models_that_draft_for_each_other_end() {
     assert_eq!(drafted[0], Drafted::Held);
     assert!(bench.conversation(id).is_waiting());
 }
+
+#[tokio::test]
+async fn a_rule_about_words_holds_them_and_nothing_before() {
+    let rules = "[[rule]]\nname = \"no names\"\ntext = 'Rumpel'\naction = \"hold\"\n";
+    let mut bench = Bench::with_rules(Mode::Auto, rules);
+    let (mut pending, id, _) = bench.ask("who is it?");
+    let order = bench.order();
+    let drafted = bench.draft(order.id, [text("His name "), text("is "), text("Rumpel")]);
+    assert_eq!(drafted, [Drafted::Sent, Drafted::Sent, Drafted::Held]);
+    assert_eq!(told(&replies(&mut pending, 2).await), ["His name ", "is "]);
+    let unsent = message("His name is Rumpelstiltskin", Phase::FinalAnswer);
+    bench.draft(order.id, [text("stiltskin"), unsent, DONE]);
+    let left = bench.conversation(id).drafts()[0].unsent();
+    assert_eq!(left[0].words(), "Rumpelstiltskin");
+}

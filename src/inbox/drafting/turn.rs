@@ -35,6 +35,8 @@ pub(in crate::inbox) struct TurnDrafts {
     pub due: Option<Timestamp>,
     /// Whether the person is at it, so that nothing happens by itself.
     pub attended: bool,
+    /// When what a model says by itself was last written down.
+    pub kept: Timestamp,
 }
 
 impl TurnDrafts {
@@ -47,6 +49,7 @@ impl TurnDrafts {
             held: None,
             due: None,
             attended: false,
+            kept: Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -152,12 +155,8 @@ impl Inbox {
     /// client and must not any more, it is stopped.
     pub fn set_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) -> Option<Change> {
         self.conversations.get_mut(&id)?.mode = mode;
-        self.modes.insert(id, mode);
+        self.know_mode(id, mode);
         self.lead(id, mode, now);
-        while self.modes.len() > MOST_MODES {
-            self.modes.pop_first();
-        }
-        self.keep_modes();
         match mode {
             Mode::Manual => self.take_over(id, now).then_some(())?,
             Mode::Draft => {
@@ -238,6 +237,7 @@ impl Inbox {
             .send(Order::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
         self.making.insert(draft, id);
+        self.keep_begun(id, draft);
         Ok(draft)
     }
 
@@ -535,12 +535,28 @@ impl Inbox {
         self.conversations.get_mut(&id)?.turn_mut()
     }
 
-    /// How a conversation begins that has just come in.
+    /// How a conversation goes on, as far as that is known.
     pub(in crate::inbox) fn first_mode(&self, id: ConversationId) -> Mode {
         let parent = self.get(id).and_then(|found| found.parent);
         let of_parent = parent.map(|parent| self.mode(parent));
         let known = self.modes.get(&id).copied();
-        known.or(of_parent).unwrap_or(self.drafting.mode)
+        known.or(of_parent).unwrap_or_default()
+    }
+
+    /// A conversation begins as the configuration says, and goes on so whatever that says later.
+    pub(in crate::inbox) fn begin_mode(&mut self, id: ConversationId) {
+        let mode = self.drafting.mode;
+        if mode != Mode::Manual {
+            self.know_mode(id, mode);
+        }
+    }
+
+    fn know_mode(&mut self, id: ConversationId, mode: Mode) {
+        self.modes.insert(id, mode);
+        while self.modes.len() > MOST_MODES {
+            self.modes.pop_first();
+        }
+        self.keep_modes();
     }
 
     pub(in crate::inbox) fn read_modes(setting: Option<String>) -> BTreeMap<ConversationId, Mode> {
