@@ -279,7 +279,7 @@ fn drafting(config: &Config, orders: &mpsc::UnboundedSender<DraftingOrder>) -> D
     // Where nobody names another, the first is asked.
     models.sort_by_key(|name| config.drafting.model.as_ref() != Some(name));
     Drafting {
-        orders: (!models.is_empty()).then(|| orders.clone()),
+        orders: Some(orders.clone()),
         models,
         mode: config.drafting.mode,
         rules: Arc::new(config.rules.clone()),

@@ -12,6 +12,8 @@ mod support;
 
 use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::draft::{Call, Draft, Drafted, Editor, Origin, Source, Target};
+use humanllm::export;
+use humanllm::export::redact::Redactor;
 use humanllm::inbox::{ConversationId, Words};
 use humanllm::journal::{
     Blob, Conversation, DraftFate, DraftState, Journal, ModelDraft, Options, Reader, Record, Said,
@@ -85,6 +87,8 @@ struct Played {
     store: Store,
     /// The bodies of all requests, in the order of their conversations.
     asked: Vec<String>,
+    /// The conversation of Codex.
+    codex: Option<ConversationId>,
 }
 
 impl Played {
@@ -98,6 +102,7 @@ impl Played {
             desk,
             store,
             asked: Vec::new(),
+            codex: None,
         };
         played.codex();
         played.claude();
@@ -204,6 +209,7 @@ impl Played {
         };
         let asked = self.ask("/v1/responses", &body(&input));
         let id = self.desk.arrival();
+        self.codex = Some(id);
         self.say(id, note("I look at it."), "I look at it.".into());
         let call = Body::FunctionCall {
             namespace: None,
@@ -355,6 +361,24 @@ fn what_agents_asked_and_a_person_said_is_written_in_every_format() {
     lines_to_train_with(&played, out.path());
     pages(&played, out.path());
     requests_as_they_came(&played);
+    one_of_a_store_in_use(&played, out.path());
+}
+
+/// As the program itself does it, while it runs.
+fn one_of_a_store_in_use(played: &Played, out: &Path) {
+    let file = out.join("one.md");
+    let report = export::conversation(
+        &played.store,
+        played.codex.expect("it was asked"),
+        &export::Options::new(export::Format::Markdown),
+        &mut Redactor::new(None, &[]),
+        &export::Target::File(file.clone()),
+    )
+    .expect("written");
+    assert_eq!((report.conversations, report.turns), (1, 3));
+    assert!(report.found.iter().any(|found| found.name == "API key"));
+    let text = fs::read_to_string(file).expect("readable");
+    assert!(text.contains("It is fixed.") && !text.contains("Two files."));
 }
 
 fn trajectories(played: &Played, out: &Path) {

@@ -243,6 +243,27 @@ fn what_needs_a_restart_is_known() {
 }
 
 #[test]
+fn what_exports_replace_is_made_of_regular_expressions() {
+    let config = Home::new("[export]\nredact = [\"ACME-\\\\d+\"]").load();
+    let export = config.expect("valid").export;
+    assert!(export.redact[0].regex().is_match("see ACME-17"));
+    assert!(
+        Home::new("")
+            .load()
+            .expect("valid")
+            .export
+            .redact
+            .is_empty()
+    );
+    let error = Home::new("[export]\nredact = [\"a\", \"(\"]").load();
+    let error = error.expect_err("no expression").to_string();
+    assert!(
+        error.ends_with(":2: export.redact: `(`: this is no regular expression: unclosed group"),
+        "{error}"
+    );
+}
+
+#[test]
 fn snippets_have_names_and_any_text() {
     let config = Home::new("[snippets]\nbye = \"Goodbye!\"\n\"two lines\" = \"one\\ntwo\"").load();
     let snippets = config.expect("valid").snippets;

@@ -211,7 +211,7 @@ impl Conversation {
     /// Cuts the answer off where the response would be longer than the request allows.
     fn cut(
         &self,
-        items: &mut [Body],
+        items: &mut Vec<Body>,
         accepts: impl Fn(&Problem) -> bool,
     ) -> Result<Ending, Problem> {
         let Some(most) = self.request().output_limit() else {
@@ -233,7 +233,10 @@ impl Conversation {
             return Err(problem);
         }
         let kept = fit(&last.words(), most.saturating_sub(before));
-        if let Body::Message { content, .. } = last {
+        if kept.is_empty() {
+            // A message without a word is none.
+            items.pop();
+        } else if let Body::Message { content, .. } = last {
             *content = vec![Content::Text(kept)];
         }
         Ok(Ending::OutOfTokens)

@@ -626,8 +626,9 @@ impl Conversation {
         }
     }
 
-    /// A reply to a request reached the client; tells whether nothing is left of the request.
-    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64, store: &Store) -> bool {
+    /// A reply to a request reached the client; tells whether nothing is left of the request, and whether
+    /// that is worth being kept.
+    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64, store: &Store) -> (bool, bool) {
         let own = self.said.iter_mut().filter(|said| said.request == id);
         let mut is_done = true;
         let mut reached = Vec::new();
@@ -636,12 +637,18 @@ impl Conversation {
             // stream gets all of them at once.
             if said.ticket <= ticket && said.state != Delivery::Delivered {
                 said.state = Delivery::Delivered;
-                reached.push((said.id, SaidState::Delivered));
+                // What a model is still saying is written down at its end.
+                let is_whole = !matches!(said.words, Words::Live(..));
+                if is_whole || said.draft.sender.is_person() {
+                    reached.push((said.id, SaidState::Delivered));
+                }
             }
             is_done &= said.state != Delivery::Sent;
         }
+        let is_kept = !reached.is_empty();
         store.said(reached.into_iter());
-        is_done && !self.open.iter().any(|open| open.id == id)
+        let is_open = self.open.iter().any(|open| open.id == id);
+        (is_done && !is_open, is_kept)
     }
 
     /// The client of a request is gone; returns what had been said and did not reach it, as it was

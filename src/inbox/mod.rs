@@ -297,6 +297,7 @@ impl Inbox {
     ) -> Result<(), ReplyError> {
         // Whoever says something has the pen.
         self.take_over(id, now);
+        self.attend(id);
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
@@ -472,14 +473,16 @@ impl Inbox {
         let returned = earlier
             .map(|loaded| self.revive(*loaded, &request))
             .unwrap_or_default();
-        let is_new = !self.conversations.contains_key(&conversation);
-        let mut queued = match !is_new {
+        let mut queued = match self.conversations.contains_key(&conversation) {
             true => Some(request),
             false => {
                 let begun = Conversation::new(conversation, request, agent, now);
                 self.held.add(begun.items());
                 self.order.insert(&begun);
                 self.conversations.insert(conversation, begun);
+                if parent.is_none() && !automatic {
+                    self.begin_mode(conversation);
+                }
                 None
             }
         };
@@ -523,11 +526,10 @@ impl Inbox {
             is_idle || automatic
         });
         let is_current = current == Some(true);
-        if is_new && let Some(found) = self.conversations.get(&conversation) {
-            let mode = self.first_mode(found.id);
-            self.conversations
-                .entry(conversation)
-                .and_modify(|found| found.mode = mode);
+        // One that was begun on behalf of another goes on as that does now.
+        let mode = self.first_mode(conversation);
+        if let Some(found) = self.conversations.get_mut(&conversation) {
+            found.mode = mode;
         }
         let attended = !automatic && is_current && self.consider(conversation, now);
         match automatic {
@@ -679,7 +681,7 @@ impl Inbox {
             return None;
         };
         // Nothing of it is listed by, so that it need not be listed anew.
-        let is_done = found.delivered(id, ticket, &self.store);
+        let (is_done, is_kept) = found.delivered(id, ticket, &self.store);
         if found.automatic.is_none() {
             self.statistics.output_tokens += tokens;
         }
@@ -687,8 +689,11 @@ impl Inbox {
             self.time_delivered(id, now);
             self.requests.remove(&id);
         }
-        // The last of what this writes: what is called delivered must not come back as a draft.
-        self.saving = Some(self.keep_statistics());
+        // Each word of a model is delivered by itself, and nothing of that is kept.
+        if is_kept {
+            // The last of what this writes: what is called delivered must not come back as a draft.
+            self.saving = Some(self.keep_statistics());
+        }
         Some(Change::Delivered {
             conversation,
             tokens,

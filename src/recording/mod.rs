@@ -18,7 +18,7 @@
 //! |---|---|
 //! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version` |
 //! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain` |
-//! | `said` | `conversation`, `turn`, `at`, `ticket`: what left together has the same, `delivery` (`delivered`, `sent`, `undelivered`), `words`: what was said, as [`Words`](crate::inbox::Words) is written, `typed`: how, as [`Draft`](crate::draft::Draft) is |
+//! | `said` | `conversation`, `turn`, `at`, `ticket`: what left together has the same, `delivery` (`delivered`, `sent`, `undelivered`), `words`: what was said, as `inbox::Words` is written, `typed`: how, as `draft::Draft` is |
 //!
 //! `at` is a moment such as `2026-11-29T21:00:00.123Z`. What has the last ticket of an answered request ended
 //! its response. Heartbeats have no lines: whoever plays a recording makes them.

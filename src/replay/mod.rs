@@ -1,6 +1,6 @@
 //! `humanllm replay`: a recording in the place of the person.
 //!
-//! The server is the one that the person has; [`player`] sends what was recorded, and `script` knows which
+//! The server is the one that the person has; `player` sends what was recorded, and `script` knows which
 //! recorded request another one is.
 
 mod player;

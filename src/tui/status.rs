@@ -280,6 +280,14 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         let in_form = call.and_then(Call::enter_words);
         let words = in_form.unwrap_or_else(|| composer.kind.verb());
         found.push((Action::Submit, words));
+        if !app.inbox.models().is_empty() {
+            if composer.live && conversation.live_phase().is_some() {
+                found.push((Action::ContinueDraft, "hand back"));
+            } else if composer.is_idle() {
+                found.push((Action::Draft, "draft"));
+                found.push((Action::Mode, "mode"));
+            }
+        }
         let is_answer = composer.kind == ReplyKind::Send && composer.is_empty();
         let request = conversation.request();
         match request.purpose {

@@ -85,6 +85,8 @@ fn shown(answer: &Value, zone: &TimeZone) -> String {
         fact("request", request.to_string());
     }
     fact("agent", text(&answer["agent"]));
+    let whose = ["participant", "condition"].map(|name| text(&answer[name]));
+    fact("study", whose.join(" ").trim().to_owned());
     fact("folder", text(&answer["directory"]));
     let asks = &answer["asks"];
     match &asks["form"] {

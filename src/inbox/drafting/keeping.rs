@@ -68,6 +68,14 @@ impl Inbox {
         }
     }
 
+    /// Writes down that a draft was asked for.
+    pub(super) fn keep_begun(&self, id: ConversationId, draft: DraftId) {
+        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+        if let Some(found) = drafts.iter().find(|found| found.id == draft) {
+            self.keep_model_draft(id, found, DraftFate::Open);
+        }
+    }
+
     pub(super) fn keep_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
         if self.store.keeps() {
             self.store.keep_model_draft(row(id, draft, fate));

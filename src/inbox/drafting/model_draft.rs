@@ -106,6 +106,19 @@ impl ModelDraft {
         }
     }
 
+    /// Whether a message of it has left.
+    pub(super) fn has_said(&self) -> bool {
+        let sent = self.items.iter().take(self.sent);
+        let mut messages = sent.filter(|item| matches!(item, Body::Message { .. }));
+        messages.next().is_some()
+    }
+
+    /// Whether there is nothing in it but thoughts.
+    pub(super) fn is_thought(&self) -> bool {
+        let mut items = self.items.iter();
+        items.all(|item| matches!(item, Body::Reasoning { .. }))
+    }
+
     /// Whether more of it may come.
     pub fn is_streaming(&self) -> bool {
         self.state == DraftState::Streaming

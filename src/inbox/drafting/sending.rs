@@ -1,14 +1,17 @@
 //! Taking in what models draft, and sending it while it is made where nobody has to decide.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 
 use super::{DraftId, DraftState, Drafted, Mode, ModelDraft, Partial, Step};
-use crate::api::{Body, Ending, OutputFormat, Phase, Piece, Reply, check_answer};
+use crate::api::{Body, Ending, OutputFormat, Phase, Piece, Purpose, Reply, check_answer};
 use crate::draft::{Draft, Origin, ReplyKind, Sender, Source};
 use crate::inbox::{Change, Conversation, ConversationId, Inbox};
 use crate::rules::{Action, Decision};
 use crate::store::Saving;
 
+/// How long the words of a model that sends by itself may not be written down.
+const KEPT_EVERY: SignedDuration = SignedDuration::from_secs(1);
 /// The name of what stops a draft that no rule stops.
 const PROGRAM: &str = "humanllm";
 
@@ -94,6 +97,10 @@ impl Inbox {
         let Partial::Text(text) = &made.partial else {
             return Drafted::More;
         };
+        // What comes behind something that waits for the end waits too.
+        if made.sent < made.items.len() {
+            return Drafted::More;
+        }
         let rules = &self.drafting.rules;
         let decision = rules.of_text(&conversation.subject(), text, more.len());
         if let Some(decision) = decision.filter(|decision| decision.action != Action::Send) {
@@ -110,6 +117,7 @@ impl Inbox {
         more: &str,
         now: Timestamp,
     ) -> Drafted {
+        self.end_message_before(id, draft, now);
         let said = self.store.next_said();
         let Some(made) = self.draft_mut(id, draft) else {
             return Drafted::More;
@@ -135,11 +143,30 @@ impl Inbox {
         conversation.say_live(more, phase, (now, said), request, ticket, words);
         if let Some(open) = conversation.open.front_mut() {
             let delta = more.to_owned();
-            // Nobody typed it, so that it need not be kept before it leaves.
+            // Nobody typed it, so that it need not be kept before it leaves; but soon after.
             open.responder
                 .send(Reply::Live { delta, phase }, Saving::default());
         }
+        let is_due = |kept: Timestamp| now.duration_since(kept) >= KEPT_EVERY;
+        if let Some(turn) = self.turn_of(id).filter(|turn| is_due(turn.kept)) {
+            turn.kept = now;
+            self.keep_said_by_model(id);
+        }
         Drafted::Sent
+    }
+
+    /// Ends the message that the draft has said before the one that begins now.
+    fn end_message_before(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) {
+        let is_open = self
+            .get(id)
+            .is_some_and(|found| found.live_phase().is_some());
+        let Some(made) = self.draft_of(id, draft).filter(|_| is_open) else {
+            return;
+        };
+        if made.sent_of_message == 0 && made.has_said() {
+            let words = sent_by_itself(made);
+            let _ = self.reply_as(id, Reply::Items(Vec::new()), words, None, now);
+        }
     }
 
     fn send_item(
@@ -152,37 +179,40 @@ impl Inbox {
         if let Some(decision) = self.objection(id, item) {
             return self.stop_for(id, draft, decision, now);
         }
+        let waits = |made: &ModelDraft| made.sent + 1 < made.items.len();
+        if self.draft_of(id, draft).is_none_or(waits) {
+            return Drafted::More;
+        }
         match item {
             Body::Message { .. } => {
                 let Some(made) = self.draft_mut(id, draft) else {
                     return Drafted::More;
                 };
-                let sent = std::mem::take(&mut made.sent_of_message);
-                made.sent += 1;
                 let words = item.words().into_owned();
                 // What came without having been streamed, or differs at its end.
-                let rest = words.get(sent..).unwrap_or_default().to_owned();
-                match rest.is_empty() {
-                    true => Drafted::Sent,
-                    false => {
-                        let what = self.send_words(id, draft, &rest, now);
-                        if let Some(made) = self.draft_mut(id, draft) {
-                            made.sent_of_message = 0;
-                        }
-                        what
-                    }
+                let rest = words.get(made.sent_of_message..).unwrap_or_default();
+                if !rest.is_empty() {
+                    self.send_words(id, draft, rest, now);
                 }
+                if let Some(made) = self.draft_mut(id, draft) {
+                    made.sent += 1;
+                    made.sent_of_message = 0;
+                }
+                Drafted::Sent
             }
             Body::Reasoning { .. } => {
-                // Thoughts in the middle of a message would end it.
-                let carries = self.get(id).is_some_and(|found| {
-                    found.request().format.carries_reasoning() && found.live_phase().is_none()
+                let carries = self.get(id).map(|found| {
+                    let carries = found.request().format.carries_reasoning();
+                    (carries, found.live_phase().is_some())
                 });
-                let Some(made) = self.draft_mut(id, draft) else {
+                let Some((made, (carries, is_open))) = self.draft_mut(id, draft).zip(carries)
+                else {
                     return Drafted::More;
                 };
+                // In the middle of a message that goes on they would end it.
+                let leaves = carries && (!is_open || made.has_said());
                 made.sent += 1;
-                if !carries {
+                if !leaves {
                     return Drafted::More;
                 }
                 let words = sent_by_itself(made);
@@ -200,22 +230,23 @@ impl Inbox {
         let Some(made) = self.draft_of(id, draft) else {
             return Drafted::More;
         };
-        let items = made.items.get(made.sent..).unwrap_or_default().to_vec();
-        let says_nothing = items.is_empty() && made.sent == 0;
+        let says_nothing = made.is_thought();
         let is_cut = made.state == DraftState::CutOff;
         let words = sent_by_itself(made);
-        if is_cut || says_nothing {
-            // How it goes on is not for a program to decide.
-            let words = match is_cut {
-                true => "the model reached its limit of tokens",
-                false => "the model said nothing",
-            };
+        if says_nothing {
             self.stop_sending(id, draft);
-            if says_nothing && let Some(made) = self.draft_mut(id, draft) {
-                made.state = DraftState::Failed(words.to_owned());
-                return Drafted::Failed;
-            }
+            return self.says_nothing(id, draft);
+        }
+        if is_cut {
+            // How it goes on is not for a program to decide.
+            self.stop_sending(id, draft);
             return Drafted::Held;
+        }
+        let items = self.left_of(id, draft);
+        let broken = self.get(id).zip(self.draft_of(id, draft));
+        let broken = broken.and_then(|(found, made)| found.broken(&made.items, true));
+        if let Some(problem) = broken {
+            return self.stop_for(id, draft, held(problem.message), now);
         }
         let ending = Ending::Completed;
         let reply = Reply::End { items, ending };
@@ -234,15 +265,15 @@ impl Inbox {
         let Some(made) = self.draft_of(id, draft) else {
             return Drafted::Ready;
         };
-        if made.items.is_empty() {
-            if let Some(made) = self.draft_mut(id, draft) {
-                made.state = DraftState::Failed("the model said nothing".into());
-            }
-            return Drafted::Failed;
+        if made.is_thought() {
+            return self.says_nothing(id, draft);
         }
         let items = made.items.clone();
         let is_whole = made.state == DraftState::Complete && made.continues.is_none();
-        let may_act = conversation.mode() == Mode::Draft && conversation.decision().is_none();
+        let is_free = conversation.decision().is_none() && !conversation.is_attended();
+        // Leave is given by a key of the person and by nothing else.
+        let is_check = conversation.request().purpose == Purpose::PermissionCheck;
+        let may_act = conversation.mode() == Mode::Draft && is_free && !is_check;
         let subject = conversation.subject();
         let rules = &self.drafting.rules;
         let decisions = items.iter().map(|item| rules.of_item(&subject, item));
@@ -273,30 +304,65 @@ impl Inbox {
         }
     }
 
-    /// Sends the newest draft that is whole, because a rule says so. Where that fails, the person
-    /// decides.
+    /// A draft that says nothing to the agent is none.
+    fn says_nothing(&mut self, id: ConversationId, draft: DraftId) -> Drafted {
+        if let Some(made) = self.draft_mut(id, draft) {
+            let words = match made.items.is_empty() {
+                true => "the model said nothing",
+                false => "the model thought, and said nothing",
+            };
+            made.state = DraftState::Failed(words.into());
+        }
+        Drafted::Failed
+    }
+
+    /// The items that have not left, as the agent takes them. Of a message that has begun to leave, it is
+    /// what is left.
+    fn left_of(&self, id: ConversationId, draft: DraftId) -> Vec<Body> {
+        let Some((found, made)) = self.get(id).zip(self.draft_of(id, draft)) else {
+            return Vec::new();
+        };
+        let carries = found.request().format.carries_reasoning();
+        let mut items = made.unsent();
+        items.retain(|item| carries || !matches!(item, Body::Reasoning { .. }));
+        items
+    }
+
+    /// Sends a draft that is whole, because a rule says so of it. Where another rule or the request says
+    /// otherwise, the person decides.
     pub(super) fn send_draft(
         &mut self,
         id: ConversationId,
         decision: &Decision,
+        draft: DraftId,
         now: Timestamp,
     ) -> bool {
-        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
-        let whole = drafts.iter().rev();
-        let mut whole = whole.filter(|draft| draft.state == DraftState::Complete);
-        let Some(made) = whole.next() else {
+        let Some((conversation, made)) = self.get(id).zip(self.draft_of(id, draft)) else {
             return false;
         };
-        let mut items = made.unsent();
-        let is_open = made.sent_of_message > 0;
-        let (made, (source, _)) = (made.id, by_model(made));
-        let format = self.get(id).map(|found| found.request().format);
-        let carries_reasoning = format.is_some_and(|format| format.carries_reasoning());
-        items.retain(|item| carries_reasoning || !matches!(item, Body::Reasoning { .. }));
-        if is_open && matches!(items.first(), Some(Body::Message { .. })) {
+        let is_open = conversation.live_phase().is_some();
+        let is_whole = made.state == DraftState::Complete;
+        // Without the words that it goes on from it says something else.
+        if !is_whole || (made.continues.is_some() && !is_open) {
+            return false;
+        }
+        let goes_on = made.sent_of_message > 0 || (made.continues.is_some() && !made.has_said());
+        let (source, _) = by_model(made);
+        let mut items = self.left_of(id, draft);
+        let own = |found: &Decision| found.rule == decision.rule;
+        let mut others = items.iter().filter_map(|item| self.objection(id, item));
+        if let Some(other) = others.find(|found| !own(found)) {
+            self.hold(id, other, Some(draft), now);
+            return false;
+        }
+        let broken = self.get(id).and_then(|found| found.broken(&items, true));
+        if broken.is_some() {
+            return false;
+        }
+        if goes_on && matches!(items.first(), Some(Body::Message { .. })) {
             // What is left of it ends it.
             let rest = items.remove(0);
-            self.send_words(id, made, &rest.words(), now);
+            self.send_words(id, draft, &rest.words(), now);
         }
         let text: String = items.iter().map(|item| item.words()).collect();
         let draft = Draft {
@@ -317,13 +383,7 @@ impl Inbox {
         match by_rule {
             Some(decision) if decision.action == Action::Send => None,
             Some(decision) => Some(decision),
-            None => fault(conversation, item).map(|matched| Decision {
-                rule: PROGRAM.into(),
-                matched,
-                action: Action::Hold,
-                timeout: None,
-                waited: false,
-            }),
+            None => fault(conversation, item).map(held),
         }
     }
 
@@ -338,16 +398,21 @@ impl Inbox {
         self.stop_sending(id, draft);
         let mut decision = decision;
         if let Some(made) = self.draft_mut(id, draft) {
-            // A model that drafts the same again would do so for ever.
-            if matches!(&decision.action, Action::Draft(model) if *model == made.model) {
-                decision.action = Action::Hold;
-            }
             made.decision = Some(decision.clone());
+        }
+        // Models that draft what a rule has the next one draft would do so for ever.
+        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+        let has_drafted = |model: &String| {
+            let mut own = drafts.iter().filter(|made| made.model == *model);
+            own.any(|made| made.decision.is_some())
+        };
+        if matches!(&decision.action, Action::Draft(model) if has_drafted(model)) {
+            decision.action = Action::Hold;
         }
         match decision.action {
             Action::Hold => {
                 self.keep_decision(id, &decision, Some(draft), now);
-                self.hold(id, decision, now);
+                self.hold(id, decision, Some(draft), now);
                 Drafted::Held
             }
             _ => {
@@ -386,6 +451,17 @@ impl Inbox {
     }
 }
 
+/// That something is held which no rule holds.
+fn held(matched: String) -> Decision {
+    Decision {
+        rule: PROGRAM.into(),
+        matched,
+        action: Action::Hold,
+        timeout: None,
+        waited: false,
+    }
+}
+
 /// What the words of a draft come from, and who sends them where nobody else does.
 fn by_model(made: &ModelDraft) -> (Source, Sender) {
     let source = Source::Model {
@@ -410,29 +486,29 @@ fn sent_by_itself(made: &ModelDraft) -> Draft {
 
 /// What is wrong with an item, which the person would be told before they sent it.
 fn fault(conversation: &Conversation, item: &Body) -> Option<String> {
-    let request = conversation.request();
+    let offers = |name: &str, namespace: Option<&String>| {
+        let mut tools = conversation.tools().iter();
+        tools.any(|tool| tool.name == *name && tool.namespace.as_ref() == namespace)
+    };
     match item {
-        Body::Message { .. } => check_answer(&request.output_format, &item.words()).err(),
-        Body::Reasoning { .. } => None,
-        _ => {
-            let name = item.tool_name().unwrap_or_default();
-            let is_offered = match item {
-                Body::FunctionCall {
-                    namespace, name, ..
-                } => {
-                    let mut tools = conversation.tools().iter();
-                    tools.any(|tool| tool.name == *name && tool.namespace == *namespace)
-                }
-                Body::CustomToolCall { name, .. } => {
-                    conversation.tools().iter().any(|tool| tool.name == *name)
-                }
-                _ => true,
-            };
-            if !is_offered {
+        Body::FunctionCall {
+            namespace,
+            name,
+            arguments,
+        } => {
+            if !offers(name, namespace.as_ref()) {
                 return Some(format!("{name} is not offered"));
             }
-            let allows = request.tool_choice.allows(name);
-            (!allows).then(|| format!("tool_choice does not allow {name}"))
+            let is_object = serde_json::from_str::<Map<String, Value>>(arguments).is_ok();
+            (!is_object).then(|| format!("the arguments of {name} are no JSON object"))
         }
+        Body::CustomToolCall { name, .. } if !offers(name, None) => {
+            Some(format!("{name} is not offered"))
+        }
+        Body::Message { .. } => {
+            let format = &conversation.request().output_format;
+            check_answer(format, &item.words()).err()
+        }
+        _ => None,
     }
 }

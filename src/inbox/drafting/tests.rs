@@ -5,8 +5,10 @@ use super::*;
 use crate::api::{Ending, Interner, Phase, Reply, Request, responses};
 use crate::draft::{Draft, Sender, Source};
 use crate::inbox::{Change, ConversationId, Inbox, Intake, Pending, Words, channel};
+use crate::rules::{Rules, Written};
 use crate::store::Store;
 use jiff::Timestamp;
+use std::sync::Arc;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -71,6 +73,18 @@ impl Bench {
             inbox,
             clock: 0,
         }
+    }
+
+    /// The same with rules as they stand in the configuration.
+    fn with_rules(mode: Mode, rules: &str) -> Self {
+        #[derive(serde::Deserialize)]
+        struct File {
+            rule: Vec<Written>,
+        }
+        let file: File = toml::from_str(rules).unwrap();
+        let mut bench = Self::new(mode);
+        bench.inbox.drafting.rules = Arc::new(Rules::new(&file.rule).unwrap());
+        bench
     }
 
     fn ask(&mut self, prompt: &str) -> (Pending, ConversationId, bool) {
@@ -419,4 +433,188 @@ fn without_a_model_nothing_is_asked_for() {
         asked.unwrap_err().to_string(),
         "no model is set up: humanllm setup model"
     );
+}
+
+fn thought(text: &str) -> Piece {
+    Piece::Item(Body::reasoning(text))
+}
+
+/// All that a client gets of a response, in the order in which it comes.
+fn told(replies: &[Reply]) -> Vec<String> {
+    let text = |reply: &Reply| match reply {
+        Reply::Live { delta, .. } => vec![delta.clone()],
+        Reply::Items(items) | Reply::End { items, .. } => {
+            items.iter().map(|item| item.words().into_owned()).collect()
+        }
+    };
+    replies.iter().flat_map(text).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_said_twice_whatever_the_order() {
+    let mut bench = Bench::new(Mode::Auto);
+    let (mut pending, _, _) = bench.ask("look");
+    let order = bench.order();
+    let drafted = bench.draft(
+        order.id,
+        [
+            thought("first"),
+            Piece::Item(call("ls")),
+            text("ok"),
+            message("ok", Phase::Commentary),
+            thought("then"),
+            Piece::Item(call("pwd")),
+            DONE,
+        ],
+    );
+    assert_eq!(drafted.last(), Some(&Drafted::Finished));
+    let replies = replies(&mut pending, 2).await;
+    let (ls, pwd) = (call("ls"), call("pwd"));
+    assert_eq!(
+        told(&replies),
+        ["first", &ls.words(), "ok", "then", &pwd.words()]
+    );
+    assert!(replies[1].ends());
+}
+
+#[tokio::test]
+async fn two_messages_are_two() {
+    let mut bench = Bench::new(Mode::Auto);
+    let (mut pending, id, _) = bench.ask("look");
+    let order = bench.order();
+    bench.draft(
+        order.id,
+        [
+            text("I look."),
+            message("I look.", Phase::Commentary),
+            thought("well"),
+            text("It is there."),
+            message("It is there.", Phase::FinalAnswer),
+            DONE,
+        ],
+    );
+    let replies = replies(&mut pending, 4).await;
+    assert_eq!(told(&replies), ["I look.", "well", "It is there."]);
+    let said = bench.conversation(id).said().iter();
+    let said: Vec<String> = said.map(|said| said.words.text()).collect();
+    assert_eq!(said, ["I look.", "well", "It is there."]);
+}
+
+#[test]
+fn who_only_thinks_says_nothing() {
+    for mode in [Mode::Auto, Mode::Draft] {
+        let mut bench = Bench::new(mode);
+        let (_pending, id, _) = bench.ask("look");
+        let order = bench.order();
+        let drafted = bench.draft(order.id, [thought("hm"), DONE]);
+        assert_eq!(drafted.last(), Some(&Drafted::Failed), "{mode:?}");
+        assert!(bench.conversation(id).is_waiting());
+    }
+}
+
+#[test]
+fn arguments_that_nobody_can_read_are_held() {
+    let mut bench = Bench::new(Mode::Auto);
+    let (_pending, id, _) = bench.ask("look");
+    let order = bench.order();
+    let broken = Body::FunctionCall {
+        namespace: None,
+        name: "exec_command".into(),
+        arguments: "{\"cmd\": \"ls".into(),
+    };
+    bench.draft(order.id, [Piece::Item(broken), DONE]);
+    let decision = bench.conversation(id).decision().unwrap();
+    assert_eq!(
+        decision.matched,
+        "the arguments of exec_command are no JSON object"
+    );
+    assert!(bench.conversation(id).is_waiting());
+}
+
+const HOLD_RM: &str = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
+                       action = \"hold\"\n";
+const HOLD_CALLS: &str = "[[rule]]\nname = \"a minute\"\ntool = \"shell\"\naction = \"hold\"\n\
+                          timeout_seconds = 60\ntimeout_action = \"send\"\n";
+
+#[tokio::test]
+async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
+    for is_attended in [false, true] {
+        let mut bench = Bench::with_rules(Mode::Auto, HOLD_CALLS);
+        let (mut pending, id, _) = bench.ask("look");
+        let order = bench.order();
+        let drafted = bench.draft(order.id, [Piece::Item(call("ls")), DONE]);
+        assert_eq!(drafted[0], Drafted::Held);
+        assert!(bench.inbox.next_due().is_some());
+        if is_attended {
+            bench.inbox.attend(id);
+        }
+        bench.clock += 100;
+        let changes = bench.inbox.do_due(at(bench.clock));
+        match is_attended {
+            true => assert!(changes.is_empty() && bench.conversation(id).is_waiting()),
+            false => {
+                assert_eq!(changes, [Change::Decided(id)]);
+                assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
+            }
+        }
+    }
+}
+
+#[test]
+fn leave_of_one_rule_is_none_of_another() {
+    let rules = format!("{HOLD_RM}{HOLD_CALLS}");
+    let mut bench = Bench::with_rules(Mode::Auto, &rules);
+    let (_pending, id, _) = bench.ask("look");
+    let order = bench.order();
+    bench.draft(
+        order.id,
+        [Piece::Item(call("ls")), Piece::Item(call("rm a")), DONE],
+    );
+    bench.clock += 100;
+    bench.inbox.do_due(at(bench.clock));
+    assert!(bench.conversation(id).is_waiting(), "rm was not held");
+    assert_eq!(bench.conversation(id).decision().unwrap().rule, "no rm");
+}
+
+#[test]
+fn the_model_that_a_rule_names_is_the_one_that_is_asked() {
+    let rules = "[[rule]]\nname = \"at home\"\nprompt = 'secret'\naction = { draft = \"other\" }\n";
+    let mut bench = Bench::with_rules(Mode::Manual, rules);
+    let (_pending, id, _) = bench.ask("a secret");
+    assert_eq!(bench.order().model, "other");
+    let now = bench.now();
+    bench.inbox.draft(id, Ask::default(), now).unwrap();
+    assert_eq!(bench.order().model, "other");
+    bench.inbox.set_mode(id, Mode::Auto, now);
+    assert_eq!(bench.order().model, "other");
+}
+
+#[test]
+fn models_that_draft_for_each_other_end() {
+    let rules = "[[rule]]\nname = \"a\"\ntool = \"shell\"\naction = { draft = \"other\" }\n";
+    let mut bench = Bench::with_rules(Mode::Auto, rules);
+    let (_pending, id, _) = bench.ask("look");
+    let first = bench.order();
+    bench.draft(first.id, [Piece::Item(call("ls"))]);
+    assert!(matches!(bench.orders.try_recv(), Ok(Order::Cancel(id)) if id == first.id));
+    let second = bench.order();
+    assert_eq!(second.model, "other");
+    let drafted = bench.draft(second.id, [Piece::Item(call("ls")), DONE]);
+    assert_eq!(drafted[0], Drafted::Held);
+    assert!(bench.conversation(id).is_waiting());
+}
+
+#[tokio::test]
+async fn a_rule_about_words_holds_them_and_nothing_before() {
+    let rules = "[[rule]]\nname = \"no names\"\ntext = 'Rumpel'\naction = \"hold\"\n";
+    let mut bench = Bench::with_rules(Mode::Auto, rules);
+    let (mut pending, id, _) = bench.ask("who is it?");
+    let order = bench.order();
+    let drafted = bench.draft(order.id, [text("His name "), text("is "), text("Rumpel")]);
+    assert_eq!(drafted, [Drafted::Sent, Drafted::Sent, Drafted::Held]);
+    assert_eq!(told(&replies(&mut pending, 2).await), ["His name ", "is "]);
+    let unsent = message("His name is Rumpelstiltskin", Phase::FinalAnswer);
+    bench.draft(order.id, [text("stiltskin"), unsent, DONE]);
+    let left = bench.conversation(id).drafts()[0].unsent();
+    assert_eq!(left[0].words(), "Rumpelstiltskin");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Ask, DraftError, DraftId, DraftOrder, DraftState, Drafting, Mode, ModelDraft, Order};
-use crate::api::{Body, Ending, FailureCode, Phase, Reply};
+use crate::api::{Body, Ending, FailureCode, Phase, Purpose, Reply};
 use crate::draft::{Draft, Origin, Sender, Source};
 use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
 use crate::journal::DraftFate;
@@ -29,8 +29,14 @@ pub(in crate::inbox) struct TurnDrafts {
     pub sending: Option<DraftId>,
     /// What a rule decided about the request, or about the draft that it stopped.
     pub decision: Option<Decision>,
+    /// The draft that this is about.
+    pub held: Option<DraftId>,
     /// When the decision is over, and something else happens.
     pub due: Option<Timestamp>,
+    /// Whether the person is at it, so that nothing happens by itself.
+    pub attended: bool,
+    /// When what a model says by itself was last written down.
+    pub kept: Timestamp,
 }
 
 impl TurnDrafts {
@@ -40,7 +46,10 @@ impl TurnDrafts {
             drafts: Vec::new(),
             sending: None,
             decision: None,
+            held: None,
             due: None,
+            attended: false,
+            kept: Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -59,6 +68,11 @@ impl Conversation {
     /// The draft that is sent while it is made.
     pub fn sending(&self) -> Option<DraftId> {
         self.turn()?.sending
+    }
+
+    /// Whether the person is at the answer to the request that waits.
+    pub(super) fn is_attended(&self) -> bool {
+        self.turn().is_some_and(|turn| turn.attended)
     }
 
     /// What a rule decided about the request that waits.
@@ -140,13 +154,9 @@ impl Inbox {
     /// Changes that. What waits and has no draft is drafted at once; where a model is writing to the
     /// client and must not any more, it is stopped.
     pub fn set_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) -> Option<Change> {
-        let conversation = self.conversations.get_mut(&id)?;
-        conversation.mode = mode;
-        self.modes.insert(id, mode);
-        while self.modes.len() > MOST_MODES {
-            self.modes.pop_first();
-        }
-        self.keep_modes();
+        self.conversations.get_mut(&id)?.mode = mode;
+        self.know_mode(id, mode);
+        self.lead(id, mode, now);
         match mode {
             Mode::Manual => self.take_over(id, now).then_some(())?,
             Mode::Draft => {
@@ -163,7 +173,19 @@ impl Inbox {
                 if conversation.decision().is_some() || conversation.sending().is_some() {
                     return None;
                 }
-                return self.go_auto(id, now);
+                if self.is_permission_check(id) {
+                    return None;
+                }
+                // A rule that came since may say otherwise.
+                let rules = self.drafting.rules.clone();
+                let decision = rules.of_request(&conversation.subject());
+                return match decision {
+                    Some(decision) => {
+                        self.carry_out(id, decision, None, now);
+                        self.newest_draft(id).or(Some(Change::Decided(id)))
+                    }
+                    None => self.go_auto(id, now),
+                };
             }
         }
         self.newest_draft(id)
@@ -180,28 +202,31 @@ impl Inbox {
         ask: Ask,
         now: Timestamp,
     ) -> Result<DraftId, DraftError> {
+        let by_rule = self.model_by_rule(id);
         let Drafting { models, orders, .. } = &self.drafting;
         let orders = orders.clone().ok_or(DraftError::NoModel)?;
         let first = models.first().ok_or(DraftError::NoModel)?;
-        let model = ask.model.unwrap_or_else(|| first.clone());
+        let model = ask.model.or(by_rule).unwrap_or_else(|| first.clone());
         if !models.contains(&model) {
             return Err(DraftError::UnknownModel(model));
         }
         let draft = DraftId(self.store.next_draft());
         let conversation = self.conversations.get_mut(&id);
         let conversation = conversation.ok_or(DraftError::NobodyWaits)?;
+        let begun = conversation.open_words().map(str::to_owned);
         let order = DraftOrder {
             id: draft,
             model: model.clone(),
             request: conversation.request.clone(),
             said: conversation.said_items(),
-            continues: ask.continues,
+            // What has left already is not to be said again.
+            continues: ask.continues.clone().or(begun),
             hint: ask.hint.clone(),
         };
         let turn = conversation.turn_mut().ok_or(DraftError::NobodyWaits)?;
         let mut made = ModelDraft::new(draft, turn.request, model, now);
         made.hint = ask.hint;
-        made.continues.clone_from(&order.continues);
+        made.continues = ask.continues;
         turn.drafts.push(made);
         let dropped = (turn.drafts.len() > MOST_DRAFTS).then(|| turn.drafts.remove(0));
         if let Some(mut dropped) = dropped {
@@ -212,6 +237,7 @@ impl Inbox {
             .send(Order::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
         self.making.insert(draft, id);
+        self.keep_begun(id, draft);
         Ok(draft)
     }
 
@@ -260,6 +286,12 @@ impl Inbox {
         now: Timestamp,
     ) -> Result<DraftId, DraftError> {
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
+        if conversation.live_phase() == Some(Phase::Commentary) {
+            // What the model says is the answer, and not more of a note.
+            let nothing = Reply::Items(Vec::new());
+            let _ = self.reply_as(id, nothing, Draft::default(), None, now);
+        }
+        let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
         let ask = Ask {
             model,
             continues: conversation.open_words().map(str::to_owned),
@@ -269,9 +301,52 @@ impl Inbox {
         let draft = self.draft(id, ask, now)?;
         if let Some(turn) = self.turn_of(id) {
             turn.sending = Some(draft);
-            (turn.decision, turn.due) = (None, None);
+            (turn.decision, turn.due, turn.held) = (None, None, None);
+            turn.attended = false;
         }
         Ok(draft)
+    }
+
+    /// The person is at the answer: nothing happens by itself for this request any more.
+    pub fn attend(&mut self, id: ConversationId) {
+        let has_turn = self.get(id).is_some_and(|found| found.turn().is_some());
+        let Some(turn) = self.turn_of(id).filter(|_| has_turn) else {
+            return;
+        };
+        turn.attended = true;
+        if let Some(at) = turn.due.take() {
+            self.due.remove(&(at, id));
+        }
+    }
+
+    /// The model that a rule has draft for the request that waits.
+    fn model_by_rule(&self, id: ConversationId) -> Option<String> {
+        let found = self.get(id).filter(|found| found.is_waiting())?;
+        match self.drafting.rules.of_request(&found.subject())?.action {
+            Action::Draft(model) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// Those that were begun on behalf of a conversation go on as it does, unless somebody said otherwise.
+    fn lead(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
+        let first = self.get(id).and_then(|found| found.family);
+        let members = first.and_then(|family| self.families.get(&family.first));
+        let members: Vec<ConversationId> = members.into_iter().flatten().copied().collect();
+        for member in members {
+            let is_own = self
+                .get(member)
+                .is_some_and(|found| found.parent == Some(id));
+            if is_own && member != id && !self.modes.contains_key(&member) {
+                if let Some(found) = self.conversations.get_mut(&member) {
+                    found.mode = mode;
+                }
+                if mode != Mode::Auto {
+                    self.take_over(member, now);
+                }
+                self.lead(member, mode, now);
+            }
+        }
     }
 
     /// When something is to happen by itself.
@@ -291,9 +366,9 @@ impl Inbox {
             let turn = self.turn_of(id).filter(|turn| turn.due == Some(at));
             let decision = turn.and_then(|turn| {
                 turn.due = None;
-                turn.decision.take()
+                Some((turn.decision.take()?, turn.held.take(), turn.request))
             });
-            if let Some(decision) = decision
+            if let Some((decision, held, request)) = decision
                 && let Some((_, action)) = decision.timeout.clone()
             {
                 let decision = Decision {
@@ -302,10 +377,12 @@ impl Inbox {
                     waited: true,
                     ..decision
                 };
-                let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
-                let draft = drafts.last().map(|draft| draft.id);
-                self.carry_out(id, decision, draft, now);
-                changes.extend(self.newest_draft(id).or(Some(Change::Decided(id))));
+                self.carry_out(id, decision, held, now);
+                let now_open = self.get(id).and_then(Conversation::open_request);
+                if now_open != Some(request) {
+                    changes.push(Change::Decided(id));
+                }
+                changes.extend(self.newest_draft(id));
             }
         }
         changes
@@ -337,8 +414,18 @@ impl Inbox {
                 }
                 false
             }
+            // Leave is given by a key of the person and by nothing else.
+            Mode::Auto if self.is_permission_check(id) => {
+                let _ = self.draft(id, Ask::default(), now);
+                false
+            }
             Mode::Auto => self.go_auto(id, now).is_some(),
         }
+    }
+
+    fn is_permission_check(&self, id: ConversationId) -> bool {
+        let found = self.get(id);
+        found.is_some_and(|found| found.request().purpose == Purpose::PermissionCheck)
     }
 
     /// Has a model answer.
@@ -359,11 +446,11 @@ impl Inbox {
         let rule = decision.rule.clone();
         match decision.action.clone() {
             Action::Hold => {
-                self.hold(id, decision, now);
+                self.hold(id, decision, draft, now);
                 false
             }
             // Of a draft that was held.
-            Action::Send => self.send_draft(id, &decision, now),
+            Action::Send => draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now)),
             Action::Reject(message) => {
                 let ending = Ending::Failed {
                     code: FailureCode::InvalidPrompt,
@@ -396,13 +483,21 @@ impl Inbox {
     }
 
     /// Leaves it to the person.
-    pub(super) fn hold(&mut self, id: ConversationId, decision: Decision, now: Timestamp) {
+    pub(super) fn hold(
+        &mut self,
+        id: ConversationId,
+        decision: Decision,
+        draft: Option<DraftId>,
+        now: Timestamp,
+    ) {
         let wait = decision.timeout.as_ref().map(|(wait, _)| *wait);
         let due = wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok());
         let Some(turn) = self.turn_of(id) else {
             return;
         };
+        let due = due.filter(|_| !turn.attended);
         turn.decision = Some(decision);
+        turn.held = draft;
         turn.due = due;
         self.due.extend(due.map(|at| (at, id)));
     }
@@ -440,12 +535,28 @@ impl Inbox {
         self.conversations.get_mut(&id)?.turn_mut()
     }
 
-    /// How a conversation begins that has just come in.
+    /// How a conversation goes on, as far as that is known.
     pub(in crate::inbox) fn first_mode(&self, id: ConversationId) -> Mode {
         let parent = self.get(id).and_then(|found| found.parent);
         let of_parent = parent.map(|parent| self.mode(parent));
         let known = self.modes.get(&id).copied();
-        known.or(of_parent).unwrap_or(self.drafting.mode)
+        known.or(of_parent).unwrap_or_default()
+    }
+
+    /// A conversation begins as the configuration says, and goes on so whatever that says later.
+    pub(in crate::inbox) fn begin_mode(&mut self, id: ConversationId) {
+        let mode = self.drafting.mode;
+        if mode != Mode::Manual {
+            self.know_mode(id, mode);
+        }
+    }
+
+    fn know_mode(&mut self, id: ConversationId, mode: Mode) {
+        self.modes.insert(id, mode);
+        while self.modes.len() > MOST_MODES {
+            self.modes.pop_first();
+        }
+        self.keep_modes();
     }
 
     pub(in crate::inbox) fn read_modes(setting: Option<String>) -> BTreeMap<ConversationId, Mode> {

@@ -58,6 +58,7 @@ CREATE TABLE said (
     typed TEXT NOT NULL
 );
 CREATE INDEX said_conversation ON said (conversation);
+CREATE INDEX said_turn ON said (turn);
 CREATE TABLE draft (
     conversation INTEGER PRIMARY KEY,
     updated INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 //! than the person.
 
 use super::{App, Level};
-use crate::inbox::{Change, Event};
+use crate::inbox::{Change, Event, Mode};
 
 impl App {
     /// Takes in what happened to a request.
@@ -44,7 +44,12 @@ impl App {
                 if self.open == Some(conversation) {
                     // A model may say hundreds of words a second.
                     self.unsynced = true;
-                    if self.sent_by_itself().is_none() {
+                    let found = self.inbox.get(conversation);
+                    // Words of a message that goes on are no news.
+                    let goes_on = found.is_some_and(|found| found.live_phase().is_some());
+                    if self.sent_by_itself().is_none()
+                        && !(goes_on && self.inbox.mode(conversation) == Mode::Auto)
+                    {
                         self.say(Level::Good, self.delivered(tokens));
                     }
                     self.advance(conversation);

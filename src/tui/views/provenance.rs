@@ -118,8 +118,10 @@ impl Page<'_> {
             self.text.push('\n');
             self.tone(from, Tone::StringLit);
         }
-        let mut unused = drafts.iter().filter(|made| !used.contains(&made.id.0));
-        let unused: Vec<&ModelDraft> = unused.by_ref().collect();
+        let is_sent = |made: &ModelDraft| made.sent > 0 || made.sent_of_message > 0;
+        let unused = drafts.iter();
+        let unused = unused.filter(|made| !used.contains(&made.id.0) && !is_sent(made));
+        let unused: Vec<&ModelDraft> = unused.collect();
         if !unused.is_empty() {
             self.heading("drafts that were not used");
         }
