@@ -489,19 +489,8 @@ pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
         (Some(decision), _) => format!("held by \"{}\": {}", decision.rule, decision.matched),
         (None, DraftState::CutOff) => format!("{} reached its limit of tokens", draft.model),
         (None, DraftState::Cancelled) => format!("{} stopped", draft.model),
-        (None, DraftState::Complete) if has_only_thought(draft) => {
-            format!("{} thought and said nothing", draft.model)
-        }
         (None, DraftState::Streaming | DraftState::Complete) => String::new(),
     }
-}
-
-/// Whether a draft has come to its end with thoughts and nothing else: there is nothing to send.
-pub(in crate::tui) fn has_only_thought(draft: &ModelDraft) -> bool {
-    let is_over = matches!(draft.state, DraftState::Complete | DraftState::CutOff);
-    let is_thought = |item: &Body| matches!(item, Body::Reasoning { .. });
-    let says_nothing = matches!(draft.partial, Partial::Nothing | Partial::Thought(_));
-    is_over && says_nothing && draft.items.iter().all(is_thought)
 }
 
 /// That a draft failed. What models say of it begins with their name.

@@ -85,6 +85,7 @@ impl App {
             Change::Decided(conversation) => {
                 self.sync(conversation);
                 self.drop_shown(conversation);
+                self.make_way_for_newest(conversation);
             }
             Change::Scripted {
                 conversation,

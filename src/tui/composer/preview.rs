@@ -15,7 +15,7 @@ use crate::api::Body;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, DraftState, Mode, ModelDraft, Partial};
 use crate::tui::app::App;
-use crate::tui::app::drafting::{has_only_thought, outcome};
+use crate::tui::app::drafting::outcome;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
@@ -181,7 +181,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     }
     let is_worth = |draft: &&ModelDraft| {
         let has_failed = matches!(draft.state, DraftState::Failed(_));
-        draft.is_streaming() || draft.has_rest() || has_failed || has_only_thought(draft)
+        draft.is_streaming() || draft.has_rest() || has_failed
     };
     let drafts = conversation.drafts().iter().filter(is_worth);
     let drafts: Vec<&ModelDraft> = drafts.collect();
