@@ -33,7 +33,6 @@ impl Studio {
             models: vec!["qwen".into(), "gemma".into()],
             mode,
             orders: Some(sender),
-            ..Drafting::default()
         });
         Self { desk, orders }
     }
