@@ -182,6 +182,11 @@ impl App {
         self.composer_mut().touch();
         self.touch_draft();
         self.unkept.changed.insert(self.open);
+        if let Some(id) = self.open
+            && !self.composer().is_idle()
+        {
+            self.inbox.attend(id);
+        }
     }
 
     /// Follows a change of the draft of a conversation.
