@@ -102,7 +102,9 @@ impl Inbox {
             return Drafted::More;
         }
         let rules = &self.drafting.rules;
-        let decision = rules.of_text(&conversation.subject(), text, more.len());
+        let watches = rules.watch_text();
+        let decide = || rules.of_text(&conversation.subject(), text, more.len());
+        let decision = watches.then(decide).flatten();
         if let Some(decision) = decision.filter(|decision| decision.action != Action::Send) {
             return self.stop_for(id, draft, decision, now);
         }
@@ -147,10 +149,12 @@ impl Inbox {
             open.responder
                 .send(Reply::Live { delta, phase }, Saving::default());
         }
-        let is_due = |kept: Timestamp| now.duration_since(kept) >= KEPT_EVERY;
-        if let Some(turn) = self.turn_of(id).filter(|turn| is_due(turn.kept)) {
-            turn.kept = now;
-            self.keep_said_by_model(id);
+        if let Some(turn) = self.turn_of(id) {
+            let kept = *turn.kept.get_or_insert(now);
+            if now.duration_since(kept) >= KEPT_EVERY {
+                turn.kept = Some(now);
+                self.keep_said_by_model(id);
+            }
         }
         Drafted::Sent
     }

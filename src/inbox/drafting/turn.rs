@@ -35,8 +35,8 @@ pub(in crate::inbox) struct TurnDrafts {
     pub due: Option<Timestamp>,
     /// Whether the person is at it, so that nothing happens by itself.
     pub attended: bool,
-    /// When what a model says by itself was last written down.
-    pub kept: Timestamp,
+    /// When what a model says by itself was last written down, or began.
+    pub kept: Option<Timestamp>,
 }
 
 impl TurnDrafts {
@@ -49,7 +49,7 @@ impl TurnDrafts {
             held: None,
             due: None,
             attended: false,
-            kept: Timestamp::UNIX_EPOCH,
+            kept: None,
         }
     }
 }
