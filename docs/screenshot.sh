@@ -205,21 +205,18 @@ mode = "draft"
 name = "qwen"
 base_url = "http://127.0.0.1:8199/v1"
 END
-press $person F9
-shows $person 'reloaded'
+terminal respawn-pane -k -t $person -c "$stage/hello" -e "XDG_STATE_HOME=$stage/drafts" "exec '$humanllm'"
+shows $person 'Nobody has asked'
 terminal split-window -h -b -l 62 -c "$stage/hello" \
     "exec '$codex' --profile humanllm --dangerously-bypass-approvals-and-sandbox"
 agent=0.0 person=0.1
 shows $agent 'Ask Codex'
-press $person F2
-press $person D
-press $person F2
 say $agent 'What does hello.py print?'
 shows $agent 'hello.py print?'
 press $agent Enter
 shows $person 'python3 hello.py'
 press $person Enter
 shows $agent '└ Hello, world!'
-shows $person 'one line, a call of'
+shows $person 'The file has one line'
 picture drafts 'Codex on the left; on the right humanllm, where a model drafts the answer for a person'
 kill $model
