@@ -48,23 +48,29 @@ impl Context {
         interner: &Interner,
     ) -> Result<Request, ApiError> {
         let mut request = format.parse(whole, interner)?;
-        for (at, raw) in self.references {
-            if let Some(item) = request.items.get_mut(request.preamble + at) {
-                let resolved = Arc::new(Item::of_text(raw));
-                request
-                    .references
-                    .push((at, std::mem::replace(item, resolved)));
-            }
-        }
-        let at = request.preamble;
+        let start = request.preamble;
+        resolve(&mut request, start, self.references);
         let earlier = self.earlier.into_iter().map(Item::of_text);
         let earlier: Vec<_> = earlier.map(Arc::new).collect();
         request.earlier = earlier.len();
-        request.items.splice(at..at, earlier);
+        request.items.splice(start..start, earlier);
         request.purpose = purpose(&request);
         request.thread = self.thread;
         request.parent = self.parent;
         request.chain = self.chain;
         Ok(request)
+    }
+}
+
+/// Puts what was meant in the place of items that only refer to others, each at its place behind `start`,
+/// and keeps those aside.
+pub(super) fn resolve(request: &mut Request, start: usize, references: Vec<(usize, Arc<str>)>) {
+    for (at, raw) in references {
+        if let Some(item) = request.items.get_mut(start + at) {
+            let resolved = Arc::new(Item::of_text(raw));
+            request
+                .references
+                .push((at, std::mem::replace(item, resolved)));
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use super::context::{Context, resolve};
 use crate::agents::purpose;
 use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, Content, Key, Parts, State, Turn};
@@ -86,26 +87,16 @@ pub(super) fn body(turn: &Turn) -> Option<String> {
 pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let earlier = turn.items.get(..detail.earlier)?;
-    let whole = body(turn)?;
+    let context = Context {
+        earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
+        references: detail.references,
+        thread: detail.thread,
+        parent: detail.parent,
+        chain: detail.chain,
+    };
     let format = Format::of_number(turn.format)?;
-    let mut request = format.parse(whole.as_bytes(), interner).ok()?;
-    for (at, raw) in detail.references {
-        if let Some(item) = request.items.get_mut(request.preamble + at) {
-            let resolved = Arc::new(Item::of_text(raw));
-            request
-                .references
-                .push((at, std::mem::replace(item, resolved)));
-        }
-    }
-    let at = request.preamble;
-    let earlier = earlier.iter().map(|item| Arc::clone(&item.text));
-    let earlier: Vec<_> = earlier.map(|raw| Arc::new(Item::of_text(raw))).collect();
-    request.earlier = earlier.len();
-    request.items.splice(at..at, earlier);
-    request.purpose = purpose(&request);
-    request.thread = detail.thread;
-    request.parent = detail.parent;
-    request.chain = detail.chain;
+    let whole = body(turn)?;
+    let mut request = context.request(format, whole.as_bytes(), interner).ok()?;
     request.assigned = detail.study;
     Some(request)
 }
@@ -225,14 +216,7 @@ pub(super) fn request_of_parts(
     request.items.extend(earlier.iter().flat_map(of));
     let start = request.items.len();
     request.items.extend(own.iter().flat_map(of));
-    for (at, raw) in detail.references {
-        if let Some(item) = request.items.get_mut(start + at) {
-            let resolved = Arc::new(Item::of_text(raw));
-            request
-                .references
-                .push((at, std::mem::replace(item, resolved)));
-        }
-    }
+    resolve(&mut request, start, detail.references);
     request.earlier = start - request.preamble;
     // That of the whole, and not of what was read here.
     request.envelope = Arc::new(envelope);

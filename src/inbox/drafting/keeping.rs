@@ -61,17 +61,8 @@ impl Inbox {
 
     /// Writes down a draft that has come to its end while its request still waits.
     pub(super) fn keep_draft_of(&self, id: ConversationId, draft: DraftId) {
-        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
-        let found = drafts.iter().find(|found| found.id == draft);
+        let found = self.draft_of(id, draft);
         if let Some(found) = found.filter(|found| !found.is_streaming()) {
-            self.keep_model_draft(id, found, DraftFate::Open);
-        }
-    }
-
-    /// Writes down that a draft was asked for.
-    pub(super) fn keep_begun(&self, id: ConversationId, draft: DraftId) {
-        let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
-        if let Some(found) = drafts.iter().find(|found| found.id == draft) {
             self.keep_model_draft(id, found, DraftFate::Open);
         }
     }

@@ -51,12 +51,16 @@ impl Inbox {
         })
     }
 
-    fn draft_mut(&mut self, id: ConversationId, draft: DraftId) -> Option<&mut ModelDraft> {
+    pub(super) fn draft_mut(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+    ) -> Option<&mut ModelDraft> {
         let turn = self.turn_of(id)?;
         turn.drafts.iter_mut().find(|found| found.id == draft)
     }
 
-    fn draft_of(&self, id: ConversationId, draft: DraftId) -> Option<&ModelDraft> {
+    pub(super) fn draft_of(&self, id: ConversationId, draft: DraftId) -> Option<&ModelDraft> {
         let drafts = self.get(id)?.drafts();
         drafts.iter().find(|found| found.id == draft)
     }

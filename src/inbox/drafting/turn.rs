@@ -237,7 +237,9 @@ impl Inbox {
             .send(Order::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
         self.making.insert(draft, id);
-        self.keep_begun(id, draft);
+        if let Some(made) = self.draft_of(id, draft) {
+            self.keep_model_draft(id, made, DraftFate::Open);
+        }
         Ok(draft)
     }
 
@@ -247,13 +249,10 @@ impl Inbox {
             return false;
         };
         self.order(Order::Cancel(draft));
-        let turn = self.turn_of(id);
-        let Some(turn) = turn else {
-            return true;
-        };
-        turn.sending.take_if(|sending| *sending == draft);
-        let found = turn.drafts.iter_mut().find(|found| found.id == draft);
-        if let Some(found) = found {
+        if let Some(turn) = self.turn_of(id) {
+            turn.sending.take_if(|sending| *sending == draft);
+        }
+        if let Some(found) = self.draft_mut(id, draft) {
             found.end(DraftState::Cancelled, now);
         }
         self.keep_draft_of(id, draft);
