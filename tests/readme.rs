@@ -186,7 +186,16 @@ fn every_variable_of_the_help_stands_in_the_readme() {
 
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
-    for table in ["", "server", "inbox", "[model]", "drafting", "tui", "study"] {
+    for table in [
+        "",
+        "server",
+        "inbox",
+        "[model]",
+        "drafting",
+        "tui",
+        "study",
+        "[study.phase]",
+    ] {
         let keys = known_keys(table);
         let example = EXAMPLE.replace("\n# [[", "\n[[");
         let (_, section) = match table {
@@ -221,6 +230,7 @@ fn is_table(key: &str) -> bool {
     let heads = [
         format!("\n[{key}]\n"),
         format!("\n# [[{key}]]\n"),
+        format!("\n# [[study.{key}]]\n"),
         // Of one table for each name.
         format!("\n# [study.{key}."),
     ];

@@ -276,3 +276,87 @@ fn without_a_study_there_is_nothing_to_start() {
     let message = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(message.contains("no study is run"), "{message}");
 }
+
+const PHASES: &str = "[snippets]
+thanks = \"Thank you.\"
+[study]
+enabled = true
+[[study.phase]]
+name = \"greeting\"
+snippets = { hello = \"Hello, I am your assistant.\" }
+[[study.phase]]
+name = \"task\"
+snippets = { busy = \"I am on it.\", done = \"That is done.\" }
+";
+
+#[test]
+fn the_snippets_of_the_phase_are_at_hand_and_the_phase_is_on_record() {
+    let mut person = Person::builder().config(PHASES).start();
+    person.wait_for("phase greeting");
+    let mut stream = ask(&person.client(), "a", "good morning");
+    person.wait_request("good morning");
+    person.key(support::Key::Ctrl('r'));
+    let screen = person.wait_for("hello: Hello, I am your assistant.");
+    assert!(screen.contains("thanks: Thank you."), "{screen}");
+    assert!(!screen.contains("I am on it."), "{screen}");
+    // The first is chosen already.
+    person.key(support::Key::Enter);
+    person.wait_for("> Hello, I am your assistant.");
+    person.key(support::Key::Enter);
+    assert_eq!(deltas(&mut stream).concat(), "Hello, I am your assistant.");
+
+    // The next request comes before the experimenter goes on, and is answered after.
+    let mut stream = ask(&person.client(), "a", "count my words");
+    person.wait_request("count my words");
+    assert_eq!(
+        printed(&person, &["study", "phase", "task"]),
+        "The study is running.\nIts phase is task, of greeting, task.\n"
+    );
+    person.wait_for("phase task");
+    person.key(support::Key::Alt('n'));
+    person.key(support::Key::Ctrl('r'));
+    let screen = person.wait_for("busy: I am on it.");
+    assert!(!screen.contains("hello: "), "{screen}");
+    // A script goes on while the list is open: what was shown is what is inserted.
+    printed(&person, &["study", "phase", "greeting"]);
+    person.wait_for("phase greeting");
+    person.key(support::Key::Enter);
+    person.wait_for("> I am on it.");
+    // Back, with the same key that inserts.
+    person.key(support::Key::Ctrl('r'));
+    person.type_text("phase task");
+    person.key(support::Key::Enter);
+    person.wait_for("phase task");
+    person.key(support::Key::Enter);
+    assert_eq!(deltas(&mut stream).concat(), "I am on it.");
+
+    let status: Value =
+        serde_json::from_str(&printed(&person, &["study", "status", "--json"])).expect("JSON");
+    assert_eq!(status["phase"], "task");
+    assert_eq!(status["phases"], json!(["greeting", "task"]));
+    let rows = poll(
+        "both rows",
+        || {
+            let mut rows = record(&person);
+            rows.sort_by_key(|row| row["turn"].clone());
+            let is_done = |row: &HashMap<String, String>| !row["delivered"].is_empty();
+            (rows.len() == 2 && rows.iter().all(is_done)).then_some(rows)
+        },
+        || printed(&person, &["study", "csv"]),
+    );
+    let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str()).collect();
+    assert_eq!(phases, ["greeting", "task"]);
+    assert_eq!(rows[0]["characters_snippet"], "27");
+
+    let state = person.place().state_dir().display().to_string();
+    let mut command = person
+        .place()
+        .command(&["study", "phase", "debrief", "--state-dir", &state]);
+    let output = command.output().expect("ended");
+    assert_eq!(output.status.code(), Some(5));
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(
+        message.contains("no phase \"debrief\"; there are greeting, task"),
+        "{message}"
+    );
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::draft::ReplyKind;
 use crate::inbox::{
-    ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, Wish,
+    ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, StudyWish, Wish,
 };
 
 /// The version of the protocol. A field more in an answer is no new version.
@@ -57,7 +57,8 @@ pub(super) enum Question {
         #[serde(default)]
         force: bool,
     },
-    /// Has the study go on (`start`) or stand still (`pause`), or only tells which (`status`).
+    /// Has the study go on (`start`), stand still (`pause`) or be in another phase
+    /// (`{"phase": "task"}`), or only tells how it is (`status`).
     Study { action: StudyAction },
     /// Rejects what waits.
     Reject {
@@ -69,13 +70,15 @@ pub(super) enum Question {
 }
 
 /// What is done with a study.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StudyAction {
     /// It goes on.
     Start,
     /// It stands still.
     Pause,
+    /// Another phase of it is on.
+    Phase(String),
     /// Nothing.
     Status,
 }
@@ -161,7 +164,7 @@ impl From<Refused> for Fault {
         let code = match &refused {
             Refused::Unknown(_) => Code::UnknownConversation,
             Refused::Paused => Code::Paused,
-            Refused::NoStudy => Code::Impossible,
+            Refused::NoStudy | Refused::NoPhase { .. } => Code::Impossible,
             Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
                 Code::NotWaiting
             }
@@ -241,8 +244,9 @@ impl Question {
                 force,
             })),
             Self::Study { action } => Wish::Study(match action {
-                StudyAction::Start => Some(false),
-                StudyAction::Pause => Some(true),
+                StudyAction::Start => Some(StudyWish::Start),
+                StudyAction::Pause => Some(StudyWish::Pause),
+                StudyAction::Phase(name) => Some(StudyWish::Phase(name)),
                 StudyAction::Status => None,
             }),
             Self::Reject {

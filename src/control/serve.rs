@@ -205,7 +205,7 @@ impl Desk {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
             },
-            Answer::Study(paused) => documents::study(paused),
+            Answer::Study(study) => documents::study(&study),
             Answer::Sent(sent) => {
                 // It is no answer before it cannot be lost any more.
                 self.store.settled(sent.saving).await;

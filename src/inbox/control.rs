@@ -54,8 +54,8 @@ pub enum Wish {
     Wait(Filter),
     /// Says something.
     Reply(Box<ScriptReply>),
-    /// Has the study stand still or go on, or only says which.
-    Study(Option<bool>),
+    /// Changes how it is with the study, or only says how.
+    Study(Option<StudyWish>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
         /// Where.
@@ -65,6 +65,28 @@ pub enum Wish {
         /// Why.
         words: String,
     },
+}
+
+/// What a script can change of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StudyWish {
+    /// It goes on.
+    Start,
+    /// It stands still.
+    Pause,
+    /// This phase of it is on from now on.
+    Phase(String),
+}
+
+/// How it is with a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyState {
+    /// Since when it stands still, if it does.
+    pub paused: Option<Timestamp>,
+    /// The phase that is on.
+    pub phase: Option<String>,
+    /// All of its phases, in order.
+    pub phases: Vec<String>,
 }
 
 /// Which requests a script waits for.
@@ -125,8 +147,8 @@ pub enum Answer {
     Unloaded,
     /// Something was said.
     Sent(Sent),
-    /// How it is with the study: since when it stands still, if it does.
-    Study(Option<Timestamp>),
+    /// How it is with the study.
+    Study(StudyState),
 }
 
 /// How things stand.
@@ -214,12 +236,27 @@ pub enum Refused {
     /// There is no study.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
+    /// The study has no such phase.
+    #[error("the study has no phase {name:?}; {}", phases(known))]
+    NoPhase {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// The client went away.
     #[error("the client is gone; nothing was sent")]
     ClientGone,
     /// Something is wrong with what is said.
     #[error("{}", .0.message)]
     Problem(Problem),
+}
+
+fn phases(known: &[String]) -> String {
+    match known {
+        [] => "[[study.phase]] in the configuration adds one".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
 }
 
 impl From<Problem> for Refused {
@@ -282,12 +319,7 @@ impl Inbox {
                 }
             },
             Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
-            Wish::Study(pauses) => {
-                if let Some(pauses) = pauses {
-                    self.pause(pauses, now);
-                }
-                (Ok(Answer::Study(self.paused)), None)
-            }
+            Wish::Study(wish) => (self.change_study(wish, now).map(Answer::Study), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
@@ -314,6 +346,32 @@ impl Inbox {
         // One that has gone in this moment has lost nothing but the news.
         let _ = answer.send(answered);
         change
+    }
+
+    /// Changes how it is with the study, and says how it is then.
+    fn change_study(
+        &mut self,
+        wish: Option<StudyWish>,
+        now: Timestamp,
+    ) -> Result<StudyState, Refused> {
+        let phases = || self.phases().iter().map(|phase| phase.name.clone());
+        let phases: Vec<String> = phases().collect();
+        match wish {
+            Some(StudyWish::Phase(name)) if !self.go_to_phase(&name) => {
+                return Err(Refused::NoPhase {
+                    name,
+                    known: phases,
+                });
+            }
+            Some(StudyWish::Start) => drop(self.pause(false, now)),
+            Some(StudyWish::Pause) => drop(self.pause(true, now)),
+            Some(StudyWish::Phase(_)) | None => {}
+        }
+        Ok(StudyState {
+            paused: self.paused,
+            phase: self.phase().map(|phase| phase.name.clone()),
+            phases,
+        })
     }
 
     /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.

@@ -24,7 +24,7 @@ pub use composing::Problem;
 use control::Waiter;
 pub use control::{
     Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
-    Standing, Wish,
+    Standing, StudyState, StudyWish, Wish,
 };
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
@@ -95,6 +95,8 @@ pub struct Inbox {
     study: Study,
     /// Since when the study stands still, if it does.
     paused: Option<Timestamp>,
+    /// Which of its phases is on.
+    phase: usize,
     /// When what happened to the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
@@ -214,6 +216,7 @@ impl Inbox {
             claimed: None,
             study: Study::default(),
             paused: None,
+            phase: 0,
             times: HashMap::new(),
         }
     }

@@ -393,7 +393,7 @@ impl Reader {
                 db,
                 "SELECT turn.id, format, arrived, state, detail, seen, first_key,
                      coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
-                     coalesce(paused, 0), coalesce(delays, '[]')
+                     coalesce(paused, 0), coalesce(delays, '[]'), phase
                  FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
                  WHERE turn.conversation = ?1 ORDER BY turn.id",
                 [conversation],
@@ -415,6 +415,7 @@ impl Reader {
                             ended: row.get(11)?,
                             paused: row.get(12)?,
                             delays: row.get(13)?,
+                            phase: row.get(14)?,
                         },
                     })
                 },
