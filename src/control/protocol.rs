@@ -7,6 +7,7 @@ use crate::draft::ReplyKind;
 use crate::inbox::{
     ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, StudyWish, Wish,
 };
+use crate::store::marks::{Change, ChangeError};
 
 /// The version of the protocol. A field more in an answer is no new version.
 pub const VERSION: u32 = 1;
@@ -60,6 +61,15 @@ pub(super) enum Question {
     /// Has the study go on (`start`), stand still (`pause`) or be in another phase
     /// (`{"phase": "task"}`), or only tells how it is (`status`).
     Study { action: StudyAction },
+    /// Changes what the person makes of a conversation, or of its turn of this number.
+    Label {
+        conversation: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<u64>,
+        changes: Vec<Change>,
+    },
+    /// Deletes conversations for good, all of them or none.
+    Delete { conversations: Vec<i64> },
     /// Rejects what waits.
     Reject {
         conversation: i64,
@@ -164,7 +174,7 @@ impl From<Refused> for Fault {
         let code = match &refused {
             Refused::Unknown(_) => Code::UnknownConversation,
             Refused::Paused => Code::Paused,
-            Refused::NoStudy | Refused::NoPhase { .. } => Code::Impossible,
+            Refused::NoStudy | Refused::NoPhase { .. } | Refused::Busy(_) => Code::Impossible,
             Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
                 Code::NotWaiting
             }
@@ -174,6 +184,36 @@ impl From<Refused> for Fault {
         };
         Self::new(code, refused.to_string())
     }
+}
+
+impl From<ChangeError> for Fault {
+    fn from(error: ChangeError) -> Self {
+        let code = match &error {
+            ChangeError::Unknown(_) => Code::UnknownConversation,
+            ChangeError::UnknownTurn(..) | ChangeError::Mark(_) | ChangeError::Read(_) => {
+                Code::Impossible
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Whom a question is for.
+#[derive(Debug)]
+pub(super) enum Asks {
+    /// The inbox.
+    Inbox {
+        /// What is asked of it.
+        wish: Wish,
+        /// Whether all items are to be shown.
+        all: bool,
+    },
+    /// The store.
+    Label {
+        conversation: i64,
+        turn: Option<u64>,
+        changes: Vec<Change>,
+    },
 }
 
 impl Line {
@@ -211,27 +251,40 @@ impl Line {
 }
 
 impl Question {
-    /// What it asks of the inbox, and whether all items are to be shown.
-    pub fn wish(self) -> (Wish, bool) {
+    /// What it asks, and of whom.
+    pub fn asks(self) -> Asks {
+        let all = match &self {
+            Self::Show { all, .. } | Self::Wait { all, .. } => *all,
+            _ => false,
+        };
         let wish = match self {
+            Self::Label {
+                conversation,
+                turn,
+                changes,
+            } => {
+                return Asks::Label {
+                    conversation,
+                    turn,
+                    changes,
+                };
+            }
             Self::Status {} => Wish::Status,
             Self::List {} => Wish::List,
-            Self::Show { conversation, all } => {
-                return (Wish::Show(ConversationId(conversation)), all);
+            Self::Show { conversation, .. } => Wish::Show(ConversationId(conversation)),
+            Self::Delete { conversations } => {
+                Wish::Delete(conversations.into_iter().map(ConversationId).collect())
             }
             Self::Wait {
                 conversation,
                 agent,
                 after,
-                all,
-            } => {
-                let filter = Filter {
-                    conversation: conversation.map(ConversationId),
-                    agent,
-                    after: after.map(RequestId),
-                };
-                return (Wish::Wait(filter), all);
-            }
+                ..
+            } => Wish::Wait(Filter {
+                conversation: conversation.map(ConversationId),
+                agent,
+                after: after.map(RequestId),
+            }),
             Self::Reply {
                 conversation,
                 request,
@@ -259,7 +312,7 @@ impl Question {
                 words,
             },
         };
-        (wish, false)
+        Asks::Inbox { wish, all }
     }
 }
 

@@ -56,6 +56,8 @@ pub enum Wish {
     Reply(Box<ScriptReply>),
     /// Changes how it is with the study, or only says how.
     Study(Option<StudyWish>),
+    /// Deletes conversations for good, all of them or none.
+    Delete(Vec<ConversationId>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
         /// Where.
@@ -149,6 +151,8 @@ pub enum Answer {
     Sent(Sent),
     /// How it is with the study.
     Study(StudyState),
+    /// It is so, once that is written.
+    Done(Saving),
 }
 
 /// How things stand.
@@ -233,6 +237,9 @@ pub enum Refused {
     /// The study stands still.
     #[error("the study is paused; `humanllm study start` has it go on")]
     Paused,
+    /// Somebody waits there, or has not got all that was said to them.
+    #[error("somebody waits in conversation {}; answer or reject that first", .0.0)]
+    Busy(ConversationId),
     /// There is no study.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
@@ -320,6 +327,7 @@ impl Inbox {
             },
             Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
             Wish::Study(wish) => (self.change_study(wish, now).map(Answer::Study), None),
+            Wish::Delete(ids) => (self.delete_all(&ids).map(Answer::Done), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
@@ -346,6 +354,22 @@ impl Inbox {
         // One that has gone in this moment has lost nothing but the news.
         let _ = answer.send(answered);
         change
+    }
+
+    /// Deletes conversations for good, those too that are not listed.
+    fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, Refused> {
+        if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
+            return Err(Refused::Busy(*busy));
+        }
+        let mut saving = Saving::default();
+        for id in ids {
+            if let Some(at) = self.position(*id) {
+                self.remove(*id);
+                self.deleted.push((*id, at));
+            }
+            saving = self.store.delete(*id);
+        }
+        Ok(saving)
     }
 
     /// Changes how it is with the study, and says how it is then.

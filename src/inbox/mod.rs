@@ -79,6 +79,8 @@ pub struct Inbox {
     dismissed: BTreeSet<ConversationId>,
     /// Those that had to make room, until somebody asks.
     dropped: Vec<ConversationId>,
+    /// Those that a script has deleted, and where they stood in the list, until somebody asks.
+    deleted: Vec<(ConversationId, usize)>,
     /// What models and rules do.
     drafting: Drafting,
     /// The drafts that are being made, and where.
@@ -208,6 +210,7 @@ impl Inbox {
             looked_at: None,
             dismissed: dismissed.collect(),
             dropped: Vec::new(),
+            deleted: Vec::new(),
             drafting: Drafting::default(),
             making: HashMap::new(),
             modes,
@@ -415,6 +418,11 @@ impl Inbox {
     /// The conversations that had to make room for others since this was asked.
     pub fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
+    }
+
+    /// Those that a script has deleted since this was asked, and where they stood in the list.
+    pub fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
+        std::mem::take(&mut self.deleted)
     }
 
     /// Lets a client ask again what was rejected in a conversation; says whether something was.

@@ -304,6 +304,14 @@ impl Reader {
         })
     }
 
+    /// Whatever else is known of the newest turn of a conversation.
+    pub fn newest_detail(&self, conversation: i64) -> Read<Option<String>> {
+        self.with(|db| {
+            let sql = "SELECT detail FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1";
+            one(db, sql, [conversation], |row| row.get(0))
+        })
+    }
+
     /// What was said in a conversation, the oldest first.
     pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
         let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");

@@ -17,6 +17,8 @@ pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String
         Question::Status {} => status(answer, zone),
         Question::List {} => list(answer, zone),
         Question::Show { .. } | Question::Wait { .. } => shown(answer, zone),
+        Question::Label { .. } => "marked\n".into(),
+        Question::Delete { .. } => "deleted\n".into(),
         Question::Study { .. } => study(answer, zone),
         Question::Reply { .. } => {
             let ended = answer["ended"].as_bool() == Some(true);
