@@ -22,7 +22,7 @@ use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
 use crate::model::{Catalog, Models};
 use crate::rules::Rules;
-use crate::server::{self, Limits, Server};
+use crate::server::{self, Server};
 use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
@@ -117,7 +117,7 @@ pub fn run(
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
     let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
-    let router = server::router(intake, server_settings(&config, address, descriptors));
+    let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
     let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
@@ -325,27 +325,5 @@ fn of_terminal(term: &str) -> String {
     match term {
         "" => "TERM is not set, so it is unknown whether this terminal can show a screen".into(),
         term => format!("this terminal (TERM={term}) cannot show a screen"),
-    }
-}
-
-/// What the server goes by.
-pub(crate) fn server_settings(
-    config: &Config,
-    address: SocketAddr,
-    descriptors: usize,
-) -> server::Settings {
-    let max_body = config.server.max_body_bytes();
-    server::Settings {
-        address,
-        api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
-        models: config.models.clone(),
-        max_body,
-        heartbeat: config.server.heartbeat(),
-        socket_lifetime: server::SOCKET_LIFETIME,
-        allowed_hosts: config.server.allowed_hosts.clone(),
-        allowed_origins: config.server.allowed_origins.clone(),
-        answered: config.inbox.answer_housekeeping,
-        study: config.study.clone(),
-        limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::app::server_settings;
 use crate::config::Config;
 use crate::descriptors;
 use crate::inbox::{self, Event, Screen};
@@ -43,7 +42,7 @@ impl Standin {
             Some(screen) => intake.screened(screen),
             None => intake,
         };
-        let settings = server_settings(config, address, descriptors::raise());
+        let settings = config.server_settings(address, descriptors::raise());
         let (stop, stopped) = watch::channel(false);
         let (server, closed) = Server::new(listener, server::router(intake, settings), stopped);
         Ok(Self {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ApiError;
@@ -214,6 +215,15 @@ pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
 /// The members of an array in a text that was read before; none of anything else.
 pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A value as a tree, unless that would take all memory.
+pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
+    let text = raw?.get();
+    match is_bushy(text) {
+        true => None,
+        false => serde_json::from_str(text).ok(),
+    }
 }
 
 /// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::cache::Cache;
 use super::delete;
 use super::hash::Hash;
-use super::items;
+use super::items::{self, role};
 use super::pack::pack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
@@ -24,14 +24,6 @@ const MOST_DECISIONS: usize = 1000;
 const MOST_KNOWN: usize = 1 << 15;
 /// How many items the remembered lists may have.
 const MOST_LISTED: usize = 1 << 18;
-
-/// What a content in a turn is for, as it stands in the database.
-pub(super) mod role {
-    pub const ITEM: i64 = 0;
-    pub const TOOLS: i64 = 1;
-    pub const INSTRUCTIONS: i64 = 2;
-    pub const ENVELOPE: i64 = 3;
-}
 
 /// Applies records to a database, and remembers what it would have to ask for again and again.
 #[derive(Debug)]

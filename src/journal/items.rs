@@ -3,7 +3,13 @@
 
 use rusqlite::{Connection, Result, params};
 
-use super::apply::role;
+/// What a content in a turn is for, as it stands in the database.
+pub(super) mod role {
+    pub const ITEM: i64 = 0;
+    pub const TOOLS: i64 = 1;
+    pub const INSTRUCTIONS: i64 = 2;
+    pub const ENVELOPE: i64 = 3;
+}
 
 /// How many turns the items of one may be spread over, besides itself. More would make reading
 /// slow; less would store them whole more often.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as Sql, Row, params};
 
-use super::apply::role;
 use super::error::{OpenError, ReadError};
 use super::files::Files;
 use super::hash::Hash;
+use super::items::role;
 use super::pack::unpack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,

@@ -6,8 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::request::value;
-use crate::api::fields::{Fields, Kind, kind, list_of_text};
+use crate::api::fields::{Fields, Kind, kind, list_of_text, value};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
 /// A response as it stands: what its request decides, and what came of it so far. Copies of it share

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ask;
 use super::tools::{Function, Toolbox};
-use crate::api::responses::value;
+use crate::api::fields::value;
 use crate::api::{Fields, OutputFormat, ToolChoice};
 
 /// What is asked of the answer.

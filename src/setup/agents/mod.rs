@@ -9,6 +9,7 @@
 mod aider;
 mod claude;
 mod cline;
+pub mod codex;
 mod mini;
 mod opencode;
 mod qwen;
@@ -17,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::base_urls::BaseUrls;
+use super::own_file;
 use super::own_file::{Contents, OwnFile, SetupError, Standing};
 use super::report::Report;
 use super::shell::word;
-use super::{codex, own_file};
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::BaseUrls;
-use super::agents::{Agent, Detour, Launch, Setting};
-use super::own_file::{self, Contents, OwnFile, SetupError};
-use super::report::Report;
+use super::{Agent, Detour, Launch, Setting};
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::setup::own_file::{self, Contents, OwnFile, SetupError};
+use crate::setup::{BaseUrls, Report};
 
 /// What Codex is called on the command line.
 pub const NAME: &str = "codex";
