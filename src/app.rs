@@ -33,7 +33,7 @@ use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::{Base, Choice, Ground};
 
 /// How long connections have to take in that their response has ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -167,11 +167,11 @@ pub fn run(
         // Nobody takes in any more what they say.
         models.stop().await;
         // Taking longer, or having failed, changes nothing of what follows.
-        let _ = tokio::time::timeout(PATIENCE, closed).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, closed).await;
         drop(app);
-        let _ = tokio::time::timeout(PATIENCE, server).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
         if let Some(scripts) = scripts {
-            let _ = tokio::time::timeout(PATIENCE, scripts).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, scripts).await;
         }
     });
     drop(socket);
@@ -236,9 +236,10 @@ fn settings(config: &Config, address: SocketAddr) -> Settings {
         remind_after: config.tui.remind_after(),
         auto_advance: config.tui.auto_advance,
         base_url: format!("http://{address}/v1"),
-        setup: match address == DEFAULT_LISTEN {
-            true => "humanllm setup codex".into(),
-            false => format!("humanllm setup codex --listen {address}"),
+        setup: if address == DEFAULT_LISTEN {
+            "humanllm setup codex".into()
+        } else {
+            format!("humanllm setup codex --listen {address}")
         },
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),

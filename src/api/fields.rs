@@ -220,9 +220,10 @@ pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
 /// A value as a tree, unless that would take all memory.
 pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
     let text = raw?.get();
-    match is_bushy(text) {
-        true => None,
-        false => serde_json::from_str(text).ok(),
+    if is_bushy(text) {
+        None
+    } else {
+        serde_json::from_str(text).ok()
     }
 }
 
@@ -230,11 +231,11 @@ pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
 /// as a tree. Characters in strings count too, so that this is quick and errs on the safe side.
 pub(crate) fn is_bushy(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
-    const MOST: usize = 200_000;
+    const MAX: usize = 200_000;
     let marks = json
         .bytes()
         .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
-    json.len() > MOST && marks.take(MOST + 1).count() > MOST
+    json.len() > MAX && marks.take(MAX + 1).count() > MAX
 }
 
 /// That a value is JSON all the way down: its strings are Unicode, its numbers numbers, and it is not

@@ -85,9 +85,10 @@ struct Fault {
 impl ResponseObject {
     /// The response to a request that has just come in; `created_at` is in Unix seconds.
     pub fn new(request: &Request, id: String, created_at: u64) -> Self {
-        let status = match request.background {
-            true => Status::Queued,
-            false => Status::InProgress,
+        let status = if request.background {
+            Status::Queued
+        } else {
+            Status::InProgress
         };
         let state = ResponseState {
             id,

@@ -58,9 +58,10 @@ impl Terms {
                     .flat_map(|name| toolbox.names_of(name))
                     .collect();
                 functions.retain(|function| allowed.contains(&function.name.as_str()));
-                match required {
-                    true => Choice::Required,
-                    false => Choice::Free,
+                if *required {
+                    Choice::Required
+                } else {
+                    Choice::Free
                 }
             }
         };

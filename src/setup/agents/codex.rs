@@ -126,9 +126,10 @@ impl Options {
                     },
                 },
             ],
-            environment: match is_usual {
-                true => Vec::new(),
-                false => vec![("CODEX_HOME", named)],
+            environment: if is_usual {
+                Vec::new()
+            } else {
+                vec![("CODEX_HOME", named)]
             },
             arguments: vec!["--profile".to_owned(), profile.clone()],
             base_url,

@@ -186,9 +186,10 @@ impl<'a> Site<'a> {
 
     /// The variable for the API key of an agent whose files cannot refer to one.
     fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, Setting)> {
-        match self.needs_key {
-            true => vec![(variable, Setting::Key)],
-            false => Vec::new(),
+        if self.needs_key {
+            vec![(variable, Setting::Key)]
+        } else {
+            Vec::new()
         }
     }
 }
