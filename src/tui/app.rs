@@ -29,7 +29,6 @@ use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
-use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 
 mod attention;
@@ -55,6 +54,7 @@ mod process;
 mod prompt;
 mod recall;
 mod rule;
+mod study;
 mod unsend;
 
 /// Something that must happen outside of the state.
@@ -284,15 +284,6 @@ impl App {
     /// Says what a study goes by, from now on.
     pub fn set_study(&mut self, study: Study) {
         self.inbox.set_study(study, self.now);
-    }
-
-    /// That the study stands still, in words; nothing if it does not.
-    pub(super) fn paused(&self) -> String {
-        let Some(since) = self.inbox.paused() else {
-            return String::new();
-        };
-        let since = time_of_day(since, &self.settings.zone);
-        format!("study paused since {since}: nothing is sent; humanllm study start has it go on")
     }
 
     /// The conversation on the screen.
@@ -675,6 +666,7 @@ impl App {
             | Action::Help => {
                 self.toggle_view(action);
             }
+            Action::Study => self.turn_study(),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Reload => self.effects.push(Effect::Reload),

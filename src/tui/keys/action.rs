@@ -125,6 +125,7 @@ actions! {
     Help, "help", "Show help", ["F1"];
     Palette, "palette", "Find an action by name", ["F10", "Alt+M"];
     [Program, "PROGRAM"]
+    Study, "study", "Start the study's clock, or pause it", ["Alt+Shift+S"];
     Redraw, "redraw", "Redraw the screen", ["Ctrl+L"];
     Reload, "reload", "Reload the configuration", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg resumes)", ["Ctrl+Z"];
