@@ -5,11 +5,11 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`cli`], [`config`], [`environment`], [`logging`], [`setup`], [`history`], [`replay`], [`fork`], [`app`] | parse, load, wire up, shut down in order |
-//! | [`export`] | the journal → files for models, programs and people |
 //! | [`tui`] | terminal, events → actions → state → view |
 //! | [`server`] | routes, who may use them, server-sent events |
 //! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
 //! | [`control`] | the Unix socket through which scripts answer, and the commands that use it |
+//! | [`export`] | the journal → files for models, programs and people |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |

@@ -8,7 +8,10 @@ impl App {
     /// Has the study go on if it stands still, and stand still if it does not.
     pub(super) fn turn_study(&mut self) {
         let since = self.inbox.paused();
-        match (self.inbox.set_paused(Some(since.is_none()), self.now), since) {
+        match (
+            self.inbox.set_paused(Some(since.is_none()), self.now),
+            since,
+        ) {
             (Err(refused), _) => self.say(Level::Info, refused.to_string()),
             (Ok(_), Some(since)) => {
                 let stood = waited(since, self.now);
