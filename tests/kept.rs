@@ -262,7 +262,10 @@ fn ask(person: &mut Person, thread: &str, input: &[Value], answer: &str) {
 fn a_real_terminal_exports_marks_and_forks() {
     let mut person = Person::builder().size(80, 24).start();
     ask(&mut person, "a", &[], "What is it?");
-    let more = [message("assistant", "What is it?"), message("user", "All of it")];
+    let more = [
+        message("assistant", "What is it?"),
+        message("user", "All of it"),
+    ];
     ask(&mut person, "a", &more, "It is fixed.");
 
     person.key(Key::Alt('E'));

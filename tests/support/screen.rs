@@ -231,7 +231,10 @@ impl Desk {
     pub fn work(&mut self) {
         let store = self.app.store().clone();
         let written = store.keep_draft(None, &Draft::default());
-        assert!(store.settled_blocking(written), "the journal is not written");
+        assert!(
+            store.settled_blocking(written),
+            "the journal is not written"
+        );
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Load(id) => self.app.on_loaded(id, store.load(id)),
