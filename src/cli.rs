@@ -651,8 +651,7 @@ impl ExportArgs {
         if self.no_redact {
             Redactor::none()
         } else {
-            let home = environment.home().and_then(|home| home.to_str());
-            Redactor::new(home, &config.export.redact)
+            config.export.redaction(environment.home()).redactor()
         }
     }
 

@@ -11,7 +11,8 @@
 //! | [`setup`] | agents and models made to work with this program, and checked |
 //! | [`standin`] | the server with somebody else than the person behind it |
 //! | [`config`] | what can be set, and what holds when nothing is |
-//! | [`tui`], [`server`], [`model`], [`control`], [`export`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; the journal → files for models, programs and people |
+//! | [`tui`], [`server`], [`model`], [`control`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer |
+//! | [`export`] | the journal → files for models, programs and people |
 //! | [`recording`] | what was asked and said as files, and which request of them another one is |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |

@@ -174,7 +174,9 @@ impl From<Refused> for Fault {
         let code = match &refused {
             Refused::Unknown(_) => Code::UnknownConversation,
             Refused::Paused => Code::Paused,
-            Refused::NoStudy | Refused::NoPhase { .. } | Refused::Busy(_) => Code::Impossible,
+            Refused::NoStudy | Refused::NoPhase { .. } | Refused::Busy(_) | Refused::Mark(_) => {
+                Code::Impossible
+            }
             Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
                 Code::NotWaiting
             }
@@ -208,7 +210,7 @@ pub(super) enum Asks {
         /// Whether all items are to be shown.
         all: bool,
     },
-    /// The store.
+    /// The inbox, once the journal has said what there is to be changed.
     Label {
         conversation: i64,
         turn: Option<u64>,

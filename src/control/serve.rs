@@ -14,7 +14,7 @@ use super::documents;
 use super::protocol::{Asks, Code, Fault, Line, Question, VERSION};
 use super::socket::own_user;
 use crate::inbox::{Answer, Conversation, ConversationId, Refused, Scripts, Wish};
-use crate::store::marks::{self, Change};
+use crate::store::marks::{self, Marked};
 use crate::store::{Saving, Store};
 
 /// Scripts that are served at once.
@@ -197,7 +197,10 @@ impl Desk {
                 conversation,
                 turn,
                 changes,
-            } => return self.label(conversation, turn, changes).await,
+            } => (
+                Wish::Mark(self.found(conversation, turn).await?, changes),
+                false,
+            ),
         };
         let shown = match &wish {
             Wish::Show(id) => Some(*id),
@@ -223,23 +226,16 @@ impl Desk {
         })
     }
 
-    /// Changes what the person makes of something.
-    async fn label(
-        &self,
-        conversation: i64,
-        turn: Option<u64>,
-        changes: Vec<Change>,
-    ) -> Result<Value, Fault> {
+    /// What the journal has of something that is to be marked.
+    async fn found(&self, conversation: i64, turn: Option<u64>) -> Result<Marked, Fault> {
         let store = self.store.clone();
-        let change = move || {
+        let find = move || {
             let reader = store.journal_reader();
             let reader = reader.ok_or(Refused::Unknown(ConversationId(conversation)))?;
-            let mark = marks::changed(&reader, conversation, turn, &changes)?;
-            Ok::<Saving, Fault>(store.keep_mark(mark))
+            Ok::<Marked, Fault>(marks::found(&reader, conversation, turn)?)
         };
         let gone = |_| Fault::new(Code::Gone, "humanllm is ending");
-        let saving = spawn_blocking(change).await.map_err(gone)??;
-        self.done(saving).await
+        spawn_blocking(find).await.map_err(gone)?
     }
 
     /// That something is so, once it cannot be lost any more.

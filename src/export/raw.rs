@@ -38,7 +38,7 @@ pub(super) fn lines(
     let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
     let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
     for turn in turns.iter().copied() {
-        work.progress.step();
+        work.step()?;
         let row = match is_out(turn) {
             true => None,
             false => reader.turn(turn)?,
@@ -78,7 +78,7 @@ fn conversation_of(row: &Conversation, studied: &StudiedTurns, mark: Option<&Mar
         assigned: studied.assigned.clone(),
         mark: mark.map(|mark| Value::Object(mark_of(mark))),
     };
-    ConversationLine::new(row.id, &row.title, &row.agent, Some(more))
+    ConversationLine::line(row.id, &row.title, &row.agent, Some(more))
 }
 
 fn request_of(

@@ -301,7 +301,10 @@ fn label(
     changes: Vec<Change>,
     state_dir: &Path,
 ) -> Result<Marks, HistoryError> {
-    let mark = marks::changed(&reader, id, turn, &changes)?;
+    let mut mark = marks::found(&reader, id, turn)?.mark;
+    for change in &changes {
+        change.apply(&mut mark).map_err(ChangeError::from)?;
+    }
     if changes.is_empty() {
         return all_marks(&reader, id);
     }

@@ -14,6 +14,7 @@ use super::{
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
 use crate::draft::{Call, Draft, Editor, Origin, Part, ReplyKind, Sender, Source, Target};
+use crate::store::marks::{self, MarkError, Marked, mark_of};
 use crate::store::{Header, Saving};
 
 /// The name of the tool that takes patches.
@@ -56,6 +57,8 @@ pub enum Wish {
     Reply(Box<ScriptReply>),
     /// Changes how it is with the study, or only says how.
     Study(Option<StudyWish>),
+    /// Changes what the person makes of something, of which this much is in the journal.
+    Mark(Marked, Vec<marks::Change>),
     /// Deletes conversations for good, all of them or none.
     Delete(Vec<ConversationId>),
     /// Rejects what waits in a conversation, in these words.
@@ -240,6 +243,9 @@ pub enum Refused {
     /// Somebody waits there, or has not got all that was said to them.
     #[error("somebody waits in conversation {}; answer or reject that first", .0.0)]
     Busy(ConversationId),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     /// There is no study.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
@@ -325,8 +331,10 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
             Wish::Study(wish) => (self.change_study(wish, now).map(Answer::Study), None),
+            Wish::Mark(marked, changes) => {
+                (self.change_mark(marked, &changes).map(Answer::Done), None)
+            }
             Wish::Delete(ids) => (self.delete_all(&ids).map(Answer::Done), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
@@ -356,6 +364,28 @@ impl Inbox {
         change
     }
 
+    /// Changes what the person makes of something.
+    fn change_mark(
+        &mut self,
+        mut marked: Marked,
+        changes: &[marks::Change],
+    ) -> Result<Saving, Refused> {
+        if let Some(conversation) = self.get(ConversationId(marked.mark.conversation)) {
+            // What is in memory is newer than what was read.
+            let mut known = conversation.marks().iter();
+            let known = known.find(|known| known.turn == marked.turn);
+            marked.mark = match known {
+                Some(known) => known.mark.clone(),
+                None => mark_of(&[], marked.mark.conversation, marked.mark.turn),
+            };
+        }
+        for change in changes {
+            change.apply(&mut marked.mark)?;
+        }
+        self.mark(marked);
+        Ok(self.saving.unwrap_or_default())
+    }
+
     /// Deletes conversations for good, those too that are not listed.
     fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, Refused> {
         if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
@@ -380,19 +410,20 @@ impl Inbox {
     ) -> Result<StudyState, Refused> {
         let phases = || self.phases().iter().map(|phase| phase.name.clone());
         let phases: Vec<String> = phases().collect();
-        match wish {
-            Some(StudyWish::Phase(name)) if !self.go_to_phase(&name) => {
-                return Err(Refused::NoPhase {
-                    name,
-                    known: phases,
-                });
-            }
-            Some(StudyWish::Start) => drop(self.pause(false, now)),
-            Some(StudyWish::Pause) => drop(self.pause(true, now)),
-            Some(StudyWish::Phase(_)) | None => {}
+        let pauses = match &wish {
+            Some(StudyWish::Start) => Some(false),
+            Some(StudyWish::Pause) => Some(true),
+            Some(StudyWish::Phase(_)) | None => None,
+        };
+        let paused = self.set_paused(pauses, now)?;
+        if let Some(StudyWish::Phase(name)) = wish
+            && !self.go_to_phase(&name)
+        {
+            let known = phases;
+            return Err(Refused::NoPhase { name, known });
         }
         Ok(StudyState {
-            paused: self.paused,
+            paused,
             phase: self.phase().map(|phase| phase.name.clone()),
             phases,
         })

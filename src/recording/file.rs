@@ -38,7 +38,7 @@ pub enum FileError {
 /// If it cannot be written.
 pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     for Conversation { id, agent, title } in &recording.conversations {
-        write_line(out, &ConversationLine::new(*id, title, agent, None))?;
+        write_line(out, &ConversationLine::line(*id, title, agent, None))?;
     }
     for turn in &recording.turns {
         write_line(out, &request_line(turn))?;

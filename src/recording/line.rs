@@ -190,7 +190,7 @@ impl From<Delivery> for SaidState {
 
 impl ConversationLine {
     /// That of a conversation, with what is known of it besides.
-    pub fn new(conversation: i64, title: &str, agent: &str, more: Option<More>) -> Line {
+    pub fn line(conversation: i64, title: &str, agent: &str, more: Option<More>) -> Line {
         Line::Conversation(Box::new(Self {
             recording: VERSION,
             conversation,

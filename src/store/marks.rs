@@ -5,6 +5,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::{Mark, ReadError, Reader, now};
 
+/// What the person makes of a conversation, or of one of its turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
+    pub turn: Option<u64>,
+    /// What.
+    pub mark: Mark,
+}
+
+impl Marked {
+    /// What it is about, in words.
+    pub fn about(&self) -> String {
+        match self.turn {
+            Some(number) => format!("turn {number}"),
+            None => "conversation".into(),
+        }
+    }
+}
+
+/// What the person makes of something, in words; none if nothing.
+pub fn words(mark: &Mark) -> String {
+    let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
+    let note = Some(&mark.note).filter(|note| !note.is_empty());
+    let facts = [
+        mark.excluded.then(|| "excluded".to_owned()),
+        mark.rating.map(|rating| format!("{rating} of 5")),
+        labels,
+        note.cloned(),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    facts.join(" · ")
+}
+
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 64;
 
@@ -24,6 +57,12 @@ pub enum Change {
     Exclude(bool),
     /// Nothing is said of it.
     Clear,
+}
+
+/// The labels in a text that has commas between them.
+pub fn labels_in(text: &str) -> impl Iterator<Item = &str> {
+    let labels = text.split([',', '\n']).map(str::trim);
+    labels.filter(|label| !label.is_empty())
 }
 
 /// Why something cannot be marked so.
@@ -104,21 +143,16 @@ pub fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> Mark {
     })
 }
 
-/// What is to be kept of a conversation, or of its turn of this number, once it is changed.
+/// What the journal has of a conversation, or of its turn of this number, to be changed.
 ///
 /// # Errors
 ///
-/// If there is no such conversation or turn, a change is none, or the journal cannot be read.
-pub fn changed(
-    reader: &Reader,
-    conversation: i64,
-    turn: Option<u64>,
-    changes: &[Change],
-) -> Result<Mark, ChangeError> {
+/// If there is no such conversation or turn, or the journal cannot be read.
+pub fn found(reader: &Reader, conversation: i64, turn: Option<u64>) -> Result<Marked, ChangeError> {
     if reader.conversation(conversation)?.is_none() {
         return Err(ChangeError::Unknown(conversation));
     }
-    let turn = match turn {
+    let id = match turn {
         None => None,
         Some(number) => {
             let turns = reader.turns(conversation)?;
@@ -128,11 +162,8 @@ pub fn changed(
             Some(*found.ok_or(unknown)?)
         }
     };
-    let mut mark = mark_of(&reader.marks(conversation)?, conversation, turn);
-    for change in changes {
-        change.apply(&mut mark)?;
-    }
-    Ok(mark)
+    let mark = mark_of(&reader.marks(conversation)?, conversation, id);
+    Ok(Marked { turn, mark })
 }
 
 fn checked(label: &str) -> Result<String, MarkError> {
