@@ -8,7 +8,7 @@ use std::process::Output;
 
 use humanllm::config::{self, Config, Flags};
 use humanllm::environment::Environment;
-use humanllm::setup::model::{ModelError, Options, Place as Port, run};
+use humanllm::setup::model::{ModelError, Options, UsualPort as Port, run};
 use serde_json::json;
 use support::upstream::{CERTIFICATE, call, say};
 use support::{Desk, Place, Script, Upstream, free_address};

@@ -15,7 +15,7 @@ use humanllm::environment::Environment;
 use humanllm::inbox;
 use humanllm::server::{Limits, Server, Settings, router};
 use humanllm::setup::agents::Agent;
-use humanllm::setup::check::Step;
+use humanllm::setup::check::CheckStep;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::store::Store;
@@ -135,11 +135,11 @@ fn the_exit_codes_of_a_check_are_those_of_its_steps() {
     let sentence = sentence.and_then(|rest| rest.split('.').next());
     let documented: Vec<&str> = sentence.expect("a sentence").split(", ").collect();
     let steps = [
-        (Step::Server, "server"),
-        (Step::Program, "program"),
-        (Step::SetUp, "set-up"),
-        (Step::Request, "request"),
-        (Step::Answer, "answer"),
+        (CheckStep::Server, "server"),
+        (CheckStep::Program, "program"),
+        (CheckStep::SetUp, "set-up"),
+        (CheckStep::Request, "request"),
+        (CheckStep::Answer, "answer"),
     ];
     let steps = steps.map(|(step, name)| format!("{} the {name}", step.exit_code()));
     assert_eq!(documented, steps);

@@ -17,7 +17,7 @@ use crate::store::Store;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that listens, and what happens at it. It stops when this is dropped.
-pub(crate) struct Standin {
+pub(crate) struct HeadlessServer {
     /// Where it listens.
     pub address: SocketAddr,
     /// What was asked and said; nothing of it is on disk.
@@ -28,7 +28,7 @@ pub(crate) struct Standin {
     served: JoinHandle<io::Result<()>>,
 }
 
-impl Standin {
+impl HeadlessServer {
     /// Begins to serve on a port, within a runtime. What `screen` objects to is refused.
     pub fn start(
         config: &Config,

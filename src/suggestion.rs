@@ -2,7 +2,7 @@
 
 /// The candidate that differs from `name` in the fewest letters, if that is few enough for a
 /// slip of the fingers.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .min()
@@ -32,14 +32,14 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::suggest;
 
     #[test]
     fn suggests_a_slip_but_not_another_word() {
         let names = ["listen", "state_dir", "models", "bell"];
-        let suggest = |name| nearest(name, names.into_iter());
-        assert_eq!(suggest("modles"), Some("models"));
-        assert_eq!(suggest("statedir"), Some("state_dir"));
-        assert_eq!(suggest("colour"), None);
+        let suggestion = |name| suggest(name, names.into_iter());
+        assert_eq!(suggestion("modles"), Some("models"));
+        assert_eq!(suggestion("statedir"), Some("state_dir"));
+        assert_eq!(suggestion("colour"), None);
     }
 }
