@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod man;
 pub mod record;
 mod replay;
 pub mod scripts;
@@ -48,6 +49,7 @@ EXAMPLES:
     humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
+    humanllm man ~/.local/share/man/man1       Write the manual pages
 
 ENVIRONMENT:
     HUMANLLM_LISTEN, HUMANLLM_CONFIG, HUMANLLM_STATE_DIR    As the flags, which beat them
@@ -129,6 +131,11 @@ pub enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Print the manual page of humanllm, or write those of all commands to a folder
+    Man {
+        /// The folder, such as ~/.local/share/man/man1
+        folder: Option<PathBuf>,
     },
 }
 

@@ -8,7 +8,7 @@ use humanllm::cli::record::{StudyArgs, StudyCommand};
 use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
     AgentSetup, Cli, Command, ExportArgs, ForkArgs, GlobalFlags, ModelArgs, PrintForm, ReplayArgs,
-    RulesArgs, SetupArgs, SetupProgram, ShowArgs, scripts,
+    RulesArgs, SetupArgs, SetupProgram, ShowArgs, man, scripts,
 };
 use humanllm::config::Config;
 use humanllm::control::{StudyAction, command};
@@ -139,6 +139,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
             print(&script)
         }
+        Some(Command::Man { folder }) => match folder {
+            None => print(&man::page()),
+            Some(folder) => print(man::write_to(&folder)?.as_bytes()),
+        },
     }
 }
 
