@@ -104,6 +104,50 @@ fn completions_for_every_shell() {
 }
 
 #[test]
+fn manual_pages_of_all_commands() {
+    let home = Home::new();
+    let page = home.shows("man");
+    for part in [
+        ".TH humanllm 1",
+        "\\-\\-state\\-dir",
+        "humanllm\\-replay(1)",
+        ".SH EXAMPLES",
+        "HUMANLLM_API_KEY",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let folder = home.path("share/man1");
+    let told = home.shows(&format!("man {}", folder.display()));
+    let names: Vec<String> = fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    assert!(
+        told.starts_with(&format!("{} manual pages", names.len())),
+        "{told}"
+    );
+    assert_eq!(home.read("share/man1/humanllm.1"), page);
+    for name in &names {
+        let page = home.read(&format!("share/man1/{name}"));
+        let title = format!(".TH {} 1", name.strip_suffix(".1").expect("section 1"));
+        assert!(page.contains(&title), "{name}");
+    }
+    assert!(
+        names.contains(&"humanllm-setup-claude.1".to_owned()),
+        "{names:?}"
+    );
+    home.write("file", "");
+    let line = refusal(&home.run(&format!("man {}/x", home.path("file").display())));
+    assert!(line.contains("cannot write"), "{line}");
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let mut child = Home::new()
         .command("completions zsh")

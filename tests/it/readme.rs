@@ -1,8 +1,11 @@
-//! The README tells the truth: keys, kinds of reply, routes, variables and configuration keys are
-//! those of the program.
+//! README, book, help and the example of a configuration say the same: keys, kinds of reply, routes,
+//! commands, variables and configuration keys are those of the program. What they tell people to type is tried
+//! in `examples`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::costs::COSTS;
@@ -22,20 +25,35 @@ use humanllm::study::Study;
 use humanllm::tui::composer::ReplyKind;
 use humanllm::tui::keys::action::Action;
 use humanllm::tui::theme::Role;
+use pulldown_cmark::{Event, Parser, Tag};
 use tokio::sync::watch;
 
-const README: &str = include_str!("../../README.md");
-const EXAMPLE: &str = include_str!("../../config.example.toml");
+/// A file of the project.
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
 
-/// The rows of the table below this heading, without its head, as their cells.
-fn table(heading: &str) -> Vec<Vec<&'static str>> {
-    let (_, section) = README
-        .split_once(&format!("\n{heading}\n"))
-        .unwrap_or_else(|| panic!("no heading {heading:?} in the README"));
-    let lines = section.lines().skip_while(|line| !line.starts_with('|'));
-    let table = lines.take_while(|line| line.starts_with('|')).skip(2);
-    let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect();
-    table.map(cells).collect()
+/// The example of a configuration.
+fn example() -> String {
+    read("docs/config.example.toml")
+}
+
+/// The rows of the table of a page whose head begins like this, as their cells.
+fn table(page: &str, head: &str) -> Vec<Vec<String>> {
+    let text = read(page);
+    let (_, below) = text
+        .split_once(&format!("\n| {head} |"))
+        .unwrap_or_else(|| panic!("no table {head:?} in {page}"));
+    let rows = below
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| {
+        let cells = row.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    };
+    rows.map(cells).collect()
 }
 
 /// The words of a cell that stand in backticks.
@@ -44,21 +62,24 @@ fn code(cell: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_action_stands_in_the_table_of_keys() {
-    let documented: Vec<(Vec<&str>, &str)> = table("## Keys")
-        .into_iter()
-        .map(|row| (code(row[0]), code(row[2])[0]))
-        .collect();
-    let bound: Vec<(Vec<&str>, &str)> = Action::ALL
-        .iter()
-        .map(|action| (action.default_keys().to_vec(), action.name()))
-        .collect();
-    assert_eq!(documented, bound);
+fn every_action_stands_in_the_table_of_keys_as_in_the_help() {
+    let rows = table("docs/keys.md", "Keys | What they do");
+    assert_eq!(rows.len(), Action::ALL.len());
+    for (row, action) in rows.iter().zip(Action::ALL) {
+        assert_eq!(code(&row[2]), [action.name()]);
+        assert_eq!(code(&row[0]), action.default_keys(), "{action}");
+        // The page may say more than there is room for on the screen.
+        let said = row[1].replace('`', "");
+        assert!(
+            said.starts_with(&action.description().replace('`', "")),
+            "{said}"
+        );
+    }
 }
 
 #[test]
 fn every_kind_of_reply_stands_in_its_table() {
-    let documented: Vec<String> = table("## The kinds of reply")
+    let documented: Vec<String> = table("docs/replies.md", "Kind | What it does")
         .into_iter()
         .map(|row| row[0].replace("**", ""))
         .collect();
@@ -67,23 +88,16 @@ fn every_kind_of_reply_stands_in_its_table() {
 
 #[test]
 fn the_costs_of_replies_are_those_that_are_counted() {
-    let (_, below) = README
-        .split_once("\n| Reply | Keys | Count |\n")
-        .expect("a table of costs");
-    let rows = below.lines().skip(1).take_while(|row| row.starts_with('|'));
-    let documented: Vec<(&str, String, usize)> = rows
+    let documented: Vec<(String, String, usize)> = table("docs/replies.md", "Reply | Keys")
+        .into_iter()
         .map(|row| {
-            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-            (
-                cells[0],
-                code(cells[1]).join(", "),
-                cells[2].parse().expect("a number"),
-            )
+            let cost = row[2].parse().expect("a number");
+            (row[0].clone(), code(&row[1]).join(", "), cost)
         })
         .collect();
     let counted = COSTS
         .iter()
-        .map(|(reply, keys, cost)| (*reply, (*keys).to_owned(), *cost));
+        .map(|(reply, keys, cost)| ((*reply).to_owned(), (*keys).to_owned(), *cost));
     assert_eq!(documented, counted.collect::<Vec<_>>());
     for (reply, keys, cost) in COSTS {
         assert_eq!(keys.split(", ").count(), *cost, "{reply}");
@@ -92,15 +106,10 @@ fn the_costs_of_replies_are_those_that_are_counted() {
 
 #[test]
 fn the_versions_of_clients_are_those_that_are_tested() {
-    let script = include_str!("../../.ci/run");
-    let (_, below) = README
-        .split_once("\n| Client | Version |")
-        .expect("a table of clients");
-    let rows = below.lines().skip(2).take_while(|row| row.starts_with('|'));
-    let clients = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect());
-    let clients: Vec<Vec<&str>> = clients.collect();
+    let script = read(".ci/run");
+    let clients = table("docs/clients.md", "Client | Version");
     assert!(clients.len() >= 8, "{clients:?}");
-    let agents = table("### Or with another agent");
+    let agents = table("docs/agents/README.md", "Agent | Tried");
     assert!(agents.len() >= 6, "{agents:?}");
     for cells in clients.iter().chain(&agents) {
         for version in cells[1].split(" and ") {
@@ -112,26 +121,34 @@ fn the_versions_of_clients_are_those_that_are_tested() {
 
 #[test]
 fn every_agent_that_can_be_set_up_stands_in_its_table() {
-    let documented: Vec<(&str, &str)> = table("### Or with another agent")
+    let documented: Vec<(String, String)> = table("docs/agents/README.md", "Agent | Tried")
         .into_iter()
         .map(|row| {
             let title = row[0].trim_start_matches('[').split(']').next();
-            (title.expect("a title"), code(row[3])[0])
+            let name = code(&row[3])[0].to_owned();
+            (title.expect("a title").to_owned(), name)
         })
         .collect();
-    let agents: Vec<(&str, &str)> = Agent::ALL
+    let agents: Vec<(String, String)> = Agent::ALL
         .iter()
         .filter(|agent| **agent != codex::AGENT)
-        .map(|agent| (agent.title, agent.name))
+        .map(|agent| (agent.title.to_owned(), agent.name.to_owned()))
         .collect();
     assert_eq!(documented, agents);
+    let readme = read("README.md");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (title, _) in &agents {
+        assert!(readme.contains(title), "{title} is not in the README");
+    }
 }
 
 #[test]
 fn the_exit_codes_of_a_check_are_those_of_its_steps() {
-    let sentence = README.split("says what failed first: ").nth(1);
+    let page = read("docs/agents/README.md");
+    let sentence = page.split("says what failed first: ").nth(1);
     let sentence = sentence.and_then(|rest| rest.split('.').next());
-    let documented: Vec<&str> = sentence.expect("a sentence").split(", ").collect();
+    let sentence = sentence.expect("a sentence").replace('\n', " ");
+    let documented: Vec<&str> = sentence.split(", ").collect();
     let steps = [
         (Step::Server, "server"),
         (Step::Program, "program"),
@@ -156,11 +173,12 @@ fn variables(text: &str) -> Vec<&str> {
 
 #[test]
 fn the_variables_of_the_sdks_have_the_values_that_setup_prints() {
-    let documented: Vec<(&str, &str)> = table("### Or with any other client")
-        .into_iter()
+    let rows = table("docs/clients.md", "Variable | Value");
+    let documented: Vec<(&str, &str)> = rows
+        .iter()
         .flat_map(|row| {
-            let value = code(row[1])[0];
-            code(row[0]).into_iter().map(move |name| (name, value))
+            let value = code(&row[1])[0];
+            code(&row[0]).into_iter().map(move |name| (name, value))
         })
         .collect();
     let environment = Environment::with_home("/nowhere");
@@ -175,24 +193,147 @@ fn the_variables_of_the_sdks_have_the_values_that_setup_prints() {
 }
 
 #[test]
-fn every_variable_of_the_help_stands_in_the_readme() {
+fn every_variable_of_the_help_stands_in_the_book() {
     let help = Cli::command().render_long_help().to_string();
     let help = variables(&help);
     assert!(help.len() >= 4, "{help:?}");
-    assert_eq!(variables(README), help);
+    assert_eq!(variables(&read("docs/configuration.md")), help);
+    let pages = pages();
+    let all: String = pages.iter().map(|page| read(page)).collect();
+    assert_eq!(variables(&all), help);
+}
+
+/// The README, the project's other papers, and all pages of the book.
+fn pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned(), root.join("docs"), root.join("packaging")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && folder != root {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                let path = path.strip_prefix(root).expect("below");
+                found.push(path.to_str().expect("UTF-8").to_owned());
+            }
+        }
+    }
+    found.sort_unstable();
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+#[test]
+fn every_page_is_in_the_book_and_every_link_leads_somewhere() {
+    let summary = read("docs/SUMMARY.md");
+    for page in pages() {
+        let (folder, _) = page.rsplit_once('/').unwrap_or(("", ""));
+        if let Some(name) = page
+            .strip_prefix("docs/")
+            .filter(|name| *name != "SUMMARY.md")
+        {
+            assert!(
+                summary.contains(&format!("({name})")),
+                "{page} is not in the book"
+            );
+        }
+        for link in links(&read(&page)) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match path {
+                "" => page.clone(),
+                path => plain_path(&format!("{folder}/{path}")),
+            };
+            // The book is built of this folder alone.
+            assert!(
+                !page.starts_with("docs/") || target.starts_with("docs/"),
+                "{page}: {link} leaves the book"
+            );
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(&target);
+            assert!(file.exists(), "{page}: {link} leads nowhere");
+            if !anchor.is_empty() {
+                assert!(anchors(&read(&target)).contains(anchor), "{page}: {link}");
+            }
+        }
+    }
+}
+
+/// A path without `..`.
+fn plain_path(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Where the links and pictures of a page lead to.
+fn links(text: &str) -> Vec<String> {
+    let of_event = |event| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            Some(dest_url.into_string())
+        }
+        _ => None,
+    };
+    Parser::new(text).filter_map(of_event).collect()
+}
+
+/// The names by which the headings of a page are linked to.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter_map(|line| {
+        let title = line.trim_start_matches('#');
+        (title.len() < line.len()).then_some(title.trim())
+    });
+    let name = |title: &str| {
+        let kept = title.to_lowercase();
+        let kept = kept
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(name).collect()
+}
+
+#[test]
+fn every_command_stands_in_the_book() {
+    let all: String = pages().iter().map(|page| read(page)).collect();
+    let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut commands = vec![(String::from("humanllm"), Cli::command())];
+    while let Some((name, command)) = commands.pop() {
+        assert!(all.contains(&name), "`{name}` is on no page");
+        // Those of an agent are told by one example, and by the table of agents.
+        let below = command
+            .get_subcommands()
+            .filter(|below| name != "humanllm setup" || Agent::named(below.get_name()).is_none());
+        commands.extend(below.map(|below| (format!("{name} {}", below.get_name()), below.clone())));
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 150, "{lines} lines");
 }
 
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
+    let whole = example();
     for table in ["", "server", "inbox", "[model]", "drafting", "tui", "study"] {
         let keys = known_keys(table);
-        let example = EXAMPLE.replace("\n# [[", "\n[[");
+        let example = whole.replace("\n# [[", "\n[[");
         let (_, section) = match table {
             "" => ("", example.as_str()),
             _ => example.split_once(&format!("\n[{table}]\n")).expect(table),
         };
         let section = section.split("\n[").next().expect("a part");
-        for key in keys.iter().filter(|key| !is_table(key)) {
+        for key in keys.iter().filter(|key| !is_table(&whole, key)) {
             let line = section.lines().position(|line| {
                 let line = line.strip_prefix("# ").unwrap_or(line);
                 line.starts_with(&format!("{key} = "))
@@ -207,22 +348,22 @@ fn every_configuration_key_is_explained_in_the_example() {
     }
     for action in Action::ALL {
         let entry = format!("\n{action} = ");
-        assert!(EXAMPLE.contains(&entry), "{action} is not in the example");
+        assert!(whole.contains(&entry), "{action} is not in the example");
     }
     for role in Role::ALL {
         let entry = format!("\n# {} = ", role.name());
-        assert!(EXAMPLE.contains(&entry), "{role:?} is not in the example");
+        assert!(whole.contains(&entry), "{role:?} is not in the example");
     }
 }
 
-fn is_table(key: &str) -> bool {
+fn is_table(whole: &str, key: &str) -> bool {
     let heads = [
         format!("\n[{key}]\n"),
         format!("\n# [[{key}]]\n"),
         // Of one table for each name.
         format!("\n# [study.{key}."),
     ];
-    heads.iter().any(|head| EXAMPLE.contains(head))
+    heads.iter().any(|head| whole.contains(head))
 }
 
 /// The keys of a table of the configuration, in brackets of which there may be several, as the program lists them to somebody who errs.
@@ -249,10 +390,8 @@ fn known_keys(table: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_routes_is_what_the_server_has() {
-    let documented: Vec<&str> = table("## The API")
-        .into_iter()
-        .map(|row| code(row[0])[0])
-        .collect();
+    let rows = table("docs/api.md", "Route | What it does");
+    let documented: Vec<&str> = rows.iter().map(|row| code(&row[0])[0]).collect();
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
