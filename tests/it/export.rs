@@ -367,14 +367,20 @@ fn what_agents_asked_and_a_person_said_is_written_in_every_format() {
 /// As the program itself does it, while it runs.
 fn one_of_a_store_in_use(played: &Played, out: &Path) {
     let file = out.join("one.md");
+    let mut told = Vec::new();
     let report = export::conversation(
         &played.store,
         played.codex.expect("it was asked"),
         &export::Options::new(export::Format::Markdown),
         &mut Redactor::new(None, &[]),
         &export::Target::File(file.clone()),
+        &mut |done, all| {
+            told.push((done, all));
+            true
+        },
     )
     .expect("written");
+    assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
     assert_eq!((report.conversations, report.turns), (1, 3));
     assert!(report.found.iter().any(|found| found.name == "API key"));
     let text = fs::read_to_string(file).expect("readable");

@@ -48,6 +48,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: std::time::Duration::ZERO,
+            export: Default::default(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let store = Store::new(10);

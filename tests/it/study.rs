@@ -263,8 +263,36 @@ fn a_study_that_is_paused_waits_and_says_so() {
 }
 
 #[test]
+fn the_person_turns_the_clock_without_a_command() {
+    let mut person = Person::builder()
+        .config("[study]\nenabled = true\nstarts_paused = true")
+        .start();
+    let mut stream = ask(&person.client(), "any", "a question");
+    person.wait_request("a question");
+    person.wait_for("study paused since");
+    person.wait_for("Alt+Shift+S has it go on");
+    person.key(support::Key::Alt('S'));
+    person.wait_for("the study goes on; it was paused for");
+    person.wait_gone("study paused since");
+    let status = |person: &Person| printed(person, &["study", "status"]);
+    assert_eq!(status(&person), "The study is running.\n");
+    person.reply("an answer");
+    assert_eq!(deltas(&mut stream).concat(), "an answer");
+    // And by its name.
+    person.key(support::Key::Alt('m'));
+    person.wait_for("actions");
+    person.type_text("clock");
+    person.wait_for("Start the study's clock");
+    person.key(support::Key::Enter);
+    person.wait_for("study paused since");
+    assert!(status(&person).starts_with("The study is paused since"));
+}
+
+#[test]
 fn without_a_study_there_is_nothing_to_start() {
-    let person = Person::start();
+    let mut person = Person::start();
+    person.key(support::Key::Alt('S'));
+    person.wait_for("no study is run");
     let state = person.place().state_dir().display().to_string();
     let mut command = person
         .place()

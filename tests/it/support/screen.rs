@@ -10,6 +10,7 @@ use crossterm::event::{
 use futures_util::FutureExt;
 use humanllm::agents::Housekeeping;
 use humanllm::api::{Body, Ending, Interner, Phase, Reply, Request, responses};
+use humanllm::draft::Draft;
 use humanllm::inbox::{self, Event, Intake, Pending};
 use humanllm::journal::Journal;
 use humanllm::store::Store;
@@ -77,6 +78,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: Duration::ZERO,
+            export: Default::default(),
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000, store.clone());
@@ -222,6 +224,36 @@ impl Desk {
         }
         let found = self.app.store().find(&query, 500);
         self.app.on_found(&query, found);
+        self.step();
+    }
+
+    /// Does what takes longer than a frame, once the journal has what came before.
+    pub fn work(&mut self) {
+        let store = self.app.store().clone();
+        let written = store.keep_draft(None, &Draft::default());
+        assert!(
+            store.settled_blocking(written),
+            "the journal is not written"
+        );
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Load(id) => self.app.on_loaded(id, store.load(id)),
+                Effect::ReadTurns(id, wanted) => {
+                    self.app.on_turns(id, wanted, &store.outline(id));
+                }
+                Effect::Export(order) => {
+                    let is_dry = order.options.dry_run;
+                    let mut told = Vec::new();
+                    order.carry_out(&store, |news| {
+                        told.push(news);
+                        true
+                    });
+                    told.into_iter()
+                        .for_each(|news| self.app.on_export(is_dry, news));
+                }
+                other => self.effects.push(other),
+            }
+        }
         self.step();
     }
 

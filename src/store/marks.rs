@@ -3,6 +3,39 @@
 
 use crate::journal::{Mark, now};
 
+/// What the person makes of a conversation, or of one of its turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
+    pub turn: Option<u64>,
+    /// What.
+    pub mark: Mark,
+}
+
+impl Marked {
+    /// What it is about, in words.
+    pub fn about(&self) -> String {
+        match self.turn {
+            Some(number) => format!("turn {number}"),
+            None => "conversation".into(),
+        }
+    }
+}
+
+/// What the person makes of something, in words; none if nothing.
+pub fn words(mark: &Mark) -> String {
+    let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
+    let note = Some(&mark.note).filter(|note| !note.is_empty());
+    let facts = [
+        mark.excluded.then(|| "excluded".to_owned()),
+        mark.rating.map(|rating| format!("{rating} of 5")),
+        labels,
+        note.cloned(),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    facts.join(" · ")
+}
+
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 64;
 
@@ -21,6 +54,12 @@ pub enum Change {
     Exclude(bool),
     /// Nothing is said of it.
     Clear,
+}
+
+/// The labels in a text that has commas between them.
+pub fn labels_in(text: &str) -> impl Iterator<Item = &str> {
+    let labels = text.split([',', '\n']).map(str::trim);
+    labels.filter(|label| !label.is_empty())
 }
 
 /// Why something cannot be marked so.
