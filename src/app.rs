@@ -22,7 +22,7 @@ use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
 use crate::model::{Catalog, Models};
 use crate::rules::Rules;
-use crate::server::{self, Limits, Server};
+use crate::server::{self, Server};
 use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
@@ -33,7 +33,7 @@ use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::{Base, Choice, Ground};
 
 /// How long connections have to take in that their response has ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +117,7 @@ pub fn run(
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
     let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
-    let router = server::router(intake, server_settings(&config, address, descriptors));
+    let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
     let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
@@ -167,11 +167,11 @@ pub fn run(
         // Nobody takes in any more what they say.
         models.stop().await;
         // Taking longer, or having failed, changes nothing of what follows.
-        let _ = tokio::time::timeout(PATIENCE, closed).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, closed).await;
         drop(app);
-        let _ = tokio::time::timeout(PATIENCE, server).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
         if let Some(scripts) = scripts {
-            let _ = tokio::time::timeout(PATIENCE, scripts).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, scripts).await;
         }
     });
     drop(socket);
@@ -236,9 +236,10 @@ fn settings(config: &Config, address: SocketAddr) -> Settings {
         remind_after: config.tui.remind_after(),
         auto_advance: config.tui.auto_advance,
         base_url: format!("http://{address}/v1"),
-        setup: match address == DEFAULT_LISTEN {
-            true => "humanllm setup codex".into(),
-            false => format!("humanllm setup codex --listen {address}"),
+        setup: if address == DEFAULT_LISTEN {
+            "humanllm setup codex".into()
+        } else {
+            format!("humanllm setup codex --listen {address}")
         },
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
@@ -325,27 +326,5 @@ fn of_terminal(term: &str) -> String {
     match term {
         "" => "TERM is not set, so it is unknown whether this terminal can show a screen".into(),
         term => format!("this terminal (TERM={term}) cannot show a screen"),
-    }
-}
-
-/// What the server goes by.
-pub(crate) fn server_settings(
-    config: &Config,
-    address: SocketAddr,
-    descriptors: usize,
-) -> server::Settings {
-    let max_body = config.server.max_body_bytes();
-    server::Settings {
-        address,
-        api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
-        models: config.models.clone(),
-        max_body,
-        heartbeat: config.server.heartbeat(),
-        socket_lifetime: server::SOCKET_LIFETIME,
-        allowed_hosts: config.server.allowed_hosts.clone(),
-        allowed_origins: config.server.allowed_origins.clone(),
-        answered: config.inbox.answer_housekeeping,
-        study: config.study.clone(),
-        limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -174,7 +174,7 @@ pub enum SetupProgram {
 pub struct AgentSetup {
     /// Which agent.
     pub agent: &'static Agent,
-    /// How.
+    /// How the agent is set up.
     pub args: AgentArgs,
 }
 
@@ -631,12 +631,11 @@ fn moment(text: &str) -> Result<i64, String> {
 impl ExportArgs {
     /// What takes out what must not leave.
     pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
-        match self.no_redact {
-            true => Redactor::none(),
-            false => {
-                let home = environment.home().and_then(|home| home.to_str());
-                Redactor::new(home, &config.export.redact)
-            }
+        if self.no_redact {
+            Redactor::none()
+        } else {
+            let home = environment.home().and_then(|home| home.to_str());
+            Redactor::new(home, &config.export.redact)
         }
     }
 

@@ -117,9 +117,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let reader = Reader::open(&config.state_dir)?;
             let since = args.since.since(Timestamp::now());
             let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
-            let text = match args.json {
-                true => format!("{}\n", serde_json::to_string_pretty(&gathered)?),
-                false => statistics::text(&gathered),
+            let text = if args.json {
+                format!("{}\n", serde_json::to_string_pretty(&gathered)?)
+            } else {
+                statistics::text(&gathered)
             };
             print(text.as_bytes())
         }
@@ -190,9 +191,10 @@ fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) ->
 fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     let recording = replay::load(&[args.source], &config.state_dir)?;
     let answer = fork::run(&recording, args.turn, config)?;
-    let text = match args.json {
-        true => answer.document().to_string(),
-        false => plain::lines(&answer.words()),
+    let text = if args.json {
+        answer.document().to_string()
+    } else {
+        plain::lines(&answer.words())
     };
     print(format!("{text}\n").as_bytes())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::app::server_settings;
 use crate::config::Config;
 use crate::descriptors;
 use crate::inbox::{self, Event, Screen};
@@ -15,7 +14,7 @@ use crate::server::{self, Server};
 use crate::store::Store;
 
 /// How long connections have to take in that their response has ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that listens, and what happens at it. It stops when this is dropped.
 pub(crate) struct Standin {
@@ -43,7 +42,7 @@ impl Standin {
             Some(screen) => intake.screened(screen),
             None => intake,
         };
-        let settings = server_settings(config, address, descriptors::raise());
+        let settings = config.server_settings(address, descriptors::raise());
         let (stop, stopped) = watch::channel(false);
         let (server, closed) = Server::new(listener, server::router(intake, settings), stopped);
         Ok(Self {
@@ -68,8 +67,8 @@ impl Standin {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         // Taking longer, or having failed, changes nothing of what follows.
-        let _ = tokio::time::timeout(PATIENCE, self.closed).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.closed).await;
         drop(self.events);
-        let _ = tokio::time::timeout(PATIENCE, self.served).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.served).await;
     }
 }

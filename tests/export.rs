@@ -1,5 +1,7 @@
 //! `humanllm export`: conversations with real shapes of Codex and Claude Code, asked over HTTP and
-//! answered, written in every format by the real program, and read by others where they are there.
+//! answered, written in every format by the real program, and read by others where they are there:
+//! `HUMANLLM_TEST_HARBOR` names a Python that has harbor (0.26.0), `HUMANLLM_TEST_DATASETS` one with datasets
+//! (5.2.0).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +24,7 @@ use humanllm::journal::{
 use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::{DEADLINE, Desk, answer, given, note};
+use support::{DEADLINE, Desk, answer, given, note, readers};
 use tempfile::TempDir;
 
 /// What must not leave.
@@ -487,15 +489,8 @@ fn trajectories(played: &Played, out: &Path) {
         ],
         "and nothing twice because marks have moved"
     );
-    if let Some(python) = given("HUMANLLM_TEST_HARBOR", "a Python that has harbor") {
-        for file in files {
-            let checked = Command::new(&python)
-                .args(["-m", "harbor.utils.trajectory_validator"])
-                .arg(folder.join(file))
-                .output()
-                .expect("Python");
-            assert!(checked.status.success(), "{}", text(&checked.stderr));
-        }
+    for file in files {
+        readers::trajectory(&folder.join(file));
     }
 }
 
@@ -574,54 +569,19 @@ fn lines_to_train_with(played: &Played, out: &Path) {
     let prompt = pairs[0]["prompt"].as_array().expect("a prompt");
     assert_eq!(prompt.last().expect("a message")["role"], "tool");
 
-    if let Some(python) = given("HUMANLLM_TEST_DATASETS", "a Python that has datasets") {
-        for (name, line) in [
-            ("a", "messages"),
-            ("b", "messages --per-turn --train all --thoughts"),
-            ("c", "preferences"),
-        ] {
-            let file = out.join(format!("{name}.jsonl"));
-            let line = format!("export --format {line} -o {}", file.display());
-            shows(played.path(), &line);
-            let loaded = Command::new(&python)
-                .args(["-c", LOAD])
-                .arg(&file)
-                .arg(out.join("cache"))
-                .env("HF_HUB_OFFLINE", "1")
-                .env("HF_HOME", out.join("home"))
-                .output()
-                .expect("Python");
-            assert!(loaded.status.success(), "{}", text(&loaded.stderr));
-        }
-    }
+    let files = [
+        ("a", "messages"),
+        ("b", "messages --per-turn --train all --thoughts"),
+        ("c", "preferences"),
+    ]
+    .map(|(name, line)| {
+        let file = out.join(format!("{name}.jsonl"));
+        let line = format!("export --format {line} -o {}", file.display());
+        shows(played.path(), &line);
+        file
+    });
+    readers::rows(&files);
 }
-
-/// Loads lines as trainers do, and compares: what is nowhere in a row is `None` in it. Then it cuts
-/// conversations as TRL wants a prompt and its completion.
-const LOAD: &str = r#"
-import json, sys
-import datasets
-
-def without_none(value):
-    if isinstance(value, dict):
-        return {name: without_none(member) for name, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [without_none(member) for member in value]
-    return value
-
-file, cache = sys.argv[1:]
-rows = datasets.load_dataset("json", data_files=file, split="train", cache_dir=cache)
-lines = [json.loads(line) for line in open(file)]
-assert len(rows) == len(lines), (len(rows), len(lines))
-for row, line in zip(rows, lines):
-    assert without_none(row) == without_none(line), (row, line)
-    for message in row.get("messages") or []:
-        assert message["role"] in ("system", "user", "assistant", "tool"), message
-    if "messages" in row:
-        assert row["messages"][-1]["role"] == "assistant"
-        prompt, completion = row["messages"][:-1], row["messages"][-1:]
-        assert prompt and completion
-"#;
 
 fn pages(played: &Played, out: &Path) {
     let page = out.join("page.html");
@@ -629,6 +589,7 @@ fn pages(played: &Played, out: &Path) {
         played.path(),
         &format!("export 1 --format html -o {}", page.display()),
     );
+    readers::page(&page);
     let html = fs::read_to_string(&page).expect("readable");
     assert!(
         html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"),

@@ -1,17 +1,20 @@
 //! A session that a person has played is played again without one, to the same agent, over each wire.
 //!
-//! `HUMANLLM_TEST_CODEX` and `HUMANLLM_TEST_CLAUDE` name the real programs that it is done with too, and
-//! `HUMANLLM_TEST_AIMOCK` the `node_modules` with `@copilotkit/aimock` (1.43.0) that fixtures are given to.
-//! Scenes of which the variable is not there pass at once and say so.
+//! `HUMANLLM_TEST_CODEX` and `HUMANLLM_TEST_CLAUDE` name the real programs that it is done with too; what
+//! was recorded is exported then, and `HUMANLLM_TEST_HARBOR` and `HUMANLLM_TEST_DATASETS` are what reads that,
+//! as in `export.rs`. `HUMANLLM_TEST_AIMOCK` names the `node_modules` with `@copilotkit/aimock` (1.43.0) that
+//! fixtures are given to. Scenes of which the variable is not there pass at once and say so.
 
 mod support;
 
 #[path = "replay/agent.rs"]
 mod agent;
+#[path = "replay/aimock.rs"]
+mod aimock;
 #[path = "replay/player.rs"]
 mod player;
-#[path = "replay/programs.rs"]
-mod programs;
+#[path = "replay/sessions.rs"]
+mod sessions;
 
 use std::fs;
 use std::net::TcpListener;
@@ -154,7 +157,7 @@ fn a_rejection_is_one_however_often_it_is_asked_for() {
     let replay = Replay::start(&place, &[&id, "--instant", "--once", "--json"]);
     let heard = talk(replay.address, Wire::Messages, "/tmp/x");
     assert!(
-        heard.contains(&"error: Do it yourself".to_owned()),
+        heard.contains(&format!("error: {}", player::REFUSAL)),
         "{heard:?}"
     );
     let (code, _) = replay.wait();

@@ -18,7 +18,6 @@ mod item;
 mod likeness;
 pub mod messages;
 pub mod patch;
-mod patch_reader;
 mod piece;
 mod purpose;
 pub mod responses;

@@ -14,19 +14,19 @@ use serde_json::Value;
 use super::schema::referred;
 
 /// Steps that a pattern may go back before it counts as not matched. Some patterns take for ever.
-const BACKTRACKS: usize = 50_000;
+const MAX_BACKTRACKS: usize = 50_000;
 /// Bytes that a pattern may take once it is compiled.
-const PATTERN_SIZE: usize = 128 * 1024;
+const MAX_PATTERN_SIZE: usize = 128 * 1024;
 /// Bytes of a pattern. What it takes to match grows with the square of it.
-const PATTERN_LENGTH: usize = 500;
+const MAX_PATTERN_LENGTH: usize = 500;
 /// Levels of a schema, references followed: each takes stack.
-const HIGHEST: usize = 160;
+const MAX_SCHEMA_DEPTH: usize = 160;
 /// Levels of schema and value together.
-const DEEPEST: usize = 1_000;
+const MAX_DEPTH: usize = 1_000;
 /// Parts of a schema, references followed.
-const HEAVIEST: u64 = 200_000;
+const MAX_SCHEMA_PARTS: u64 = 200_000;
 /// Steps of one validation.
-const MOST_WORK: u64 = 20_000_000;
+const MAX_WORK: u64 = 20_000_000;
 
 /// A schema that is ready to validate.
 #[derive(Debug)]
@@ -48,12 +48,12 @@ impl Validator {
             open: Vec::new(),
         };
         let burden = scale.weigh(schema)?;
-        if burden.weight > HEAVIEST {
+        if burden.weight > MAX_SCHEMA_PARTS {
             return Err(TOO_LARGE.into());
         }
         let patterns = PatternOptions::fancy_regex()
-            .backtrack_limit(BACKTRACKS)
-            .size_limit(PATTERN_SIZE);
+            .backtrack_limit(MAX_BACKTRACKS)
+            .size_limit(MAX_PATTERN_SIZE);
         let built = jsonschema::options()
             .with_pattern_options(patterns)
             .build(schema);
@@ -79,7 +79,7 @@ impl Validator {
             let depth = u32::try_from(depth).unwrap_or(u32::MAX);
             work = work.saturating_mul(burden.returns.saturating_pow(depth));
         }
-        if levels > DEEPEST || work > MOST_WORK {
+        if levels > MAX_DEPTH || work > MAX_WORK {
             return Err(TOO_LARGE.into());
         }
         Ok(self.validator.iter_errors(value))
@@ -144,7 +144,7 @@ impl<'a> Scale<'a> {
             burden.returns = 1;
             return Ok(burden);
         }
-        if self.open.len() >= HIGHEST {
+        if self.open.len() >= MAX_SCHEMA_DEPTH {
             return Err(TOO_LARGE.into());
         }
         self.open.push(place);
@@ -200,9 +200,10 @@ impl<'a> Scale<'a> {
 }
 
 fn fits(pattern: &str) -> Result<Burden, String> {
-    match pattern.len() <= PATTERN_LENGTH {
-        true => Ok(Burden::default()),
-        false => Err("a pattern in it is too long".into()),
+    if pattern.len() <= MAX_PATTERN_LENGTH {
+        Ok(Burden::default())
+    } else {
+        Err("a pattern in it is too long".into())
     }
 }
 

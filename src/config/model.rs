@@ -140,12 +140,13 @@ pub(super) fn check_drafting(
 /// Checks that there is a model of a name.
 pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), Problem> {
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
-    match names().any(|name| name == model) {
-        true => Ok(()),
-        false => Err(Problem::UnknownUpstream {
+    if names().any(|name| name == model) {
+        Ok(())
+    } else {
+        Err(Problem::UnknownUpstream {
             suggestion: nearest(model, names()).map(str::to_owned),
             known: names().map(str::to_owned).collect(),
-        }),
+        })
     }
 }
 
@@ -214,9 +215,10 @@ impl ModelTable {
 /// Whether a model here may be called so.
 pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
     let is_wrong = |c: char| c.is_whitespace() || c.is_control();
-    match name.is_empty() || name.contains(is_wrong) {
-        true => Err(Problem::ModelName(name.to_owned())),
-        false => Ok(()),
+    if name.is_empty() || name.contains(is_wrong) {
+        Err(Problem::ModelName(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 

@@ -66,9 +66,10 @@ impl Again {
 
     /// When this was seen, if it was there and nothing else was found to be it.
     fn take(&mut self, item: &Item) -> Option<Timestamp> {
-        let moved = match self.moved.is_empty() {
-            true => None,
-            false => self.moved.get_mut(&item.likeness()),
+        let moved = if self.moved.is_empty() {
+            None
+        } else {
+            self.moved.get_mut(&item.likeness())
         };
         moved?.pop_front()
     }

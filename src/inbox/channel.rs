@@ -42,7 +42,7 @@ pub enum Event {
     Drafted {
         /// The draft.
         id: DraftId,
-        /// How.
+        /// What the model has done.
         step: Step,
     },
     /// A reply leaves slowly.

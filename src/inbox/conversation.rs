@@ -78,12 +78,12 @@ pub(super) struct OpenRequest {
 /// Something the person said that the client has not sent back yet.
 #[derive(Debug, Clone)]
 pub struct Said {
-    /// What.
+    /// The reply, as it was kept.
     pub words: Words,
     /// As it was composed: it comes back should the client not get it. All that left with one
     /// reply shares it.
     pub draft: Arc<Draft>,
-    /// When.
+    /// When it was said.
     pub at: Timestamp,
     /// How far it got.
     pub state: Delivery,

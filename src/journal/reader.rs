@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as Sql, Row, params};
 
-use super::apply::role;
 use super::error::{OpenError, ReadError};
 use super::files::Files;
 use super::hash::Hash;
+use super::items::role;
 use super::pack::unpack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
@@ -705,9 +705,10 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
 fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
     let content = |row: i64| {
         let key = Key(row);
-        let text = match is_known(key) {
-            true => None,
-            false => Some(blob(db, row)?.text),
+        let text = if is_known(key) {
+            None
+        } else {
+            Some(blob(db, row)?.text)
         };
         Ok::<_, rusqlite::Error>(Content { key, text })
     };

@@ -14,7 +14,7 @@ use crate::api::upstream::Fault;
 use crate::plain;
 
 /// How many models of a server are listed.
-const MOST_OFFERED: usize = 8;
+const MAX_OFFERED: usize = 8;
 
 /// Why there is no answer, or no whole one.
 #[derive(Debug)]
@@ -255,9 +255,9 @@ fn advice(words: &str) -> &'static str {
 
 /// Names in a row, and how many more there are.
 pub(crate) fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(MOST_OFFERED).map(String::as_str);
+    let shown = names.iter().take(MAX_OFFERED).map(String::as_str);
     let shown = shown.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST_OFFERED) {
+    match names.len().saturating_sub(MAX_OFFERED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

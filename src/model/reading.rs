@@ -7,11 +7,11 @@ use crate::api::upstream::{Fault, Reader};
 use crate::plain;
 
 /// How large a document may be.
-pub(super) const MOST_BYTES: usize = 32 << 20;
+pub(super) const MAX_BYTES: usize = 32 << 20;
 /// Bytes at the beginning of an answer that are kept to tell what it is.
 const BEGINNING: usize = 4 << 10;
 /// Characters of a foreign text that are shown.
-const LONGEST: usize = 300;
+const MAX_LENGTH: usize = 300;
 
 /// What an answer is, as its first character tells: servers say one thing in the head and send another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
         }
         match self.kind {
             None | Some(Kind::Events) => self.events(data),
-            Some(Kind::Document) if self.document.len() + data.len() > MOST_BYTES => {
+            Some(Kind::Document) if self.document.len() + data.len() > MAX_BYTES => {
                 Err(Failure::Fault(Fault::TooLong))
             }
             Some(Kind::Document) => {
@@ -154,9 +154,10 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
     /// Tells that there is no more.
     pub fn finish(mut self) -> Result<(), Failure> {
         let done = self.done.take().ok_or(Failure::HungUp)?;
-        match (self.take)(done) {
-            true => Ok(()),
-            false => Err(Failure::Unwanted),
+        if (self.take)(done) {
+            Ok(())
+        } else {
+            Err(Failure::Unwanted)
         }
     }
 }
@@ -175,7 +176,7 @@ pub(super) fn shown(text: &str) -> String {
     let text = title(text).unwrap_or(text);
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = plain::line(&words.join(" "));
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -238,9 +238,10 @@ mod tests {
                 .parse(body.as_bytes(), &Interner::default())
                 .unwrap(),
             arrived: 0,
-            state: match said.is_empty() {
-                true => State::Gone,
-                false => State::Answered,
+            state: if said.is_empty() {
+                State::Gone
+            } else {
+                State::Answered
             },
             rows: rows.collect(),
         }

@@ -226,9 +226,10 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
             words,
         })?;
     }
-    match reading.recording.turns.is_empty() {
-        true => Err(FileError::Empty),
-        false => Ok(reading.recording),
+    if reading.recording.turns.is_empty() {
+        Err(FileError::Empty)
+    } else {
+        Ok(reading.recording)
     }
 }
 

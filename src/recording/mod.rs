@@ -86,7 +86,7 @@ pub struct Row {
     pub ticket: i64,
     /// How far it got.
     pub state: SaidState,
-    /// What.
+    /// The reply, as it was kept.
     pub words: Words,
     /// How it was composed.
     pub typed: String,
@@ -97,7 +97,7 @@ pub struct Row {
 pub struct Said {
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// What.
+    /// The reply as it leaves.
     pub reply: Reply,
 }
 

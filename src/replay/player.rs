@@ -162,9 +162,12 @@ impl Player {
     /// When it is over, once all was played and delivered.
     fn over_at(&self) -> Option<Instant> {
         let is_over = self.open.is_empty() && self.script().is_over();
-        is_over.then(|| match self.may_come_back {
-            true => self.quiet_since + TO_COME_BACK,
-            false => self.quiet_since,
+        is_over.then(|| {
+            if self.may_come_back {
+                self.quiet_since + TO_COME_BACK
+            } else {
+                self.quiet_since
+            }
         })
     }
 
@@ -289,9 +292,10 @@ async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
 /// How long after the request something is said.
 fn after(milliseconds: i64, speed: f64) -> Duration {
     let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
-    match speed > 0.0 {
-        true => Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded),
-        false => Duration::ZERO,
+    if speed > 0.0 {
+        Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -363,9 +367,10 @@ fn code(status: ExitStatus) -> u8 {
 }
 
 fn tell_address(url: &str, json: bool) -> io::Result<()> {
-    match json {
-        true => print(&format!("{}\n", json!({"listening": url}))),
-        false => print(&format!("{url}\n")),
+    if json {
+        print(&format!("{}\n", json!({"listening": url})))
+    } else {
+        print(&format!("{url}\n"))
     }
 }
 

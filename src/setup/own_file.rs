@@ -372,9 +372,10 @@ impl OwnFile {
         let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
         let mut new = old.clone();
         entries.iter().for_each(|entry| entry.put(&mut new));
-        Ok(match new == old {
-            true => found.to_owned(),
-            false => format!("{:#}\n", Value::from(new)),
+        Ok(if new == old {
+            found.to_owned()
+        } else {
+            format!("{:#}\n", Value::from(new))
         })
     }
 

@@ -282,9 +282,10 @@ impl Store {
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
         let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
-        let hints = match is_known {
-            true => Hints::default(),
-            false => Hints::of(request, &names),
+        let hints = if is_known {
+            Hints::default()
+        } else {
+            Hints::of(request, &names)
         };
         let placed = self
             .threads()
@@ -445,26 +446,23 @@ impl Store {
         let Some(reader) = self.searcher() else {
             return Vec::new();
         };
-        let found: Vec<Found> = match words.trim().is_empty() {
-            true => {
-                let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
-                let found = rows.map(|row| Found {
-                    header: Header::from(row),
-                    excerpt: Excerpt::default(),
-                });
-                found.collect()
-            }
-            false => {
-                let hits = reader.search(words, most).unwrap_or_else(failed);
-                let found = hits.into_iter().filter_map(|hit| {
-                    let row = reader.conversation(hit.conversation);
-                    Some(Found {
-                        header: Header::from(row.unwrap_or_else(failed)?),
-                        excerpt: hit.excerpt,
-                    })
-                });
-                found.collect()
-            }
+        let found: Vec<Found> = if words.trim().is_empty() {
+            let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
+            let found = rows.map(|row| Found {
+                header: Header::from(row),
+                excerpt: Excerpt::default(),
+            });
+            found.collect()
+        } else {
+            let hits = reader.search(words, most).unwrap_or_else(failed);
+            let found = hits.into_iter().filter_map(|hit| {
+                let row = reader.conversation(hit.conversation);
+                Some(Found {
+                    header: Header::from(row.unwrap_or_else(failed)?),
+                    excerpt: hit.excerpt,
+                })
+            });
+            found.collect()
         };
         let threads = self.threads();
         let there = |found: &Found| !threads.is_deleted(found.header.id);
@@ -695,13 +693,14 @@ impl From<Conversation> for Header {
 
 fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     let conversation = conversation.map_or(0, |id| id.0);
-    match draft.is_empty() {
-        true => Row::ClearDraft { conversation },
-        false => Row::Draft(journal::Draft {
+    if draft.is_empty() {
+        Row::ClearDraft { conversation }
+    } else {
+        Row::Draft(journal::Draft {
             conversation,
             updated: now(),
             body: draft.to_json(),
-        }),
+        })
     }
 }
 
@@ -726,14 +725,14 @@ fn texts(
     from: usize,
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
-    const LONGEST: usize = 64 * 1024;
+    const MAX_LENGTH: usize = 64 * 1024;
     let opening = Opening::of(request);
     let new = request.items.iter().enumerate().skip(from);
     let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
     let texts = new
         .map(|(_, item)| item)
         .map(|item| item.text())
-        .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
+        .filter(|text| text.len() <= MAX_LENGTH && !text.trim().is_empty());
     texts.map(move |text| Row::Text {
         conversation: conversation.0,
         text: Blob::new(text),

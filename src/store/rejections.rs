@@ -14,7 +14,7 @@ use crate::hash::Hash;
 /// For how long a rejection holds.
 pub const REJECTED_FOR: Duration = Duration::from_secs(10 * 60);
 /// How many are known; the oldest go first.
-const MOST: usize = 1_000;
+const MAX: usize = 1_000;
 
 /// The rejections that hold, the oldest first.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Rejections {
     pub fn add(&mut self, place: Place, request: &Request, words: &str, now: Instant) {
         let asked = Asked::of(request);
         self.all.retain(|old| old.asked != asked);
-        if self.all.len() >= MOST {
+        if self.all.len() >= MAX {
             self.all.pop_front();
         }
         self.all.push_back(Rejection {
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn only_so_many_are_known() {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
-        for id in 0..=MOST {
+        for id in 0..=MAX {
             let mut body = hello();
             body["messages"][1]["content"] = json!(id.to_string());
             let conversation = ConversationId(i64::try_from(id).unwrap());
@@ -302,7 +302,7 @@ mod tests {
             };
             rejections.add(place, &asked(body), "no", now);
         }
-        assert_eq!(rejections.all.len(), MOST);
+        assert_eq!(rejections.all.len(), MAX);
         assert_eq!(rejections.all[0].place.conversation, ConversationId(1));
     }
 }

@@ -15,10 +15,10 @@ use crate::api::{ApiError, Frame, Item, Previous, Request};
 use crate::journal::{self, ApiConversation, Record as Row};
 
 /// How many bytes of JSON all responses and conversations together may hold.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 /// How many events are handed out at once, so that many who watch a long response do not each
 /// hold a copy of all of it.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ pub struct Replay {
 impl Stored {
     /// Room for at most so many responses and conversations.
     pub fn new(most: usize) -> Self {
-        Self::with_bytes(most, MOST_BYTES)
+        Self::with_bytes(most, MAX_BYTES)
     }
 
     /// The same, with so many bytes of JSON at most.
@@ -402,7 +402,7 @@ impl Stored {
         };
         let from = after.map_or(0, |after| after.saturating_add(1));
         let from = usize::try_from(from).map_or(log.len(), |from| from.min(log.len()));
-        let to = log.len().min(from + MOST_EVENTS);
+        let to = log.len().min(from + MAX_EVENTS);
         Ok(Replay {
             frames: log[from..to].to_vec(),
             ended: !entry.open && to == log.len(),
@@ -487,7 +487,7 @@ impl Stored {
     /// Takes into memory what was found in the journal, unless it is there by now.
     pub(super) fn take_back(&mut self, found: Vec<Found>) {
         /// Items of the journal that are kept in memory.
-        const MOST: usize = 1_000;
+        const MAX: usize = 1_000;
         for found in found {
             match found {
                 Found::Response(found) if self.is_missing(found.response.id()) => {
@@ -501,7 +501,7 @@ impl Stored {
                     self.past = past;
                 }
                 Found::Item(id, item) if self.is_missing(&id) => {
-                    if self.past_items.len() >= MOST {
+                    if self.past_items.len() >= MAX {
                         self.past_items.clear();
                     }
                     self.past_items.insert(id, item);

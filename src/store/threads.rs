@@ -42,11 +42,11 @@ enum Name {
 }
 
 /// How many answers and calls a conversation is found by, the newest.
-const MOST_SAID: usize = 16;
+const MAX_SAID: usize = 16;
 /// How many of each are looked for in a request, the newest.
 const LOOKED_FOR: usize = 6;
 /// Milliseconds in which a client that gave up, or was turned away, may ask for something else instead.
-const SECOND_THOUGHTS: i64 = 15 * 60 * 1000;
+const RETRY_WINDOW_MS: i64 = 15 * 60 * 1000;
 
 /// The conversations that requests may go on with.
 #[derive(Debug)]
@@ -279,9 +279,10 @@ impl Threads {
         let again = known.said.iter().position(|said| *said == name);
         let again = again.and_then(|again| known.said.remove(again));
         known.said.push_back(name.clone());
-        let oldest = match known.said.len() > MOST_SAID {
-            true => known.said.pop_front(),
-            false => None,
+        let oldest = if known.said.len() > MAX_SAID {
+            known.said.pop_front()
+        } else {
+            None
         };
         let old: Vec<Name> = again.into_iter().chain(oldest).collect();
         self.unname(conversation, automatic, &old);
@@ -360,7 +361,7 @@ impl Threads {
         self.find_said(&hints.said, automatic).or_else(|| {
             let before = hints.before.iter();
             let mut begun = before.flat_map(|name| self.named(name, automatic));
-            let since = now() - SECOND_THOUGHTS;
+            let since = now() - RETRY_WINDOW_MS;
             begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
         })
     }
@@ -690,7 +691,7 @@ mod tests {
             .conversation;
         threads.close(id, false, false);
         let talk = |threads: &mut Threads, from: usize| {
-            for turn in from..from + MOST_SAID - 2 {
+            for turn in from..from + MAX_SAID - 2 {
                 threads.answered(id, &format!("prompt {turn}"), "done");
             }
         };

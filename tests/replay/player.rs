@@ -23,6 +23,7 @@ use crate::support::{Desk, Signal, fail, note, poll};
 pub const PROMPT: &str = "Count my words";
 pub const HOMEWORK: &str = "Do all of my homework";
 pub const HELP: &str = "Then help me with it";
+pub const REFUSAL: &str = "Do it yourself";
 /// How many requests there are in the session.
 pub const TURNS: usize = 4;
 
@@ -106,8 +107,7 @@ pub fn record(wire: Wire) -> Recorded {
     }
     finish(&mut desk, second, Vec::new());
     let third = arrival(&mut desk);
-    desk.say(third, fail("Do it yourself"))
-        .expect("somebody waits");
+    desk.say(third, fail(REFUSAL)).expect("somebody waits");
     let last = arrival(&mut desk);
     let help = Body::message("With pleasure", Phase::FinalAnswer);
     finish(&mut desk, last, vec![help]);

@@ -49,7 +49,12 @@ impl Agent {
 
     /// Claude Code, which trusts its folder; nothing if there is none to test with.
     pub fn claude() -> Option<Self> {
-        let agent = Self::new("claude", "HUMANLLM_TEST_CLAUDE")?;
+        Self::claude_with("[server]\nheartbeat_seconds = 1\n")
+    }
+
+    /// The same with a configuration file for `humanllm`.
+    pub fn claude_with(config: &str) -> Option<Self> {
+        let agent = Self::with("claude", "HUMANLLM_TEST_CLAUDE", config)?;
         let path = agent.stage.person.place().path("home/.claude.json");
         let state = fs::read_to_string(path).expect("what setup wrote");
         let mut state: Value = serde_json::from_str(&state).expect("JSON");
@@ -107,19 +112,24 @@ impl Agent {
 
     /// Starts it in a terminal.
     pub fn open(self, command: &Command) -> Play<Pty> {
-        let mut builder = CommandBuilder::new(command.get_program());
-        builder.env_clear();
-        for (name, value) in command.get_envs() {
-            builder.env(name, value.unwrap_or_default());
-        }
-        builder.args(command.get_args());
-        builder.cwd(self.work());
         Play {
+            client: in_terminal(command),
             person: self.stage.person,
             wire: self.stage.wire,
-            client: Pty::spawn(builder, (100, 40)),
         }
     }
+}
+
+/// A command in a terminal, with the folder and the environment that it says and no other.
+pub fn in_terminal(command: &Command) -> Pty {
+    let mut builder = CommandBuilder::new(command.get_program());
+    builder.env_clear();
+    for (name, value) in command.get_envs() {
+        builder.env(name, value.unwrap_or_default());
+    }
+    builder.args(command.get_args());
+    builder.cwd(command.get_current_dir().expect("a folder"));
+    Pty::spawn(builder, (100, 40))
 }
 
 impl<C: Shown> Play<C> {

@@ -8,6 +8,7 @@
 //! - [`scene`]: a person, that Codex, and the wire between the two;
 //! - [`stage`]: a person, a wire, and scripts of other clients;
 //! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
+//! - [`readers`]: programs of others that read what is exported;
 //! - [`costs`]: what each kind of reply costs in keys;
 //! - [`screen`]: the terminal interface without a terminal, and keys for it;
 //! - [`socket`]: a client in WebSocket mode;
@@ -24,6 +25,7 @@ pub mod costs;
 pub mod desk;
 pub mod person;
 pub mod pty;
+pub mod readers;
 pub mod scene;
 pub mod screen;
 pub mod socket;
@@ -34,7 +36,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub use agent::Agent;
+pub use agent::{Agent, in_terminal};
 pub use client::{Client, Event, EventStream, Tap};
 pub use codex::{CodexHome, Run};
 pub use desk::{Desk, answer, fail, note};

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
+use crate::api::fields::{self, Fields, Kind, kind, messages, value};
+use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid};
 use crate::api::{
     ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
     Shape, Tool,

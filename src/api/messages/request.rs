@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{sealed, tools, valid, value};
+use crate::api::fields::{self, Fields, Kind, kind, messages, value};
+use crate::api::responses::{sealed, tools, valid};
 use crate::api::{
     ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
     Shape, Tool, ToolChoice,

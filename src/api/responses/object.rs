@@ -6,8 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::request::value;
-use crate::api::fields::{Fields, Kind, kind, list_of_text};
+use crate::api::fields::{Fields, Kind, kind, list_of_text, value};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
 /// A response as it stands: what its request decides, and what came of it so far. Copies of it share
@@ -86,9 +85,10 @@ struct Fault {
 impl ResponseObject {
     /// The response to a request that has just come in; `created_at` is in Unix seconds.
     pub fn new(request: &Request, id: String, created_at: u64) -> Self {
-        let status = match request.background {
-            true => Status::Queued,
-            false => Status::InProgress,
+        let status = if request.background {
+            Status::Queued
+        } else {
+            Status::InProgress
         };
         let state = ResponseState {
             id,

@@ -40,18 +40,20 @@ pub(super) fn mended(arguments: &str) -> String {
         return inner.trim().to_owned();
     }
     let escaped = escaped(text);
-    match is_object(&escaped) {
-        true => escaped,
-        false => text.to_owned(),
+    if is_object(&escaped) {
+        escaped
+    } else {
+        text.to_owned()
     }
 }
 
 /// The arguments of a function for a server: always an object.
 pub(super) fn object(arguments: &str) -> String {
     let mended = mended(arguments);
-    match is_object(&mended) {
-        true => mended,
-        false => serde_json::json!({"arguments": arguments}).to_string(),
+    if is_object(&mended) {
+        mended
+    } else {
+        serde_json::json!({"arguments": arguments}).to_string()
     }
 }
 

@@ -94,9 +94,10 @@ fn content(parts: &[Part]) -> Value {
         Part::Text(text) => json!({"type": "text", "text": text}),
         Part::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
     };
-    match parts.iter().any(|part| matches!(part, Part::Picture(_))) {
-        true => parts.iter().map(part).collect(),
-        false => words_of(parts).into(),
+    if parts.iter().any(|part| matches!(part, Part::Picture(_))) {
+        parts.iter().map(part).collect()
+    } else {
+        words_of(parts).into()
     }
 }
 

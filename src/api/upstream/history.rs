@@ -14,7 +14,7 @@ use crate::api::blocks::is_header;
 use crate::api::{Body, Content, Format, Item, ItemBody};
 
 /// Characters of JSON that nobody here can read, as words for the model.
-const MOST_UNKNOWN: usize = 4_000;
+const MAX_UNKNOWN: usize = 4_000;
 
 /// What stands where a conversation begins with words of the model.
 const BEGINNING: &str = "(The conversation begins with what you say.)";
@@ -409,7 +409,7 @@ fn tag(kind: &str, what: &str) -> String {
 
 /// A text that nobody wrote for a model, not longer than needs be.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_UNKNOWN) {
+    match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
@@ -422,8 +422,9 @@ fn is_url(text: &str) -> bool {
 }
 
 fn no_picture(url: &str) -> String {
-    match url.starts_with("data:") {
-        true => "(A picture, which you cannot see.)".into(),
-        false => format!("(A picture, which you cannot see: {url})"),
+    if url.starts_with("data:") {
+        "(A picture, which you cannot see.)".into()
+    } else {
+        format!("(A picture, which you cannot see: {url})")
     }
 }

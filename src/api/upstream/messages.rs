@@ -8,7 +8,7 @@ use super::terms::{Choice, Terms};
 use crate::api::OutputFormat;
 
 /// How many tokens an answer may have where nobody says, because the format wants it said.
-const MOST_TOKENS: u64 = 8_192;
+const MAX_TOKENS: u64 = 8_192;
 
 /// What the model is told where the format has no other way to ask for it.
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
@@ -18,7 +18,7 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
     body.insert("stream".into(), true.into());
-    let most = terms.max_tokens.unwrap_or(MOST_TOKENS);
+    let most = terms.max_tokens.unwrap_or(MAX_TOKENS);
     body.insert("max_tokens".into(), most.into());
     if !terms.functions.is_empty() {
         let tools = terms.functions.iter().map(|function| {

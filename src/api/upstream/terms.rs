@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ask;
 use super::tools::{Function, Toolbox};
-use crate::api::responses::value;
+use crate::api::fields::value;
 use crate::api::{Fields, OutputFormat, ToolChoice};
 
 /// What is asked of the answer.
@@ -58,9 +58,10 @@ impl Terms {
                     .flat_map(|name| toolbox.names_of(name))
                     .collect();
                 functions.retain(|function| allowed.contains(&function.name.as_str()));
-                match required {
-                    true => Choice::Required,
-                    false => Choice::Free,
+                if *required {
+                    Choice::Required
+                } else {
+                    Choice::Free
                 }
             }
         };

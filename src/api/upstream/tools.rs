@@ -9,7 +9,7 @@ use crate::api::{Body, ShellTool, Tool};
 use crate::hash::Hash;
 
 /// The most characters that a name may have.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// The parameter that takes the text of a free-form tool.
 const INPUT: &str = "input";
@@ -232,14 +232,17 @@ fn letters(name: &str) -> String {
 
 fn is_valid(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_letter)
+    (1..=MAX_LENGTH).contains(&name.len()) && name.bytes().all(is_letter)
 }
 
 /// Names for tools, each of them once: their own where they can have them.
 fn names(tools: &[(Kind, &Tool)]) -> Vec<String> {
-    let own = |tool: &Tool| match tool.name.is_empty() {
-        true => tool.kind.clone(),
-        false => tool.name.clone(),
+    let own = |tool: &Tool| {
+        if tool.name.is_empty() {
+            tool.kind.clone()
+        } else {
+            tool.name.clone()
+        }
     };
     let mut taken = HashSet::new();
     let mut names: Vec<Option<String>> = tools
@@ -266,17 +269,20 @@ fn names(tools: &[(Kind, &Tool)]) -> Vec<String> {
 
 /// A name in the letters that every server takes, and not too long.
 fn fitting(name: &str) -> String {
-    let letter = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-        true => c,
-        false => '_',
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+            c
+        } else {
+            '_'
+        }
     };
     let fitting: String = name.chars().map(letter).collect();
     match fitting.len() {
         0 => "tool".into(),
-        1..=LONGEST => fitting,
+        1..=MAX_LENGTH => fitting,
         _ => {
             let hash = Hash::of(name.as_bytes()).to_string();
-            format!("{}_{}", &fitting[..LONGEST - 9], &hash[..8])
+            format!("{}_{}", &fitting[..MAX_LENGTH - 9], &hash[..8])
         }
     }
 }
@@ -288,7 +294,7 @@ fn free(name: &str, taken: &HashSet<String>) -> String {
     }
     let numbered = (2_usize..).map(|number| {
         let number = format!("_{number}");
-        let kept = name.len().min(LONGEST - number.len());
+        let kept = name.len().min(MAX_LENGTH - number.len());
         format!("{}{number}", &name[..kept])
     });
     let mut numbered = numbered.filter(|name| !taken.contains(name));
@@ -302,9 +308,10 @@ fn function(kind: Kind, tool: &Tool, name: String) -> Function {
             let parameters = parameters(tool);
             // Tools that others defined come without a description of their own.
             let described = parameters["description"].as_str().unwrap_or_default();
-            let description = match tool.description.is_empty() {
-                true => described.to_owned(),
-                false => tool.description.clone(),
+            let description = if tool.description.is_empty() {
+                described.to_owned()
+            } else {
+                tool.description.clone()
             };
             (description, parameters)
         }

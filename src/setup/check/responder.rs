@@ -127,9 +127,10 @@ fn in_words(request: &Request, agent: &str) -> String {
         Format::Chat => "Chat Completions",
         Format::Messages => "Messages",
     };
-    let streams = match request.stream {
-        true => "streams",
-        false => "does not stream, so notes arrive with the answer",
+    let streams = if request.stream {
+        "streams"
+    } else {
+        "does not stream, so notes arrive with the answer"
     };
     let tools = match request.tools.tools().len() {
         0 => "no tools".to_owned(),

@@ -23,7 +23,7 @@ const TO_SHOW: Duration = Duration::from_secs(60);
 /// How long what it has printed may take to arrive once it has ended.
 const TO_DRAIN: Duration = Duration::from_secs(2);
 /// How much of what it prints is looked at: the end.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 /// How much of its last words is told, in characters.
 const LAST_WORDS: usize = 300;
 
@@ -158,7 +158,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
 
 fn add(output: &mut Vec<u8>, chunk: &[u8]) {
     output.extend_from_slice(chunk);
-    let excess = output.len().saturating_sub(MOST_BYTES);
+    let excess = output.len().saturating_sub(MAX_BYTES);
     output.drain(..excess);
 }
 

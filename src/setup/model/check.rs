@@ -14,9 +14,9 @@ use crate::setup::check::{CheckError, Findings, Step, Told};
 /// The tool that is offered.
 const TOOL: &str = "get_weather";
 /// Characters of the answer that are shown.
-const LONGEST: usize = 60;
+const MAX_LENGTH: usize = 60;
 /// The most tokens that the answer may have. Some think for long first.
-const MOST_TOKENS: u64 = 2_000;
+const MAX_TOKENS: u64 = 2_000;
 
 /// What came of a request.
 #[derive(Default)]
@@ -107,14 +107,15 @@ async fn server(client: &Client) -> Told {
     match client.offered().await {
         Ok(offered) => {
             let names: Vec<String> = offered.into_iter().map(|model| model.id).collect();
-            Ok(match names.contains(&upstream.model) {
-                true => format!("{} answers, and has {}", upstream.url, upstream.model),
-                false => format!(
+            Ok(if names.contains(&upstream.model) {
+                format!("{} answers, and has {}", upstream.url, upstream.model)
+            } else {
+                format!(
                     "{} answers; {} is not in its list: {}",
                     upstream.url,
                     upstream.model,
                     listed(&names)
-                ),
+                )
             })
         }
         Err(Failure::Refused(refusal)) => Ok(format!(
@@ -179,7 +180,7 @@ fn question() -> Result<Request, ApiError> {
     let body = json!({
         "model": "human",
         "stream": true,
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": MAX_TOKENS,
         "messages": [
             {"role": "system", "content": "You answer with calls of tools where they help."},
             {"role": "user", "content": "What is the weather in Paris? Use the tool to find out."}],
@@ -230,7 +231,7 @@ impl Seen {
         let text: Vec<String> = self.items.iter().filter_map(said).collect();
         let text = text.join(" ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(LONGEST) {
+        match text.char_indices().nth(MAX_LENGTH) {
             _ if text.is_empty() => String::new(),
             Some((end, _)) => format!(": \"{}…\"", &text[..end]),
             None => format!(": \"{text}\""),

@@ -90,9 +90,10 @@ impl Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = match self.is_humanllm() {
-            true => "another humanllm",
-            false => self.program.as_str(),
+        let program = if self.is_humanllm() {
+            "another humanllm"
+        } else {
+            self.program.as_str()
         };
         write!(f, "{program} at {}: ", self.written)?;
         match self.models.as_slice() {

@@ -133,11 +133,10 @@ pub fn run(
     told.push_str(&write(&entry, path, flags, environment)?);
     let (name, url) = (word(&entry.name), &entry.base_url);
     let is_open = BaseUrl::new(url).is_ok_and(|url| !url.is_secure() && !url.is_private());
-    let open = match is_open {
-        true => {
-            "It is not encrypted: everybody on the way there can read it. Better write https://.\n"
-        }
-        false => "",
+    let open = if is_open {
+        "It is not encrypted: everybody on the way there can read it. Better write https://.\n"
+    } else {
+        ""
     };
     told.push_str(&format!(
         "\n{entry}\n\
@@ -291,9 +290,12 @@ fn name_of(model: &str, options: &Options, config: &Config) -> String {
     let last = last.strip_suffix(".gguf").unwrap_or(last);
     let name: String = last
         .chars()
-        .map(|c| match c.is_whitespace() || c.is_control() {
-            true => '-',
-            false => c.to_ascii_lowercase(),
+        .map(|c| {
+            if c.is_whitespace() || c.is_control() {
+                '-'
+            } else {
+                c.to_ascii_lowercase()
+            }
         })
         .collect();
     let name = if name.is_empty() {

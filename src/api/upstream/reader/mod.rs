@@ -15,7 +15,7 @@ use super::tools::Toolbox;
 use crate::api::{Fields, Format, Piece};
 
 /// How many bytes of an answer are kept.
-const MOST: usize = 16 << 20;
+const MAX: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Reader {
                 responses::event(name, &event, &mut self.speech, &mut self.responses)?
             }
         };
-        if self.speech.kept() + self.responses.kept() > MOST {
+        if self.speech.kept() + self.responses.kept() > MAX {
             return Err(Fault::TooLong);
         }
         if is_end {
@@ -85,7 +85,7 @@ impl Reader {
     ///
     /// As [`Reader::event`].
     pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, Fault> {
-        if json.len() > MOST {
+        if json.len() > MAX {
             return Err(Fault::TooLong);
         }
         let text = String::from_utf8_lossy(json);

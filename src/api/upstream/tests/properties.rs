@@ -296,10 +296,11 @@ proptest! {
         let mut deltas = Vec::new();
         let mut content = String::new();
         if let Some(thoughts) = &thoughts {
-            match is_tagged {
-                true => content = format!("<think>{thoughts}</think>\n\n"),
-                false => deltas.extend(pieces(thoughts).into_iter()
-                    .map(|it| json!({"reasoning_content": it}))),
+            if is_tagged {
+                content = format!("<think>{thoughts}</think>\n\n")
+            } else {
+                deltas.extend(pieces(thoughts).into_iter()
+                    .map(|it| json!({"reasoning_content": it})))
             }
         }
         content.extend(text);

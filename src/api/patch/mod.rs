@@ -20,9 +20,13 @@
 //! - A heredoc around the patch is taken off if it starts with exactly `<<EOF`, `<<'EOF'` or `<<"EOF"`.
 //! - A file can be named by one part only, however its path is spelled. Where it moves to does not count.
 
+mod reader;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
-use super::patch_reader::Reader;
+use reader::Reader;
 
 /// The first line of a patch.
 pub(super) const BEGIN: &str = "*** Begin Patch";
@@ -242,7 +246,3 @@ pub fn shell_command(patch: &str) -> String {
         .unwrap_or_default();
     format!("apply_patch <<'{delimiter}'\n{patch}\n{delimiter}")
 }
-
-#[cfg(test)]
-#[path = "patch_tests.rs"]
-mod tests;

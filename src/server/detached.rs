@@ -1,4 +1,4 @@
-//! Responses that are held open while a person thinks.
+//! Responses that are detached from hyper while a person thinks.
 //!
 //! Hyper keeps 16 KB of buffers with each connection, for requests that may come and for events that
 //! may leave. Ten thousand clients that only wait would cost more with them than with all that they
@@ -29,9 +29,9 @@ use super::stream::{Flow, Stream};
 /// How long the head of a response waits for its first part, to leave together with it.
 const WITH_HEAD: Duration = Duration::from_millis(20);
 
-/// Marks a response that may be held open for long, and whose length nobody knows.
+/// Marks a response that may stay open for long, and whose length nobody knows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held;
+pub(super) struct Detachable;
 
 /// Where a response goes that is not for hyper, and what has to be true before it may go there.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Handover {
         })
     }
 
-    /// A response that is to be held, as soon as all that was sent before has left. To be asked
+    /// The response to detach, as soon as all that was sent before has left. To be asked
     /// after hyper has sent what it could.
     pub(super) fn take(&self) -> Option<Response> {
         if self.flow.is_blocked() {
@@ -74,34 +74,35 @@ pub(super) struct Service {
     pub handover: Arc<Handover>,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response, std::convert::Infallible>> + Send>>;
+type ServiceFuture =
+    Pin<Box<dyn Future<Output = Result<Response, std::convert::Infallible>> + Send>>;
 
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response;
     type Error = std::convert::Infallible;
-    type Future = Answer;
+    type Future = ServiceFuture;
 
-    fn call(&self, mut request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> ServiceFuture {
         let handover = Arc::clone(&self.handover);
         if request.headers().contains_key(UPGRADE) {
             // Whoever takes the connection over counts what comes.
             request.extensions_mut().insert(Arc::clone(&handover.flow));
         }
-        let may_be_held = may_be_held(&request);
+        let may_detach = may_detach(&request);
         let is_empty = request.body().is_end_stream();
         handover.is_read.store(is_empty, Ordering::Relaxed);
         let request = request.map(|body| Watched {
             body,
             handover: Arc::clone(&handover),
         });
-        let answer = self.routes.call(request);
+        let future = self.routes.call(request);
         Box::pin(async move {
-            let response = answer.await?;
-            let is_held = may_be_held
+            let response = future.await?;
+            let detaches = may_detach
                 && response.status() == StatusCode::OK
-                && response.extensions().get::<Held>().is_some()
+                && response.extensions().get::<Detachable>().is_some()
                 && handover.is_read.load(Ordering::Relaxed);
-            if !is_held {
+            if !detaches {
                 return Ok(response);
             }
             handover.put(response);
@@ -112,7 +113,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 }
 
 /// Whether the response to a request may be sent in chunks, and the connection go on after it.
-fn may_be_held<B>(request: &Request<B>) -> bool {
+fn may_detach<B>(request: &Request<B>) -> bool {
     let asks_to_close = |headers: &HeaderMap| {
         let mut values = headers.get_all(CONNECTION).into_iter();
         values.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))

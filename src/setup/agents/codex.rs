@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::BaseUrls;
-use super::agents::{Agent, Detour, Launch, Setting};
-use super::own_file::{self, Contents, OwnFile, SetupError};
-use super::report::Report;
+use super::{Agent, Detour, Launch, Setting};
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::setup::own_file::{self, Contents, OwnFile, SetupError};
+use crate::setup::{BaseUrls, Report};
 
 /// What Codex is called on the command line.
 pub const NAME: &str = "codex";
@@ -127,9 +126,10 @@ impl Options {
                     },
                 },
             ],
-            environment: match is_usual {
-                true => Vec::new(),
-                false => vec![("CODEX_HOME", named)],
+            environment: if is_usual {
+                Vec::new()
+            } else {
+                vec![("CODEX_HOME", named)]
             },
             arguments: vec!["--profile".to_owned(), profile.clone()],
             base_url,

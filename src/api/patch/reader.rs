@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::patch::{
+use super::{
     ADD, Action, BEGIN, Change, DELETE, END, END_OF_FILE, MOVE, PatchError, Remark, Summary, UPDATE,
 };
 

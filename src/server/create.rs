@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State as Shared;
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::active_response::{ActiveResponse, Write};
 use super::body::Received;
-use super::budget::Part;
+use super::budget::Reservation;
 use super::error::ErrorResponse;
-use super::exchange::{Exchange, Write};
-use super::{State, background, body, sse};
+use super::{AppState, background, body, sse};
 use crate::agents::Caller;
 use crate::api::{ApiError, Interner, Request, chat, messages, responses};
 use crate::inbox::Refusal;
@@ -24,8 +24,8 @@ use crate::tokens::count_request;
 /// Bodies above this size, in bytes, are parsed on a thread that may block.
 const LARGE_BODY: usize = 256 * 1024;
 
-/// An answer, or the error that is one.
-pub(super) type Answer = Result<Response, ErrorResponse>;
+/// What a handler answers with.
+pub(super) type HandlerResult = Result<Response, ErrorResponse>;
 
 /// Reads the body of a wire format.
 type Parse<T> = fn(&[u8], &Interner) -> Result<T, ApiError>;
@@ -36,153 +36,164 @@ pub(super) const RESPONSES: Write =
 
 /// `POST /v1/responses`.
 pub(super) async fn responses(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let (request, agent, part) = receive(&state, &headers, body, responses::parse).await?;
+) -> HandlerResult {
+    let (request, agent, reservation) = receive(&state, &headers, body, responses::parse).await?;
     let request = state.store.responses().resolve(None, request).await?;
     let wants_stream = request.stream;
     let is_background = request.background;
-    let places = match request.store {
-        true => vec![state.store.responses().clone()],
-        false => Vec::new(),
+    let places = if request.store {
+        vec![state.store.responses().clone()]
+    } else {
+        Vec::new()
     };
-    let mut exchange = Exchange::open(&state, request, part, agent, RESPONSES, places).await?;
+    let mut active =
+        ActiveResponse::open(&state, request, reservation, agent, RESPONSES, places).await?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
-        exchange.settled().await;
-        let (id, document) = (exchange.id().to_owned(), exchange.document()?);
-        tokio::spawn(background::run(exchange, state.clone()));
-        return Ok(match wants_stream {
-            true => sse::replay(&state, id, None),
-            false => json(document),
+        active.settled().await;
+        let (id, document) = (active.id().to_owned(), active.document()?);
+        tokio::spawn(background::run(active, state.clone()));
+        return Ok(if wants_stream {
+            sse::replay(&state, id, None)
+        } else {
+            json(document)
         });
     }
-    match wants_stream {
-        true => Ok(sse::live(exchange, heartbeat)),
-        false => plain(exchange).await,
+    if wants_stream {
+        Ok(sse::live(active, heartbeat))
+    } else {
+        plain(active).await
     }
 }
 
 /// `POST /v1/responses/compact`.
 pub(super) async fn compact(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
+) -> HandlerResult {
     let parse = responses::parse_compaction;
-    let (request, agent, part) = receive(&state, &headers, body, parse).await?;
+    let (request, agent, reservation) = receive(&state, &headers, body, parse).await?;
     let request = state.store.responses().resolve(None, request).await?;
     let write: Write =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
-    let exchange = Exchange::open(&state, request, part, agent, write, Vec::new()).await?;
-    plain(exchange).await
+    let active =
+        ActiveResponse::open(&state, request, reservation, agent, write, Vec::new()).await?;
+    plain(active).await
 }
 
 /// `POST /v1/responses/input_tokens`, which needs nobody to answer it.
 pub(super) async fn input_tokens(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let (request, part) =
+) -> HandlerResult {
+    let (request, reservation) =
         receive_unanswered(&state, &headers, body, responses::parse_for_count).await?;
     let request = state.store.responses().resolve(None, request).await?;
-    let tokens = count(request, part).await?;
+    let tokens = count(request, reservation).await?;
     Ok(Json(json!({"object": "response.input_tokens", "input_tokens": tokens})).into_response())
 }
 
 /// `POST /v1/chat/completions`.
-pub(super) async fn chat(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn chat(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
     let write: Write = |request, now, ids| Box::new(chat::Writer::new(request, now, ids));
-    answer(state, headers, body, chat::parse, write).await
+    respond(state, headers, body, chat::parse, write).await
 }
 
 /// `POST /v1/messages`.
 pub(super) async fn messages(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
+) -> HandlerResult {
     let write: Write = |request, _, ids| Box::new(messages::Writer::new(request, ids));
-    answer(state, headers, body, messages::parse, write).await
+    respond(state, headers, body, messages::parse, write).await
 }
 
 /// `POST /v1/messages/count_tokens`, which needs nobody to answer it.
 pub(super) async fn count_tokens(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let (request, part) =
+) -> HandlerResult {
+    let (request, reservation) =
         receive_unanswered(&state, &headers, body, messages::parse_for_count).await?;
-    let tokens = count(request, part).await?;
+    let tokens = count(request, reservation).await?;
     Ok(Json(json!({"input_tokens": tokens})).into_response())
 }
 
 /// Answers a request of a format in which nothing is stored.
-async fn answer(
-    state: State,
+async fn respond(
+    state: AppState,
     headers: HeaderMap,
     body: Body,
     parse: Parse<Request>,
     write: Write,
-) -> Answer {
-    let (request, agent, part) = receive(&state, &headers, body, parse).await?;
+) -> HandlerResult {
+    let (request, agent, reservation) = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
-    let exchange = Exchange::open(&state, request, part, agent, write, Vec::new()).await?;
-    match wants_stream {
-        true => Ok(sse::live(exchange, state.settings.heartbeat)),
-        false => plain(exchange).await,
+    let active =
+        ActiveResponse::open(&state, request, reservation, agent, write, Vec::new()).await?;
+    if wants_stream {
+        Ok(sse::live(active, state.settings.heartbeat))
+    } else {
+        plain(active).await
     }
 }
 
 /// Answers with one JSON document when the response has ended.
-async fn plain(mut exchange: Exchange) -> Answer {
+async fn plain(mut active: ActiveResponse) -> HandlerResult {
     // A note reaches this client together with the answer.
-    while !exchange.has_ended() {
-        let heard = exchange.heard().await;
-        let is_lost = heard.is_lost();
-        exchange.say(heard).await;
-        if is_lost {
+    while !active.has_ended() {
+        let next = active.next_reply().await;
+        let is_closed = next.is_closed();
+        active.write(next).await;
+        if is_closed {
             // Nothing was sent yet, so that HTTP itself can say it.
             return Err(Refusal::Closed.into());
         }
     }
-    let document = exchange.document();
-    exchange.delivered();
+    let document = active.document();
+    active.delivered();
     Ok(json(document?))
 }
 
 /// Reads a request that somebody has to answer, and who sent it. What it holds of the budget comes with
 /// it.
 async fn receive(
-    state: &State,
+    state: &AppState,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<Request>,
-) -> Result<(Request, String, Part), ErrorResponse> {
+) -> Result<(Request, String, Reservation), ErrorResponse> {
     if let Err(error) = acceptable(state, headers) {
         body::discard(body).await;
         return Err(error);
     }
     let body = state.reading.read(body).await?;
-    let (mut request, part) = read(state, body, parse).await?;
+    let (mut request, reservation) = read(state, body, parse).await?;
     request.patience = patience(headers);
     let header = |name: &str| headers.get(name)?.to_str().ok();
     request.assigned = state.settings.study.assigned(header, &request.model);
     let agent = caller(headers).introduce(&mut request);
-    Ok((request, agent, part))
+    Ok((request, agent, reservation))
 }
 
 /// Reads a body that nobody has to answer. What it holds of the budget comes with it.
 pub(super) async fn receive_unanswered<T: Send + 'static>(
-    state: &State,
+    state: &AppState,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<T>,
-) -> Result<(T, Part), ErrorResponse> {
+) -> Result<(T, Reservation), ErrorResponse> {
     if let Err(error) = uncompressed(headers) {
         body::discard(body).await;
         return Err(error);
@@ -192,11 +203,11 @@ pub(super) async fn receive_unanswered<T: Send + 'static>(
 }
 
 /// Counts the tokens of a request on a thread that may take its time.
-async fn count(request: Request, part: Part) -> Result<u64, ApiError> {
+async fn count(request: Request, reservation: Reservation) -> Result<u64, ApiError> {
     let count = move || {
         let tokens = count_request(&request.items, &request.tools);
         // It goes on when the client has hung up, and holds what it works on.
-        drop((request, part));
+        drop((request, reservation));
         tokens
     };
     let tokens = tokio::task::spawn_blocking(count).await;
@@ -204,7 +215,7 @@ async fn count(request: Request, part: Part) -> Result<u64, ApiError> {
 }
 
 /// What can be said of a request before its body is read.
-fn acceptable(state: &State, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+fn acceptable(state: &AppState, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     state.intake.check()?;
     uncompressed(headers)
 }
@@ -223,10 +234,10 @@ fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
 /// Parses what may be large; what takes long does not hold up the other connections. What the body
 /// held of the budget is for what it has become.
 pub(super) async fn read<T, E>(
-    state: &State,
+    state: &AppState,
     body: Received,
     parse: fn(&[u8], &Interner) -> Result<T, E>,
-) -> Result<(T, Part), E>
+) -> Result<(T, Reservation), E>
 where
     T: Send + 'static,
     E: From<ApiError> + Send + 'static,
@@ -234,8 +245,8 @@ where
     let interner = Arc::clone(state.store.interner());
     let is_large = body.len() > LARGE_BODY;
     let parse = move || {
-        let (bytes, part) = body.into_parts();
-        Ok((parse(&bytes, &interner)?, part))
+        let (bytes, reservation) = body.into_parts();
+        Ok((parse(&bytes, &interner)?, reservation))
     };
     if !is_large {
         return parse();
@@ -301,15 +312,15 @@ mod tests {
             let body = json!({"model": "human", "input": words}).to_string();
             let body = state
                 .reading
-                .receive(Bytes::from(body), state.reading.part());
+                .receive(Bytes::from(body), state.reading.reserve());
             let body = body.expect("room");
-            let (request, part) = read(&state, body, responses::parse_for_count)
+            let (request, reservation) = read(&state, body, responses::parse_for_count)
                 .await
                 .expect("a request");
-            let rest = state.reading.part().grow((1 << 20) - size / 2);
+            let rest = state.reading.reserve().grow((1 << 20) - size / 2);
             assert_eq!(rest.expect_err("no room").status, 503);
-            assert!(count(request, part).await.expect("tokens") > 0);
-            state.reading.part().grow(1 << 20).expect("all of it");
+            assert!(count(request, reservation).await.expect("tokens") > 0);
+            state.reading.reserve().grow(1 << 20).expect("all of it");
         }
     }
 }

@@ -12,26 +12,27 @@ const SHORT: usize = 2048;
 
 /// The tokens of one response.
 #[derive(Debug)]
-pub(super) struct Meter {
-    input: Input,
+pub(super) struct TokenCounter {
+    input: InputTokens,
     usage: Usage,
 }
 
 /// The tokens of a request.
 #[derive(Debug)]
-enum Input {
+enum InputTokens {
     Counted(u64),
     /// They are being counted; the person has hardly begun to read by the time it is done.
     Counting(JoinHandle<u64>),
 }
 
-impl Meter {
+impl TokenCounter {
     /// Begins to count a request that has these items and tools. What was counted for another one
     /// is not counted again.
     pub(super) fn start(items: Vec<Arc<Item>>, tools: Arc<ToolList>) -> Self {
-        let input = match uncounted(&items, &tools) <= SHORT {
-            true => Input::Counted(count_request(&items, &tools)),
-            false => Input::Counting(spawn_blocking(move || count_request(&items, &tools))),
+        let input = if uncounted(&items, &tools) <= SHORT {
+            InputTokens::Counted(count_request(&items, &tools))
+        } else {
+            InputTokens::Counting(spawn_blocking(move || count_request(&items, &tools)))
         };
         Self {
             input,
@@ -41,24 +42,23 @@ impl Meter {
 
     /// Counts a reply: its own tokens, and those of the whole response if it ends there.
     pub(super) async fn add(&mut self, reply: &Reply) -> (u64, Option<Usage>) {
-        let (tokens, reasoning) = match bytes(reply) <= SHORT {
-            true => count_reply(reply),
-            false => {
-                let reply = reply.clone();
-                // A count that failed is no reason not to answer.
-                let counted = spawn_blocking(move || count_reply(&reply)).await;
-                counted.unwrap_or_default()
-            }
+        let (tokens, reasoning) = if bytes(reply) <= SHORT {
+            count_reply(reply)
+        } else {
+            let reply = reply.clone();
+            // A count that failed is no reason not to answer.
+            let counted = spawn_blocking(move || count_reply(&reply)).await;
+            counted.unwrap_or_default()
         };
         self.usage.output += tokens;
         self.usage.reasoning += reasoning;
         if !reply.ends() {
             return (tokens, None);
         }
-        if let Input::Counting(counting) = &mut self.input {
-            self.input = Input::Counted(counting.await.unwrap_or_default());
+        if let InputTokens::Counting(counting) = &mut self.input {
+            self.input = InputTokens::Counted(counting.await.unwrap_or_default());
         }
-        if let Input::Counted(input) = self.input {
+        if let InputTokens::Counted(input) = self.input {
             self.usage.input = input;
         }
         (tokens, Some(self.usage))

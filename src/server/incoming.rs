@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::time::sleep_until;
 
 use super::body::Reading;
-use super::budget::Part;
-use super::pace::Progress;
+use super::budget::Reservation;
+use super::read_timeout::ReadDeadline;
 use super::stream::Flow;
 use crate::api::ApiError;
 
@@ -23,7 +23,7 @@ const SMALL: usize = 128 * 1024;
 const CONTROL_HEADER: usize = 6;
 
 /// Why there is no message.
-pub(super) enum Fault {
+pub(super) enum ReceiveError {
     /// Nothing more can be understood.
     Broken(axum::Error),
     /// What comes is not taken.
@@ -32,42 +32,45 @@ pub(super) enum Fault {
 
 /// What has come of the next message.
 #[derive(Debug)]
-pub(super) struct Arriving {
+pub(super) struct IncomingMessage {
     reading: Reading,
     flow: Arc<Flow>,
     /// How much of what was received belongs to what came before it.
     done: usize,
     /// How much had been received when that was looked at last.
     seen: usize,
-    part: Part,
-    progress: Option<Progress>,
+    reservation: Reservation,
+    deadline: Option<ReadDeadline>,
     /// The message that was read last.
     last: Bytes,
 }
 
-impl Arriving {
+impl IncomingMessage {
     /// Nothing has come yet over a connection.
     pub(super) fn new(reading: Reading, flow: Arc<Flow>) -> Self {
         let received = flow.received();
         Self {
-            part: reading.part(),
+            reservation: reading.reserve(),
             reading,
             flow,
             done: received,
             seen: received,
-            progress: None,
+            deadline: None,
             last: Bytes::new(),
         }
     }
 
     /// The next message, if it comes as it should. Can be given up and begun again without losing
     /// anything.
-    pub(super) async fn recv(&mut self, socket: &mut WebSocket) -> Option<Result<Message, Fault>> {
+    pub(super) async fn recv(
+        &mut self,
+        socket: &mut WebSocket,
+    ) -> Option<Result<Message, ReceiveError>> {
         loop {
-            let due = self.progress;
+            let due = self.deadline;
             let late = async {
                 match due {
-                    Some(progress) => sleep_until(progress.until()).await,
+                    Some(deadline) => sleep_until(deadline.until()).await,
                     None => pending().await,
                 }
             };
@@ -80,26 +83,29 @@ impl Arriving {
                 },
                 () = late => {}
             }
-            return due.map(|progress| Err(Fault::Refused(progress.late())));
+            return due.map(|deadline| Err(ReceiveError::Refused(deadline.error())));
         }
     }
 
     /// The next message, or nothing if some more of it has come. The one before is let go of only
     /// when reading has begun: a socket that finds its buffer in use takes another one, and does not
     /// keep for as long as it lasts what the largest message needed.
-    async fn poll(&mut self, socket: &mut WebSocket) -> Option<Option<Result<Message, Fault>>> {
+    async fn poll(
+        &mut self,
+        socket: &mut WebSocket,
+    ) -> Option<Option<Result<Message, ReceiveError>>> {
         let mut next = pin!(socket.recv());
         poll_fn(|context| {
             let polled = next.as_mut().poll(context);
             self.last = Bytes::new();
             match polled {
                 Poll::Ready(message) => {
-                    Poll::Ready(Some(message.map(|came| came.map_err(Fault::Broken))))
+                    Poll::Ready(Some(message.map(|came| came.map_err(ReceiveError::Broken))))
                 }
                 Poll::Pending => match self.look() {
                     Ok(false) => Poll::Pending,
                     Ok(true) => Poll::Ready(None),
-                    Err(error) => Poll::Ready(Some(Some(Err(Fault::Refused(error))))),
+                    Err(error) => Poll::Ready(Some(Some(Err(ReceiveError::Refused(error))))),
                 },
             }
         })
@@ -119,10 +125,10 @@ impl Arriving {
         let bytes = received.saturating_sub(self.done);
         if bytes > 0 {
             let begin = || self.reading.begin();
-            self.progress.get_or_insert_with(begin).moved();
+            self.deadline.get_or_insert_with(begin).extend();
         }
         if bytes > SMALL {
-            self.part.grow_to(bytes)?;
+            self.reservation.grow_to(bytes)?;
         }
         Ok(true)
     }
@@ -132,17 +138,17 @@ impl Arriving {
         let received = self.flow.received();
         self.done = received.min(self.done + payload + CONTROL_HEADER);
         if self.done == received {
-            self.progress = None;
+            self.deadline = None;
         }
     }
 
     /// The message is whole. What it holds goes with it.
-    pub(super) fn finish(&mut self, message: Bytes) -> Part {
+    pub(super) fn finish(&mut self, message: Bytes) -> Reservation {
         self.last = message;
         let received = self.flow.received();
         // What was read with it of the next one is little.
         (self.done, self.seen) = (received, received);
-        self.progress = None;
-        std::mem::replace(&mut self.part, self.reading.part())
+        self.deadline = None;
+        std::mem::replace(&mut self.reservation, self.reading.reserve())
     }
 }

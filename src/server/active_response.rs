@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::budget::Part;
-use super::meter::Meter;
+use super::budget::Reservation;
 use super::pacing::Pacing;
 use super::refusals::excerpt;
-use super::{State, error::ErrorResponse};
+use super::token_counter::TokenCounter;
+use super::{AppState, error::ErrorResponse};
 use crate::agents::Housekeeping;
 use crate::api::responses::{self, Status};
 use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, ResponseWriter};
@@ -18,11 +18,11 @@ use crate::store::{Opened, Record, Responses};
 pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
 
 /// A request that is before the person, and the response to it.
-pub(super) struct Exchange {
+pub(super) struct ActiveResponse {
     writer: Box<dyn ResponseWriter>,
     pending: Pending,
     pacing: Pacing,
-    meter: Meter,
+    token_counter: TokenCounter,
     record: Option<Record>,
     has_started: bool,
     /// Whether what was said last went where it is kept.
@@ -37,7 +37,7 @@ pub(super) struct Exchange {
     calls: Calls,
 }
 
-impl Exchange {
+impl ActiveResponse {
     /// Puts a request before the person, where it holds nothing of the budget any more. The response
     /// is kept in these places while it comes to be and after that.
     ///
@@ -45,9 +45,9 @@ impl Exchange {
     ///
     /// If nobody takes it.
     pub(super) async fn open(
-        state: &State,
+        state: &AppState,
         mut request: Request,
-        part: Part,
+        reservation: Reservation,
         agent: String,
         write: Write,
         places: Vec<Responses>,
@@ -78,16 +78,16 @@ impl Exchange {
             "request"
         );
         let pending = pending?;
-        let meter = Meter::start(counted.0, counted.1);
+        let token_counter = TokenCounter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);
             Record::begin(places, &request, response, turn)
         });
-        drop(part);
-        let mut exchange = Self::of(writer, pending, meter, record);
-        exchange.is_background = is_background;
-        exchange.calls = calls;
-        Ok(exchange)
+        drop(reservation);
+        let mut active = Self::of(writer, pending, token_counter, record);
+        active.is_background = is_background;
+        active.calls = calls;
+        Ok(active)
     }
 
     /// Puts a background response of an earlier run before the person again. Its events so far are
@@ -97,7 +97,7 @@ impl Exchange {
     ///
     /// If nobody takes it, or it cannot be read any more.
     pub(super) async fn resume(
-        state: &State,
+        state: &AppState,
         request: Request,
         opened: Opened,
         checkpoint: &str,
@@ -107,27 +107,27 @@ impl Exchange {
         let writer = writer.ok_or_else(unreadable)?;
         let id = writer.id().to_owned();
         let has_started = writer.has_started();
-        let meter = Meter::start(request.items.clone(), Arc::clone(&request.tools));
+        let token_counter = TokenCounter::start(request.items.clone(), Arc::clone(&request.tools));
         let agent = opened.agent().to_owned();
         let pending = state.intake.reopen(request, opened, agent)?;
         let record = Record::resume(state.store.responses().clone(), &id).await;
-        let mut exchange = Self::of(Box::new(writer), pending, meter, Some(record));
-        exchange.has_started = has_started;
-        exchange.is_background = true;
-        Ok(exchange)
+        let mut active = Self::of(Box::new(writer), pending, token_counter, Some(record));
+        active.has_started = has_started;
+        active.is_background = true;
+        Ok(active)
     }
 
     fn of(
         writer: Box<dyn ResponseWriter>,
         pending: Pending,
-        meter: Meter,
+        token_counter: TokenCounter,
         record: Option<Record>,
     ) -> Self {
         Self {
             writer,
             pending,
             pacing: Pacing::default(),
-            meter,
+            token_counter,
             is_kept: record.is_some(),
             is_background: false,
             record,
@@ -176,29 +176,29 @@ impl Exchange {
         self.writer.heartbeat()
     }
 
-    /// Waits for the next thing that the person says; hand it to [`Exchange::say`]. Can be given
+    /// Waits for the next thing that the person says; hand it to [`ActiveResponse::write`]. Can be given
     /// up and begun again without losing anything.
-    pub(super) async fn heard(&mut self) -> Heard {
+    pub(super) async fn next_reply(&mut self) -> NextReply {
         if self.pacing.is_idle() {
-            let Some(heard) = self.pending.next().await else {
-                return Heard(None);
+            let Some(next) = self.pending.next().await else {
+                return NextReply(None);
             };
             let request = self.pending.place().request;
             let delay = self.pending.delay();
-            if let Some(plan) = self.pacing.begin(heard, delay, request.0) {
+            if let Some(plan) = self.pacing.begin(next, delay, request.0) {
                 self.pending.paced(plan);
             }
         }
-        Heard(Some(self.pacing.next().await))
+        NextReply(Some(self.pacing.next().await))
     }
 
     /// The events of what the person said.
-    pub(super) async fn say(&mut self, Heard(heard): Heard) -> Vec<Frame> {
-        let (ticket, reply) = match heard {
+    pub(super) async fn write(&mut self, NextReply(next): NextReply) -> Vec<Frame> {
+        let (ticket, reply) = match next {
             Some((ticket, reply)) => (ticket, reply),
             None => (None, going_away()),
         };
-        let (tokens, usage) = self.meter.add(&reply).await;
+        let (tokens, usage) = self.token_counter.add(&reply).await;
         self.tokens += tokens;
         self.receipt = ticket;
         self.ended = reply.ends();
@@ -284,11 +284,11 @@ impl Calls {
 }
 
 /// Something that the person said, or that there will be nothing more.
-pub(super) struct Heard(Option<(Option<u64>, Reply)>);
+pub(super) struct NextReply(Option<(Option<u64>, Reply)>);
 
-impl Heard {
+impl NextReply {
     /// Whether nobody will ever say anything.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.0.is_none()
     }
 }
