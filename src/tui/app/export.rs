@@ -141,7 +141,11 @@ impl App {
         let exporting = self.exports.writing.take();
         let error = match done {
             Ok(report) => {
-                self.tell(Level::Good, told(&report));
+                match self.tells_of_export() {
+                    // Where nothing is typed, it may take a row more.
+                    true => self.say(Level::Good, told(&report)),
+                    false => self.tell(Level::Good, told(&report)),
+                }
                 return self.show_in_export(report.to_string());
             }
             Err(error) => error,
