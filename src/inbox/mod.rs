@@ -39,8 +39,8 @@ use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
 use crate::store::marks::Marked;
-use crate::store::{Account, Header, Loaded, Place, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
+use crate::store::{Header, Loaded, MemoryUse, RequestKey, Saving, Store};
 use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -69,7 +69,7 @@ pub struct Inbox {
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: Statistics,
-    held: Account,
+    held: MemoryUse,
     most_bytes: usize,
     store: Store,
     /// The last write of something said.
@@ -204,7 +204,7 @@ impl Inbox {
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
-            held: Account::default(),
+            held: MemoryUse::default(),
             most_bytes: MAX_BYTES,
             store,
             saving: None,
@@ -359,7 +359,7 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                let place = Place {
+                let place = RequestKey {
                     conversation: id,
                     request,
                 };
@@ -446,7 +446,7 @@ impl Inbox {
     }
 
     /// A rejection that did not arrive is none.
-    fn withdraw(&mut self, place: Place) {
+    fn withdraw(&mut self, place: RequestKey) {
         if let Some(conversation) = self.conversations.get_mut(&place.conversation)
             && self.store.withdraw(place)
         {
@@ -751,7 +751,7 @@ impl Inbox {
             returned
         })?;
         if !returned.is_empty() {
-            self.withdraw(Place {
+            self.withdraw(RequestKey {
                 conversation,
                 request: id,
             });
@@ -771,7 +771,7 @@ impl Inbox {
     fn edit<T>(
         &mut self,
         id: ConversationId,
-        change: impl FnOnce(&mut Conversation, &mut Account) -> T,
+        change: impl FnOnce(&mut Conversation, &mut MemoryUse) -> T,
     ) -> Option<T> {
         let conversation = self.conversations.get_mut(&id)?;
         self.order.remove(conversation);

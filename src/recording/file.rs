@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::line::{ConversationLine, Line, RequestLine, SaidLine, VERSION, json_of, moment};
-use super::{Conversation, Recording, Row, Turn};
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
 use crate::api::Interner;
 use crate::inbox::Words;
 use crate::store::Context;
@@ -37,7 +37,7 @@ pub enum FileError {
 ///
 /// If it cannot be written.
 pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
-    for Conversation { id, agent, title } in &recording.conversations {
+    for RecordedConversation { id, agent, title } in &recording.conversations {
         write_line(out, &ConversationLine::line(*id, title, agent, None))?;
     }
     for turn in &recording.turns {
@@ -54,7 +54,7 @@ fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn request_line(turn: &Turn) -> Line {
+fn request_line(turn: &RecordedTurn) -> Line {
     let request = &turn.request;
     Line::Request(Box::new(RequestLine {
         conversation: turn.conversation,
@@ -70,7 +70,7 @@ fn request_line(turn: &Turn) -> Line {
     }))
 }
 
-fn said_line(turn: &Turn, row: &Row) -> Line {
+fn said_line(turn: &RecordedTurn, row: &KeptReply) -> Line {
     Line::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
@@ -88,7 +88,7 @@ fn said_line(turn: &Turn, row: &Row) -> Line {
 ///
 /// If it cannot be read, or it is none, or one of a newer version.
 pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
-    let mut reading = Reading::default();
+    let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
         let text = text?;
         if text.trim().is_empty() {
@@ -110,14 +110,14 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
 
 /// What was read so far.
 #[derive(Default)]
-struct Reading {
+struct FileReader {
     recording: Recording,
     /// Of each request, by its conversation and number, the place; `None` if it cannot be read.
     places: HashMap<(i64, usize), Option<usize>>,
     interner: Interner,
 }
 
-impl Reading {
+impl FileReader {
     /// Takes a line in; or says what is wrong with it.
     fn take(&mut self, line: Line) -> Result<(), String> {
         match line {
@@ -126,7 +126,7 @@ impl Reading {
                 line.recording
             )),
             Line::Conversation(line) => {
-                self.recording.conversations.push(Conversation {
+                self.recording.conversations.push(RecordedConversation {
                     id: line.conversation,
                     agent: line.agent,
                     title: line.title,
@@ -152,7 +152,7 @@ impl Reading {
         let mut request = request.map_err(|error| error.to_string())?;
         request.assigned = assigned;
         self.places.insert(key, Some(self.recording.turns.len()));
-        self.recording.turns.push(Turn {
+        self.recording.turns.push(RecordedTurn {
             number: line.turn,
             conversation: line.conversation,
             request,
@@ -176,7 +176,7 @@ impl Reading {
             }
         };
         let words = Words::deserialize(line.words).map_err(|error| error.to_string())?;
-        self.recording.turns[place].rows.push(Row {
+        self.recording.turns[place].rows.push(KeptReply {
             at: line.at.as_millisecond(),
             ticket: line.ticket,
             state: line.delivery.into(),

@@ -1,6 +1,6 @@
 //! Recordings of what the journal has.
 
-use super::{Conversation, Recording, Row, Turn};
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
 use crate::journal::{self, ReadError, Reader};
 use crate::store::PastTurns;
 
@@ -16,7 +16,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     };
     let is_automatic = row.automatic.is_some();
     let mut recording = Recording {
-        conversations: vec![Conversation {
+        conversations: vec![RecordedConversation {
             id,
             agent: row.agent,
             title: row.title,
@@ -33,7 +33,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
             continue;
         };
         let own = said.iter().filter(|said| said.turn == turn.id);
-        recording.turns.push(Turn {
+        recording.turns.push(RecordedTurn {
             number: turn.number,
             conversation: id,
             request,
@@ -45,10 +45,10 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     Ok(Some(recording))
 }
 
-fn kept(said: &journal::Said) -> Option<Row> {
+fn kept(said: &journal::Said) -> Option<KeptReply> {
     let words = serde_json::from_str(&said.words)
         .inspect_err(|error| tracing::warn!(%error, said.id, "what was said cannot be read"));
-    Some(Row {
+    Some(KeptReply {
         at: said.at,
         ticket: said.ticket,
         state: said.state,

@@ -37,7 +37,7 @@ use tokio::sync::watch;
 use self::archive::Archive;
 use self::marks::Marked;
 use self::rejections::Rejections;
-use self::threads::{Hints, Names, Threads};
+use self::threads::{LikelyKeys, ThreadKeys, Threads};
 use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
@@ -47,14 +47,14 @@ use crate::journal::{
 };
 
 pub(crate) use crate::journal::now;
-pub(crate) use account::Account;
+pub(crate) use account::MemoryUse;
 pub(crate) use context::Context;
 pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
-pub(crate) use responses::{Record, Responses};
+pub(crate) use responses::{ResponseRecorder, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
-pub(crate) use threads::Place;
+pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
 pub(crate) use turn::{asked, assigned};
 
@@ -81,7 +81,7 @@ pub struct Saving(Option<Seq>);
 /// A request that was put where it belongs.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub place: Place,
+    pub place: RequestKey,
     /// The conversation on whose behalf it was begun, if that is in memory.
     pub parent: Option<ConversationId>,
     /// The conversation as it was, if it has to be read again.
@@ -256,20 +256,20 @@ impl Store {
     }
 
     /// The names by which the conversation of a request is found.
-    fn names(&self, request: &Request) -> Names {
+    fn names(&self, request: &Request) -> ThreadKeys {
         // Made of what is parsed for it, before anything is locked.
-        let names = Names::of(request);
+        let names = ThreadKeys::of(request);
         self.threads().aside(names)
     }
 
-    fn needs_past(&self, names: &Names, automatic: Option<&str>) -> bool {
+    fn needs_past(&self, names: &ThreadKeys, automatic: Option<&str>) -> bool {
         self.threads().needs_past(names, automatic.is_some())
     }
 
     /// What only the journal has of the conversation that a request goes on with.
     fn past(
         &self,
-        names: &Names,
+        names: &ThreadKeys,
         automatic: Option<&str>,
     ) -> Option<(Conversation, Option<Box<Loaded>>)> {
         let reader = self
@@ -291,9 +291,9 @@ impl Store {
         let items = request.items.len();
         let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
         let hints = if is_known {
-            Hints::default()
+            LikelyKeys::default()
         } else {
-            Hints::of(request, &names)
+            LikelyKeys::of(request, &names)
         };
         let placed = self
             .threads()
@@ -370,7 +370,7 @@ impl Store {
     }
 
     /// A request was answered, with a rejection perhaps, or its client went away.
-    pub(crate) fn close(&self, place: Place, gone: bool, rejected: bool) {
+    pub(crate) fn close(&self, place: RequestKey, gone: bool, rejected: bool) {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
         let row = threads.close(place.conversation, gone, rejected);
@@ -393,7 +393,7 @@ impl Store {
 
     /// A request was rejected with these words, which it gets again for a while. After that, it goes
     /// on with this conversation.
-    pub(crate) fn reject(&self, place: Place, request: &Request, words: &str) {
+    pub(crate) fn reject(&self, place: RequestKey, request: &Request, words: &str) {
         self.rejections().add(place, request, words, Instant::now());
     }
 
@@ -408,7 +408,7 @@ impl Store {
     }
 
     /// A client did not get its rejection; says whether nothing else was rejected in its conversation.
-    pub(crate) fn withdraw(&self, place: Place) -> bool {
+    pub(crate) fn withdraw(&self, place: RequestKey) -> bool {
         self.rejections().withdraw(place)
     }
 

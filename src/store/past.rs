@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::vec;
 
-use super::turn::{self, Known};
+use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
 use crate::journal::{ReadError, Reader, State};
 
@@ -16,7 +16,7 @@ pub struct PastTurns {
     /// Those to come, each with its number.
     left: std::iter::Enumerate<vec::IntoIter<i64>>,
     /// What the turn before it was made of.
-    known: Known,
+    known: PreviousTurn,
     /// The items of the turn before it.
     before: Vec<Arc<Item>>,
 }
@@ -58,7 +58,7 @@ impl PastTurns {
             left: reader.turns(conversation)?.into_iter().enumerate(),
             reader: reader.clone(),
             interner: Interner::default(),
-            known: Known::default(),
+            known: PreviousTurn::default(),
             before: Vec::new(),
         })
     }
@@ -69,7 +69,7 @@ impl PastTurns {
         };
         if !self.known.is_of(&parts) {
             // The same text means something else in another format.
-            self.known = Known::default();
+            self.known = PreviousTurn::default();
             match self.reader.parts(id, |_| false)? {
                 Some(whole) => parts = whole,
                 None => return Ok(None),
@@ -200,7 +200,7 @@ mod tests {
             for (id, body) in (1..).zip(&bodies) {
                 let body = body.to_string();
                 let request = format.parse(body.as_bytes(), &Interner::default()).unwrap();
-                let place = super::super::Place {
+                let place = super::super::RequestKey {
                     conversation: super::super::ConversationId(1),
                     request: super::super::RequestId(id),
                 };
