@@ -95,6 +95,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 StudyCommand::Start(args) => {
                     return ask(study(args, StudyAction::Start), cli.global);
                 }
+                StudyCommand::Phase(args) => {
+                    let action = StudyAction::Phase(args.name);
+                    return ask(study(args.form, action), cli.global);
+                }
                 StudyCommand::Pause(args) => {
                     return ask(study(args, StudyAction::Pause), cli.global);
                 }

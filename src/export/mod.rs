@@ -5,6 +5,7 @@
 //! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
 //!   `html` show to people
 //! - [`redact`] takes out what must not leave
+//! - `studied` is what a study knows of turns
 //! - `target` is where it goes, `progress` tells how far it is
 //!
 //! One conversation is in memory at a time. The journal may be written meanwhile.
@@ -19,6 +20,7 @@ mod raw;
 pub mod redact;
 mod report;
 mod select;
+mod studied;
 mod talk;
 mod target;
 

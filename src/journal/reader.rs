@@ -304,6 +304,14 @@ impl Reader {
         })
     }
 
+    /// Whatever else is known of the newest turn of a conversation.
+    pub fn newest_detail(&self, conversation: i64) -> Read<Option<String>> {
+        self.with(|db| {
+            let sql = "SELECT detail FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1";
+            one(db, sql, [conversation], |row| row.get(0))
+        })
+    }
+
     /// What was said in a conversation, the oldest first.
     pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
         let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");
@@ -402,7 +410,7 @@ impl Reader {
                 db,
                 "SELECT turn.id, format, arrived, state, detail, seen, first_key,
                      coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
-                     coalesce(paused, 0), coalesce(delays, '[]')
+                     coalesce(paused, 0), coalesce(delays, '[]'), phase
                  FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
                  WHERE turn.conversation = ?1 ORDER BY turn.id",
                 [conversation],
@@ -424,6 +432,7 @@ impl Reader {
                             ended: row.get(11)?,
                             paused: row.get(12)?,
                             delays: row.get(13)?,
+                            phase: row.get(14)?,
                         },
                     })
                 },

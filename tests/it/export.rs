@@ -941,15 +941,24 @@ fn files_in(folder: &Path) -> (Vec<PathBuf>, bool) {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        name.starts_with(".humanllm-export-")
+        name.starts_with(".humanllm-")
     };
     let (hidden, named): (Vec<_>, Vec<_>) = paths.partition(is_hidden);
     (named, !hidden.is_empty())
 }
 
+/// Whether a program has a file in a folder that has not got its name.
+fn is_writing(child: &Child, folder: &Path) -> bool {
+    // One that has none at all is seen where the program has it open.
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id()));
+    let mut open = open.into_iter().flatten().flatten();
+    let is_there = |target: PathBuf| target.starts_with(folder);
+    files_in(folder).1 || open.any(|open| fs::read_link(open.path()).is_ok_and(is_there))
+}
+
 fn wait_for_a_beginning(child: &mut Child, folder: &Path) {
     let deadline = std::time::Instant::now() + DEADLINE;
-    while !files_in(folder).1 && child.try_wait().expect("a child").is_none() {
+    while !is_writing(child, folder) && child.try_wait().expect("a child").is_none() {
         assert!(std::time::Instant::now() < deadline, "it never began");
         std::thread::yield_now();
     }

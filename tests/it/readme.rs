@@ -325,7 +325,16 @@ fn the_readme_is_short() {
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
     let whole = example();
-    for table in ["", "server", "inbox", "[model]", "drafting", "tui", "study"] {
+    for table in [
+        "",
+        "server",
+        "inbox",
+        "[model]",
+        "drafting",
+        "tui",
+        "study",
+        "[study.phase]",
+    ] {
         let keys = known_keys(table);
         let example = whole.replace("\n# [[", "\n[[");
         let (_, section) = match table {
@@ -360,6 +369,7 @@ fn is_table(whole: &str, key: &str) -> bool {
     let heads = [
         format!("\n[{key}]\n"),
         format!("\n# [[{key}]]\n"),
+        format!("\n# [[study.{key}]]\n"),
         // Of one table for each name.
         format!("\n# [study.{key}."),
     ];
