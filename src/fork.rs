@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Format, Item, Request};
 use crate::config::{ApiKey, Config};
-use crate::recording::{Recording, Turn};
+use crate::recording::{RecordedTurn, Recording};
 use crate::setup::BaseUrls;
 
 /// How long the program may take to be there.
@@ -144,7 +144,7 @@ fn ask(
     mut stream: TcpStream,
     host: &str,
     key: Option<&ApiKey>,
-    turn: &Turn,
+    turn: &RecordedTurn,
 ) -> Result<String, ForkError> {
     let path = match turn.request.format {
         Format::Responses => "responses",

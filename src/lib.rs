@@ -9,15 +9,16 @@
 //! | [`history`], [`replay`], [`fork`] | the commands that look back, play a recording, or go on from one |
 //! | [`app`] | the whole program: wired up, and shut down in order |
 //! | [`setup`] | agents and models made to work with this program, and checked |
-//! | [`standin`] | the server with somebody else than the person behind it |
+//! | [`headless`] | the server with somebody else than the person behind it |
 //! | [`config`] | what can be set, and what holds when nothing is |
-//! | [`tui`], [`server`], [`model`], [`control`], [`export`], [`recording`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; the journal → files for models, programs and people; what was asked and said as files, and which request of them another one is |
+//! | [`tui`], [`server`], [`model`], [`control`], [`recording`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; what was asked and said as files, and which request of them another one is |
+//! | [`export`] | the journal → files for models, programs and people |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`agents`], [`rules`], [`study`], [`journal`], [`draft`] | what is known of single agents; what is decided without the person; who takes part under which condition; the store on disk; what a person has composed as plain data |
 //! | [`tokens`], [`logging`] | how many tokens a text has; the log |
 //! | [`api`], [`o200k`], [`state_dir`] | the wire formats: request bytes → [`api::Request`], [`api::Reply`] → events; a vocabulary; the folder that journal and log lie in |
-//! | [`descriptors`], [`environment`], [`hash`], [`nearest`], [`plain`], [`private_file`] | small things that know nothing of this program |
+//! | [`descriptors`], [`environment`], [`hash`], [`suggestion`], [`plain`], [`private_file`] | small things that know nothing of this program |
 //!
 //! `tui`, `server`, `model` and `control` meet in the inbox. `api` knows neither sockets nor screens, a
 //! clock or randomness.
@@ -38,6 +39,7 @@ pub mod environment;
 pub mod export;
 pub mod fork;
 mod hash;
+mod headless;
 pub mod history;
 pub mod inbox;
 pub mod journal;
@@ -45,7 +47,6 @@ pub mod journal;
 mod layers;
 pub mod logging;
 pub mod model;
-mod nearest;
 mod o200k;
 pub mod plain;
 mod private_file;
@@ -54,9 +55,9 @@ pub mod replay;
 pub mod rules;
 pub mod server;
 pub mod setup;
-mod standin;
 pub mod state_dir;
 pub mod store;
 pub mod study;
+mod suggestion;
 pub mod tokens;
 pub mod tui;

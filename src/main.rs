@@ -306,7 +306,7 @@ fn model(
     let config = config::load(flags, environment)?;
     if !checks {
         let mut told = String::new();
-        let places = setup::model::PLACES;
+        let places = setup::model::USUAL_PORTS;
         let done = setup::model::run(&args.into(), places, flags, &config, environment, &mut told);
         let code = print(plain::lines(&told).as_bytes())?;
         return Ok(done.map(|()| code)?);

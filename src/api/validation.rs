@@ -32,7 +32,7 @@ const MAX_WORK: u64 = 20_000_000;
 #[derive(Debug)]
 pub(crate) struct Validator {
     validator: jsonschema::Validator,
-    burden: Burden,
+    burden: Cost,
 }
 
 impl Validator {
@@ -104,7 +104,7 @@ fn extent(value: &Value) -> (usize, u64) {
 
 /// What a schema asks of who validates with it, its references followed.
 #[derive(Debug, Clone, Copy, Default)]
-struct Burden {
+struct Cost {
     /// The values in it.
     weight: u64,
     /// How often it comes back to where it was.
@@ -113,7 +113,7 @@ struct Burden {
     height: usize,
 }
 
-impl Burden {
+impl Cost {
     fn add(&mut self, part: Self) {
         self.weight = self.weight.saturating_add(part.weight);
         self.returns = self.returns.saturating_add(part.returns);
@@ -124,18 +124,18 @@ impl Burden {
 struct Scale<'a> {
     root: &'a Value,
     /// By where they are in memory: comparing schemas would take as long as weighing them.
-    known: HashMap<*const Value, Burden>,
+    known: HashMap<*const Value, Cost>,
     /// What is being weighed.
     open: Vec<*const Value>,
 }
 
 impl<'a> Scale<'a> {
-    fn weigh(&mut self, schema: &'a Value) -> Result<Burden, String> {
+    fn weigh(&mut self, schema: &'a Value) -> Result<Cost, String> {
         let place = std::ptr::from_ref(schema);
         if let Some(known) = self.known.get(&place) {
             return Ok(*known);
         }
-        let mut burden = Burden {
+        let mut burden = Cost {
             weight: 1,
             returns: 0,
             height: 1,
@@ -166,11 +166,11 @@ impl<'a> Scale<'a> {
         Ok(burden)
     }
 
-    fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Burden, String> {
+    fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Cost, String> {
         match (key, value) {
             // Values, and what counts only where it is referred to.
             ("const" | "enum" | "default" | "examples" | "$defs" | "definitions", _) => {
-                Ok(Burden::default())
+                Ok(Cost::default())
             }
             ("$ref", Value::String(reference)) => match referred(self.root, reference) {
                 Some(target) => self.weigh(target),
@@ -185,7 +185,7 @@ impl<'a> Scale<'a> {
                 Err(format!("{key} is not supported within it"))
             }
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(named)) => {
-                let mut burden = Burden::default();
+                let mut burden = Cost::default();
                 for (name, schema) in named {
                     if key == "patternProperties" {
                         fits(name)?;
@@ -199,9 +199,9 @@ impl<'a> Scale<'a> {
     }
 }
 
-fn fits(pattern: &str) -> Result<Burden, String> {
+fn fits(pattern: &str) -> Result<Cost, String> {
     if pattern.len() <= MAX_PATTERN_LENGTH {
-        Ok(Burden::default())
+        Ok(Cost::default())
     } else {
         Err("a pattern in it is too long".into())
     }

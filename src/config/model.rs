@@ -16,8 +16,8 @@ use super::{ApiKey, Config};
 use crate::api::Format;
 use crate::environment::Environment;
 use crate::inbox::Mode;
-use crate::model::{BaseUrl, KeyVariable, Patience, Upstream};
-use crate::nearest::nearest;
+use crate::model::{BaseUrl, KeyVariable, Timeouts, Upstream};
+use crate::suggestion::suggest;
 
 /// What the formats are called.
 const FORMATS: [(&str, Format); 3] = [
@@ -144,7 +144,7 @@ pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), 
         Ok(())
     } else {
         Err(Problem::UnknownUpstream {
-            suggestion: nearest(model, names()).map(str::to_owned),
+            suggestion: suggest(model, names()).map(str::to_owned),
             known: names().map(str::to_owned).collect(),
         })
     }
@@ -190,7 +190,7 @@ impl ModelTable {
         if let Some((key, _)) = counts.into_iter().find(|(_, is_zero)| *is_zero) {
             return Err((vec![key], Problem::Zero));
         }
-        let usual = Patience::default();
+        let usual = Timeouts::default();
         Ok(Upstream {
             model: self.model.unwrap_or_else(|| name.clone()),
             headers,
@@ -200,7 +200,7 @@ impl ModelTable {
             thoughts: self.thoughts,
             prefill: self.prefill.unwrap_or(true),
             parameters: self.parameters,
-            patience: Patience {
+            patience: Timeouts {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),

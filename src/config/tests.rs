@@ -7,7 +7,7 @@ use super::*;
 use crate::agents::Answered;
 use crate::api::Format;
 use crate::config::TuiConfig;
-use crate::model::Patience;
+use crate::model::Timeouts;
 use crate::tui::keys::action::Action;
 use crate::tui::theme::Role;
 
@@ -594,7 +594,7 @@ fn a_model_needs_little_and_takes_much() {
     );
     assert_eq!(little.url.to_string(), "http://127.0.0.1:8080/v1");
     assert_eq!(little.format, Format::Chat);
-    assert_eq!(little.patience, Patience::default());
+    assert_eq!(little.patience, Timeouts::default());
     assert!(little.prefill && !little.images && !little.thoughts);
 
     let lines = "format = \"messages\"\nmodel = \"org/q\"\nmax_tokens = 100\nimages = true\n\

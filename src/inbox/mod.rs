@@ -38,8 +38,9 @@ pub use statistics::{Spread, Statistics};
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
-use crate::store::{Account, Header, Loaded, Place, Saving, Store};
+use crate::store::marks::Marked;
 pub use crate::store::{ConversationId, RequestId};
+use crate::store::{Header, Loaded, MemoryUse, RequestKey, Saving, Store};
 use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -68,7 +69,7 @@ pub struct Inbox {
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: Statistics,
-    held: Account,
+    held: MemoryUse,
     most_bytes: usize,
     store: Store,
     /// The last write of something said.
@@ -199,7 +200,7 @@ impl Inbox {
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
-            held: Account::default(),
+            held: MemoryUse::default(),
             most_bytes: MAX_BYTES,
             store,
             saving: None,
@@ -352,7 +353,7 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                let place = Place {
+                let place = RequestKey {
                     conversation: id,
                     request,
                 };
@@ -434,7 +435,7 @@ impl Inbox {
     }
 
     /// A rejection that did not arrive is none.
-    fn withdraw(&mut self, place: Place) {
+    fn withdraw(&mut self, place: RequestKey) {
         if let Some(conversation) = self.conversations.get_mut(&place.conversation)
             && self.store.withdraw(place)
         {
@@ -600,6 +601,20 @@ impl Inbox {
         });
     }
 
+    /// Keeps what the person makes of a conversation or of one of its turns.
+    pub fn mark(&mut self, marked: Marked) {
+        self.saving = Some(self.store.keep_mark(marked.mark.clone()));
+        let id = ConversationId(marked.mark.conversation);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let marks = &mut conversation.marks;
+            marks.retain(|known| known.turn != marked.turn);
+            if !marked.mark.is_empty() {
+                let at = marks.partition_point(|known| known.turn < marked.turn);
+                marks.insert(at, marked);
+            }
+        }
+    }
+
     /// Whether somebody waits in a conversation, or has not got all that was said to them.
     pub fn is_busy(&self, id: ConversationId) -> bool {
         self.get(id).is_some_and(Conversation::is_waiting)
@@ -725,7 +740,7 @@ impl Inbox {
             returned
         })?;
         if !returned.is_empty() {
-            self.withdraw(Place {
+            self.withdraw(RequestKey {
                 conversation,
                 request: id,
             });
@@ -745,7 +760,7 @@ impl Inbox {
     fn edit<T>(
         &mut self,
         id: ConversationId,
-        change: impl FnOnce(&mut Conversation, &mut Account) -> T,
+        change: impl FnOnce(&mut Conversation, &mut MemoryUse) -> T,
     ) -> Option<T> {
         let conversation = self.conversations.get_mut(&id)?;
         self.order.remove(conversation);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Durability;
-use super::error::{Fault, OpenError};
+use super::error::{ErrorClass, OpenError};
 use super::files::Files;
 
 /// What makes a database of version N one of version N + 1.
@@ -31,7 +31,7 @@ pub(super) fn open(
     durability: Durability,
 ) -> Result<(Connection, Option<PathBuf>), OpenError> {
     match open_as_it_is(files, durability) {
-        Err(OpenError::Database { error, .. }) if Fault::of(&error) == Fault::Damaged => {
+        Err(OpenError::Database { error, .. }) if ErrorClass::of(&error) == ErrorClass::Damaged => {
             let aside = files.put_aside().map_err(|error| OpenError::Io {
                 path: files.database.clone(),
                 error,

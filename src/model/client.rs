@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Upstream;
 use super::connection::{Connection, Pool};
 use super::failure::{Failure, Refusal};
-use super::reading::{MAX_BYTES, Reading, shown};
+use super::reading::{AnswerReader, MAX_BYTES, shown};
 use super::trust::Trust;
-use crate::api::upstream::{Ask, Asked, Continuing, error_message};
+use crate::api::upstream::{Ask, Continuing, UpstreamRequest, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// What goes to the server for an order, and what reads the answer.
-    pub fn asked(&self, order: &DraftOrder) -> Asked {
+    pub fn asked(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
             format,
@@ -92,7 +92,7 @@ impl Client {
     /// Asks, and hands on what the model says piece by piece, for as long as `take` wants more.
     pub async fn answer(
         &self,
-        asked: Asked,
+        asked: UpstreamRequest,
         take: impl FnMut(Piece) -> bool + Send,
     ) -> Result<(), Failure> {
         if let Some(key) = &self.upstream.key
@@ -112,7 +112,7 @@ impl Client {
             drop(body);
             return Err(self.refusal(connection, response).await);
         }
-        let mut reading = Reading::new(asked.reader, take);
+        let mut reading = AnswerReader::new(asked.reader, take);
         let mut body = response.into_body();
         while !reading.is_done() {
             let until = if reading.has_begun() {

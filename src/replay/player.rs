@@ -17,14 +17,14 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::report::{self, Counts, End};
-use super::script::{Answer, Script};
+use super::script::{Script, ScriptedAnswer};
 use super::{Options, ReplayError};
 use crate::config::Config;
+use crate::headless::HeadlessServer;
 use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
-use crate::recording::{How, Likeness, Recording};
+use crate::recording::{Fingerprint, MatchKind, Recording};
 use crate::setup::BaseUrls;
-use crate::standin::Standin;
-use crate::store::{Place, RequestId, Saving, Store};
+use crate::store::{RequestId, RequestKey, Saving, Store};
 
 /// How long after the last answer whoever may come back is waited for: for an answer that was given in the
 /// background, or, as some do, to hear a rejection twice.
@@ -51,7 +51,7 @@ pub(super) async fn play(
     let mut signals = Signals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
-    let mut server = Standin::start(config, listener, Some(screen(&script)))?;
+    let mut server = HeadlessServer::start(config, listener, Some(screen(&script)))?;
     let urls = BaseUrls::of(server.address).map_err(|error| io::Error::other(error.to_string()))?;
     let mut command = match options.command.as_slice() {
         [] => {
@@ -112,7 +112,7 @@ pub(super) async fn play(
 fn screen(script: &Arc<Mutex<Script>>) -> Screen {
     let script = Arc::clone(script);
     Screen::new(move |request| {
-        let likeness = Likeness::of(request);
+        let likeness = Fingerprint::of(request);
         let mut script = lock(&script);
         if script.find(&likeness).is_some() {
             return Ok(());
@@ -220,7 +220,7 @@ impl Player {
             return;
         };
         self.store.go_on(conversation);
-        let likeness = Likeness::of(&request);
+        let likeness = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();
             // It was looked at when it came, and what has come since makes it no other.
@@ -235,8 +235,8 @@ impl Player {
         };
         match (found.is_repeated, found.how) {
             (true, _) => self.counts.repeated += 1,
-            (false, How::Strict) => self.counts.strict += 1,
-            (false, How::Shape(_)) => self.counts.shape += 1,
+            (false, MatchKind::Strict) => self.counts.strict += 1,
+            (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
         let (number, title) = (found.place + 1, likeness.title());
         report::tell(&report::matched(
@@ -250,7 +250,7 @@ impl Player {
         if let Some(words) = rejection
             && !self.script().comes_again(found.place)
         {
-            let place = Place {
+            let place = RequestKey {
                 conversation,
                 request: id,
             };
@@ -265,7 +265,7 @@ impl Player {
     }
 
     /// Takes in what has happened already.
-    async fn catch_up(&mut self, server: &mut Standin) {
+    async fn catch_up(&mut self, server: &mut HeadlessServer) {
         loop {
             tokio::select! {
                 biased;
@@ -277,7 +277,7 @@ impl Player {
 }
 
 /// Says what was recorded, when it was.
-async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
+async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
     for said in &answer.said {
         sleep_until(begun + after(said.at - answer.arrived, speed)).await;

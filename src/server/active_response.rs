@@ -12,7 +12,7 @@ use crate::agents::Housekeeping;
 use crate::api::responses::{self, Status};
 use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, ResponseWriter};
 use crate::inbox::Pending;
-use crate::store::{Opened, Record, Responses};
+use crate::store::{Opened, ResponseRecorder, Responses};
 
 /// Makes the writer of a wire format.
 pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
@@ -23,7 +23,7 @@ pub(super) struct ActiveResponse {
     pending: Pending,
     pacing: Pacing,
     token_counter: TokenCounter,
-    record: Option<Record>,
+    record: Option<ResponseRecorder>,
     has_started: bool,
     /// Whether what was said last went where it is kept.
     is_kept: bool,
@@ -81,7 +81,7 @@ impl ActiveResponse {
         let token_counter = TokenCounter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
             let turn = Some(pending.place().request);
-            Record::begin(places, &request, response, turn)
+            ResponseRecorder::begin(places, &request, response, turn)
         });
         drop(reservation);
         let mut active = Self::of(writer, pending, token_counter, record);
@@ -110,7 +110,7 @@ impl ActiveResponse {
         let token_counter = TokenCounter::start(request.items.clone(), Arc::clone(&request.tools));
         let agent = opened.agent().to_owned();
         let pending = state.intake.reopen(request, opened, agent)?;
-        let record = Record::resume(state.store.responses().clone(), &id).await;
+        let record = ResponseRecorder::resume(state.store.responses().clone(), &id).await;
         let mut active = Self::of(Box::new(writer), pending, token_counter, Some(record));
         active.has_started = has_started;
         active.is_background = true;
@@ -121,7 +121,7 @@ impl ActiveResponse {
         writer: Box<dyn ResponseWriter>,
         pending: Pending,
         token_counter: TokenCounter,
-        record: Option<Record>,
+        record: Option<ResponseRecorder>,
     ) -> Self {
         Self {
             writer,
@@ -142,7 +142,7 @@ impl ActiveResponse {
     /// Waits until all that is known of the request and its response is in the journal: nothing about
     /// them leaves before.
     pub(super) async fn settled(&mut self) {
-        let record = self.record.as_ref().map(Record::saving);
+        let record = self.record.as_ref().map(ResponseRecorder::saving);
         let saving = self.pending.saving().max(record.unwrap_or_default());
         self.pending.store().settled(saving).await;
     }

@@ -32,7 +32,7 @@ use super::{AppState, sse};
 use crate::agents::Caller;
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
-use crate::store::{Record, Responses, Stored};
+use crate::store::{ResponseRecorder, Responses, Stored};
 
 /// How long a client may take to answer a close frame. One that was not read when the connection
 /// goes may never arrive.
@@ -280,7 +280,7 @@ impl Connection {
         let Some(response) = writer.response() else {
             return Ok(());
         };
-        let mut record = Record::begin(self.places(&request), &request, response, None);
+        let mut record = ResponseRecorder::begin(self.places(&request), &request, response, None);
         let mut frames = writer.start();
         let nothing = Reply::End {
             items: Vec::new(),

@@ -28,7 +28,7 @@ pub(crate) struct ResponseState {
     /// Unix seconds.
     completed_at: Option<u64>,
     status: Status,
-    error: Option<Fault>,
+    error: Option<ErrorObject>,
     usage: Option<Usage>,
     /// The output items that are complete, as JSON.
     output: Vec<Arc<str>>,
@@ -73,7 +73,7 @@ pub(crate) enum Status {
 
 /// Why a response failed, as a client is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Fault {
+struct ErrorObject {
     code: String,
     message: String,
     // More than the format asks for. Without it, the AI SDK 7 takes the whole document for broken
@@ -168,7 +168,7 @@ impl ResponseObject {
             Ending::OutOfTokens => state.status = Status::Incomplete,
             Ending::Failed { code, message } => {
                 state.status = Status::Failed;
-                state.error = Some(Fault {
+                state.error = Some(ErrorObject {
                     code: code.as_str().to_owned(),
                     message: message.clone(),
                     kind: ending.error().map(|error| error.kind.to_owned()),
@@ -216,7 +216,7 @@ impl ResponseObject {
             completed_at: Option<u64>,
             status: Status,
             incomplete_details: Option<Value>,
-            error: Option<&'a Fault>,
+            error: Option<&'a ErrorObject>,
             usage: Option<Value>,
         }
         let state = &self.state;

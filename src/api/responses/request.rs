@@ -9,8 +9,8 @@ use super::object;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, Kind, kind, value};
 use crate::api::{
-    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Purpose, Request,
-    Shape, Tool, ToolChoice, ToolList,
+    ApiError, Envelope, Format, Interner, Item, OutputFormat, OutputLimits, Previous, Purpose,
+    Request, Shape, Tool, ToolChoice, ToolList,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -180,7 +180,7 @@ fn read(
     request.previous = previous(fields);
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
-    request.limits = Limits::read(fields);
+    request.limits = OutputLimits::read(fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }

@@ -13,7 +13,7 @@ const MAX_DEPTH: u8 = 8;
 
 /// Why an answer is not whole. What was read of it before stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum AnswerError {
     /// The server says that it cannot answer, in its words.
     #[error("{0}")]
     Told(String),

@@ -19,7 +19,7 @@ use std::{fs, io};
 
 use super::base_urls::BaseUrls;
 use super::own_file;
-use super::own_file::{Contents, OwnFile, SetupError, Standing};
+use super::own_file::{Contents, FileState, OwnFile, SetupError};
 use super::report::Report;
 use super::shell::word;
 use crate::config::{ApiKey, Config};
@@ -228,12 +228,12 @@ pub(super) enum Setting {
 
 impl Launch {
     /// How its files are now, taken together.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> FileState {
         let standings = self.files.iter().map(OwnFile::standing);
-        standings.fold(Standing::AsWritten, |all, one| match (all, one) {
-            (Standing::Missing, _) | (_, Standing::Missing) => Standing::Missing,
-            (Standing::Changed, _) | (_, Standing::Changed) => Standing::Changed,
-            _ => Standing::AsWritten,
+        standings.fold(FileState::AsWritten, |all, one| match (all, one) {
+            (FileState::Missing, _) | (_, FileState::Missing) => FileState::Missing,
+            (FileState::Changed, _) | (_, FileState::Changed) => FileState::Changed,
+            _ => FileState::AsWritten,
         })
     }
 
