@@ -11,6 +11,7 @@
 //! | [`model`] | models on other servers, which draft: connections, timeouts, what went wrong in words |
 //! | [`control`] | the Unix socket through which scripts answer, and the commands that use it |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
+//! | [`statistics`] | how much was asked, how fast it was answered, and what was typed for it: numbers over the journal |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`journal`] | the same on disk; [`history`] reads it for the command line |
 //! | [`agents`] | what is known of single agents: names, threads, errands, what they add by themselves |
@@ -56,6 +57,7 @@ pub mod server;
 pub mod setup;
 mod standin;
 pub mod state_dir;
+pub mod statistics;
 pub mod store;
 pub mod study;
 pub mod tokens;
