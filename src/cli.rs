@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod man;
 pub mod record;
 mod replay;
 pub mod scripts;
@@ -17,13 +18,13 @@ use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitA
 use crate::api::Format;
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
-use crate::export::marks::Change;
 use crate::export::redact::Redactor;
 use crate::export::{self, Target, Which};
 use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
 use crate::setup::{codex, model};
+use crate::store::marks::Change;
 
 pub use replay::{ForkArgs, ReplayArgs};
 
@@ -48,6 +49,7 @@ EXAMPLES:
     humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
+    humanllm man ~/.local/share/man/man1       Write the manual pages
 
 ENVIRONMENT:
     HUMANLLM_LISTEN, HUMANLLM_CONFIG, HUMANLLM_STATE_DIR    As the flags, which beat them
@@ -130,6 +132,11 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the manual page of humanllm, or write those of all commands to a folder
+    Man {
+        /// The folder, such as ~/.local/share/man/man1
+        folder: Option<PathBuf>,
+    },
 }
 
 /// The flags of `setup`.
@@ -167,7 +174,7 @@ pub enum SetupProgram {
 pub struct AgentSetup {
     /// Which agent.
     pub agent: &'static Agent,
-    /// How.
+    /// How the agent is set up.
     pub args: AgentArgs,
 }
 
@@ -624,12 +631,10 @@ fn moment(text: &str) -> Result<i64, String> {
 impl ExportArgs {
     /// What takes out what must not leave.
     pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
-        match self.no_redact {
-            true => Redactor::none(),
-            false => {
-                let home = environment.home().and_then(|home| home.to_str());
-                Redactor::new(home, &config.export.redact)
-            }
+        if self.no_redact {
+            Redactor::none()
+        } else {
+            config.export.redaction(environment.home()).redactor()
         }
     }
 

@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Format, Item, Request};
 use crate::config::{ApiKey, Config};
-use crate::recording::{Recording, Turn};
+use crate::recording::{RecordedTurn, Recording};
 use crate::setup::BaseUrls;
 
 /// How long the program may take to be there.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why nothing was asked, or nothing came back.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum ForkError {
     /// Nobody is there.
     #[error("nobody answers at {address}; start humanllm in another terminal")]
     Nobody {
-        /// Where.
+        /// Where the server was expected.
         address: SocketAddr,
     },
     /// The answer did not come.
@@ -64,7 +64,7 @@ pub fn run(
     let host = urls.anthropic.trim_start_matches("http://");
     let address = host.parse().unwrap_or(config.listen);
     let nobody = |_| ForkError::Nobody { address };
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(nobody)?;
+    let stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(nobody)?;
     let text = ask(stream, host, config.api_key.as_ref(), turn)?;
     Answer::of(turn.request.format, &text)
 }
@@ -144,7 +144,7 @@ fn ask(
     mut stream: TcpStream,
     host: &str,
     key: Option<&ApiKey>,
-    turn: &Turn,
+    turn: &RecordedTurn,
 ) -> Result<String, ForkError> {
     let path = match turn.request.format {
         Format::Responses => "responses",

@@ -8,7 +8,7 @@ use humanllm::cli::record::{StudyArgs, StudyCommand};
 use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
     AgentSetup, Cli, Command, ExportArgs, ForkArgs, GlobalFlags, ModelArgs, PrintForm, ReplayArgs,
-    RulesArgs, SetupArgs, SetupProgram, ShowArgs, scripts,
+    RulesArgs, SetupArgs, SetupProgram, ShowArgs, man, scripts,
 };
 use humanllm::config::Config;
 use humanllm::control::{StudyAction, command};
@@ -116,9 +116,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let reader = Reader::open(&config.state_dir)?;
             let since = args.since.since(Timestamp::now());
             let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
-            let text = match args.json {
-                true => format!("{}\n", serde_json::to_string_pretty(&gathered)?),
-                false => statistics::text(&gathered),
+            let text = if args.json {
+                format!("{}\n", serde_json::to_string_pretty(&gathered)?)
+            } else {
+                statistics::text(&gathered)
             };
             print(text.as_bytes())
         }
@@ -137,6 +138,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
             print(&script)
         }
+        Some(Command::Man { folder }) => match folder {
+            None => print(&man::page()),
+            Some(folder) => print(man::write_to(&folder)?.as_bytes()),
+        },
     }
 }
 
@@ -185,9 +190,10 @@ fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) ->
 fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     let recording = replay::load(&[args.source], &config.state_dir)?;
     let answer = fork::run(&recording, args.turn, config)?;
-    let text = match args.json {
-        true => answer.document().to_string(),
-        false => plain::lines(&answer.words()),
+    let text = if args.json {
+        answer.document().to_string()
+    } else {
+        plain::lines(&answer.words())
     };
     print(format!("{text}\n").as_bytes())
 }
@@ -299,7 +305,7 @@ fn model(
     let config = config::load(flags, environment)?;
     if !checks {
         let mut told = String::new();
-        let places = setup::model::PLACES;
+        let places = setup::model::USUAL_PORTS;
         let done = setup::model::run(&args.into(), places, flags, &config, environment, &mut told);
         let code = print(plain::lines(&told).as_bytes())?;
         return Ok(done.map(|()| code)?);

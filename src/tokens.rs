@@ -31,9 +31,12 @@ pub fn split(text: &str) -> Vec<&str> {
 /// serve.
 pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     let items: u64 = items.iter().map(|item| count_item(item)).sum();
-    let tools = tools.tokens().get_or_init(|| match tools.is_empty() {
-        true => 0,
-        false => count(tools.raw()),
+    let tools = tools.tokens().get_or_init(|| {
+        if tools.is_empty() {
+            0
+        } else {
+            count(tools.raw())
+        }
     });
     items + tools
 }

@@ -93,10 +93,10 @@ fn commit_message(request: &Request) -> String {
 /// A first version of the summary that a request asks for, made of what it holds: what the user
 /// wanted, what was called, and what was said last.
 fn summary(request: &Request) -> String {
-    const MOST: usize = 400;
+    const MAX: usize = 400;
     let cut = |text: &str| {
         let text = text.trim();
-        match text.char_indices().nth(MOST) {
+        match text.char_indices().nth(MAX) {
             Some((end, _)) => format!("{}…", text[..end].trim_end()),
             None => text.to_owned(),
         }

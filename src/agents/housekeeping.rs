@@ -62,9 +62,10 @@ impl<'de> Deserialize<'de> for Answered {
             }
 
             fn visit_bool<E: Error>(self, all: bool) -> Result<Answered, E> {
-                Ok(match all {
-                    true => Answered::default(),
-                    false => Answered::NONE,
+                Ok(if all {
+                    Answered::default()
+                } else {
+                    Answered::NONE
                 })
             }
 

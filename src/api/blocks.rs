@@ -120,9 +120,10 @@ fn apart(content: Vec<Content>) -> Vec<Vec<Content>> {
             rest = before;
         }
         if leading.is_empty() && trailing.is_empty() {
-            match is_block(rest) {
-                true => leading.push(single(rest)),
-                false => words.push(Content::Text(text)),
+            if is_block(rest) {
+                leading.push(single(rest))
+            } else {
+                words.push(Content::Text(text))
             }
         } else if !rest.trim().is_empty() {
             let rest = Content::Text(rest.trim_matches('\n').to_owned());

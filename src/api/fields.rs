@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ApiError;
@@ -216,15 +217,25 @@ pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
+/// A value as a tree, unless that would take all memory.
+pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
+    let text = raw?.get();
+    if is_bushy(text) {
+        None
+    } else {
+        serde_json::from_str(text).ok()
+    }
+}
+
 /// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes
 /// as a tree. Characters in strings count too, so that this is quick and errs on the safe side.
 pub(crate) fn is_bushy(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
-    const MOST: usize = 200_000;
+    const MAX: usize = 200_000;
     let marks = json
         .bytes()
         .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
-    json.len() > MOST && marks.take(MOST + 1).count() > MOST
+    json.len() > MAX && marks.take(MAX + 1).count() > MAX
 }
 
 /// That a value is JSON all the way down: its strings are Unicode, its numbers numbers, and it is not

@@ -170,8 +170,8 @@ impl Item {
     /// there is nothing but the id.
     pub(crate) fn reference(&self) -> Option<String> {
         // What refers is short.
-        const LONGEST: usize = 1024;
-        if self.shape != Shape::Item || self.raw.len() > LONGEST || !self.may_refer() {
+        const MAX_LENGTH: usize = 1024;
+        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_refer() {
             return None;
         }
         let fields = Fields::of_text(&self.raw);

@@ -18,7 +18,6 @@ mod item;
 mod likeness;
 pub mod messages;
 pub mod patch;
-mod patch_reader;
 mod piece;
 mod purpose;
 pub mod responses;
@@ -33,7 +32,7 @@ mod writer;
 pub(crate) use blocks::{first_block, is_block};
 pub(crate) use body::text_of;
 pub use body::{Body, Content, ItemBody};
-pub use constraints::Limits;
+pub use constraints::OutputLimits;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::{Fields, is_bushy};
@@ -98,7 +97,7 @@ pub struct Request {
     /// Whether one response may hold several calls.
     pub parallel_tool_calls: bool,
     /// What else the client asks of the answer.
-    pub limits: Limits,
+    pub limits: OutputLimits,
     /// The thread on whose behalf this one was begun, as a sub-agent's is.
     pub parent: Option<String>,
     /// Why the client asks.
@@ -150,7 +149,7 @@ impl Request {
             output_format: OutputFormat::Text,
             tool_choice: ToolChoice::Auto,
             parallel_tool_calls: true,
-            limits: Limits::default(),
+            limits: OutputLimits::default(),
             parent: None,
             purpose: Purpose::Turn,
             patience: None,

@@ -23,7 +23,7 @@ use self::reference::child;
 pub(crate) use self::reference::referred;
 
 /// Levels of nesting that anybody looks into.
-const DEEPEST: u8 = 12;
+const MAX_DEPTH: u8 = 12;
 /// A place in a schema. `R` is how the document is held: shared, or borrowed for a short time.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema<R = Arc<Value>> {
@@ -103,7 +103,7 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
 
     /// Whether it is nested deeper than anybody looks.
     pub(crate) fn is_deep(&self) -> bool {
-        self.depth > DEEPEST
+        self.depth > MAX_DEPTH
     }
 
     fn below(&self, at: Vec<String>) -> Self {

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::{Kind, OutputFormat, Reading, Schema, Validator};
 
 /// How many values a skeleton has: a small schema may ask for thousands by referring to itself twice.
-const MOST: usize = 500;
+const MAX: usize = 500;
 
 /// Characters of an error that are shown: one may quote a whole answer.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A value in the form that a JSON Schema describes, to be filled in: all properties, required or
 /// not, with their `const`, `default` or first `enum` value, or else an empty value of their type.
@@ -17,7 +17,7 @@ const LONGEST: usize = 200;
 /// lengths, ranges and patterns is left for the person and [`check_answer`]. References within the schema are
 /// followed; an object that goes on forever is cut off with `{}`, or left out where that is allowed.
 pub fn skeleton(schema: &Value) -> Value {
-    Skeleton { left: MOST }.value(&Schema::new(schema))
+    Skeleton { left: MAX }.value(&Schema::new(schema))
 }
 
 struct Skeleton {
@@ -163,7 +163,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

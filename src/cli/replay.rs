@@ -129,16 +129,18 @@ pub struct ForkArgs {
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse::<f64>().map_err(|error| error.to_string())?;
-    match speed.is_finite() && speed >= 0.0 {
-        true => Ok(speed),
-        false => Err("it must be 0 or more".into()),
+    if speed.is_finite() && speed >= 0.0 {
+        Ok(speed)
+    } else {
+        Err("it must be 0 or more".into())
     }
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().map_err(|error| error.to_string())?;
-    match (0.0..=1.0).contains(&share) {
-        true => Ok(share),
-        false => Err("it must be from 0 to 1".into()),
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("it must be from 0 to 1".into())
     }
 }

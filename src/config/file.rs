@@ -10,9 +10,9 @@ use super::error::Problem;
 use super::export::ExportTable;
 use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
-use crate::nearest::nearest;
 use crate::rules::Written;
 use crate::study::Study;
+use crate::suggestion::suggest;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -131,7 +131,7 @@ fn unknown_key(message: &str) -> Option<Problem> {
     let known: Vec<String> = names.map(str::to_owned).collect();
     let names = || known.iter().map(String::as_str);
     let begins = || names().find(|name| name.starts_with(unknown));
-    let suggestion = nearest(unknown, names()).or_else(begins);
+    let suggestion = suggest(unknown, names()).or_else(begins);
     let suggestion = suggestion.map(str::to_owned);
     Some(Problem::UnknownKey { suggestion, known })
 }

@@ -11,8 +11,8 @@ use super::file::{Mistake, Parsed};
 use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
-use crate::nearest::nearest;
 use crate::rules::Rules;
+use crate::suggestion::suggest;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::theme::{Base, Choice, Paint};
 
@@ -315,7 +315,7 @@ fn unknown_theme(name: &str, own: &BTreeMap<&str, Choice>) -> Problem {
     let known = Base::NAMES.into_iter().map(|(name, _)| name);
     let known: Vec<&str> = known.chain(own.keys().copied()).collect();
     Problem::UnknownTheme {
-        suggestion: nearest(name, known.iter().copied()).map(str::to_owned),
+        suggestion: suggest(name, known.iter().copied()).map(str::to_owned),
         known: known.into_iter().map(str::to_owned).collect(),
     }
 }

@@ -27,6 +27,7 @@ use crate::agents::Answered;
 use crate::journal::{Durability, Options, Retention};
 use crate::model::Upstream;
 use crate::rules::Rules;
+use crate::server::{self, Limits};
 use crate::study::Study;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
@@ -90,6 +91,28 @@ impl Config {
         ];
         let differences = differences.into_iter().filter(|(_, differs)| *differs);
         differences.map(|(key, _)| key).collect()
+    }
+
+    /// What a server that listens at `address` goes by, where so many descriptors may be open.
+    pub(crate) fn server_settings(
+        &self,
+        address: SocketAddr,
+        descriptors: usize,
+    ) -> server::Settings {
+        let max_body = self.server.max_body_bytes();
+        server::Settings {
+            address,
+            api_key: self.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
+            models: self.models.clone(),
+            max_body,
+            heartbeat: self.server.heartbeat(),
+            socket_lifetime: server::SOCKET_LIFETIME,
+            allowed_hosts: self.server.allowed_hosts.clone(),
+            allowed_origins: self.server.allowed_origins.clone(),
+            answered: self.inbox.answer_housekeeping,
+            study: self.study.clone(),
+            limits: Limits::new(descriptors, max_body, self.server.max_waiting),
+        }
     }
 }
 

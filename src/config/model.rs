@@ -16,8 +16,8 @@ use super::{ApiKey, Config};
 use crate::api::Format;
 use crate::environment::Environment;
 use crate::inbox::Mode;
-use crate::model::{BaseUrl, KeyVariable, Patience, Upstream};
-use crate::nearest::nearest;
+use crate::model::{BaseUrl, KeyVariable, Timeouts, Upstream};
+use crate::suggestion::suggest;
 
 /// What the formats are called.
 const FORMATS: [(&str, Format); 3] = [
@@ -140,12 +140,13 @@ pub(super) fn check_drafting(
 /// Checks that there is a model of a name.
 pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), Problem> {
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
-    match names().any(|name| name == model) {
-        true => Ok(()),
-        false => Err(Problem::UnknownUpstream {
-            suggestion: nearest(model, names()).map(str::to_owned),
+    if names().any(|name| name == model) {
+        Ok(())
+    } else {
+        Err(Problem::UnknownUpstream {
+            suggestion: suggest(model, names()).map(str::to_owned),
             known: names().map(str::to_owned).collect(),
-        }),
+        })
     }
 }
 
@@ -189,7 +190,7 @@ impl ModelTable {
         if let Some((key, _)) = counts.into_iter().find(|(_, is_zero)| *is_zero) {
             return Err((vec![key], Problem::Zero));
         }
-        let usual = Patience::default();
+        let usual = Timeouts::default();
         Ok(Upstream {
             model: self.model.unwrap_or_else(|| name.clone()),
             headers,
@@ -199,7 +200,7 @@ impl ModelTable {
             thoughts: self.thoughts,
             prefill: self.prefill.unwrap_or(true),
             parameters: self.parameters,
-            patience: Patience {
+            patience: Timeouts {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),
@@ -214,9 +215,10 @@ impl ModelTable {
 /// Whether a model here may be called so.
 pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
     let is_wrong = |c: char| c.is_whitespace() || c.is_control();
-    match name.is_empty() || name.contains(is_wrong) {
-        true => Err(Problem::ModelName(name.to_owned())),
-        false => Ok(()),
+    if name.is_empty() || name.contains(is_wrong) {
+        Err(Problem::ModelName(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 

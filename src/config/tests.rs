@@ -7,7 +7,7 @@ use super::*;
 use crate::agents::Answered;
 use crate::api::Format;
 use crate::config::TuiConfig;
-use crate::model::Patience;
+use crate::model::Timeouts;
 use crate::tui::keys::action::Action;
 use crate::tui::theme::Role;
 
@@ -65,7 +65,7 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn the_example_documents_every_key_with_its_default() {
-    let text = include_str!("../../config.example.toml");
+    let text = include_str!("../../docs/config.example.toml");
     let home = Home::new(text);
     let example = home.load().expect("the example is valid");
     fs::remove_file(home.file()).expect("removed");
@@ -594,7 +594,7 @@ fn a_model_needs_little_and_takes_much() {
     );
     assert_eq!(little.url.to_string(), "http://127.0.0.1:8080/v1");
     assert_eq!(little.format, Format::Chat);
-    assert_eq!(little.patience, Patience::default());
+    assert_eq!(little.patience, Timeouts::default());
     assert!(little.prefill && !little.images && !little.thoughts);
 
     let lines = "format = \"messages\"\nmodel = \"org/q\"\nmax_tokens = 100\nimages = true\n\
@@ -734,7 +734,7 @@ fn new_models_need_no_restart() {
 
 #[test]
 fn the_rules_of_the_example_are_rules() {
-    let text = include_str!("../../config.example.toml");
+    let text = include_str!("../../docs/config.example.toml");
     let (_, section) = text.split_once("\n# [[rule]]\n").expect("a rule");
     let (section, _) = section.split_once("\n\n").expect("an end");
     let lines = section.lines().map(|line| line.trim_start_matches('#'));

@@ -189,9 +189,10 @@ impl Draft {
         if self.origin.is_empty() && !line.origin.is_empty() {
             self.origin.push(self.text.chars().count(), Source::Typed);
         }
-        match line.origin.is_empty() && !self.origin.is_empty() {
-            true => self.origin.push(line.text.chars().count(), Source::Typed),
-            false => self.origin.extend(&line.origin),
+        if line.origin.is_empty() && !self.origin.is_empty() {
+            self.origin.push(line.text.chars().count(), Source::Typed)
+        } else {
+            self.origin.extend(&line.origin)
         }
         self.text.push_str(&line.text);
         self.cut |= line.cut;

@@ -50,9 +50,10 @@ impl Maker<'_> {
             Body::Message { .. } => {
                 let text = item.words();
                 // A format that carries no notes takes them as messages.
-                let kind = match is_note && self.request.format.carries_progress() {
-                    true => ReplyKind::Progress,
-                    false => ReplyKind::Send,
+                let kind = if is_note && self.request.format.carries_progress() {
+                    ReplyKind::Progress
+                } else {
+                    ReplyKind::Send
                 };
                 if !text.trim().is_empty() {
                     parts.push(self.text(kind, &text, Map::new()));

@@ -21,9 +21,10 @@ fn call(mark: &str) -> impl Strategy<Value = Call> + use<> {
             name: "f".into(),
             schema: json!({"type": "object", "properties": {"a": {"type": "string"}}}),
         },
-        editor: match is_form {
-            true => Editor::Form(json!({"root": {"line": {"text": text}}})),
-            false => Editor::Text { text, cursor: None },
+        editor: if is_form {
+            Editor::Form(json!({"root": {"line": {"text": text}}}))
+        } else {
+            Editor::Text { text, cursor: None }
         },
         drafted: None,
     })

@@ -11,14 +11,14 @@ use crate::hash::Hash;
 
 /// What is there again of what a request had, wherever it stands now: an agent may leave something out
 /// and keep what came after it, or put its history together anew.
-pub(super) struct Again {
+pub(super) struct RepeatedItems {
     /// When what is not where it was had been seen, as often as it was there.
     moved: HashMap<Hash, VecDeque<Timestamp>>,
     /// Whether there is such.
     has_moved: bool,
 }
 
-impl Again {
+impl RepeatedItems {
     /// Of these items, of which so many are where they were; the others had been seen then.
     pub fn of(items: &[Arc<Item>], seen: Vec<Timestamp>, common: usize) -> Self {
         let mut moved: HashMap<Hash, VecDeque<Timestamp>> = HashMap::new();
@@ -66,9 +66,10 @@ impl Again {
 
     /// When this was seen, if it was there and nothing else was found to be it.
     fn take(&mut self, item: &Item) -> Option<Timestamp> {
-        let moved = match self.moved.is_empty() {
-            true => None,
-            false => self.moved.get_mut(&item.likeness()),
+        let moved = if self.moved.is_empty() {
+            None
+        } else {
+            self.moved.get_mut(&item.likeness())
         };
         moved?.pop_front()
     }

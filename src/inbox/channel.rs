@@ -11,7 +11,9 @@ use super::control::{Asked, Scripts};
 use super::drafting::{DraftEvents, DraftId, Step};
 use crate::agents::Housekeeping;
 use crate::api::{Body, Ending, Phase, Reply, Request};
-use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
+use crate::store::{
+    ConversationId, Loaded, Opened, RequestId, RequestKey, Saving, Store, blocking,
+};
 use crate::study::{Delay, Plan};
 
 /// Something that happened to a request, on its way to the person.
@@ -42,7 +44,7 @@ pub enum Event {
     Drafted {
         /// The draft.
         id: DraftId,
-        /// How.
+        /// What the model has done.
         step: Step,
     },
     /// A reply leaves slowly.
@@ -376,7 +378,7 @@ impl Intake {
 /// that the client is gone.
 #[derive(Debug)]
 pub struct Pending {
-    place: Place,
+    place: RequestKey,
     saving: Saving,
     store: Store,
     replies: replies::UnboundedReceiver<Sent>,
@@ -426,7 +428,7 @@ impl Pending {
     }
 
     /// The request and its conversation.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> RequestKey {
         self.place
     }
 

@@ -58,11 +58,11 @@ pub enum Wish {
     Study(Option<bool>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// The one request that is meant; else whichever waits.
         request: Option<RequestId>,
-        /// Why.
+        /// The reason, which the client is told.
         words: String,
     },
 }
@@ -81,7 +81,7 @@ pub struct Filter {
 /// What a script says.
 #[derive(Debug)]
 pub struct ScriptReply {
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: ConversationId,
     /// The one request that is meant; else whichever waits.
     pub request: Option<RequestId>,
@@ -183,7 +183,7 @@ impl Snapshot {
 /// What became of what a script said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: ConversationId,
     /// Whom it answers.
     pub request: RequestId,
@@ -281,13 +281,7 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
-            Wish::Study(pauses) => {
-                if let Some(pauses) = pauses {
-                    self.pause(pauses, now);
-                }
-                (Ok(Answer::Study(self.paused)), None)
-            }
+            Wish::Study(pauses) => (self.set_paused(pauses, now).map(Answer::Study), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::again::Again;
+use super::again::RepeatedItems;
 use super::changes::changes;
 use super::channel::Responder;
 use super::drafting::{Mode, TurnDrafts};
@@ -15,7 +15,8 @@ use crate::agents::{Opening, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
-use crate::store::{Account, ConversationId, Header, Loaded, REJECTED_FOR, RequestId, Store};
+use crate::store::marks::Marked;
+use crate::store::{ConversationId, Header, Loaded, MemoryUse, REJECTED_FOR, RequestId, Store};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -29,6 +30,8 @@ pub struct Conversation {
     pub automatic: Option<String>,
     /// When something last happened.
     pub last_activity: Timestamp,
+    /// What the person makes of it and of its turns.
+    pub(super) marks: Vec<Marked>,
     /// The conversation on whose behalf it was begun, as a sub-agent's is.
     pub parent: Option<ConversationId>,
     /// Those that it belongs together with.
@@ -78,12 +81,12 @@ pub(super) struct OpenRequest {
 /// Something the person said that the client has not sent back yet.
 #[derive(Debug, Clone)]
 pub struct Said {
-    /// What.
+    /// The reply, as it was kept.
     pub words: Words,
     /// As it was composed: it comes back should the client not get it. All that left with one
     /// reply shares it.
     pub draft: Arc<Draft>,
-    /// When.
+    /// When it was said.
     pub at: Timestamp,
     /// How far it got.
     pub state: Delivery,
@@ -95,6 +98,11 @@ pub struct Said {
 }
 
 impl Said {
+    /// The request that it was said to.
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
     /// Whether the other is this one, at another stage of its delivery perhaps.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
@@ -205,6 +213,7 @@ impl Conversation {
             agent,
             automatic: None,
             last_activity: now,
+            marks: Vec::new(),
             parent: None,
             family: None,
             title: String::new(),
@@ -239,6 +248,7 @@ impl Conversation {
         );
         conversation.title = header.title;
         conversation.automatic = header.automatic;
+        conversation.marks = header.marks;
         conversation.loaded = false;
         if header.gone {
             conversation.closed = Closed::ClientGone;
@@ -247,7 +257,7 @@ impl Conversation {
     }
 
     /// Takes in what the journal has of it.
-    pub(super) fn fill(&mut self, loaded: Loaded, held: &mut Account) {
+    pub(super) fn fill(&mut self, loaded: Loaded, held: &mut MemoryUse) {
         let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
         let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
         held.add(known.items());
@@ -289,7 +299,7 @@ impl Conversation {
     /// All that the journal has of it.
     pub(crate) fn of_loaded(loaded: Loaded) -> Self {
         let mut conversation = Self::of_header(loaded.header.clone());
-        conversation.fill(loaded, &mut Account::default());
+        conversation.fill(loaded, &mut MemoryUse::default());
         conversation
     }
 
@@ -302,7 +312,13 @@ impl Conversation {
             automatic: self.automatic.clone(),
             active: self.last_activity.as_millisecond(),
             gone: self.status() == Status::ClientGone,
+            marks: self.marks.clone(),
         }
+    }
+
+    /// What the person makes of it as a whole, and then of its turns.
+    pub fn marks(&self) -> &[Marked] {
+        &self.marks
     }
 
     /// Whether its request is in memory; else it has to be loaded to be looked at.
@@ -666,7 +682,7 @@ impl Conversation {
     }
 
     /// Makes the next request the one that is shown.
-    pub(super) fn next_in_line(&mut self, held: &mut Account, now: Timestamp) {
+    pub(super) fn next_in_line(&mut self, held: &mut MemoryUse, now: Timestamp) {
         let next = self.open.front_mut().and_then(|open| open.queued.take());
         if let Some(request) = next {
             self.adopt(request, held, now);
@@ -674,7 +690,7 @@ impl Conversation {
     }
 
     /// Makes `request` the conversation and finds out what is new in it.
-    pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
+    pub(super) fn adopt(&mut self, request: Request, held: &mut MemoryUse, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
         let last = self.said.last().map(|said| &said.words);
         let is_taken_back =
@@ -695,7 +711,7 @@ impl Conversation {
         let is_retry = common == old.items.len() && common == new.items.len();
         let before = self.seen.split_off(common.min(self.seen.len()));
         if !is_retry {
-            let again = Again::of(&old.items, before, common);
+            let again = RepeatedItems::of(&old.items, before, common);
             self.seen
                 .extend(again.seen_in(&new.items[common..], &self.said, now));
             // What the server had stored was there before.

@@ -38,24 +38,25 @@ pub use statistics::{Spread, Statistics};
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
-use crate::store::{Account, Header, Loaded, Place, Saving, Store};
+use crate::store::marks::Marked;
 pub use crate::store::{ConversationId, RequestId};
+use crate::store::{Header, Loaded, MemoryUse, RequestKey, Saving, Store};
 use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
-const MOST_CONVERSATIONS: usize = 500;
+const MAX_CONVERSATIONS: usize = 500;
 /// How many bytes of JSON all conversations together may hold before the oldest that nobody waits
 /// in goes.
-const MOST_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 1 << 30;
 
 /// How many conversations of earlier runs are listed; the others are found by a search.
-const MOST_RESTORED: u32 = 200;
+const MAX_RESTORED: u32 = 200;
 /// The name by which the statistics are kept.
 const STATISTICS: &str = "statistics";
 /// The name by which it is kept which conversations were dismissed.
 const DISMISSED: &str = "dismissed";
 /// Of how many that is known; the oldest go first.
-const MOST_DISMISSED: usize = 1_000;
+const MAX_DISMISSED: usize = 1_000;
 
 /// All conversations.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ pub struct Inbox {
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: Statistics,
-    held: Account,
+    held: MemoryUse,
     most_bytes: usize,
     store: Store,
     /// The last write of something said.
@@ -104,7 +105,7 @@ pub struct Inbox {
 pub enum Change {
     /// A request came in.
     Arrived {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Whether the program has answered it already.
         automatic: bool,
@@ -117,26 +118,26 @@ pub enum Change {
     },
     /// A reply reached the client.
     Delivered {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Its tokens.
         tokens: u64,
     },
     /// A client went away.
     ClientGone {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// What had been said and did not reach it, as it was composed, oldest first.
         returned: Vec<Draft>,
     },
     /// A client asked what was rejected, and got the same words again.
     AskedAgain {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
     },
     /// A model went on with a draft, or came to its end.
     Drafted {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// The draft.
         draft: DraftId,
@@ -147,7 +148,7 @@ pub enum Change {
     Decided(ConversationId),
     /// A script said something.
     Scripted {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Whether that was the end of the response.
         ended: bool,
@@ -199,8 +200,8 @@ impl Inbox {
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
-            held: Account::default(),
-            most_bytes: MOST_BYTES,
+            held: MemoryUse::default(),
+            most_bytes: MAX_BYTES,
             store,
             saving: None,
             looked_at: None,
@@ -352,7 +353,7 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                let place = Place {
+                let place = RequestKey {
                     conversation: id,
                     request,
                 };
@@ -360,9 +361,10 @@ impl Inbox {
                 conversation.rejected = Some(now);
             }
             conversation.say(reply.clone(), draft, (request, ticket), &store, now);
-            let rows = match store.keeps() {
-                true => conversation.rows(before, request),
-                false => Vec::new(),
+            let rows = if store.keeps() {
+                conversation.rows(before, request)
+            } else {
+                Vec::new()
             };
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, rest.map(|rest| (id, rest)), numbers);
@@ -433,7 +435,7 @@ impl Inbox {
     }
 
     /// A rejection that did not arrive is none.
-    fn withdraw(&mut self, place: Place) {
+    fn withdraw(&mut self, place: RequestKey) {
         if let Some(conversation) = self.conversations.get_mut(&place.conversation)
             && self.store.withdraw(place)
         {
@@ -473,18 +475,17 @@ impl Inbox {
         let returned = earlier
             .map(|loaded| self.revive(*loaded, &request))
             .unwrap_or_default();
-        let mut queued = match self.conversations.contains_key(&conversation) {
-            true => Some(request),
-            false => {
-                let begun = Conversation::new(conversation, request, agent, now);
-                self.held.add(begun.items());
-                self.order.insert(&begun);
-                self.conversations.insert(conversation, begun);
-                if parent.is_none() && !automatic {
-                    self.begin_mode(conversation);
-                }
-                None
+        let mut queued = if self.conversations.contains_key(&conversation) {
+            Some(request)
+        } else {
+            let begun = Conversation::new(conversation, request, agent, now);
+            self.held.add(begun.items());
+            self.order.insert(&begun);
+            self.conversations.insert(conversation, begun);
+            if parent.is_none() && !automatic {
+                self.begin_mode(conversation);
             }
+            None
         };
         self.requests.insert(id, conversation);
         if !automatic {
@@ -532,9 +533,10 @@ impl Inbox {
             found.mode = mode;
         }
         let attended = !automatic && is_current && self.consider(conversation, now);
-        match automatic {
-            true => self.statistics.automatic += 1,
-            false => self.statistics.requests += 1,
+        if automatic {
+            self.statistics.automatic += 1
+        } else {
+            self.statistics.requests += 1
         }
         self.make_room();
         Change::Arrived {
@@ -560,9 +562,9 @@ impl Inbox {
     /// Lists the newest conversations of earlier runs.
     pub fn restore(&mut self) {
         let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
-        let recent = self.store.recent(MOST_RESTORED + dismissed).into_iter();
+        let recent = self.store.recent(MAX_RESTORED + dismissed).into_iter();
         let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
-        let listed: Vec<Header> = recent.take(MOST_RESTORED as usize).collect();
+        let listed: Vec<Header> = recent.take(MAX_RESTORED as usize).collect();
         listed.into_iter().for_each(|header| self.insert(header));
         self.find_said();
     }
@@ -597,6 +599,20 @@ impl Inbox {
                 conversation.fill(loaded, held);
             }
         });
+    }
+
+    /// Keeps what the person makes of a conversation or of one of its turns.
+    pub fn mark(&mut self, marked: Marked) {
+        self.saving = Some(self.store.keep_mark(marked.mark.clone()));
+        let id = ConversationId(marked.mark.conversation);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let marks = &mut conversation.marks;
+            marks.retain(|known| known.turn != marked.turn);
+            if !marked.mark.is_empty() {
+                let at = marks.partition_point(|known| known.turn < marked.turn);
+                marks.insert(at, marked);
+            }
+        }
     }
 
     /// Whether somebody waits in a conversation, or has not got all that was said to them.
@@ -647,7 +663,7 @@ impl Inbox {
         self.remove(id);
         self.store.forget(id);
         self.dismissed.insert(id);
-        if self.dismissed.len() > MOST_DISMISSED {
+        if self.dismissed.len() > MAX_DISMISSED {
             self.dismissed.pop_first();
         }
     }
@@ -724,7 +740,7 @@ impl Inbox {
             returned
         })?;
         if !returned.is_empty() {
-            self.withdraw(Place {
+            self.withdraw(RequestKey {
                 conversation,
                 request: id,
             });
@@ -744,7 +760,7 @@ impl Inbox {
     fn edit<T>(
         &mut self,
         id: ConversationId,
-        change: impl FnOnce(&mut Conversation, &mut Account) -> T,
+        change: impl FnOnce(&mut Conversation, &mut MemoryUse) -> T,
     ) -> Option<T> {
         let conversation = self.conversations.get_mut(&id)?;
         self.order.remove(conversation);
@@ -790,7 +806,7 @@ impl Inbox {
 
     /// Lets go of the oldest where there are too many.
     fn make_room(&mut self) {
-        while self.order.len() > MOST_CONVERSATIONS || self.held.bytes > self.most_bytes {
+        while self.order.len() > MAX_CONVERSATIONS || self.held.bytes > self.most_bytes {
             let Some(oldest) = self.order.oldest_done(self.looked_at) else {
                 return;
             };

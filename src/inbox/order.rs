@@ -12,14 +12,14 @@ use crate::store::ConversationId;
 /// newest activity, sub-agents below the conversation that began them. What the program answers by
 /// itself comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+enum ListKey {
     Waiting(Timestamp, ConversationId),
     /// By the newest activity among those that belong together, and by the first of them.
     Done(Reverse<Timestamp>, ConversationId, ConversationId),
     Automatic(Reverse<Timestamp>, ConversationId),
 }
 
-impl Key {
+impl ListKey {
     fn of(conversation: &Conversation) -> Self {
         let active = Reverse(conversation.last_activity);
         match conversation.status() {
@@ -43,14 +43,14 @@ impl Key {
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// What changes is near the front, so little is moved.
-    listed: VecDeque<Key>,
+    listed: VecDeque<ListKey>,
     /// How many requests wait.
     requests: usize,
 }
 
 impl Order {
     pub fn insert(&mut self, conversation: &Conversation) {
-        let key = Key::of(conversation);
+        let key = ListKey::of(conversation);
         let at = self.listed.partition_point(|other| *other < key);
         self.listed.insert(at, key);
         self.requests += conversation.waiting();
@@ -83,7 +83,7 @@ impl Order {
     }
 
     pub fn position(&self, conversation: &Conversation) -> Option<usize> {
-        self.listed.binary_search(&Key::of(conversation)).ok()
+        self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
     /// Those that wait, the one that has waited longest first.
@@ -102,6 +102,6 @@ impl Order {
     /// The place of the first that nobody waits in.
     fn first_done(&self) -> usize {
         self.listed
-            .partition_point(|key| matches!(key, Key::Waiting(..)))
+            .partition_point(|key| matches!(key, ListKey::Waiting(..)))
     }
 }

@@ -389,28 +389,28 @@ fn a_rejection_is_what_was_said() {
 fn old_conversations_make_room_but_waiting_ones_stay() {
     let mut desk = Desk::new();
     let (_waiting, id) = desk.ask(Some("first"), json!("wait for me"));
-    for index in 0..MOST_CONVERSATIONS + 5 {
+    for index in 0..MAX_CONVERSATIONS + 5 {
         let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x"));
         desk.say(id, answer("y")).unwrap();
     }
-    assert_eq!(desk.inbox.conversations().len(), MOST_CONVERSATIONS);
+    assert_eq!(desk.inbox.conversations().len(), MAX_CONVERSATIONS);
     assert!(desk.inbox.get(id).is_some());
 }
 
 #[test]
 fn large_conversations_make_room_too() {
-    const MOST: usize = 400_000;
+    const MAX: usize = 400_000;
     let mut desk = Desk::new();
-    desk.inbox.most_bytes = MOST;
-    let (large, _) = desk.ask(Some("large"), json!("x".repeat(MOST / 40)));
+    desk.inbox.most_bytes = MAX;
+    let (large, _) = desk.ask(Some("large"), json!("x".repeat(MAX / 40)));
     let ids: Vec<_> = (0..45)
         .map(|index| {
-            let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x".repeat(MOST / 40)));
+            let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x".repeat(MAX / 40)));
             desk.say(id, answer("y")).unwrap();
             id
         })
         .collect();
-    assert!(desk.inbox.held.bytes <= MOST);
+    assert!(desk.inbox.held.bytes <= MAX);
     assert!(desk.inbox.conversations().any(Conversation::is_waiting));
     assert!(desk.inbox.get(ids[0]).is_none());
     assert!(desk.inbox.get(ids[44]).is_some());

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::cache::Cache;
 use super::delete;
 use super::hash::Hash;
-use super::items;
+use super::items::{self, role};
 use super::pack::pack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
@@ -15,23 +15,15 @@ use super::record::{
 };
 
 /// How many texts are offered again.
-const MOST_RECALLS: usize = 200;
+const MAX_RECALLS: usize = 200;
 /// How many drafts of models to one request are kept.
-const MOST_MODEL_DRAFTS: usize = 100;
+const MAX_MODEL_DRAFTS: usize = 100;
 /// How many decisions about one request are kept.
-const MOST_DECISIONS: usize = 1000;
+const MAX_DECISIONS: usize = 1000;
 /// How many contents are known to be there without asking the database.
-const MOST_KNOWN: usize = 1 << 15;
+const MAX_KNOWN: usize = 1 << 15;
 /// How many items the remembered lists may have.
-const MOST_LISTED: usize = 1 << 18;
-
-/// What a content in a turn is for, as it stands in the database.
-pub(super) mod role {
-    pub const ITEM: i64 = 0;
-    pub const TOOLS: i64 = 1;
-    pub const INSTRUCTIONS: i64 = 2;
-    pub const ENVELOPE: i64 = 3;
-}
+const MAX_LISTED: usize = 1 << 18;
 
 /// Applies records to a database, and remembers what it would have to ask for again and again.
 #[derive(Debug)]
@@ -53,8 +45,8 @@ struct Newest {
 impl Applier {
     pub fn new() -> Self {
         Self {
-            known: Cache::new(MOST_KNOWN),
-            newest: Cache::new(MOST_LISTED),
+            known: Cache::new(MAX_KNOWN),
+            newest: Cache::new(MAX_LISTED),
         }
     }
 
@@ -208,7 +200,7 @@ impl Applier {
             let pairs = newest.items.iter().zip(&list);
             pairs.take_while(|(old, new)| old == new).count()
         });
-        let base = newest.filter(|newest| common > 0 && newest.depth < items::DEEPEST);
+        let base = newest.filter(|newest| common > 0 && newest.depth < items::MAX_DEPTH);
         let kept = if base.is_some() { common } else { 0 };
         let depth = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut insert = db.prepare_cached(
@@ -380,7 +372,7 @@ fn model_draft(db: &Connection, row: &ModelDraft) -> Result<()> {
         db,
         "DELETE FROM model_draft WHERE id IN
              (SELECT id FROM model_draft WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![row.turn, MOST_MODEL_DRAFTS],
+        params![row.turn, MAX_MODEL_DRAFTS],
     )
 }
 
@@ -421,7 +413,7 @@ fn decision(db: &Connection, row: &Decision) -> Result<()> {
         db,
         "DELETE FROM decision WHERE id IN
              (SELECT id FROM decision WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![row.turn, MOST_DECISIONS],
+        params![row.turn, MAX_DECISIONS],
     )
 }
 
@@ -496,7 +488,7 @@ fn recall(db: &Connection, row: &Recall) -> Result<()> {
         db,
         "DELETE FROM recall WHERE text IN
              (SELECT text FROM recall ORDER BY at DESC, text LIMIT -1 OFFSET ?1)",
-        params![MOST_RECALLS],
+        params![MAX_RECALLS],
     )
 }
 

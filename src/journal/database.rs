@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Durability;
-use super::error::{Fault, OpenError};
+use super::error::{ErrorClass, OpenError};
 use super::files::Files;
 
 /// What makes a database of version N one of version N + 1.
@@ -20,7 +20,7 @@ pub(super) const STEPS: &[&str] = &[
 /// Makes the index of the full-text search, which a damaged one is replaced by too.
 const SEARCH: &str = include_str!("sql/search.sql");
 /// How long another connection may hold a lock before that is a fault.
-const PATIENCE: Duration = Duration::from_millis(200);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// How many statements stay prepared: all that there are.
 const STATEMENTS: usize = 100;
 
@@ -31,7 +31,7 @@ pub(super) fn open(
     durability: Durability,
 ) -> Result<(Connection, Option<PathBuf>), OpenError> {
     match open_as_it_is(files, durability) {
-        Err(OpenError::Database { error, .. }) if Fault::of(&error) == Fault::Damaged => {
+        Err(OpenError::Database { error, .. }) if ErrorClass::of(&error) == ErrorClass::Damaged => {
             let aside = files.put_aside().map_err(|error| OpenError::Io {
                 path: files.database.clone(),
                 error,
@@ -85,7 +85,7 @@ pub(super) fn open_to_read(files: &Files) -> Result<Connection, OpenError> {
 fn connect(files: &Files, access: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(&files.database, access | flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
@@ -95,13 +95,14 @@ fn check_version(files: &Files, connection: &Connection) -> Result<i64, OpenErro
         database: files.database.clone(),
         error,
     })?;
-    match found <= latest() {
-        true => Ok(found),
-        false => Err(OpenError::Newer {
+    if found <= latest() {
+        Ok(found)
+    } else {
+        Err(OpenError::Newer {
             database: files.database.clone(),
             found,
             known: latest(),
-        }),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::record::Record;
 
 /// How much memory may wait while writing fails, before what is not the person's words goes.
-const MOST_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// How long what nobody waits for is put off, unless something else is written before.
 const LATER: Duration = Duration::from_millis(5);
@@ -268,7 +268,7 @@ impl Waiting {
     /// what is not the person's words.
     fn trim(&mut self) {
         // Not at every write: what cannot go is looked at again only when there is more.
-        if self.bytes < MOST_BYTES || self.bytes < self.trimmed_to + MOST_BYTES / 16 {
+        if self.bytes < MAX_BYTES || self.bytes < self.trimmed_to + MAX_BYTES / 16 {
             return;
         }
         let mut replaced = HashSet::new();
@@ -282,7 +282,7 @@ impl Waiting {
         self.bytes = records.map(Record::bytes).sum();
         for batch in &mut self.batches {
             batch.records.retain(|record| {
-                let goes = self.bytes > MOST_BYTES && !record.holds_words();
+                let goes = self.bytes > MAX_BYTES && !record.holds_words();
                 if goes {
                     self.bytes -= record.bytes();
                     self.dropped += 1;
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(batches.last().map(|batch| batch.seq), Some(newest));
         let records: Vec<&Record> = batches.iter().flat_map(|batch| &batch.records).collect();
         let held: usize = records.iter().map(|record| record.bytes()).sum();
-        assert!(held < MOST_BYTES * 5 / 4, "{held}");
+        assert!(held < MAX_BYTES * 5 / 4, "{held}");
         assert!(queue.dropped() > 30, "{}", queue.dropped());
         assert!(
             records.contains(&&draft(2, 20)),

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as Sql, Row, params};
 
-use super::apply::role;
 use super::error::{OpenError, ReadError};
 use super::files::Files;
 use super::hash::Hash;
+use super::items::role;
 use super::pack::unpack;
 use super::record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, Event, Mark, ModelDraft,
@@ -380,17 +380,26 @@ impl Reader {
                 "SELECT conversation, turn, updated, labels, rating, note, excluded FROM mark
                  WHERE conversation = ?1 ORDER BY turn",
                 [conversation],
+                mark_of,
+            )
+        })
+    }
+
+    /// The same of several conversations, each with the number of its turn, from 1.
+    pub fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
+        let ids = serde_json::json!(conversations).to_string();
+        self.with(|db| {
+            all(
+                db,
+                "SELECT conversation, turn, updated, labels, rating, note, excluded,
+                     (SELECT count(*) FROM turn
+                      WHERE turn.conversation = mark.conversation AND turn.id <= mark.turn)
+                 FROM mark WHERE conversation IN (SELECT value FROM json_each(?1))
+                 ORDER BY conversation, turn",
+                [ids],
                 |row| {
-                    let labels: String = row.get(3)?;
-                    Ok(Mark {
-                        conversation: row.get(0)?,
-                        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
-                        updated: row.get(2)?,
-                        labels: serde_json::from_str(&labels).unwrap_or_default(),
-                        rating: row.get(4)?,
-                        note: row.get(5)?,
-                        excluded: row.get(6)?,
-                    })
+                    let mark = mark_of(row)?;
+                    Ok((mark.turn.map(|_| row.get(7)).transpose()?, mark))
                 },
             )
         })
@@ -715,9 +724,10 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
 fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
     let content = |row: i64| {
         let key = Key(row);
-        let text = match is_known(key) {
-            true => None,
-            false => Some(blob(db, row)?.text),
+        let text = if is_known(key) {
+            None
+        } else {
+            Some(blob(db, row)?.text)
         };
         Ok::<_, rusqlite::Error>(Content { key, text })
     };
@@ -775,6 +785,19 @@ fn one<T>(
     read: impl FnOnce(&Row<'_>) -> Sql<T>,
 ) -> Sql<Option<T>> {
     db.prepare_cached(sql)?.query_row(params, read).optional()
+}
+
+fn mark_of(row: &Row<'_>) -> Sql<Mark> {
+    let labels: String = row.get(3)?;
+    Ok(Mark {
+        conversation: row.get(0)?,
+        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
+        updated: row.get(2)?,
+        labels: serde_json::from_str(&labels).unwrap_or_default(),
+        rating: row.get(4)?,
+        note: row.get(5)?,
+        excluded: row.get(6)?,
+    })
 }
 
 fn all<T>(

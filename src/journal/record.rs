@@ -165,13 +165,13 @@ pub struct Turn {
 pub struct Said {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// To which request.
     pub turn: i64,
     /// Its number among what was said to the request.
     pub ticket: i64,
-    /// When.
+    /// When it happened, in milliseconds since 1970.
     pub at: i64,
     /// How far it got.
     pub state: SaidState,
@@ -197,7 +197,7 @@ pub struct Draft {
 pub struct ModelDraft {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// To which request.
     pub turn: i64,
@@ -232,11 +232,11 @@ pub struct ModelDraft {
 pub struct Decision {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// Of which request.
     pub turn: i64,
-    /// When.
+    /// When it happened, in milliseconds since 1970.
     pub at: i64,
     /// The name of the rule.
     pub rule: String,
@@ -253,7 +253,7 @@ pub struct Decision {
 /// What the person makes of a conversation or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mark {
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// Which turn; `None` is the conversation as a whole.
     pub turn: Option<i64>,
@@ -282,7 +282,7 @@ impl Mark {
 pub struct TurnTime {
     /// Which turn.
     pub turn: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// When it was first on the screen.
     pub seen: Option<i64>,
@@ -361,7 +361,7 @@ pub enum Record {
     Conversation(Conversation),
     /// What a conversation is doing.
     ConversationState {
-        /// Which.
+        /// The id of the conversation.
         id: i64,
         /// When something last happened.
         active: i64,
@@ -370,7 +370,7 @@ pub enum Record {
     },
     /// Deletes a conversation for good, with all that belongs to it.
     DeleteConversation {
-        /// Which.
+        /// The id of the conversation.
         id: i64,
     },
     /// A new turn. One that is there stays as it is.
@@ -380,7 +380,7 @@ pub enum Record {
     NobodyWaits,
     /// What became of a turn.
     TurnState {
-        /// Which.
+        /// The id of the turn.
         id: i64,
         /// What it is doing now.
         state: State,
@@ -389,7 +389,7 @@ pub enum Record {
     Said(Said),
     /// How far something that was said got.
     SaidState {
-        /// Which.
+        /// The id of what was said.
         id: i64,
         /// How far.
         state: SaidState,
@@ -407,7 +407,7 @@ pub enum Record {
     Draft(Draft),
     /// Forgets a draft.
     ClearDraft {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: i64,
     },
     /// Something to be offered again. The newest 200 are kept.

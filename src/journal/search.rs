@@ -18,7 +18,7 @@ const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
 /// A conversation that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// Which.
+    /// The conversation that has it.
     pub conversation: i64,
     /// Some of the text in which it was found.
     pub excerpt: Excerpt,

@@ -105,9 +105,10 @@ impl Upkeep {
             let by = *self.index_by.get_or_insert(now + INDEX_WITHIN);
             self.index = Some(by.min(now + INDEX_AFTER));
         }
-        let wait = match self.deleted || self.unmoved >= CHECKPOINT_AT {
-            true => Duration::ZERO,
-            false => CHECKPOINT_AFTER,
+        let wait = if self.deleted || self.unmoved >= CHECKPOINT_AT {
+            Duration::ZERO
+        } else {
+            CHECKPOINT_AFTER
         };
         self.checkpoint = Some(now + wait);
     }

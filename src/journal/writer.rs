@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::apply::{self, Applier};
-use super::error::{Fault, OpenError};
+use super::error::{ErrorClass, OpenError};
 use super::files::{Files, Identity};
 use super::queue::{Batch, Work};
 use super::upkeep::Upkeep;
@@ -118,9 +118,9 @@ impl Writer {
                 Ok(()) => return Ok(0),
                 Err(error) => error,
             };
-            match Fault::of(&error) {
-                Fault::Passing => return Err(self.explain(&error)),
-                Fault::Refused => return self.commit_one_by_one(batches),
+            match ErrorClass::of(&error) {
+                ErrorClass::Passing => return Err(self.explain(&error)),
+                ErrorClass::Refused => return self.commit_one_by_one(batches),
                 // What was mended and is broken again will not be mended by doing it once more.
                 _ if mended => return Err(self.explain(&error)),
                 fault => self.mend(fault, &error)?,
@@ -135,7 +135,7 @@ impl Writer {
         for batch in batches {
             match self.transaction(std::slice::from_ref(batch)) {
                 Ok(()) => {}
-                Err(error) if Fault::of(&error) == Fault::Refused => {
+                Err(error) if ErrorClass::of(&error) == ErrorClass::Refused => {
                     tracing::error!(%error, "the journal refused a change");
                     refused += batch.records.len() as u64;
                 }
@@ -188,9 +188,9 @@ impl Writer {
     }
 
     /// Does what can be done about damage.
-    fn mend(&mut self, fault: Fault, error: &rusqlite::Error) -> Result<(), String> {
+    fn mend(&mut self, fault: ErrorClass, error: &rusqlite::Error) -> Result<(), String> {
         tracing::error!(%error, "the journal is damaged");
-        if fault == Fault::Index
+        if fault == ErrorClass::Index
             && let Some((connection, _)) = &mut self.connection
         {
             let renewed = database::renew_search(connection);
@@ -235,8 +235,8 @@ impl Writer {
         };
         self.applier.forget();
         tracing::warn!(%error, "the journal could not be looked after");
-        let fault = Fault::of(&error);
-        if matches!(fault, Fault::Damaged | Fault::Index)
+        let fault = ErrorClass::of(&error);
+        if matches!(fault, ErrorClass::Damaged | ErrorClass::Index)
             && let Err(why) = self.mend(fault, &error)
         {
             self.retry = Some(Instant::now() + RETRY);

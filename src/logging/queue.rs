@@ -10,7 +10,7 @@ const MAX_WAITING: usize = 256 * 1024;
 /// The longest line, in bytes; the rest of it is left out.
 const MAX_LINE: usize = 4 * 1024;
 /// How long the last lines may take when the program ends.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a line waits for others that are written with it. Whoever kills the program loses so
 /// much of the log.
 const GATHER: Duration = Duration::from_millis(20);
@@ -72,7 +72,7 @@ impl Drop for Queue {
         let _ = self
             .0
             .changed
-            .wait_timeout_while(waiting, PATIENCE, |waiting| !waiting.is_closed);
+            .wait_timeout_while(waiting, FLUSH_TIMEOUT, |waiting| !waiting.is_closed);
     }
 }
 

@@ -119,9 +119,10 @@ fn versioned(path: &str) -> String {
         let number = part.strip_prefix('v').unwrap_or_default();
         number.starts_with(|c: char| c.is_ascii_digit())
     };
-    match path.split('/').any(is_version) {
-        true => path.to_owned(),
-        false => format!("{path}/v1"),
+    if path.split('/').any(is_version) {
+        path.to_owned()
+    } else {
+        format!("{path}/v1")
     }
 }
 

@@ -15,14 +15,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Upstream;
 use super::connection::{Connection, Pool};
 use super::failure::{Failure, Refusal};
-use super::reading::{MOST_BYTES, Reading, shown};
+use super::reading::{AnswerReader, MAX_BYTES, shown};
 use super::trust::Trust;
-use crate::api::upstream::{Ask, Asked, Continuing, error_message};
+use crate::api::upstream::{Ask, Continuing, UpstreamRequest, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
 /// How much of an error is read.
-const MOST_OF_ERROR: usize = 64 << 10;
+const MAX_OF_ERROR: usize = 64 << 10;
 /// How long an error, a list of models or the rest behind the end of an answer may take.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// What goes to the server for an order, and what reads the answer.
-    pub fn asked(&self, order: &DraftOrder) -> Asked {
+    pub fn asked(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
             format,
@@ -76,9 +76,10 @@ impl Client {
             hint: order.hint.as_deref(),
             model,
             format: *format,
-            continuing: match self.upstream.prefill {
-                true => Continuing::Prefill,
-                false => Continuing::Words,
+            continuing: if self.upstream.prefill {
+                Continuing::Prefill
+            } else {
+                Continuing::Words
             },
             takes_images: self.upstream.images,
             takes_thoughts: self.upstream.thoughts,
@@ -91,7 +92,7 @@ impl Client {
     /// Asks, and hands on what the model says piece by piece, for as long as `take` wants more.
     pub async fn answer(
         &self,
-        asked: Asked,
+        asked: UpstreamRequest,
         take: impl FnMut(Piece) -> bool + Send,
     ) -> Result<(), Failure> {
         if let Some(key) = &self.upstream.key
@@ -111,12 +112,13 @@ impl Client {
             drop(body);
             return Err(self.refusal(connection, response).await);
         }
-        let mut reading = Reading::new(asked.reader, take);
+        let mut reading = AnswerReader::new(asked.reader, take);
         let mut body = response.into_body();
         while !reading.is_done() {
-            let until = match reading.has_begun() {
-                true => patience.idle.map(|time| Instant::now() + time),
-                false => first,
+            let until = if reading.has_begun() {
+                patience.idle.map(|time| Instant::now() + time)
+            } else {
+                first
             };
             let frame = by(until, connection.drive(body.frame())).await;
             let frame = frame.ok_or_else(|| match (reading.has_begun(), patience.idle) {
@@ -163,7 +165,7 @@ impl Client {
             return Err(Box::pin(self.refusal_alone(connection, response)).await);
         }
         let mut body = response.into_body();
-        let document = collected(&mut connection, &mut body, MOST_BYTES).await;
+        let document = collected(&mut connection, &mut body, MAX_BYTES).await;
         let document: Value = serde_json::from_slice(&document)
             .map_err(|_| Failure::NoModel(shown(&String::from_utf8_lossy(&document))))?;
         self.keep(connection, body).await;
@@ -268,7 +270,7 @@ impl Client {
         response: Response<Incoming>,
     ) -> Failure {
         let (head, mut body) = response.into_parts();
-        let error = collected(&mut connection, &mut body, MOST_OF_ERROR).await;
+        let error = collected(&mut connection, &mut body, MAX_OF_ERROR).await;
         self.keep(connection, body).await;
         let words = error_message(&error).unwrap_or_else(|| String::from_utf8_lossy(&error).into());
         let header = |name| text_of(&head.headers, name);
@@ -288,7 +290,7 @@ impl Client {
             while let Some(frame) = connection.drive(body.frame()).await {
                 let frame = frame.ok()?;
                 read += frame.data_ref().map_or(0, Bytes::len);
-                if read > MOST_OF_ERROR {
+                if read > MAX_OF_ERROR {
                     return None;
                 }
             }

@@ -25,7 +25,7 @@ use super::trust::Trust;
 /// How long a connection waits for the next request. Most servers close it before.
 const IDLE: Duration = Duration::from_secs(60);
 /// How many wait at most.
-const MOST_IDLE: usize = 4;
+const MAX_IDLE: usize = 4;
 /// After how long without a byte the system finds out whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -78,15 +78,14 @@ impl Connection {
         patience: Duration,
     ) -> Result<Self, ConnectError> {
         let stream = connect(url, patience).await?;
-        let socket: Socket = match url.is_secure() {
-            false => Box::new(stream),
-            true => {
-                let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
-                let name = name.map_err(|_| ConnectError::NoSuchHost)?;
-                let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
-                let stream = connector.connect(name, stream).await;
-                Box::new(stream.map_err(ConnectError::Tls)?)
-            }
+        let socket: Socket = if url.is_secure() {
+            let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
+            let name = name.map_err(|_| ConnectError::NoSuchHost)?;
+            let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
+            let stream = connector.connect(name, stream).await;
+            Box::new(stream.map_err(ConnectError::Tls)?)
+        } else {
+            Box::new(stream)
         };
         let (sender, inner) = http1::handshake(TokioIo::new(socket))
             .await
@@ -188,7 +187,7 @@ impl Pool {
             return;
         }
         let mut idle = self.lock();
-        if idle.len() == MOST_IDLE {
+        if idle.len() == MAX_IDLE {
             idle.remove(0);
         }
         idle.push((Instant::now(), connection));

@@ -38,7 +38,7 @@ pub struct Upstream {
     /// What else stands in each request.
     pub parameters: Map<String, Value>,
     /// How long it may take.
-    pub patience: Patience,
+    pub patience: Timeouts,
 }
 
 /// The variable of the environment that a key comes from.
@@ -52,7 +52,7 @@ pub struct KeyVariable {
 
 /// How long an upstream may take; for ever, where there is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// To take a connection.
     pub connect: Duration,
     /// To say the first word: whoever reads a long prompt on a small machine needs minutes.
@@ -61,7 +61,7 @@ pub struct Patience {
     pub idle: Option<Duration>,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
@@ -87,7 +87,7 @@ impl Upstream {
             thoughts: false,
             prefill: true,
             parameters: Map::new(),
-            patience: Patience::default(),
+            patience: Timeouts::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Recording, Turn};
+use super::{RecordedTurn, Recording};
 use crate::api::{Body, Content, Ending, Format, Item, Reply, Request};
 
 /// What was written.
@@ -105,14 +105,14 @@ fn said_before(request: &Request) -> usize {
         .count()
 }
 
-struct Answer {
+struct FixtureResponse {
     response: Value,
     /// How many messages and calls.
     items: usize,
     lost: Vec<String>,
 }
 
-fn answer(turn: &Turn) -> Result<Answer, String> {
+fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
     if !turn.is_answered() {
         return Err("it has no answer".into());
     }
@@ -147,7 +147,7 @@ fn answer(turn: &Turn) -> Result<Answer, String> {
         {
             let error = json!({"message": message, "type": "invalid_request_error",
                 "code": code.as_str()});
-            return Ok(Answer {
+            return Ok(FixtureResponse {
                 response: json!({"error": error, "status": 400}),
                 items: 0,
                 lost,
@@ -159,7 +159,7 @@ fn answer(turn: &Turn) -> Result<Answer, String> {
     if !thoughts.is_empty() {
         response.insert("reasoning".into(), json!(thoughts.join("\n")));
     }
-    Ok(Answer {
+    Ok(FixtureResponse {
         response: Value::Object(response),
         items,
         lost,
@@ -218,12 +218,12 @@ mod tests {
     use crate::api::{Interner, Phase};
     use crate::inbox::Words;
     use crate::journal::{SaidState, State};
-    use crate::recording::Row;
+    use crate::recording::KeptReply;
 
-    fn turn(number: usize, items: Value, said: &[&[Words]]) -> Turn {
+    fn turn(number: usize, items: Value, said: &[&[Words]]) -> RecordedTurn {
         let body = json!({"model": "m", "input": items}).to_string();
         let rows = (0..).zip(said).flat_map(|(ticket, words)| {
-            words.iter().map(move |words| Row {
+            words.iter().map(move |words| KeptReply {
                 at: 0,
                 ticket,
                 state: SaidState::Delivered,
@@ -231,16 +231,17 @@ mod tests {
                 typed: String::new(),
             })
         });
-        Turn {
+        RecordedTurn {
             number,
             conversation: 1,
             request: Format::Responses
                 .parse(body.as_bytes(), &Interner::default())
                 .unwrap(),
             arrived: 0,
-            state: match said.is_empty() {
-                true => State::Gone,
-                false => State::Answered,
+            state: if said.is_empty() {
+                State::Gone
+            } else {
+                State::Answered
             },
             rows: rows.collect(),
         }

@@ -3,9 +3,9 @@
 /// Lines around a change that are shown with it.
 const CONTEXT: usize = 2;
 /// How many pairs of lines are looked at before all is called changed.
-const MOST_PAIRS: usize = 4_000_000;
+const MAX_PAIRS: usize = 4_000_000;
 /// Characters of a line that are shown.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A line of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn difference(from: &str, to: &str, most: usize) -> String {
 }
 
 fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -70,12 +70,11 @@ fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<Edit<'a>> {
     let (from_rest, end) = from_rest.split_at(from_rest.len() - tail);
     let to_rest = &to_rest[..to_rest.len() - tail];
     let mut edits: Vec<Edit<'_>> = from[..head].iter().map(|line| Edit::Same(line)).collect();
-    match from_rest.len() * to_rest.len() <= MOST_PAIRS {
-        true => common(from_rest, to_rest, &mut edits),
-        false => {
-            edits.extend(from_rest.iter().map(|line| Edit::Gone(line)));
-            edits.extend(to_rest.iter().map(|line| Edit::Come(line)));
-        }
+    if from_rest.len() * to_rest.len() <= MAX_PAIRS {
+        common(from_rest, to_rest, &mut edits)
+    } else {
+        edits.extend(from_rest.iter().map(|line| Edit::Gone(line)));
+        edits.extend(to_rest.iter().map(|line| Edit::Come(line)));
     }
     edits.extend(end.iter().map(|line| Edit::Same(line)));
     edits
@@ -88,9 +87,10 @@ fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<Edit<'a>>) {
     let mut lengths = vec![0_u32; (from.len() + 1) * width];
     for i in (0..from.len()).rev() {
         for j in (0..to.len()).rev() {
-            lengths[i * width + j] = match from[i] == to[j] {
-                true => lengths[(i + 1) * width + j + 1] + 1,
-                false => lengths[(i + 1) * width + j].max(lengths[i * width + j + 1]),
+            lengths[i * width + j] = if from[i] == to[j] {
+                lengths[(i + 1) * width + j + 1] + 1
+            } else {
+                lengths[(i + 1) * width + j].max(lengths[i * width + j + 1])
             };
         }
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Conversation, Recording, Row, Turn};
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
 use crate::api::{Format, Interner};
 use crate::inbox::Words;
 use crate::journal::{SaidState, State};
@@ -147,7 +147,7 @@ const DELIVERIES: [(Delivery, SaidState); 3] = [
 ///
 /// If it cannot be written.
 pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
-    for Conversation { id, agent, title } in &recording.conversations {
+    for RecordedConversation { id, agent, title } in &recording.conversations {
         let line = Line::Conversation {
             recording: VERSION,
             conversation: *id,
@@ -171,7 +171,7 @@ fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn request_line(turn: &Turn) -> Line {
+fn request_line(turn: &RecordedTurn) -> Line {
     let Context {
         earlier,
         references,
@@ -194,7 +194,7 @@ fn request_line(turn: &Turn) -> Line {
     }))
 }
 
-fn said_line(turn: &Turn, row: &Row) -> Line {
+fn said_line(turn: &RecordedTurn, row: &KeptReply) -> Line {
     Line::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
@@ -213,7 +213,7 @@ fn said_line(turn: &Turn, row: &Row) -> Line {
 ///
 /// If it cannot be read, or it is none, or one of a newer version.
 pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
-    let mut reading = Reading::default();
+    let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
         let text = text?;
         if text.trim().is_empty() {
@@ -226,22 +226,23 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
             words,
         })?;
     }
-    match reading.recording.turns.is_empty() {
-        true => Err(FileError::Empty),
-        false => Ok(reading.recording),
+    if reading.recording.turns.is_empty() {
+        Err(FileError::Empty)
+    } else {
+        Ok(reading.recording)
     }
 }
 
 /// What was read so far.
 #[derive(Default)]
-struct Reading {
+struct FileReader {
     recording: Recording,
     /// Of each request, by its conversation and number, the place.
     places: HashMap<(i64, usize), usize>,
     interner: Interner,
 }
 
-impl Reading {
+impl FileReader {
     /// Takes a line in; or says what is wrong with it.
     fn take(&mut self, line: Line) -> Result<(), String> {
         match line {
@@ -255,7 +256,7 @@ impl Reading {
                 ..
             } => {
                 let id = conversation;
-                let conversation = Conversation { id, agent, title };
+                let conversation = RecordedConversation { id, agent, title };
                 self.recording.conversations.push(conversation);
                 Ok(())
             }
@@ -278,7 +279,7 @@ impl Reading {
         let request = request.map_err(|error| error.to_string())?;
         let key = (line.conversation, line.turn);
         self.places.insert(key, self.recording.turns.len());
-        self.recording.turns.push(Turn {
+        self.recording.turns.push(RecordedTurn {
             number: line.turn,
             conversation: line.conversation,
             request,
@@ -297,7 +298,7 @@ impl Reading {
             let (conversation, number) = key;
             format!("there is no request {number} of conversation {conversation} before this")
         };
-        turn.ok_or_else(missing)?.rows.push(Row {
+        turn.ok_or_else(missing)?.rows.push(KeptReply {
             at: line.at.as_millisecond(),
             ticket: line.ticket,
             state: back(&DELIVERIES, line.delivery, SaidState::Sent),

@@ -1,6 +1,6 @@
 //! Recordings of what the journal has.
 
-use super::{Conversation, Recording, Row, Turn};
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
 use crate::api::Interner;
 use crate::journal::{self, ReadError, Reader};
 use crate::store::request_of;
@@ -23,7 +23,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     // What the requests have in common is held once.
     let interner = Interner::default();
     let mut recording = Recording {
-        conversations: vec![Conversation {
+        conversations: vec![RecordedConversation {
             id,
             agent: row.agent,
             title: row.title,
@@ -38,7 +38,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
             continue;
         };
         let own = said.iter().filter(|said| said.turn == turn);
-        recording.turns.push(Turn {
+        recording.turns.push(RecordedTurn {
             number,
             conversation: id,
             request,
@@ -50,10 +50,10 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     Ok(Some(recording))
 }
 
-fn kept(said: &journal::Said) -> Option<Row> {
+fn kept(said: &journal::Said) -> Option<KeptReply> {
     let words = serde_json::from_str(&said.words)
         .inspect_err(|error| tracing::warn!(%error, said.id, "what was said cannot be read"));
-    Some(Row {
+    Some(KeptReply {
         at: said.at,
         ticket: said.ticket,
         state: said.state,

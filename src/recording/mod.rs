@@ -34,7 +34,7 @@ mod replies;
 pub use difference::difference;
 pub use file::{FileError, read, write};
 pub use journal::of_journal;
-pub use matching::{How, Likeness, MatchMode, Tolerance};
+pub use matching::{Fingerprint, MatchKind, MatchMode, Tolerance};
 
 use crate::api::{Reply, Request};
 use crate::inbox::Words;
@@ -44,14 +44,14 @@ use crate::journal::{SaidState, State};
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
     /// The conversations that it is from.
-    pub conversations: Vec<Conversation>,
+    pub conversations: Vec<RecordedConversation>,
     /// All requests and what became of them.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<RecordedTurn>,
 }
 
 /// A conversation that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
+pub struct RecordedConversation {
     /// Its number.
     pub id: i64,
     /// The program that asked.
@@ -62,7 +62,7 @@ pub struct Conversation {
 
 /// A request that was recorded, and all that was said to it.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub struct RecordedTurn {
     /// Its number in its conversation, from 1.
     pub number: usize,
     /// The conversation that it is in.
@@ -74,19 +74,19 @@ pub struct Turn {
     /// What became of it.
     pub state: State,
     /// What was said to it, as it was kept.
-    pub rows: Vec<Row>,
+    pub rows: Vec<KeptReply>,
 }
 
 /// Something that was said, as it was kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct KeptReply {
     /// When, in milliseconds since 1970.
     pub at: i64,
     /// What left together has the same.
     pub ticket: i64,
     /// How far it got.
     pub state: SaidState,
-    /// What.
+    /// The reply, as it was kept.
     pub words: Words,
     /// How it was composed.
     pub typed: String,
@@ -94,21 +94,21 @@ pub struct Row {
 
 /// Something that is sent, and when.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
+pub struct RecordedReply {
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// What.
+    /// The reply as it leaves.
     pub reply: Reply,
 }
 
-impl Turn {
+impl RecordedTurn {
     /// Whether it was answered, with a rejection perhaps.
     pub fn is_answered(&self) -> bool {
         self.state == State::Answered
     }
 
     /// What was said to it, as it left. If it was answered, the last of it ends the response.
-    pub fn replies(&self) -> Vec<Said> {
+    pub fn replies(&self) -> Vec<RecordedReply> {
         replies::of(&self.rows, self.is_answered(), self.arrived)
     }
 }
@@ -138,7 +138,7 @@ impl Recording {
     }
 }
 
-fn asks_the_same(one: &Turn, other: &Turn) -> bool {
+fn asks_the_same(one: &RecordedTurn, other: &RecordedTurn) -> bool {
     let (one, other) = (&one.request.items, &other.request.items);
     let mut pairs = one.iter().zip(other);
     one.len() == other.len() && pairs.all(|(one, other)| one.says_the_same(other))

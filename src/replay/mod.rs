@@ -60,15 +60,15 @@ pub enum ReplayError {
     /// The file is none, or cannot be read.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with it.
         error: FileError,
     },
     /// It cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
         /// What the system says.
         error: io::Error,
@@ -88,7 +88,7 @@ pub enum ReplayError {
     /// The program to be run is not there.
     #[error("cannot run {program}: {error}", program = program.display())]
     Command {
-        /// Which.
+        /// The program that was to be run.
         program: PathBuf,
         /// What the system says.
         error: io::Error,

@@ -17,14 +17,14 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::report::{self, Counts, End};
-use super::script::{Answer, Script};
+use super::script::{Script, ScriptedAnswer};
 use super::{Options, ReplayError};
 use crate::config::Config;
+use crate::headless::HeadlessServer;
 use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
-use crate::recording::{How, Likeness, Recording};
+use crate::recording::{Fingerprint, MatchKind, Recording};
 use crate::setup::BaseUrls;
-use crate::standin::Standin;
-use crate::store::{Place, RequestId, Saving, Store};
+use crate::store::{RequestId, RequestKey, Saving, Store};
 
 /// How long after the last answer whoever may come back is waited for: for an answer that was given in the
 /// background, or, as some do, to hear a rejection twice.
@@ -51,7 +51,7 @@ pub(super) async fn play(
     let mut signals = Signals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
-    let mut server = Standin::start(config, listener, Some(screen(&script)))?;
+    let mut server = HeadlessServer::start(config, listener, Some(screen(&script)))?;
     let urls = BaseUrls::of(server.address).map_err(|error| io::Error::other(error.to_string()))?;
     let mut command = match options.command.as_slice() {
         [] => {
@@ -112,7 +112,7 @@ pub(super) async fn play(
 fn screen(script: &Arc<Mutex<Script>>) -> Screen {
     let script = Arc::clone(script);
     Screen::new(move |request| {
-        let likeness = Likeness::of(request);
+        let likeness = Fingerprint::of(request);
         let mut script = lock(&script);
         if script.find(&likeness).is_some() {
             return Ok(());
@@ -162,9 +162,12 @@ impl Player {
     /// When it is over, once all was played and delivered.
     fn over_at(&self) -> Option<Instant> {
         let is_over = self.open.is_empty() && self.script().is_over();
-        is_over.then(|| match self.may_come_back {
-            true => self.quiet_since + TO_COME_BACK,
-            false => self.quiet_since,
+        is_over.then(|| {
+            if self.may_come_back {
+                self.quiet_since + TO_COME_BACK
+            } else {
+                self.quiet_since
+            }
         })
     }
 
@@ -217,7 +220,7 @@ impl Player {
             return;
         };
         self.store.go_on(conversation);
-        let likeness = Likeness::of(&request);
+        let likeness = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();
             // It was looked at when it came, and what has come since makes it no other.
@@ -232,8 +235,8 @@ impl Player {
         };
         match (found.is_repeated, found.how) {
             (true, _) => self.counts.repeated += 1,
-            (false, How::Strict) => self.counts.strict += 1,
-            (false, How::Shape(_)) => self.counts.shape += 1,
+            (false, MatchKind::Strict) => self.counts.strict += 1,
+            (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
         let (number, title) = (found.place + 1, likeness.title());
         report::tell(&report::matched(
@@ -247,7 +250,7 @@ impl Player {
         if let Some(words) = rejection
             && !self.script().comes_again(found.place)
         {
-            let place = Place {
+            let place = RequestKey {
                 conversation,
                 request: id,
             };
@@ -262,7 +265,7 @@ impl Player {
     }
 
     /// Takes in what has happened already.
-    async fn catch_up(&mut self, server: &mut Standin) {
+    async fn catch_up(&mut self, server: &mut HeadlessServer) {
         loop {
             tokio::select! {
                 biased;
@@ -274,7 +277,7 @@ impl Player {
 }
 
 /// Says what was recorded, when it was.
-async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
+async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
     for said in &answer.said {
         sleep_until(begun + after(said.at - answer.arrived, speed)).await;
@@ -289,9 +292,10 @@ async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
 /// How long after the request something is said.
 fn after(milliseconds: i64, speed: f64) -> Duration {
     let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
-    match speed > 0.0 {
-        true => Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded),
-        false => Duration::ZERO,
+    if speed > 0.0 {
+        Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -363,9 +367,10 @@ fn code(status: ExitStatus) -> u8 {
 }
 
 fn tell_address(url: &str, json: bool) -> io::Result<()> {
-    match json {
-        true => print(&format!("{}\n", json!({"listening": url}))),
-        false => print(&format!("{url}\n")),
+    if json {
+        print(&format!("{}\n", json!({"listening": url})))
+    } else {
+        print(&format!("{url}\n"))
     }
 }
 

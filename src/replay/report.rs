@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::script::{Miss, Script};
 use crate::plain;
-use crate::recording::How;
+use crate::recording::MatchKind;
 
 /// What happened, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -147,10 +147,10 @@ pub(super) fn missed(miss: &Miss) -> String {
 }
 
 /// Tells of a request that was recorded.
-pub(super) fn matched(number: usize, title: &str, how: How, is_repeated: bool) -> String {
+pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: bool) -> String {
     let how = match how {
-        How::Strict => "byte for byte".to_owned(),
-        How::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
+        MatchKind::Strict => "byte for byte".to_owned(),
+        MatchKind::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
     };
     let again = if is_repeated { ", again" } else { "" };
     format!("request {number}: {how}{again}: {}\n", plain::line(title))

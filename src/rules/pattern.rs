@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex::{Error, Regex, RegexBuilder};
 
 /// Bytes of a compiled expression, and of what it may put aside while it is used.
-const MOST_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 20;
 /// Characters of a text that are shown around what was found.
 const SHOWN: usize = 60;
 /// How many of them stand before it.
@@ -43,8 +43,8 @@ impl Pattern {
         }
         let built = RegexBuilder::new(text)
             .case_insensitive(case == Case::Ignored)
-            .size_limit(MOST_COMPILED)
-            .dfa_size_limit(MOST_COMPILED)
+            .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_COMPILED)
             .build();
         match built {
             Ok(regex) => Ok(Self { regex, case }),

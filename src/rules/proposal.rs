@@ -9,7 +9,7 @@ use super::{Action, Kind, Rules, Subject, Written};
 use crate::api::{Body, command_in, is_shell};
 
 /// Bytes of a text that may be asked for as it is.
-const LONGEST: usize = 1000;
+const MAX_LENGTH: usize = 1000;
 /// Characters of what a rule is named after.
 const NAMED_AFTER: usize = 40;
 /// Programs that run what else stands in the line.
@@ -168,7 +168,7 @@ fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
 
 /// The expression that is found in this text alone; none for one that nobody would read.
 fn exactly(text: &str) -> Option<String> {
-    let is_told = !text.is_empty() && text.len() <= LONGEST;
+    let is_told = !text.is_empty() && text.len() <= MAX_LENGTH;
     is_told.then(|| format!("^{}$", escape(text)))
 }
 
@@ -189,7 +189,7 @@ fn program_of(command: &str) -> Option<&str> {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
     };
     let mut words = command.split_whitespace().skip_while(is_variable);
-    words.next().filter(|word| word.len() <= LONGEST)
+    words.next().filter(|word| word.len() <= MAX_LENGTH)
 }
 
 /// The beginning of the first line of a text.

@@ -141,9 +141,10 @@ impl Pacing {
         } else {
             &later
         };
-        let pause = match rest.is_empty() {
-            true => Duration::ZERO,
-            false => delay.pause_before_call(number),
+        let pause = if rest.is_empty() {
+            Duration::ZERO
+        } else {
+            delay.pause_before_call(number)
         };
         parts.push((
             pause,

@@ -116,12 +116,12 @@ pub(super) enum Contents {
     },
     /// These entries of a JSON object, which may have others and is kept as it was under another
     /// name.
-    Entries(Vec<Entry>),
+    Entries(Vec<JsonEntry>),
 }
 
 /// An entry of a JSON object.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct JsonEntry {
     /// The keys that lead to it, at least one.
     pub path: &'static [&'static str],
     pub value: Value,
@@ -129,7 +129,7 @@ pub(super) struct Entry {
     unless_there: bool,
 }
 
-impl Entry {
+impl JsonEntry {
     pub fn new(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             path,
@@ -289,7 +289,7 @@ fn write_error(path: &Path, error: io::Error) -> SetupError {
 
 /// How a file that was written once is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum FileState {
     /// As it would be written.
     AsWritten,
     /// There, and not so.
@@ -300,11 +300,11 @@ pub(super) enum Standing {
 
 impl OwnFile {
     /// How the file is now.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> FileState {
         match self.plan(true) {
-            Err(_) | Ok(Plan { found: None, .. }) => Standing::Missing,
-            Ok(Plan { text: None, .. }) => Standing::AsWritten,
-            Ok(Plan { text: Some(_), .. }) => Standing::Changed,
+            Err(_) | Ok(Plan { found: None, .. }) => FileState::Missing,
+            Ok(Plan { text: None, .. }) => FileState::AsWritten,
+            Ok(Plan { text: Some(_), .. }) => FileState::Changed,
         }
     }
 
@@ -312,10 +312,10 @@ impl OwnFile {
     /// that only the one of the two has, and none that only the other has.
     pub fn serves(&self, otherwise: &Self) -> bool {
         match (self.standing(), &self.contents) {
-            (Standing::AsWritten, _) => return true,
+            (FileState::AsWritten, _) => return true,
             // What else is in the file is no matter here.
-            (Standing::Missing, _) | (_, Contents::Entries(_)) => return false,
-            (Standing::Changed, _) => {}
+            (FileState::Missing, _) | (_, Contents::Entries(_)) => return false,
+            (FileState::Changed, _) => {}
         }
         let Ok(found) = fs::read_to_string(&self.path) else {
             return false;
@@ -366,15 +366,16 @@ impl OwnFile {
     }
 
     /// What was found, with these entries; the very same where it has them.
-    fn with_entries(&self, entries: &[Entry], found: &[u8]) -> Result<String, SetupError> {
+    fn with_entries(&self, entries: &[JsonEntry], found: &[u8]) -> Result<String, SetupError> {
         let no_object = || SetupError::NoObject(self.path.clone());
         let found = std::str::from_utf8(found).map_err(|_| no_object())?;
         let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
         let mut new = old.clone();
         entries.iter().for_each(|entry| entry.put(&mut new));
-        Ok(match new == old {
-            true => found.to_owned(),
-            false => format!("{:#}\n", Value::from(new)),
+        Ok(if new == old {
+            found.to_owned()
+        } else {
+            format!("{:#}\n", Value::from(new))
         })
     }
 

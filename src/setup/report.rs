@@ -82,9 +82,10 @@ impl fmt::Display for Report {
         match self {
             Self::Printed { files, command } => {
                 for file in files {
-                    let part = match file.is_part {
-                        true => ", these entries alone",
-                        false => "",
+                    let part = if file.is_part {
+                        ", these entries alone"
+                    } else {
+                        ""
                     };
                     let path = file.path.display();
                     writeln!(f, "==> {path}{part} <==\n{}\n", file.contents.trim_end())?;

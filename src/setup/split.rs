@@ -115,9 +115,10 @@ impl Split {
             }
         };
         let launch = agent.launch(config, environment)?;
-        let written = match agent.is_set_up(config, environment)? {
-            true => String::new(),
-            false => agent.set_up(false, config, environment)?.written(),
+        let written = if agent.is_set_up(config, environment)? {
+            String::new()
+        } else {
+            agent.set_up(false, config, environment)?.written()
         };
         Ok(Self {
             written,

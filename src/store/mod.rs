@@ -15,6 +15,8 @@
 mod account;
 mod archive;
 mod context;
+pub mod marks;
+mod outline;
 mod past;
 mod rejections;
 mod responses;
@@ -22,6 +24,7 @@ mod stored;
 mod threads;
 mod turn;
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,8 +34,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use self::archive::Archive;
+use self::marks::Marked;
 use self::rejections::Rejections;
-use self::threads::{Hints, Names, Threads};
+use self::threads::{LikelyKeys, ThreadKeys, Threads};
 use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
@@ -42,13 +46,14 @@ use crate::journal::{
 };
 
 pub(crate) use crate::journal::now;
-pub(crate) use account::Account;
+pub(crate) use account::MemoryUse;
 pub(crate) use context::Context;
+pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
-pub(crate) use responses::{Record, Responses};
+pub(crate) use responses::{ResponseRecorder, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
-pub(crate) use threads::Place;
+pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
 pub(crate) use turn::assigned;
 
@@ -75,7 +80,7 @@ pub struct Saving(Option<Seq>);
 /// A request that was put where it belongs.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub place: Place,
+    pub place: RequestKey,
     /// The conversation on whose behalf it was begun, if that is in memory.
     pub parent: Option<ConversationId>,
     /// The conversation as it was, if it has to be read again.
@@ -107,6 +112,8 @@ pub struct Header {
     pub active: i64,
     /// Whether its last client went away without an answer.
     pub gone: bool,
+    /// What the person makes of it and of its turns.
+    pub marks: Vec<Marked>,
 }
 
 /// A conversation that was found.
@@ -248,20 +255,20 @@ impl Store {
     }
 
     /// The names by which the conversation of a request is found.
-    fn names(&self, request: &Request) -> Names {
+    fn names(&self, request: &Request) -> ThreadKeys {
         // Made of what is parsed for it, before anything is locked.
-        let names = Names::of(request);
+        let names = ThreadKeys::of(request);
         self.threads().aside(names)
     }
 
-    fn needs_past(&self, names: &Names, automatic: Option<&str>) -> bool {
+    fn needs_past(&self, names: &ThreadKeys, automatic: Option<&str>) -> bool {
         self.threads().needs_past(names, automatic.is_some())
     }
 
     /// What only the journal has of the conversation that a request goes on with.
     fn past(
         &self,
-        names: &Names,
+        names: &ThreadKeys,
         automatic: Option<&str>,
     ) -> Option<(Conversation, Option<Box<Loaded>>)> {
         let reader = self
@@ -282,9 +289,10 @@ impl Store {
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
         let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
-        let hints = match is_known {
-            true => Hints::default(),
-            false => Hints::of(request, &names),
+        let hints = if is_known {
+            LikelyKeys::default()
+        } else {
+            LikelyKeys::of(request, &names)
         };
         let placed = self
             .threads()
@@ -361,7 +369,7 @@ impl Store {
     }
 
     /// A request was answered, with a rejection perhaps, or its client went away.
-    pub(crate) fn close(&self, place: Place, gone: bool, rejected: bool) {
+    pub(crate) fn close(&self, place: RequestKey, gone: bool, rejected: bool) {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
         let row = threads.close(place.conversation, gone, rejected);
@@ -384,7 +392,7 @@ impl Store {
 
     /// A request was rejected with these words, which it gets again for a while. After that, it goes
     /// on with this conversation.
-    pub(crate) fn reject(&self, place: Place, request: &Request, words: &str) {
+    pub(crate) fn reject(&self, place: RequestKey, request: &Request, words: &str) {
         self.rejections().add(place, request, words, Instant::now());
     }
 
@@ -399,7 +407,7 @@ impl Store {
     }
 
     /// A client did not get its rejection; says whether nothing else was rejected in its conversation.
-    pub(crate) fn withdraw(&self, place: Place) -> bool {
+    pub(crate) fn withdraw(&self, place: RequestKey) -> bool {
         self.rejections().withdraw(place)
     }
 
@@ -425,7 +433,7 @@ impl Store {
             return Vec::new();
         };
         let found = reader.recent(most, None).unwrap_or_else(failed);
-        found.into_iter().map(Header::from).collect()
+        with_marks(&reader, found.into_iter().map(Header::from))
     }
 
     /// A conversation of an earlier run.
@@ -437,7 +445,10 @@ impl Store {
         let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
         let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
         let said = reader.said(conversation.0).unwrap_or_else(failed);
-        Loaded::of_rows(row, &newest, said, &self.interner)
+        let mut loaded = Loaded::of_rows(row, &newest, said, &self.interner)?;
+        let marks = reader.numbered_marks(&[conversation.0]);
+        loaded.header.marks = marked(marks.unwrap_or_else(failed));
+        Some(loaded)
     }
 
     /// Conversations that have all of these words, the best first; without any words, the newest.
@@ -445,30 +456,31 @@ impl Store {
         let Some(reader) = self.searcher() else {
             return Vec::new();
         };
-        let found: Vec<Found> = match words.trim().is_empty() {
-            true => {
-                let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
-                let found = rows.map(|row| Found {
-                    header: Header::from(row),
-                    excerpt: Excerpt::default(),
-                });
-                found.collect()
-            }
-            false => {
-                let hits = reader.search(words, most).unwrap_or_else(failed);
-                let found = hits.into_iter().filter_map(|hit| {
-                    let row = reader.conversation(hit.conversation);
-                    Some(Found {
-                        header: Header::from(row.unwrap_or_else(failed)?),
-                        excerpt: hit.excerpt,
-                    })
-                });
-                found.collect()
-            }
+        let found: Vec<Found> = if words.trim().is_empty() {
+            let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
+            let found = rows.map(|row| Found {
+                header: Header::from(row),
+                excerpt: Excerpt::default(),
+            });
+            found.collect()
+        } else {
+            let hits = reader.search(words, most).unwrap_or_else(failed);
+            let found = hits.into_iter().filter_map(|hit| {
+                let row = reader.conversation(hit.conversation);
+                Some(Found {
+                    header: Header::from(row.unwrap_or_else(failed)?),
+                    excerpt: hit.excerpt,
+                })
+            });
+            found.collect()
         };
+        let headers = found.iter().map(|found| found.header.clone());
+        let headers = with_marks(&reader, headers);
+        let found = found.into_iter().zip(headers);
+        let found = found.map(|(found, header)| Found { header, ..found });
         let threads = self.threads();
         let there = |found: &Found| !threads.is_deleted(found.header.id);
-        found.into_iter().filter(there).collect()
+        found.filter(there).collect()
     }
 
     /// Whether something was kept that [`Store::find`] does not find by its words yet.
@@ -554,13 +566,6 @@ impl Store {
     /// Keeps what a rule decided.
     pub fn keep_decision(&self, decision: Decision) -> Saving {
         self.write(vec![Row::Decision(decision)])
-    }
-
-    /// What the person makes of a conversation, and then of its turns.
-    pub fn marks(&self, conversation: ConversationId) -> Vec<Mark> {
-        let reader = self.reader();
-        let marks = reader.map(|reader| reader.marks(conversation.0).unwrap_or_else(failed));
-        marks.unwrap_or_default()
     }
 
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
@@ -689,19 +694,41 @@ impl From<Conversation> for Header {
             active: row.active,
             // Whoever waited when the program ended does not any more.
             gone: row.state != State::Answered,
+            marks: Vec::new(),
         }
     }
 }
 
+/// The same with what the person makes of them, read at once.
+fn with_marks(reader: &Reader, headers: impl Iterator<Item = Header>) -> Vec<Header> {
+    let mut headers: Vec<Header> = headers.collect();
+    let ids: Vec<i64> = headers.iter().map(|header| header.id.0).collect();
+    let marks = reader.numbered_marks(&ids).unwrap_or_else(failed);
+    let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
+    for marked in marked(marks) {
+        of.entry(marked.mark.conversation).or_default().push(marked);
+    }
+    for header in &mut headers {
+        header.marks = of.remove(&header.id.0).unwrap_or_default();
+    }
+    headers
+}
+
+fn marked(marks: Vec<(Option<u64>, Mark)>) -> Vec<Marked> {
+    let marks = marks.into_iter();
+    marks.map(|(turn, mark)| Marked { turn, mark }).collect()
+}
+
 fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     let conversation = conversation.map_or(0, |id| id.0);
-    match draft.is_empty() {
-        true => Row::ClearDraft { conversation },
-        false => Row::Draft(journal::Draft {
+    if draft.is_empty() {
+        Row::ClearDraft { conversation }
+    } else {
+        Row::Draft(journal::Draft {
             conversation,
             updated: now(),
             body: draft.to_json(),
-        }),
+        })
     }
 }
 
@@ -726,14 +753,14 @@ fn texts(
     from: usize,
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
-    const LONGEST: usize = 64 * 1024;
+    const MAX_LENGTH: usize = 64 * 1024;
     let opening = Opening::of(request);
     let new = request.items.iter().enumerate().skip(from);
     let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
     let texts = new
         .map(|(_, item)| item)
         .map(|item| item.text())
-        .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
+        .filter(|text| text.len() <= MAX_LENGTH && !text.trim().is_empty());
     texts.map(move |text| Row::Text {
         conversation: conversation.0,
         text: Blob::new(text),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::vec;
 
-use super::turn::{self, Known};
+use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
 use crate::journal::{ReadError, Reader, State};
 
@@ -15,7 +15,7 @@ pub struct PastTurns {
     interner: Interner,
     left: vec::IntoIter<i64>,
     /// What the turn before it was made of.
-    known: Known,
+    known: PreviousTurn,
     /// The items of the turn before it.
     before: Vec<Arc<Item>>,
 }
@@ -55,7 +55,7 @@ impl PastTurns {
             left: reader.turns(conversation)?.into_iter(),
             reader: reader.clone(),
             interner: Interner::default(),
-            known: Known::default(),
+            known: PreviousTurn::default(),
             before: Vec::new(),
         })
     }
@@ -66,7 +66,7 @@ impl PastTurns {
         };
         if !self.known.is_of(&parts) {
             // The same text means something else in another format.
-            self.known = Known::default();
+            self.known = PreviousTurn::default();
             match self.reader.parts(id, |_| false)? {
                 Some(whole) => parts = whole,
                 None => return Ok(None),
@@ -196,7 +196,7 @@ mod tests {
             for (id, body) in (1..).zip(&bodies) {
                 let body = body.to_string();
                 let request = format.parse(body.as_bytes(), &Interner::default()).unwrap();
-                let place = super::super::Place {
+                let place = super::super::RequestKey {
                     conversation: super::super::ConversationId(1),
                     request: super::super::RequestId(id),
                 };

@@ -113,13 +113,13 @@ fn named(request: &Request) -> Vec<String> {
 
 /// Where a response is kept while it comes to be.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct ResponseRecorder {
     places: Vec<Responses>,
     id: String,
     ended: bool,
 }
 
-impl Record {
+impl ResponseRecorder {
     /// Begins to keep the response to a request.
     pub(crate) fn begin(
         places: Vec<Responses>,
@@ -181,7 +181,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for ResponseRecorder {
     fn drop(&mut self) {
         if !self.ended {
             for place in &self.places {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::Account;
-use super::archive::{Archive, Found, FoundResponse};
+use super::account::MemoryUse;
+use super::archive::{Archive, ArchivedEntry, FoundResponse};
 use super::turn;
 use super::{Saving, now};
 use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
@@ -15,16 +15,16 @@ use crate::api::{ApiError, Frame, Item, Previous, Request};
 use crate::journal::{self, ApiConversation, Record as Row};
 
 /// How many bytes of JSON all responses and conversations together may hold.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 /// How many events are handed out at once, so that many who watch a long response do not each
 /// hold a copy of all of it.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
 #[derive(Debug)]
 pub struct Stored {
-    responses: HashMap<String, Entry>,
-    conversations: HashMap<String, Conversation>,
+    responses: HashMap<String, StoredResponse>,
+    conversations: HashMap<String, StoredConversation>,
     /// The ids of those of both that nobody works on, by age. The oldest comes first.
     idle: BTreeMap<Age, String>,
     /// The age of what came last.
@@ -35,10 +35,10 @@ pub struct Stored {
     items: HashMap<String, Arc<Item>>,
     /// Output items of responses that are not in memory, which were referred to lately.
     past_items: HashMap<String, Arc<Item>>,
-    held: Account,
+    held: MemoryUse,
     most: usize,
     most_bytes: usize,
-    past: Option<Past>,
+    past: Option<OnDisk>,
 }
 
 /// Numbers responses by when they were made, and conversations by when they were last used.
@@ -46,7 +46,7 @@ type Age = u64;
 
 /// Where all of it is on disk.
 #[derive(Debug)]
-struct Past {
+struct OnDisk {
     archive: Archive,
     /// What was written last.
     saving: Saving,
@@ -56,7 +56,7 @@ struct Past {
 
 /// A response, under way or ended.
 #[derive(Debug)]
-struct Entry {
+struct StoredResponse {
     /// The response object as it stands.
     response: ResponseObject,
     /// What the person was asked, without the instructions.
@@ -79,7 +79,7 @@ struct Entry {
 
 /// A conversation that the client has made, to which responses add.
 #[derive(Debug)]
-struct Conversation {
+struct StoredConversation {
     object: Value,
     items: Vec<Arc<Item>>,
     age: Age,
@@ -105,7 +105,7 @@ pub struct Replay {
 impl Stored {
     /// Room for at most so many responses and conversations.
     pub fn new(most: usize) -> Self {
-        Self::with_bytes(most, MOST_BYTES)
+        Self::with_bytes(most, MAX_BYTES)
     }
 
     /// The same, with so many bytes of JSON at most.
@@ -118,7 +118,7 @@ impl Stored {
             talked_in: HashMap::new(),
             items: HashMap::new(),
             past_items: HashMap::new(),
-            held: Account::default(),
+            held: MemoryUse::default(),
             most,
             most_bytes,
             past: None,
@@ -128,7 +128,7 @@ impl Stored {
     /// The same, with all of it in a journal too: what has no room in memory is found there.
     pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
         Self {
-            past: Some(Past {
+            past: Some(OnDisk {
                 archive,
                 saving: Saving::default(),
                 deleted: HashSet::new(),
@@ -166,7 +166,7 @@ impl Stored {
         };
         let used = conversation.as_ref().and_then(|id| self.touch(id));
         self.write(used.into_iter().collect());
-        let entry = Entry {
+        let entry = StoredResponse {
             own: request.earlier.min(input.len()),
             bytes: response.bytes(),
             response,
@@ -402,7 +402,7 @@ impl Stored {
         };
         let from = after.map_or(0, |after| after.saturating_add(1));
         let from = usize::try_from(from).map_or(log.len(), |from| from.min(log.len()));
-        let to = log.len().min(from + MOST_EVENTS);
+        let to = log.len().min(from + MAX_EVENTS);
         Ok(Replay {
             frames: log[from..to].to_vec(),
             ended: !entry.open && to == log.len(),
@@ -473,7 +473,7 @@ impl Stored {
     }
 
     fn is_missing(&self, id: &str) -> bool {
-        let is_deleted = |past: &Past| past.deleted.contains(id);
+        let is_deleted = |past: &OnDisk| past.deleted.contains(id);
         !self.knows(id) && !self.past.as_ref().is_some_and(is_deleted)
     }
 
@@ -485,23 +485,23 @@ impl Stored {
     }
 
     /// Takes into memory what was found in the journal, unless it is there by now.
-    pub(super) fn take_back(&mut self, found: Vec<Found>) {
+    pub(super) fn take_back(&mut self, found: Vec<ArchivedEntry>) {
         /// Items of the journal that are kept in memory.
-        const MOST: usize = 1_000;
+        const MAX: usize = 1_000;
         for found in found {
             match found {
-                Found::Response(found) if self.is_missing(found.response.id()) => {
+                ArchivedEntry::Response(found) if self.is_missing(found.response.id()) => {
                     self.take_back_response(*found);
                 }
-                Found::Conversation(object, items)
+                ArchivedEntry::Conversation(object, items)
                     if object["id"].as_str().is_some_and(|id| self.is_missing(id)) =>
                 {
                     let past = self.past.take();
                     self.begin_conversation(object, items);
                     self.past = past;
                 }
-                Found::Item(id, item) if self.is_missing(&id) => {
-                    if self.past_items.len() >= MOST {
+                ArchivedEntry::Item(id, item) if self.is_missing(&id) => {
+                    if self.past_items.len() >= MAX {
                         self.past_items.clear();
                     }
                     self.past_items.insert(id, item);
@@ -568,7 +568,7 @@ impl Stored {
             .unwrap_or_default()
     }
 
-    fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
+    fn entry(&self, id: &str) -> Result<&StoredResponse, ApiError> {
         let entry = self.responses.get(id);
         entry.ok_or_else(|| not_found("Response", id, "response_id"))
     }
@@ -593,7 +593,7 @@ impl Stored {
         if !self.talked_in.contains_key(&id) {
             self.idle.insert(age, id.clone());
         }
-        let conversation = Conversation { object, items, age };
+        let conversation = StoredConversation { object, items, age };
         self.conversations.insert(id, conversation);
         self.tidy();
     }
@@ -661,7 +661,7 @@ impl Stored {
         }
     }
 
-    fn conversation_entry(&self, id: &str) -> Result<&Conversation, ApiError> {
+    fn conversation_entry(&self, id: &str) -> Result<&StoredConversation, ApiError> {
         let found = self.conversations.get(id);
         found.ok_or_else(|| not_found("Conversation", id, "conversation"))
     }

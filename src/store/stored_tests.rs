@@ -323,7 +323,7 @@ fn a_long_log_is_handed_out_in_parts() {
     let mut stored = Stored::new(100);
     let open = request(json!({"input": "x", "background": true}));
     stored.begin(&open, response(&open, "resp_1", &[]));
-    let all = frames(MOST_EVENTS * 2 + 1);
+    let all = frames(MAX_EVENTS * 2 + 1);
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
         &all,

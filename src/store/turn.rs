@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::RequestKey;
 use super::context::{Context, resolve};
 use crate::agents::purpose;
 use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
@@ -14,7 +14,7 @@ use crate::journal::{Blob, Content, Key, Parts, State, Turn};
 /// What a request is, besides its text: it depends on what the store had when it came.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Detail {
+struct TurnDetail {
     /// How many of the items were not sent, because they were stored.
     earlier: usize,
     thread: Option<String>,
@@ -28,11 +28,11 @@ struct Detail {
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
-pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
+pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> Turn {
     let earlier = &request.items[request.preamble..][..request.earlier];
     let own = &request.items[request.preamble + request.earlier..];
     let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
-    let detail = Detail {
+    let detail = TurnDetail {
         earlier: earlier.len(),
         thread: request.thread.clone(),
         parent: request.parent.clone(),
@@ -61,7 +61,7 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
 
 /// Whose a turn is in a study, as it is written down.
 pub fn assigned(detail: &str) -> Option<Arc<Assigned>> {
-    serde_json::from_str::<Detail>(detail).ok()?.study
+    serde_json::from_str::<TurnDetail>(detail).ok()?.study
 }
 
 /// The content of an item.
@@ -74,7 +74,7 @@ pub(super) fn blob(item: &Item) -> Blob {
 
 /// The text of a request as it came, byte for byte; `None` if it cannot be read any more.
 pub(super) fn body(turn: &Turn) -> Option<String> {
-    let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
+    let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
     let own = turn.items.get(detail.earlier..)?;
     let none = ToolList::default();
@@ -85,7 +85,7 @@ pub(super) fn body(turn: &Turn) -> Option<String> {
 
 /// The request of a row; `None` if it cannot be read any more.
 pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
-    let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
+    let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let earlier = turn.items.get(..detail.earlier)?;
     let context = Context {
         earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
@@ -103,14 +103,14 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
 
 /// What a turn was made of, for the next one, which has most of it too.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct PreviousTurn {
     format: Option<i64>,
     tools: Option<(Key, Arc<ToolList>)>,
     beside: Option<(Key, Vec<Arc<Item>>)>,
     items: HashMap<Key, Vec<Arc<Item>>>,
 }
 
-impl Known {
+impl PreviousTurn {
     /// Whether the text of a content is at hand.
     pub fn has(&self, key: Key) -> bool {
         let tools = self.tools.as_ref().map(|(key, _)| *key);
@@ -146,10 +146,10 @@ impl Known {
 /// any more.
 pub(super) fn request_of_parts(
     parts: &Parts,
-    known: &Known,
+    known: &PreviousTurn,
     interner: &Interner,
-) -> Option<(Request, Known)> {
-    let detail: Detail = serde_json::from_str(&parts.detail).unwrap_or_default();
+) -> Option<(Request, PreviousTurn)> {
+    let detail: TurnDetail = serde_json::from_str(&parts.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&parts.envelope).ok()?;
     let format = Format::of_number(parts.format)?;
     let (earlier, own) = parts.items.split_at_checked(detail.earlier)?;
@@ -195,9 +195,9 @@ pub(super) fn request_of_parts(
         first.as_deref(),
     )?;
     request.items.truncate(request.preamble);
-    let mut now_known = Known {
+    let mut now_known = PreviousTurn {
         format: Some(parts.format),
-        ..Known::default()
+        ..PreviousTurn::default()
     };
     if let Some(content) = &parts.tools {
         if content.text.is_none() {

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
+use crate::api::fields::{self, Fields, Kind, kind, messages, value};
+use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid};
 use crate::api::{
-    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
+    ApiError, Body, Content, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits, Request,
     Shape, Tool,
 };
 
@@ -69,7 +69,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     request.output_format = output_format(&fields)?;
     request.tool_choice = tool_choice(value(choice).as_ref().map(flat_choice).as_ref());
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
-    request.limits = Limits::read(&fields);
+    request.limits = OutputLimits::read(&fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }

@@ -141,14 +141,13 @@ impl Writer {
         if let Value::Object(call) = call {
             whole.extend(call);
         }
-        let delta = match self.legacy {
-            true => json!({"function_call": whole.get("function")}),
-            false => {
-                let mut part = Map::new();
-                part.insert("index".into(), self.calls.len().into());
-                part.extend(whole.clone());
-                json!({"tool_calls": [part]})
-            }
+        let delta = if self.legacy {
+            json!({"function_call": whole.get("function")})
+        } else {
+            let mut part = Map::new();
+            part.insert("index".into(), self.calls.len().into());
+            part.extend(whole.clone());
+            json!({"tool_calls": [part]})
         };
         frames.push(self.chunk(delta, None));
         self.calls.push(Value::Object(whole));

@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{sealed, tools, valid, value};
+use crate::api::fields::{self, Fields, Kind, kind, messages, value};
+use crate::api::responses::{sealed, tools, valid};
 use crate::api::{
-    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
+    ApiError, Body, Content, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits, Request,
     Shape, Tool, ToolChoice,
 };
 
@@ -93,7 +93,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     request.tool_choice = tool_choice(&choice);
     let one_at_a_time = choice.flag("disable_parallel_tool_use").ok().flatten();
     request.parallel_tool_calls = one_at_a_time != Some(true);
-    request.limits = Limits::read(fields);
+    request.limits = OutputLimits::read(fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }

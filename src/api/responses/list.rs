@@ -11,9 +11,9 @@ use crate::api::fields::is_bushy;
 use crate::api::{ApiError, Body, Item, ItemBody};
 
 /// How many items a page has where the client does not say.
-const USUAL: usize = 20;
+const DEFAULT_LIMIT: usize = 20;
 /// How many it may have.
-const MOST: usize = 100;
+const MAX: usize = 100;
 
 /// Which part of a list a client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Page {
     /// 400 naming the parameter at fault.
     pub fn read(query: &[(String, String)]) -> Result<Self, ApiError> {
         let mut page = Self {
-            limit: USUAL,
+            limit: DEFAULT_LIMIT,
             ascending: false,
             after: None,
         };
@@ -40,7 +40,7 @@ impl Page {
             match key.as_str() {
                 "limit" => {
                     let limit = value.parse().ok();
-                    let limit = limit.filter(|limit| (1..=MOST).contains(limit));
+                    let limit = limit.filter(|limit| (1..=MAX).contains(limit));
                     page.limit = limit.ok_or_else(|| wrong("limit", value, "1 to 100"))?;
                 }
                 "order" => {

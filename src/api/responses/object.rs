@@ -6,8 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::request::value;
-use crate::api::fields::{Fields, Kind, kind, list_of_text};
+use crate::api::fields::{Fields, Kind, kind, list_of_text, value};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
 /// A response as it stands: what its request decides, and what came of it so far. Copies of it share
@@ -29,7 +28,7 @@ pub(crate) struct ResponseState {
     /// Unix seconds.
     completed_at: Option<u64>,
     status: Status,
-    error: Option<Fault>,
+    error: Option<ErrorObject>,
     usage: Option<Usage>,
     /// The output items that are complete, as JSON.
     output: Vec<Arc<str>>,
@@ -74,7 +73,7 @@ pub(crate) enum Status {
 
 /// Why a response failed, as a client is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Fault {
+struct ErrorObject {
     code: String,
     message: String,
     // More than the format asks for. Without it, the AI SDK 7 takes the whole document for broken
@@ -86,9 +85,10 @@ struct Fault {
 impl ResponseObject {
     /// The response to a request that has just come in; `created_at` is in Unix seconds.
     pub fn new(request: &Request, id: String, created_at: u64) -> Self {
-        let status = match request.background {
-            true => Status::Queued,
-            false => Status::InProgress,
+        let status = if request.background {
+            Status::Queued
+        } else {
+            Status::InProgress
         };
         let state = ResponseState {
             id,
@@ -168,7 +168,7 @@ impl ResponseObject {
             Ending::OutOfTokens => state.status = Status::Incomplete,
             Ending::Failed { code, message } => {
                 state.status = Status::Failed;
-                state.error = Some(Fault {
+                state.error = Some(ErrorObject {
                     code: code.as_str().to_owned(),
                     message: message.clone(),
                     kind: ending.error().map(|error| error.kind.to_owned()),
@@ -216,7 +216,7 @@ impl ResponseObject {
             completed_at: Option<u64>,
             status: Status,
             incomplete_details: Option<Value>,
-            error: Option<&'a Fault>,
+            error: Option<&'a ErrorObject>,
             usage: Option<Value>,
         }
         let state = &self.state;

@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::object;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind};
+use crate::api::fields::{self, Fields, Kind, kind, value};
 use crate::api::{
-    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Purpose, Request,
-    Shape, Tool, ToolChoice, ToolList,
+    ApiError, Envelope, Format, Interner, Item, OutputFormat, OutputLimits, Previous, Purpose,
+    Request, Shape, Tool, ToolChoice, ToolList,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -180,7 +180,7 @@ fn read(
     request.previous = previous(fields);
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
-    request.limits = Limits::read(fields);
+    request.limits = OutputLimits::read(fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }
@@ -375,15 +375,6 @@ pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
         namespace: namespace.map(str::to_owned),
         description: fields.text_or_empty("description"),
         raw: value(Some(raw)).unwrap_or_default(),
-    }
-}
-
-/// A value as a tree, unless that would take all memory.
-pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
-    let text = raw?.get();
-    match fields::is_bushy(text) {
-        true => None,
-        false => serde_json::from_str(text).ok(),
     }
 }
 

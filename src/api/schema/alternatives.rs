@@ -10,9 +10,9 @@ use super::reference::{child, target};
 use super::{Kind, Reading, Schema};
 
 /// Properties of an alternative that are looked at to find its name.
-const MOST_LOOKED_AT: usize = 64;
+const MAX_LOOKED_AT: usize = 64;
 /// Properties that a name is made of.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// One of several schemas that a value may follow.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
         let properties = found
             .iter()
             .filter_map(|part| part.get("properties")?.as_object());
-        let properties = properties.flatten().take(MOST_LOOKED_AT);
+        let properties = properties.flatten().take(MAX_LOOKED_AT);
         let here = root.pointer(&at);
         Own {
             title: found
@@ -200,9 +200,10 @@ fn described(all: &[Own<'_>], at: usize) -> String {
         named = rest;
     }
     named.sort_by_key(|name| !own.required.contains(name));
-    named.truncate(MOST_NAMED);
-    match named.is_empty() {
-        true => own.words.clone(),
-        false => named.join(", "),
+    named.truncate(MAX_NAMED);
+    if named.is_empty() {
+        own.words.clone()
+    } else {
+        named.join(", ")
     }
 }

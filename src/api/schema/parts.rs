@@ -8,9 +8,9 @@ use super::Kind;
 use super::reference::{child, local, target};
 
 /// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
-const MOST_PARTS: usize = 256;
+const MAX_PARTS: usize = 256;
 /// Alternatives that a person can choose among.
-const MOST_ALTERNATIVES: usize = 64;
+const MAX_ALTERNATIVES: usize = 64;
 
 /// A list of alternatives.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl<'a> Parts<'a> {
         Self {
             root,
             decided,
-            left: MOST_PARTS,
+            left: MAX_PARTS,
             known: HashSet::new(),
             at: Vec::new(),
             found: Vec::new(),
@@ -93,7 +93,7 @@ impl<'a> Parts<'a> {
     }
 
     fn add_group(&mut self, at: String, all: &[Value]) {
-        self.left = self.left.saturating_sub(all.len() / MOST_ALTERNATIVES);
+        self.left = self.left.saturating_sub(all.len() / MAX_ALTERNATIVES);
         let is_null = |one: &Value| is_null(target(self.root, one));
         let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
         self.has_null |= rest.len() < all.len() && !rest.is_empty();
@@ -124,9 +124,10 @@ impl<'a> Parts<'a> {
         let is_some_object = matches!(by_type, Kind::Object | Kind::Map);
         let may_be_any = by_type == Kind::Anything && !self.has("type");
         let is_open = may_be_any || is_some_object && self.adds_properties(group);
-        match is_open && group.rest.len() <= MOST_ALTERNATIVES {
-            true => (Kind::Union, Some(group.clone())),
-            false => (by_type, None),
+        if is_open && group.rest.len() <= MAX_ALTERNATIVES {
+            (Kind::Union, Some(group.clone()))
+        } else {
+            (by_type, None)
         }
     }
 
@@ -212,9 +213,10 @@ impl<'a> Parts<'a> {
         let is_tuple = |part: &&Map<String, Value>| {
             part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
         };
-        match self.found.iter().any(is_tuple) {
-            true => Kind::Tuple,
-            false => Kind::List,
+        if self.found.iter().any(is_tuple) {
+            Kind::Tuple
+        } else {
+            Kind::List
         }
     }
 
@@ -235,10 +237,7 @@ impl<'a> Parts<'a> {
             Some(_) => true,
             None => depth > 0 || self.has("patternProperties"),
         };
-        match is_map {
-            true => Kind::Map,
-            false => Kind::Object,
-        }
+        if is_map { Kind::Map } else { Kind::Object }
     }
 }
 

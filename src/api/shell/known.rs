@@ -97,12 +97,10 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
     let runs = ["run", "exec"];
     let languages = ["python", "javascript", "typescript", "node", "sql", "ruby"];
     let begins = |word: &str, with: &[&str]| with.iter().any(|start| word.starts_with(start));
-    match words.clone().any(|word| begins(word, &shells)) {
-        true => true,
-        false => {
-            words.clone().any(|word| begins(word, &runs))
-                && !words.any(|word| begins(word, &languages))
-        }
+    if words.clone().any(|word| begins(word, &shells)) {
+        true
+    } else {
+        words.clone().any(|word| begins(word, &runs)) && !words.any(|word| begins(word, &languages))
     }
 }
 

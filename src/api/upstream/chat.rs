@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
-use super::history::{Call, History, Part, Said, words_of};
+use super::history::{Call, ContentPart, History, ModelWords, words_of};
 use super::terms::Terms;
 use super::tools::Function;
 
@@ -89,18 +89,22 @@ pub(super) fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
 }
 
 /// One text where it can be: some servers take no parts.
-fn content(parts: &[Part]) -> Value {
-    let part = |part: &Part| match part {
-        Part::Text(text) => json!({"type": "text", "text": text}),
-        Part::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+fn content(parts: &[ContentPart]) -> Value {
+    let part = |part: &ContentPart| match part {
+        ContentPart::Text(text) => json!({"type": "text", "text": text}),
+        ContentPart::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
     };
-    match parts.iter().any(|part| matches!(part, Part::Picture(_))) {
-        true => parts.iter().map(part).collect(),
-        false => words_of(parts).into(),
+    if parts
+        .iter()
+        .any(|part| matches!(part, ContentPart::Picture(_)))
+    {
+        parts.iter().map(part).collect()
+    } else {
+        words_of(parts).into()
     }
 }
 
-fn assistant(said: &Said, with_thoughts: bool) -> Value {
+fn assistant(said: &ModelWords, with_thoughts: bool) -> Value {
     let mut message = json!({"role": "assistant"});
     if with_thoughts && !said.thoughts.is_empty() {
         message["reasoning_content"] = json!(said.thoughts.join("\n\n"));

@@ -6,14 +6,14 @@ use crate::api::fields::{self, Fields, Kind, kind};
 use crate::plain;
 
 /// Characters of an error that are shown: one may be a whole page.
-const LONGEST: usize = 500;
+const MAX_LENGTH: usize = 500;
 
 /// How many errors within errors are looked into.
-const DEEPEST: u8 = 8;
+const MAX_DEPTH: u8 = 8;
 
 /// Why an answer is not whole. What was read of it before stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum AnswerError {
     /// The server says that it cannot answer, in its words.
     #[error("{0}")]
     Told(String),
@@ -33,7 +33,7 @@ pub fn error_message(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let words = match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => words(raw, DEEPEST),
+        Ok(raw) => words(raw, MAX_DEPTH),
         // A page for people says little, and a short text all there is.
         Err(_) if text.starts_with('<') => title(text),
         Err(_) => Some(text.to_owned()),
@@ -56,8 +56,8 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     if error.is_none() && !is_error {
         return None;
     }
-    let inner = error.and_then(|error| words(error, DEEPEST));
-    let words = inner.or_else(|| words_of(fields, DEEPEST));
+    let inner = error.and_then(|error| words(error, MAX_DEPTH));
+    let words = inner.or_else(|| words_of(fields, MAX_DEPTH));
     let words = words.unwrap_or_else(|| "it says that there was an error, and not which".into());
     Some(shown(&words))
 }
@@ -105,7 +105,7 @@ fn title(page: &str) -> Option<String> {
 /// A text for a person: on one line, and not too long.
 pub(super) fn shown(text: &str) -> String {
     let line = plain::line(text.trim());
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(MAX_LENGTH) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }

@@ -14,7 +14,7 @@ use crate::api::blocks::is_header;
 use crate::api::{Body, Content, Format, Item, ItemBody};
 
 /// Characters of JSON that nobody here can read, as words for the model.
-const MOST_UNKNOWN: usize = 4_000;
+const MAX_UNKNOWN: usize = 4_000;
 
 /// What stands where a conversation begins with words of the model.
 const BEGINNING: &str = "(The conversation begins with what you say.)";
@@ -50,13 +50,13 @@ pub(super) struct History {
 /// with the outputs of its calls, and the model has said nothing to the last.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    pub user: Vec<Part>,
-    pub said: Said,
+    pub user: Vec<ContentPart>,
+    pub said: ModelWords,
 }
 
 /// What the model said in a row, and what came of it.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ModelWords {
     pub thoughts: Vec<String>,
     pub words: Vec<String>,
     pub calls: Vec<Call>,
@@ -70,25 +70,25 @@ pub(super) struct Call {
     /// An object as JSON.
     pub arguments: String,
     /// What came of it; nothing before that is known.
-    pub output: Option<Vec<Part>>,
+    pub output: Option<Vec<ContentPart>>,
 }
 
 /// A part of a message or an output.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(super) enum ContentPart {
     Text(String),
     /// A URL, which may hold the picture itself.
     Picture(String),
 }
 
-impl Part {
+impl ContentPart {
     /// Words in a block that says what they are.
     fn block(tag: &str, words: &str) -> Self {
         Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
     }
 }
 
-impl Said {
+impl ModelWords {
     /// Whether nothing came of it.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.calls.is_empty()
@@ -131,14 +131,14 @@ impl History {
             builder.said("assistant", None, body);
         }
         if ask.request.format == Format::Compaction {
-            builder.user(vec![Part::Text(SUMMARY.into())]);
+            builder.user(vec![ContentPart::Text(SUMMARY.into())]);
         }
         if let Some(hint) = ask.hint.filter(|hint| !hint.trim().is_empty()) {
             let hint = format!(
                 "Instructions for your next reply alone, which the user neither sees nor knows:\n\
                  {hint}"
             );
-            builder.user(vec![Part::block("reply_instructions", &hint)]);
+            builder.user(vec![ContentPart::block("reply_instructions", &hint)]);
         }
         builder.finish(ask)
     }
@@ -156,25 +156,26 @@ impl History {
         if !pictures.is_empty() {
             self.turns.push(Turn {
                 user: pictures,
-                said: Said::default(),
+                said: ModelWords::default(),
             });
         }
     }
 }
 
 impl Call {
-    fn take_pictures(&mut self, pictures: &mut Vec<Part>) {
-        let is_picture = |part: &Part| matches!(part, Part::Picture(_));
+    fn take_pictures(&mut self, pictures: &mut Vec<ContentPart>) {
+        let is_picture = |part: &ContentPart| matches!(part, ContentPart::Picture(_));
         let Some(output) = &mut self.output else {
             return;
         };
         if !output.iter().any(is_picture) {
             return;
         }
-        let (taken, mut kept): (Vec<Part>, Vec<Part>) = output.drain(..).partition(is_picture);
-        kept.push(Part::Text("(The picture follows.)".into()));
+        let (taken, mut kept): (Vec<ContentPart>, Vec<ContentPart>) =
+            output.drain(..).partition(is_picture);
+        kept.push(ContentPart::Text("(The picture follows.)".into()));
         *output = kept;
-        pictures.push(Part::Text(format!("(The output of {}:)", self.name)));
+        pictures.push(ContentPart::Text(format!("(The output of {}:)", self.name)));
         pictures.extend(taken);
     }
 
@@ -188,10 +189,10 @@ impl Call {
 }
 
 /// The texts of parts, apart from each other.
-pub(super) fn words_of(parts: &[Part]) -> String {
+pub(super) fn words_of(parts: &[ContentPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_str()),
-        Part::Picture(_) => None,
+        ContentPart::Text(text) => Some(text.as_str()),
+        ContentPart::Picture(_) => None,
     });
     texts.collect::<Vec<_>>().join("\n\n")
 }
@@ -213,11 +214,11 @@ impl Builder<'_> {
                     "An earlier part of the conversation was replaced by a summary that cannot be \
                      read here.",
                 );
-                self.user(vec![Part::block("conversation_summary", words)]);
+                self.user(vec![ContentPart::block("conversation_summary", words)]);
             }
             ItemBody::Other { kind, says, .. } => {
                 let words = cut(says);
-                self.user(vec![Part::block(&tag(kind, "item"), &words)]);
+                self.user(vec![ContentPart::block(&tag(kind, "item"), &words)]);
             }
         }
     }
@@ -246,8 +247,8 @@ impl Builder<'_> {
             "user" => self.user(parts),
             "assistant" => {
                 let words = parts.into_iter().map(|part| match part {
-                    Part::Text(text) => text,
-                    Part::Picture(url) => no_picture(&url),
+                    ContentPart::Text(text) => text,
+                    ContentPart::Picture(url) => no_picture(&url),
                 });
                 let words: Vec<String> = words.collect();
                 if !words.is_empty() {
@@ -260,9 +261,9 @@ impl Builder<'_> {
             _ if parts.is_empty() => {}
             role => {
                 let tag = tag(role, "message");
-                let words = Part::block(&tag, &words_of(&parts));
+                let words = ContentPart::block(&tag, &words_of(&parts));
                 let pictures = parts.into_iter();
-                let pictures = pictures.filter(|part| matches!(part, Part::Picture(_)));
+                let pictures = pictures.filter(|part| matches!(part, ContentPart::Picture(_)));
                 self.user(std::iter::once(words).chain(pictures).collect());
             }
         }
@@ -288,7 +289,7 @@ impl Builder<'_> {
         }
     }
 
-    fn output(&mut self, call_id: &str, output: Vec<Part>) {
+    fn output(&mut self, call_id: &str, output: Vec<ContentPart>) {
         // The first that waits: some formats know calls by the name of the function alone.
         let waiting = self.waiting.get_mut(call_id);
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
@@ -300,16 +301,16 @@ impl Builder<'_> {
             call.output = Some(output);
             return;
         }
-        let pictures: Vec<Part> = output
+        let pictures: Vec<ContentPart> = output
             .iter()
-            .filter(|part| matches!(part, Part::Picture(_)))
+            .filter(|part| matches!(part, ContentPart::Picture(_)))
             .cloned()
             .collect();
-        let words = Part::block("tool_output", &words_of(&output));
+        let words = ContentPart::block("tool_output", &words_of(&output));
         self.user(std::iter::once(words).chain(pictures).collect());
     }
 
-    fn user(&mut self, parts: Vec<Part>) {
+    fn user(&mut self, parts: Vec<ContentPart>) {
         if parts.is_empty() {
             return;
         }
@@ -324,7 +325,7 @@ impl Builder<'_> {
 
     /// What the model says in this turn; what it says after an output is another one, and so are
     /// words after calls.
-    fn assistant(&mut self, is_call: bool) -> &mut Said {
+    fn assistant(&mut self, is_call: bool) -> &mut ModelWords {
         let said = &self.current.said;
         if said.is_answered() || !is_call && !said.calls.is_empty() {
             self.next();
@@ -341,18 +342,21 @@ impl Builder<'_> {
         self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
     }
 
-    fn parts(&self, content: &[Content]) -> Vec<Part> {
+    fn parts(&self, content: &[Content]) -> Vec<ContentPart> {
         let part = |content: &Content| match content {
-            Content::Text(text) | Content::Refusal(text) => Part::Text(text.clone()),
-            Content::Image(url) if self.takes_images && is_url(url) => Part::Picture(url.clone()),
-            Content::Image(url) => Part::Text(no_picture(url)),
-            Content::File { name, size } => Part::Text(match size {
+            Content::Text(text) | Content::Refusal(text) => ContentPart::Text(text.clone()),
+            Content::Image(url) if self.takes_images && is_url(url) => {
+                ContentPart::Picture(url.clone())
+            }
+            Content::Image(url) => ContentPart::Text(no_picture(url)),
+            Content::File { name, size } => ContentPart::Text(match size {
                 Some(size) => format!("(A file: {name}, {size} bytes.)"),
                 None => format!("(A file: {name}.)"),
             }),
-            Content::Other(json) => Part::Text(cut(json)),
+            Content::Other(json) => ContentPart::Text(cut(json)),
         };
-        let is_empty = |part: &Part| matches!(part, Part::Text(text) if text.trim().is_empty());
+        let is_empty =
+            |part: &ContentPart| matches!(part, ContentPart::Text(text) if text.trim().is_empty());
         let parts = content.iter().map(part);
         parts.filter(|part| !is_empty(part)).collect()
     }
@@ -362,7 +366,7 @@ impl Builder<'_> {
         let is_begun = self.end(ask);
         self.next();
         if let Some(first) = self.turns.first_mut().filter(|first| first.user.is_empty()) {
-            first.user.push(Part::Text(BEGINNING.into()));
+            first.user.push(ContentPart::Text(BEGINNING.into()));
         }
         History {
             system: self.system,
@@ -378,7 +382,7 @@ impl Builder<'_> {
         if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
             self.assistant(false).words.push(begun.to_owned());
             if !can_begin {
-                self.user(vec![Part::Text(GO_ON_WITHIN.into())]);
+                self.user(vec![ContentPart::Text(GO_ON_WITHIN.into())]);
             }
             return can_begin;
         }
@@ -389,7 +393,7 @@ impl Builder<'_> {
         // In this format agents begin an answer for the model.
         let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
         if !is_begun {
-            self.user(vec![Part::Text(GO_ON.into())]);
+            self.user(vec![ContentPart::Text(GO_ON.into())]);
         }
         is_begun
     }
@@ -409,7 +413,7 @@ fn tag(kind: &str, what: &str) -> String {
 
 /// A text that nobody wrote for a model, not longer than needs be.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_UNKNOWN) {
+    match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
@@ -422,8 +426,9 @@ fn is_url(text: &str) -> bool {
 }
 
 fn no_picture(url: &str) -> String {
-    match url.starts_with("data:") {
-        true => "(A picture, which you cannot see.)".into(),
-        false => format!("(A picture, which you cannot see: {url})"),
+    if url.starts_with("data:") {
+        "(A picture, which you cannot see.)".into()
+    } else {
+        format!("(A picture, which you cannot see: {url})")
     }
 }

@@ -12,7 +12,7 @@ mod terms;
 mod tools;
 mod transcript;
 
-pub use fault::{Fault, error_message};
+pub use fault::{AnswerError, error_message};
 pub use reader::Reader;
 pub use transcript::Functions;
 
@@ -66,7 +66,7 @@ pub enum Continuing {
 
 /// A request for a server.
 #[derive(Debug)]
-pub struct Asked {
+pub struct UpstreamRequest {
     /// The path below the base URL of the server, which ends with `/v1`.
     pub path: &'static str,
     /// The JSON to send.
@@ -81,7 +81,7 @@ pub struct Asked {
 impl Ask<'_> {
     /// The request for the server. The same history is the same bytes each time, so that what the
     /// server remembers of a prompt is of use.
-    pub fn write(&self) -> Asked {
+    pub fn write(&self) -> UpstreamRequest {
         let (toolbox, functions, left_out) = Toolbox::of(self.request.tools.tools());
         let history = History::of(self, &toolbox);
         let terms = Terms::of(self, &toolbox, functions);
@@ -104,7 +104,7 @@ impl Ask<'_> {
             body.shift_remove("stream_options");
         }
         let limit = body.get("max_output_tokens").and_then(Value::as_u64);
-        Asked {
+        UpstreamRequest {
             path,
             body: Value::Object(body).to_string().into_bytes(),
             reader: Reader::new(self.format, toolbox, self.echo(is_begun), limit),

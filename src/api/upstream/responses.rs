@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
-use super::history::{History, Part, Said};
+use super::history::{ContentPart, History, ModelWords};
 use super::terms::Terms;
 
 /// The fields of the request.
@@ -47,8 +47,8 @@ fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
     for turn in &history.turns {
         if !turn.user.is_empty() {
             let parts = turn.user.iter().map(|part| match part {
-                Part::Text(text) => json!({"type": "input_text", "text": text}),
-                Part::Picture(url) => {
+                ContentPart::Text(text) => json!({"type": "input_text", "text": text}),
+                ContentPart::Picture(url) => {
                     json!({"type": "input_image", "image_url": url, "detail": "auto"})
                 }
             });
@@ -60,7 +60,7 @@ fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
     items
 }
 
-fn said(said: &Said, with_thoughts: bool, items: &mut Vec<Value>) {
+fn said(said: &ModelWords, with_thoughts: bool, items: &mut Vec<Value>) {
     if with_thoughts && !said.is_empty() && !said.thoughts.is_empty() {
         let text = said.thoughts.join("\n\n");
         items.push(json!({"type": "reasoning", "summary": [],

@@ -162,9 +162,10 @@ fn fate(draft: &ModelDraft, said: &[&Said]) -> DraftFate {
         (Words::Item(sent), Some(drafted)) => sent.comes_back_as(drafted),
         _ => false,
     });
-    match is_same && drafted.next().is_none() {
-        true => DraftFate::Sent,
-        false => DraftFate::Edited,
+    if is_same && drafted.next().is_none() {
+        DraftFate::Sent
+    } else {
+        DraftFate::Edited
     }
 }
 

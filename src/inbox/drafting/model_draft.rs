@@ -190,9 +190,10 @@ impl ModelDraft {
             }
             (Piece::Done { usage, cut_off }, _) => {
                 self.usage = usage;
-                let state = match cut_off {
-                    true => DraftState::CutOff,
-                    false => DraftState::Complete,
+                let state = if cut_off {
+                    DraftState::CutOff
+                } else {
+                    DraftState::Complete
                 };
                 self.end(state, now);
             }

@@ -303,9 +303,10 @@ impl Inbox {
         match (stops, sends) {
             (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),
             (None, Some(sends)) if may_act && is_whole && all_sent => {
-                match self.carry_out(id, sends, Some(draft), now) {
-                    true => Drafted::Finished,
-                    false => Drafted::Ready,
+                if self.carry_out(id, sends, Some(draft), now) {
+                    Drafted::Finished
+                } else {
+                    Drafted::Ready
                 }
             }
             _ => Drafted::Ready,
@@ -315,9 +316,10 @@ impl Inbox {
     /// A draft that says nothing to the agent is none.
     fn says_nothing(&mut self, id: ConversationId, draft: DraftId) -> Drafted {
         if let Some(made) = self.draft_mut(id, draft) {
-            let words = match made.items.is_empty() {
-                true => "the model said nothing",
-                false => "the model thought, and said nothing",
+            let words = if made.items.is_empty() {
+                "the model said nothing"
+            } else {
+                "the model thought, and said nothing"
             };
             made.state = DraftState::Failed(words.into());
         }
@@ -426,9 +428,10 @@ impl Inbox {
             _ => {
                 // What the model would say besides does not matter any more.
                 self.cancel_draft(draft, now);
-                match self.carry_out(id, decision, Some(draft), now) {
-                    true => Drafted::Finished,
-                    false => Drafted::Held,
+                if self.carry_out(id, decision, Some(draft), now) {
+                    Drafted::Finished
+                } else {
+                    Drafted::Held
                 }
             }
         }

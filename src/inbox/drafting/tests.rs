@@ -550,12 +550,11 @@ async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
         }
         bench.clock += 100;
         let changes = bench.inbox.do_due(at(bench.clock));
-        match is_attended {
-            true => assert!(changes.is_empty() && bench.conversation(id).is_waiting()),
-            false => {
-                assert_eq!(changes, [Change::Decided(id)]);
-                assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
-            }
+        if is_attended {
+            assert!(changes.is_empty() && bench.conversation(id).is_waiting())
+        } else {
+            assert_eq!(changes, [Change::Decided(id)]);
+            assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
         }
     }
 }

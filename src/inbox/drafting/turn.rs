@@ -12,11 +12,11 @@ use crate::journal::DraftFate;
 use crate::rules::{Action, Decision, Rules, Subject};
 
 /// How many drafts of one turn are kept, the newest.
-const MOST_DRAFTS: usize = 20;
+const MAX_DRAFTS: usize = 20;
 /// The name by which it is kept how conversations go on.
 const MODES: &str = "modes";
 /// Of how many that is known; the oldest go first.
-const MOST_MODES: usize = 1_000;
+const MAX_MODES: usize = 1_000;
 
 /// What is drafted for one request.
 #[derive(Debug)]
@@ -228,7 +228,7 @@ impl Inbox {
         made.hint = ask.hint;
         made.continues = ask.continues;
         turn.drafts.push(made);
-        let dropped = (turn.drafts.len() > MOST_DRAFTS).then(|| turn.drafts.remove(0));
+        let dropped = (turn.drafts.len() > MAX_DRAFTS).then(|| turn.drafts.remove(0));
         if let Some(mut dropped) = dropped {
             self.stop(&mut dropped, now);
             self.keep_model_draft(id, &dropped, DraftFate::Unused);
@@ -552,7 +552,7 @@ impl Inbox {
 
     fn know_mode(&mut self, id: ConversationId, mode: Mode) {
         self.modes.insert(id, mode);
-        while self.modes.len() > MOST_MODES {
+        while self.modes.len() > MAX_MODES {
             self.modes.pop_first();
         }
         self.keep_modes();

@@ -9,6 +9,7 @@
 mod aider;
 mod claude;
 mod cline;
+pub mod codex;
 mod mini;
 mod opencode;
 mod qwen;
@@ -17,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::base_urls::BaseUrls;
-use super::own_file::{Contents, OwnFile, SetupError, Standing};
+use super::own_file;
+use super::own_file::{Contents, FileState, OwnFile, SetupError};
 use super::report::Report;
 use super::shell::word;
-use super::{codex, own_file};
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
@@ -185,9 +186,10 @@ impl<'a> Site<'a> {
 
     /// The variable for the API key of an agent whose files cannot refer to one.
     fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, Setting)> {
-        match self.needs_key {
-            true => vec![(variable, Setting::Key)],
-            false => Vec::new(),
+        if self.needs_key {
+            vec![(variable, Setting::Key)]
+        } else {
+            Vec::new()
         }
     }
 }
@@ -226,12 +228,12 @@ pub(super) enum Setting {
 
 impl Launch {
     /// How its files are now, taken together.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> FileState {
         let standings = self.files.iter().map(OwnFile::standing);
-        standings.fold(Standing::AsWritten, |all, one| match (all, one) {
-            (Standing::Missing, _) | (_, Standing::Missing) => Standing::Missing,
-            (Standing::Changed, _) | (_, Standing::Changed) => Standing::Changed,
-            _ => Standing::AsWritten,
+        standings.fold(FileState::AsWritten, |all, one| match (all, one) {
+            (FileState::Missing, _) | (_, FileState::Missing) => FileState::Missing,
+            (FileState::Changed, _) | (_, FileState::Changed) => FileState::Changed,
+            _ => FileState::AsWritten,
         })
     }
 

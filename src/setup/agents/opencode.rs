@@ -22,9 +22,10 @@ pub(super) const AGENT: Agent = Agent {
 };
 
 fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
-    let api_key = match site.needs_key {
-        true => format!("{{env:{KEY_VARIABLE}}}"),
-        false => ANY_KEY.to_owned(),
+    let api_key = if site.needs_key {
+        format!("{{env:{KEY_VARIABLE}}}")
+    } else {
+        ANY_KEY.to_owned()
     };
     let model = format!("humanllm/{}", site.model());
     let models: Map<_, _> = site

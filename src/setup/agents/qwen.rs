@@ -24,9 +24,10 @@ pub(super) const AGENT: Agent = Agent {
 const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
 
 fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
-    let (variable, variables) = match site.needs_key {
-        true => (KEY_VARIABLE, json!({})),
-        false => (ANY_KEY_VARIABLE, json!({ ANY_KEY_VARIABLE: ANY_KEY })),
+    let (variable, variables) = if site.needs_key {
+        (KEY_VARIABLE, json!({}))
+    } else {
+        (ANY_KEY_VARIABLE, json!({ ANY_KEY_VARIABLE: ANY_KEY }))
     };
     let model = |name: &String| {
         json!({

@@ -12,12 +12,12 @@ mod run;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use outcome::Step;
+pub use outcome::CheckStep;
 pub(super) use outcome::{Findings, Told};
 use responder::Responder;
 
 use super::agents::{Agent, Launch};
-use super::own_file::Standing;
+use super::own_file::FileState;
 use super::programs::{find, version};
 use super::running::{Answering, answering};
 use super::{BaseUrls, SetupError};
@@ -48,19 +48,19 @@ pub fn check(
     config: &Config,
     environment: &Environment,
     out: &mut dyn Write,
-) -> Result<Option<Step>, CheckError> {
+) -> Result<Option<CheckStep>, CheckError> {
     let server = BaseUrls::of(config.listen)?;
     let mut findings = Findings::new(out);
-    findings.tell(Step::Server, server_found(&server, config))?;
+    findings.tell(CheckStep::Server, server_found(&server, config))?;
     let program = program_found(agent, environment);
     let path = program.as_ref().ok().map(|(path, _)| path.clone());
-    findings.tell(Step::Program, program.map(|(_, words)| words))?;
-    findings.tell(Step::SetUp, set_up_found(agent, &launch, &server))?;
+    findings.tell(CheckStep::Program, program.map(|(_, words)| words))?;
+    findings.tell(CheckStep::SetUp, set_up_found(agent, &launch, &server))?;
     match path {
-        Some(path) if !findings.has_failed(Step::SetUp) => {
+        Some(path) if !findings.has_failed(CheckStep::SetUp) => {
             asks_and_hears(agent, launch, &path, config, &server, &mut findings)?;
         }
-        _ => findings.pass_over(&[Step::Request, Step::Answer])?,
+        _ => findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?,
     }
     if findings.first_failure().is_none() {
         let title = agent.title;
@@ -113,7 +113,7 @@ fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
         .collect();
     let files = files.join(", ");
     match launch.standing() {
-        Standing::Missing => Err(format!(
+        FileState::Missing => Err(format!(
             "{files}: not all there; run `humanllm setup {name}`"
         )),
         _ if !launch.names(server) => Err(format!(
@@ -121,10 +121,10 @@ fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
              the environment that humanllm gets",
             server.anthropic
         )),
-        Standing::Changed => Ok(format!(
+        FileState::Changed => Ok(format!(
             "{files}: not as `humanllm setup {name}` writes it, and used as it is"
         )),
-        Standing::AsWritten => Ok(files),
+        FileState::AsWritten => Ok(files),
     }
 }
 
@@ -155,11 +155,11 @@ fn asks_and_hears(
     };
     runtime.shutdown_background();
     match heard.asked {
-        Some(asked) => findings.tell(Step::Request, Ok(asked.words))?,
+        Some(asked) => findings.tell(CheckStep::Request, Ok(asked.words))?,
         None => {
             let words = format!("{} asked nothing; {}", agent.title, heard.end);
-            findings.tell(Step::Request, Err(words))?;
-            return Ok(findings.pass_over(&[Step::Answer])?);
+            findings.tell(CheckStep::Request, Err(words))?;
+            return Ok(findings.pass_over(&[CheckStep::Answer])?);
         }
     }
     let told = match heard.answer {
@@ -169,5 +169,5 @@ fn asks_and_hears(
             agent.title, heard.end
         )),
     };
-    Ok(findings.tell(Step::Answer, told)?)
+    Ok(findings.tell(CheckStep::Answer, told)?)
 }

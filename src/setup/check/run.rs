@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::CheckError;
-use super::responder::{Asked, Responder};
+use super::responder::{AskedRequest, Responder};
 use crate::config::ApiKey;
 use crate::setup::agents::{Agent, Launch};
 
@@ -23,14 +23,14 @@ const TO_SHOW: Duration = Duration::from_secs(60);
 /// How long what it has printed may take to arrive once it has ended.
 const TO_DRAIN: Duration = Duration::from_secs(2);
 /// How much of what it prints is looked at: the end.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 /// How much of its last words is told, in characters.
 const LAST_WORDS: usize = 300;
 
 /// What came of it.
-pub(super) struct Heard {
+pub(super) struct Outcome {
     /// The request with the question: the one with the most tools, where there are several.
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedRequest>,
     /// How it was seen that the answer arrived.
     pub answer: Option<&'static str>,
     /// How it ended.
@@ -63,7 +63,7 @@ pub(super) fn command(
 pub(super) async fn run(
     mut command: Command,
     responder: &mut Responder,
-) -> Result<Heard, CheckError> {
+) -> Result<Outcome, CheckError> {
     command.arg(responder.question());
     // Before there is anything that they could leave behind.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -73,7 +73,7 @@ pub(super) async fn run(
     let (chunks, mut printed) = mpsc::channel(16);
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
-    let mut heard = Heard {
+    let mut heard = Outcome {
         asked: None,
         answer: None,
         end: String::new(),
@@ -158,7 +158,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
 
 fn add(output: &mut Vec<u8>, chunk: &[u8]) {
     output.extend_from_slice(chunk);
-    let excess = output.len().saturating_sub(MOST_BYTES);
+    let excess = output.len().saturating_sub(MAX_BYTES);
     output.drain(..excess);
 }
 

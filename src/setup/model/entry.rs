@@ -12,7 +12,7 @@ use crate::model::{BaseUrl, Upstream};
 
 /// What a table says, as far as it is written here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ModelEntry {
     pub name: String,
     pub base_url: String,
     format: Format,
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     api_key_env: Option<String>,
 }
 
-impl Entry {
+impl ModelEntry {
     pub fn new(name: String, url: &BaseUrl) -> Self {
         Self {
             model: name.clone(),
@@ -162,7 +162,7 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for ModelEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[[model]]")?;
         let lines = self.lines();
@@ -175,8 +175,8 @@ impl fmt::Display for Entry {
 mod tests {
     use super::*;
 
-    fn entry() -> Entry {
-        Entry {
+    fn entry() -> ModelEntry {
+        ModelEntry {
             name: "qwen".into(),
             base_url: "http://127.0.0.1:8080".into(),
             format: Format::Chat,
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_there_gets_other_values_and_keeps_the_rest() {
-        let other = Entry {
+        let other = ModelEntry {
             format: Format::Messages,
             api_key_env: Some("KEY".into()),
             base_url: "http://127.0.0.1:9".into(),

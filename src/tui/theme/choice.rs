@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use super::Theme;
 use super::ground::Ground;
 use super::role::Role;
-use crate::nearest::nearest;
+use crate::suggestion::suggest;
 
 /// What a theme is made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Choice {
             let names = || Role::ALL.iter().map(|role| role.name());
             let role = Role::from_name(name).ok_or_else(|| ThemeError::UnknownRole {
                 name: name.clone(),
-                suggestion: nearest(name, names().chain([BASE])).map(str::to_owned),
+                suggestion: suggest(name, names().chain([BASE])).map(str::to_owned),
             })?;
             let colour = value.parse().map_err(|_| ThemeError::Colour {
                 role,

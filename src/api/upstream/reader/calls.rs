@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::arguments::{FreeText, is_object, mended};
 use super::super::tools::Toolbox;
-use super::MOST;
+use super::MAX;
 use crate::api::{Body, Piece};
 
 /// What comes of a call at once.
@@ -74,7 +74,7 @@ impl Calls {
 
     /// More of a call.
     pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        if self.kept > MOST {
+        if self.kept > MAX {
             return;
         }
         let id = delta.id.filter(|id| !id.is_empty());
@@ -237,9 +237,10 @@ impl OpenCall {
         if more.is_empty() && (self.is_shown || !toolbox.knows(&self.name)) {
             return;
         }
-        let arguments = match toolbox.is_free_form(&self.name) {
-            true => self.free_text.more(more),
-            false => more.to_owned(),
+        let arguments = if toolbox.is_free_form(&self.name) {
+            self.free_text.more(more)
+        } else {
+            more.to_owned()
         };
         self.shown = self.arguments.len();
         if self.is_shown && arguments.is_empty() {
@@ -258,8 +259,9 @@ fn add_name(known: &mut String, more: &str, toolbox: &Toolbox) {
     if known == more && toolbox.knows(known) {
         return;
     }
-    match more.starts_with(known.as_str()) {
-        true => more.clone_into(known),
-        false => known.push_str(more),
+    if more.starts_with(known.as_str()) {
+        more.clone_into(known)
+    } else {
+        known.push_str(more)
     }
 }

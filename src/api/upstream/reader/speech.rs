@@ -214,9 +214,10 @@ impl Speech {
             self.close_item();
         }
         self.end_calls();
-        self.release(match self.has_called {
-            true => Phase::Commentary,
-            false => Phase::FinalAnswer,
+        self.release(if self.has_called {
+            Phase::Commentary
+        } else {
+            Phase::FinalAnswer
         });
     }
 
@@ -285,9 +286,10 @@ impl Speech {
         let words = self.space.trim_start();
         // Lines without words stand before many answers; how far the first line is moved in stays.
         let space = &self.space[..self.space.len() - words.len()];
-        let from = match self.is_continuing {
-            true => 0,
-            false => space.rfind('\n').map_or(0, |at| at + 1),
+        let from = if self.is_continuing {
+            0
+        } else {
+            space.rfind('\n').map_or(0, |at| at + 1)
         };
         let begun = self.space[from..].to_owned();
         self.is_continuing = false;

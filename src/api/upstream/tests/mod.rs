@@ -40,7 +40,7 @@ fn ask(request: &Request, format: Format) -> Ask<'_> {
     }
 }
 
-fn body(asked: &Asked) -> Value {
+fn body(asked: &UpstreamRequest) -> Value {
     serde_json::from_slice(&asked.body).unwrap()
 }
 
