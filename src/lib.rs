@@ -6,8 +6,9 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`cli`] | what the command line takes |
-//! | [`history`], [`replay`], [`fork`] | the commands that look back, play a recording, or go on from one |
+//! | [`history`], [`replay`] | the commands that look back, or play a recording |
 //! | [`app`] | the whole program: wired up, and shut down in order |
+//! | [`fork`] | what was asked once is asked again, as from any client |
 //! | [`setup`] | agents and models made to work with this program, and checked |
 //! | [`headless`] | the server with somebody else than the person behind it |
 //! | [`config`] | what can be set, and what holds when nothing is |

@@ -166,10 +166,19 @@ pub(super) fn all_in_words(marks: &[Marked]) -> String {
     all.collect::<Vec<_>>().join(" · ")
 }
 
-/// The same for a row of a list, which has little room.
+/// The same for a row of a list, which has little room: a note is there where there is nothing else.
 pub(super) fn in_short(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
-    let whole = whole.map_or(String::new(), |marked| words(&marked.mark));
+    let whole = whole.map_or(String::new(), |marked| {
+        let without_note = words(&Mark {
+            note: String::new(),
+            ..marked.mark.clone()
+        });
+        match without_note.is_empty() {
+            true => words(&marked.mark),
+            false => without_note,
+        }
+    });
     let turns = marks.iter().filter(|marked| marked.turn.is_some()).count();
     let turns = match turns {
         0 => String::new(),

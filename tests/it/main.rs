@@ -22,6 +22,7 @@ mod history;
 mod images;
 mod inbox;
 mod journal;
+mod kept;
 mod keys;
 mod kills;
 mod limits;

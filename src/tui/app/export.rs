@@ -141,24 +141,37 @@ impl App {
         let exporting = self.exports.writing.take();
         let error = match done {
             Ok(report) => {
-                self.tell(Level::Good, told(&report));
+                match self.tells_of_export() {
+                    // Where nothing is typed, it may take a row more.
+                    true => self.say(Level::Good, told(&report)),
+                    false => self.tell(Level::Good, told(&report)),
+                }
                 return self.show_in_export(report.to_string());
             }
             Err(error) => error,
         };
+        let there = match &error {
+            ExportError::Exists(path) => Some(path.clone()),
+            _ => None,
+        };
+        let why = match &there {
+            Some(path) => format!("{} is there already", path.display()),
+            None => error.to_string(),
+        };
         let can_change = self.tells_of_export() && matches!(self.dialog, Dialog::None);
-        let mut words = format!("nothing was written: {error}");
-        if let (true, Some(mut exporting)) = (can_change, exporting) {
-            if let ExportError::Exists(path) = error {
-                words = format!("{} is there; Enter again replaces it", path.display());
-                exporting.is_there = Some(path);
-            }
-            self.dialog = Dialog::Export(exporting);
-            self.show_export();
-        } else if let ExportError::Exists(path) = error {
-            words = format!("nothing was written: {} is there", path.display());
+        let Some(mut exporting) = exporting.filter(|_| can_change) else {
+            return self.tell(Level::Bad, format!("nothing was written: {why}"));
+        };
+        match there.as_ref().and_then(|path| path.file_name()) {
+            Some(name) => self.say(
+                Level::Bad,
+                format!("{} is there; Enter again replaces it", name.display()),
+            ),
+            None => self.say(Level::Bad, format!("nothing was written: {why}")),
         }
-        self.tell(Level::Bad, words);
+        exporting.is_there = there;
+        self.dialog = Dialog::Export(exporting);
+        self.show_export();
     }
 
     /// Whether the view that tells of a file is open.

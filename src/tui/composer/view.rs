@@ -58,7 +58,11 @@ impl Words {
     /// The words for a composer of this width.
     pub(in crate::tui) fn new(app: &App, width: u16, place: Place) -> Self {
         let composer = app.composer();
-        let target = target(app);
+        // What has nothing to do with a reply says what it is itself.
+        let target = match app.dialog.title() {
+            Some(_) => String::new(),
+            None => target(app),
+        };
         let tells = match composer.kind {
             _ if place == Place::Beside || !matches!(app.dialog, Dialog::None) => false,
             ReplyKind::Tool => composer.call.is_some(),
