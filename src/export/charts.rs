@@ -12,7 +12,7 @@ use crate::statistics::{Measure, Numbers, Statistics};
 /// How wide a chart is, in its own units; it is as wide as there is room.
 const WIDTH: f64 = 420.0;
 /// Where bars begin that have words before them.
-const WORDS: f64 = 190.0;
+const WORDS: f64 = 216.0;
 /// How high a bar with words is, with the gap after it.
 const ROW: f64 = 22.0;
 /// How high charts over days are, without what stands below them.
@@ -20,7 +20,7 @@ const HEIGHT: f64 = 120.0;
 /// Where charts over days begin, after the words of their axis.
 const AXIS: f64 = 64.0;
 /// Characters of a name.
-const LONGEST_NAME: usize = 18;
+const LONGEST_NAME: usize = 24;
 /// Agents that have a bar of their own.
 const MOST_AGENTS: usize = 20;
 /// Days of which each has a point of its own.

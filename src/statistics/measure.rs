@@ -27,7 +27,7 @@ impl Measure {
             Self::Requests => "Requests",
             Self::FirstWord => "Time to first word",
             Self::Keys => "Keys per turn",
-            Self::Accepted => "Drafts sent as they were",
+            Self::Accepted => "Drafts sent unchanged",
         }
     }
 
@@ -79,8 +79,8 @@ impl Numbers {
             ("Time to first word", of_measure(Measure::FirstWord), None),
             ("Time to the answer", span(self.to_end_ms), None),
             ("Keys per turn", of_measure(Measure::Keys), None),
-            ("Drafts sent as they were", accepted, is_accepted),
-            ("Drafts changed and sent", edited, is_edited),
+            ("Drafts sent unchanged", accepted, is_accepted),
+            ("Drafts sent changed", edited, is_edited),
         ]
     }
 }

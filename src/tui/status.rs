@@ -259,7 +259,7 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
             if app.view().is_some_and(TextView::has_pages) {
-                hints.push(Some("Left Right other days".into()));
+                hints.push(Some("Left Right days".into()));
             }
             hints.push(Some("Up Down scroll".into()));
             hints.push(Some("/ search".into()));

@@ -450,23 +450,23 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
     });
     let mut desk = person(NORMAL);
     desk.press("F5 Right");
-    desk.until("Requests                  2\n");
+    desk.until("Requests               2\n");
     desk.misses("by day");
     desk.press("Right Right Right Right");
-    desk.until("Requests                  25");
+    desk.until("Requests               25");
     desk.sees("statistics · all days");
     // All of it is found, copied and scrolled like any other text.
     desk.press("Alt+C");
     let copied = desk.copied().last().unwrap().to_string();
     for words in [
-        "Answered                  25 of 25",
-        "Drafts sent as they were  8 of 25",
+        "Answered               25 of 25",
+        "Drafts sent unchanged  8 of 25",
         "Requests by agent",
         "claude-cli  ",
         "Requests by day",
         "Time to first word by day",
         "2025-07-14 to 2025-07-22, most 5 on 07-21",
-        "Drafts sent as they were by agent",
+        "Drafts sent unchanged by agent",
     ] {
         assert!(copied.contains(words), "{words}: {copied}");
     }
@@ -477,7 +477,7 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
     desk.until("[30 days]");
     // Coming back, what was read is there at once.
     desk.press("Right");
-    desk.sees("Requests                  25");
+    desk.sees("Requests               25");
 }
 
 #[test]

@@ -28,6 +28,8 @@ const BETWEEN: u16 = 4;
 const MOST_AGENTS: usize = 10;
 /// Columns of the longest name of an agent.
 const LONGEST_NAME: u16 = 18;
+/// Columns for the names of numbers, with the gap after them.
+const NAMES: usize = 23;
 /// Rows of a chart over days.
 const ROWS: u16 = 7;
 /// Columns of the widest bar that stands for a day.
@@ -142,7 +144,9 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
         draw: Box::new(move |area, sheet| {
             let mut rows = area.rows();
             for (name, words, share) in &numbers {
-                let line = Line::raw(format!("{name:<26}{words}"));
+                // Where there is little room, the gap between them goes.
+                let gap = NAMES.min(usize::from(area.width).saturating_sub(words.len()));
+                let line = Line::raw(format!("{name:<gap$}{words}"));
                 rows.next()
                     .into_iter()
                     .for_each(|row| (&line).render(row, sheet));
