@@ -15,14 +15,13 @@ use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
 use humanllm::export::{ExportError, Target};
 use humanllm::history::rules::TrialError;
-use humanllm::history::statistics;
 use humanllm::history::study::{self, StudyError};
 use humanllm::journal::Reader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, export, fork, history, logging, plain, replay, setup};
+use humanllm::{app, config, export, fork, history, logging, plain, replay, setup, statistics};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 

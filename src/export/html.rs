@@ -216,7 +216,7 @@ fn diff(out: &mut String, text: &str) {
 }
 
 /// A text that is no markup, and has nothing that a browser would not show.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
         match c {

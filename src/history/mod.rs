@@ -6,10 +6,8 @@
 mod json;
 mod provenance;
 pub mod rules;
-pub mod statistics;
 pub mod study;
 mod text;
-pub mod turns;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;

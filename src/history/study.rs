@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::turns::{self, SOURCES, TurnFacts};
 use crate::api::Format;
 use crate::journal::{ReadError, Reader, State};
+use crate::statistics::turns::{self, SOURCES, TurnFacts};
 
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]

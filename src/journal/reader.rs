@@ -12,8 +12,8 @@ use super::hash::Hash;
 use super::items::role;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
-    Response, Said, State, Turn, TurnTime,
+    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, Event, Mark, ModelDraft,
+    Recall, Response, Said, State, Turn, TurnTime,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -337,6 +337,16 @@ impl Reader {
              ORDER BY id LIMIT ?3"
         );
         self.with(|db| all(db, &sql, params![conversation, after, limit], model_draft))
+    }
+
+    /// What became of what models drafted in a conversation, by its turns, the oldest first.
+    pub fn draft_fates(&self, conversation: i64) -> Read<Vec<(i64, DraftFate)>> {
+        self.with(|db| {
+            let sql = "SELECT turn, fate FROM model_draft WHERE conversation = ?1 ORDER BY id";
+            all(db, sql, [conversation], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
     }
 
     /// What models drafted to a turn, the oldest first.

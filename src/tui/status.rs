@@ -21,6 +21,7 @@ use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
+use crate::tui::views::TextView;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
@@ -258,6 +259,9 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
+            if app.view().is_some_and(TextView::has_pages) {
+                hints.push(Some("Left Right days".into()));
+            }
             hints.push(Some("Up Down scroll".into()));
             hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
