@@ -5,6 +5,7 @@
 //! `HUMANLLM_TEST_CODEX` and `HUMANLLM_TEST_CLAUDE` name agents, `HUMANLLM_TEST_DATASETS` a Python with
 //! the library of that name.
 
+#[path = "it/support/mod.rs"]
 mod support;
 
 #[path = "examples/block.rs"]

@@ -44,7 +44,11 @@ pub fn pages() -> Vec<PathBuf> {
     }
     // Their blocks have no fences yet.
     let later = ["export.md", "replay.md", "scripts.md", "study.md"];
-    found.retain(|page| !later.iter().any(|name| page.ends_with(format!("docs/{name}"))));
+    found.retain(|page| {
+        !later
+            .iter()
+            .any(|name| page.ends_with(format!("docs/{name}")))
+    });
     found.sort_unstable();
     found
 }
