@@ -302,6 +302,9 @@ pub struct TurnTime {
     pub paused: i64,
     /// What was added before words left, a list in JSON.
     pub delays: String,
+    /// The phase of the study in which something was last said to it; the one in which it came if
+    /// nothing was.
+    pub phase: Option<String>,
 }
 
 /// A response that clients can come back to.
@@ -520,7 +523,7 @@ impl Record {
                     .map(|label| size_of::<String>() + label.len());
                 row.note.len() + labels.sum::<usize>()
             }
-            Self::TurnTime(row) => row.delays.len(),
+            Self::TurnTime(row) => row.delays.len() + row.phase.as_ref().map_or(0, String::len),
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),
