@@ -31,7 +31,7 @@ impl Environment {
         }
     }
 
-    /// The same with one more variable.
+    /// The environment with one more variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.to_owned(), value.into());

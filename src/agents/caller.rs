@@ -13,9 +13,9 @@ const THREAD_HEADERS: &[&str] = &[
     "x-session-id",
     "x-session-affinity",
 ];
-/// Those in which it names the thread on whose behalf this one was begun.
+/// Headers in which an agent names the thread on whose behalf this one was begun.
 const PARENT_HEADERS: &[&str] = &["x-parent-session-id", "parent-thread-id"];
-/// What those say of themselves who say nothing.
+/// User agents of HTTP libraries, which say nothing of the program.
 const UNKNOWN: &str = "unknown client";
 /// How many items are looked at for words that only one agent sends.
 const OPENING: usize = 24;

@@ -53,7 +53,7 @@ pub struct Agent {
     title_of: Option<&'static str>,
     /// What a message in the user's name begins with that it puts in by itself, besides blocks in tags.
     context: &'static [&'static str],
-    /// The same, where it then has the model confirm it in words that it makes up.
+    /// What it hands over files with, where it then has the model confirm it in words that it makes up.
     confirmed: &'static [&'static str],
     /// What the message begins with that ends the example turns at the beginning.
     examples_end: Option<&'static str>,

@@ -17,7 +17,7 @@ pub fn purpose(request: &Request) -> Purpose {
     purpose_of(request, &Fields::of_text(request.envelope.text()))
 }
 
-/// The same, with the fields of the request besides items and tools.
+/// The purpose of a request whose fields besides items and tools have been read.
 pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     if request.format == Format::Compaction {
         return Purpose::Summary;

@@ -147,7 +147,7 @@ impl Body {
         }
     }
 
-    /// The same, with its namespace in front where it has one.
+    /// The name of the tool, with its namespace in front where it has one.
     pub fn full_tool_name(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::FunctionCall {

@@ -244,7 +244,7 @@ pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Checked>(json).map(|Checked| ())
 }
 
-/// The same of a whole body, with the error for its client.
+/// Checks the JSON of a whole body, with the error for its client.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     serde_json::from_slice::<Checked>(body)
         .map(|Checked| ())

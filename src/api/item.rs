@@ -99,11 +99,13 @@ impl Item {
     }
 
     /// A user message made from plain text, as `input: "text"` means it.
+    #[cfg(test)]
     pub fn user_message(text: &str) -> Self {
         Self::message("user", text)
     }
 
     /// A message made from plain text.
+    #[cfg(test)]
     pub fn message(role: &str, text: &str) -> Self {
         Self::from_responses(&serde_json::json!({
             "type": "message", "role": role,
@@ -111,7 +113,7 @@ impl Item {
         }))
     }
 
-    /// What it means.
+    /// What the item says, read from its JSON when it is asked for first.
     pub fn body(&self) -> &ItemBody {
         self.body.get_or_init(|| match self.shape {
             Shape::Prompt => plain_message("user", &self.raw),
@@ -126,7 +128,7 @@ impl Item {
         &self.raw
     }
 
-    /// The same, to be shared.
+    /// The JSON of the item, shared instead of copied.
     pub(crate) fn shared_raw(&self) -> &Arc<str> {
         &self.raw
     }

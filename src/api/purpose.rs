@@ -19,7 +19,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// What it is for, in words for the person.
+    /// The purpose in words for the person.
     pub fn words(self) -> &'static str {
         match self {
             Self::Turn => "turn",

@@ -182,7 +182,7 @@ pub struct JournalConfig {
 }
 
 impl JournalConfig {
-    /// The same for the journal.
+    /// The options of the journal.
     pub fn options(&self) -> Options {
         let limit = |value: u64| (value > 0).then_some(value);
         Options {
@@ -274,7 +274,7 @@ impl ApiKey {
         self.0.as_bytes()
     }
 
-    /// The same as text, for a client that this program starts.
+    /// The key as text, for a client that this program starts.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -134,7 +134,7 @@ impl Maker<'_> {
 }
 
 impl Draft {
-    /// The same, with what goes on where its text ends.
+    /// The part, with what goes on where its text ends.
     pub fn go_on(mut self, mut more: Self) -> Self {
         if more.is_empty() {
             return self;

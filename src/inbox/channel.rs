@@ -121,7 +121,7 @@ impl Responder {
         self.send_slowly(reply, saving, None);
     }
 
-    /// The same for one that takes its time then.
+    /// Sends a reply that leaves as slowly as `delay` says.
     pub fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -196,7 +196,7 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
 }
 
 impl Intake {
-    /// The same, where this looks at each request first.
+    /// An intake that has `screen` look at each request first.
     #[must_use]
     pub fn screened(self, screen: Screen) -> Self {
         Self {
@@ -274,7 +274,7 @@ impl Intake {
         self.put(permit, opened, request, agent, housekeeping)
     }
 
-    /// The same, on a thread that may wait where the disk has to be read.
+    /// Opens a request as [`Intake::open`] does, on a thread that may block where the disk has to be read.
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ pub struct Conversation {
     pub last_activity: Timestamp,
     /// The conversation on whose behalf it was begun, as a sub-agent's is.
     pub parent: Option<ConversationId>,
-    /// Those that it belongs together with.
+    /// The conversations that it belongs together with.
     pub(super) family: Option<Family>,
     pub(super) title: String,
     pub(super) request: Request,

@@ -50,11 +50,11 @@ const MAX_BYTES: usize = 1 << 30;
 
 /// How many conversations of earlier runs are listed; the others are found by a search.
 const MAX_RESTORED: u32 = 200;
-/// The name by which the statistics are kept.
+/// The setting that has the statistics.
 const STATISTICS: &str = "statistics";
-/// The name by which it is kept which conversations were dismissed.
+/// The setting that has the dismissed conversations.
 const DISMISSED: &str = "dismissed";
-/// Of how many that is known; the oldest go first.
+/// How many dismissed conversations are remembered; the oldest go first.
 const MAX_DISMISSED: usize = 1_000;
 
 /// All conversations.
@@ -77,7 +77,7 @@ pub struct Inbox {
     looked_at: Option<ConversationId>,
     /// What the person took off the list, and is not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
-    /// Those that had to make room, until somebody asks.
+    /// The conversations that had to make room, until somebody asks for them.
     dropped: Vec<ConversationId>,
     /// What models and rules do.
     drafting: Drafting,
@@ -301,7 +301,7 @@ impl Inbox {
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
-    /// The same for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
+    /// Says something for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
     fn reply_as(
         &mut self,
         id: ConversationId,

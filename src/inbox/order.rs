@@ -73,7 +73,7 @@ impl Order {
         self.requests
     }
 
-    /// Those from a place on, as they are listed.
+    /// The conversations from a place in the list on.
     pub fn from(
         &self,
         place: usize,
@@ -86,7 +86,7 @@ impl Order {
         self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
-    /// Those that wait, the one that has waited longest first.
+    /// The conversations that wait, the one that has waited longest first.
     pub fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         let waiting = self.first_done();
         self.listed.range(..waiting).map(|key| key.id())

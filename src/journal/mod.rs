@@ -44,7 +44,7 @@ use tokio::sync::watch;
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
 pub use queue::Seq;
-pub use reader::{Content, Key, NextIds, Parts, Reader, TimedTurn, Totals};
+pub use reader::{Content, Key, NextIds, Parts, Reader, TimedTurn};
 pub use record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
     ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn, TurnTime,
@@ -169,7 +169,7 @@ impl Journal {
         self.shared.queue.push(records)
     }
 
-    /// The same, but not before [`Journal::wake`] is called, or something else is written.
+    /// Writes records, but not before [`Journal::wake`] is called, or something else is written.
     pub fn write_quietly(&self, records: Vec<Record>) -> Seq {
         self.shared.queue.push_quietly(records)
     }

@@ -86,7 +86,7 @@ impl Queue {
         self.push_both(records, Vec::new())
     }
 
-    /// The same, and nobody is woken: [`Queue::wake`] does that.
+    /// Adds a write without waking the writer: [`Queue::wake`] does that.
     pub fn push_quietly(&self, records: Vec<Record>) -> Seq {
         self.lock().add(records, None)
     }
@@ -96,7 +96,7 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// The same of records that nobody waits for, and that are not to hold up others.
+    /// Adds records that nobody waits for, and that are not to hold up others.
     pub fn push_later(&self, records: Vec<Record>) -> Seq {
         let seq = self.lock().add(records, Some(Instant::now() + LATER));
         self.arrived.notify_one();

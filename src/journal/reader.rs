@@ -33,7 +33,7 @@ pub struct Reader {
 #[derive(Debug)]
 struct Open {
     connection: Connection,
-    /// Of which database; the writer may have begun another.
+    /// The database that it stands in; the writer may have begun another.
     generation: u64,
 }
 
@@ -90,6 +90,7 @@ pub struct Parts {
 }
 
 /// How much there is.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     /// Conversations.
@@ -102,7 +103,7 @@ pub struct Totals {
     pub blobs: u64,
     /// Bytes of the database.
     pub bytes: u64,
-    /// Those of them that hold nothing.
+    /// How many of these bytes are free.
     pub free: u64,
 }
 
@@ -245,7 +246,7 @@ impl Reader {
         self.with(|db| read_turn(db, id))
     }
 
-    /// The same in parts, without the texts of those contents that `is_known`: one turn has most of what
+    /// A turn in parts, without the texts of those contents that `is_known`: one turn has most of what
     /// the one before it had. A key that was read with a turn is good for the turns after it.
     pub fn parts(&self, id: i64, is_known: impl Fn(Key) -> bool) -> Read<Option<Parts>> {
         self.with(|db| read_parts(db, id, &is_known))
@@ -550,7 +551,8 @@ impl Reader {
         })
     }
 
-    /// How much there is. Looks at all of it, so it is not for moments when somebody waits.
+    /// How much there is.
+    #[cfg(test)]
     pub fn totals(&self) -> Read<Totals> {
         self.with(|db| {
             let count = |table: &str| {

@@ -234,7 +234,7 @@ pub struct Decision {
     pub id: i64,
     /// The conversation it belongs to.
     pub conversation: i64,
-    /// Of which request.
+    /// The turn of the request.
     pub turn: i64,
     /// When it happened, in milliseconds since 1970.
     pub at: i64,

@@ -14,9 +14,9 @@ use crate::recording::MatchKind;
 pub(super) struct Counts {
     /// Requests that are a recorded one byte for byte.
     pub strict: usize,
-    /// Those that are one by shape.
+    /// How many of them were matched by shape.
     pub shape: usize,
-    /// Those that came again and got the same again.
+    /// How many came again and got the same answer again.
     pub repeated: usize,
     /// Requests that the program answered by itself.
     pub automatic: usize,

@@ -225,8 +225,8 @@ mod tests {
     use super::*;
     use crate::api::{Body, Format, Interner, Phase};
     use crate::inbox::Words;
-    use crate::journal::{PlayState as TurnState, SaidState};
-    use crate::recording::{RecordedTurn, Row};
+    use crate::journal::{SaidState, State as TurnState};
+    use crate::recording::{KeptReply, RecordedTurn};
 
     fn turn(number: usize, prompts: &[&str], state: TurnState) -> RecordedTurn {
         let mut messages = Vec::new();
@@ -237,7 +237,7 @@ mod tests {
         messages.pop();
         let body = json!({"model": "m", "messages": messages}).to_string();
         let words = Words::Item(Body::message("Yes", Phase::FinalAnswer));
-        let row = Row {
+        let row = KeptReply {
             at: 0,
             ticket: 0,
             state: SaidState::Delivered,

@@ -42,10 +42,8 @@ pub struct Subject<'a> {
     pub title: &'a str,
     /// The folder that the agent works in, where it says so.
     pub directory: Option<&'a str>,
-    /// What it asks.
+    /// The request that the rules are asked about.
     pub request: &'a Request,
-    /// How many items of the request are not new.
-    pub new_from: usize,
 }
 
 /// What happens. It is written to disk in this form.
@@ -163,7 +161,7 @@ impl Rules {
         self.0.iter().any(Rule::watches_text)
     }
 
-    /// The same for a message as far as it is written, where `new` bytes at its end were not there
+    /// What the rules decide about a message as far as it is written, where `new` bytes at its end were not there
     /// when this was asked last: nothing of it may leave that a rule holds.
     ///
     /// What a rule looks for is found as soon as its end is there, if its beginning is no more than

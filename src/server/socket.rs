@@ -448,11 +448,11 @@ impl Connection {
         }
         let error = ApiError::invalid(if is_full {
             format!(
-                "{} requests stand in line on this connection already: wait for a response to end.",
+                "{} requests are queued on this connection already: wait for a response to end.",
                 self.line.len()
             )
         } else {
-            "The requests that stand in line fill the memory that is there for them: wait \
+            "The requests that are queued fill the memory that is there for them: wait \
                   for the response to end."
                 .into()
         });

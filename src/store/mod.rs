@@ -203,7 +203,7 @@ impl Store {
         }
     }
 
-    /// The same on a thread that may wait; tells whether it is in the journal.
+    /// Waits for a write on a thread that may block; tells whether it is in the journal.
     pub fn settled_blocking(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled_blocking(seq),
@@ -216,7 +216,7 @@ impl Store {
         Saving(journal.map(|journal| journal.write(rows)))
     }
 
-    /// The same of what nobody waits for.
+    /// Writes rows that nobody waits for.
     fn write_later(&self, rows: Vec<Row>) -> Saving {
         let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
         Saving(journal.map(|journal| journal.write_later(rows)))
@@ -356,7 +356,7 @@ impl Store {
         }
     }
 
-    /// The same of requests in which these words answer what has this title.
+    /// Requests in which these words answer what has this title belong to a conversation from now on.
     pub(crate) fn answered(&self, conversation: ConversationId, title: &str, words: &str) {
         self.threads().answered(conversation, title, words);
     }

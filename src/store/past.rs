@@ -6,7 +6,7 @@ use std::vec;
 
 use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
-use crate::journal::{ReadError, Reader, State};
+use crate::journal::{ReadError, Reader};
 
 /// The turns of a conversation, the oldest first.
 #[derive(Debug)]
@@ -27,8 +27,6 @@ pub struct PastTurn {
     pub id: i64,
     /// When its request came, in milliseconds since 1970.
     pub arrived: i64,
-    /// What became of it.
-    pub state: State,
     /// What was asked; `None` if it cannot be read any more.
     pub request: Option<Request>,
     /// How many items, from the first on, say what those of the turn before it say.
@@ -45,7 +43,7 @@ impl PastTurn {
 }
 
 impl PastTurns {
-    /// Those of this conversation.
+    /// The turns of this conversation.
     ///
     /// # Errors
     ///
@@ -76,7 +74,6 @@ impl PastTurns {
         let mut read = PastTurn {
             id,
             arrived: parts.arrived,
-            state: parts.state,
             request: None,
             kept: before,
             before,

@@ -108,7 +108,7 @@ impl Stored {
         Self::with_bytes(most, MAX_BYTES)
     }
 
-    /// The same, with so many bytes of JSON at most.
+    /// Room for at most so many responses and conversations, and so many bytes of JSON.
     pub fn with_bytes(most: usize, most_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
@@ -125,7 +125,8 @@ impl Stored {
         }
     }
 
-    /// The same, with all of it in a journal too: what has no room in memory is found there.
+    /// Room for at most so many responses and conversations in memory. All of them are in a journal too, where
+    /// what has no room is found.
     pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
         Self {
             past: Some(OnDisk {
@@ -137,13 +138,9 @@ impl Stored {
         }
     }
 
-    /// Keeps a response that has just begun; its events too, if its client comes back for it.
-    pub fn begin(&mut self, request: &Request, response: ResponseObject) {
-        self.begin_turn(request, response, None);
-    }
-
-    /// The same, for the request that has this number in the journal.
-    pub(super) fn begin_turn(
+    /// Keeps a response that has just begun, to the request that has this number in the journal; its
+    /// events too, if its client comes back for it.
+    pub fn begin(
         &mut self,
         request: &Request,
         response: ResponseObject,
@@ -191,14 +188,9 @@ impl Stored {
         self.responses.insert(id, entry);
     }
 
-    /// Takes in what a response has become, and the events that say so. Returns false if nobody
-    /// wants it any more: it was cancelled or deleted.
-    pub fn update(&mut self, response: &ResponseObject, frames: &[Frame], ended: bool) -> bool {
-        self.update_from(response, None, frames, ended)
-    }
-
-    /// The same, with what it takes to go on with the response after a restart.
-    pub(super) fn update_from(
+    /// Takes in what a response has become, the events that say so, and what it takes to go on with it
+    /// after a restart. Returns false if nobody wants it any more: it was cancelled or deleted.
+    pub fn update(
         &mut self,
         response: &ResponseObject,
         checkpoint: Option<String>,
@@ -418,13 +410,8 @@ impl Stored {
     }
 
     /// How many responses and conversations are kept.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.responses.len() + self.conversations.len()
-    }
-
-    /// Whether nothing is kept.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// What was said up to and including a response or in a conversation; `None` if it is not
@@ -463,8 +450,8 @@ impl Stored {
         self.items.get(id).or_else(|| self.past_items.get(id))
     }
 
-    /// Those of these responses, conversations and output items that only the journal can have, and
-    /// where to look for them; `None` if there are none.
+    /// Which of these responses, conversations and output items only the journal can have, and where to
+    /// look for them; `None` if there are none.
     pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
         let past = self.past.as_ref()?;
         let ids = ids.iter().filter(|id| self.is_missing(id));
@@ -650,7 +637,7 @@ impl Stored {
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
     }
 
-    /// These are not to be found in the journal any more.
+    /// Keeps in mind that these ids were deleted: the journal may still have them for a moment.
     fn deleted(&mut self, ids: impl IntoIterator<Item = String>) {
         let Some(past) = &mut self.past else {
             return;

@@ -540,7 +540,7 @@ pub(super) struct LikelyKeys {
 }
 
 impl LikelyKeys {
-    /// Those of a request with these names.
+    /// The likely keys of a request whose certain ones are `names`.
     pub fn of(request: &Request, names: &ThreadKeys) -> Self {
         // Whoever names the thread means no other.
         if request.thread.is_some() {

@@ -59,9 +59,9 @@ pub(super) const PARAMETERS: [(&str, Says); 10] = [
 /// What a parameter says of the tool that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
-    /// It is a shell.
+    /// The tool is a shell.
     Shell,
-    /// It may be one.
+    /// The tool may be a shell.
     Perhaps,
     /// It may be one if its description is about running something.
     IfDescribed,
@@ -108,13 +108,13 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
 /// list them by the alphabet, which is no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
-    /// Where it runs.
+    /// The folder in which the command runs.
     Directory,
-    /// How long it may take.
+    /// How long the command may take.
     Patience,
-    /// What it may do.
+    /// What the command may do outside its sandbox.
     Permission,
-    /// Why, in words.
+    /// Why the command runs, in words.
     Reason,
     /// What need not be asked again.
     Rule,

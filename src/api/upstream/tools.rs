@@ -71,12 +71,11 @@ impl ToolKind {
 }
 
 impl Toolbox {
-    /// The tools that a model can be told of, as functions, and the titles of the others.
-    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>, Vec<String>) {
+    /// The tools that a model can be told of, as functions. It does not learn of those that neither the
+    /// agent nor this program could run.
+    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
         let known = |tool| ToolKind::of(tool).map(|kind| (kind, tool));
         let offered: Vec<(ToolKind, &Tool)> = tools.iter().filter_map(known).collect();
-        let others = tools.iter().filter(|tool| ToolKind::of(tool).is_none());
-        let left_out = others.map(Tool::title).collect();
         let names = names(&offered);
         let mut toolbox = Self::default();
         let mut functions = Vec::with_capacity(offered.len());
@@ -94,7 +93,7 @@ impl Toolbox {
                 namespace: tool.namespace.clone(),
             });
         }
-        (toolbox, functions, left_out)
+        (toolbox, functions)
     }
 
     /// The name of a tool for a person, by what the model calls it.

@@ -17,9 +17,9 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Those of a list of tools.
+    /// The functions that stand for a list of tools.
     pub fn of(tools: &ToolList) -> Self {
-        let (toolbox, functions, _) = Toolbox::of(tools.tools());
+        let (toolbox, functions) = Toolbox::of(tools.tools());
         Self { toolbox, functions }
     }
 

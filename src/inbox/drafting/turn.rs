@@ -15,7 +15,7 @@ use crate::rules::{Action, Decision, Rules, Subject};
 const MAX_DRAFTS: usize = 20;
 /// The name by which it is kept how conversations go on.
 const MODES: &str = "modes";
-/// Of how many that is known; the oldest go first.
+/// How many modes are remembered; the oldest go first.
 const MAX_MODES: usize = 1_000;
 
 /// What is drafted for one request.
@@ -104,7 +104,6 @@ impl Conversation {
             title: &self.title,
             directory: self.directory(),
             request: &self.request,
-            new_from: self.new_from,
         }
     }
 
@@ -327,7 +326,7 @@ impl Inbox {
         }
     }
 
-    /// Those that were begun on behalf of a conversation go on as it does, unless somebody said otherwise.
+    /// Conversations that were begun on behalf of another take its mode, unless they have one of their own.
     fn lead(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
         let first = self.get(id).and_then(|found| found.family);
         let members = first.and_then(|family| self.families.get(&family.first));

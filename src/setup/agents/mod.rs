@@ -258,7 +258,7 @@ impl Launch {
         own.chain(key.map(|key| (KEY_VARIABLE, key)))
     }
 
-    /// The same for another server, with copies of its files in a folder where it needs such.
+    /// The launch for another server, with copies of its files in a folder where it needs such.
     ///
     /// # Errors
     /// A file cannot be read or copied.

@@ -42,7 +42,7 @@ impl ModelEntry {
         }
     }
 
-    /// The same with what is said now.
+    /// The entry with what the options and the chosen model change in it.
     pub fn with(self, options: &Options, chosen: Option<&Chosen>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());

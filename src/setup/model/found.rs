@@ -61,7 +61,7 @@ const HUMANLLM: &str = "humanllm";
 /// A server that answers.
 pub(super) struct FoundServer {
     pub url: BaseUrl,
-    /// The same as it is to be written.
+    /// The URL as it is to be written.
     pub written: String,
     program: String,
     /// The names of its models.

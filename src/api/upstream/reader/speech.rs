@@ -60,7 +60,7 @@ impl Speech {
         }
     }
 
-    /// What came of it since the last time.
+    /// The pieces since this was called last.
     pub fn take(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.pieces)
     }
