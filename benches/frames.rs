@@ -46,6 +46,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: std::time::Duration::ZERO,
+            export: Default::default(),
         };
         let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());

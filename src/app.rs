@@ -18,17 +18,20 @@ use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
 use crate::control::{self, ControlSocket, Desk};
 use crate::descriptors;
 use crate::environment::Environment;
+use crate::fork;
 use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
 use crate::model::{Catalog, Models};
+use crate::recording;
 use crate::rules::Rules;
 use crate::server::{self, Server};
 use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
 use crate::tui::app::{App, Level, NewRule, Settings};
+use crate::tui::export;
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Options, Reload, Reloaded};
+use crate::tui::run::{Exit, Fork, Options, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::{Base, Choice, Ground};
 
@@ -125,7 +128,8 @@ pub fn run(
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    let settings = settings(&config, address);
+    let settings = settings(&config, address, &environment);
+    let fork = fork(&config, address, &store);
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
     let drafting = drafting(&config, &orders);
@@ -148,7 +152,7 @@ pub fn run(
             .enable_all()
             .build()?;
         let exit = keyboard.block_on(crate::tui::run::run(
-            &mut app, &mut ui, events, options, reload,
+            &mut app, &mut ui, events, options, reload, fork,
         ));
         // A search that is under way holds up nothing.
         keyboard.shutdown_background();
@@ -228,7 +232,7 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
 }
 
 /// What the state goes by.
-fn settings(config: &Config, address: SocketAddr) -> Settings {
+fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> Settings {
     Settings {
         keymap: config.keys.clone(),
         zone: TimeZone::system(),
@@ -243,7 +247,31 @@ fn settings(config: &Config, address: SocketAddr) -> Settings {
         },
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
+        export: export::Settings {
+            // Without one, names are of wherever the program is.
+            folder: environment.folder().map(Path::to_owned).unwrap_or_default(),
+            redaction: config.export.redaction(environment.home()),
+        },
     }
+}
+
+/// Asks a turn of the journal again, as any client would.
+fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
+    let (mut config, store) = (config.clone(), store.clone());
+    config.listen = address;
+    Arc::new(move |id, number| {
+        let reader = store.journal_reader().ok_or("nothing is kept")?;
+        let recording = recording::of_journal(&reader, id.number());
+        let recording = recording.map_err(|error| error.to_string())?;
+        let turns = recording.as_ref().map_or(&[][..], |found| &found.turns);
+        // Turns that cannot be read are none of it.
+        let at = turns.iter().position(|turn| turn.number == number);
+        let (Some(recording), Some(at)) = (&recording, at) else {
+            return Err(format!("turn {number} cannot be asked again"));
+        };
+        let answer = fork::run(recording, Some(at + 1), &config);
+        answer.map(|_| ()).map_err(|error| error.to_string())
+    })
 }
 
 /// What the loop goes by.
@@ -307,7 +335,7 @@ fn reload(
         let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
         catalog.set(read.upstreams.clone());
         Ok(Reloaded {
-            settings: settings(&read, address),
+            settings: settings(&read, address, &environment),
             drafting: drafting(&read, &orders),
             options: Options {
                 state_dir: started.state_dir.clone(),

@@ -18,13 +18,13 @@ use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitA
 use crate::api::Format;
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
-use crate::export::marks::Change;
 use crate::export::redact::Redactor;
 use crate::export::{self, Target, Which};
 use crate::history::rules::Trial;
 use crate::history::{Action, Form};
 use crate::setup::agents::Agent;
 use crate::setup::{codex, model};
+use crate::store::marks::Change;
 
 pub use replay::{ForkArgs, ReplayArgs};
 
@@ -634,8 +634,7 @@ impl ExportArgs {
         if self.no_redact {
             Redactor::none()
         } else {
-            let home = environment.home().and_then(|home| home.to_str());
-            Redactor::new(home, &config.export.redact)
+            config.export.redaction(environment.home()).redactor()
         }
     }
 

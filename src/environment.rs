@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Environment variables and the home folder, as they were when the program started.
+/// Environment variables, the home folder and the current one, as they were when the program started.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: HashMap<String, OsString>,
     home: Option<PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 impl Environment {
@@ -20,6 +21,7 @@ impl Environment {
         Self {
             variables,
             home: std::env::home_dir().filter(|home| home.is_absolute()),
+            folder: std::env::current_dir().ok(),
         }
     }
 
@@ -28,6 +30,7 @@ impl Environment {
         Self {
             variables: HashMap::new(),
             home: Some(home.into()),
+            folder: None,
         }
     }
 
@@ -62,6 +65,11 @@ impl Environment {
     /// The person's home folder, if they have one.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()
+    }
+
+    /// The folder that the program was started in, if there still is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// The folder that the XDG variable names, or the one below the home folder that stands in

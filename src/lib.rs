@@ -6,12 +6,14 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`cli`] | what the command line takes |
-//! | [`history`], [`replay`], [`fork`] | the commands that look back, play a recording, or go on from one |
+//! | [`history`], [`replay`] | the commands that look back, or play a recording |
 //! | [`app`] | the whole program: wired up, and shut down in order |
+//! | [`fork`] | what was asked once is asked again, as from any client |
 //! | [`setup`] | agents and models made to work with this program, and checked |
 //! | [`headless`] | the server with somebody else than the person behind it |
 //! | [`config`] | what can be set, and what holds when nothing is |
-//! | [`tui`], [`server`], [`model`], [`control`], [`export`], [`recording`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; the journal → files for models, programs and people; what was asked and said as files, and which request of them another one is |
+//! | [`tui`], [`server`], [`model`], [`control`], [`recording`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; what was asked and said as files, and which request of them another one is |
+//! | [`export`] | the journal → files for models, programs and people |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`agents`], [`rules`], [`study`], [`journal`], [`draft`] | what is known of single agents; what is decided without the person; who takes part under which condition; the store on disk; what a person has composed as plain data |

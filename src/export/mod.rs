@@ -5,7 +5,6 @@
 //! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
 //!   `html` show to people
 //! - [`redact`] takes out what must not leave
-//! - [`marks`] is what the person makes of conversations and turns
 //! - `target` is where it goes, `progress` tells how far it is
 //!
 //! One conversation is in memory at a time. The journal may be written meanwhile.
@@ -15,7 +14,6 @@ mod blocks;
 mod chat;
 mod html;
 mod markdown;
-pub mod marks;
 mod progress;
 mod raw;
 pub mod redact;
@@ -27,7 +25,8 @@ mod target;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use report::Report;
+pub use progress::Watch;
+pub use report::{Report, count};
 pub use select::{Which, moment};
 pub use target::Target;
 
@@ -57,6 +56,45 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Atif,
+        Self::Messages,
+        Self::Preferences,
+        Self::Markdown,
+        Self::Html,
+        Self::Raw,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Atif => "atif",
+            Self::Messages => "messages",
+            Self::Preferences => "preferences",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Raw => "raw",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Atif => "A trajectory for other programs (Harbor's ATIF 1.7)",
+            Self::Messages => "Lines to fine-tune a model with",
+            Self::Preferences => "What you sent, and the draft that you did not",
+            Self::Markdown => "What was asked and said, to be read",
+            Self::Html => "The same as one page to hand on",
+            Self::Raw => "Requests byte for byte, and all that was said",
+        }
+    }
+
+    /// The file of a conversation that is written alone.
+    pub fn file_name(self, id: ConversationId) -> String {
+        format!("conversation-{}.{}", id.number(), self.extension())
+    }
+
     /// What its files are called at the end.
     pub fn extension(self) -> &'static str {
         match self {
@@ -133,6 +171,9 @@ pub enum ExportError {
     /// There is no such conversation.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
+    /// There is no journal to write from.
+    #[error("nothing is kept that could be written: the journal is off")]
+    Unkept,
     /// Nothing is as it was asked for.
     #[error("no conversation is as you asked; `humanllm history list` shows them all")]
     Nothing,
@@ -153,6 +194,9 @@ pub enum ExportError {
     /// Whoever read it has seen enough.
     #[error("standard output was closed")]
     Closed,
+    /// Whoever asked for it does not want it any more.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl ExportError {
@@ -172,22 +216,29 @@ impl ExportError {
 }
 
 /// What everything that is written goes through.
-#[derive(Debug)]
 struct Work<'a> {
     options: &'a Options,
     redactor: &'a mut Redactor,
-    progress: Progress,
+    progress: Progress<'a>,
     report: Report,
     /// Whether a document is one line, because others follow it.
     is_line: bool,
 }
 
 impl Work<'_> {
+    /// One turn more is done.
+    fn step(&mut self) -> Result<(), ExportError> {
+        match self.progress.step() {
+            true => Ok(()),
+            false => Err(ExportError::Stopped),
+        }
+    }
+
     /// The next turn of a conversation.
     fn next(&mut self, talk: &mut Talk) -> Result<Option<Turn>, ExportError> {
         let turn = talk.next()?;
         if let Some(turn) = &turn {
-            self.progress.step();
+            self.step()?;
             self.report.turns += 1;
             self.report.unreadable += u64::from(turn.request().is_none());
         }
@@ -214,25 +265,27 @@ pub fn run(
     state_dir: &Path,
 ) -> Result<Report, ExportError> {
     let reader = Reader::open(state_dir)?;
-    export(&reader, options, redactor, target, true)
+    export(&reader, options, redactor, target, None)
 }
 
-/// Writes one conversation of a store that may be in use.
+/// Writes one conversation of a store that may be in use. `watch` is told how many turns are done and how
+/// many there are, and says whether to go on.
 ///
 /// # Errors
 ///
-/// As [`run`]; also if nothing is kept.
+/// As [`run`]; also if nothing is kept, or `watch` has it stop: there is no file then.
 pub fn conversation(
     store: &Store,
     id: ConversationId,
     options: &Options,
     redactor: &mut Redactor,
     target: &Target,
+    watch: Watch<'_>,
 ) -> Result<Report, ExportError> {
-    let reader = store.journal_reader().ok_or(ExportError::Nothing)?;
+    let reader = store.journal_reader().ok_or(ExportError::Unkept)?;
     let mut options = options.clone();
     options.which = Which::of(vec![id.number()]);
-    export(&reader, &options, redactor, target, false)
+    export(&reader, &options, redactor, target, Some(watch))
 }
 
 fn export(
@@ -240,14 +293,14 @@ fn export(
     options: &Options,
     redactor: &mut Redactor,
     target: &Target,
-    tells: bool,
+    watch: Option<Watch<'_>>,
 ) -> Result<Report, ExportError> {
     redactor.forget();
     let (selected, left_out) = select::select(reader, &options.which)?;
     let total = selected.iter().map(|selected| selected.turns).sum();
-    let progress = match tells {
-        true => Progress::of(total, *target == Target::Stdout && !options.dry_run),
-        false => Progress::silent(),
+    let progress = match watch {
+        None => Progress::of(total, *target == Target::Stdout && !options.dry_run),
+        Some(watch) => Progress::told(total, watch),
     };
     let mut work = Work {
         options,
@@ -277,9 +330,8 @@ fn export(
         Target::Stdout => together(reader, &all, None, &mut work)?,
     }
     work.progress.end();
-    let mut report = work.report;
-    report.found = redactor.found();
-    Ok(report)
+    work.report.found = work.redactor.found();
+    Ok(work.report)
 }
 
 /// Writes each conversation into a file of its own.
@@ -337,7 +389,7 @@ fn together(
 fn empty(work: &Work<'_>) -> ExportError {
     ExportError::Empty(match work.options.format {
         Format::Messages if work.report.nothing_of_the_person > 0 => {
-            "nothing there was written by the person; --train approved or --train all takes more"
+            "nothing there was written by the person; approved or all (--train) takes more"
         }
         Format::Messages => "nothing was said there",
         Format::Preferences => {

@@ -37,7 +37,7 @@ pub(super) fn lines(
     let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
     let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
     for turn in turns.iter().copied() {
-        work.progress.step();
+        work.step()?;
         let row = match is_out(turn) {
             true => None,
             false => reader.turn(turn)?,

@@ -25,6 +25,22 @@ pub struct Redactor {
     depth: usize,
 }
 
+/// What a [`Redactor`] is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redaction {
+    /// The home folder of the person.
+    pub home: Option<String>,
+    /// Expressions of the person.
+    pub own: Vec<Pattern>,
+}
+
+impl Redaction {
+    /// The redactor, which takes a moment to make.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.home.as_deref(), &self.own)
+    }
+}
+
 /// What a rule replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
@@ -59,6 +75,17 @@ impl Redactor {
     /// Whether it replaces anything at all.
     pub fn is_on(&self) -> bool {
         !self.rules.is_empty()
+    }
+
+    /// What the rules are for, in words, each once.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for rule in &self.rules {
+            if !names.contains(&rule.name) {
+                names.push(rule.name.clone());
+            }
+        }
+        names
     }
 
     /// What was replaced so far.

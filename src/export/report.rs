@@ -48,7 +48,7 @@ impl Report {
 }
 
 /// A number of things.
-fn count(number: u64, one: &str) -> String {
+pub fn count(number: u64, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),

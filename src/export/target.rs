@@ -27,11 +27,17 @@ impl Target {
     /// What a path on the command line means: `-` is standard output, and a folder is one that is there,
     /// or whose path ends with a slash.
     pub fn of(path: &Path) -> Self {
-        let ends_with_slash = path.to_string_lossy().ends_with('/');
         match path.to_str() {
             Some("-") => Self::Stdout,
-            _ if ends_with_slash || path.is_dir() => Self::Folder(path.to_owned()),
-            _ => Self::File(path.to_owned()),
+            _ => Self::on_disk(path),
+        }
+    }
+
+    /// The same where there is no standard output.
+    pub fn on_disk(path: &Path) -> Self {
+        match path.to_string_lossy().ends_with('/') || path.is_dir() {
+            true => Self::Folder(path.to_owned()),
+            false => Self::File(path.to_owned()),
         }
     }
 }

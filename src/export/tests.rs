@@ -16,6 +16,7 @@ use crate::journal::{
     Blob, Conversation, Decision, DraftFate, DraftState, Journal, ModelDraft, Options as Kept,
     Record, Said, SaidState, State,
 };
+use crate::store::marks;
 
 const FORMATS: [Format; 6] = [
     Format::Atif,

@@ -15,11 +15,11 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::export::marks::{Change, MarkError, mark_of};
 use crate::journal::{
     self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
     Options, ReadError, Reader, Record, Said, Turn,
 };
+use crate::store::marks::{Change, MarkError, mark_of};
 
 /// What to do with the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

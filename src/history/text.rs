@@ -12,6 +12,7 @@ use crate::journal::{Conversation, Decision, ModelDraft, SaidState, State};
 use crate::plain;
 use crate::rules::Action;
 use crate::store::Loaded;
+use crate::store::marks::words;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
@@ -256,17 +257,7 @@ pub(super) fn marks(marks: &Marks) -> String {
             Some(number) => format!("turn {number}"),
             None => "conversation".into(),
         };
-        let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
-        let rating = mark.rating.map(|rating| format!("{rating} of 5"));
-        let note = Some(mark.note.as_str()).filter(|note| !note.is_empty());
-        let facts = [
-            mark.excluded.then(|| "excluded".to_owned()),
-            rating,
-            labels,
-            note.map(str::to_owned),
-        ];
-        let facts: Vec<String> = facts.into_iter().flatten().collect();
-        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&facts.join(" · ")));
+        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&words(mark)));
     }
     out
 }

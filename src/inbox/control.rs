@@ -281,13 +281,7 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
-            Wish::Study(pauses) => {
-                if let Some(pauses) = pauses {
-                    self.pause(pauses, now);
-                }
-                (Ok(Answer::Study(self.paused)), None)
-            }
+            Wish::Study(pauses) => (self.set_paused(pauses, now).map(Answer::Study), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)

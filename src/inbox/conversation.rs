@@ -15,6 +15,7 @@ use crate::agents::{Opening, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
+use crate::store::marks::Marked;
 use crate::store::{ConversationId, Header, Loaded, MemoryUse, REJECTED_FOR, RequestId, Store};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
@@ -29,6 +30,8 @@ pub struct Conversation {
     pub automatic: Option<String>,
     /// When something last happened.
     pub last_activity: Timestamp,
+    /// What the person makes of it and of its turns.
+    pub(super) marks: Vec<Marked>,
     /// The conversation on whose behalf it was begun, as a sub-agent's is.
     pub parent: Option<ConversationId>,
     /// The conversations that it belongs together with.
@@ -95,6 +98,11 @@ pub struct Said {
 }
 
 impl Said {
+    /// The request that it was said to.
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
     /// Whether the other is this one, at another stage of its delivery perhaps.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
@@ -205,6 +213,7 @@ impl Conversation {
             agent,
             automatic: None,
             last_activity: now,
+            marks: Vec::new(),
             parent: None,
             family: None,
             title: String::new(),
@@ -239,6 +248,7 @@ impl Conversation {
         );
         conversation.title = header.title;
         conversation.automatic = header.automatic;
+        conversation.marks = header.marks;
         conversation.loaded = false;
         if header.gone {
             conversation.closed = Closed::ClientGone;
@@ -302,7 +312,13 @@ impl Conversation {
             automatic: self.automatic.clone(),
             active: self.last_activity.as_millisecond(),
             gone: self.status() == Status::ClientGone,
+            marks: self.marks.clone(),
         }
+    }
+
+    /// What the person makes of it as a whole, and then of its turns.
+    pub fn marks(&self) -> &[Marked] {
+        &self.marks
     }
 
     /// Whether its request is in memory; else it has to be loaded to be looked at.

@@ -38,6 +38,7 @@ pub use statistics::{Spread, Statistics};
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
+use crate::store::marks::Marked;
 pub use crate::store::{ConversationId, RequestId};
 use crate::store::{Header, Loaded, MemoryUse, RequestKey, Saving, Store};
 use crate::study::Study;
@@ -598,6 +599,20 @@ impl Inbox {
                 conversation.fill(loaded, held);
             }
         });
+    }
+
+    /// Keeps what the person makes of a conversation or of one of its turns.
+    pub fn mark(&mut self, marked: Marked) {
+        self.saving = Some(self.store.keep_mark(marked.mark.clone()));
+        let id = ConversationId(marked.mark.conversation);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let marks = &mut conversation.marks;
+            marks.retain(|known| known.turn != marked.turn);
+            if !marked.mark.is_empty() {
+                let at = marks.partition_point(|known| known.turn < marked.turn);
+                marks.insert(at, marked);
+            }
+        }
     }
 
     /// Whether somebody waits in a conversation, or has not got all that was said to them.

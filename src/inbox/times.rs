@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Conversation, ConversationId, Inbox, RequestId};
+use super::{Conversation, ConversationId, Inbox, Refused, RequestId};
 use crate::journal::TurnTime;
 use crate::study::{Delay, Plan, Study};
 
@@ -18,8 +18,27 @@ impl Inbox {
         self.paused
     }
 
+    /// Has the study stand still (`true`) or go on, or only tells: since when it stands still, if it does.
+    ///
+    /// # Errors
+    ///
+    /// If there is no study.
+    pub fn set_paused(
+        &mut self,
+        pauses: Option<bool>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Refused> {
+        if !self.study.enabled {
+            return Err(Refused::NoStudy);
+        }
+        if let Some(pauses) = pauses {
+            self.pause(pauses, now);
+        }
+        Ok(self.paused)
+    }
+
     /// Has the study stand still, or go on; says whether it did the other before.
-    pub(super) fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
+    fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
         match (pauses, self.paused) {
             (true, None) => {
                 let waiting: Vec<ConversationId> = self.longest_waiting().collect();

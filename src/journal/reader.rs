@@ -371,17 +371,26 @@ impl Reader {
                 "SELECT conversation, turn, updated, labels, rating, note, excluded FROM mark
                  WHERE conversation = ?1 ORDER BY turn",
                 [conversation],
+                mark_of,
+            )
+        })
+    }
+
+    /// The same of several conversations, each with the number of its turn, from 1.
+    pub fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
+        let ids = serde_json::json!(conversations).to_string();
+        self.with(|db| {
+            all(
+                db,
+                "SELECT conversation, turn, updated, labels, rating, note, excluded,
+                     (SELECT count(*) FROM turn
+                      WHERE turn.conversation = mark.conversation AND turn.id <= mark.turn)
+                 FROM mark WHERE conversation IN (SELECT value FROM json_each(?1))
+                 ORDER BY conversation, turn",
+                [ids],
                 |row| {
-                    let labels: String = row.get(3)?;
-                    Ok(Mark {
-                        conversation: row.get(0)?,
-                        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
-                        updated: row.get(2)?,
-                        labels: serde_json::from_str(&labels).unwrap_or_default(),
-                        rating: row.get(4)?,
-                        note: row.get(5)?,
-                        excluded: row.get(6)?,
-                    })
+                    let mark = mark_of(row)?;
+                    Ok((mark.turn.map(|_| row.get(7)).transpose()?, mark))
                 },
             )
         })
@@ -768,6 +777,19 @@ fn one<T>(
     read: impl FnOnce(&Row<'_>) -> Sql<T>,
 ) -> Sql<Option<T>> {
     db.prepare_cached(sql)?.query_row(params, read).optional()
+}
+
+fn mark_of(row: &Row<'_>) -> Sql<Mark> {
+    let labels: String = row.get(3)?;
+    Ok(Mark {
+        conversation: row.get(0)?,
+        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
+        updated: row.get(2)?,
+        labels: serde_json::from_str(&labels).unwrap_or_default(),
+        rating: row.get(4)?,
+        note: row.get(5)?,
+        excluded: row.get(6)?,
+    })
 }
 
 fn all<T>(

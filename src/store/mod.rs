@@ -15,6 +15,8 @@
 mod account;
 mod archive;
 mod context;
+pub mod marks;
+mod outline;
 mod past;
 mod rejections;
 mod responses;
@@ -22,6 +24,7 @@ mod stored;
 mod threads;
 mod turn;
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,6 +34,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use self::archive::Archive;
+use self::marks::Marked;
 use self::rejections::Rejections;
 use self::threads::{LikelyKeys, ThreadKeys, Threads};
 use crate::agents::Opening;
@@ -44,6 +48,7 @@ use crate::journal::{
 pub(crate) use crate::journal::now;
 pub(crate) use account::MemoryUse;
 pub(crate) use context::Context;
+pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{ResponseRecorder, Responses};
@@ -107,6 +112,8 @@ pub struct Header {
     pub active: i64,
     /// Whether its last client went away without an answer.
     pub gone: bool,
+    /// What the person makes of it and of its turns.
+    pub marks: Vec<Marked>,
 }
 
 /// A conversation that was found.
@@ -426,7 +433,7 @@ impl Store {
             return Vec::new();
         };
         let found = reader.recent(most, None).unwrap_or_else(failed);
-        found.into_iter().map(Header::from).collect()
+        with_marks(&reader, found.into_iter().map(Header::from))
     }
 
     /// A conversation of an earlier run.
@@ -438,7 +445,10 @@ impl Store {
         let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
         let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
         let said = reader.said(conversation.0).unwrap_or_else(failed);
-        Loaded::of_rows(row, &newest, said, &self.interner)
+        let mut loaded = Loaded::of_rows(row, &newest, said, &self.interner)?;
+        let marks = reader.numbered_marks(&[conversation.0]);
+        loaded.header.marks = marked(marks.unwrap_or_else(failed));
+        Some(loaded)
     }
 
     /// Conversations that have all of these words, the best first; without any words, the newest.
@@ -464,9 +474,13 @@ impl Store {
             });
             found.collect()
         };
+        let headers = found.iter().map(|found| found.header.clone());
+        let headers = with_marks(&reader, headers);
+        let found = found.into_iter().zip(headers);
+        let found = found.map(|(found, header)| Found { header, ..found });
         let threads = self.threads();
         let there = |found: &Found| !threads.is_deleted(found.header.id);
-        found.into_iter().filter(there).collect()
+        found.filter(there).collect()
     }
 
     /// Whether something was kept that [`Store::find`] does not find by its words yet.
@@ -552,13 +566,6 @@ impl Store {
     /// Keeps what a rule decided.
     pub fn keep_decision(&self, decision: Decision) -> Saving {
         self.write(vec![Row::Decision(decision)])
-    }
-
-    /// What the person makes of a conversation, and then of its turns.
-    pub fn marks(&self, conversation: ConversationId) -> Vec<Mark> {
-        let reader = self.reader();
-        let marks = reader.map(|reader| reader.marks(conversation.0).unwrap_or_else(failed));
-        marks.unwrap_or_default()
     }
 
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
@@ -687,8 +694,29 @@ impl From<Conversation> for Header {
             active: row.active,
             // Whoever waited when the program ended does not any more.
             gone: row.state != State::Answered,
+            marks: Vec::new(),
         }
     }
+}
+
+/// The same with what the person makes of them, read at once.
+fn with_marks(reader: &Reader, headers: impl Iterator<Item = Header>) -> Vec<Header> {
+    let mut headers: Vec<Header> = headers.collect();
+    let ids: Vec<i64> = headers.iter().map(|header| header.id.0).collect();
+    let marks = reader.numbered_marks(&ids).unwrap_or_else(failed);
+    let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
+    for marked in marked(marks) {
+        of.entry(marked.mark.conversation).or_default().push(marked);
+    }
+    for header in &mut headers {
+        header.marks = of.remove(&header.id.0).unwrap_or_default();
+    }
+    headers
+}
+
+fn marked(marks: Vec<(Option<u64>, Mark)>) -> Vec<Marked> {
+    let marks = marks.into_iter();
+    marks.map(|(turn, mark)| Marked { turn, mark }).collect()
 }
 
 fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {

@@ -18,18 +18,20 @@ use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
 pub use self::rule::NewRule;
+pub use self::turns::Wanted;
 use crate::agents::{ALLOW, BLOCK};
 use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
 use crate::tui::composer::{Composer, Editor, ReplyKind};
+use crate::tui::export::{Exporting, Order};
 use crate::tui::form::{self, Form};
 use crate::tui::inbox::List;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
+use crate::tui::marks::Marking;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
-use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 
 mod attention;
@@ -41,10 +43,12 @@ mod dialogs;
 pub(in crate::tui) mod drafting;
 mod drafts;
 mod events;
+mod export;
 mod find;
 mod focus;
 mod forced;
 mod listed;
+mod marks;
 mod mouse;
 mod navigate;
 mod palette;
@@ -55,6 +59,8 @@ mod process;
 mod prompt;
 mod recall;
 mod rule;
+mod study;
+mod turns;
 mod unsend;
 
 /// Something that must happen outside of the state.
@@ -87,6 +93,12 @@ pub enum Effect {
     Copy(String),
     /// Show a text in the person's pager.
     Page(String),
+    /// Make a file of a conversation, or look what would be in it, for [`App::on_export`].
+    Export(Box<Order>),
+    /// Read the turns of a conversation, for [`App::on_turns`].
+    ReadTurns(ConversationId, Wanted),
+    /// Ask the request of a turn again, by its number, as a conversation of its own.
+    Fork(ConversationId, usize),
     /// Save pictures as files.
     SavePictures(Vec<Picture>),
     /// Open pictures in another program.
@@ -136,12 +148,35 @@ pub enum Dialog {
     Find(Box<Finder>),
     /// A line that is asked for.
     Prompt(Box<Prompt>),
+    /// Where a file goes that is made of a conversation.
+    Export(Box<Exporting>),
+    /// What the person makes of a conversation.
+    Marks(Box<Marking>),
 }
 
 impl Dialog {
     /// Whether it is a question that a letter answers.
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Quit | Self::Delete(_))
+    }
+
+    /// The form that is to be filled in, if there is one.
+    pub(super) fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Options(form) => Some(form),
+            Self::Export(exporting) => Some(&exporting.form),
+            Self::Marks(marking) => Some(&marking.form),
+            _ => None,
+        }
+    }
+
+    /// What is asked for in the place of a reply, where that has nothing to do with one.
+    pub(super) fn title(&self) -> Option<String> {
+        match self {
+            Self::Export(exporting) => Some(exporting.title()),
+            Self::Marks(marking) => Some(marking.title()),
+            _ => None,
+        }
     }
 }
 
@@ -164,6 +199,10 @@ pub enum Purpose {
     RuleAction,
     /// What a rule applies to.
     Rule,
+    /// The format of a file.
+    Export,
+    /// A turn to ask again.
+    Turn,
 }
 
 /// What does not change while the program runs.
@@ -187,6 +226,8 @@ pub struct Settings {
     pub snippets: Vec<(String, String)>,
     /// How long an answer or a rejection can be taken back; zero if it leaves at once.
     pub unsend: Duration,
+    /// What files of conversations are made with.
+    pub export: crate::tui::export::Settings,
 }
 
 /// The state of the terminal interface.
@@ -232,6 +273,10 @@ pub struct App {
     hint: String,
     /// The rule that the person is about to make.
     making: Option<rule::Making>,
+    /// The file of a conversation that is being made.
+    exports: self::export::Exports,
+    /// The conversation of which a turn is to be asked again.
+    forking: Option<ConversationId>,
     /// Whether models have said something in the open conversation since it was drawn.
     unsynced: bool,
     /// The list of conversations on the screen.
@@ -270,6 +315,8 @@ impl App {
             last_query: String::new(),
             hint: String::new(),
             making: None,
+            exports: self::export::Exports::default(),
+            forking: None,
             unsynced: false,
             list: List::default(),
             transcript_area: None,
@@ -284,15 +331,6 @@ impl App {
     /// Says what a study goes by, from now on.
     pub fn set_study(&mut self, study: Study) {
         self.inbox.set_study(study, self.now);
-    }
-
-    /// That the study stands still, in words; nothing if it does not.
-    pub(super) fn paused(&self) -> String {
-        let Some(since) = self.inbox.paused() else {
-            return String::new();
-        };
-        let since = time_of_day(since, &self.settings.zone);
-        format!("study paused since {since}: nothing is sent; humanllm study start has it go on")
     }
 
     /// The conversation on the screen.
@@ -503,6 +541,10 @@ impl App {
             Dialog::Options(form) => {
                 form.paste(text);
             }
+            Dialog::Export(exporting) => {
+                exporting.form.paste(text);
+            }
+            Dialog::Marks(marking) => marking.paste(text),
             Dialog::Find(finder) => {
                 finder.paste(text);
                 self.find_from_here();
@@ -675,6 +717,10 @@ impl App {
             | Action::Help => {
                 self.toggle_view(action);
             }
+            Action::Study => self.turn_study(),
+            Action::Export => self.export(),
+            Action::Mark => self.ask_for_turns(Wanted::Mark),
+            Action::Fork => self.ask_for_turns(Wanted::Fork),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Reload => self.effects.push(Effect::Reload),

@@ -45,6 +45,8 @@ struct Panes {
     inbox: Option<Rect>,
     /// The title of what is read, and what is read.
     main: Option<(Rect, Rect)>,
+    /// What the person makes of the conversation, under its title.
+    marks: Option<Rect>,
     composer: Option<(Rect, Words, Place)>,
     /// Lines between panes: each takes the last column of its area.
     borders: Vec<Rect>,
@@ -59,6 +61,7 @@ impl Panes {
         let mut panes = Self {
             inbox: None,
             main: None,
+            marks: None,
             composer: None,
             borders: Vec::new(),
             status: (status, last),
@@ -94,9 +97,18 @@ impl Panes {
         if panes.inbox.is_none() && app.is_in_inbox() {
             panes.inbox = Some(read);
         } else {
-            let [title, rest] =
-                Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(read);
+            let is_marked = app.view().is_none()
+                && app
+                    .conversation()
+                    .is_some_and(|conversation| !conversation.marks().is_empty());
+            let [title, marks, rest] = Layout::vertical([
+                Constraint::Length(1),
+                Constraint::Length(u16::from(is_marked)),
+                Constraint::Min(0),
+            ])
+            .areas(read);
             panes.main = Some((title, rest));
+            panes.marks = is_marked.then_some(marks);
         }
         panes
     }
@@ -147,6 +159,9 @@ impl Panes {
         }
         if let Some((title, area)) = self.main {
             status::draw_title(frame, ui, app, title);
+            if let Some(area) = self.marks {
+                status::draw_marks(frame, ui, app, area);
+            }
             draw_main(frame, ui, app, area);
         }
         if let Some((area, words, place)) = &self.composer {

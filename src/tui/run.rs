@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
+use self::exports::Exports;
 use self::files::Files;
 use self::frames::Frames;
 use self::ground::Following;
@@ -26,7 +28,7 @@ use self::searches::{Search, Searches};
 use self::signals::Signals;
 
 use super::layout;
-use crate::inbox::Event;
+use crate::inbox::{ConversationId, Event};
 use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
@@ -40,6 +42,7 @@ use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Choice, Ground};
 use crate::tui::ui::Ui;
 
+mod exports;
 mod files;
 mod frames;
 mod ground;
@@ -86,6 +89,10 @@ pub struct Options {
     pub graphics: Graphics,
 }
 
+/// Asks the request of a turn of a conversation again, by its number, and waits for the answer; an error
+/// is what the person has to know.
+pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
+
 impl Options {
     /// What all that is drawn shares at first.
     ///
@@ -109,6 +116,7 @@ pub async fn run(
     mut events: UnboundedReceiver<Event>,
     mut options: Options,
     reload: Reload,
+    fork: Fork,
 ) -> io::Result<Exit> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
@@ -121,6 +129,9 @@ pub async fn run(
     let (listed, mut lists) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
     let mut files = Files::new();
+    let mut exports = Exports::new(store.clone());
+    let (read, mut turns) = tokio::sync::mpsc::unbounded_channel();
+    let (failed, mut forks) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
@@ -195,6 +206,19 @@ pub async fn run(
                 }
                 frames.draw_now();
             }
+            Some((is_dry, news)) = exports.next() => {
+                app.on_export(is_dry, news);
+                frames.draw_now();
+            }
+            Some((id, wanted, outline)) = turns.recv() => {
+                app.on_turns(id, wanted, &outline);
+                frames.draw_now();
+            }
+            Some(why) = forks.recv() => {
+                let why: String = why;
+                app.say(Level::Bad, why);
+                frames.draw_now();
+            }
             Some((level, words)) = files.next() => {
                 app.say(level, words);
                 frames.draw_now();
@@ -248,6 +272,22 @@ pub async fn run(
                     app.say(Level::Info, notice);
                 }
                 Effect::SavePictures(pictures) => files.save(pictures),
+                Effect::Export(order) => exports.begin(*order),
+                Effect::ReadTurns(id, wanted) => {
+                    let (store, read) = (store.clone(), read.clone());
+                    spawn_blocking(move || {
+                        let _ = read.send((id, wanted, store.outline(id)));
+                    });
+                }
+                Effect::Fork(id, number) => {
+                    let (fork, failed) = (fork.clone(), failed.clone());
+                    // Until it is answered.
+                    spawn_blocking(move || {
+                        if let Err(why) = fork(id, number) {
+                            let _ = failed.send(why);
+                        }
+                    });
+                }
                 Effect::OpenPictures(pictures) => files.open(pictures),
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.

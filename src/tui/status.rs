@@ -14,6 +14,7 @@ use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{Call, ReplyKind};
 use crate::tui::keys::action::Action;
+use crate::tui::marks::all_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -193,10 +194,12 @@ fn hints(app: &App) -> Vec<String> {
                 Purpose::Conversation => "Enter open",
                 Purpose::Action => "Enter run",
                 Purpose::Rule => "Enter save",
+                Purpose::Turn => "Enter ask again",
                 Purpose::Tool
                 | Purpose::Recall
                 | Purpose::Path
                 | Purpose::Model
+                | Purpose::Export
                 | Purpose::RuleAction => "Enter choose",
             };
             hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
@@ -205,6 +208,20 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(hint(Action::Options, "set"));
             hints.push(hint(Action::Cancel, "cancel"));
             hints.push(Some("Down next field".into()));
+        }
+        Dialog::Export(exporting) => {
+            let words = match exporting.is_there {
+                Some(_) => "replace",
+                None => "write",
+            };
+            hints.push(hint(Action::Submit, words));
+            hints.push(hint(Action::Cancel, "cancel"));
+            hints.push(Some("Down next field".into()));
+        }
+        Dialog::Marks(_) => {
+            hints.push(hint(Action::Submit, "save"));
+            hints.push(hint(Action::Cancel, "cancel"));
+            hints.push(Some("Up Down fields".into()));
         }
         Dialog::Parts(_) => {
             hints.push(Some("Enter edit".into()));
@@ -416,6 +433,14 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         false => ui.theme.bar(),
     };
     draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
+}
+
+/// Draws what the person makes of the open conversation.
+pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
+    let marks = app.conversation().map_or(&[][..], Conversation::marks);
+    let words = one_line(&all_in_words(marks), area.width.saturating_sub(2));
+    let line = Line::styled(format!(" {words}"), ui.theme.dim());
+    draw_line(frame.buffer_mut(), area, &line);
 }
 
 /// What a conversation is doing, in words.

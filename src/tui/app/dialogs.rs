@@ -49,6 +49,8 @@ impl App {
                             Purpose::Model => self.hint_to(index),
                             Purpose::RuleAction => self.choose_rule_action(index),
                             Purpose::Rule => self.save_rule(index),
+                            Purpose::Export => self.choose_format(index),
+                            Purpose::Turn => self.fork(index),
                             Purpose::Path => {}
                         }
                     }
@@ -79,6 +81,14 @@ impl App {
                 self.key_in_prompt(key, action);
                 true
             }
+            Dialog::Export(_) => {
+                self.key_in_export(key, action);
+                true
+            }
+            Dialog::Marks(_) => {
+                self.key_in_marks(key, action);
+                true
+            }
         }
     }
 
@@ -89,7 +99,11 @@ impl App {
                 self.take_options();
                 self.keep_draft();
             }
-            Dialog::Picker(..) | Dialog::Parts(_) | Dialog::Prompt(_) => {
+            Dialog::Picker(..)
+            | Dialog::Parts(_)
+            | Dialog::Prompt(_)
+            | Dialog::Export(_)
+            | Dialog::Marks(_) => {
                 self.dialog = Dialog::None;
             }
             Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Find(_) => {}

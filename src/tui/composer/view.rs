@@ -14,6 +14,7 @@ use crate::inbox::{Conversation, Status};
 use crate::tui::app::drafting::outcome;
 use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
+use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows};
@@ -57,7 +58,11 @@ impl Words {
     /// The words for a composer of this width.
     pub(in crate::tui) fn new(app: &App, width: u16, place: Place) -> Self {
         let composer = app.composer();
-        let target = target(app);
+        // What has nothing to do with a reply says what it is itself.
+        let target = match app.dialog.title() {
+            Some(_) => String::new(),
+            None => target(app),
+        };
         let tells = match composer.kind {
             _ if place == Place::Beside || !matches!(app.dialog, Dialog::None) => false,
             ReplyKind::Tool => composer.call.is_some(),
@@ -103,7 +108,7 @@ fn rows_of(app: &App, width: u16) -> usize {
         // Nothing moves while the list changes with every letter.
         (Dialog::Picker(Purpose::Conversation, _), _) => usize::MAX,
         (Dialog::Picker(_, picker), _) => picker.counts().1 + 2,
-        (Dialog::Options(form), _) => form.lines(),
+        (dialog, _) if dialog.form().is_some() => dialog.form().map_or(0, Form::lines),
         (Dialog::Find(_) | Dialog::Prompt(_), _) => 1,
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
             Editor::Form(form) => form.lines(),
@@ -121,7 +126,8 @@ fn rows_of(app: &App, width: u16) -> usize {
 pub(in crate::tui) fn height(app: &App, words: &Words, height: u16) -> u16 {
     let composer = app.composer();
     let most = match (&app.dialog, &composer.call) {
-        (Dialog::Picker(..) | Dialog::Options(_), _) => height / 2,
+        (Dialog::Picker(..), _) => height / 2,
+        (dialog, _) if dialog.form().is_some() => height / 2,
         (_, Some(_)) if composer.kind == ReplyKind::Tool => height / 2,
         _ => height / 3,
     };
@@ -209,7 +215,11 @@ pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: P
     let body = Areas::new(app, words, area, place).body;
     match &mut app.dialog {
         Dialog::Picker(_, picker) => picker.layout(body.height),
-        Dialog::Options(_) | Dialog::Find(_) | Dialog::Prompt(_) => {}
+        Dialog::Options(_)
+        | Dialog::Find(_)
+        | Dialog::Prompt(_)
+        | Dialog::Export(_)
+        | Dialog::Marks(_) => {}
         Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {
             app.composer_mut().lay_out((body.width, body.height));
         }
@@ -233,7 +243,10 @@ pub(in crate::tui) fn draw(
         Place::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, ui, app, areas.kinds, beside);
+    match app.dialog.title() {
+        Some(title) => draw_rule(frame, ui, areas.kinds, &title),
+        None => draw_kinds(frame, ui, app, areas.kinds, beside),
+    }
     if !areas.target.is_empty() {
         let style = match place {
             Place::Below => ui.theme.strong(),
@@ -249,7 +262,9 @@ pub(in crate::tui) fn draw(
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
-        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
+        (dialog, _) if dialog.form().is_some() => dialog
+            .form()
+            .and_then(|form| form.draw(frame.buffer_mut(), &ui.theme, body, true)),
         (Dialog::Find(finder), _) => finder.draw(frame, ui, body),
         (Dialog::Prompt(prompt), _) => prompt.draw(frame, ui, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
@@ -352,6 +367,18 @@ fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
     };
     let text = block.text().line(0);
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
+}
+
+/// Draws what is asked for in the place of a reply.
+fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
+    let title = one_line(title, area.width.saturating_sub(5));
+    let rest = usize::from(area.width).saturating_sub(columns(&title) + 3);
+    let line = Line::from(vec![
+        Span::styled("─", ui.theme.rule()),
+        Span::styled(format!("[{title}]"), ui.theme.bar()),
+        Span::styled("─".repeat(rest), ui.theme.rule()),
+    ]);
+    draw_line(frame.buffer_mut(), area, &line);
 }
 
 fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::api::Body;
 use crate::inbox::{Conversation, Said, Words};
+use crate::tui::marks::all_in_words;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
 use crate::tui::transcript::block::Block;
@@ -67,10 +68,11 @@ pub(super) fn known(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
     format!(
-        "{} {directory} {agent} {} {}",
+        "{} {directory} {agent} {} {} {}",
         conversation.title(),
         conversation.request().model,
-        assigned(conversation)
+        assigned(conversation),
+        all_in_words(conversation.marks())
     )
 }
 

@@ -10,6 +10,7 @@ use super::List;
 use super::row::{About, assigned, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
+use crate::tui::marks::in_short;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
@@ -118,6 +119,8 @@ struct Seen {
     is_loaded: bool,
     /// The title of the one that began it.
     parent: String,
+    /// What the person makes of it.
+    marks: String,
 }
 
 impl List {
@@ -193,6 +196,7 @@ impl List {
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
                 parent: parent_of(app, conversation),
+                marks: in_short(conversation.marks()),
             })
         });
         MadeOf {
@@ -372,12 +376,14 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
     }
     let parent = parent_of(app, conversation);
     let whose = assigned(conversation);
+    let marks = in_short(conversation.marks());
     let parts = match conversation.automatic {
         Some(_) => vec![state.as_str(), about.news.as_str()],
         None => vec![
             state.as_str(),
             parent.as_str(),
             whose.as_str(),
+            marks.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
             about.news.as_str(),

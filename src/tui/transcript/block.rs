@@ -184,6 +184,22 @@ impl Block {
         block
     }
 
+    /// What was said, if it is that.
+    pub fn said(&self) -> Option<&Said> {
+        match &self.origin {
+            Origin::Said(said) => Some(said),
+            Origin::Item(_) | Origin::Note(_) => None,
+        }
+    }
+
+    /// The item that it is of, if it is of one.
+    pub fn item(&self) -> Option<&Arc<Item>> {
+        match &self.origin {
+            Origin::Item(item) => Some(item),
+            Origin::Said(_) | Origin::Note(_) => None,
+        }
+    }
+
     fn new(kind: Kind, label: String, origin: Origin) -> Self {
         Self {
             kind,

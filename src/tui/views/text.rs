@@ -32,7 +32,7 @@ pub struct TextView {
 
 impl TextView {
     /// A view of words of the program.
-    pub(super) fn new(title: &'static str, text: String) -> Self {
+    pub(in crate::tui) fn new(title: &'static str, text: String) -> Self {
         Self {
             title,
             action: None,
@@ -52,10 +52,17 @@ impl TextView {
         }
     }
 
-    pub(super) fn opened_by(self, action: Action) -> Self {
+    pub(in crate::tui) fn opened_by(self, action: Action) -> Self {
         Self {
             action: Some(action),
             ..self
+        }
+    }
+
+    /// Says something else, from the same place on.
+    pub(in crate::tui) fn set_text(&mut self, text: String) {
+        if text != self.as_str() {
+            self.text = Styled::new(text, Markup::Plain);
         }
     }
 
