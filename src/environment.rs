@@ -74,7 +74,7 @@ impl Environment {
 
     /// The folder that the XDG variable names, or the one below the home folder that stands in
     /// for it. As the XDG specification asks, a relative path does not count.
-    pub fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+    pub(crate) fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         self.get(variable)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())

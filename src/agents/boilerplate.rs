@@ -12,7 +12,7 @@ impl Item {
     /// Whether an agent put this into the conversation by itself: instructions of the system or
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or that begin as those of its agent do.
-    pub fn is_boilerplate(&self) -> bool {
+    pub(crate) fn is_boilerplate(&self) -> bool {
         let content = self.content();
         match self.role() {
             Some("system" | "developer") => true,
@@ -34,7 +34,7 @@ impl Item {
     }
 
     /// Whether a person asked this: a user message that is not boilerplate.
-    pub fn is_prompt(&self) -> bool {
+    pub(crate) fn is_prompt(&self) -> bool {
         self.role() == Some("user") && !self.is_boilerplate()
     }
 

@@ -82,9 +82,9 @@ pub struct Verdict {
 }
 
 /// The verdict that lets an agent do it.
-pub const ALLOW: &str = "allow";
+pub(crate) const ALLOW: &str = "allow";
 /// The verdict that does not.
-pub const BLOCK: &str = "block";
+pub(crate) const BLOCK: &str = "block";
 
 impl Agent {
     /// One of which nothing is known.

@@ -100,7 +100,7 @@ impl Item {
 
     /// A user message made from plain text, as `input: "text"` means it.
     #[cfg(test)]
-    pub fn user_message(text: &str) -> Self {
+    pub(crate) fn user_message(text: &str) -> Self {
         Self::message("user", text)
     }
 
@@ -146,7 +146,7 @@ impl Item {
     /// The same for two items that say the same, whatever their `id` and `status`, also in other
     /// versions of the program. What agrees in it says the same, which [`Item::says_the_same`]
     /// confirms.
-    pub fn likeness(&self) -> Hash {
+    pub(crate) fn likeness(&self) -> Hash {
         *self
             .likeness
             .get_or_init(|| Likeness::of(self.body()).hash())
@@ -259,7 +259,7 @@ impl Item {
     }
 
     /// The call that an output answers.
-    pub fn output_of(&self) -> Option<&str> {
+    pub(crate) fn output_of(&self) -> Option<&str> {
         match self.body() {
             ItemBody::ToolOutput { call_id, .. } => Some(call_id),
             _ => None,
@@ -267,7 +267,7 @@ impl Item {
     }
 
     /// Whether the model said this: an assistant message, a call, or reasoning.
-    pub fn is_from_model(&self) -> bool {
+    pub(crate) fn is_from_model(&self) -> bool {
         match self.body() {
             ItemBody::Said { role, .. } => role == "assistant",
             ItemBody::Compaction { .. } => true,

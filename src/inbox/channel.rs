@@ -74,7 +74,7 @@ pub struct Arrival {
     /// The program that asks, in the words of its headers.
     pub agent: String,
     /// Who answers it.
-    pub answerer: Answerer,
+    pub(crate) answerer: Answerer,
 }
 
 /// Who answers a request.
@@ -107,7 +107,7 @@ struct Sent {
 
 impl Responder {
     /// By what the delivery of the next reply will be told.
-    pub fn next_ticket(&self) -> u64 {
+    pub(crate) fn next_ticket(&self) -> u64 {
         self.next_ticket
     }
 
@@ -122,7 +122,7 @@ impl Responder {
     }
 
     /// Sends a reply that leaves as slowly as `delay` says.
-    pub fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
+    pub(crate) fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let sent = Sent {
@@ -198,7 +198,7 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
 impl Intake {
     /// An intake that has `screen` look at each request first.
     #[must_use]
-    pub fn screened(self, screen: Screen) -> Self {
+    pub(crate) fn screened(self, screen: Screen) -> Self {
         Self {
             screen: Some(screen),
             ..self

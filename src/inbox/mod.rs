@@ -231,7 +231,10 @@ impl Inbox {
     }
 
     /// The conversations from a place in the list on. It takes no longer the further down that is.
-    pub fn conversations_from(&self, place: usize) -> impl ExactSizeIterator<Item = &Conversation> {
+    pub(crate) fn conversations_from(
+        &self,
+        place: usize,
+    ) -> impl ExactSizeIterator<Item = &Conversation> {
         self.order.from(place).map(|id| &self.conversations[&id])
     }
 
@@ -251,7 +254,7 @@ impl Inbox {
     }
 
     /// The conversations that wait, the one that has waited longest first.
-    pub fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
+    pub(crate) fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         self.order.waiting()
     }
 
@@ -402,17 +405,17 @@ impl Inbox {
     }
 
     /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
-    pub fn has_saving(&self) -> bool {
+    pub(crate) fn has_saving(&self) -> bool {
         self.saving.is_some()
     }
 
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
-    pub fn take_saving(&mut self) -> Option<Saving> {
+    pub(crate) fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
 
     /// The conversations that had to make room for others since this was asked.
-    pub fn take_dropped(&mut self) -> Vec<ConversationId> {
+    pub(crate) fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
     }
 
@@ -633,7 +636,7 @@ impl Inbox {
 
     /// Takes a conversation off the list, unless it is busy; says whether it is off. The journal
     /// keeps it, and a search or its client brings it back.
-    pub fn dismiss(&mut self, id: ConversationId) -> bool {
+    pub(crate) fn dismiss(&mut self, id: ConversationId) -> bool {
         let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
         if is_dismissed {
             self.take_off(id);
@@ -643,7 +646,7 @@ impl Inbox {
     }
 
     /// Takes all off the list that nobody waits in, but for those to be spared; says which.
-    pub fn dismiss_done(
+    pub(crate) fn dismiss_done(
         &mut self,
         is_spared: impl Fn(ConversationId) -> bool,
     ) -> Vec<ConversationId> {

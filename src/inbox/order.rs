@@ -69,7 +69,7 @@ impl Order {
     }
 
     /// How many requests wait.
-    pub fn waiting_requests(&self) -> usize {
+    pub(crate) fn waiting_requests(&self) -> usize {
         self.requests
     }
 
@@ -94,7 +94,7 @@ impl Order {
 
     /// The one that nobody waits in and in which nothing has happened for longest, but neither the
     /// newest of these nor the one to be spared.
-    pub fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
+    pub(crate) fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
         let done = self.from(self.first_done()).skip(1);
         done.rev().find(|id| Some(*id) != spared)
     }

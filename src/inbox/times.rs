@@ -8,7 +8,7 @@ use crate::study::{Delay, Plan, Study};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
-    pub fn set_study(&mut self, study: Study, now: Timestamp) {
+    pub(crate) fn set_study(&mut self, study: Study, now: Timestamp) {
         self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
     }
@@ -23,7 +23,7 @@ impl Inbox {
     /// # Errors
     ///
     /// If there is no study.
-    pub fn set_paused(
+    pub(crate) fn set_paused(
         &mut self,
         pauses: Option<bool>,
         now: Timestamp,

@@ -47,9 +47,9 @@ pub struct NextIds {
     /// Of what was said.
     pub said: i64,
     /// Of what models drafted.
-    pub model_draft: i64,
+    pub(crate) model_draft: i64,
     /// Of what rules decided.
-    pub decision: i64,
+    pub(crate) decision: i64,
 }
 
 /// The place of a content in the database. It stands for the same content as long as something that
@@ -100,7 +100,7 @@ pub struct Totals {
     /// Stored responses.
     pub responses: u64,
     /// Contents, each of them once.
-    pub blobs: u64,
+    pub(crate) blobs: u64,
     /// Bytes of the database.
     pub bytes: u64,
     /// How many of these bytes are free.
@@ -210,7 +210,11 @@ impl Reader {
 
     /// The conversation that a client calls this, among those that are answered by the program for
     /// this reason, or by the person.
-    pub fn by_thread(&self, thread: &str, automatic: Option<&str>) -> Read<Option<Conversation>> {
+    pub(crate) fn by_thread(
+        &self,
+        thread: &str,
+        automatic: Option<&str>,
+    ) -> Read<Option<Conversation>> {
         self.find_conversation(
             "thread = ?1 AND automatic IS ?2",
             params![thread, automatic],
@@ -218,7 +222,7 @@ impl Reader {
     }
 
     /// The conversation with the first of these hashes of its items that there is.
-    pub fn by_prefix(&self, prefixes: &[Hash]) -> Read<Option<Conversation>> {
+    pub(crate) fn by_prefix(&self, prefixes: &[Hash]) -> Read<Option<Conversation>> {
         for prefix in prefixes {
             let found = self.find_conversation("prefix = ?1", [prefix])?;
             if found.is_some() {
@@ -229,7 +233,7 @@ impl Reader {
     }
 
     /// The conversation of this chain.
-    pub fn by_chain(&self, chain: &str) -> Read<Option<Conversation>> {
+    pub(crate) fn by_chain(&self, chain: &str) -> Read<Option<Conversation>> {
         self.find_conversation("chain = ?1", [chain])
     }
 
@@ -276,7 +280,7 @@ impl Reader {
     }
 
     /// How many turns a conversation has.
-    pub fn turn_count(&self, conversation: i64) -> Read<u64> {
+    pub(crate) fn turn_count(&self, conversation: i64) -> Read<u64> {
         self.with(|db| {
             let sql = "SELECT count(*) FROM turn WHERE conversation = ?1";
             db.prepare_cached(sql)?
@@ -286,7 +290,7 @@ impl Reader {
 
     /// Turns after the turn `after` that came at the moment `since` or later, in one conversation or in
     /// all, the oldest first.
-    pub fn turns_since(
+    pub(crate) fn turns_since(
         &self,
         since: i64,
         conversation: Option<i64>,
@@ -312,13 +316,13 @@ impl Reader {
     }
 
     /// What was said last, the newest first.
-    pub fn said_last(&self, most: u32) -> Read<Vec<Said>> {
+    pub(crate) fn said_last(&self, most: u32) -> Read<Vec<Said>> {
         let sql = format!("{SAID} ORDER BY id DESC LIMIT ?1");
         self.with(|db| all(db, &sql, [most], said))
     }
 
     /// What was said to a turn, the oldest first.
-    pub fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
+    pub(crate) fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
         let sql = format!("{SAID} WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], said))
     }
@@ -333,7 +337,7 @@ impl Reader {
     }
 
     /// What models drafted to a turn, the oldest first.
-    pub fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
+    pub(crate) fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
         let sql = format!("SELECT {MODEL_DRAFT} FROM model_draft WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], model_draft))
     }
@@ -377,7 +381,7 @@ impl Reader {
     }
 
     /// The same of several conversations, each with the number of its turn, from 1.
-    pub fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
+    pub(crate) fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
         let ids = serde_json::json!(conversations).to_string();
         self.with(|db| {
             all(
@@ -397,7 +401,7 @@ impl Reader {
     }
 
     /// The turns of a conversation without their requests, each with its times, the oldest first.
-    pub fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
+    pub(crate) fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
         self.with(|db| {
             all(
                 db,
@@ -487,13 +491,13 @@ impl Reader {
     }
 
     /// The background responses that are still being made, the oldest first.
-    pub fn open_background(&self) -> Read<Vec<Response>> {
+    pub(crate) fn open_background(&self) -> Read<Vec<Response>> {
         let sql = format!("{RESPONSE} WHERE open AND background ORDER BY created, key");
         self.with(|db| all(db, &sql, [], response))
     }
 
     /// An item of any response, by its own id.
-    pub fn response_item(&self, id: &str) -> Read<Option<Blob>> {
+    pub(crate) fn response_item(&self, id: &str) -> Read<Option<Blob>> {
         self.with(|db| {
             let sql = "SELECT blob FROM response_item WHERE id = ?1";
             let row = one(db, sql, [id], |row| row.get(0))?;
@@ -522,7 +526,7 @@ impl Reader {
     }
 
     /// A client's conversation with its items.
-    pub fn api_conversation(&self, id: &str) -> Read<Option<(ApiConversation, Vec<Blob>)>> {
+    pub(crate) fn api_conversation(&self, id: &str) -> Read<Option<(ApiConversation, Vec<Blob>)>> {
         self.with(|db| {
             let sql = "SELECT id, object, used, key FROM api_conversation WHERE id = ?1";
             let found = one(db, sql, [id], |row| {

@@ -14,7 +14,7 @@ use super::hash::Hash;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// The hash of the text.
-    pub hash: Hash,
+    pub(crate) hash: Hash,
     /// The text.
     pub text: Arc<str>,
 }
@@ -291,7 +291,7 @@ pub struct TurnTime {
     /// How many keys were pressed while it was open on the screen.
     pub keys: i64,
     /// When something was first said to it.
-    pub first_said: Option<i64>,
+    pub(crate) first_said: Option<i64>,
     /// When the end of the response was sent.
     pub sent: Option<i64>,
     /// When that was handed to the client's connection.
@@ -301,7 +301,7 @@ pub struct TurnTime {
     /// For how long the study stood still meanwhile, in milliseconds.
     pub paused: i64,
     /// What was added before words left, a list in JSON.
-    pub delays: String,
+    pub(crate) delays: String,
 }
 
 /// A response that clients can come back to.

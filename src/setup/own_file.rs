@@ -92,7 +92,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub(super) struct OwnFile {
     pub path: PathBuf,
-    pub contents: Contents,
+    pub(crate) contents: Contents,
 }
 
 /// What a file is to hold, and what becomes of what it holds already.
@@ -139,7 +139,7 @@ impl JsonEntry {
     }
 
     /// One that is written where there is none.
-    pub fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    pub(crate) fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             unless_there: true,
             ..Self::new(path, value)
@@ -300,7 +300,7 @@ pub(super) enum FileState {
 
 impl OwnFile {
     /// How the file is now.
-    pub fn standing(&self) -> FileState {
+    pub(crate) fn standing(&self) -> FileState {
         match self.plan(true) {
             Err(_) | Ok(Plan { found: None, .. }) => FileState::Missing,
             Ok(Plan { text: None, .. }) => FileState::AsWritten,
@@ -310,7 +310,7 @@ impl OwnFile {
 
     /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
     /// that only the one of the two has, and none that only the other has.
-    pub fn serves(&self, otherwise: &Self) -> bool {
+    pub(crate) fn serves(&self, otherwise: &Self) -> bool {
         match (self.standing(), &self.contents) {
             (FileState::AsWritten, _) => return true,
             // What else is in the file is no matter here.

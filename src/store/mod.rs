@@ -122,7 +122,7 @@ pub struct Found {
     /// What a list shows.
     pub header: Header,
     /// Some of the text in which it was found; empty where nothing was searched for.
-    pub excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 /// All that is known of a conversation from an earlier run.
@@ -554,22 +554,22 @@ impl Store {
     }
 
     /// A name for what a rule decides.
-    pub fn next_decision(&self) -> i64 {
+    pub(crate) fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Keeps the times of a turn.
-    pub fn keep_times(&self, times: TurnTime) -> Saving {
+    pub(crate) fn keep_times(&self, times: TurnTime) -> Saving {
         self.write(vec![Row::TurnTime(times)])
     }
 
     /// Keeps what a rule decided.
-    pub fn keep_decision(&self, decision: Decision) -> Saving {
+    pub(crate) fn keep_decision(&self, decision: Decision) -> Saving {
         self.write(vec![Row::Decision(decision)])
     }
 
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
-    pub fn keep_mark(&self, mark: Mark) -> Saving {
+    pub(crate) fn keep_mark(&self, mark: Mark) -> Saving {
         self.write(vec![Row::Mark(mark)])
     }
 
@@ -595,7 +595,7 @@ impl Store {
     }
 
     /// Keeps something to be said again, and where it was said.
-    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
+    pub(crate) fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
         self.write_later(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),
@@ -768,7 +768,7 @@ fn texts(
 }
 
 /// The text of the request of a turn as it came, byte for byte; `None` if it cannot be read any more.
-pub fn body_of(turn: &Turn) -> Option<String> {
+pub(crate) fn body_of(turn: &Turn) -> Option<String> {
     turn::body(turn)
 }
 

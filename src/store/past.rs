@@ -37,7 +37,7 @@ pub struct PastTurn {
 
 impl PastTurn {
     /// Whether the agent has changed what was said before, and not only gone on.
-    pub fn is_rewritten(&self) -> bool {
+    pub(crate) fn is_rewritten(&self) -> bool {
         self.kept < self.before
     }
 }

@@ -167,9 +167,7 @@ impl ResponseRecorder {
         let mut is_kept = false;
         for place in &self.places {
             let checkpoint = checkpoint.clone();
-            is_kept |= place
-                .lock()
-                .update(response, checkpoint, frames, ended);
+            is_kept |= place.lock().update(response, checkpoint, frames, ended);
             place.tell();
         }
         is_kept

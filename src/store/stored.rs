@@ -109,7 +109,7 @@ impl Stored {
     }
 
     /// Room for at most so many responses and conversations, and so many bytes of JSON.
-    pub fn with_bytes(most: usize, most_bytes: usize) -> Self {
+    pub(crate) fn with_bytes(most: usize, most_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
@@ -140,12 +140,7 @@ impl Stored {
 
     /// Keeps a response that has just begun, to the request that has this number in the journal; its
     /// events too, if its client comes back for it.
-    pub fn begin(
-        &mut self,
-        request: &Request,
-        response: ResponseObject,
-        turn: Option<i64>,
-    ) {
+    pub fn begin(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let state = || response.checkpoint();
         let row = self.response_row(response.id(), turn, true, request.background, state);
         self.write(row.into_iter().collect());
@@ -311,7 +306,7 @@ impl Stored {
     }
 
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
-    pub fn abandon(&mut self, id: &str) {
+    pub(crate) fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.response.set_status(Status::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
@@ -561,7 +556,7 @@ impl Stored {
     }
 
     /// Makes a conversation; `object` is what its client gets to see.
-    pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
+    pub(crate) fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
         let Some(id) = object["id"].as_str().map(str::to_owned) else {
             return;
         };
@@ -599,7 +594,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub(crate) fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
         page(&self.conversation_entry(id)?.items, id, wanted)
     }
 
@@ -608,7 +603,11 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a conversation that becomes too long.
-    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<String, ApiError> {
+    pub(crate) fn add_items(
+        &mut self,
+        id: &str,
+        items: Vec<Arc<Item>>,
+    ) -> Result<String, ApiError> {
         let known = &self.conversation_entry(id)?.items;
         let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
@@ -629,7 +628,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id.
-    pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
+    pub(crate) fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
         self.forget(id);
         self.deleted([id.to_owned()]);

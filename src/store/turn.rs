@@ -60,7 +60,7 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> Turn {
 }
 
 /// Whose a turn is in a study, as it is written down.
-pub fn assigned(detail: &str) -> Option<Arc<Assigned>> {
+pub(crate) fn assigned(detail: &str) -> Option<Arc<Assigned>> {
     serde_json::from_str::<TurnDetail>(detail).ok()?.study
 }
 
@@ -119,7 +119,7 @@ impl PreviousTurn {
     }
 
     /// Whether it is good for this turn.
-    pub fn is_of(&self, parts: &Parts) -> bool {
+    pub(crate) fn is_of(&self, parts: &Parts) -> bool {
         let is_same = self.format.is_none_or(|format| format == parts.format);
         // A content may be one thing in this turn that it was not in the turn before it.
         let has_all = |items: &[Content]| {

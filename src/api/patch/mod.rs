@@ -72,7 +72,7 @@ pub struct Change {
     /// How many lines start with `+`.
     pub added: usize,
     /// How many lines start with `-`.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// What is done to a file.

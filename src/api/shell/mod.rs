@@ -152,7 +152,7 @@ impl ShellTool {
     }
 
     /// The parameter that would get the command, if it is a guess that this is a shell.
-    pub fn guessed_by(&self) -> Option<&str> {
+    pub(crate) fn guessed_by(&self) -> Option<&str> {
         self.parameter().filter(|_| self.is_guess)
     }
 
@@ -215,7 +215,7 @@ impl ShellTool {
     /// The commands that a call of this tool runs, each with what else it says: what
     /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
     /// something in a way that the person has no place for.
-    pub fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
+    pub(crate) fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
         let found = match (call, &self.shape) {
             (
                 Body::LocalShellCall {

@@ -43,7 +43,7 @@ pub(super) struct History {
     pub system: Vec<String>,
     pub turns: Vec<Turn>,
     /// Whether the conversation ends with the beginning of what the model is to say.
-    pub is_begun: bool,
+    pub(crate) is_begun: bool,
 }
 
 /// What the user says, and what the model says to it. The user says nothing where the model goes on
@@ -145,7 +145,7 @@ impl History {
 
     /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
     /// formats that have no other place for them.
-    pub fn pictures_to_user(&mut self) {
+    pub(crate) fn pictures_to_user(&mut self) {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
             turn.user.splice(..0, pictures.drain(..));
@@ -180,7 +180,7 @@ impl Call {
     }
 
     /// The words of what came of it.
-    pub fn output_words(&self) -> String {
+    pub(crate) fn output_words(&self) -> String {
         match &self.output {
             Some(parts) => words_of(parts),
             None => NO_OUTPUT.into(),

@@ -108,13 +108,13 @@ impl Toolbox {
     }
 
     /// Whether it takes free text.
-    pub fn is_free_form(&self, written: &str) -> bool {
+    pub(crate) fn is_free_form(&self, written: &str) -> bool {
         let kind = self.find(written).map(|known| known.kind);
         kind == Some(ToolKind::FreeForm)
     }
 
     /// The function that a call of the agent's history was of, and its arguments as JSON.
-    pub fn function_of(&self, call: &Body) -> Option<(String, String)> {
+    pub(crate) fn function_of(&self, call: &Body) -> Option<(String, String)> {
         let arguments = match call {
             Body::FunctionCall { arguments, .. } => arguments.clone(),
             Body::CustomToolCall { input, .. } => json!({INPUT: input}).to_string(),
@@ -158,7 +158,7 @@ impl Toolbox {
     }
 
     /// The names by which the model knows tools that the agent calls so.
-    pub fn names_of(&self, own_name: &str) -> Vec<&str> {
+    pub(crate) fn names_of(&self, own_name: &str) -> Vec<&str> {
         let is_meant = |known: &&OfferedTool| match known.own_name.as_str() {
             "" => known.title == own_name,
             name => name == own_name || known.title == own_name,

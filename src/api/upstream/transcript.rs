@@ -24,7 +24,7 @@ impl Functions {
     }
 
     /// What a model is told of them.
-    pub fn definitions(&self) -> Vec<Value> {
+    pub(crate) fn definitions(&self) -> Vec<Value> {
         self.functions.iter().map(chat::tool).collect()
     }
 

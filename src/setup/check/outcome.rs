@@ -75,17 +75,17 @@ impl<'a> Findings<'a> {
     }
 
     /// Tells that steps were not tried, because of what failed before.
-    pub fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
+    pub(crate) fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
         steps
             .iter()
             .try_for_each(|step| self.line(*step, "-", "not tried"))
     }
 
-    pub fn has_failed(&self, step: CheckStep) -> bool {
+    pub(crate) fn has_failed(&self, step: CheckStep) -> bool {
         self.failures.contains(&step)
     }
 
-    pub fn first_failure(&self) -> Option<CheckStep> {
+    pub(crate) fn first_failure(&self) -> Option<CheckStep> {
         self.failures.iter().min().copied()
     }
 

@@ -34,11 +34,11 @@ pub(super) struct AskedRequest {
     /// The request, for the person.
     pub words: String,
     /// Whether it has the question.
-    pub is_question: bool,
+    pub(crate) is_question: bool,
     /// How many tools it offers. One for a title has the question too, and none.
     pub tools: usize,
     /// Whether it has the answer to an earlier one.
-    pub has_answer: bool,
+    pub(crate) has_answer: bool,
 }
 
 impl Responder {

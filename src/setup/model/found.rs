@@ -83,7 +83,7 @@ impl FoundServer {
     }
 
     /// Whether a person answers there.
-    pub fn is_humanllm(&self) -> bool {
+    pub(crate) fn is_humanllm(&self) -> bool {
         self.program == HUMANLLM
     }
 }

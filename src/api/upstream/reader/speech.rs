@@ -86,7 +86,7 @@ impl Speech {
     }
 
     /// The next part of the thoughts, which are one item all the same.
-    pub fn next_thought(&mut self) {
+    pub(crate) fn next_thought(&mut self) {
         if let Open::Thought(text) = &mut self.open {
             text.push_str("\n\n");
             self.pieces.push(Piece::Thought("\n\n".into()));
@@ -94,28 +94,28 @@ impl Speech {
     }
 
     /// Whether words of the message in hand were said.
-    pub fn has_words(&self) -> bool {
+    pub(crate) fn has_words(&self) -> bool {
         matches!(self.open, Open::Text(_))
     }
 
     /// Whether thoughts are being told.
-    pub fn is_thinking(&self) -> bool {
+    pub(crate) fn is_thinking(&self) -> bool {
         matches!(self.open, Open::Thought(_))
     }
 
     /// Whether a call is being made in this place or of this name.
-    pub fn has_call(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_call(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has(index, id)
     }
 
     /// A message begins, of which the server may tell the phase.
-    pub fn begin_message(&mut self, phase: Option<Phase>) {
+    pub(crate) fn begin_message(&mut self, phase: Option<Phase>) {
         self.close();
         self.phase = phase;
     }
 
     /// The message in hand is whole.
-    pub fn end_message(&mut self, phase: Option<Phase>) {
+    pub(crate) fn end_message(&mut self, phase: Option<Phase>) {
         self.phase = phase.or(self.phase);
         self.close();
         self.phase = None;
@@ -142,12 +142,12 @@ impl Speech {
     }
 
     /// Whether arguments of a call have come.
-    pub fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has_arguments(index, id)
     }
 
     /// A call is whole.
-    pub fn end_call(&mut self, index: Option<u64>, id: Option<&str>) {
+    pub(crate) fn end_call(&mut self, index: Option<u64>, id: Option<&str>) {
         self.calls.close(index, id, &self.toolbox, &mut self.pieces);
     }
 
@@ -222,7 +222,7 @@ impl Speech {
     }
 
     /// Whether there is no more of it.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
