@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ALL, Agent, drafts, title};
+use super::{ALL, KnownAgent, drafts, title};
 use crate::api::{Content, Format, Item, Purpose, Request, is_block};
 
 /// How many items at the beginning may be example turns.
@@ -55,7 +55,7 @@ fn is_confirmed(text: &str) -> bool {
     is_begun_by(text, |agent| agent.confirmed)
 }
 
-fn is_begun_by(text: &str, beginnings: fn(&Agent) -> &'static [&'static str]) -> bool {
+fn is_begun_by(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str]) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
     ALL.iter().any(|agent| beginnings(agent).iter().any(begins))

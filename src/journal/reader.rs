@@ -27,11 +27,11 @@ const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, 
 pub struct Reader {
     files: Files,
     generation: Arc<AtomicU64>,
-    connection: Arc<Mutex<Option<Open>>>,
+    connection: Arc<Mutex<Option<OpenDatabase>>>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenDatabase {
     connection: Connection,
     /// The database that it stands in; the writer may have begun another.
     generation: u64,
@@ -55,20 +55,20 @@ pub struct NextIds {
 /// The place of a content in the database. It stands for the same content as long as something that
 /// has it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(i64);
+pub struct BlobKey(i64);
 
 /// A content, with its text where that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct BlobContent {
     /// Its place.
-    pub key: Key,
+    pub key: BlobKey,
     /// The text; `None` where the reader has it already.
     pub text: Option<Arc<str>>,
 }
 
 /// A turn taken apart, without what the reader has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct TurnParts {
     /// Its name.
     pub id: i64,
     /// A number for the wire format.
@@ -80,17 +80,16 @@ pub struct Parts {
     /// The request without its big parts.
     pub envelope: Arc<str>,
     /// The instructions of the request.
-    pub instructions: Option<Content>,
+    pub instructions: Option<BlobContent>,
     /// The tools of the request.
-    pub tools: Option<Content>,
+    pub tools: Option<BlobContent>,
     /// All of its items, in order.
-    pub items: Vec<Content>,
+    pub items: Vec<BlobContent>,
     /// Whatever else is known of it.
     pub detail: String,
 }
 
 /// How much there is.
-#[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     /// Conversations.
@@ -137,7 +136,7 @@ impl Reader {
         Ok(Self {
             files,
             generation: Arc::default(),
-            connection: Arc::new(Mutex::new(Some(Open {
+            connection: Arc::new(Mutex::new(Some(OpenDatabase {
                 connection,
                 generation: 0,
             }))),
@@ -157,7 +156,7 @@ impl Reader {
         {
             // Closed first: two connections of which one is to another file are no use.
             *open = None;
-            *open = Some(Open {
+            *open = Some(OpenDatabase {
                 connection: database::open_to_read(&self.files)?,
                 generation,
             });
@@ -252,7 +251,7 @@ impl Reader {
 
     /// A turn in parts, without the texts of those contents that `is_known`: one turn has most of what
     /// the one before it had. A key that was read with a turn is good for the turns after it.
-    pub fn parts(&self, id: i64, is_known: impl Fn(Key) -> bool) -> Read<Option<Parts>> {
+    pub fn parts(&self, id: i64, is_known: impl Fn(BlobKey) -> bool) -> Read<Option<TurnParts>> {
         self.with(|db| read_parts(db, id, &is_known))
     }
 
@@ -564,8 +563,7 @@ impl Reader {
         })
     }
 
-    /// How much there is.
-    #[cfg(test)]
+    /// How much there is. Looks at all of it, so it is not for moments when somebody waits.
     pub fn totals(&self) -> Read<Totals> {
         self.with(|db| {
             let count = |table: &str| {
@@ -717,15 +715,19 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
     )
 }
 
-fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
+fn read_parts(
+    db: &Connection,
+    id: i64,
+    is_known: &impl Fn(BlobKey) -> bool,
+) -> Sql<Option<TurnParts>> {
     let content = |row: i64| {
-        let key = Key(row);
+        let key = BlobKey(row);
         let text = if is_known(key) {
             None
         } else {
             Some(blob(db, row)?.text)
         };
-        Ok::<_, rusqlite::Error>(Content { key, text })
+        Ok::<_, rusqlite::Error>(BlobContent { key, text })
     };
     let part = |role: i64| {
         let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
@@ -744,7 +746,7 @@ fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<
         "SELECT id, format, arrived, state, detail FROM turn WHERE id = ?1",
         [id],
         |row| {
-            Ok(Parts {
+            Ok(TurnParts {
                 id: row.get(0)?,
                 format: row.get(1)?,
                 arrived: row.get(2)?,

@@ -26,7 +26,7 @@ pub enum FileError {
     /// A line is not what it should be.
     #[error("line {line}: {words}")]
     Line {
-        /// Which, from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// What is wrong.
         words: String,
@@ -36,10 +36,10 @@ pub enum FileError {
     Empty,
 }
 
-/// A line.
+/// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Line {
+enum FileLine {
     Conversation {
         /// Files of `export` do not say it.
         #[serde(default)]
@@ -84,7 +84,7 @@ struct SaidLine {
     turn: usize,
     at: Timestamp,
     #[serde(default)]
-    delivery: Delivery,
+    delivery: DeliveryName,
     #[serde(default)]
     ticket: i64,
     words: Words,
@@ -114,7 +114,7 @@ enum StateName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Delivery {
+enum DeliveryName {
     Sent,
     #[default]
     Delivered,
@@ -135,10 +135,10 @@ const STATES: [(StateName, State); 3] = [
     (StateName::ClientGone, State::Gone),
 ];
 
-const DELIVERIES: [(Delivery, SaidState); 3] = [
-    (Delivery::Sent, SaidState::Sent),
-    (Delivery::Delivered, SaidState::Delivered),
-    (Delivery::Undelivered, SaidState::Undelivered),
+const DELIVERIES: [(DeliveryName, SaidState); 3] = [
+    (DeliveryName::Sent, SaidState::Sent),
+    (DeliveryName::Delivered, SaidState::Delivered),
+    (DeliveryName::Undelivered, SaidState::Undelivered),
 ];
 
 /// Writes a recording.
@@ -148,7 +148,7 @@ const DELIVERIES: [(Delivery, SaidState); 3] = [
 /// If it cannot be written.
 pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     for RecordedConversation { id, agent, title } in &recording.conversations {
-        let line = Line::Conversation {
+        let line = FileLine::Conversation {
             recording: VERSION,
             conversation: *id,
             title: title.clone(),
@@ -166,12 +166,12 @@ pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
+fn write_line(out: &mut dyn Write, line: &FileLine) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
 
-fn request_line(turn: &RecordedTurn) -> Line {
+fn request_line(turn: &RecordedTurn) -> FileLine {
     let Context {
         earlier,
         references,
@@ -179,7 +179,7 @@ fn request_line(turn: &RecordedTurn) -> Line {
         parent,
         chain,
     } = Context::of(&turn.request);
-    Line::Request(Box::new(RequestLine {
+    FileLine::Request(Box::new(RequestLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(turn.arrived),
@@ -194,12 +194,12 @@ fn request_line(turn: &RecordedTurn) -> Line {
     }))
 }
 
-fn said_line(turn: &RecordedTurn, row: &KeptReply) -> Line {
-    Line::Said(SaidLine {
+fn said_line(turn: &RecordedTurn, row: &KeptReply) -> FileLine {
+    FileLine::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(row.at),
-        delivery: there(&DELIVERIES, row.state, Delivery::Sent),
+        delivery: there(&DELIVERIES, row.state, DeliveryName::Sent),
         ticket: row.ticket,
         words: row.words.clone(),
         typed: serde_json::from_str(&row.typed)
@@ -244,12 +244,12 @@ struct FileReader {
 
 impl FileReader {
     /// Takes a line in; or says what is wrong with it.
-    fn take(&mut self, line: Line) -> Result<(), String> {
+    fn take(&mut self, line: FileLine) -> Result<(), String> {
         match line {
-            Line::Conversation { recording, .. } if recording > VERSION => Err(format!(
+            FileLine::Conversation { recording, .. } if recording > VERSION => Err(format!(
                 "a newer humanllm wrote this: version {recording}, and this one reads up to {VERSION}"
             )),
-            Line::Conversation {
+            FileLine::Conversation {
                 conversation,
                 title,
                 agent,
@@ -260,9 +260,9 @@ impl FileReader {
                 self.recording.conversations.push(conversation);
                 Ok(())
             }
-            Line::Request(line) => self.request(*line),
-            Line::Said(line) => self.said(line),
-            Line::Other => Ok(()),
+            FileLine::Request(line) => self.request(*line),
+            FileLine::Said(line) => self.said(line),
+            FileLine::Other => Ok(()),
         }
     }
 

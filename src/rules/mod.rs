@@ -27,7 +27,7 @@ pub use proposal::{Proposal, proposals};
 pub use written::{Kind, RuleError, Written};
 
 use crate::api::{Body, Request};
-use rule::{Drafted, Rule};
+use rule::{DraftedItem, Rule};
 
 /// Bytes before what is new of a message in which [`Rules::of_text`] looks for the beginning of what it
 /// finds.
@@ -152,7 +152,7 @@ impl Rules {
         let mut rules = self.0.iter().filter(|rule| rule.asks_of_draft()).peekable();
         // What a command would be need not be known where nobody asks.
         rules.peek()?;
-        let drafted = Drafted::new(subject, item);
+        let drafted = DraftedItem::new(subject, item);
         rules.find_map(|rule| rule.of_item(subject, &drafted))
     }
 

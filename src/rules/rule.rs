@@ -12,14 +12,14 @@ use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
 
 /// An item that a model drafted, and what all rules want to know of it.
 #[derive(Debug)]
-pub(super) struct Drafted<'a> {
+pub(super) struct DraftedItem<'a> {
     item: &'a Body,
     kind: Kind,
     /// What it has a shell do.
     command: Option<Cow<'a, str>>,
 }
 
-impl<'a> Drafted<'a> {
+impl<'a> DraftedItem<'a> {
     pub fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
         let command = command_in(item, &subject.request.tools);
         let kind = match item {
@@ -253,8 +253,12 @@ impl Rule {
         Some(self.decision(matched))
     }
 
-    pub(crate) fn of_item(&self, subject: &Subject<'_>, drafted: &Drafted<'_>) -> Option<Decision> {
-        let Drafted { item, kind, .. } = *drafted;
+    pub(crate) fn of_item(
+        &self,
+        subject: &Subject<'_>,
+        drafted: &DraftedItem<'_>,
+    ) -> Option<Decision> {
+        let DraftedItem { item, kind, .. } = *drafted;
         if !self.takes(kind) {
             return None;
         }
@@ -338,7 +342,7 @@ impl Rule {
     }
 
     /// What is found in the arguments of a call.
-    fn argument_of(&self, drafted: &Drafted<'_>, argument: &Pattern) -> Option<String> {
+    fn argument_of(&self, drafted: &DraftedItem<'_>, argument: &Pattern) -> Option<String> {
         let name = self.parameter.as_deref();
         let texts = match (name, &drafted.command) {
             (None, Some(command)) => vec![Cow::Borrowed(&**command)],

@@ -23,7 +23,7 @@ const QUEUE_SHARE: usize = 4;
 
 /// How bodies are read.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(super) struct BodyReader {
     /// The largest body, in bytes.
     max: usize,
     timeouts: ReadTimeouts,
@@ -49,7 +49,7 @@ impl Received {
     }
 }
 
-impl Reading {
+impl BodyReader {
     pub(super) fn new(max: usize, limits: &Limits) -> Self {
         Self {
             max,

@@ -405,8 +405,13 @@ impl Stored {
     }
 
     /// How many responses and conversations are kept.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.responses.len() + self.conversations.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// What was said up to and including a response or in a conversation; `None` if it is not

@@ -43,22 +43,22 @@ pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
 
 /// Names of parameters that take a command, best first, and what they say of a tool whose own name
 /// is not known.
-pub(super) const PARAMETERS: [(&str, Says); 10] = [
-    ("cmd", Says::Shell),
-    ("command", Says::Shell),
-    ("commands", Says::Perhaps),
-    ("bash", Says::Perhaps),
-    ("shell", Says::Perhaps),
-    ("bash_command", Says::Perhaps),
-    ("shell_command", Says::Perhaps),
-    ("command_line", Says::Perhaps),
-    ("script", Says::IfDescribed),
-    ("code", Says::IfDescribed),
+pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
+    ("cmd", ParameterHint::Shell),
+    ("command", ParameterHint::Shell),
+    ("commands", ParameterHint::Perhaps),
+    ("bash", ParameterHint::Perhaps),
+    ("shell", ParameterHint::Perhaps),
+    ("bash_command", ParameterHint::Perhaps),
+    ("shell_command", ParameterHint::Perhaps),
+    ("command_line", ParameterHint::Perhaps),
+    ("script", ParameterHint::IfDescribed),
+    ("code", ParameterHint::IfDescribed),
 ];
 
 /// What a parameter says of the tool that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum ParameterHint {
     /// The tool is a shell.
     Shell,
     /// The tool may be a shell.

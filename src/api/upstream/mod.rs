@@ -18,7 +18,7 @@ pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 
-use self::history::History;
+use self::history::ModelHistory;
 use self::terms::Terms;
 use self::tools::Toolbox;
 
@@ -80,7 +80,7 @@ impl Ask<'_> {
     /// server remembers of a prompt is of use.
     pub fn write(&self) -> UpstreamRequest {
         let (toolbox, functions) = Toolbox::of(self.request.tools.tools());
-        let history = History::of(self, &toolbox);
+        let history = ModelHistory::of(self, &toolbox);
         let terms = Terms::of(self, &toolbox, functions);
         let is_begun = history.is_begun;
         let (path, mut body) = match self.format {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::object;
 use super::chat;
-use super::history::History;
+use super::history::ModelHistory;
 use super::tools::{Function, Toolbox};
 use super::{Ask, Continuing};
 use crate::api::{Body, Format, Request, ToolList};
@@ -67,7 +67,7 @@ impl Functions {
             max_tokens: None,
             parameters: &Map::new(),
         };
-        let mut history = History::of(&ask, &self.toolbox);
+        let mut history = ModelHistory::of(&ask, &self.toolbox);
         history.pictures_to_user();
         chat::messages(&ask, &history)
     }

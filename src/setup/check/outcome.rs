@@ -47,7 +47,7 @@ impl CheckStep {
 }
 
 /// What was found: how it is, or what is wrong and what to do about it.
-pub(in crate::setup) type Told = Result<String, String>;
+pub(in crate::setup) type CheckResult = Result<String, String>;
 
 /// What was found so far.
 pub(in crate::setup) struct Findings<'a> {
@@ -63,7 +63,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub fn tell(&mut self, step: CheckStep, told: Told) -> io::Result<()> {
+    pub fn tell(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),

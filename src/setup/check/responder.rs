@@ -16,7 +16,7 @@ use crate::store::Saving;
 const ASIDE: &str = "check";
 
 /// The server, and what to know it by.
-pub(super) struct Responder {
+pub(super) struct CheckResponder {
     /// Where it listens.
     pub address: SocketAddr,
     /// A word that stands in the question.
@@ -41,7 +41,7 @@ pub(super) struct AskedRequest {
     pub(crate) has_answer: bool,
 }
 
-impl Responder {
+impl CheckResponder {
     /// Begins to listen, on a port that is free.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
