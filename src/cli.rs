@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use self::record::{StatisticsArgs, StudyArgs};
 use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
-use crate::api::Format;
+use crate::api::{Assigned, Format};
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
 use crate::export::redact::Redactor;
@@ -360,6 +360,12 @@ enum HistoryCommand {
         /// How many
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: u32,
+        /// Only those of this participant of a study
+        #[arg(long, value_name = "NAME")]
+        participant: Option<String>,
+        /// Only those under this condition of a study
+        #[arg(long, value_name = "NAME")]
+        condition: Option<String>,
         #[command(flatten)]
         form: FormArgs,
     },
@@ -455,7 +461,18 @@ impl From<HistoryArgs> for (Action, Form) {
     fn from(args: HistoryArgs) -> Self {
         let form = |args: FormArgs| if args.json { Form::Json } else { Form::Text };
         match args.command {
-            HistoryCommand::List { limit, form: json } => (Action::List { limit }, form(json)),
+            HistoryCommand::List {
+                limit,
+                participant,
+                condition,
+                form: json,
+            } => {
+                let whose = Assigned {
+                    participant,
+                    condition,
+                };
+                (Action::List { limit, whose }, form(json))
+            }
             HistoryCommand::Show {
                 id,
                 raw,

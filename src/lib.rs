@@ -12,9 +12,11 @@
 //! | [`setup`] | agents and models made to work with this program, and checked |
 //! | [`headless`] | the server with somebody else than the person behind it |
 //! | [`config`] | what can be set, and what holds when nothing is |
-//! | [`tui`], [`server`], [`model`], [`control`], [`recording`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer; what was asked and said as files, and which request of them another one is |
+//! | [`tui`], [`server`], [`model`], [`control`] | terminal: events → actions → state → view; HTTP and WebSocket: routes, who may use them, server-sent events; models on other servers, which draft; the Unix socket through which scripts answer |
 //! | [`export`] | the journal → files for models, programs and people |
+//! | [`recording`] | what was asked and said as files, and which request of them another one is |
 //! | [`inbox`] | what waits for the person and what was said: state and channels |
+//! | [`statistics`] | how much was asked, how fast it was answered, and what was typed for it: numbers over the journal |
 //! | [`store`] | everything asked and said, once: which requests belong together, stored responses |
 //! | [`agents`], [`rules`], [`study`], [`journal`], [`draft`] | what is known of single agents; what is decided without the person; who takes part under which condition; the store on disk; what a person has composed as plain data |
 //! | [`tokens`], [`logging`] | how many tokens a text has; the log |
@@ -60,6 +62,7 @@ pub mod rules;
 pub mod server;
 pub mod setup;
 pub mod state_dir;
+pub mod statistics;
 pub mod store;
 pub mod study;
 mod suggestion;

@@ -15,14 +15,13 @@ use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
 use humanllm::export::{ExportError, Target};
 use humanllm::history::rules::TrialError;
-use humanllm::history::statistics;
 use humanllm::history::study::{self, StudyError};
 use humanllm::journal::Reader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, export, fork, history, logging, plain, replay, setup};
+use humanllm::{app, config, export, fork, history, logging, plain, replay, setup, statistics};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -94,6 +93,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 StudyCommand::Csv(since) => since,
                 StudyCommand::Start(args) => {
                     return ask(study(args, StudyAction::Start), cli.global);
+                }
+                StudyCommand::Phase(args) => {
+                    let action = StudyAction::Phase(args.name);
+                    return ask(study(args.form, action), cli.global);
                 }
                 StudyCommand::Pause(args) => {
                     return ask(study(args, StudyAction::Pause), cli.global);

@@ -127,6 +127,12 @@ pub enum Problem {
     /// A model on another server without a name.
     #[error("this model needs a `name`, such as \"qwen\"")]
     NoUpstreamName,
+    /// A phase of a study without a name.
+    #[error("this phase needs a `name`, such as \"greeting\"")]
+    NoPhaseName,
+    /// Two phases of a study with one name.
+    #[error("there is a phase of the name `{0}` already; choose another")]
+    PhaseTwice(String),
     /// Two models on other servers with one name.
     #[error("there is a model of the name `{0}` already; choose another")]
     UpstreamTwice(String),

@@ -12,6 +12,7 @@ use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
 use crate::rules::Rules;
+use crate::study::Phase;
 use crate::suggestion::suggest;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::theme::{Base, Choice, Paint};
@@ -99,6 +100,10 @@ pub fn read(
     check_drafting(&values.drafting, &upstreams)
         .map_err(|problem| at(&["drafting", "model"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
+    check_phases(&values.study.phases).map_err(|(place, problem)| {
+        let place = format!("[{place}]");
+        at(&["study", "phase", &place, "name"], problem)
+    })?;
     let mut themes = own_themes(&values.theme).map_err(in_path)?;
     let theme = match Base::from_name(&values.tui.theme) {
         Some(base) => Choice::of(base),
@@ -318,6 +323,20 @@ fn unknown_theme(name: &str, own: &BTreeMap<&str, Choice>) -> Problem {
         suggestion: suggest(name, known.iter().copied()).map(str::to_owned),
         known: known.into_iter().map(str::to_owned).collect(),
     }
+}
+
+/// The error comes with the place of the phase.
+fn check_phases(phases: &[Phase]) -> Result<(), (usize, Problem)> {
+    for (place, phase) in phases.iter().enumerate() {
+        let is_same = |other: &Phase| other.name == phase.name;
+        if phase.name.trim().is_empty() || phase.name.contains(char::is_control) {
+            return Err((place, Problem::NoPhaseName));
+        }
+        if phases[..place].iter().any(is_same) {
+            return Err((place, Problem::PhaseTwice(phase.name.clone())));
+        }
+    }
+    Ok(())
 }
 
 /// The error names the key within the `[server]` table.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::protocol::{Code, Fault, Line, Part, Question, StudyAction, VERSION};
 use super::socket::connect;
+use crate::store::marks::Change;
 
 /// How long the program has to answer what needs nobody else. An editor or a pager that is open in it
 /// holds it up.
@@ -60,6 +61,20 @@ pub enum Action {
     },
     /// Has the study go on or stand still.
     Study(StudyAction),
+    /// Changes what the person makes of a conversation or turn.
+    Label {
+        /// Which conversation.
+        conversation: i64,
+        /// Which of its turns, by its number; the conversation itself if this is absent.
+        turn: Option<u64>,
+        /// What changes.
+        changes: Vec<Change>,
+    },
+    /// Deletes conversations for good, all of them or none.
+    Delete {
+        /// Which.
+        conversations: Vec<i64>,
+    },
     /// Rejects what waits.
     Reject {
         /// Where.
@@ -115,6 +130,11 @@ impl CommandError {
         }
     }
 
+    /// Whether no program runs, or none that answers.
+    pub fn is_nobody(&self) -> bool {
+        self.0.code == Code::Gone
+    }
+
     /// The same for programs.
     pub fn document(&self) -> String {
         format!("{}\n", json!({"error": self.0}))
@@ -155,6 +175,16 @@ impl Action {
             Self::Status => Question::Status {},
             Self::List => Question::List {},
             Self::Study(action) => Question::Study { action },
+            Self::Label {
+                conversation,
+                turn,
+                changes,
+            } => Question::Label {
+                conversation,
+                turn,
+                changes,
+            },
+            Self::Delete { conversations } => Question::Delete { conversations },
             Self::Show { conversation, all } => Question::Show { conversation, all },
             Self::Wait {
                 conversation,

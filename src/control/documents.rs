@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Format, Item, ItemBody, OutputFormat, Request, Tool, ToolChoice};
 use crate::draft::{Draft, Sender};
-use crate::inbox::{Delivery, Listed, Said, Sent, Snapshot, Standing, Status, Words};
+use crate::inbox::{Delivery, Listed, Said, Sent, Snapshot, Standing, Status, StudyState, Words};
 
 pub(super) fn standing(standing: &Standing, address: &str) -> Value {
     json!({
@@ -31,10 +31,12 @@ pub(super) fn sent(sent: &Sent) -> Value {
     })
 }
 
-pub(super) fn study(paused: Option<Timestamp>) -> Value {
+pub(super) fn study(study: &StudyState) -> Value {
     json!({
-        "state": if paused.is_some() { "paused" } else { "running" },
-        "since": paused.map(|since| since.to_string()),
+        "state": if study.paused.is_some() { "paused" } else { "running" },
+        "since": study.paused.map(|since| since.to_string()),
+        "phase": study.phase,
+        "phases": study.phases,
     })
 }
 

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::draft::ReplyKind;
 use crate::inbox::{
-    ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, Wish,
+    ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, StudyWish, Wish,
 };
+use crate::store::marks::{Change, ChangeError};
 
 /// The version of the protocol. A field more in an answer is no new version.
 pub const VERSION: u32 = 1;
@@ -57,8 +58,18 @@ pub(super) enum Question {
         #[serde(default)]
         force: bool,
     },
-    /// Has the study go on (`start`) or stand still (`pause`), or only tells which (`status`).
+    /// Has the study go on (`start`), stand still (`pause`) or be in another phase
+    /// (`{"phase": "task"}`), or only tells how it is (`status`).
     Study { action: StudyAction },
+    /// Changes what the person makes of a conversation, or of its turn of this number.
+    Label {
+        conversation: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<u64>,
+        changes: Vec<Change>,
+    },
+    /// Deletes conversations for good, all of them or none.
+    Delete { conversations: Vec<i64> },
     /// Rejects what waits.
     Reject {
         conversation: i64,
@@ -69,13 +80,15 @@ pub(super) enum Question {
 }
 
 /// What is done with a study.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StudyAction {
     /// It goes on.
     Start,
     /// It stands still.
     Pause,
+    /// Another phase of it is on.
+    Phase(String),
     /// Nothing.
     Status,
 }
@@ -161,7 +174,9 @@ impl From<Refused> for Fault {
         let code = match &refused {
             Refused::Unknown(_) => Code::UnknownConversation,
             Refused::Paused => Code::Paused,
-            Refused::NoStudy => Code::Impossible,
+            Refused::NoStudy | Refused::NoPhase { .. } | Refused::Busy(_) | Refused::Mark(_) => {
+                Code::Impossible
+            }
             Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
                 Code::NotWaiting
             }
@@ -171,6 +186,36 @@ impl From<Refused> for Fault {
         };
         Self::new(code, refused.to_string())
     }
+}
+
+impl From<ChangeError> for Fault {
+    fn from(error: ChangeError) -> Self {
+        let code = match &error {
+            ChangeError::Unknown(_) => Code::UnknownConversation,
+            ChangeError::UnknownTurn(..) | ChangeError::Mark(_) | ChangeError::Read(_) => {
+                Code::Impossible
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Whom a question is for.
+#[derive(Debug)]
+pub(super) enum Asks {
+    /// The inbox.
+    Inbox {
+        /// What is asked of it.
+        wish: Wish,
+        /// Whether all items are to be shown.
+        all: bool,
+    },
+    /// The inbox, once the journal has said what there is to be changed.
+    Label {
+        conversation: i64,
+        turn: Option<u64>,
+        changes: Vec<Change>,
+    },
 }
 
 impl Line {
@@ -208,27 +253,40 @@ impl Line {
 }
 
 impl Question {
-    /// What it asks of the inbox, and whether all items are to be shown.
-    pub fn wish(self) -> (Wish, bool) {
+    /// What it asks, and of whom.
+    pub fn asks(self) -> Asks {
+        let all = match &self {
+            Self::Show { all, .. } | Self::Wait { all, .. } => *all,
+            _ => false,
+        };
         let wish = match self {
+            Self::Label {
+                conversation,
+                turn,
+                changes,
+            } => {
+                return Asks::Label {
+                    conversation,
+                    turn,
+                    changes,
+                };
+            }
             Self::Status {} => Wish::Status,
             Self::List {} => Wish::List,
-            Self::Show { conversation, all } => {
-                return (Wish::Show(ConversationId(conversation)), all);
+            Self::Show { conversation, .. } => Wish::Show(ConversationId(conversation)),
+            Self::Delete { conversations } => {
+                Wish::Delete(conversations.into_iter().map(ConversationId).collect())
             }
             Self::Wait {
                 conversation,
                 agent,
                 after,
-                all,
-            } => {
-                let filter = Filter {
-                    conversation: conversation.map(ConversationId),
-                    agent,
-                    after: after.map(RequestId),
-                };
-                return (Wish::Wait(filter), all);
-            }
+                ..
+            } => Wish::Wait(Filter {
+                conversation: conversation.map(ConversationId),
+                agent,
+                after: after.map(RequestId),
+            }),
             Self::Reply {
                 conversation,
                 request,
@@ -241,8 +299,9 @@ impl Question {
                 force,
             })),
             Self::Study { action } => Wish::Study(match action {
-                StudyAction::Start => Some(false),
-                StudyAction::Pause => Some(true),
+                StudyAction::Start => Some(StudyWish::Start),
+                StudyAction::Pause => Some(StudyWish::Pause),
+                StudyAction::Phase(name) => Some(StudyWish::Phase(name)),
                 StudyAction::Status => None,
             }),
             Self::Reject {
@@ -255,7 +314,7 @@ impl Question {
                 words,
             },
         };
-        (wish, false)
+        Asks::Inbox { wish, all }
     }
 }
 

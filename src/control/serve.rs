@@ -11,10 +11,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::documents;
-use super::protocol::{Code, Fault, Line, Question, VERSION};
+use super::protocol::{Asks, Code, Fault, Line, Question, VERSION};
 use super::socket::own_user;
 use crate::inbox::{Answer, Conversation, ConversationId, Refused, Scripts, Wish};
-use crate::store::Store;
+use crate::store::marks::{self, Marked};
+use crate::store::{Saving, Store};
 
 /// Scripts that are served at once.
 const MOST_SCRIPTS: usize = 32;
@@ -190,7 +191,17 @@ fn written(answer: Result<Value, Fault>) -> String {
 
 impl Desk {
     async fn answer(&self, question: Question) -> Result<Value, Fault> {
-        let (wish, all) = question.wish();
+        let (wish, all) = match question.asks() {
+            Asks::Inbox { wish, all } => (wish, all),
+            Asks::Label {
+                conversation,
+                turn,
+                changes,
+            } => (
+                Wish::Mark(self.found(conversation, turn).await?, changes),
+                false,
+            ),
+        };
         let shown = match &wish {
             Wish::Show(id) => Some(*id),
             _ => None,
@@ -205,13 +216,37 @@ impl Desk {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
             },
-            Answer::Study(paused) => documents::study(paused),
+            Answer::Done(saving) => self.done(saving).await?,
+            Answer::Study(study) => documents::study(&study),
             Answer::Sent(sent) => {
                 // It is no answer before it cannot be lost any more.
                 self.store.settled(sent.saving).await;
                 documents::sent(&sent)
             }
         })
+    }
+
+    /// What the journal has of something that is to be marked.
+    async fn found(&self, conversation: i64, turn: Option<u64>) -> Result<Marked, Fault> {
+        let store = self.store.clone();
+        let find = move || {
+            let reader = store.journal_reader();
+            let reader = reader.ok_or(Refused::Unknown(ConversationId(conversation)))?;
+            Ok::<Marked, Fault>(marks::found(&reader, conversation, turn)?)
+        };
+        let gone = |_| Fault::new(Code::Gone, "humanllm is ending");
+        spawn_blocking(find).await.map_err(gone)?
+    }
+
+    /// That something is so, once it cannot be lost any more.
+    async fn done(&self, saving: Saving) -> Result<Value, Fault> {
+        match self.store.settled(saving).await {
+            true => Ok(json!({"done": true})),
+            false => {
+                let words = "this is not saved yet; the screen of humanllm says why";
+                Err(Fault::new(Code::Impossible, words))
+            }
+        }
     }
 
     /// What the journal has of a conversation.

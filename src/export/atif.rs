@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::chat::Tools;
+use super::studied::Studied;
 use super::talk::{New, Part, Place, Talk, Turn, What, text_of, words_of};
 use super::{ExportError, Work};
 use crate::api::{Body, Item, ItemBody, Phase, Usage};
@@ -418,6 +419,12 @@ impl Builder {
         if self.unreadable > 0 {
             facts.insert("unreadable_turns".into(), json!(self.unreadable));
         }
+        let assigned = talk.studied.assigned.clone();
+        let whole = Studied {
+            assigned,
+            phase: None,
+        };
+        facts.extend(whole.facts());
         facts.extend(mark_of(&talk.mark));
         let own_id = format!("humanllm-{}", row.id);
         Some(Trajectory {
@@ -486,6 +493,7 @@ fn facts_of(turn: &Turn, used: &HashSet<i64>) -> Map<String, Value> {
         "decisions",
         turn.decisions.iter().map(decision_of).collect(),
     );
+    facts.extend(turn.studied.facts());
     facts.extend(mark_of(&turn.mark));
     facts
 }

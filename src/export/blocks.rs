@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::atif;
-use super::talk::{By, New, Part, Turn, What, text_of, words_of};
+use super::talk::{By, New, Part, Talk, Turn, What, text_of, words_of};
 use crate::api::{Body, ItemBody, Phase, commands_of};
 use crate::draft::{Origin, Sender};
 use crate::inbox::Words;
@@ -364,8 +364,17 @@ pub(super) fn mark_words(mark: &Mark) -> Option<String> {
     (!words.is_empty()).then(|| words.join("\n"))
 }
 
+/// What stands above a turn.
+pub(super) fn heading(turn: &Turn) -> String {
+    match &turn.studied.phase {
+        Some(phase) => format!("Turn {}, phase {phase}", turn.number),
+        None => format!("Turn {}", turn.number),
+    }
+}
+
 /// What is said of a conversation before it begins.
-pub(super) fn head(row: &crate::journal::Conversation, mark: &Mark) -> Vec<(&'static str, String)> {
+pub(super) fn head(talk: &Talk) -> Vec<(&'static str, String)> {
+    let row = &talk.row;
     let mut facts = vec![
         ("Conversation", row.id.to_string()),
         ("Agent", row.agent.clone()),
@@ -378,7 +387,14 @@ pub(super) fn head(row: &crate::journal::Conversation, mark: &Mark) -> Vec<(&'st
     if let Some(automatic) = &row.automatic {
         facts.push(("Automatic", automatic.clone()));
     }
-    if let Some(words) = mark_words(mark) {
+    let assigned = &talk.studied.assigned;
+    for (name, value) in [
+        ("Participant", &assigned.participant),
+        ("Condition", &assigned.condition),
+    ] {
+        facts.extend(value.clone().map(|value| (name, value)));
+    }
+    if let Some(words) = mark_words(&talk.mark) {
         facts.push(("Marked", words.replace('\n', "; ")));
     }
     facts

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::studied::Studied;
 use super::talk::{By, Part, Talk, Turn};
 use super::{ExportError, Options, Train, Work};
 use crate::api::upstream::Functions;
@@ -42,6 +43,9 @@ struct Conversation {
     messages: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
+    /// What a study knows of the last reply.
+    #[serde(skip_serializing_if = "Studied::is_empty")]
+    metadata: Studied,
 }
 
 /// A reply, and what it was better than.
@@ -52,6 +56,9 @@ struct Preference {
     rejected: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
+    /// What a study knows of the reply.
+    #[serde(skip_serializing_if = "Studied::is_empty")]
+    metadata: Studied,
 }
 
 /// The replies to requests that go on from one another: all that the last of them has is in one line.
@@ -60,6 +67,8 @@ struct Run {
     /// What was said to the requests before the last one.
     replies: Vec<Reply>,
     last: Option<(Request, Reply)>,
+    /// What a study knows of that.
+    studied: Studied,
 }
 
 #[derive(Debug)]
@@ -90,6 +99,7 @@ pub(super) fn messages(
         if work.options.per_turn {
             run = Run::default();
         }
+        run.studied = turn.studied;
         let reply = Reply { bodies, is_trained };
         if let Some((_, before)) = run.last.replace((request, reply)) {
             run.replies.push(before);
@@ -142,6 +152,7 @@ impl Run {
         Some(Conversation {
             messages,
             tools: functions.definitions(),
+            metadata: self.studied,
         })
     }
 }
@@ -264,6 +275,7 @@ fn pairs(turn: &Turn, request: &Request, functions: &Functions, thoughts: bool) 
             chosen: functions.reply(&bodies, calls, thoughts),
             rejected: functions.reply(&drafted, calls, thoughts),
             tools: functions.definitions(),
+            metadata: turn.studied.clone(),
         });
     }
     pairs

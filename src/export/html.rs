@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::atif::time;
-use super::blocks::{Block, Blocks, Looks, head};
+use super::blocks::{Block, Blocks, Looks, head, heading};
 use super::redact::Redactor;
 use super::talk::Talk;
 use super::{ExportError, Work};
@@ -36,7 +36,7 @@ pub(super) fn conversation(
     let redactor = &mut *work.redactor;
     let title = escaped(&redactor.text(&talk.row.title));
     let mut out = format!("<article>\n<header>\n<h1>{title}</h1>\n<dl>\n");
-    for (name, value) in head(&talk.row, &talk.mark) {
+    for (name, value) in head(talk) {
         let value = escaped(&redactor.text(&value));
         let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
@@ -45,7 +45,8 @@ pub(super) fn conversation(
     let mut blocks = Blocks::default();
     while let Some(turn) = work.next(talk)? {
         let id = format!("c{}-t{}", talk.row.id, turn.number);
-        let mut out = format!("<section id=\"{id}\">\n<h2>Turn {}</h2>\n", turn.number);
+        let heading = escaped(&work.redactor.text(&heading(&turn)));
+        let mut out = format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n");
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
         }
@@ -215,7 +216,7 @@ fn diff(out: &mut String, text: &str) {
 }
 
 /// A text that is no markup, and has nothing that a browser would not show.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
         match c {

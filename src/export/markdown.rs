@@ -6,7 +6,7 @@ use std::fmt::Write;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::atif::time;
-use super::blocks::{Block, Blocks, Looks, head};
+use super::blocks::{Block, Blocks, Looks, head, heading};
 use super::redact::Redactor;
 use super::talk::Talk;
 use super::{ExportError, Work};
@@ -21,13 +21,13 @@ pub(super) fn conversation(
     mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut out = format!("# {}\n\n", line(&talk.row.title, work.redactor));
-    for (name, value) in head(&talk.row, &talk.mark) {
+    for (name, value) in head(talk) {
         let _ = writeln!(out, "- {name}: {}", line(&value, work.redactor));
     }
     write(work, out)?;
     let mut blocks = Blocks::default();
     while let Some(turn) = work.next(talk)? {
-        let mut out = format!("\n## Turn {}\n", turn.number);
+        let mut out = format!("\n## {}\n", line(&heading(&turn), work.redactor));
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
         }

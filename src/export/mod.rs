@@ -4,13 +4,16 @@
 //! - `talk` reads a conversation turn by turn: what was new in each request, and who said what to it
 //! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
 //!   `html` show to people
+//! - `charts` draws the statistics of what a page has
 //! - [`redact`] takes out what must not leave
+//! - `studied` is what a study knows of turns
 //! - `target` is where it goes, `progress` tells how far it is
 //!
 //! One conversation is in memory at a time. The journal may be written meanwhile.
 
 mod atif;
 mod blocks;
+mod charts;
 mod chat;
 mod html;
 mod markdown;
@@ -19,11 +22,14 @@ mod raw;
 pub mod redact;
 mod report;
 mod select;
+mod studied;
 mod talk;
 mod target;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
 
 pub use progress::Watch;
 pub use report::{Report, count};
@@ -35,7 +41,8 @@ use self::redact::Redactor;
 use self::select::Selected;
 use self::talk::{Talk, Turn};
 use self::target::Sheet;
-use crate::journal::{Mark, OpenError, ReadError, Reader};
+use crate::journal::{Conversation, Mark, OpenError, ReadError, Reader};
+use crate::statistics::{Tally, turns};
 use crate::store::{ConversationId, Store};
 
 /// What is written.
@@ -359,7 +366,7 @@ fn each(
         write_one(reader, id, &mut paper, work)?;
         // A file with nothing in it would be no document.
         if work.report.written > before {
-            paper.finish()?;
+            paper.finish(work)?;
         }
     }
     match work.report.written {
@@ -381,7 +388,7 @@ fn together(
     }
     match work.report.written {
         0 => Err(empty(work)),
-        _ => paper.finish(),
+        _ => paper.finish(work),
     }
 }
 
@@ -404,6 +411,8 @@ struct Paper {
     sheet: Option<Sheet>,
     is_page: bool,
     is_begun: bool,
+    /// What is counted of the conversations of a page.
+    tally: Tally,
 }
 
 impl Paper {
@@ -417,6 +426,8 @@ impl Paper {
             sheet,
             is_page: options.format == Format::Html,
             is_begun: false,
+            // As all times of a page.
+            tally: Tally::new(TimeZone::UTC),
         })
     }
 
@@ -430,8 +441,23 @@ impl Paper {
         }
     }
 
-    fn finish(mut self) -> Result<(), ExportError> {
+    /// Counts the turns of a conversation, except for those that stay out.
+    fn count(&mut self, reader: &Reader, row: &Conversation) -> Result<(), ExportError> {
+        let marks = reader.marks(row.id)?.into_iter();
+        let excluded = marks.filter(|mark| mark.excluded);
+        let excluded: Vec<i64> = excluded.filter_map(|mark| mark.turn).collect();
+        for turn in turns::of_conversation(reader, row, i64::MIN)? {
+            if !excluded.contains(&turn.times.turn) {
+                self.tally.add(&turn);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, work: &mut Work<'_>) -> Result<(), ExportError> {
         if self.is_page {
+            let tally = std::mem::replace(&mut self.tally, Tally::new(TimeZone::UTC));
+            self.put(&charts::section(&tally.finish(), work.redactor))?;
             self.put(html::END)?;
         }
         self.sheet.map_or(Ok(()), Sheet::finish)
@@ -459,7 +485,12 @@ fn write_one(
         match work.options.format {
             Format::Messages => chat::messages(&mut talk, work, line)?,
             Format::Preferences => chat::preferences(&mut talk, work, line)?,
-            Format::Markdown | Format::Html => for_people(&mut talk, paper, work)?,
+            Format::Markdown | Format::Html => {
+                for_people(&mut talk, paper, work)?;
+                if paper.is_page && talk.row.automatic.is_none() {
+                    paper.count(reader, &talk.row)?;
+                }
+            }
             Format::Atif | Format::Raw => {
                 if let Some(document) = atif::document(talk, work)? {
                     line(work, document)?;

@@ -5,10 +5,14 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::atif::{delivery, draft_state, fate, mark_of, time};
+use super::atif::{draft_state, fate, mark_of, time};
+use super::studied::StudiedTurns;
 use super::{ExportError, Work};
 use crate::api::Format;
-use crate::journal::{Decision, Mark, ModelDraft, ReadError, Reader, Said, State};
+use crate::journal::{Conversation, Decision, Mark, ModelDraft, ReadError, Reader, Said, Turn};
+use crate::recording::line::{
+    ConversationLine, Line, More, RequestLine, SaidLine, json_of, moment,
+};
 use crate::store;
 
 /// Writes the lines of a conversation.
@@ -23,12 +27,9 @@ pub(super) fn lines(
     };
     let marks = reader.marks(id)?;
     let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
-    let mut head = json!({"type": "conversation", "conversation": id, "title": row.title,
-        "agent": row.agent, "begun": time(row.begun), "active": time(row.active),
-        "state": state(row.state), "thread": row.thread, "automatic": row.automatic,
-        "version": env!("CARGO_PKG_VERSION")});
-    add_mark(&mut head, of(None));
-    write(work, head.to_string())?;
+    let mut studied = StudiedTurns::of(reader, id)?;
+    let head = conversation_of(&row, &studied, of(None));
+    write(work, written(&head))?;
     let mut said = reader.said(id)?.into_iter().peekable();
     let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
     let mut decisions = Paged::new(|after| reader.decisions(id, after, 64), |row| row.id);
@@ -44,17 +45,13 @@ pub(super) fn lines(
         };
         if let Some(row) = row {
             work.report.turns += 1;
-            let body = store::body_of(&row);
-            work.report.unreadable += u64::from(body.is_none());
-            let mut request = json!({"type": "request", "conversation": id,
-                "turn": number_of(turn), "at": time(row.arrived),
-                "format": format(row.format), "state": state(row.state), "body": body});
-            add_mark(&mut request, of(Some(turn)));
-            write(work, request.to_string())?;
+            let request = request_of(&row, number_of(turn), &mut studied, of(Some(turn)));
+            work.report.unreadable += u64::from(request.body.is_none());
+            write(work, written(&Line::Request(Box::new(request))))?;
         }
         while let Some(row) = said.next_if(|row| row.turn <= turn) {
             if !is_out(row.turn) {
-                write(work, said_of(&row, number_of(row.turn)).to_string())?;
+                write(work, written(&said_of(&row, number_of(row.turn))))?;
             }
         }
         while let Some(row) = drafts.next_of(|row| row.turn <= turn)? {
@@ -71,10 +68,56 @@ pub(super) fn lines(
     Ok(())
 }
 
-fn said_of(row: &Said, number: usize) -> Value {
-    json!({"type": "said", "conversation": row.conversation, "turn": number,
-        "at": time(row.at), "delivery": delivery(row.state), "ticket": row.ticket,
-        "words": json_of(&row.words), "typed": json_of(&row.typed)})
+fn conversation_of(row: &Conversation, studied: &StudiedTurns, mark: Option<&Mark>) -> Line {
+    let more = More {
+        begun: moment(row.begun),
+        active: moment(row.active),
+        state: Some(row.state.into()),
+        thread: row.thread.clone(),
+        automatic: row.automatic.clone(),
+        assigned: studied.assigned.clone(),
+        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+    };
+    ConversationLine::line(row.id, &row.title, &row.agent, Some(more))
+}
+
+fn request_of(
+    row: &Turn,
+    number: usize,
+    studied: &mut StudiedTurns,
+    mark: Option<&Mark>,
+) -> RequestLine {
+    let (body, context) = store::asked(row).unzip();
+    let studied = studied.take(row.id);
+    RequestLine {
+        conversation: row.conversation,
+        turn: number,
+        at: moment(row.arrived),
+        format: Format::of_number(row.format).into(),
+        state: row.state.into(),
+        body,
+        context: context.unwrap_or_default(),
+        assigned: studied.assigned,
+        phase: studied.phase,
+        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+    }
+}
+
+fn said_of(row: &Said, number: usize) -> Line {
+    Line::Said(SaidLine {
+        conversation: row.conversation,
+        turn: number,
+        at: moment(row.at),
+        delivery: row.state.into(),
+        ticket: row.ticket,
+        words: json_of(&row.words),
+        typed: json_of(&row.typed),
+    })
+}
+
+/// Texts, numbers and JSON that was read: nothing of it could fail.
+fn written(line: &Line) -> String {
+    serde_json::to_string(line).unwrap_or_default()
 }
 
 fn draft_of(row: &ModelDraft, number: usize) -> Value {
@@ -127,35 +170,5 @@ where
             true => self.page.pop_front(),
             false => None,
         })
-    }
-}
-
-/// What is JSON as such, and what is not as a text.
-fn json_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-fn add_mark(line: &mut Value, mark: Option<&Mark>) {
-    if let Some(mark) = mark {
-        line["mark"] = Value::Object(mark_of(mark));
-    }
-}
-
-fn state(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client_gone",
-    }
-}
-
-/// The path by which requests of a format come.
-fn format(number: i64) -> &'static str {
-    match Format::of_number(number) {
-        Some(Format::Responses) => "responses",
-        Some(Format::Compaction) => "responses/compact",
-        Some(Format::Chat) => "chat/completions",
-        Some(Format::Messages) => "messages",
-        None => "unknown",
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::studied::{Studied, StudiedTurns};
 use crate::agents::Opening;
 use crate::api::{Body, Content, Item, ItemBody, Request};
 use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
@@ -24,7 +25,8 @@ pub(super) struct Talk {
     /// What the person makes of it as a whole.
     pub mark: Mark,
     turns: PastTurns,
-    number: usize,
+    /// What a study knows of it.
+    pub studied: StudiedTurns,
     said: HashMap<i64, Vec<Said>>,
     marks: HashMap<i64, Mark>,
     drafts: HashMap<i64, Vec<ModelDraft>>,
@@ -56,6 +58,7 @@ pub(super) struct Turn {
     /// Its number in the conversation, from 1.
     pub number: usize,
     pub past: PastTurn,
+    pub studied: Studied,
     /// What its request has that was not there before, in order.
     pub new: Vec<New>,
     /// What was said and not lost, in order.
@@ -197,9 +200,9 @@ impl Talk {
         }
         let mut talk = Self {
             turns: PastTurns::of(reader, id)?,
+            studied: StudiedTurns::of(reader, id)?,
             mark: Mark::default(),
             marks: HashMap::new(),
-            number: 0,
             said,
             drafts: HashMap::new(),
             decisions: HashMap::new(),
@@ -242,7 +245,7 @@ impl Talk {
         let Some(past) = self.turns.next().transpose()? else {
             return Ok(None);
         };
-        self.number += 1;
+        let number = past.number;
         let new = self.new_in(&past);
         let rows = self.said.remove(&past.id).unwrap_or_default();
         let mut all = parts(rows);
@@ -255,16 +258,14 @@ impl Talk {
             .partition::<Vec<Part>, _>(|part| part.state == SaidState::Undelivered);
         let bodies = said.iter().enumerate();
         let pending = bodies.filter_map(|(part, said)| {
-            let place = Place {
-                turn: self.number,
-                part,
-            };
+            let place = Place { turn: number, part };
             let body = said.body()?;
             Some(Pending { place, body })
         });
         self.pending.extend(pending);
         Ok(Some(Turn {
-            number: self.number,
+            number,
+            studied: self.studied.take(past.id),
             drafts: self.drafts.remove(&past.id).unwrap_or_default(),
             decisions: self.decisions.remove(&past.id).unwrap_or_default(),
             mark: self.marks.remove(&past.id).unwrap_or_default(),

@@ -5,12 +5,8 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::ExportError;
-
-/// How a file is called before it is whole.
-const BEGINNING: &str = ".humanllm-export-";
+use crate::private_file::NewFile;
 
 /// Where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +47,7 @@ pub(super) struct Sheet {
 #[derive(Debug)]
 enum To {
     Stdout(BufWriter<io::Stdout>),
-    File {
-        file: BufWriter<NamedTempFile>,
-        path: PathBuf,
-        replaces: bool,
-    },
+    File { file: NewFile, replaces: bool },
 }
 
 impl Sheet {
@@ -69,20 +61,9 @@ impl Sheet {
     /// name by then.
     pub fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
         check_free(path, replaces)?;
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let file = tempfile::Builder::new()
-            .prefix(BEGINNING)
-            .tempfile_in(folder)
-            .map_err(|error| ExportError::write(path, error))?;
+        let file = NewFile::begin(path).map_err(|error| ExportError::write(path, error))?;
         Ok(Self {
-            to: To::File {
-                file: BufWriter::new(file),
-                path: path.to_owned(),
-                replaces,
-            },
+            to: To::File { file, replaces },
         })
     }
 
@@ -90,25 +71,12 @@ impl Sheet {
     pub fn finish(self) -> Result<(), ExportError> {
         match self.to {
             To::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
-            To::File {
-                file,
-                path,
-                replaces,
-            } => {
-                let file = file
-                    .into_inner()
-                    .map_err(|error| ExportError::write(&path, error.into_error()))?;
-                let persisted = match replaces {
-                    true => file.persist(&path),
-                    false => file.persist_noclobber(&path),
-                };
-                match persisted {
-                    Ok(_) => Ok(()),
-                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                        Err(ExportError::Exists(path))
-                    }
-                    Err(error) => Err(ExportError::write(&path, error.error)),
-                }
+            To::File { file, replaces } => {
+                let path = file.path().to_owned();
+                file.finish(replaces).map_err(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => ExportError::Exists(path),
+                    _ => ExportError::write(&path, error),
+                })
             }
         }
     }
@@ -117,7 +85,7 @@ impl Sheet {
     pub fn failed(&self, error: io::Error) -> ExportError {
         match &self.to {
             To::Stdout(_) => ExportError::stdout(error),
-            To::File { path, .. } => ExportError::write(path, error),
+            To::File { file, .. } => ExportError::write(file.path(), error),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::journal::{
     Blob, Conversation, Decision, DraftFate, DraftState, Journal, ModelDraft, Options as Kept,
     Record, Said, SaidState, State,
 };
-use crate::store::marks;
+use crate::store::marks::mark_of;
 
 const FORMATS: [Format; 6] = [
     Format::Atif,
@@ -240,7 +240,7 @@ fn a_model_learns_what_was_asked_for() {
 fn what_was_marked_is_chosen_or_left_out() {
     let book = three();
     let mark = |turn: Option<i64>, change: &dyn Fn(&mut Mark)| {
-        let mut mark = marks::mark_of(&[], 1, turn);
+        let mut mark = mark_of(&[], 1, turn);
         change(&mut mark);
         book.write(vec![Record::Mark(mark)]);
     };
@@ -385,7 +385,7 @@ proptest! {
             Record::Mark(Mark {
                 note: words("note"),
                 labels: vec![secret.clone()],
-                ..marks::mark_of(&[], 1, Some(2))
+                ..mark_of(&[], 1, Some(2))
             }),
             Record::Decision(Decision {
                 id: 1,

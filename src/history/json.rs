@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 
 use super::provenance;
 use super::text::state;
-use super::{Found, Marks, Whole};
+use super::{Found, Listed, Marks, Whole};
+use crate::api::Assigned;
 use crate::draft;
-use crate::journal::{Blob, Conversation, Decision, ModelDraft, Said, SaidState, Turn};
+use crate::journal::{Blob, Decision, ModelDraft, Said, SaidState, Turn};
 
 #[derive(Serialize)]
 struct Header<'a> {
@@ -22,6 +23,8 @@ struct Header<'a> {
     thread: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     automatic: Option<&'a str>,
+    #[serde(flatten)]
+    assigned: &'a Assigned,
 }
 
 #[derive(Serialize)]
@@ -152,14 +155,14 @@ struct Mark<'a> {
     updated: Option<String>,
 }
 
-pub(super) fn list(list: &[Conversation]) -> String {
+pub(super) fn list(list: &[Listed]) -> String {
     let list: Vec<Header<'_>> = list.iter().map(header).collect();
     document(&list)
 }
 
 pub(super) fn found(found: &[Found]) -> String {
     let found = found.iter().map(|found| Match {
-        header: header(&found.conversation),
+        header: header(&found.listed),
         excerpt: &found.hit.excerpt.text,
     });
     document(&found.collect::<Vec<_>>())
@@ -167,7 +170,7 @@ pub(super) fn found(found: &[Found]) -> String {
 
 pub(super) fn show(whole: &Whole) -> String {
     document(&Shown {
-        header: header(&whole.conversation),
+        header: header(&whole.listed),
         requests: whole.turns.len(),
         said: whole.said.iter().map(words).collect(),
         draft: whole.draft.as_ref().map(|draft| (&*draft.body).into()),
@@ -187,12 +190,12 @@ pub(super) fn marks(marks: &Marks) -> String {
         updated: time(mark.updated),
     });
     document(&Marked {
-        header: header(&marks.conversation),
+        header: header(&marks.listed),
         marks: all.collect(),
     })
 }
 
-fn header(row: &Conversation) -> Header<'_> {
+fn header(Listed { row, assigned }: &Listed) -> Header<'_> {
     Header {
         id: row.id,
         title: &row.title,
@@ -202,6 +205,7 @@ fn header(row: &Conversation) -> Header<'_> {
         active: time(row.active),
         thread: row.thread.as_deref(),
         automatic: row.automatic.as_deref(),
+        assigned,
     }
 }
 

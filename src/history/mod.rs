@@ -1,25 +1,30 @@
 //! `humanllm history`: what the journal has, from the shell.
 //!
-//! Reading works while the program runs. Deleting and compacting need the journal for themselves.
+//! Reading works while the program runs. A program that runs is asked to mark and to delete; compacting
+//! needs the journal for itself.
 
 mod json;
 mod provenance;
 pub mod rules;
-pub mod statistics;
 pub mod study;
 mod text;
-pub mod turns;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use crate::api::Assigned;
+use crate::control::command::{self, CommandError};
 use crate::journal::{
     self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
     Options, ReadError, Reader, Record, Said, Turn,
 };
-use crate::store::marks::{Change, MarkError, mark_of};
+use crate::store;
+use crate::store::marks::{self, Change, ChangeError};
+
+/// How many conversations are looked at in one go.
+const PAGE: u32 = 500;
 
 /// What to do with the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub enum Action {
     List {
         /// How many.
         limit: u32,
+        /// Only those of this participant of a study, and under this condition, as far as they are named.
+        whose: Assigned,
     },
     /// Shows a conversation.
     Show {
@@ -87,12 +94,12 @@ pub enum HistoryError {
     /// There is no such conversation.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
-    /// There is no such turn.
-    #[error("conversation {0} has no turn {1}; it has {2}")]
-    UnknownTurn(i64, u64, usize),
     /// It cannot be marked so.
     #[error(transparent)]
-    Mark(#[from] MarkError),
+    Change(#[from] ChangeError),
+    /// The program that has the journal does not do it.
+    #[error(transparent)]
+    Program(CommandError),
     /// Nobody is there to be asked.
     #[error("this deletes for good; without a terminal, confirm with --yes")]
     NobodyToAsk,
@@ -125,10 +132,35 @@ impl From<ReadError> for HistoryError {
     }
 }
 
+/// A conversation as all of these show it.
+#[derive(Debug)]
+struct Listed {
+    row: Conversation,
+    /// Whose its newest request is in a study.
+    assigned: Assigned,
+}
+
+impl Listed {
+    fn of(reader: &Reader, row: Conversation) -> Result<Self, ReadError> {
+        let detail = reader.newest_detail(row.id)?;
+        let assigned = detail.and_then(|detail| store::assigned(&detail));
+        Ok(Self {
+            row,
+            assigned: assigned.as_deref().cloned().unwrap_or_default(),
+        })
+    }
+
+    fn is_of(&self, whose: &Assigned) -> bool {
+        let is = |wanted: &Option<String>, own| wanted.is_none() || wanted == own;
+        is(&whose.participant, &self.assigned.participant)
+            && is(&whose.condition, &self.assigned.condition)
+    }
+}
+
 /// A conversation with what belongs to it.
 #[derive(Debug)]
 struct Whole {
-    conversation: Conversation,
+    listed: Listed,
     turns: Vec<i64>,
     said: Vec<Said>,
     draft: Option<Draft>,
@@ -140,7 +172,7 @@ struct Whole {
 /// A conversation that was found.
 #[derive(Debug)]
 struct Found {
-    conversation: Conversation,
+    listed: Listed,
     hit: Hit,
 }
 
@@ -154,8 +186,8 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
     // First of all, so that nothing is made where there is nothing.
     let reader = Reader::open(state_dir)?;
     Ok(match action {
-        Action::List { limit } => {
-            let list = reader.recent(limit, None)?;
+        Action::List { limit, whose } => {
+            let list = list(&reader, limit, &whose)?;
             match form {
                 Form::Text => text::list(&list, &zone),
                 Form::Json => json::list(&list),
@@ -178,7 +210,7 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
         }
         Action::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
         Action::Label { id, turn, changes } => {
-            let marks = label(reader, id, turn, &changes, state_dir)?;
+            let marks = label(reader, id, turn, changes, state_dir)?;
             match form {
                 Form::Text => text::marks(&marks),
                 Form::Json => json::marks(&marks),
@@ -193,13 +225,32 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
     })
 }
 
-fn find(reader: &Reader, id: i64) -> Result<Conversation, HistoryError> {
-    reader.conversation(id)?.ok_or(HistoryError::Unknown(id))
+/// The newest conversations that are meant.
+fn list(reader: &Reader, limit: u32, whose: &Assigned) -> Result<Vec<Listed>, ReadError> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut list, mut before) = (Vec::new(), None);
+    while list.len() < most {
+        let page = reader.recent(limit.min(PAGE), before)?;
+        let Some(last) = page.last() else { break };
+        before = Some((last.active, last.id));
+        for row in page {
+            let listed = Listed::of(reader, row)?;
+            if listed.is_of(whose) && list.len() < most {
+                list.push(listed);
+            }
+        }
+    }
+    Ok(list)
+}
+
+fn find(reader: &Reader, id: i64) -> Result<Listed, HistoryError> {
+    let row = reader.conversation(id)?.ok_or(HistoryError::Unknown(id))?;
+    Ok(Listed::of(reader, row)?)
 }
 
 fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
     Ok(Whole {
-        conversation: find(reader, id)?,
+        listed: find(reader, id)?,
         turns: reader.turns(id)?,
         said: reader.said(id)?,
         draft: reader.draft(id)?,
@@ -214,7 +265,8 @@ fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, Histor
     for hit in reader.search(words, limit)? {
         // One that was deleted in between is none.
         if let Some(conversation) = reader.conversation(hit.conversation)? {
-            all.push(Found { conversation, hit });
+            let listed = Listed::of(reader, conversation)?;
+            all.push(Found { listed, hit });
         }
     }
     Ok(all)
@@ -223,16 +275,16 @@ fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, Histor
 /// What is said of a conversation and its turns, by their numbers.
 #[derive(Debug)]
 struct Marks {
-    conversation: Conversation,
+    listed: Listed,
     marks: Vec<(Option<usize>, Mark)>,
 }
 
-fn marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
+fn all_marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
     let turns = reader.turns(id)?;
     let number = |turn: i64| Some(turns.iter().position(|known| *known == turn)? + 1);
     let marks = reader.marks(id)?.into_iter();
     Ok(Marks {
-        conversation: find(reader, id)?,
+        listed: find(reader, id)?,
         marks: marks
             .map(|mark| (mark.turn.and_then(number), mark))
             .collect(),
@@ -244,41 +296,28 @@ fn label(
     reader: Reader,
     id: i64,
     turn: Option<u64>,
-    changes: &[Change],
+    changes: Vec<Change>,
     state_dir: &Path,
 ) -> Result<Marks, HistoryError> {
-    find(&reader, id)?;
-    if changes.is_empty() && turn.is_none() {
-        return marks(&reader, id);
-    }
-    let turns = reader.turns(id)?;
-    let turn = match turn {
-        None => None,
-        Some(number) => {
-            let place = usize::try_from(number).ok();
-            let place = place.and_then(|number| turns.get(number.checked_sub(1)?));
-            let unknown = HistoryError::UnknownTurn(id, number, turns.len());
-            Some(*place.ok_or(unknown)?)
-        }
-    };
-    let mut mark = mark_of(&reader.marks(id)?, id, turn);
-    for change in changes {
-        change.apply(&mut mark)?;
+    let mut mark = marks::found(&reader, id, turn)?.mark;
+    for change in &changes {
+        change.apply(&mut mark).map_err(ChangeError::from)?;
     }
     if changes.is_empty() {
-        return marks(&reader, id);
+        return all_marks(&reader, id);
     }
     drop(reader);
-    let journal = Journal::open(state_dir, Options::default())?;
-    let written = journal.write(vec![Record::Mark(mark)]);
-    let saved = journal.settled_blocking(written);
-    let Health {
-        failing, replaced, ..
-    } = journal.close();
-    match failing.or(replaced) {
-        None if saved => marks(&Reader::open(state_dir)?, id),
-        why => Err(HistoryError::NotMarked(why.unwrap_or_default())),
-    }
+    let writer = Writer::open(state_dir)?;
+    writer.write(
+        vec![Record::Mark(mark)],
+        command::Action::Label {
+            conversation: id,
+            turn,
+            changes,
+        },
+        HistoryError::NotMarked,
+    )?;
+    all_marks(&Reader::open(state_dir)?, id)
 }
 
 fn delete(
@@ -287,37 +326,83 @@ fn delete(
     yes: bool,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
-    let mut doomed = Vec::new();
+    let mut doomed: Vec<Listed> = Vec::new();
     for id in ids {
-        let conversation = find(&reader, *id)?;
-        if !doomed.contains(&conversation) {
-            doomed.push(conversation);
+        let listed = find(&reader, *id)?;
+        if doomed.iter().all(|known| known.row.id != *id) {
+            doomed.push(listed);
         }
     }
     drop(reader);
     // Before the question: an answer that changes nothing is one too many.
-    let journal = Journal::open(state_dir, Options::default())?;
+    let writer = Writer::open(state_dir)?;
     if !yes && !is_sure(&doomed)? {
         return Ok("Nothing was deleted.\n".into());
     }
-    let records = doomed
+    let conversations: Vec<i64> = doomed.iter().map(|listed| listed.row.id).collect();
+    let records = conversations
         .iter()
-        .map(|conversation| Record::DeleteConversation {
-            id: conversation.id,
-        });
-    let written = journal.write(records.collect());
-    let saved = journal.settled_blocking(written);
-    let Health {
-        failing, replaced, ..
-    } = journal.close();
-    match failing.or(replaced) {
-        None if saved => Ok(text::deleted(doomed.len())),
-        why => Err(HistoryError::Write(why.unwrap_or_default())),
+        .map(|id| Record::DeleteConversation { id: *id });
+    writer.write(
+        records.collect(),
+        command::Action::Delete { conversations },
+        HistoryError::Write,
+    )?;
+    Ok(text::deleted(doomed.len()))
+}
+
+/// Who writes the journal.
+enum Writer<'a> {
+    /// Nobody else.
+    Own(Journal),
+    /// A program that runs with this state folder.
+    Program(&'a Path),
+}
+
+impl<'a> Writer<'a> {
+    fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
+        match Journal::open(state_dir, Options::default()) {
+            Ok(journal) => Ok(Self::Own(journal)),
+            Err(busy @ OpenError::Busy { .. }) => {
+                // What cannot be asked cannot do it.
+                match command::run(command::Action::Status, true, state_dir) {
+                    Ok(_) => Ok(Self::Program(state_dir)),
+                    Err(error) if error.is_nobody() => Err(HistoryError::Busy(busy)),
+                    Err(error) => Err(HistoryError::Program(error)),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes records, or asks the program for what they are.
+    fn write(
+        self,
+        records: Vec<Record>,
+        asked: command::Action,
+        failed: impl FnOnce(String) -> HistoryError,
+    ) -> Result<(), HistoryError> {
+        let journal = match self {
+            Self::Own(journal) => journal,
+            Self::Program(state_dir) => {
+                let done = command::run(asked, true, state_dir);
+                return done.map(drop).map_err(HistoryError::Program);
+            }
+        };
+        let written = journal.write(records);
+        let saved = journal.settled_blocking(written);
+        let Health {
+            failing, replaced, ..
+        } = journal.close();
+        match failing.or(replaced) {
+            None if saved => Ok(()),
+            why => Err(failed(why.unwrap_or_default())),
+        }
     }
 }
 
 /// Asks the person.
-fn is_sure(doomed: &[Conversation]) -> Result<bool, HistoryError> {
+fn is_sure(doomed: &[Listed]) -> Result<bool, HistoryError> {
     if !io::stdin().is_terminal() {
         return Err(HistoryError::NobodyToAsk);
     }

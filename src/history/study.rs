@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::turns::{self, SOURCES, TurnFacts};
 use crate::api::Format;
 use crate::journal::{ReadError, Reader, State};
+use crate::statistics::turns::{self, SOURCES, TurnFacts};
 
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +20,12 @@ pub enum StudyError {
 }
 
 /// The names of the columns before those of the characters.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "conversation",
     "turn",
     "participant",
     "condition",
+    "phase",
     "agent",
     "format",
     "state",
@@ -89,6 +90,7 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
         times.turn.to_string(),
         assigned.participant.unwrap_or_default(),
         assigned.condition.unwrap_or_default(),
+        times.phase.clone().unwrap_or_default(),
         turn.agent.clone(),
         format.into(),
         state.into(),

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Found, Marks, Whole, provenance};
-use crate::api::{Body, Interner};
+use super::{Found, Listed, Marks, Whole, provenance};
+use crate::api::{Assigned, Body, Interner};
 use crate::inbox;
-use crate::journal::{Conversation, Decision, ModelDraft, SaidState, State};
+use crate::journal::{Decision, ModelDraft, SaidState, State};
 use crate::plain;
 use crate::rules::Action;
 use crate::store::Loaded;
@@ -19,7 +19,7 @@ use crate::tui::transcript::Transcript;
 /// How wide an agent's name may be before it is cut.
 const AGENT: usize = 14;
 
-pub(super) fn list(list: &[Conversation], zone: &TimeZone) -> String {
+pub(super) fn list(list: &[Listed], zone: &TimeZone) -> String {
     match list {
         [] => "No conversations yet.\n".into(),
         _ => list.iter().map(|row| line(row, zone)).collect(),
@@ -32,7 +32,7 @@ pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
     }
     let lines = found.iter().map(|found| {
         let excerpt = plain::line(&found.hit.excerpt.text);
-        format!("{}{:8}{excerpt}\n", line(&found.conversation, zone), "")
+        format!("{}{:8}{excerpt}\n", line(&found.listed, zone), "")
     });
     lines.collect()
 }
@@ -41,7 +41,7 @@ pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
 pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let mut out = head(&whole, zone);
     let loaded = whole.newest.as_ref().and_then(|newest| {
-        let (row, said) = (whole.conversation.clone(), std::mem::take(&mut whole.said));
+        let (row, said) = (whole.listed.row.clone(), std::mem::take(&mut whole.said));
         Loaded::of_rows(row, newest, said, &Interner::default())
     });
     let Some(loaded) = loaded else {
@@ -170,13 +170,17 @@ fn push_decided<'a>(
 
 /// What the rows say of a conversation, before what was said in it.
 fn head(whole: &Whole, zone: &TimeZone) -> String {
-    let row = &whole.conversation;
+    let Listed { row, assigned } = &whole.listed;
     let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
     let mut fact = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{name:<10}{}", plain::line(value));
     };
     fact("agent", &row.agent);
+    match whose(assigned) {
+        whose if whose.is_empty() => {}
+        whose => fact("study", &whose),
+    }
     if let Some(thread) = &row.thread {
         fact("thread", thread);
     }
@@ -229,9 +233,9 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
     out
 }
 
-pub(super) fn question(doomed: &[Conversation]) -> String {
+pub(super) fn question(doomed: &[Listed]) -> String {
     let mut out = String::from("Delete for good:\n");
-    for row in doomed {
+    for Listed { row, .. } in doomed {
         let _ = writeln!(out, "{:>6}  {}", row.id, plain::line(&row.title));
     }
     out.push_str("Are you sure? [y/N] ");
@@ -247,7 +251,7 @@ pub(super) fn deleted(number: usize) -> String {
 
 /// What is said of a conversation and its turns, a line for each.
 pub(super) fn marks(marks: &Marks) -> String {
-    let row = &marks.conversation;
+    let row = &marks.listed.row;
     let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
     if marks.marks.is_empty() {
         out.push_str("        Nothing is said of it.\n");
@@ -267,15 +271,26 @@ pub(super) fn compacted(before: u64, after: u64) -> String {
     format!("The journal had {before} and has {after} now.\n")
 }
 
-fn line(row: &Conversation, zone: &TimeZone) -> String {
+fn line(Listed { row, assigned }: &Listed, zone: &TimeZone) -> String {
+    let whose = match whose(assigned) {
+        whose if whose.is_empty() => whose,
+        whose => format!("  ({})", plain::line(&whose)),
+    };
     let agent: String = plain::line(&row.agent).chars().take(AGENT).collect();
     format!(
-        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}{whose}\n",
         row.id,
         time(row.active, zone),
         state(row.state),
         plain::line(&row.title)
     )
+}
+
+/// The participant and the condition.
+fn whose(assigned: &Assigned) -> String {
+    let parts = [&assigned.participant, &assigned.condition].into_iter();
+    let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();
+    parts.join(" ")
 }
 
 pub(super) fn state(state: State) -> &'static str {

@@ -14,6 +14,7 @@ use super::{
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
 use crate::draft::{Call, Draft, Editor, Origin, Part, ReplyKind, Sender, Source, Target};
+use crate::store::marks::{self, MarkError, Marked, mark_of};
 use crate::store::{Header, Saving};
 
 /// The name of the tool that takes patches.
@@ -54,8 +55,12 @@ pub enum Wish {
     Wait(Filter),
     /// Says something.
     Reply(Box<ScriptReply>),
-    /// Has the study stand still or go on, or only says which.
-    Study(Option<bool>),
+    /// Changes how it is with the study, or only says how.
+    Study(Option<StudyWish>),
+    /// Changes what the person makes of something, of which this much is in the journal.
+    Mark(Marked, Vec<marks::Change>),
+    /// Deletes conversations for good, all of them or none.
+    Delete(Vec<ConversationId>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
         /// The conversation it belongs to.
@@ -65,6 +70,28 @@ pub enum Wish {
         /// The reason, which the client is told.
         words: String,
     },
+}
+
+/// What a script can change of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StudyWish {
+    /// It goes on.
+    Start,
+    /// It stands still.
+    Pause,
+    /// This phase of it is on from now on.
+    Phase(String),
+}
+
+/// How it is with a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyState {
+    /// Since when it stands still, if it does.
+    pub paused: Option<Timestamp>,
+    /// The phase that is on.
+    pub phase: Option<String>,
+    /// All of its phases, in order.
+    pub phases: Vec<String>,
 }
 
 /// Which requests a script waits for.
@@ -125,8 +152,10 @@ pub enum Answer {
     Unloaded,
     /// Something was said.
     Sent(Sent),
-    /// How it is with the study: since when it stands still, if it does.
-    Study(Option<Timestamp>),
+    /// How it is with the study.
+    Study(StudyState),
+    /// It is so, once that is written.
+    Done(Saving),
 }
 
 /// How things stand.
@@ -211,15 +240,36 @@ pub enum Refused {
     /// The study stands still.
     #[error("the study is paused; `humanllm study start` has it go on")]
     Paused,
+    /// Somebody waits there, or has not got all that was said to them.
+    #[error("somebody waits in conversation {}; answer or reject that first", .0.0)]
+    Busy(ConversationId),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     /// There is no study.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
+    /// The study has no such phase.
+    #[error("the study has no phase {name:?}; {}", phases(known))]
+    NoPhase {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// The client went away.
     #[error("the client is gone; nothing was sent")]
     ClientGone,
     /// Something is wrong with what is said.
     #[error("{}", .0.message)]
     Problem(Problem),
+}
+
+fn phases(known: &[String]) -> String {
+    match known {
+        [] => "[[study.phase]] in the configuration adds one".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
 }
 
 impl From<Problem> for Refused {
@@ -281,7 +331,11 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(pauses) => (self.set_paused(pauses, now).map(Answer::Study), None),
+            Wish::Study(wish) => (self.change_study(wish, now).map(Answer::Study), None),
+            Wish::Mark(marked, changes) => {
+                (self.change_mark(marked, &changes).map(Answer::Done), None)
+            }
+            Wish::Delete(ids) => (self.delete_all(&ids).map(Answer::Done), None),
             Wish::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
@@ -308,6 +362,71 @@ impl Inbox {
         // One that has gone in this moment has lost nothing but the news.
         let _ = answer.send(answered);
         change
+    }
+
+    /// Changes what the person makes of something.
+    fn change_mark(
+        &mut self,
+        mut marked: Marked,
+        changes: &[marks::Change],
+    ) -> Result<Saving, Refused> {
+        if let Some(conversation) = self.get(ConversationId(marked.mark.conversation)) {
+            // What is in memory is newer than what was read.
+            let mut known = conversation.marks().iter();
+            let known = known.find(|known| known.turn == marked.turn);
+            marked.mark = match known {
+                Some(known) => known.mark.clone(),
+                None => mark_of(&[], marked.mark.conversation, marked.mark.turn),
+            };
+        }
+        for change in changes {
+            change.apply(&mut marked.mark)?;
+        }
+        self.mark(marked);
+        Ok(self.saving.unwrap_or_default())
+    }
+
+    /// Deletes conversations for good, those too that are not listed.
+    fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, Refused> {
+        if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
+            return Err(Refused::Busy(*busy));
+        }
+        let mut saving = Saving::default();
+        for id in ids {
+            if let Some(at) = self.position(*id) {
+                self.remove(*id);
+                self.deleted.push((*id, at));
+            }
+            saving = self.store.delete(*id);
+        }
+        Ok(saving)
+    }
+
+    /// Changes how it is with the study, and says how it is then.
+    fn change_study(
+        &mut self,
+        wish: Option<StudyWish>,
+        now: Timestamp,
+    ) -> Result<StudyState, Refused> {
+        let phases = || self.phases().iter().map(|phase| phase.name.clone());
+        let phases: Vec<String> = phases().collect();
+        let pauses = match &wish {
+            Some(StudyWish::Start) => Some(false),
+            Some(StudyWish::Pause) => Some(true),
+            Some(StudyWish::Phase(_)) | None => None,
+        };
+        let paused = self.set_paused(pauses, now)?;
+        if let Some(StudyWish::Phase(name)) = wish
+            && !self.go_to_phase(&name)
+        {
+            let known = phases;
+            return Err(Refused::NoPhase { name, known });
+        }
+        Ok(StudyState {
+            paused,
+            phase: self.phase().map(|phase| phase.name.clone()),
+            phases,
+        })
     }
 
     /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.

@@ -24,7 +24,7 @@ pub use composing::Problem;
 use control::Waiter;
 pub use control::{
     Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
-    Standing, Wish,
+    Standing, StudyState, StudyWish, Wish,
 };
 use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, Said, Status, Words};
@@ -80,6 +80,8 @@ pub struct Inbox {
     dismissed: BTreeSet<ConversationId>,
     /// The conversations that had to make room, until somebody asks for them.
     dropped: Vec<ConversationId>,
+    /// Those that a script has deleted, and where they stood in the list, until somebody asks.
+    deleted: Vec<(ConversationId, usize)>,
     /// What models and rules do.
     drafting: Drafting,
     /// The drafts that are being made, and where.
@@ -96,6 +98,8 @@ pub struct Inbox {
     study: Study,
     /// Since when the study stands still, if it does.
     paused: Option<Timestamp>,
+    /// Which of its phases is on.
+    phase: usize,
     /// When what happened to the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
@@ -207,6 +211,7 @@ impl Inbox {
             looked_at: None,
             dismissed: dismissed.collect(),
             dropped: Vec::new(),
+            deleted: Vec::new(),
             drafting: Drafting::default(),
             making: HashMap::new(),
             modes,
@@ -215,6 +220,7 @@ impl Inbox {
             claimed: None,
             study: Study::default(),
             paused: None,
+            phase: 0,
             times: HashMap::new(),
         }
     }
@@ -417,6 +423,11 @@ impl Inbox {
     /// The conversations that had to make room for others since this was asked.
     pub(crate) fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
+    }
+
+    /// Those that a script has deleted since this was asked, and where they stood in the list.
+    pub(crate) fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
+        std::mem::take(&mut self.deleted)
     }
 
     /// Lets a client ask again what was rejected in a conversation; says whether something was.

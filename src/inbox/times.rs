@@ -4,13 +4,38 @@ use jiff::Timestamp;
 
 use super::{Conversation, ConversationId, Inbox, Refused, RequestId};
 use crate::journal::TurnTime;
-use crate::study::{Delay, Plan, Study};
+use crate::study::{Delay, Phase, Plan, Study};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
     pub(crate) fn set_study(&mut self, study: Study, now: Timestamp) {
         self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
+        self.phase = 0;
+    }
+
+    /// The phase of the study that is on, if it has any.
+    pub fn phase(&self) -> Option<&Phase> {
+        self.phases().get(self.phase)
+    }
+
+    /// All phases of the study, in order.
+    pub fn phases(&self) -> &[Phase] {
+        match self.study.enabled {
+            true => &self.study.phases,
+            false => &[],
+        }
+    }
+
+    /// Goes to the phase of this name; says whether there is one.
+    pub(crate) fn go_to_phase(&mut self, name: &str) -> bool {
+        let place = self.phases().iter().position(|phase| phase.name == name);
+        self.phase = place.unwrap_or(self.phase);
+        place.is_some()
+    }
+
+    fn phase_name(&self) -> Option<String> {
+        self.phase().map(|phase| phase.name.clone())
     }
 
     /// Since when the study stands still, if it does: requests wait, and nothing is sent to them.
@@ -104,6 +129,7 @@ impl Inbox {
             turn: request.0,
             conversation: id.0,
             delays: "[]".into(),
+            phase: self.phase_name(),
             ..TurnTime::default()
         };
         self.times.insert(request, times);
@@ -121,8 +147,10 @@ impl Inbox {
     /// Something was said to a request.
     pub(super) fn time_said(&mut self, request: RequestId, ended: bool, now: Timestamp) {
         let now = now.as_millisecond();
+        let phase = self.phase_name();
         if let Some(times) = self.times.get_mut(&request) {
             times.first_said.get_or_insert(now);
+            times.phase = phase;
             if ended {
                 (times.sent, times.ended) = (Some(now), Some(now));
             }

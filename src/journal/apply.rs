@@ -454,13 +454,13 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
     run(
         db,
         "INSERT INTO turn_time (turn, conversation, seen, first_key, keys, first_said, sent, delivered,
-             ended, paused, delays)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+             ended, paused, delays, phase)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
          WHERE EXISTS (SELECT 1 FROM turn WHERE id = ?1 AND conversation = ?2)
          ON CONFLICT (turn) DO UPDATE SET seen = excluded.seen, first_key = excluded.first_key,
              keys = excluded.keys, first_said = excluded.first_said, sent = excluded.sent,
              delivered = excluded.delivered, ended = excluded.ended, paused = excluded.paused,
-             delays = excluded.delays",
+             delays = excluded.delays, phase = excluded.phase",
         params![
             row.turn,
             row.conversation,
@@ -472,7 +472,8 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
             row.delivered,
             row.ended,
             row.paused,
-            row.delays
+            row.delays,
+            row.phase
         ],
     )
 }

@@ -16,6 +16,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("sql/3.sql"),
     include_str!("sql/4.sql"),
     include_str!("sql/5.sql"),
+    include_str!("sql/6.sql"),
 ];
 /// Makes the index of the full-text search, which a damaged one is replaced by too.
 const SEARCH: &str = include_str!("sql/search.sql");

@@ -44,7 +44,7 @@ use tokio::sync::watch;
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
 pub use queue::Seq;
-pub use reader::{BlobContent, BlobKey, NextIds, Reader, TimedTurn, TurnParts};
+pub use reader::{BlobContent, BlobKey, NextIds, Reader, TimedTurn, Totals, TurnParts};
 pub use record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
     ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn, TurnTime,

@@ -12,8 +12,8 @@ use super::hash::Hash;
 use super::items::role;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
-    Response, Said, State, Turn, TurnTime,
+    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, Event, Mark, ModelDraft,
+    Recall, Response, Said, State, Turn, TurnTime,
 };
 use super::search::{self, Hit};
 use super::{database, items};
@@ -308,6 +308,14 @@ impl Reader {
         })
     }
 
+    /// Whatever else is known of the newest turn of a conversation.
+    pub(crate) fn newest_detail(&self, conversation: i64) -> Read<Option<String>> {
+        self.with(|db| {
+            let sql = "SELECT detail FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1";
+            one(db, sql, [conversation], |row| row.get(0))
+        })
+    }
+
     /// What was said in a conversation, the oldest first.
     pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
         let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");
@@ -333,6 +341,16 @@ impl Reader {
              ORDER BY id LIMIT ?3"
         );
         self.with(|db| all(db, &sql, params![conversation, after, limit], model_draft))
+    }
+
+    /// What became of what models drafted in a conversation, by its turns, the oldest first.
+    pub(crate) fn draft_fates(&self, conversation: i64) -> Read<Vec<(i64, DraftFate)>> {
+        self.with(|db| {
+            let sql = "SELECT turn, fate FROM model_draft WHERE conversation = ?1 ORDER BY id";
+            all(db, sql, [conversation], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
     }
 
     /// What models drafted to a turn, the oldest first.
@@ -406,7 +424,7 @@ impl Reader {
                 db,
                 "SELECT turn.id, format, arrived, state, detail, seen, first_key,
                      coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
-                     coalesce(paused, 0), coalesce(delays, '[]')
+                     coalesce(paused, 0), coalesce(delays, '[]'), phase
                  FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
                  WHERE turn.conversation = ?1 ORDER BY turn.id",
                 [conversation],
@@ -428,6 +446,7 @@ impl Reader {
                             ended: row.get(11)?,
                             paused: row.get(12)?,
                             delays: row.get(13)?,
+                            phase: row.get(14)?,
                         },
                     })
                 },

@@ -234,7 +234,7 @@ pub struct Decision {
     pub id: i64,
     /// The conversation it belongs to.
     pub conversation: i64,
-    /// The turn of the request.
+    /// Of which request.
     pub turn: i64,
     /// When it happened, in milliseconds since 1970.
     pub at: i64,
@@ -291,7 +291,7 @@ pub struct TurnTime {
     /// How many keys were pressed while it was open on the screen.
     pub keys: i64,
     /// When something was first said to it.
-    pub(crate) first_said: Option<i64>,
+    pub first_said: Option<i64>,
     /// When the end of the response was sent.
     pub sent: Option<i64>,
     /// When that was handed to the client's connection.
@@ -301,7 +301,10 @@ pub struct TurnTime {
     /// For how long the study stood still meanwhile, in milliseconds.
     pub paused: i64,
     /// What was added before words left, a list in JSON.
-    pub(crate) delays: String,
+    pub delays: String,
+    /// The phase of the study in which something was last said to it; the one in which it came if
+    /// nothing was.
+    pub phase: Option<String>,
 }
 
 /// A response that clients can come back to.
@@ -520,7 +523,7 @@ impl Record {
                     .map(|label| size_of::<String>() + label.len());
                 row.note.len() + labels.sum::<usize>()
             }
-            Self::TurnTime(row) => row.delays.len(),
+            Self::TurnTime(row) => row.delays.len() + row.phase.as_ref().map_or(0, String::len),
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),

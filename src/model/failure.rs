@@ -73,10 +73,15 @@ impl From<TooLong> for Failure {
 }
 
 impl Failure {
-    /// What the person has to know, on one line and with no secret in it.
+    /// What the person has to know, on one line and with no secret in it. Which model it is about is not
+    /// in it.
     pub fn words(&self, upstream: &Upstream) -> String {
-        let words = format!("{}: {}", upstream.name, self.of(upstream));
-        plain::line(&upstream.without_secrets(&words))
+        plain::line(&upstream.without_secrets(&self.of(upstream)))
+    }
+
+    /// The same behind the name of the model.
+    pub fn named(&self, upstream: &Upstream) -> String {
+        format!("{}: {}", upstream.name, self.words(upstream))
     }
 
     fn of(&self, upstream: &Upstream) -> String {

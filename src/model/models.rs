@@ -115,12 +115,9 @@ impl Running {
     fn begin(&mut self, catalog: &Catalog, order: DraftOrder, events: &DraftEvents) {
         let id = order.id;
         let Some(client) = catalog.named(&order.model) else {
-            let words = format!(
-                "{}: no model of this name is in the configuration; `humanllm setup model` adds one, \
-                 and F9 takes it in",
-                order.model
-            );
-            events.send(id, Step::Failed(words));
+            let words = "no model of this name is in the configuration; `humanllm setup model` adds \
+                         one, and F9 takes it in";
+            events.send(id, Step::Failed(words.into()));
             return;
         };
         let handle = self.tasks.spawn(make(client, order, events.clone()));
@@ -167,7 +164,7 @@ async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> Dr
             let words = failure.words(client.upstream());
             // They may quote what was asked, of which little belongs into the log.
             let logged: String = words.chars().take(LOGGED).collect();
-            tracing::info!(words = logged, "no draft");
+            tracing::info!(model = client.upstream().name, words = logged, "no draft");
             events.send(id, Step::Failed(words));
         }
     }

@@ -1,9 +1,8 @@
 //! Recordings of what the journal has.
 
 use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
-use crate::api::Interner;
 use crate::journal::{self, ReadError, Reader};
-use crate::store::request_of;
+use crate::store::PastTurns;
 
 /// A conversation of the journal; `None` if there is none of this number. Requests that cannot be read any
 /// more, and those that the program answered by itself and will again, are left out.
@@ -15,13 +14,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     let Some(row) = reader.conversation(id)? else {
         return Ok(None);
     };
-    let turns = match row.automatic {
-        Some(_) => Vec::new(),
-        None => reader.turns(id)?,
-    };
-    let said = reader.said(id)?;
-    // What the requests have in common is held once.
-    let interner = Interner::default();
+    let is_automatic = row.automatic.is_some();
     let mut recording = Recording {
         conversations: vec![RecordedConversation {
             id,
@@ -30,20 +23,22 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
         }],
         turns: Vec::new(),
     };
-    for (number, turn) in (1..).zip(turns) {
-        let Some(row) = reader.turn(turn)? else {
+    if is_automatic {
+        return Ok(Some(recording));
+    }
+    let said = reader.said(id)?;
+    for turn in PastTurns::of(reader, id)? {
+        let turn = turn?;
+        let Some(request) = turn.request else {
             continue;
         };
-        let Some(request) = request_of(&row, &interner) else {
-            continue;
-        };
-        let own = said.iter().filter(|said| said.turn == turn);
+        let own = said.iter().filter(|said| said.turn == turn.id);
         recording.turns.push(RecordedTurn {
-            number,
+            number: turn.number,
             conversation: id,
             request,
-            arrived: row.arrived,
-            state: row.state,
+            arrived: turn.arrived,
+            state: turn.state,
             rows: own.filter_map(kept).collect(),
         });
     }

@@ -2,7 +2,7 @@
 //! again.
 //!
 //! - `journal` reads conversations of the journal
-//! - `file` reads and writes the format of files
+//! - `line` is what the lines of files are, `file` reads and writes them
 //! - `replies` makes of what was kept what is sent
 //! - `normal` is what two requests are compared without: ids, times, ports, temporary folders
 //! - `matching` finds the recorded request that another one is, or is nearest to
@@ -11,13 +11,14 @@
 //!
 //! # The format
 //!
-//! That of `humanllm export --format raw`: UTF-8 with a JSON object on each line. What a reader does not know, lines
-//! and fields alike, it passes over. `type` says what a line is; what is about a request comes after that request:
+//! That of `humanllm export --format raw`, which writes the same lines: UTF-8 with a JSON object on each. What a reader
+//! does not know, lines and fields alike, it passes over. `type` says what a line is; what is about a request comes
+//! after that request:
 //!
 //! | `type` | fields |
 //! |---|---|
-//! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version` |
-//! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain` |
+//! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version`; of an export also `begun`, `active`, `state`, `thread`, `automatic`, `participant`, `condition`, `mark` |
+//! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string, `null` if they cannot be read any more; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain`, `participant`, `condition`; of an export also `phase`, `mark` |
 //! | `said` | `conversation`, `turn`, `at`, `ticket`: what left together has the same, `delivery` (`delivered`, `sent`, `undelivered`), `words`: what was said, as `inbox::Words` is written, `typed`: how, as `draft::Draft` is |
 //!
 //! `at` is a moment such as `2026-11-29T21:00:00.123Z`. What has the last ticket of an answered request ended
@@ -27,6 +28,7 @@ pub mod aimock;
 mod difference;
 mod file;
 mod journal;
+pub(crate) mod line;
 mod matching;
 mod normal;
 mod replies;

@@ -1,7 +1,9 @@
 //! What the person makes of conversations and turns: labels, a rating, a note, and what stays out of
 //! exports.
 
-use crate::journal::{Mark, now};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{Mark, ReadError, Reader, now};
 
 /// What the person makes of a conversation, or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,8 @@ pub fn words(mark: &Mark) -> String {
 const LONGEST_LABEL: usize = 64;
 
 /// A change of what the person makes of something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It has this label.
     Add(String),
@@ -73,6 +76,23 @@ pub enum MarkError {
     /// No rating.
     #[error("a rating is a number from 1 to 5")]
     Rating,
+}
+
+/// Why something cannot be found to be marked, or not be marked so.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such conversation.
+    #[error("there is no conversation {0}; `humanllm history list` shows them all")]
+    Unknown(i64),
+    /// There is no such turn.
+    #[error("conversation {0} has no turn {1}; it has {2}")]
+    UnknownTurn(i64, u64, usize),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 impl Change {
@@ -121,6 +141,29 @@ pub(crate) fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> M
         turn,
         ..Mark::default()
     })
+}
+
+/// What the journal has of a conversation, or of its turn of this number, to be changed.
+///
+/// # Errors
+///
+/// If there is no such conversation or turn, or the journal cannot be read.
+pub fn found(reader: &Reader, conversation: i64, turn: Option<u64>) -> Result<Marked, ChangeError> {
+    if reader.conversation(conversation)?.is_none() {
+        return Err(ChangeError::Unknown(conversation));
+    }
+    let id = match turn {
+        None => None,
+        Some(number) => {
+            let turns = reader.turns(conversation)?;
+            let place = usize::try_from(number).ok();
+            let found = place.and_then(|number| turns.get(number.checked_sub(1)?));
+            let unknown = ChangeError::UnknownTurn(conversation, number, turns.len());
+            Some(*found.ok_or(unknown)?)
+        }
+    };
+    let mark = mark_of(&reader.marks(conversation)?, conversation, id);
+    Ok(Marked { turn, mark })
 }
 
 fn checked(label: &str) -> Result<String, MarkError> {

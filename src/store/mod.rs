@@ -5,6 +5,7 @@
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
 //! - `context` is what is known of a request that others keep
 //! - `past` reads the turns of a conversation again, one after the other
+//! - [`marks`] is what the person makes of conversations and turns
 //! - `archive` is what only the journal has of those
 //! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
@@ -55,7 +56,7 @@ pub(crate) use responses::{ResponseRecorder, Responses};
 pub use stored::{History, Replay, Stored, resolve, resolve_items};
 pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
-pub(crate) use turn::assigned;
+pub(crate) use turn::{asked, assigned};
 
 /// How much of what was said last may not be found by its words yet if the program was killed.
 const LAST_SAID: u32 = 64;
@@ -422,9 +423,9 @@ impl Store {
     }
 
     /// Deletes a conversation for good.
-    pub fn delete(&self, conversation: ConversationId) {
+    pub fn delete(&self, conversation: ConversationId) -> Saving {
         self.threads().delete(conversation);
-        self.write(vec![Row::DeleteConversation { id: conversation.0 }]);
+        self.write(vec![Row::DeleteConversation { id: conversation.0 }])
     }
 
     /// The conversations of earlier runs, the newest first.
@@ -765,11 +766,6 @@ fn texts(
         conversation: conversation.0,
         text: Blob::new(text),
     })
-}
-
-/// The text of the request of a turn as it came, byte for byte; `None` if it cannot be read any more.
-pub(crate) fn body_of(turn: &Turn) -> Option<String> {
-    turn::body(turn)
 }
 
 /// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it

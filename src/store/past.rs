@@ -6,14 +6,15 @@ use std::vec;
 
 use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
-use crate::journal::{ReadError, Reader};
+use crate::journal::{ReadError, Reader, State};
 
 /// The turns of a conversation, the oldest first.
 #[derive(Debug)]
 pub struct PastTurns {
     reader: Reader,
     interner: Interner,
-    left: vec::IntoIter<i64>,
+    /// Those to come, each with its number.
+    left: std::iter::Enumerate<vec::IntoIter<i64>>,
     /// What the turn before it was made of.
     known: PreviousTurn,
     /// The items of the turn before it.
@@ -25,8 +26,12 @@ pub struct PastTurns {
 pub struct PastTurn {
     /// Its name in the journal.
     pub id: i64,
+    /// Its number in its conversation, from 1.
+    pub number: usize,
     /// When its request came, in milliseconds since 1970.
     pub arrived: i64,
+    /// What became of it.
+    pub state: State,
     /// What was asked; `None` if it cannot be read any more.
     pub request: Option<Request>,
     /// How many items, from the first on, say what those of the turn before it say.
@@ -50,7 +55,7 @@ impl PastTurns {
     /// If the journal cannot be read.
     pub fn of(reader: &Reader, conversation: i64) -> Result<Self, ReadError> {
         Ok(Self {
-            left: reader.turns(conversation)?.into_iter(),
+            left: reader.turns(conversation)?.into_iter().enumerate(),
             reader: reader.clone(),
             interner: Interner::default(),
             known: PreviousTurn::default(),
@@ -58,7 +63,7 @@ impl PastTurns {
         })
     }
 
-    fn read(&mut self, id: i64) -> Result<Option<PastTurn>, ReadError> {
+    fn read(&mut self, number: usize, id: i64) -> Result<Option<PastTurn>, ReadError> {
         let Some(mut parts) = self.reader.parts(id, |key| self.known.has(key))? else {
             return Ok(None);
         };
@@ -73,7 +78,9 @@ impl PastTurns {
         let before = self.before.len();
         let mut read = PastTurn {
             id,
+            number,
             arrived: parts.arrived,
+            state: parts.state,
             request: None,
             kept: before,
             before,
@@ -100,9 +107,9 @@ impl Iterator for PastTurns {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let id = self.left.next()?;
+            let (place, id) = self.left.next()?;
             // One that was deleted in between is none.
-            if let Some(read) = self.read(id).transpose() {
+            if let Some(read) = self.read(place + 1, id).transpose() {
                 return Some(read);
             }
         }
@@ -226,7 +233,7 @@ mod tests {
                     (whole.preamble, whole.earlier)
                 );
                 assert_eq!(request.whole(), body.to_string());
-                assert_eq!(turn::body(row).unwrap(), body.to_string());
+                assert_eq!(turn::asked(row).unwrap().0, body.to_string());
             }
             assert!(read.last().unwrap().is_rewritten());
             for pair in read.windows(2) {

@@ -72,21 +72,16 @@ pub(super) fn blob(item: &Item) -> Blob {
     }
 }
 
-/// The text of a request as it came, byte for byte; `None` if it cannot be read any more.
-pub(super) fn body(turn: &Turn) -> Option<String> {
+/// The text of a request as it came, byte for byte, and what is known of it besides; `None` if it cannot
+/// be read any more.
+pub(crate) fn asked(turn: &Turn) -> Option<(String, Context)> {
     let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
-    let own = turn.items.get(detail.earlier..)?;
+    let (earlier, own) = turn.items.split_at_checked(detail.earlier)?;
     let none = ToolList::default();
     let tools = turn.tools.as_ref().map_or(none.raw(), |tools| &tools.text);
     let beside = turn.instructions.as_ref().map(|beside| &*beside.text);
-    Some(envelope.whole(tools, beside, own.iter().map(|item| &*item.text)))
-}
-
-/// The request of a row; `None` if it cannot be read any more.
-pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
-    let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
-    let earlier = turn.items.get(..detail.earlier)?;
+    let whole = envelope.whole(tools, beside, own.iter().map(|item| &*item.text));
     let context = Context {
         earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
         references: detail.references,
@@ -94,10 +89,15 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
         parent: detail.parent,
         chain: detail.chain,
     };
+    Some((whole, context))
+}
+
+/// The request of a row; `None` if it cannot be read any more.
+pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
     let format = Format::of_number(turn.format)?;
-    let whole = body(turn)?;
+    let (whole, context) = asked(turn)?;
     let mut request = context.request(format, whole.as_bytes(), interner).ok()?;
-    request.assigned = detail.study;
+    request.assigned = assigned(&turn.detail);
     Some(request)
 }
 

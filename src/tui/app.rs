@@ -262,6 +262,8 @@ pub struct App {
     pub(super) insists: Option<compose::Insists>,
     /// How far back in what was said the last key has walked, from the newest.
     walked: Option<usize>,
+    /// What the list that is open offers to be inserted.
+    offered: Vec<recall::Recallable>,
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
@@ -308,6 +310,7 @@ impl App {
             interrupted: false,
             insists: None,
             walked: None,
+            offered: Vec::new(),
             said_before,
             past: Past::default(),
             attention: Attention::default(),

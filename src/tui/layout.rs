@@ -131,7 +131,7 @@ impl Panes {
         app.transcript_area = None;
         if let Some((_, area)) = self.main {
             if let Focus::View(view) = &mut app.focus {
-                view.layout(area.width, area.height);
+                view.layout(ui, area.width, area.height);
             } else if let Some(transcript) = app.transcript_mut() {
                 transcript.layout(area.width, area.height, ui.pictures);
                 app.transcript_area = Some(area);

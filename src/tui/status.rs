@@ -13,6 +13,7 @@ use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, Purpose};
 use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{Call, ReplyKind};
+use crate::tui::inbox::assigned;
 use crate::tui::keys::action::Action;
 use crate::tui::marks::all_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
@@ -20,6 +21,7 @@ use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
+use crate::tui::views::TextView;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
@@ -257,6 +259,9 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
+            if app.view().is_some_and(TextView::has_pages) {
+                hints.push(Some("Left Right days".into()));
+            }
             hints.push(Some("Up Down scroll".into()));
             hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
@@ -395,6 +400,7 @@ fn fit(hints: &[String], width: usize) -> String {
 /// Draws the name of what is in the middle pane, and what it is doing.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
+    let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
     let (name, mut state) = match (app.view(), app.conversation()) {
         (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
@@ -403,20 +409,28 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             let count = app.inbox.conversations().len();
             let mut state = match (state(conversation, app), left(conversation, app.now)) {
                 (state, None) => state,
-                (_, Some((_, left))) if area.width < u16::try_from(ROOMY).unwrap_or(0) => left,
+                (_, Some((_, left))) if !is_roomy => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
             };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
-            let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
-            let mode = mode_of(app, conversation, is_roomy);
-            if !mode.is_empty() {
-                state = format!("{mode} · {state}");
+            let whose = match is_roomy {
+                true => harmless(&assigned(conversation)).into_owned(),
+                false => String::new(),
+            };
+            for words in [mode_of(app, conversation, is_roomy), whose] {
+                if !words.is_empty() {
+                    state = format!("{words}{BETWEEN}{state}");
+                }
             }
             (conversation.title().to_owned(), state)
         }
     };
+    if let (Some(phase), None) = (app.inbox.phase(), app.view()) {
+        let between = if state.is_empty() { "" } else { BETWEEN };
+        state = format!("phase {}{between}{state}", harmless(&phase.name));
+    }
     let progress = app.reading().map(|reading| reading.progress().to_string());
     if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
         if !state.is_empty() {

@@ -17,8 +17,8 @@ use humanllm::export;
 use humanllm::export::redact::Redactor;
 use humanllm::inbox::{ConversationId, Words};
 use humanllm::journal::{
-    Blob, Conversation, DraftFate, DraftState, Journal, ModelDraft, Options, Reader, Record, Said,
-    SaidState, State, Turn,
+    Blob, Conversation, DraftFate, DraftState, Journal, Mark, ModelDraft, Options, Reader, Record,
+    Said, SaidState, State, Turn,
 };
 use humanllm::store::Store;
 use jiff::Timestamp;
@@ -750,6 +750,96 @@ fn a_journal_of_a_hundred_thousand_turns() {
     assert!(seq.is_some_and(|seq| journal.settled_blocking(seq)));
 }
 
+/// Whether all elements of a page end where they should. Of what is in quotes, nothing is markup.
+fn is_well_formed(html: &str) -> bool {
+    let mut open = Vec::new();
+    let mut rest = html;
+    while let Some((_, from)) = rest.split_once('<') {
+        let mut is_quoted = false;
+        let end = from.find(|c| {
+            is_quoted ^= c == '"';
+            c == '>' && !is_quoted
+        });
+        let Some((tag, after)) = end.map(|end| from.split_at(end)) else {
+            return false;
+        };
+        rest = after;
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        match tag.strip_prefix('/') {
+            Some(name) if open.pop() != Some(name) => return false,
+            Some(_) => {}
+            None if tag.starts_with('!') || tag.ends_with('/') || name == "meta" => {}
+            None => open.push(name),
+        }
+    }
+    open.is_empty()
+}
+
+#[test]
+fn a_page_has_charts_of_what_is_on_it() {
+    const DAY: i64 = 24 * 3_600_000;
+    let state = tempfile::tempdir().expect("a folder");
+    let journal = Journal::open(state.path(), Options::default()).expect("a journal");
+    for id in 1..=4 {
+        let mut records = conversation(id, id * 10, 3, 5);
+        let shift = DAY * (id - 1);
+        for record in &mut records {
+            match record {
+                Record::Conversation(row) => {
+                    row.begun += shift;
+                    row.active += shift;
+                    if id == 4 {
+                        // Whoever asks says what it is called.
+                        row.agent = "<b>&\"x\" alice@example.org".into();
+                    }
+                }
+                Record::Turn(row) => row.arrived += shift,
+                Record::Said(row) => row.at += shift,
+                _ => {}
+            }
+        }
+        if id == 2 {
+            records.push(Record::Mark(Mark {
+                conversation: 2,
+                turn: Some(20),
+                updated: 0,
+                labels: Vec::new(),
+                rating: None,
+                note: String::new(),
+                excluded: true,
+            }));
+        }
+        assert!(journal.settled_blocking(journal.write(records)));
+    }
+    let (html, _) = shows(state.path(), "export --format html");
+    assert!(is_well_formed(&html), "{html}");
+    let (_, charts) = html
+        .split_once("<section id=\"statistics\">")
+        .expect("charts");
+    for words in [
+        // One of the twelve stays out.
+        "<dt>Requests</dt><dd>11</dd>",
+        "<dt>Time to first word</dt><dd>1.0 s</dd>",
+        "<figcaption>Requests by agent</figcaption>",
+        "<title>aider: 8</title>",
+        "<title>2026-01-03: 2</title>",
+        "<figcaption>Time to first word by day</figcaption>",
+        "&lt;b&gt;&amp;&quot;x&quot; [redacted e-mail",
+    ] {
+        assert!(charts.contains(words), "{words}: {charts}");
+    }
+    assert!(charts.matches("<svg ").count() >= 5, "{charts}");
+    for markup in [
+        "<script", " src=", "href", "url(", "@import", "<b>&", "alice", "NaN", "inf",
+    ] {
+        assert!(!charts.contains(markup), "{markup}: {charts}");
+    }
+    // One conversation is counted alone, and has no days to compare.
+    let (html, _) = shows(state.path(), "export 1 --format html");
+    assert!(html.contains("<dt>Requests</dt><dd>3</dd>"), "{html}");
+    assert!(!html.contains(" by day"), "{html}");
+}
+
 #[test]
 fn conversations_are_marked_chosen_and_left_out() {
     let state = tempfile::tempdir().expect("a folder");
@@ -941,15 +1031,24 @@ fn files_in(folder: &Path) -> (Vec<PathBuf>, bool) {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        name.starts_with(".humanllm-export-")
+        name.starts_with(".humanllm-")
     };
     let (hidden, named): (Vec<_>, Vec<_>) = paths.partition(is_hidden);
     (named, !hidden.is_empty())
 }
 
+/// Whether a program has a file in a folder that has not got its name.
+fn is_writing(child: &Child, folder: &Path) -> bool {
+    // One that has none at all is seen where the program has it open.
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id()));
+    let mut open = open.into_iter().flatten().flatten();
+    let is_there = |target: PathBuf| target.starts_with(folder);
+    files_in(folder).1 || open.any(|open| fs::read_link(open.path()).is_ok_and(is_there))
+}
+
 fn wait_for_a_beginning(child: &mut Child, folder: &Path) {
     let deadline = std::time::Instant::now() + DEADLINE;
-    while !files_in(folder).1 && child.try_wait().expect("a child").is_none() {
+    while !is_writing(child, folder) && child.try_wait().expect("a child").is_none() {
         assert!(std::time::Instant::now() < deadline, "it never began");
         std::thread::yield_now();
     }

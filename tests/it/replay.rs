@@ -12,12 +12,13 @@ mod sessions;
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::{self, Client, Signal};
 use agent::{Wire, talk};
 use player::{Recorded, Replay, TURNS, record};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_session_is_played_again_over_every_wire_with_the_same_result() {
@@ -26,7 +27,21 @@ fn a_session_is_played_again_over_every_wire_with_the_same_result() {
         let file = place.path("session.jsonl");
         let saved = place.humanllm(&["replay", &id, "--save", &file.display().to_string()]);
         assert!(saved.status.success(), "{wire:?}: {saved:?}");
-        for source in [&id, &file.display().to_string()] {
+        let raw = place.path("raw.jsonl");
+        let raw_path = raw.display().to_string();
+        let exported = place.humanllm(&["export", &id, "--format", "raw", "-o", &raw_path]);
+        assert!(exported.status.success(), "{wire:?}: {exported:?}");
+        // One format: with what a request went on from by id, too.
+        let lines = |path: &Path| -> Vec<Value> {
+            let text = fs::read_to_string(path).expect("written");
+            let lines = text
+                .lines()
+                .map(|line| serde_json::from_str(line).expect("JSON"));
+            let of_both = |line: &Value| line["type"] == "request" || line["type"] == "said";
+            lines.filter(of_both).collect()
+        };
+        assert_eq!(lines(&raw), lines(&file), "{wire:?}");
+        for source in [&id, &file.display().to_string(), &raw_path] {
             let replay = Replay::start(&place, &[source, "--instant", "--once", "--json"]);
             assert_eq!(talk(replay.address, wire, "/tmp/other"), heard, "{wire:?}");
             let (code, summary) = replay.wait();

@@ -1,7 +1,14 @@
 //! Reading: search, prompts, copying, what changed, statistics, the mouse, themes.
 
+use std::path::Path;
+
 use crate::support::screen::*;
 use crossterm::event::{MouseButton, MouseEventKind};
+use humanllm::api::{Format, Interner};
+use humanllm::draft::Draft;
+use humanllm::journal::{
+    self, DraftFate, DraftState, Journal, ModelDraft, Record, State, Turn, TurnTime,
+};
 use humanllm::tui::app::Effect;
 use humanllm::tui::theme::Theme;
 use ratatui::style::{Color, Modifier};
@@ -320,6 +327,180 @@ fn statistics_tell_how_the_person_does() {
     desk.press("Enter");
     desk.hear(&mut client);
     desk.sees("delivered · 1 token");
+}
+
+/// Nine days of work with Codex and Claude Code, the last of them today, in the journal of a folder: a
+/// few requests a day, answered after some seconds, and what a model drafted for some of them.
+fn nine_days(state: &Path) {
+    let asked = [
+        asked_by(|desk| desk.ask(&codex("a", "Fix the test.", &[]))),
+        asked_by(|desk| claude(desk, "Fix the test.")),
+    ];
+    let journal = Journal::open(state, Default::default()).unwrap();
+    // 2025-07-22, 06:00 UTC.
+    let today = 1_753_164_000_000;
+    let mut id = 0;
+    for day in 0..9_i64 {
+        // Nobody worked on the fourth day.
+        let requests = if day == 3 { 0 } else { 2 + day % 4 };
+        for number in 0..requests {
+            id += 1;
+            let (conversation, turn) = &asked[usize::from(number % 3 == 2)];
+            let arrived = today - (8 - day) * 24 * 3_600_000 + number * 600_000;
+            let wait = 1_000 * (2 + (day * 5 + number * 3) % 11);
+            let fate = match number {
+                0 => DraftFate::Sent,
+                1 => DraftFate::Edited,
+                _ => DraftFate::Unused,
+            };
+            let records = vec![
+                Record::Conversation(journal::Conversation {
+                    id,
+                    thread: None,
+                    prefix: None,
+                    title: format!("Fix test {number}"),
+                    begun: arrived,
+                    active: arrived,
+                    state: State::Answered,
+                    ..conversation.clone()
+                }),
+                Record::Turn(Box::new(Turn {
+                    id,
+                    conversation: id,
+                    arrived,
+                    state: State::Answered,
+                    ..turn.clone()
+                })),
+                Record::TurnTime(TurnTime {
+                    turn: id,
+                    conversation: id,
+                    seen: Some(arrived),
+                    keys: 20 + 7 * day,
+                    first_said: Some(arrived + wait),
+                    sent: Some(arrived + 2 * wait),
+                    delays: "[]".into(),
+                    ..TurnTime::default()
+                }),
+                Record::ModelDraft(Box::new(ModelDraft {
+                    id,
+                    conversation: id,
+                    turn: id,
+                    model: "qwen".into(),
+                    hint: None,
+                    begun: arrived,
+                    first: None,
+                    ended: Some(arrived),
+                    state: DraftState::Complete,
+                    failure: None,
+                    items: "[]".into(),
+                    partial: None,
+                    usage: None,
+                    sent: 0,
+                    fate,
+                })),
+            ];
+            assert!(journal.settled_blocking(journal.write(records)));
+        }
+    }
+}
+
+/// A conversation and its turn, as the journal has them of what is asked.
+fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::Conversation, Turn) {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::at(NORMAL, state.path());
+    let _client = ask(&mut desk);
+    let store = desk.app.store();
+    assert!(store.settled_blocking(store.keep_draft(None, &Draft::default())));
+    let reader = store.journal_reader().unwrap();
+    let conversation = reader.recent(1, None).unwrap().remove(0);
+    let turn = reader.newest_turn(conversation.id).unwrap().unwrap();
+    (conversation, turn)
+}
+
+/// Claude Code asks, as it does of `/v1/messages`.
+fn claude(desk: &mut Desk, prompt: &str) -> Client {
+    let body = json!({"model": "claude-human", "max_tokens": 32000, "stream": true,
+        "system": [{"type": "text", "text": "You are Claude Code, an agent at the command line."}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": prompt}]}],
+        "tools": [{"name": "Bash", "description": "Runs a command.", "input_schema": {
+            "type": "object", "required": ["command"], "properties": {
+                "command": {"type": "string"}, "timeout": {"type": "number"}}}}]});
+    let bytes = body.to_string();
+    let request = Format::Messages.parse(bytes.as_bytes(), &Interner::default());
+    let agent = "claude-cli/2.1.330 (external, cli)".to_owned();
+    let pending = desk.intake.open(request.unwrap(), agent, None).unwrap();
+    desk.step();
+    Client(pending)
+}
+
+#[test]
+fn charts_tell_of_the_journal_by_agent_and_by_day() {
+    let state = tempfile::tempdir().unwrap();
+    nine_days(state.path());
+    let sizes = [SMALL, (60, 50), NORMAL, WIDE];
+    let person = |size| Desk::at(size, state.path());
+    scene_of("charts", &sizes, person, |desk| {
+        desk.press("F5");
+        desk.sees("[totals]");
+        desk.press("Right Right");
+        // What takes longer than a frame is not waited for.
+        desk.sees("[7 days]");
+        desk.sees("reading the journal");
+        desk.until("Together");
+    });
+    let mut desk = person(NORMAL);
+    desk.press("F5 Right");
+    desk.until("Requests               2\n");
+    desk.misses("by day");
+    desk.press("Right Right Right Right");
+    desk.until("Requests               25");
+    desk.sees("statistics · all days");
+    // All of it is found, copied and scrolled like any other text.
+    desk.press("Alt+C");
+    let copied = desk.copied().last().unwrap().to_string();
+    for words in [
+        "Answered               25 of 25",
+        "Drafts sent unchanged  8 of 25",
+        "Requests by agent",
+        "claude-cli  ",
+        "Requests by day",
+        "Time to first word by day",
+        "2025-07-14 to 2025-07-22, most 5 on 07-21",
+        "Drafts sent unchanged by agent",
+    ] {
+        assert!(copied.contains(words), "{words}: {copied}");
+    }
+    desk.press("/");
+    desk.write("keys per turn by day");
+    desk.sees("Keys per turn by day");
+    desk.press("Enter Left");
+    desk.until("[30 days]");
+    // Coming back, what was read is there at once.
+    desk.press("Right");
+    desk.sees("Requests               25");
+}
+
+#[test]
+fn charts_need_no_colours() {
+    let state = tempfile::tempdir().unwrap();
+    nine_days(state.path());
+    let look = |theme: Theme| {
+        let mut desk = Desk::at((60, 50), state.path());
+        desk.ui.theme = theme;
+        desk.press("F5 Right Right Right Right");
+        desk.until("Together");
+        let buffer = desk.terminal.backend().buffer();
+        let cells = buffer.content().iter();
+        let colours = cells.filter(|cell| cell.fg != Color::Reset).count();
+        (desk.screen(), colours)
+    };
+    let (plain, none) = look(Theme::plain());
+    assert_eq!(none, 0);
+    for theme in [Theme::dark(), Theme::light()] {
+        let (coloured, some) = look(theme);
+        assert_eq!(coloured, plain);
+        assert!(some > 20, "{some}");
+    }
 }
 
 #[test]

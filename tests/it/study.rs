@@ -302,3 +302,271 @@ fn without_a_study_there_is_nothing_to_start() {
     let message = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(message.contains("no study is run"), "{message}");
 }
+
+const PHASES: &str = "[snippets]
+thanks = \"Thank you.\"
+[study]
+enabled = true
+[[study.phase]]
+name = \"greeting\"
+snippets = { hello = \"Hello, I am your assistant.\" }
+[[study.phase]]
+name = \"task\"
+snippets = { busy = \"I am on it.\", done = \"That is done.\" }
+";
+
+#[test]
+fn the_snippets_of_the_phase_are_at_hand_and_the_phase_is_on_record() {
+    let mut person = Person::builder().config(PHASES).start();
+    person.wait_for("phase greeting");
+    let mut stream = ask(&person.client(), "a", "good morning");
+    person.wait_request("good morning");
+    person.key(support::Key::Ctrl('r'));
+    let screen = person.wait_for("hello: Hello, I am your assistant.");
+    assert!(screen.contains("thanks: Thank you."), "{screen}");
+    assert!(!screen.contains("I am on it."), "{screen}");
+    // The first is chosen already.
+    person.key(support::Key::Enter);
+    person.wait_for("> Hello, I am your assistant.");
+    person.key(support::Key::Enter);
+    assert_eq!(deltas(&mut stream).concat(), "Hello, I am your assistant.");
+
+    // The next request comes before the experimenter goes on, and is answered after.
+    let mut stream = ask(&person.client(), "a", "count my words");
+    person.wait_request("count my words");
+    assert_eq!(
+        printed(&person, &["study", "phase", "task"]),
+        "The study is running.\nIts phase is task, of greeting, task.\n"
+    );
+    person.wait_for("phase task");
+    person.key(support::Key::Alt('n'));
+    person.key(support::Key::Ctrl('r'));
+    let screen = person.wait_for("busy: I am on it.");
+    assert!(!screen.contains("hello: "), "{screen}");
+    // A script goes on while the list is open: what was shown is what is inserted.
+    printed(&person, &["study", "phase", "greeting"]);
+    person.wait_for("phase greeting");
+    person.key(support::Key::Enter);
+    person.wait_for("> I am on it.");
+    // Back, with the same key that inserts.
+    person.key(support::Key::Ctrl('r'));
+    person.type_text("phase task");
+    person.key(support::Key::Enter);
+    person.wait_for("phase task");
+    person.key(support::Key::Enter);
+    assert_eq!(deltas(&mut stream).concat(), "I am on it.");
+
+    let status: Value =
+        serde_json::from_str(&printed(&person, &["study", "status", "--json"])).expect("JSON");
+    assert_eq!(status["phase"], "task");
+    assert_eq!(status["phases"], json!(["greeting", "task"]));
+    let rows = poll(
+        "both rows",
+        || {
+            let mut rows = record(&person);
+            rows.sort_by_key(|row| row["turn"].clone());
+            let is_done = |row: &HashMap<String, String>| !row["delivered"].is_empty();
+            (rows.len() == 2 && rows.iter().all(is_done)).then_some(rows)
+        },
+        || printed(&person, &["study", "csv"]),
+    );
+    let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str()).collect();
+    assert_eq!(phases, ["greeting", "task"]);
+    assert_eq!(rows[0]["characters_snippet"], "27");
+
+    let state = person.place().state_dir().display().to_string();
+    let mut command = person
+        .place()
+        .command(&["study", "phase", "debrief", "--state-dir", &state]);
+    let output = command.output().expect("ended");
+    assert_eq!(output.status.code(), Some(5));
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(
+        message.contains("no phase \"debrief\"; there are greeting, task"),
+        "{message}"
+    );
+}
+
+/// What Codex sends at the beginning of a thread, in its shape.
+fn codex(prompt: &str) -> Value {
+    let message = |role: &str, text: &str| {
+        json!({"type": "message", "role": role,
+            "content": [{"type": "input_text", "text": text}]})
+    };
+    let context = "<environment_context>\n  <cwd>/srv/site</cwd>\n  <shell>bash</shell>\n\
+                   </environment_context>";
+    json!({"model": "human", "stream": true, "store": false,
+        "instructions": "You are Codex, based on GPT-5.",
+        "prompt_cache_key": format!("019a-{prompt}"),
+        "tools": [{"type": "function", "name": "exec_command", "strict": false,
+            "parameters": {"type": "object", "properties": {"cmd": {"type": "string"}},
+                "required": ["cmd"], "additionalProperties": false}}],
+        "input": [message("developer", "Sandboxing is on."), message("user", context),
+            message("user", prompt)]})
+}
+
+/// Has Codex ask for a participant, and answers.
+fn converse(person: &mut Person, whose: (&str, &str), prompt: &str, answer: &str) {
+    let agent = ("user-agent", "codex_exec/0.169.0 (Debian; x86_64)");
+    let headers = [("x-participant", whose.0), ("x-condition", whose.1), agent];
+    let mut stream = person
+        .client()
+        .post_sse("/v1/responses", &headers, &codex(prompt));
+    person.wait_request(prompt);
+    person.key(support::Key::Alt('n'));
+    person.reply(answer);
+    assert_eq!(deltas(&mut stream).concat(), answer);
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+#[test]
+fn exports_and_the_history_say_whose_a_conversation_is() {
+    let mut person = Person::builder().config(PHASES).start();
+    converse(&mut person, ("p07", "slow"), "Fix the parser", "Which?");
+    // Above the transcript, too.
+    person.wait_for("phase greeting · p07 slow · answered");
+    printed(&person, &["study", "phase", "task"]);
+    person.wait_for("phase task");
+    converse(&mut person, ("p08", "fast"), "Count my words", "Two.");
+    person.wait_for("p08 fast · answered");
+
+    let list = printed(&person, &["history", "list"]);
+    assert!(list.contains("Fix the parser  (p07 slow)\n"), "{list}");
+    assert!(list.contains("Count my words  (p08 fast)\n"), "{list}");
+    let args = ["history", "list", "--participant", "p08", "--json"];
+    let list: Value = serde_json::from_str(&printed(&person, &args)).expect("JSON");
+    assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+    assert_eq!(
+        (&list[0]["participant"], &list[0]["condition"]),
+        (&json!("p08"), &json!("fast"))
+    );
+    let none = printed(&person, &["history", "list", "--condition", "none"]);
+    assert_eq!(none, "No conversations yet.\n");
+    let shown = printed(&person, &["history", "show", "1"]);
+    assert!(shown.contains("\nstudy     p07 slow\n"), "{shown}");
+    let shown = printed(&person, &["history", "show", "1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["participant"], "p07");
+
+    let export = |format: &str| printed(&person, &["export", "--format", format, "2"]);
+    let document: Value = serde_json::from_str(&export("atif")).expect("JSON");
+    let whole = &document["extra"]["humanllm"];
+    assert_eq!(
+        (&whole["participant"], &whole["condition"]),
+        (&json!("p08"), &json!("fast"))
+    );
+    let steps = document["steps"].as_array().expect("a list");
+    let reply = steps.iter().find(|step| step["source"] == "agent");
+    let reply = &reply.expect("a reply")["extra"]["humanllm"];
+    assert_eq!(
+        (&reply["participant"], &reply["phase"]),
+        (&json!("p08"), &json!("task"))
+    );
+    assert_eq!(
+        json_lines(&export("messages"))[0]["metadata"],
+        json!({"participant": "p08", "condition": "fast", "phase": "task"})
+    );
+    let raw = json_lines(&export("raw"));
+    for line in &raw[..2] {
+        assert_eq!(line["participant"], "p08", "{line}");
+    }
+    assert_eq!(raw[1]["phase"], "task");
+    let markdown = export("markdown");
+    for words in [
+        "- Participant: p08\n",
+        "- Condition: fast\n",
+        "## Turn 1, phase task\n",
+    ] {
+        assert!(markdown.contains(words), "{words}: {markdown}");
+    }
+    let html = export("html");
+    for words in [
+        "<dt>Participant</dt><dd>p08</dd>",
+        "<h2>Turn 1, phase task</h2>",
+    ] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+}
+
+#[test]
+fn what_is_labelled_or_deleted_while_the_program_runs_is_so_at_once() {
+    let mut person = Person::builder().config(PHASES).start();
+    converse(&mut person, ("p07", "slow"), "Fix the parser", "Which?");
+    converse(&mut person, ("p08", "fast"), "Count my words", "Two.");
+    let marked = printed(
+        &person,
+        &[
+            "history",
+            "label",
+            "1",
+            "good",
+            "--rating",
+            "5",
+            "--note",
+            "as it should be",
+        ],
+    );
+    assert!(
+        marked.contains("conversation: 5 of 5 · good · as it should be"),
+        "{marked}"
+    );
+    let marked = printed(&person, &["history", "label", "1", "--turn", "1", "short"]);
+    assert!(marked.contains("turn 1: short"), "{marked}");
+    let exported = printed(
+        &person,
+        &["export", "--format", "messages", "--label", "good"],
+    );
+    assert_eq!(json_lines(&exported).len(), 1, "{exported}");
+
+    let refused = |person: &Person, args: &[&str]| {
+        let state = person.place().state_dir().display().to_string();
+        let mut command = person.place().command(args);
+        let output = command.args(["--state-dir", &state]).output();
+        let output = output.expect("ended");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let message = refused(&person, &["history", "label", "1", "--turn", "9", "x"]);
+    assert!(
+        message.contains("conversation 1 has no turn 9"),
+        "{message}"
+    );
+
+    // Somebody waits: nothing of it is deleted.
+    let mut stream = ask(&person.client(), "a", "are you there?");
+    person.wait_request("are you there?");
+    let message = refused(&person, &["history", "delete", "2", "3", "--yes"]);
+    assert!(
+        message.contains("somebody waits in conversation 3"),
+        "{message}"
+    );
+    assert!(printed(&person, &["history", "list"]).contains("Count my words"));
+    person.key(support::Key::Alt('n'));
+    person.reply("Yes.");
+    assert_eq!(deltas(&mut stream).concat(), "Yes.");
+    person.wait_for("delivered");
+
+    // The one that is open, with something typed in it.
+    person.type_text("never to be sent");
+    person.wait_for("> never to be sent");
+    assert_eq!(
+        printed(&person, &["history", "delete", "3", "2", "--yes"]),
+        "Deleted 2 conversations.\n"
+    );
+    let screen = person.wait_gone("never to be sent");
+    assert!(!screen.contains("Count my words"), "{screen}");
+    let list = printed(&person, &["history", "list"]);
+    assert_eq!(list.lines().count(), 1, "{list}");
+    // What it asks again is new to it.
+    let mut stream = ask(&person.client(), "a", "are you there?");
+    person.wait_request("are you there?");
+    person.key(support::Key::Alt('n'));
+    person.reply("Again.");
+    assert_eq!(deltas(&mut stream).concat(), "Again.");
+}

@@ -130,6 +130,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: std::time::Duration::ZERO,
+            export: Default::default(),
         };
         let terminal = |(columns, rows)| {
             let backend = TestBackend::new(columns, rows);

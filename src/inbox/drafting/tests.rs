@@ -318,7 +318,7 @@ fn a_failure_leaves_the_turn_to_the_person() {
     let order = bench.order();
     bench.draft(order.id, [text("Hel")]);
     let events = bench.intake.draft_events();
-    events.send(order.id, Step::Failed("qwen: it hung up".into()));
+    events.send(order.id, Step::Failed("it hung up".into()));
     let changes = bench.take();
     assert!(matches!(
         changes.as_slice(),
@@ -334,7 +334,7 @@ fn a_failure_leaves_the_turn_to_the_person() {
         Words::Live("Hel".into(), Phase::FinalAnswer)
     );
     let draft = &conversation.drafts()[0];
-    assert_eq!(draft.state, DraftState::Failed("qwen: it hung up".into()));
+    assert_eq!(draft.state, DraftState::Failed("it hung up".into()));
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
             turn: id,
             conversation: id,
             delays: format!("delay{word}"),
+            phase: Some(format!("phase{word}")),
             ..TurnTime::default()
         }),
         draft(id, &format!("draft{word}")),

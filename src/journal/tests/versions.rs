@@ -32,6 +32,7 @@ const EARLIER: &[&str] = &[
     include_str!("version_3.sql"),
     include_str!("version_4.sql"),
     include_str!("version_5.sql"),
+    include_str!("version_6.sql"),
 ];
 
 #[test]
@@ -96,6 +97,8 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
             assert_eq!((times.seen, times.keys, times.paused), (Some(4), 6, 10));
             assert_eq!(times.delays, "[{\"first_ms\":3}]");
         }
+        let phase = times.phase.as_deref();
+        assert_eq!(phase, (index >= 5).then_some("task"));
         drop(journal);
         let layout = |folder: &Path| {
             let database = Connection::open(folder.join("journal.db")).unwrap();

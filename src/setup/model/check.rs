@@ -90,7 +90,7 @@ fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, Str
 
 fn set_up(upstream: &Upstream) -> CheckResult {
     match &upstream.key {
-        Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).words(upstream)),
+        Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).named(upstream)),
         _ => Ok(format!(
             "{}: the model {} at {}, by {}",
             upstream.name,
@@ -123,8 +123,8 @@ async fn server(client: &Client) -> CheckResult {
             upstream.url,
             refusal.status.as_u16()
         )),
-        Err(failure @ Failure::NoModel(_)) => Err(failure.words(upstream)),
-        Err(failure) => Err(failure.words(upstream)),
+        Err(failure @ Failure::NoModel(_)) => Err(failure.named(upstream)),
+        Err(failure) => Err(failure.named(upstream)),
     }
 }
 
@@ -150,7 +150,7 @@ fn asks_and_hears(
         seen.take(piece, begun.elapsed());
         true
     }));
-    let words = |failure: Failure| failure.words(client.upstream());
+    let words = |failure: Failure| failure.named(client.upstream());
     match answered {
         Err(failure @ (Failure::Refused(_) | Failure::Connect(_) | Failure::NoAnswer)) => {
             findings.tell(CheckStep::Request, Err(words(failure)))?;

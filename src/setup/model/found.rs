@@ -161,7 +161,7 @@ pub(super) async fn asked(
     }
     let client = Client::alone(upstream);
     let offered = client.offered().await;
-    let offered = offered.map_err(|failure| failure.words(client.upstream()))?;
+    let offered = offered.map_err(|failure| failure.named(client.upstream()))?;
     let written = options.url.clone().unwrap_or_default();
     Ok(FoundServer::new(url, written, "a server", offered))
 }

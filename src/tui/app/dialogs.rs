@@ -43,7 +43,7 @@ impl App {
                         self.dialog = Dialog::None;
                         match purpose {
                             Purpose::Tool => self.begin_call(index),
-                            Purpose::Recall => self.insert_recalled(index),
+                            Purpose::Recall => self.take_recalled(index),
                             Purpose::Conversation => self.open_found(index),
                             Purpose::Action => self.act_on_chosen(index),
                             Purpose::Model => self.hint_to(index),

@@ -474,7 +474,7 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
 /// What became of a draft that did not simply come to its end.
 pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
-        (_, DraftState::Failed(words)) => failed(&draft.model, words),
+        (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
         // What is allowed needs no words.
         (
             Some(Decision {
@@ -491,11 +491,4 @@ pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
         (None, DraftState::Cancelled) => format!("{} stopped", draft.model),
         (None, DraftState::Streaming | DraftState::Complete) => String::new(),
     }
-}
-
-/// That a draft failed. What models say of it begins with their name.
-fn failed(model: &str, words: &str) -> String {
-    let rest = words.strip_prefix(model);
-    let rest = rest.and_then(|rest| rest.strip_prefix(": "));
-    format!("{model} failed: {}", rest.unwrap_or(words))
 }

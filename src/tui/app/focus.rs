@@ -80,7 +80,7 @@ impl App {
             Command::Other(action) => self.act_beside(action),
             Command::Lines(rows) => self.list.go(rows, &self.inbox),
             Command::Pages(pages) => self.list.go_pages(pages, &self.inbox),
-            Command::Close | Command::Nothing => {}
+            Command::Beside(_) | Command::Close | Command::Nothing => {}
         }
     }
 

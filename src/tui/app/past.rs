@@ -226,12 +226,30 @@ impl App {
         if !self.inbox.delete(id) {
             return self.say(Level::Bad, BUSY);
         }
+        self.forget_deleted(id, at);
+        self.say(Level::Good, "deleted");
+    }
+
+    /// Follows what a script has deleted.
+    pub(super) fn follow_deleted(&mut self) {
+        for (id, at) in self.inbox.take_deleted() {
+            if matches!(self.dialog, Dialog::Delete(asked) if asked == id) {
+                self.dialog = Dialog::None;
+            }
+            if self.open == Some(id) {
+                self.tell(Level::Info, "this was deleted by a command");
+            }
+            self.forget_deleted(id, at);
+        }
+    }
+
+    /// Forgets a conversation that is deleted, and stood at a place in the list.
+    fn forget_deleted(&mut self, id: ConversationId, at: usize) {
         self.remembered.remove(&id);
         self.unkept.forget(id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
         self.went(id, at);
-        self.say(Level::Good, "deleted");
     }
 
     /// Follows a conversation that is off the list, where it stood at a place: if it was open, the

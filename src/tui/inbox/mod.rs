@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Rect};
 
-pub(in crate::tui) use self::row::folder;
+pub(in crate::tui) use self::row::{assigned, folder};
 pub(in crate::tui) use self::view::draw;
 
 use self::held::Held;

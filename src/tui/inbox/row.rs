@@ -77,7 +77,7 @@ pub(super) fn known(conversation: &Conversation) -> String {
 }
 
 /// Whose it is in a study: the participant and the condition.
-pub(super) fn assigned(conversation: &Conversation) -> String {
+pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
     let Some(assigned) = &conversation.request().assigned else {
         return String::new();
     };

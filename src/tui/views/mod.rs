@@ -2,6 +2,7 @@
 //! it says; [`TextView`] scrolls, searches and draws all of them. A view has the keys as long as it
 //! is open: nothing can be typed or sent that is not on the screen.
 
+mod charts;
 mod help;
 mod keys;
 mod provenance;

@@ -1,5 +1,7 @@
 //! A text that takes the place of the transcript: what it does, and how it looks.
 
+use std::fmt::Debug;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -16,10 +18,24 @@ use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
 
+/// Texts of which one is shown at a time, and which may change while they are looked at.
+pub(super) trait Pages: Debug {
+    /// The title of the one that is shown.
+    fn title(&self) -> &'static str;
+
+    /// The text of it in this width, if that is not what this returned last.
+    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
+
+    /// Shows another one, so many after it, or before it if negative; tells whether there is one.
+    fn turn(&mut self, pages: i64) -> bool;
+}
+
 /// A text with a place in it.
 #[derive(Debug)]
 pub struct TextView {
     title: &'static str,
+    /// Where the text comes from, unless it is always the same.
+    pages: Option<Box<dyn Pages>>,
     /// What opens it, and closes it again.
     action: Option<Action>,
     text: Styled,
@@ -35,6 +51,7 @@ impl TextView {
     pub(in crate::tui) fn new(title: &'static str, text: String) -> Self {
         Self {
             title,
+            pages: None,
             action: None,
             text: Styled::new(text, Markup::Plain),
             is_foreign: false,
@@ -49,6 +66,14 @@ impl TextView {
             text: Styled::new(text, markup),
             is_foreign: true,
             ..Self::new(title, String::new())
+        }
+    }
+
+    /// A view of one of several texts of the program.
+    pub(super) fn paged(pages: Box<dyn Pages>) -> Self {
+        Self {
+            pages: Some(pages),
+            ..Self::new("", String::new())
         }
     }
 
@@ -68,7 +93,13 @@ impl TextView {
 
     /// The title of the pane.
     pub fn title(&self) -> &'static str {
-        self.title
+        let pages = self.pages.as_ref();
+        pages.map_or(self.title, |pages| pages.title())
+    }
+
+    /// Whether there are other texts beside the one that is shown.
+    pub fn has_pages(&self) -> bool {
+        self.pages.is_some()
     }
 
     /// Whether an action has opened it, and closes it again.
@@ -87,13 +118,22 @@ impl TextView {
             Command::Lines(lines) => self.scroll(lines),
             Command::Enter => self.scroll(1),
             Command::Pages(pages) => self.scroll_pages(pages),
+            Command::Beside(pages) => {
+                if self.pages.as_mut().is_some_and(|own| own.turn(pages)) {
+                    self.scroll(i64::MIN);
+                }
+            }
             Command::Search | Command::Close | Command::Other(_) | Command::Nothing => {}
         }
     }
 
     /// Fits the text into a pane of this size.
-    pub fn layout(&mut self, width: u16, height: u16) {
+    pub fn layout(&mut self, ui: &Ui, width: u16, height: u16) {
         let width = width.saturating_sub(self.gutter_width()).max(1);
+        let pages = self.pages.as_mut();
+        if let Some(text) = pages.and_then(|pages| pages.renewed(ui, width)) {
+            self.text = text;
+        }
         let text = self.text.text();
         self.window.fit(text, (width, height), false);
         if let Some(byte) = self.goal.take() {

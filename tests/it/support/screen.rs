@@ -2,7 +2,7 @@
 //! as the real loop does, and a door for clients.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
@@ -30,6 +30,8 @@ use ratatui::style::Style;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use unicode_width::UnicodeWidthStr;
+
+use super::DEADLINE;
 
 pub const NORMAL: (u16, u16) = (80, 24);
 pub const SMALL: (u16, u16) = (40, 12);
@@ -210,6 +212,16 @@ impl Desk {
             .unwrap();
     }
 
+    /// Draws until a text is on the screen that somebody else is to find out.
+    pub fn until(&mut self, text: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !self.screen().contains(text) {
+            assert!(Instant::now() < end, "no {text:?} on\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(2));
+            self.step();
+        }
+    }
+
     /// Has the journal searched for what is typed in a list of conversations.
     pub fn search(&mut self) {
         let wanted = self.effects.iter().rev().find_map(|effect| match effect {
@@ -370,6 +382,8 @@ pub fn key_named(name: &str) -> KeyEvent {
             "Down" => code = Some(KeyCode::Down),
             "Home" => code = Some(KeyCode::Home),
             "End" => code = Some(KeyCode::End),
+            "Left" => code = Some(KeyCode::Left),
+            "Right" => code = Some(KeyCode::Right),
             "PageUp" => code = Some(KeyCode::PageUp),
             "PageDown" => code = Some(KeyCode::PageDown),
             part if part.len() > 1 => code = Some(KeyCode::F(part[1..].parse().unwrap())),
@@ -506,9 +520,19 @@ pub fn one(text: &str, how: &'static str) -> Vec<(String, &'static str)> {
 
 /// Plays a scene at each size and compares the last screens with the snapshot of that name.
 pub fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut Desk)) {
+    scene_of(name, sizes, Desk::new, play);
+}
+
+/// The same with persons who have something already.
+pub fn scene_of(
+    name: &str,
+    sizes: &[(u16, u16)],
+    person: impl Fn((u16, u16)) -> Desk,
+    play: impl Fn(&mut Desk),
+) {
     let mut screens = String::new();
     for &(columns, rows) in sizes {
-        let mut desk = Desk::new((columns, rows));
+        let mut desk = person((columns, rows));
         play(&mut desk);
         screens += &format!(
             "{:=^1$}\n",

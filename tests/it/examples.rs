@@ -5,13 +5,8 @@
 //! `HUMANLLM_TEST_CODEX` and `HUMANLLM_TEST_CLAUDE` name agents, `HUMANLLM_TEST_DATASETS` a Python with
 //! the library of that name.
 
-mod support;
-
-#[path = "examples/block.rs"]
-mod block;
-#[path = "examples/command_line.rs"]
+pub mod block;
 mod command_line;
-#[path = "examples/scene.rs"]
 mod scene;
 
 use block::{Block, blocks, pages, spans};

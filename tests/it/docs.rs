@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::examples::block;
 use crate::support::costs::COSTS;
 use clap::CommandFactory;
 use humanllm::agents::Answered;
@@ -206,20 +207,11 @@ fn every_variable_of_the_help_stands_in_the_book() {
 /// The README, the project's other papers, and all pages of the book.
 fn pages() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned(), root.join("docs"), root.join("packaging")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() && folder != root {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                let path = path.strip_prefix(root).expect("below");
-                found.push(path.to_str().expect("UTF-8").to_owned());
-            }
-        }
-    }
-    found.sort_unstable();
+    let found = block::pages().into_iter().map(|page| {
+        let page = page.strip_prefix(root).expect("below");
+        page.to_str().expect("UTF-8").to_owned()
+    });
+    let found: Vec<String> = found.collect();
     assert!(found.len() > 20, "{found:?}");
     found
 }
@@ -325,7 +317,16 @@ fn the_readme_is_short() {
 #[test]
 fn every_configuration_key_is_explained_in_the_example() {
     let whole = example();
-    for table in ["", "server", "inbox", "[model]", "drafting", "tui", "study"] {
+    for table in [
+        "",
+        "server",
+        "inbox",
+        "[model]",
+        "drafting",
+        "tui",
+        "study",
+        "[study.phase]",
+    ] {
         let keys = known_keys(table);
         let example = whole.replace("\n# [[", "\n[[");
         let (_, section) = match table {
@@ -360,6 +361,7 @@ fn is_table(whole: &str, key: &str) -> bool {
     let heads = [
         format!("\n[{key}]\n"),
         format!("\n# [[{key}]]\n"),
+        format!("\n# [[study.{key}]]\n"),
         // Of one table for each name.
         format!("\n# [study.{key}."),
     ];

@@ -1,5 +1,13 @@
 //! Numbers over the journal: how much was asked, how fast it was answered, what was typed for it, and
 //! what became of what models drafted. By agent, by day, and for all together.
+//!
+//! - `turns` reads the turns one by one, with what can be counted of them
+//! - `measure` is what charts show of the numbers
+//!
+//! It draws nothing itself.
+
+mod measure;
+pub mod turns;
 
 use std::collections::BTreeMap;
 
@@ -7,11 +15,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::turns::{self, TurnFacts};
+pub use self::measure::Measure;
+pub use self::turns::TurnFacts;
 use crate::journal::{DraftFate, ReadError, Reader, State};
-
-/// Drafts that are read at once.
-const PAGE: u32 = 200;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -36,15 +42,15 @@ pub struct Numbers {
     /// The middle one of the times to the end of the answer, in milliseconds.
     pub to_end_ms: Option<i64>,
     /// How many keys were pressed for a turn that was answered, where they were counted.
-    pub keys_per_turn: Option<f64>,
+    pub(crate) keys_per_turn: Option<f64>,
     /// How many characters were said.
     pub characters: usize,
     /// How many drafts models made that came to an end and were looked at.
     pub drafts: usize,
     /// How many of them were sent as they were, by the person or by themselves.
-    pub drafts_accepted: usize,
+    pub(crate) drafts_accepted: usize,
     /// How many were changed and sent.
-    pub drafts_edited: usize,
+    pub(crate) drafts_edited: usize,
     #[serde(skip)]
     gathered: Gathered,
 }
@@ -59,63 +65,110 @@ struct Gathered {
 }
 
 /// Gathers the numbers of all turns that came at or after a moment, in milliseconds since 1970. Takes
-/// as long as reading the journal does: keep it off a thread that draws.
+/// as long as reading the journal does.
 ///
 /// # Errors
 ///
 /// If the journal cannot be read.
 pub fn gather(reader: &Reader, since: i64, zone: &TimeZone) -> Result<Statistics, ReadError> {
-    let mut statistics = Statistics::default();
-    let mut places: BTreeMap<i64, (String, BTreeMap<i64, String>)> = BTreeMap::new();
-    turns::each(reader, since, |turn| {
-        let agent = turn.agent.split('/').next().unwrap_or_default().to_owned();
-        let day = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
-        let day = zone.to_datetime(day).date().to_string();
-        for numbers in statistics.of(&agent, &day) {
-            numbers.add(&turn);
-        }
-        let place = places.entry(turn.conversation);
-        let (_, days) = place.or_insert_with(|| (agent, BTreeMap::new()));
-        days.insert(turn.times.turn, day);
-        Ok::<(), ReadError>(())
-    })?;
-    for (conversation, (agent, days)) in places {
-        let mut after = 0;
-        loop {
-            let page = reader.model_drafts(conversation, after, PAGE)?;
-            let Some(last) = page.last() else {
-                break;
-            };
-            after = last.id;
-            for draft in &page {
-                let Some(day) = days.get(&draft.turn) else {
-                    continue;
-                };
-                for numbers in statistics.of(&agent, day) {
-                    numbers.add_draft(draft.fate);
-                }
-            }
-        }
-    }
-    let Statistics { all, agents, days } = &mut statistics;
-    let each = agents.values_mut().chain(days.values_mut()).chain([all]);
-    each.for_each(Numbers::finish);
-    Ok(statistics)
+    let mut gathering = Gathering::new(reader.clone(), since, zone.clone());
+    while gathering.go_on(usize::MAX)? {}
+    Ok(gathering.finish())
 }
 
-impl Statistics {
-    fn of(&mut self, agent: &str, day: &str) -> [&mut Numbers; 3] {
-        [
-            &mut self.all,
-            self.agents.entry(agent.to_owned()).or_default(),
-            self.days.entry(day.to_owned()).or_default(),
-        ]
+/// Numbers that are being gathered, for whoever has something else to do meanwhile, or may want them
+/// no more.
+#[derive(Debug)]
+pub struct Gathering {
+    reader: Reader,
+    since: i64,
+    left: turns::Conversations,
+    tally: Tally,
+}
+
+impl Gathering {
+    /// Of all turns that came at or after a moment, in milliseconds since 1970.
+    pub fn new(reader: Reader, since: i64, zone: TimeZone) -> Self {
+        Self {
+            reader,
+            since,
+            left: turns::Conversations::since(since),
+            tally: Tally::new(zone),
+        }
+    }
+
+    /// Reads on, conversation by conversation, until it has read so many turns more; tells whether there
+    /// is more to read.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub(crate) fn go_on(&mut self, turns: usize) -> Result<bool, ReadError> {
+        let enough = self.turns().saturating_add(turns);
+        while self.turns() < enough {
+            let Some(row) = self.left.next(&self.reader)? else {
+                return Ok(false);
+            };
+            for turn in turns::of_conversation(&self.reader, &row, self.since)? {
+                self.tally.add(&turn);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many turns it has read.
+    pub fn turns(&self) -> usize {
+        self.tally.statistics.all.turns
+    }
+
+    /// The numbers of what was read.
+    pub fn finish(self) -> Statistics {
+        self.tally.finish()
+    }
+}
+
+/// Numbers to which turns are added.
+#[derive(Debug)]
+pub struct Tally {
+    zone: TimeZone,
+    statistics: Statistics,
+}
+
+impl Tally {
+    /// No turns yet; days are those of this zone.
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            zone,
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Adds a turn.
+    pub fn add(&mut self, turn: &TurnFacts) {
+        let agent = turn.agent.split('/').next().unwrap_or_default();
+        let day = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
+        let day = self.zone.to_datetime(day).date().to_string();
+        let Statistics { all, agents, days } = &mut self.statistics;
+        let agent = agents.entry(agent.to_owned()).or_default();
+        let day = days.entry(day).or_default();
+        for numbers in [all, agent, day] {
+            numbers.add(turn);
+        }
+    }
+
+    /// The numbers of all that was added.
+    pub fn finish(self) -> Statistics {
+        let mut statistics = self.statistics;
+        let Statistics { all, agents, days } = &mut statistics;
+        let each = agents.values_mut().chain(days.values_mut()).chain([all]);
+        each.for_each(Numbers::finish);
+        statistics
     }
 }
 
 impl Numbers {
     /// Of 100 drafts, how many were sent as they were.
-    pub fn percent_accepted(&self) -> Option<usize> {
+    pub(crate) fn percent_accepted(&self) -> Option<usize> {
         (100 * self.drafts_accepted).checked_div(self.drafts)
     }
 
@@ -123,6 +176,7 @@ impl Numbers {
         self.turns += 1;
         self.characters += turn.characters.values().sum::<usize>();
         self.gathered.to_first_word.extend(turn.to_first_word());
+        turn.drafts.iter().for_each(|fate| self.add_draft(*fate));
         if turn.state != State::Answered {
             return;
         }

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::block::Block;
-use super::support::person::PROGRAM;
-use super::support::{Client, Desk, Person, Place, poll, stage};
+use crate::support::person::PROGRAM;
+use crate::support::{Client, Desk, Person, Place, poll, stage};
 
 /// The conversation that clients wait in.
 const ASKED: usize = 7;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::vec;
 
 use crate::api::Assigned;
 use crate::draft::{Draft, Origin, Sender, Source};
-use crate::journal::{Conversation, ReadError, Reader, Said, State, TurnTime};
+use crate::journal::{Conversation, DraftFate, ReadError, Reader, Said, State, TurnTime};
 use crate::store;
 use crate::study::Plan;
 
@@ -24,13 +25,15 @@ pub struct TurnFacts {
     /// What became of it.
     pub state: State,
     /// Whose it is in a study.
-    pub assigned: Option<Arc<Assigned>>,
+    pub(crate) assigned: Option<Arc<Assigned>>,
     /// When it came, in milliseconds since 1970.
     pub arrived: i64,
     /// When what happened.
     pub times: TurnTime,
     /// What was added before words left.
     pub delays: Vec<Plan>,
+    /// What became of what models drafted for it.
+    pub drafts: Vec<DraftFate>,
     /// How many replies there were.
     pub replies: usize,
     /// How many characters were said, by where they come from.
@@ -40,9 +43,60 @@ pub struct TurnFacts {
 }
 
 /// Where characters may come from, as columns and fields have them.
-pub const SOURCES: [&str; 8] = [
+pub(crate) const SOURCES: [&str; 8] = [
     "typed", "pasted", "snippet", "recalled", "template", "model", "rule", "script",
 ];
+
+/// The conversations that a person answered in and in which something happened since a moment, those
+/// with the newest activity first.
+#[derive(Debug)]
+pub struct Conversations {
+    since: i64,
+    page: vec::IntoIter<Conversation>,
+    /// Where the next page begins.
+    before: Option<(i64, i64)>,
+    is_last: bool,
+}
+
+impl Conversations {
+    /// Those since a moment, in milliseconds since 1970.
+    pub fn since(since: i64) -> Self {
+        Self {
+            since,
+            page: Vec::new().into_iter(),
+            before: None,
+            is_last: false,
+        }
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn next(&mut self, reader: &Reader) -> Result<Option<Conversation>, ReadError> {
+        loop {
+            match self.page.next() {
+                // Those that follow are older.
+                Some(row) if row.active < self.since => self.end(),
+                Some(row) if row.automatic.is_some() => {}
+                Some(row) => return Ok(Some(row)),
+                None if self.is_last => return Ok(None),
+                None => {
+                    let page = reader.recent(PAGE, self.before)?;
+                    self.before = page.last().map(|row| (row.active, row.id));
+                    self.is_last = page.is_empty();
+                    self.page = page.into_iter();
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.page = Vec::new().into_iter();
+        self.is_last = true;
+    }
+}
 
 /// Has all turns told that came at or after a moment, in milliseconds since 1970: those of the newest
 /// conversations first, and within one the oldest first. No more than one conversation is in memory.
@@ -55,40 +109,36 @@ pub fn each<E: From<ReadError>>(
     since: i64,
     mut tell: impl FnMut(TurnFacts) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut before = None;
-    loop {
-        let page = reader.recent(PAGE, before)?;
-        let Some(last) = page.last().map(|row| (row.active, row.id)) else {
-            return Ok(());
-        };
-        for row in &page {
-            if row.active < since {
-                // Those that follow are older.
-                return Ok(());
-            }
-            if row.automatic.is_none() {
-                of_conversation(reader, row, since, &mut tell)?;
-            }
-        }
-        before = Some(last);
+    let mut conversations = Conversations::since(since);
+    while let Some(row) = conversations.next(reader)? {
+        of_conversation(reader, &row, since)?
+            .into_iter()
+            .try_for_each(&mut tell)?;
     }
+    Ok(())
 }
 
-fn of_conversation<E: From<ReadError>>(
+/// The turns of a conversation that came at or after a moment, the oldest first.
+///
+/// # Errors
+///
+/// If the journal cannot be read.
+pub(crate) fn of_conversation(
     reader: &Reader,
     row: &Conversation,
     since: i64,
-    tell: &mut impl FnMut(TurnFacts) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<Vec<TurnFacts>, ReadError> {
     let mut said: BTreeMap<i64, Vec<Said>> = BTreeMap::new();
     for one in reader.said(row.id)? {
         said.entry(one.turn).or_default().push(one);
     }
-    for timed in reader.timed_turns(row.id)? {
-        if timed.arrived < since {
-            continue;
-        }
-        let own = said.remove(&timed.times.turn).unwrap_or_default();
+    let mut drafts: BTreeMap<i64, Vec<DraftFate>> = BTreeMap::new();
+    for (turn, fate) in reader.draft_fates(row.id)? {
+        drafts.entry(turn).or_default().push(fate);
+    }
+    let turns = reader.timed_turns(row.id)?.into_iter();
+    let turns = turns.filter(|timed| timed.arrived >= since).map(|timed| {
+        let turn = timed.times.turn;
         let mut facts = TurnFacts {
             conversation: row.id,
             agent: row.agent.clone(),
@@ -98,14 +148,15 @@ fn of_conversation<E: From<ReadError>>(
             arrived: timed.arrived,
             delays: serde_json::from_str(&timed.times.delays).unwrap_or_default(),
             times: timed.times,
+            drafts: drafts.remove(&turn).unwrap_or_default(),
             replies: 0,
             characters: BTreeMap::new(),
             senders: Vec::new(),
         };
-        facts.count(&own);
-        tell(facts)?;
-    }
-    Ok(())
+        facts.count(&said.remove(&turn).unwrap_or_default());
+        facts
+    });
+    Ok(turns.collect())
 }
 
 impl TurnFacts {
@@ -166,12 +217,13 @@ impl TurnFacts {
     }
 
     /// How long the person took to say something, in milliseconds.
-    pub fn to_first_word(&self) -> Option<i64> {
-        Some(self.times.first_said? - self.arrived)
+    pub(crate) fn to_first_word(&self) -> Option<i64> {
+        // Clocks may be set back.
+        Some((self.times.first_said? - self.arrived).max(0))
     }
 
     /// How long the request waited for its answer, in milliseconds.
-    pub fn to_end(&self) -> Option<i64> {
-        Some(self.times.sent? - self.arrived)
+    pub(crate) fn to_end(&self) -> Option<i64> {
+        Some((self.times.sent? - self.arrived).max(0))
     }
 }
