@@ -34,7 +34,7 @@ impl Environment {
         }
     }
 
-    /// The same with one more variable.
+    /// The environment with one more variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -74,7 +74,7 @@ impl Environment {
 
     /// The folder that the XDG variable names, or the one below the home folder that stands in
     /// for it. As the XDG specification asks, a relative path does not count.
-    pub fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+    pub(crate) fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         self.get(variable)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())

@@ -55,7 +55,7 @@ pub fn run(
     recording: &Recording,
     number: Option<usize>,
     config: &Config,
-) -> Result<Answer, ForkError> {
+) -> Result<ForkResponse, ForkError> {
     let requests = recording.turns.len();
     let number = number.unwrap_or(requests);
     let turn = number.checked_sub(1).and_then(|at| recording.turns.get(at));
@@ -66,17 +66,17 @@ pub fn run(
     let nobody = |_| ForkError::Nobody { address };
     let stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(nobody)?;
     let text = ask(stream, host, config.api_key.as_ref(), turn)?;
-    Answer::of(turn.request.format, &text)
+    ForkResponse::of(turn.request.format, &text)
 }
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct ForkResponse {
     format: Format,
     document: Value,
 }
 
-impl Answer {
+impl ForkResponse {
     fn of(format: Format, text: &str) -> Result<Self, ForkError> {
         let broken = || ForkError::Refused("the answer cannot be read".into());
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
@@ -236,7 +236,7 @@ mod tests {
     fn an_answer_is_told_in_words_whatever_the_format() {
         let answer = |format, document: Value| {
             let text = format!("HTTP/1.1 200 OK\r\na: b\r\n\r\n{document}");
-            Answer::of(format, &text).map(|answer| answer.words())
+            ForkResponse::of(format, &text).map(|answer| answer.words())
         };
         let responses = json!({"error": null, "output": [
             {"type": "message", "role": "assistant",
@@ -250,7 +250,7 @@ mod tests {
             {"type": "tool_use", "name": "f", "input": {}}]});
         assert_eq!(answer(Format::Messages, messages).unwrap(), "Hello\nf{}");
         let text = "HTTP/1.1 400 Bad Request\r\n\r\n{\"error\":{\"message\":\"No\"}}";
-        let refused = Answer::of(Format::Chat, text).unwrap_err();
+        let refused = ForkResponse::of(Format::Chat, text).unwrap_err();
         assert_eq!(refused.to_string(), "No");
     }
 }

@@ -26,6 +26,9 @@
 //! `tui`, `server`, `model` and `control` meet in the inbox. `api` knows neither sockets nor screens, a
 //! clock or randomness.
 //!
+//! Public is what the program and its tests, benches and fuzz targets use; all else is `pub(crate)`, so
+//! that the compiler tells what nobody uses.
+//!
 //! A request comes in through a route of the server, is put into the inbox with the sending end of
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
 //! and is written as the events of one response.
@@ -36,7 +39,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
-pub mod descriptors;
+mod descriptors;
 pub mod draft;
 pub mod environment;
 pub mod export;
@@ -53,7 +56,7 @@ pub mod model;
 mod o200k;
 pub mod plain;
 mod private_file;
-pub mod recording;
+mod recording;
 pub mod replay;
 pub mod rules;
 pub mod server;

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 /// # Errors
 ///
 /// If it cannot be made.
-pub fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -4,7 +4,10 @@ use strsim::osa_distance;
 
 /// The candidate that differs from `name` in the fewest letters, if that is few enough for a
 /// slip of the fingers.
-pub fn suggest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn suggest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     candidates
         .map(|candidate| (osa_distance(name, candidate), candidate))
         .min()

@@ -42,7 +42,7 @@ pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
 }
 
 /// How many bytes of that nobody has counted yet.
-pub fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
+pub(crate) fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
     let is_new = tools.tokens().get().is_none() && tools.is_given();
     let items = items.iter().filter(|item| item.tokens().get().is_none());
     let items: usize = items.map(|item| item.raw().len()).sum();
@@ -65,7 +65,7 @@ fn count_input(item: &Item) -> u64 {
 }
 
 /// The tokens of what an item says.
-pub fn count_body(body: &Body) -> u64 {
+pub(crate) fn count_body(body: &Body) -> u64 {
     match body {
         Body::Message { content, .. } => count_parts(content),
         Body::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),

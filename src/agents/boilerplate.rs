@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ALL, Agent, drafts, title};
+use super::{ALL, KnownAgent, drafts, title};
 use crate::api::{Content, Format, Item, Purpose, Request, is_block};
 
 /// How many items at the beginning may be example turns.
@@ -12,7 +12,7 @@ impl Item {
     /// Whether an agent put this into the conversation by itself: instructions of the system or
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or that begin as those of its agent do.
-    pub fn is_boilerplate(&self) -> bool {
+    pub(crate) fn is_boilerplate(&self) -> bool {
         let content = self.content();
         match self.role() {
             Some("system" | "developer") => true,
@@ -34,7 +34,7 @@ impl Item {
     }
 
     /// Whether a person asked this: a user message that is not boilerplate.
-    pub fn is_prompt(&self) -> bool {
+    pub(crate) fn is_prompt(&self) -> bool {
         self.role() == Some("user") && !self.is_boilerplate()
     }
 
@@ -55,7 +55,7 @@ fn is_confirmed(text: &str) -> bool {
     is_begun_by(text, |agent| agent.confirmed)
 }
 
-fn is_begun_by(text: &str, beginnings: fn(&Agent) -> &'static [&'static str]) -> bool {
+fn is_begun_by(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str]) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
     ALL.iter().any(|agent| beginnings(agent).iter().any(begins))

@@ -2,7 +2,7 @@
 
 use super::housekeeping::quoted;
 use super::purpose::{errand, last_prompts};
-use super::{ALL, Mark, Verdict};
+use super::{ALL, PromptMark, Verdict};
 use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, commands_of};
 
 /// Bytes of the first line of a commit.
@@ -145,7 +145,7 @@ fn summary(request: &Request) -> String {
 fn is_wish(text: &str) -> bool {
     let marks = ALL.iter().flat_map(|agent| agent.errands);
     let mut words = marks.filter_map(|(purpose, mark)| match mark {
-        Mark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
+        PromptMark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
         _ => None,
     });
     let is_tagged = || TAGS.iter().any(|name| text.contains(&format!("<{name}>")));

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{ALL, Agent, Mark};
+use super::{ALL, KnownAgent, PromptMark};
 use crate::api::{Content, Fields, Format, Item, Purpose, Request};
 
 /// How many items at the beginning may be instructions, and at the end a prompt.
@@ -17,7 +17,7 @@ pub fn purpose(request: &Request) -> Purpose {
     purpose_of(request, &Fields::of_text(request.envelope.text()))
 }
 
-/// The same, with the fields of the request besides items and tools.
+/// The purpose of a request whose fields besides items and tools have been read.
 pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     if request.format == Format::Compaction {
         return Purpose::Summary;
@@ -40,13 +40,13 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
 }
 
 /// The errand that an agent is known for, and the agent.
-pub(super) fn errand(request: &Request) -> Option<(&'static Agent, Purpose)> {
-    let is_so = |mark: &Mark| match mark {
-        Mark::Instructions(words) => {
+pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)> {
+    let is_so = |mark: &PromptMark| match mark {
+        PromptMark::Instructions(words) => {
             let mut texts = instructions(request).filter_map(Content::words);
             texts.any(|text| text.trim_start().starts_with(words))
         }
-        Mark::Prompt(words) => {
+        PromptMark::Prompt(words) => {
             let mut texts = last_prompts(request).filter_map(Content::words);
             texts.any(|text| memmem::find(text.as_bytes(), words.as_bytes()).is_some())
         }

@@ -19,7 +19,7 @@ pub(super) fn title(prompt: &str) -> String {
     words.or_else(|| first_words(prompt)).unwrap_or_default()
 }
 
-/// The same of the last line with words in it.
+/// The title that the last line with words in it makes.
 pub(super) fn last(text: &str) -> String {
     words_of(text.lines().rev()).unwrap_or_default()
 }

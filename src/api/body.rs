@@ -138,7 +138,7 @@ impl Body {
     }
 
     /// The name of the tool that it calls.
-    pub fn tool_name(&self) -> Option<&str> {
+    pub(crate) fn tool_name(&self) -> Option<&str> {
         match self {
             Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
             Self::LocalShellCall { .. } => Some("local_shell"),
@@ -147,8 +147,8 @@ impl Body {
         }
     }
 
-    /// The same, with its namespace in front where it has one.
-    pub fn full_tool_name(&self) -> Option<Cow<'_, str>> {
+    /// The name of the tool, with its namespace in front where it has one.
+    pub(crate) fn full_tool_name(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::FunctionCall {
                 namespace: Some(namespace),
@@ -192,7 +192,7 @@ impl Body {
 
     /// Whether a client that sends the other has got this one. Names, phases and parts are not
     /// looked at: some formats have no place for them.
-    pub fn comes_back_as(&self, other: &Self) -> bool {
+    pub(crate) fn comes_back_as(&self, other: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
         is_same_kind && self.words() == other.words()
     }

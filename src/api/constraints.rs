@@ -95,7 +95,7 @@ impl Request {
     }
 
     /// How many tokens the whole response may have, where the client says so.
-    pub fn output_limit(&self) -> Option<u64> {
+    pub(crate) fn output_limit(&self) -> Option<u64> {
         self.limits.output.map(|(_, most)| most)
     }
 }

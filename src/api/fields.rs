@@ -16,7 +16,7 @@ pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// Reads the body of a request. All of it is JSON then, as far as [`check`] looks into it.
-    pub fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
+    pub(crate) fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice::<Self>(body) {
             Ok(fields) => Ok(fields),
             Err(error) if error.is_data() => match serde_json::from_slice::<&RawValue>(body) {
@@ -39,7 +39,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields in a text that was read before; none if it is not an object.
-    pub fn of_text(text: &'a str) -> Self {
+    pub(crate) fn of_text(text: &'a str) -> Self {
         serde_json::from_str(text).unwrap_or_else(|_| Self(Vec::new()))
     }
 
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that is a string, or an empty one.
-    pub fn text_or_empty(&self, name: &str) -> String {
+    pub(crate) fn text_or_empty(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
 
@@ -244,7 +244,7 @@ pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Checked>(json).map(|Checked| ())
 }
 
-/// The same of a whole body, with the error for its client.
+/// Checks the JSON of a whole body, with the error for its client.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     serde_json::from_slice::<Checked>(body)
         .map(|Checked| ())

@@ -48,7 +48,7 @@ impl Interner {
     ///
     /// # Errors
     ///
-    /// Those of `read`.
+    /// The items of a request: known ones are shared, and `read` makes the others.
     pub(super) fn items(
         &self,
         shape: Shape,
@@ -80,7 +80,7 @@ impl Interner {
     ///
     /// # Errors
     ///
-    /// Those of `read`.
+    /// The tools of a request: a known list is shared, and `read` makes another.
     pub(super) fn tools(
         &self,
         shape: Shape,

@@ -99,11 +99,13 @@ impl Item {
     }
 
     /// A user message made from plain text, as `input: "text"` means it.
-    pub fn user_message(text: &str) -> Self {
+    #[cfg(test)]
+    pub(crate) fn user_message(text: &str) -> Self {
         Self::message("user", text)
     }
 
     /// A message made from plain text.
+    #[cfg(test)]
     pub fn message(role: &str, text: &str) -> Self {
         Self::from_responses(&serde_json::json!({
             "type": "message", "role": role,
@@ -111,7 +113,7 @@ impl Item {
         }))
     }
 
-    /// What it means.
+    /// What the item says, read from its JSON when it is asked for first.
     pub fn body(&self) -> &ItemBody {
         self.body.get_or_init(|| match self.shape {
             Shape::Prompt => plain_message("user", &self.raw),
@@ -126,7 +128,7 @@ impl Item {
         &self.raw
     }
 
-    /// The same, to be shared.
+    /// The JSON of the item, shared instead of copied.
     pub(crate) fn shared_raw(&self) -> &Arc<str> {
         &self.raw
     }
@@ -144,7 +146,7 @@ impl Item {
     /// The same for two items that say the same, whatever their `id` and `status`, also in other
     /// versions of the program. What agrees in it says the same, which [`Item::says_the_same`]
     /// confirms.
-    pub fn likeness(&self) -> Hash {
+    pub(crate) fn likeness(&self) -> Hash {
         *self
             .likeness
             .get_or_init(|| Likeness::of(self.body()).hash())
@@ -257,7 +259,7 @@ impl Item {
     }
 
     /// The call that an output answers.
-    pub fn output_of(&self) -> Option<&str> {
+    pub(crate) fn output_of(&self) -> Option<&str> {
         match self.body() {
             ItemBody::ToolOutput { call_id, .. } => Some(call_id),
             _ => None,
@@ -265,7 +267,7 @@ impl Item {
     }
 
     /// Whether the model said this: an assistant message, a call, or reasoning.
-    pub fn is_from_model(&self) -> bool {
+    pub(crate) fn is_from_model(&self) -> bool {
         match self.body() {
             ItemBody::Said { role, .. } => role == "assistant",
             ItemBody::Compaction { .. } => true,

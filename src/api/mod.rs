@@ -105,7 +105,7 @@ pub struct Request {
     /// How long the client waits for the next byte before it gives up, where it says so.
     pub patience: Option<Duration>,
     /// Whose request it is in a study, where there is one.
-    pub assigned: Option<Arc<Assigned>>,
+    pub(crate) assigned: Option<Arc<Assigned>>,
 }
 
 /// Whose request it is in a study, and under which condition they take part.
@@ -249,18 +249,18 @@ impl Format {
     }
 
     /// Whether the format has a place for reasoning, or clients know one.
-    pub fn carries_reasoning(self) -> bool {
+    pub(crate) fn carries_reasoning(self) -> bool {
         self != Self::Compaction
     }
 
     /// Whether the format has a place for words on the way to the answer.
-    pub fn carries_progress(self) -> bool {
+    pub(crate) fn carries_progress(self) -> bool {
         self != Self::Compaction
     }
 
     /// Whether notes are told from the answer. Elsewhere they are text like the answer, and the
     /// SDKs of OpenAI and Anthropic refuse all of it if a part is not the JSON that was asked for.
-    pub fn tells_notes(self) -> bool {
+    pub(crate) fn tells_notes(self) -> bool {
         self == Self::Responses
     }
 }
@@ -312,7 +312,7 @@ impl ToolChoice {
     }
 
     /// Whether a response without a call breaks it.
-    pub fn requires_call(&self) -> bool {
+    pub(crate) fn requires_call(&self) -> bool {
         matches!(self, Self::Required | Self::Only { required: true, .. })
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Schema<R = Arc<Value>> {
 pub(crate) struct Reading<R = Arc<Value>> {
     pub kind: Kind,
     /// Whether `null` is allowed besides what the kind allows.
-    pub nullable: bool,
+    pub(crate) nullable: bool,
     /// All that holds here, references followed; what is nearest to the use comes last.
     schema: Schema<R>,
     group: Option<Group>,

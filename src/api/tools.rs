@@ -118,7 +118,7 @@ impl ToolList {
         &self.raw
     }
 
-    /// The same, to be shared.
+    /// The JSON of the tools, shared instead of copied.
     pub(crate) fn shared_raw(&self) -> &Arc<str> {
         &self.raw
     }

@@ -23,7 +23,7 @@ pub struct ExportConfig {
 
 impl ExportConfig {
     /// What is taken out of exports of somebody with this home folder.
-    pub fn redaction(&self, home: Option<&Path>) -> Redaction {
+    pub(crate) fn redaction(&self, home: Option<&Path>) -> Redaction {
         Redaction {
             home: home.and_then(Path::to_str).map(str::to_owned),
             own: self.redact.clone(),

@@ -66,7 +66,7 @@ impl<'t> Parsed<'t> {
 
     /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`, or
     /// `["model", "[0]", "name"]` in the first of several tables).
-    pub fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
+    pub(crate) fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
         let offset = DeTable::parse(self.text)
             .ok()
             .and_then(|table| offset_of(table.get_ref(), key));

@@ -61,7 +61,7 @@ pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
     })
 }
 
-/// The same as [`load`] with this text in place of that of the file.
+/// Does what [`load`] does, with this text in place of that of the file.
 ///
 /// # Errors
 /// As [`load`].

@@ -185,7 +185,7 @@ impl Draft {
     }
 
     /// Adds what was typed after it in the same message. What a person had a hand in is theirs.
-    pub fn add_line(&mut self, line: &Self) {
+    pub(crate) fn add_line(&mut self, line: &Self) {
         if self.origin.is_empty() && !line.origin.is_empty() {
             self.origin.push(self.text.chars().count(), Source::Typed);
         }
@@ -240,11 +240,16 @@ mod nested {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use serde_json::Value;
 
-    pub fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Value,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&value.to_string())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Value, D::Error> {
         let text = String::deserialize(deserializer)?;
         serde_json::from_str(&text).map_err(D::Error::custom)
     }

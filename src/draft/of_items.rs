@@ -9,7 +9,7 @@ impl Draft {
     /// The items of a draft of a model, in their order: the last of them is composed, those before
     /// it are parts. Thoughts are no words of the reply. A call is text here, as the model wrote it;
     /// whoever has forms shows it in one.
-    pub fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
+    pub(crate) fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
         let maker = Maker {
             request,
             draft,
@@ -134,8 +134,8 @@ impl Maker<'_> {
 }
 
 impl Draft {
-    /// The same, with what goes on where its text ends.
-    pub fn go_on(mut self, mut more: Self) -> Self {
+    /// The part, with what goes on where its text ends.
+    pub(crate) fn go_on(mut self, mut more: Self) -> Self {
         if more.is_empty() {
             return self;
         }

@@ -237,7 +237,6 @@ impl Walk<'_> {
             title: &conversation.title,
             directory: directory.as_deref(),
             request,
-            new_from: 0,
         };
         let met = |at, what, decision| Met {
             at,

@@ -34,7 +34,12 @@ impl RepeatedItems {
     /// When each of these items was seen that is not new. What stands before the last that was there, or
     /// was said here, is not; neither is what the model says, nor what agents add to a history that is
     /// not as it was.
-    pub fn seen_in(mut self, items: &[Arc<Item>], said: &[Said], now: Timestamp) -> Vec<Timestamp> {
+    pub(crate) fn seen_in(
+        mut self,
+        items: &[Arc<Item>],
+        said: &[Said],
+        now: Timestamp,
+    ) -> Vec<Timestamp> {
         let mut said_at = said.iter().map(|said| said.at);
         let mut old = 0;
         let mut seen = Vec::with_capacity(items.len());

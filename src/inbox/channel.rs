@@ -74,7 +74,7 @@ pub struct Arrival {
     /// The program that asks, in the words of its headers.
     pub agent: String,
     /// Who answers it.
-    pub answerer: Answerer,
+    pub(crate) answerer: Answerer,
 }
 
 /// Who answers a request.
@@ -107,7 +107,7 @@ struct Sent {
 
 impl Responder {
     /// By what the delivery of the next reply will be told.
-    pub fn next_ticket(&self) -> u64 {
+    pub(crate) fn next_ticket(&self) -> u64 {
         self.next_ticket
     }
 
@@ -121,8 +121,8 @@ impl Responder {
         self.send_slowly(reply, saving, None);
     }
 
-    /// The same for one that takes its time then.
-    pub fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
+    /// Sends a reply that leaves as slowly as `delay` says.
+    pub(crate) fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let sent = Sent {
@@ -196,9 +196,9 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
 }
 
 impl Intake {
-    /// The same, where this looks at each request first.
+    /// An intake that has `screen` look at each request first.
     #[must_use]
-    pub fn screened(self, screen: Screen) -> Self {
+    pub(crate) fn screened(self, screen: Screen) -> Self {
         Self {
             screen: Some(screen),
             ..self
@@ -274,7 +274,7 @@ impl Intake {
         self.put(permit, opened, request, agent, housekeeping)
     }
 
-    /// The same, on a thread that may wait where the disk has to be read.
+    /// Opens a request as [`Intake::open`] does, on a thread that may block where the disk has to be read.
     ///
     /// # Errors
     ///

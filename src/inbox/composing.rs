@@ -19,7 +19,7 @@ pub struct Problem {
     /// What stands in the way.
     pub message: String,
     /// Whether it goes all the same where somebody insists.
-    pub soft: bool,
+    pub(crate) soft: bool,
 }
 
 impl Problem {
@@ -32,7 +32,7 @@ impl Problem {
     }
 
     /// One that may be known, and meant.
-    pub fn soft(message: impl Into<String>) -> Self {
+    pub(crate) fn soft(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             soft: true,

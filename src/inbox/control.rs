@@ -183,7 +183,7 @@ pub struct Listed {
     /// How it goes on.
     pub mode: Mode,
     /// Whether a model answers at the moment.
-    pub is_attended: bool,
+    pub(crate) is_attended: bool,
     /// The folder that its agent works in, where it says so.
     pub directory: Option<String>,
 }
@@ -305,7 +305,7 @@ impl Filter {
 
 impl Inbox {
     /// Says which request the person has answered, where that has not left yet: nobody else may.
-    pub fn claim(&mut self, request: Option<RequestId>) {
+    pub(crate) fn claim(&mut self, request: Option<RequestId>) {
         self.claimed = request;
     }
 

@@ -29,12 +29,12 @@ pub struct Conversation {
     /// Why the program answered by itself, if it did.
     pub automatic: Option<String>,
     /// When something last happened.
-    pub last_activity: Timestamp,
+    pub(crate) last_activity: Timestamp,
     /// What the person makes of it and of its turns.
     pub(super) marks: Vec<Marked>,
     /// The conversation on whose behalf it was begun, as a sub-agent's is.
     pub parent: Option<ConversationId>,
-    /// Those that it belongs together with.
+    /// The conversations that it belongs together with.
     pub(super) family: Option<Family>,
     pub(super) title: String,
     pub(super) request: Request,
@@ -72,7 +72,7 @@ pub(super) struct Family {
 #[derive(Debug)]
 pub(super) struct OpenRequest {
     pub id: RequestId,
-    pub responder: Responder,
+    pub(crate) responder: Responder,
     pub arrived: Timestamp,
     /// The request, while another one of the conversation is answered first.
     pub queued: Option<Request>,
@@ -104,7 +104,7 @@ impl Said {
     }
 
     /// Whether the other is this one, at another stage of its delivery perhaps.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
     }
 
@@ -322,7 +322,7 @@ impl Conversation {
     }
 
     /// Whether its request is in memory; else it has to be loaded to be looked at.
-    pub fn is_loaded(&self) -> bool {
+    pub(crate) fn is_loaded(&self) -> bool {
         self.loaded
     }
 
@@ -384,7 +384,7 @@ impl Conversation {
     }
 
     /// Whether there was something before what is new.
-    pub fn is_continued(&self) -> bool {
+    pub(crate) fn is_continued(&self) -> bool {
         self.continued
     }
 
@@ -441,7 +441,7 @@ impl Conversation {
     }
 
     /// Whether something was already said to the request that waits.
-    pub fn has_said(&self) -> bool {
+    pub(crate) fn has_said(&self) -> bool {
         let current = self.open.front().map(|open| open.id);
         self.said.iter().any(|said| Some(said.request) == current)
     }
@@ -456,7 +456,7 @@ impl Conversation {
 
     /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
     /// of a conversation may be the result of a tool.
-    pub fn put_in(&self) -> impl Fn(usize) -> bool {
+    pub(crate) fn put_in(&self) -> impl Fn(usize) -> bool {
         let opening = Opening::of(&self.request);
         move |index| self.is_put_in(opening, index)
     }
@@ -478,12 +478,12 @@ impl Conversation {
     }
 
     /// The request that waits and is answered next, if there is one.
-    pub fn open_request(&self) -> Option<RequestId> {
+    pub(crate) fn open_request(&self) -> Option<RequestId> {
         self.open.front().map(|open| open.id)
     }
 
     /// All that was said so far to the request that waits, one after the other.
-    pub fn said_to_current(&self) -> String {
+    pub(crate) fn said_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);
         let said = self
             .said
@@ -493,7 +493,7 @@ impl Conversation {
     }
 
     /// What the message is that is being typed live to the request that waits, if there is one.
-    pub fn live_phase(&self) -> Option<Phase> {
+    pub(crate) fn live_phase(&self) -> Option<Phase> {
         let current = self.open.front().map(|open| open.id);
         let last = self.said.last();
         let last = last.filter(|said| Some(said.request) == current)?;

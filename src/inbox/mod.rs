@@ -51,11 +51,11 @@ const MAX_BYTES: usize = 1 << 30;
 
 /// How many conversations of earlier runs are listed; the others are found by a search.
 const MAX_RESTORED: u32 = 200;
-/// The name by which the statistics are kept.
+/// The setting that has the statistics.
 const STATISTICS: &str = "statistics";
-/// The name by which it is kept which conversations were dismissed.
+/// The setting that has the dismissed conversations.
 const DISMISSED: &str = "dismissed";
-/// Of how many that is known; the oldest go first.
+/// How many dismissed conversations are remembered; the oldest go first.
 const MAX_DISMISSED: usize = 1_000;
 
 /// All conversations.
@@ -78,7 +78,7 @@ pub struct Inbox {
     looked_at: Option<ConversationId>,
     /// What the person took off the list, and is not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
-    /// Those that had to make room, until somebody asks.
+    /// The conversations that had to make room, until somebody asks for them.
     dropped: Vec<ConversationId>,
     /// Those that a script has deleted, and where they stood in the list, until somebody asks.
     deleted: Vec<(ConversationId, usize)>,
@@ -237,7 +237,10 @@ impl Inbox {
     }
 
     /// The conversations from a place in the list on. It takes no longer the further down that is.
-    pub fn conversations_from(&self, place: usize) -> impl ExactSizeIterator<Item = &Conversation> {
+    pub(crate) fn conversations_from(
+        &self,
+        place: usize,
+    ) -> impl ExactSizeIterator<Item = &Conversation> {
         self.order.from(place).map(|id| &self.conversations[&id])
     }
 
@@ -257,7 +260,7 @@ impl Inbox {
     }
 
     /// The conversations that wait, the one that has waited longest first.
-    pub fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
+    pub(crate) fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         self.order.waiting()
     }
 
@@ -308,7 +311,7 @@ impl Inbox {
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
-    /// The same for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
+    /// Says something for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
     fn reply_as(
         &mut self,
         id: ConversationId,
@@ -408,22 +411,22 @@ impl Inbox {
     }
 
     /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
-    pub fn has_saving(&self) -> bool {
+    pub(crate) fn has_saving(&self) -> bool {
         self.saving.is_some()
     }
 
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
-    pub fn take_saving(&mut self) -> Option<Saving> {
+    pub(crate) fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
 
     /// The conversations that had to make room for others since this was asked.
-    pub fn take_dropped(&mut self) -> Vec<ConversationId> {
+    pub(crate) fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
     }
 
     /// Those that a script has deleted since this was asked, and where they stood in the list.
-    pub fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
+    pub(crate) fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
         std::mem::take(&mut self.deleted)
     }
 
@@ -644,7 +647,7 @@ impl Inbox {
 
     /// Takes a conversation off the list, unless it is busy; says whether it is off. The journal
     /// keeps it, and a search or its client brings it back.
-    pub fn dismiss(&mut self, id: ConversationId) -> bool {
+    pub(crate) fn dismiss(&mut self, id: ConversationId) -> bool {
         let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
         if is_dismissed {
             self.take_off(id);
@@ -654,7 +657,7 @@ impl Inbox {
     }
 
     /// Takes all off the list that nobody waits in, but for those to be spared; says which.
-    pub fn dismiss_done(
+    pub(crate) fn dismiss_done(
         &mut self,
         is_spared: impl Fn(ConversationId) -> bool,
     ) -> Vec<ConversationId> {

@@ -69,11 +69,11 @@ impl Order {
     }
 
     /// How many requests wait.
-    pub fn waiting_requests(&self) -> usize {
+    pub(crate) fn waiting_requests(&self) -> usize {
         self.requests
     }
 
-    /// Those from a place on, as they are listed.
+    /// The conversations from a place in the list on.
     pub fn from(
         &self,
         place: usize,
@@ -86,7 +86,7 @@ impl Order {
         self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
-    /// Those that wait, the one that has waited longest first.
+    /// The conversations that wait, the one that has waited longest first.
     pub fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         let waiting = self.first_done();
         self.listed.range(..waiting).map(|key| key.id())
@@ -94,7 +94,7 @@ impl Order {
 
     /// The one that nobody waits in and in which nothing has happened for longest, but neither the
     /// newest of these nor the one to be spared.
-    pub fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
+    pub(crate) fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
         let done = self.from(self.first_done()).skip(1);
         done.rev().find(|id| Some(*id) != spared)
     }

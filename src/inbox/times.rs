@@ -8,7 +8,7 @@ use crate::study::{Delay, Phase, Plan, Study};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
-    pub fn set_study(&mut self, study: Study, now: Timestamp) {
+    pub(crate) fn set_study(&mut self, study: Study, now: Timestamp) {
         self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
         self.phase = 0;
@@ -28,7 +28,7 @@ impl Inbox {
     }
 
     /// Goes to the phase of this name; says whether there is one.
-    pub fn go_to_phase(&mut self, name: &str) -> bool {
+    pub(crate) fn go_to_phase(&mut self, name: &str) -> bool {
         let place = self.phases().iter().position(|phase| phase.name == name);
         self.phase = place.unwrap_or(self.phase);
         place.is_some()
@@ -48,7 +48,7 @@ impl Inbox {
     /// # Errors
     ///
     /// If there is no study.
-    pub fn set_paused(
+    pub(crate) fn set_paused(
         &mut self,
         pauses: Option<bool>,
         now: Timestamp,

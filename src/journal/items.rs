@@ -5,10 +5,10 @@ use rusqlite::{Connection, Result, params};
 
 /// What a content in a turn is for, as it stands in the database.
 pub(super) mod role {
-    pub const ITEM: i64 = 0;
-    pub const TOOLS: i64 = 1;
-    pub const INSTRUCTIONS: i64 = 2;
-    pub const ENVELOPE: i64 = 3;
+    pub(crate) const ITEM: i64 = 0;
+    pub(crate) const TOOLS: i64 = 1;
+    pub(crate) const INSTRUCTIONS: i64 = 2;
+    pub(crate) const ENVELOPE: i64 = 3;
 }
 
 /// How many turns the items of one may be spread over, besides itself. More would make reading

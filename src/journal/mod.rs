@@ -44,7 +44,7 @@ use tokio::sync::watch;
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
 pub use queue::Seq;
-pub use reader::{Content, Key, NextIds, Parts, Reader, TimedTurn, Totals};
+pub use reader::{BlobContent, BlobKey, NextIds, Reader, TimedTurn, Totals, TurnParts};
 pub use record::{
     ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
     ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn, TurnTime,
@@ -59,9 +59,9 @@ use writer::Writer;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// What it outlives.
-    pub durability: Durability,
+    pub(crate) durability: Durability,
     /// What is kept.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
 }
 
 /// What the journal outlives without losing anything that is settled.
@@ -169,24 +169,24 @@ impl Journal {
         self.shared.queue.push(records)
     }
 
-    /// The same, but not before [`Journal::wake`] is called, or something else is written.
-    pub fn write_quietly(&self, records: Vec<Record>) -> Seq {
+    /// Writes records, but not before [`Journal::wake`] is called, or something else is written.
+    pub(crate) fn write_quietly(&self, records: Vec<Record>) -> Seq {
         self.shared.queue.push_quietly(records)
     }
 
     /// Has what was written quietly written now.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.shared.queue.wake();
     }
 
     /// Writes the first records as [`Journal::write`], and the second ones as
     /// [`Journal::write_later`]; returns what to wait for to have the first.
-    pub fn write_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
+    pub(crate) fn write_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
         self.shared.queue.push_both(records, later)
     }
 
     /// Writes what nobody waits for: soon, but behind what somebody may wait for.
-    pub fn write_later(&self, records: Vec<Record>) -> Seq {
+    pub(crate) fn write_later(&self, records: Vec<Record>) -> Seq {
         self.shared.queue.push_later(records)
     }
 
@@ -216,7 +216,7 @@ impl Journal {
     }
 
     /// Something to search with. Whoever reads does not wait for it.
-    pub fn searcher(&self) -> Reader {
+    pub(crate) fn searcher(&self) -> Reader {
         self.searcher.clone()
     }
 

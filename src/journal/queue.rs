@@ -86,25 +86,25 @@ impl Queue {
         self.push_both(records, Vec::new())
     }
 
-    /// The same, and nobody is woken: [`Queue::wake`] does that.
-    pub fn push_quietly(&self, records: Vec<Record>) -> Seq {
+    /// Adds a write without waking the writer: [`Queue::wake`] does that.
+    pub(crate) fn push_quietly(&self, records: Vec<Record>) -> Seq {
         self.lock().add(records, None)
     }
 
     /// Has what was pushed written.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.arrived.notify_one();
     }
 
-    /// The same of records that nobody waits for, and that are not to hold up others.
-    pub fn push_later(&self, records: Vec<Record>) -> Seq {
+    /// Adds records that nobody waits for, and that are not to hold up others.
+    pub(crate) fn push_later(&self, records: Vec<Record>) -> Seq {
         let seq = self.lock().add(records, Some(Instant::now() + LATER));
         self.arrived.notify_one();
         seq
     }
 
     /// Both, of which the second follows when it does not hold up the first; returns the number of that.
-    pub fn push_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
+    pub(crate) fn push_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
         let seq = waiting.add(records, None);
         if !later.is_empty() {
@@ -170,7 +170,7 @@ impl Queue {
     }
 
     /// Puts back what could not be written, before what has come since, and says that it was tried.
-    pub fn put_back(&self, batches: Vec<Batch>) {
+    pub(crate) fn put_back(&self, batches: Vec<Batch>) {
         let mut waiting = self.lock();
         let records = batches.iter().flat_map(|batch| &batch.records);
         waiting.bytes += records.map(Record::bytes).sum::<usize>();
@@ -184,7 +184,7 @@ impl Queue {
     }
 
     /// Says that what has come in will be tried later.
-    pub fn postpone(&self) {
+    pub(crate) fn postpone(&self) {
         let waiting = self.lock();
         let tried = waiting.newest;
         self.tried(waiting, tried);

@@ -27,13 +27,13 @@ const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, 
 pub struct Reader {
     files: Files,
     generation: Arc<AtomicU64>,
-    connection: Arc<Mutex<Option<Open>>>,
+    connection: Arc<Mutex<Option<OpenDatabase>>>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenDatabase {
     connection: Connection,
-    /// Of which database; the writer may have begun another.
+    /// The database that it stands in; the writer may have begun another.
     generation: u64,
 }
 
@@ -47,28 +47,28 @@ pub struct NextIds {
     /// Of what was said.
     pub said: i64,
     /// Of what models drafted.
-    pub model_draft: i64,
+    pub(crate) model_draft: i64,
     /// Of what rules decided.
-    pub decision: i64,
+    pub(crate) decision: i64,
 }
 
 /// The place of a content in the database. It stands for the same content as long as something that
 /// has it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(i64);
+pub struct BlobKey(i64);
 
 /// A content, with its text where that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct BlobContent {
     /// Its place.
-    pub key: Key,
+    pub key: BlobKey,
     /// The text; `None` where the reader has it already.
     pub text: Option<Arc<str>>,
 }
 
 /// A turn taken apart, without what the reader has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct TurnParts {
     /// Its name.
     pub id: i64,
     /// A number for the wire format.
@@ -80,11 +80,11 @@ pub struct Parts {
     /// The request without its big parts.
     pub envelope: Arc<str>,
     /// The instructions of the request.
-    pub instructions: Option<Content>,
+    pub instructions: Option<BlobContent>,
     /// The tools of the request.
-    pub tools: Option<Content>,
+    pub tools: Option<BlobContent>,
     /// All of its items, in order.
-    pub items: Vec<Content>,
+    pub items: Vec<BlobContent>,
     /// Whatever else is known of it.
     pub detail: String,
 }
@@ -99,10 +99,10 @@ pub struct Totals {
     /// Stored responses.
     pub responses: u64,
     /// Contents, each of them once.
-    pub blobs: u64,
+    pub(crate) blobs: u64,
     /// Bytes of the database.
     pub bytes: u64,
-    /// Those of them that hold nothing.
+    /// How many of these bytes are free.
     pub free: u64,
 }
 
@@ -136,7 +136,7 @@ impl Reader {
         Ok(Self {
             files,
             generation: Arc::default(),
-            connection: Arc::new(Mutex::new(Some(Open {
+            connection: Arc::new(Mutex::new(Some(OpenDatabase {
                 connection,
                 generation: 0,
             }))),
@@ -156,7 +156,7 @@ impl Reader {
         {
             // Closed first: two connections of which one is to another file are no use.
             *open = None;
-            *open = Some(Open {
+            *open = Some(OpenDatabase {
                 connection: database::open_to_read(&self.files)?,
                 generation,
             });
@@ -209,7 +209,11 @@ impl Reader {
 
     /// The conversation that a client calls this, among those that are answered by the program for
     /// this reason, or by the person.
-    pub fn by_thread(&self, thread: &str, automatic: Option<&str>) -> Read<Option<Conversation>> {
+    pub(crate) fn by_thread(
+        &self,
+        thread: &str,
+        automatic: Option<&str>,
+    ) -> Read<Option<Conversation>> {
         self.find_conversation(
             "thread = ?1 AND automatic IS ?2",
             params![thread, automatic],
@@ -217,7 +221,7 @@ impl Reader {
     }
 
     /// The conversation with the first of these hashes of its items that there is.
-    pub fn by_prefix(&self, prefixes: &[Hash]) -> Read<Option<Conversation>> {
+    pub(crate) fn by_prefix(&self, prefixes: &[Hash]) -> Read<Option<Conversation>> {
         for prefix in prefixes {
             let found = self.find_conversation("prefix = ?1", [prefix])?;
             if found.is_some() {
@@ -228,7 +232,7 @@ impl Reader {
     }
 
     /// The conversation of this chain.
-    pub fn by_chain(&self, chain: &str) -> Read<Option<Conversation>> {
+    pub(crate) fn by_chain(&self, chain: &str) -> Read<Option<Conversation>> {
         self.find_conversation("chain = ?1", [chain])
     }
 
@@ -245,9 +249,9 @@ impl Reader {
         self.with(|db| read_turn(db, id))
     }
 
-    /// The same in parts, without the texts of those contents that `is_known`: one turn has most of what
+    /// A turn in parts, without the texts of those contents that `is_known`: one turn has most of what
     /// the one before it had. A key that was read with a turn is good for the turns after it.
-    pub fn parts(&self, id: i64, is_known: impl Fn(Key) -> bool) -> Read<Option<Parts>> {
+    pub fn parts(&self, id: i64, is_known: impl Fn(BlobKey) -> bool) -> Read<Option<TurnParts>> {
         self.with(|db| read_parts(db, id, &is_known))
     }
 
@@ -275,7 +279,7 @@ impl Reader {
     }
 
     /// How many turns a conversation has.
-    pub fn turn_count(&self, conversation: i64) -> Read<u64> {
+    pub(crate) fn turn_count(&self, conversation: i64) -> Read<u64> {
         self.with(|db| {
             let sql = "SELECT count(*) FROM turn WHERE conversation = ?1";
             db.prepare_cached(sql)?
@@ -285,7 +289,7 @@ impl Reader {
 
     /// Turns after the turn `after` that came at the moment `since` or later, in one conversation or in
     /// all, the oldest first.
-    pub fn turns_since(
+    pub(crate) fn turns_since(
         &self,
         since: i64,
         conversation: Option<i64>,
@@ -305,7 +309,7 @@ impl Reader {
     }
 
     /// Whatever else is known of the newest turn of a conversation.
-    pub fn newest_detail(&self, conversation: i64) -> Read<Option<String>> {
+    pub(crate) fn newest_detail(&self, conversation: i64) -> Read<Option<String>> {
         self.with(|db| {
             let sql = "SELECT detail FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1";
             one(db, sql, [conversation], |row| row.get(0))
@@ -319,13 +323,13 @@ impl Reader {
     }
 
     /// What was said last, the newest first.
-    pub fn said_last(&self, most: u32) -> Read<Vec<Said>> {
+    pub(crate) fn said_last(&self, most: u32) -> Read<Vec<Said>> {
         let sql = format!("{SAID} ORDER BY id DESC LIMIT ?1");
         self.with(|db| all(db, &sql, [most], said))
     }
 
     /// What was said to a turn, the oldest first.
-    pub fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
+    pub(crate) fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
         let sql = format!("{SAID} WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], said))
     }
@@ -340,7 +344,7 @@ impl Reader {
     }
 
     /// What became of what models drafted in a conversation, by its turns, the oldest first.
-    pub fn draft_fates(&self, conversation: i64) -> Read<Vec<(i64, DraftFate)>> {
+    pub(crate) fn draft_fates(&self, conversation: i64) -> Read<Vec<(i64, DraftFate)>> {
         self.with(|db| {
             let sql = "SELECT turn, fate FROM model_draft WHERE conversation = ?1 ORDER BY id";
             all(db, sql, [conversation], |row| {
@@ -350,7 +354,7 @@ impl Reader {
     }
 
     /// What models drafted to a turn, the oldest first.
-    pub fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
+    pub(crate) fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
         let sql = format!("SELECT {MODEL_DRAFT} FROM model_draft WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], model_draft))
     }
@@ -394,7 +398,7 @@ impl Reader {
     }
 
     /// The same of several conversations, each with the number of its turn, from 1.
-    pub fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
+    pub(crate) fn numbered_marks(&self, conversations: &[i64]) -> Read<Vec<(Option<u64>, Mark)>> {
         let ids = serde_json::json!(conversations).to_string();
         self.with(|db| {
             all(
@@ -414,7 +418,7 @@ impl Reader {
     }
 
     /// The turns of a conversation without their requests, each with its times, the oldest first.
-    pub fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
+    pub(crate) fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
         self.with(|db| {
             all(
                 db,
@@ -505,13 +509,13 @@ impl Reader {
     }
 
     /// The background responses that are still being made, the oldest first.
-    pub fn open_background(&self) -> Read<Vec<Response>> {
+    pub(crate) fn open_background(&self) -> Read<Vec<Response>> {
         let sql = format!("{RESPONSE} WHERE open AND background ORDER BY created, key");
         self.with(|db| all(db, &sql, [], response))
     }
 
     /// An item of any response, by its own id.
-    pub fn response_item(&self, id: &str) -> Read<Option<Blob>> {
+    pub(crate) fn response_item(&self, id: &str) -> Read<Option<Blob>> {
         self.with(|db| {
             let sql = "SELECT blob FROM response_item WHERE id = ?1";
             let row = one(db, sql, [id], |row| row.get(0))?;
@@ -540,7 +544,7 @@ impl Reader {
     }
 
     /// A client's conversation with its items.
-    pub fn api_conversation(&self, id: &str) -> Read<Option<(ApiConversation, Vec<Blob>)>> {
+    pub(crate) fn api_conversation(&self, id: &str) -> Read<Option<(ApiConversation, Vec<Blob>)>> {
         self.with(|db| {
             let sql = "SELECT id, object, used, key FROM api_conversation WHERE id = ?1";
             let found = one(db, sql, [id], |row| {
@@ -730,15 +734,19 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
     )
 }
 
-fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
+fn read_parts(
+    db: &Connection,
+    id: i64,
+    is_known: &impl Fn(BlobKey) -> bool,
+) -> Sql<Option<TurnParts>> {
     let content = |row: i64| {
-        let key = Key(row);
+        let key = BlobKey(row);
         let text = if is_known(key) {
             None
         } else {
             Some(blob(db, row)?.text)
         };
-        Ok::<_, rusqlite::Error>(Content { key, text })
+        Ok::<_, rusqlite::Error>(BlobContent { key, text })
     };
     let part = |role: i64| {
         let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
@@ -757,7 +765,7 @@ fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<
         "SELECT id, format, arrived, state, detail FROM turn WHERE id = ?1",
         [id],
         |row| {
-            Ok(Parts {
+            Ok(TurnParts {
                 id: row.get(0)?,
                 format: row.get(1)?,
                 arrived: row.get(2)?,

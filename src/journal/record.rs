@@ -14,7 +14,7 @@ use super::hash::Hash;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// The hash of the text.
-    pub hash: Hash,
+    pub(crate) hash: Hash,
     /// The text.
     pub text: Arc<str>,
 }

@@ -21,7 +21,7 @@ pub struct Hit {
     /// The conversation that has it.
     pub conversation: i64,
     /// Some of the text in which it was found.
-    pub excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 /// A part of a text.

@@ -83,7 +83,7 @@ impl Upkeep {
     }
 
     /// Whether the next step must not wait for a moment when nothing comes in.
-    pub fn is_urgent(&self) -> bool {
+    pub(crate) fn is_urgent(&self) -> bool {
         self.unmoved >= CHECKPOINT_AT || self.index_by.is_some_and(|by| by <= Instant::now())
     }
 
@@ -139,7 +139,7 @@ impl Upkeep {
     }
 
     /// Takes in that the index of the full-text search is empty.
-    pub fn index_anew(&mut self) {
+    pub(crate) fn index_anew(&mut self) {
         self.index = Some(Instant::now());
         self.index_by = None;
     }

@@ -105,7 +105,7 @@ impl BaseUrl {
     }
 
     /// Whether it is on this machine or in a network of one's own, as far as its name tells.
-    pub fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         match self.host.parse::<IpAddr>() {
             Ok(address) => is_private(address),
             Err(_) => is_private_name(&self.host.to_ascii_lowercase()),

@@ -106,7 +106,7 @@ impl Connection {
     }
 
     /// Waits for something of the answer.
-    pub async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
+    pub(crate) async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
         drive(&mut self.inner, wanted).await
     }
 

@@ -50,9 +50,9 @@ pub(crate) struct Refusal {
     /// Its words.
     pub words: String,
     /// In how many seconds to try again.
-    pub retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
     /// Where else to look.
-    pub location: Option<String>,
+    pub(crate) location: Option<String>,
     /// The models that it has, where that may be what is wrong.
     pub offered: Vec<String>,
 }

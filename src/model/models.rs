@@ -24,7 +24,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// These models.
+    /// A catalog of these models.
     pub fn new(upstreams: Vec<Upstream>) -> Self {
         let catalog = Self::default();
         catalog.set(upstreams);

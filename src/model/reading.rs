@@ -55,7 +55,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     }
 
     /// Whether the model has said something.
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
 

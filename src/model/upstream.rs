@@ -34,7 +34,7 @@ pub struct Upstream {
     /// Whether it gets its earlier thoughts.
     pub thoughts: bool,
     /// Whether a message that has begun is continued by being the last one.
-    pub prefill: bool,
+    pub(crate) prefill: bool,
     /// What else stands in each request.
     pub parameters: Map<String, Value>,
     /// How long it may take.
@@ -47,7 +47,7 @@ pub struct KeyVariable {
     /// Its name.
     pub name: String,
     /// Whether it is set. Without, nothing is asked.
-    pub is_set: bool,
+    pub(crate) is_set: bool,
 }
 
 /// How long an upstream may take; for ever, where there is no time.
@@ -56,7 +56,7 @@ pub struct Timeouts {
     /// To take a connection.
     pub connect: Duration,
     /// To say the first word: whoever reads a long prompt on a small machine needs minutes.
-    pub first_token: Option<Duration>,
+    pub(crate) first_token: Option<Duration>,
     /// To say the next one.
     pub idle: Option<Duration>,
 }
@@ -92,7 +92,7 @@ impl Upstream {
     }
 
     /// The header that a key travels in, and its value; `None` if that cannot stand in one.
-    pub fn key_header(format: Format, key: &str) -> Option<(HeaderName, HeaderValue)> {
+    pub(crate) fn key_header(format: Format, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, value) = match format {
             Format::Messages => (HeaderName::from_static("x-api-key"), key.to_owned()),
             _ => (AUTHORIZATION, format!("Bearer {key}")),

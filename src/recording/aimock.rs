@@ -18,7 +18,7 @@ pub struct Fixtures {
     /// The file.
     pub document: Value,
     /// What has no place in it, in words.
-    pub left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 /// The fixtures for a recording.

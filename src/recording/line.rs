@@ -53,7 +53,7 @@ pub(crate) struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automatic: Option<String>,
     #[serde(flatten)]
-    pub assigned: Assigned,
+    pub(crate) assigned: Assigned,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Value>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct RequestLine {
     #[serde(flatten)]
     pub context: Context,
     #[serde(flatten)]
-    pub assigned: Assigned,
+    pub(crate) assigned: Assigned,
     /// The phase of the study in which it was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
@@ -204,7 +204,7 @@ impl ConversationLine {
 
 impl RequestLine {
     /// Whose it is, for whoever reads it.
-    pub fn take_assigned(&mut self) -> Option<Arc<Assigned>> {
+    pub(crate) fn take_assigned(&mut self) -> Option<Arc<Assigned>> {
         let assigned = std::mem::take(&mut self.assigned);
         (assigned != Assigned::default()).then(|| Arc::new(assigned))
     }

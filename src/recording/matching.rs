@@ -25,7 +25,7 @@ pub struct Tolerance {
     /// How a request may be matched.
     pub mode: MatchMode,
     /// How similar what is newest must be, from 0 to 1, where it is matched by shape.
-    pub similarity: f64,
+    pub(crate) similarity: f64,
 }
 
 impl Default for Tolerance {
@@ -120,7 +120,7 @@ impl Fingerprint {
     }
 
     /// How near another request is, from 0 to 1: to find the one to show.
-    pub fn nearness(&self, other: &Self) -> f64 {
+    pub(crate) fn nearness(&self, other: &Self) -> f64 {
         let pairs = self.parts.iter().zip(&other.parts);
         let alike = pairs.map(|(one, other)| {
             let is_same_kind = one.kind == other.kind;
@@ -133,7 +133,7 @@ impl Fingerprint {
     }
 
     /// All that is compared by shape, for people.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let tools = if self.has_tools {
             "with tools"
         } else {

@@ -125,7 +125,7 @@ impl Recording {
 
     /// Leaves out the requests of which the client went away and then asked the same again: what was said to
     /// that is what it got.
-    pub fn without_retries(mut self) -> Self {
+    pub(crate) fn without_retries(mut self) -> Self {
         let turns = std::mem::take(&mut self.turns);
         let is_retried = |at: usize| {
             let turn = &turns[at];

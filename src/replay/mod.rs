@@ -31,9 +31,9 @@ const NO_PORT: u8 = 5;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How fast: 1 is as it was recorded, 0 is at once.
-    pub speed: f64,
+    pub(crate) speed: f64,
     /// What is the same as what was recorded.
-    pub tolerance: Tolerance,
+    pub(crate) tolerance: Tolerance,
     /// Whether it ends when all was played.
     pub once: bool,
     /// After how long without an open request it ends.

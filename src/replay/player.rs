@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::report::{self, Counts, End};
+use super::report::{self, End, ReplayCounts};
 use super::script::{Script, ScriptedAnswer};
 use super::{Options, ReplayError};
 use crate::config::Config;
@@ -65,7 +65,7 @@ pub(super) async fn play(
         script,
         speed: options.speed,
         store: server.store.clone(),
-        counts: Counts::default(),
+        counts: ReplayCounts::default(),
         open: HashMap::new(),
         has_begun: false,
         may_come_back: false,
@@ -134,9 +134,9 @@ struct Player {
     script: Arc<Mutex<Script>>,
     speed: f64,
     store: Store,
-    counts: Counts,
+    counts: ReplayCounts,
     /// The requests that are being answered.
-    open: HashMap<RequestId, Open>,
+    open: HashMap<RequestId, OpenRequest>,
     /// Whether anybody has asked anything.
     has_begun: bool,
     /// Whether a client may come back, of which nothing is known here.
@@ -146,7 +146,7 @@ struct Player {
 }
 
 /// A request that is being answered.
-struct Open {
+struct OpenRequest {
     /// The place of the recorded one.
     place: usize,
     /// By what it is known that the last of it was delivered; nothing if it has no end.
@@ -182,7 +182,7 @@ impl Player {
         match event {
             Event::Arrived(arrival) => self.arrived(*arrival),
             Event::Delivered { id, ticket, .. } => {
-                let is_last = |open: &Open| open.last.is_some_and(|last| ticket >= last);
+                let is_last = |open: &OpenRequest| open.last.is_some_and(|last| ticket >= last);
                 if self.open.get(&id).is_some_and(is_last)
                     && let Some(open) = self.open.remove(&id)
                 {
@@ -261,7 +261,7 @@ impl Player {
         let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
         let place = found.place;
-        self.open.insert(id, Open { place, last, task });
+        self.open.insert(id, OpenRequest { place, last, task });
     }
 
     /// Takes in what has happened already.

@@ -53,7 +53,7 @@ pub(super) struct ScriptMatch {
     /// How it was told.
     pub how: MatchKind,
     /// Whether it has come before, so that it gets the same again.
-    pub is_repeated: bool,
+    pub(crate) is_repeated: bool,
 }
 
 /// A request that was not recorded.
@@ -62,7 +62,7 @@ pub(super) struct Miss {
     /// What it asks, in a few words.
     pub title: String,
     /// The number of the recorded request that is nearest to it.
-    pub nearest: Option<usize>,
+    pub(crate) nearest: Option<usize>,
     /// How that differs from it.
     pub difference: String,
 }
@@ -128,7 +128,7 @@ impl Script {
     }
 
     /// A client went away before it had all of the answer, and may come again.
-    pub fn give_up(&mut self, place: usize) {
+    pub(crate) fn give_up(&mut self, place: usize) {
         self.set(place, PlayState::Begun, PlayState::Unplayed);
     }
 
@@ -147,7 +147,7 @@ impl Script {
     }
 
     /// Whether the same is asked once more later on.
-    pub fn comes_again(&self, place: usize) -> bool {
+    pub(crate) fn comes_again(&self, place: usize) -> bool {
         let Some(this) = self.turns.get(place) else {
             return false;
         };
@@ -179,7 +179,7 @@ impl Script {
     }
 
     /// Says what a request that was not recorded is nearest to.
-    pub fn miss(&self, likeness: &Fingerprint) -> Miss {
+    pub(crate) fn miss(&self, likeness: &Fingerprint) -> Miss {
         let turns = self.turns.iter().enumerate();
         let nearness = turns.map(|(place, scripted)| {
             let near = likeness.nearness(&scripted.likeness);

@@ -53,7 +53,7 @@ impl Pattern {
     }
 
     /// The expression itself.
-    pub fn regex(&self) -> &Regex {
+    pub(crate) fn regex(&self) -> &Regex {
         &self.regex
     }
 
@@ -63,12 +63,12 @@ impl Pattern {
     }
 
     /// Where it is found in a text that begins at `from`, with what stands before that around it.
-    pub fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
+    pub(crate) fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
         Some(self.regex.find_at(text, from)?.range())
     }
 
     /// What is found of it in a text, with some of the line around it.
-    pub fn found_in(&self, text: &str) -> Option<String> {
+    pub(crate) fn found_in(&self, text: &str) -> Option<String> {
         Some(excerpt(text, self.find_from(text, 0)?))
     }
 }

@@ -12,14 +12,14 @@ use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
 
 /// An item that a model drafted, and what all rules want to know of it.
 #[derive(Debug)]
-pub(super) struct Drafted<'a> {
+pub(super) struct DraftedItem<'a> {
     item: &'a Body,
     kind: Kind,
     /// What it has a shell do.
     command: Option<Cow<'a, str>>,
 }
 
-impl<'a> Drafted<'a> {
+impl<'a> DraftedItem<'a> {
     pub fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
         let command = command_in(item, &subject.request.tools);
         let kind = match item {
@@ -222,7 +222,7 @@ impl Rule {
     }
 
     /// Whether it asks for something of what a model drafted.
-    pub fn asks_of_draft(&self) -> bool {
+    pub(crate) fn asks_of_draft(&self) -> bool {
         !self.kinds.is_empty()
             || self.tool.is_some()
             || self.argument.is_some()
@@ -230,7 +230,7 @@ impl Rule {
     }
 
     /// Whether it may stop a message before that is whole.
-    pub fn watches_text(&self) -> bool {
+    pub(crate) fn watches_text(&self) -> bool {
         let is_of_message = self.text.is_some() || self.kinds.contains(&Kind::Message);
         let is_of_call = self.tool.is_some() || self.argument.is_some();
         is_of_message && !is_of_call && self.takes(Kind::Message) && self.action != Action::Send
@@ -244,7 +244,7 @@ impl Rule {
         }
     }
 
-    pub fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
+    pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut matched = Matched::new();
         self.holds_for(subject, &mut matched)?;
         if matched.is_empty() {
@@ -253,8 +253,12 @@ impl Rule {
         Some(self.decision(matched))
     }
 
-    pub fn of_item(&self, subject: &Subject<'_>, drafted: &Drafted<'_>) -> Option<Decision> {
-        let Drafted { item, kind, .. } = *drafted;
+    pub(crate) fn of_item(
+        &self,
+        subject: &Subject<'_>,
+        drafted: &DraftedItem<'_>,
+    ) -> Option<Decision> {
+        let DraftedItem { item, kind, .. } = *drafted;
         if !self.takes(kind) {
             return None;
         }
@@ -285,7 +289,12 @@ impl Rule {
         Some(self.decision(matched))
     }
 
-    pub fn of_text(&self, subject: &Subject<'_>, text: &str, new: usize) -> Option<Decision> {
+    pub(crate) fn of_text(
+        &self,
+        subject: &Subject<'_>,
+        text: &str,
+        new: usize,
+    ) -> Option<Decision> {
         if text.is_empty() {
             return None;
         }
@@ -329,7 +338,7 @@ impl Rule {
     }
 
     /// What is found in the arguments of a call.
-    fn argument_of(&self, drafted: &Drafted<'_>, argument: &Pattern) -> Option<String> {
+    fn argument_of(&self, drafted: &DraftedItem<'_>, argument: &Pattern) -> Option<String> {
         let name = self.parameter.as_deref();
         let texts = match (name, &drafted.command) {
             (None, Some(command)) => vec![Cow::Borrowed(&**command)],

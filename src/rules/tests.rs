@@ -90,7 +90,6 @@ fn subject<'a>(agent: &'a str, request: &'a Request) -> Subject<'a> {
         title: "Fix the build",
         directory: Some("/src/site"),
         request,
-        new_from: 0,
     }
 }
 

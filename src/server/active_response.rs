@@ -34,7 +34,7 @@ pub(super) struct ActiveResponse {
     receipt: Option<u64>,
     tokens: u64,
     ended: bool,
-    calls: Calls,
+    calls: CallIds,
 }
 
 impl ActiveResponse {
@@ -54,7 +54,7 @@ impl ActiveResponse {
     ) -> Result<Self, ErrorResponse> {
         let housekeeping = Housekeeping::of(&request, &state.settings.answered);
         let is_background = request.background;
-        let calls = Calls::default();
+        let calls = CallIds::default();
         let writer = write(&request, unix_now(), calls.ids());
         let (model, items) = (excerpt(&request.model), request.items.len());
         let (earlier, is_automatic) = (request.earlier, housekeeping.is_some());
@@ -135,7 +135,7 @@ impl ActiveResponse {
             receipt: None,
             tokens: 0,
             ended: false,
-            calls: Calls::default(),
+            calls: CallIds::default(),
         }
     }
 
@@ -262,9 +262,9 @@ impl ActiveResponse {
 
 /// The ids of the calls that a writer has made and nobody has taken yet.
 #[derive(Default)]
-struct Calls(Arc<Mutex<Vec<String>>>);
+struct CallIds(Arc<Mutex<Vec<String>>>);
 
-impl Calls {
+impl CallIds {
     /// Makes identifiers, and keeps those of calls.
     fn ids(&self) -> Ids {
         let made = Arc::clone(&self.0);

@@ -23,7 +23,7 @@ const QUEUE_SHARE: usize = 4;
 
 /// How bodies are read.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(super) struct BodyReader {
     /// The largest body, in bytes.
     max: usize,
     timeouts: ReadTimeouts,
@@ -49,7 +49,7 @@ impl Received {
     }
 }
 
-impl Reading {
+impl BodyReader {
     pub(super) fn new(max: usize, limits: &Limits) -> Self {
         Self {
             max,
@@ -64,7 +64,7 @@ impl Reading {
         self.budget.reserve()
     }
 
-    /// The same for a request that is queued behind others.
+    /// A reservation of no memory yet, for a request that is queued behind others.
     pub(super) fn reserve_queued(&self) -> Reservation {
         self.queue_budget.reserve()
     }
@@ -149,7 +149,7 @@ pub(super) async fn discard(body: Body) {
     discard_for(body, LINGER).await;
 }
 
-/// The same, for at most so long.
+/// Reads what is left of a body and forgets it, for at most so long.
 pub(super) async fn discard_for(body: Body, most: Duration) {
     linger(body.into_data_stream(), most).await;
 }

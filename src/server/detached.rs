@@ -71,7 +71,7 @@ impl Handover {
 /// The routes, as hyper calls them.
 pub(super) struct Service {
     pub routes: TowerToHyperService<axum::Router>,
-    pub handover: Arc<Handover>,
+    pub(crate) handover: Arc<Handover>,
 }
 
 type ServiceFuture =

@@ -9,7 +9,7 @@ use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use tokio::time::sleep_until;
 
-use super::body::Reading;
+use super::body::BodyReader;
 use super::budget::Reservation;
 use super::read_timeout::ReadDeadline;
 use super::stream::Flow;
@@ -33,7 +33,7 @@ pub(super) enum ReceiveError {
 /// What has come of the next message.
 #[derive(Debug)]
 pub(super) struct IncomingMessage {
-    reading: Reading,
+    reading: BodyReader,
     flow: Arc<Flow>,
     /// How much of what was received belongs to what came before it.
     done: usize,
@@ -47,7 +47,7 @@ pub(super) struct IncomingMessage {
 
 impl IncomingMessage {
     /// Nothing has come yet over a connection.
-    pub(super) fn new(reading: Reading, flow: Arc<Flow>) -> Self {
+    pub(super) fn new(reading: BodyReader, flow: Arc<Flow>) -> Self {
         let received = flow.received();
         Self {
             reservation: reading.reserve(),

@@ -36,7 +36,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use self::body::Reading;
+use self::body::BodyReader;
 use self::connections::Connections;
 use self::error::ErrorResponse;
 use self::guard::Guard;
@@ -88,7 +88,7 @@ struct AppState {
     intake: Intake,
     settings: Arc<Settings>,
     store: Store,
-    reading: Reading,
+    reading: BodyReader,
     refusals: Refusals,
     /// One for each WebSocket that may still be opened.
     sockets: Arc<Semaphore>,
@@ -120,7 +120,7 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
     let state = AppState {
         store: intake.store().clone(),
         intake,
-        reading: Reading::new(settings.max_body, &settings.limits),
+        reading: BodyReader::new(settings.max_body, &settings.limits),
         refusals: refusals.clone(),
         settings: Arc::new(settings),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),

@@ -31,7 +31,7 @@ struct Paced {
 
 impl Pacing {
     /// Whether nothing is on its way.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.steps.is_empty()
     }
 

@@ -72,7 +72,7 @@ pub(super) async fn open(
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
     let flow = flow.map(|Extension(flow)| flow).unwrap_or_default();
     upgrade.on_upgrade(move |socket| async move {
-        let mut connection = Connection {
+        let mut connection = SocketSession {
             caller: create::caller(&headers),
             headers,
             remembered: Responses::new(Stored::with_bytes(MAX_REMEMBERED, MAX_BYTES)),
@@ -120,7 +120,7 @@ impl From<axum::Error> for Gone {
 }
 
 /// A client that stays connected.
-struct Connection {
+struct SocketSession {
     socket: WebSocket,
     state: AppState,
     /// Who opened it, in the words of the handshake.
@@ -136,7 +136,7 @@ struct Connection {
     incoming: IncomingMessage,
 }
 
-impl Connection {
+impl SocketSession {
     /// Answers one request after the other until one side hangs up, and the other has said so too.
     async fn serve(&mut self) -> Result<(), Gone> {
         loop {
@@ -448,11 +448,11 @@ impl Connection {
         }
         let error = ApiError::invalid(if is_full {
             format!(
-                "{} requests stand in line on this connection already: wait for a response to end.",
+                "{} requests are queued on this connection already: wait for a response to end.",
                 self.line.len()
             )
         } else {
-            "The requests that stand in line fill the memory that is there for them: wait \
+            "The requests that are queued fill the memory that is there for them: wait \
                   for the response to end."
                 .into()
         });

@@ -92,7 +92,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub(super) struct OwnFile {
     pub path: PathBuf,
-    pub contents: Contents,
+    pub(crate) contents: Contents,
 }
 
 /// What a file is to hold, and what becomes of what it holds already.
@@ -139,7 +139,7 @@ impl JsonEntry {
     }
 
     /// One that is written where there is none.
-    pub fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    pub(crate) fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             unless_there: true,
             ..Self::new(path, value)
@@ -188,7 +188,7 @@ pub(super) fn write_all(
     files: &[OwnFile],
     force: bool,
 ) -> Result<Vec<(PathBuf, Outcome)>, SetupError> {
-    let plans: Vec<Plan> = files
+    let plans: Vec<FilePlan> = files
         .iter()
         .map(|file| file.plan(force))
         .collect::<Result<_, _>>()?;
@@ -211,7 +211,7 @@ pub(super) fn write_all(
 }
 
 /// What is to be done about a file.
-struct Plan {
+struct FilePlan {
     /// What is to be written, if anything is.
     text: Option<String>,
     /// What is there now.
@@ -220,7 +220,7 @@ struct Plan {
     is_kept: bool,
 }
 
-impl Plan {
+impl FilePlan {
     fn carry_out(self, staged: Option<Staged>) -> io::Result<Outcome> {
         let Some(staged) = staged else {
             return Ok(Outcome::Unchanged);
@@ -300,17 +300,17 @@ pub(super) enum FileState {
 
 impl OwnFile {
     /// How the file is now.
-    pub fn standing(&self) -> FileState {
+    pub(crate) fn standing(&self) -> FileState {
         match self.plan(true) {
-            Err(_) | Ok(Plan { found: None, .. }) => FileState::Missing,
-            Ok(Plan { text: None, .. }) => FileState::AsWritten,
-            Ok(Plan { text: Some(_), .. }) => FileState::Changed,
+            Err(_) | Ok(FilePlan { found: None, .. }) => FileState::Missing,
+            Ok(FilePlan { text: None, .. }) => FileState::AsWritten,
+            Ok(FilePlan { text: Some(_), .. }) => FileState::Changed,
         }
     }
 
     /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
     /// that only the one of the two has, and none that only the other has.
-    pub fn serves(&self, otherwise: &Self) -> bool {
+    pub(crate) fn serves(&self, otherwise: &Self) -> bool {
         match (self.standing(), &self.contents) {
             (FileState::AsWritten, _) => return true,
             // What else is in the file is no matter here.
@@ -326,10 +326,10 @@ impl OwnFile {
             && other.difference(&own).all(|line| !found.contains(line))
     }
 
-    fn plan(&self, force: bool) -> Result<Plan, SetupError> {
+    fn plan(&self, force: bool) -> Result<FilePlan, SetupError> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Plan {
+                return Ok(FilePlan {
                     text: Some(self.contents.fresh()),
                     found: None,
                     is_kept: false,
@@ -358,7 +358,7 @@ impl OwnFile {
             Contents::Longer { text, .. } => (text.clone(), true),
             Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
         };
-        Ok(Plan {
+        Ok(FilePlan {
             text: (found != text.as_bytes()).then_some(text),
             found: Some(found),
             is_kept,

@@ -34,7 +34,7 @@ pub struct Saved {
     /// What happened to the file.
     pub outcome: Outcome,
     /// The rule before it that decides what it was made for.
-    pub shadowed_by: Option<String>,
+    pub(crate) shadowed_by: Option<String>,
 }
 
 impl fmt::Display for Saved {

@@ -64,7 +64,7 @@ impl Measure {
 
 impl Numbers {
     /// All of them in words, each with its name and how much of a whole it is, where it is a part of one.
-    pub fn in_words(&self) -> [(&'static str, String, Option<f64>); 7] {
+    pub(crate) fn in_words(&self) -> [(&'static str, String, Option<f64>); 7] {
         let share = |part: usize, all: usize| match all {
             0 => ("none".into(), None),
             _ => (format!("{part} of {all}"), Some(part as f64 / all as f64)),
@@ -87,7 +87,7 @@ impl Numbers {
 
 impl Statistics {
     /// The agents with the most requests first, no more than so many, and how many others there are.
-    pub fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
+    pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
         let agents = self.agents.iter();
         let mut agents: Vec<_> = agents
             .map(|(name, numbers)| (name.as_str(), numbers))
@@ -99,7 +99,7 @@ impl Statistics {
     }
 
     /// All days from the first to the last; those without a request have nothing.
-    pub fn calendar(&self) -> Vec<(Date, Option<&Numbers>)> {
+    pub(crate) fn calendar(&self) -> Vec<(Date, Option<&Numbers>)> {
         let date = |day: &String| day.parse::<Date>().ok();
         let first = self.days.keys().next().and_then(date);
         let last = self.days.keys().next_back().and_then(date);

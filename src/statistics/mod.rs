@@ -42,15 +42,15 @@ pub struct Numbers {
     /// The middle one of the times to the end of the answer, in milliseconds.
     pub to_end_ms: Option<i64>,
     /// How many keys were pressed for a turn that was answered, where they were counted.
-    pub keys_per_turn: Option<f64>,
+    pub(crate) keys_per_turn: Option<f64>,
     /// How many characters were said.
     pub characters: usize,
     /// How many drafts models made that came to an end and were looked at.
     pub drafts: usize,
     /// How many of them were sent as they were, by the person or by themselves.
-    pub drafts_accepted: usize,
+    pub(crate) drafts_accepted: usize,
     /// How many were changed and sent.
-    pub drafts_edited: usize,
+    pub(crate) drafts_edited: usize,
     #[serde(skip)]
     gathered: Gathered,
 }
@@ -103,7 +103,7 @@ impl Gathering {
     /// # Errors
     ///
     /// If the journal cannot be read.
-    pub fn go_on(&mut self, turns: usize) -> Result<bool, ReadError> {
+    pub(crate) fn go_on(&mut self, turns: usize) -> Result<bool, ReadError> {
         let enough = self.turns().saturating_add(turns);
         while self.turns() < enough {
             let Some(row) = self.left.next(&self.reader)? else {
@@ -168,7 +168,7 @@ impl Tally {
 
 impl Numbers {
     /// Of 100 drafts, how many were sent as they were.
-    pub fn percent_accepted(&self) -> Option<usize> {
+    pub(crate) fn percent_accepted(&self) -> Option<usize> {
         (100 * self.drafts_accepted).checked_div(self.drafts)
     }
 

@@ -25,7 +25,7 @@ pub struct TurnFacts {
     /// What became of it.
     pub state: State,
     /// Whose it is in a study.
-    pub assigned: Option<Arc<Assigned>>,
+    pub(crate) assigned: Option<Arc<Assigned>>,
     /// When it came, in milliseconds since 1970.
     pub arrived: i64,
     /// When what happened.
@@ -43,7 +43,7 @@ pub struct TurnFacts {
 }
 
 /// Where characters may come from, as columns and fields have them.
-pub const SOURCES: [&str; 8] = [
+pub(crate) const SOURCES: [&str; 8] = [
     "typed", "pasted", "snippet", "recalled", "template", "model", "rule", "script",
 ];
 
@@ -123,7 +123,7 @@ pub fn each<E: From<ReadError>>(
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub fn of_conversation(
+pub(crate) fn of_conversation(
     reader: &Reader,
     row: &Conversation,
     since: i64,
@@ -217,13 +217,13 @@ impl TurnFacts {
     }
 
     /// How long the person took to say something, in milliseconds.
-    pub fn to_first_word(&self) -> Option<i64> {
+    pub(crate) fn to_first_word(&self) -> Option<i64> {
         // Clocks may be set back.
         Some((self.times.first_said? - self.arrived).max(0))
     }
 
     /// How long the request waited for its answer, in milliseconds.
-    pub fn to_end(&self) -> Option<i64> {
+    pub(crate) fn to_end(&self) -> Option<i64> {
         Some((self.times.sent? - self.arrived).max(0))
     }
 }

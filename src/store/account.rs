@@ -30,7 +30,7 @@ impl MemoryUse {
     }
 
     /// Counts what somebody takes besides items anew.
-    pub fn recount(&mut self, known: &mut usize, bytes: usize) {
+    pub(crate) fn recount(&mut self, known: &mut usize, bytes: usize) {
         self.bytes = self.bytes + bytes - *known;
         *known = bytes;
     }

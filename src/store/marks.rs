@@ -60,7 +60,7 @@ pub enum Change {
 }
 
 /// The labels in a text that has commas between them.
-pub fn labels_in(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn labels_in(text: &str) -> impl Iterator<Item = &str> {
     let labels = text.split([',', '\n']).map(str::trim);
     labels.filter(|label| !label.is_empty())
 }
@@ -134,7 +134,7 @@ impl Change {
 }
 
 /// What is known of something, among what is known of its conversation; a new one if nothing is.
-pub fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> Mark {
+pub(crate) fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> Mark {
     let known = marks.iter().find(|mark| mark.turn == turn);
     known.cloned().unwrap_or(Mark {
         conversation,

@@ -123,7 +123,7 @@ pub struct Found {
     /// What a list shows.
     pub header: Header,
     /// Some of the text in which it was found; empty where nothing was searched for.
-    pub excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 /// All that is known of a conversation from an earlier run.
@@ -211,7 +211,7 @@ impl Store {
         }
     }
 
-    /// The same on a thread that may wait; tells whether it is in the journal.
+    /// Waits for a write on a thread that may block; tells whether it is in the journal.
     pub fn settled_blocking(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled_blocking(seq),
@@ -224,7 +224,7 @@ impl Store {
         Saving(journal.map(|journal| journal.write(rows)))
     }
 
-    /// The same of what nobody waits for.
+    /// Writes rows that nobody waits for.
     fn write_later(&self, rows: Vec<Row>) -> Saving {
         let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
         Saving(journal.map(|journal| journal.write_later(rows)))
@@ -364,7 +364,7 @@ impl Store {
         }
     }
 
-    /// The same of requests in which these words answer what has this title.
+    /// Requests in which these words answer what has this title belong to a conversation from now on.
     pub(crate) fn answered(&self, conversation: ConversationId, title: &str, words: &str) {
         self.threads().answered(conversation, title, words);
     }
@@ -555,22 +555,22 @@ impl Store {
     }
 
     /// A name for what a rule decides.
-    pub fn next_decision(&self) -> i64 {
+    pub(crate) fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Keeps the times of a turn.
-    pub fn keep_times(&self, times: TurnTime) -> Saving {
+    pub(crate) fn keep_times(&self, times: TurnTime) -> Saving {
         self.write(vec![Row::TurnTime(times)])
     }
 
     /// Keeps what a rule decided.
-    pub fn keep_decision(&self, decision: Decision) -> Saving {
+    pub(crate) fn keep_decision(&self, decision: Decision) -> Saving {
         self.write(vec![Row::Decision(decision)])
     }
 
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
-    pub fn keep_mark(&self, mark: Mark) -> Saving {
+    pub(crate) fn keep_mark(&self, mark: Mark) -> Saving {
         self.write(vec![Row::Mark(mark)])
     }
 
@@ -596,7 +596,7 @@ impl Store {
     }
 
     /// Keeps something to be said again, and where it was said.
-    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
+    pub(crate) fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
         self.write_later(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),

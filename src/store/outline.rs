@@ -53,7 +53,7 @@ impl Store {
 impl Outline {
     /// The place of the turn that an item of the newest request belongs to, by the place of the item: the
     /// one whose request had it first, or before that, where a model said it, the one that it answered.
-    pub fn turn_of_item(&self, index: usize, item: &Item) -> Option<usize> {
+    pub(crate) fn turn_of_item(&self, index: usize, item: &Item) -> Option<usize> {
         let came = self.turns.iter().rposition(|turn| turn.kept <= index)?;
         Some(match item.is_from_model() {
             true => came.saturating_sub(1),
@@ -62,7 +62,7 @@ impl Outline {
     }
 
     /// The place of the turn of a request.
-    pub fn turn_of(&self, request: RequestId) -> Option<usize> {
+    pub(crate) fn turn_of(&self, request: RequestId) -> Option<usize> {
         self.turns.iter().position(|turn| turn.request == request)
     }
 }

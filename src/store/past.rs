@@ -42,13 +42,13 @@ pub struct PastTurn {
 
 impl PastTurn {
     /// Whether the agent has changed what was said before, and not only gone on.
-    pub fn is_rewritten(&self) -> bool {
+    pub(crate) fn is_rewritten(&self) -> bool {
         self.kept < self.before
     }
 }
 
 impl PastTurns {
-    /// Those of this conversation.
+    /// The turns of this conversation.
     ///
     /// # Errors
     ///

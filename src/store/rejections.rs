@@ -112,7 +112,7 @@ impl Rejections {
 
     /// A client did not get its rejection, which is none then; says whether nothing else was rejected
     /// in that conversation.
-    pub fn withdraw(&mut self, place: RequestKey) -> bool {
+    pub(crate) fn withdraw(&mut self, place: RequestKey) -> bool {
         self.all.retain(|old| old.place != place);
         let mut others = self.all.iter().map(|old| old.place.conversation);
         !others.any(|conversation| conversation == place.conversation)
@@ -121,7 +121,7 @@ impl Rejections {
     /// A conversation goes on, which lifts what was rejected in it; says whether it does. It does not
     /// where several requests were: they waited beside each other, and each of their clients that
     /// tries again would lift what the others were told.
-    pub fn go_on(&mut self, conversation: ConversationId) -> bool {
+    pub(crate) fn go_on(&mut self, conversation: ConversationId) -> bool {
         let in_it = |old: &&Rejection| old.place.conversation == conversation;
         self.all.iter().filter(in_it).nth(1).is_none() && self.lift(conversation)
     }

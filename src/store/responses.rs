@@ -129,7 +129,7 @@ impl ResponseRecorder {
     ) -> Self {
         for place in &places {
             let turn = turn.map(|turn| turn.0);
-            place.lock().begin_turn(request, response.clone(), turn);
+            place.lock().begin(request, response.clone(), turn);
         }
         Self {
             places,
@@ -167,9 +167,7 @@ impl ResponseRecorder {
         let mut is_kept = false;
         for place in &self.places {
             let checkpoint = checkpoint.clone();
-            is_kept |= place
-                .lock()
-                .update_from(response, checkpoint, frames, ended);
+            is_kept |= place.lock().update(response, checkpoint, frames, ended);
             place.tell();
         }
         is_kept

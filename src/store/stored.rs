@@ -108,8 +108,8 @@ impl Stored {
         Self::with_bytes(most, MAX_BYTES)
     }
 
-    /// The same, with so many bytes of JSON at most.
-    pub fn with_bytes(most: usize, most_bytes: usize) -> Self {
+    /// Room for at most so many responses and conversations, and so many bytes of JSON.
+    pub(crate) fn with_bytes(most: usize, most_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
@@ -125,7 +125,8 @@ impl Stored {
         }
     }
 
-    /// The same, with all of it in a journal too: what has no room in memory is found there.
+    /// Room for at most so many responses and conversations in memory. All of them are in a journal too, where
+    /// what has no room is found.
     pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
         Self {
             past: Some(OnDisk {
@@ -137,18 +138,9 @@ impl Stored {
         }
     }
 
-    /// Keeps a response that has just begun; its events too, if its client comes back for it.
-    pub fn begin(&mut self, request: &Request, response: ResponseObject) {
-        self.begin_turn(request, response, None);
-    }
-
-    /// The same, for the request that has this number in the journal.
-    pub(super) fn begin_turn(
-        &mut self,
-        request: &Request,
-        response: ResponseObject,
-        turn: Option<i64>,
-    ) {
+    /// Keeps a response that has just begun, to the request that has this number in the journal; its
+    /// events too, if its client comes back for it.
+    pub fn begin(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let state = || response.checkpoint();
         let row = self.response_row(response.id(), turn, true, request.background, state);
         self.write(row.into_iter().collect());
@@ -191,14 +183,9 @@ impl Stored {
         self.responses.insert(id, entry);
     }
 
-    /// Takes in what a response has become, and the events that say so. Returns false if nobody
-    /// wants it any more: it was cancelled or deleted.
-    pub fn update(&mut self, response: &ResponseObject, frames: &[Frame], ended: bool) -> bool {
-        self.update_from(response, None, frames, ended)
-    }
-
-    /// The same, with what it takes to go on with the response after a restart.
-    pub(super) fn update_from(
+    /// Takes in what a response has become, the events that say so, and what it takes to go on with it
+    /// after a restart. Returns false if nobody wants it any more: it was cancelled or deleted.
+    pub fn update(
         &mut self,
         response: &ResponseObject,
         checkpoint: Option<String>,
@@ -319,7 +306,7 @@ impl Stored {
     }
 
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
-    pub fn abandon(&mut self, id: &str) {
+    pub(crate) fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
             entry.response.set_status(Status::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
@@ -463,8 +450,8 @@ impl Stored {
         self.items.get(id).or_else(|| self.past_items.get(id))
     }
 
-    /// Those of these responses, conversations and output items that only the journal can have, and
-    /// where to look for them; `None` if there are none.
+    /// Which of these responses, conversations and output items only the journal can have, and where to
+    /// look for them; `None` if there are none.
     pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
         let past = self.past.as_ref()?;
         let ids = ids.iter().filter(|id| self.is_missing(id));
@@ -574,7 +561,7 @@ impl Stored {
     }
 
     /// Makes a conversation; `object` is what its client gets to see.
-    pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
+    pub(crate) fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
         let Some(id) = object["id"].as_str().map(str::to_owned) else {
             return;
         };
@@ -612,7 +599,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub(crate) fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
         page(&self.conversation_entry(id)?.items, id, wanted)
     }
 
@@ -621,7 +608,11 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a conversation that becomes too long.
-    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<String, ApiError> {
+    pub(crate) fn add_items(
+        &mut self,
+        id: &str,
+        items: Vec<Arc<Item>>,
+    ) -> Result<String, ApiError> {
         let known = &self.conversation_entry(id)?.items;
         let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
@@ -642,7 +633,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id.
-    pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
+    pub(crate) fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
         self.forget(id);
         self.deleted([id.to_owned()]);
@@ -650,7 +641,7 @@ impl Stored {
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
     }
 
-    /// These are not to be found in the journal any more.
+    /// Keeps in mind that these ids were deleted: the journal may still have them for a moment.
     fn deleted(&mut self, ids: impl IntoIterator<Item = String>) {
         let Some(past) = &mut self.past else {
             return;

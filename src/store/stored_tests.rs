@@ -29,10 +29,10 @@ fn frames(count: usize) -> Vec<Frame> {
 fn respond(stored: &mut Stored, id: &str, body: Value, reply: &str) {
     let mut request = request(body);
     resolve(&mut request, &[stored]).unwrap();
-    stored.begin(&request, response(&request, id, &[]));
+    stored.begin(&request, response(&request, id, &[]), None);
     let mut response = response(&request, id, &[reply]);
     response.end(&Ending::Completed, 8);
-    assert!(stored.update(&response, &[], true));
+    assert!(stored.update(&response, None, &[], true));
     check(stored);
 }
 
@@ -103,9 +103,10 @@ fn every_byte_is_counted_once_and_given_back() {
     respond(&mut stored, "resp_6", within, "on");
 
     let live = request(json!({"input": "x", "background": true}));
-    stored.begin(&live, response(&live, "resp_7", &[]));
+    stored.begin(&live, response(&live, "resp_7", &[]), None);
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_7", &["a"]),
+        None,
         &frames(3),
         false
     ));
@@ -114,6 +115,7 @@ fn every_byte_is_counted_once_and_given_back() {
     check(&stored);
     assert!(!stored.update(
         &response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]),
+        None,
         &frames(1),
         true
     ));
@@ -125,7 +127,7 @@ fn every_byte_is_counted_once_and_given_back() {
         stored.forget(&id);
         check(&stored);
     }
-    assert!(stored.is_empty());
+    assert_eq!(stored.len(), 0);
     assert_eq!((stored.held.bytes, stored.held.items()), (0, 0));
 }
 
@@ -201,18 +203,18 @@ fn many_references_to_few_items_take_room_too() {
 fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
     let mut stored = Stored::new(2);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, response(&open, "resp_open", &[]));
+    stored.begin(&open, response(&open, "resp_open", &[]), None);
     for id in ["resp_1", "resp_2", "resp_3"] {
         respond(&mut stored, id, json!({"input": "x"}), "y");
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_3"]);
     assert!(stored.item("msg_resp_1_0").is_none());
     for id in ["resp_4", "resp_5"] {
-        stored.begin(&open, response(&open, id, &[]));
+        stored.begin(&open, response(&open, id, &[]), None);
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_4", "resp_5"]);
     stored.abandon("resp_open");
-    stored.begin(&open, response(&open, "resp_6", &[]));
+    stored.begin(&open, response(&open, "resp_6", &[]), None);
     assert_eq!(ids(&stored), ["resp_4", "resp_5", "resp_6"]);
     check(&stored);
 
@@ -255,10 +257,11 @@ fn a_response_outlives_its_conversation() {
     talk(&mut stored, "conv_1", vec![item("zero")]);
     let mut open = request(json!({"input": "x", "conversation": "conv_1"}));
     resolve(&mut open, &[&stored]).unwrap();
-    stored.begin(&open, response(&open, "resp_1", &[]));
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
     stored.delete_conversation("conv_1").unwrap();
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        None,
         &[],
         true
     ));
@@ -274,7 +277,7 @@ fn a_response_outlives_its_conversation() {
 fn an_open_response_cannot_be_gone_on_from() {
     let mut stored = Stored::new(100);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, response(&open, "resp_1", &[]));
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
     assert!(stored.is_open("resp_1"));
     let mut next = request(json!({"input": "y", "previous_response_id": "resp_1"}));
     let error = resolve(&mut next, &[&stored]).unwrap_err();
@@ -282,6 +285,7 @@ fn an_open_response_cannot_be_gone_on_from() {
     // Cancelled, it counts as far as it got.
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["half"]),
+        None,
         &[],
         false
     ));
@@ -322,10 +326,11 @@ fn instructions_stay_in_front_of_what_was_stored() {
 fn a_long_log_is_handed_out_in_parts() {
     let mut stored = Stored::new(100);
     let open = request(json!({"input": "x", "background": true}));
-    stored.begin(&open, response(&open, "resp_1", &[]));
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
     let all = frames(MAX_EVENTS * 2 + 1);
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        None,
         &all,
         true
     ));

@@ -90,11 +90,11 @@ pub(super) struct AssignedRequest {
     /// What the journal has of the conversation.
     pub row: Option<Conversation>,
     /// Whether nobody has the conversation in memory.
-    pub is_cold: bool,
+    pub(crate) is_cold: bool,
     /// How many items the request before it had.
-    pub known_items: usize,
+    pub(crate) known_items: usize,
     /// Whether the request takes the place of the first one.
-    pub begins_anew: bool,
+    pub(crate) begins_anew: bool,
     /// The conversation on whose behalf it was begun.
     pub parent: Option<ConversationId>,
     /// The name of its thread.
@@ -124,18 +124,18 @@ impl Threads {
     }
 
     /// Whether there may be conversations that only the journal knows.
-    pub fn has_past(&self) -> bool {
+    pub(crate) fn has_past(&self) -> bool {
         self.has_past
     }
 
     /// Whether the journal has to be asked for what the request with these names goes on with.
-    pub fn needs_past(&self, names: &ThreadKeys, automatic: bool) -> bool {
+    pub(crate) fn needs_past(&self, names: &ThreadKeys, automatic: bool) -> bool {
         self.has_past && !self.knows(names, automatic)
     }
 
     /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
     /// request that is answered by the program, or by the person, may go on with it.
-    pub fn is_past(&self, row: &Conversation, automatic: bool) -> bool {
+    pub(crate) fn is_past(&self, row: &Conversation, automatic: bool) -> bool {
         let id = ConversationId(row.id);
         row.automatic.is_some() == automatic
             && !self.known.contains_key(&id)
@@ -217,7 +217,7 @@ impl Threads {
     }
 
     /// Opens a request of an earlier run again.
-    pub fn reopen(&mut self, row: Conversation, turn: i64, request: &Request) -> RequestKey {
+    pub(crate) fn reopen(&mut self, row: Conversation, turn: i64, request: &Request) -> RequestKey {
         let conversation = ConversationId(row.id);
         let automatic = row.automatic.is_some();
         let known = self.enter(conversation, automatic, ThreadKeys::of(request));
@@ -259,7 +259,7 @@ impl Threads {
     }
 
     /// Keeps what the journal has of a conversation.
-    pub fn remember(&mut self, row: Conversation) {
+    pub(crate) fn remember(&mut self, row: Conversation) {
         if let Some(known) = self.known.get_mut(&ConversationId(row.id)) {
             known.row = Some(row);
         }
@@ -335,7 +335,7 @@ impl Threads {
     }
 
     /// Whether a conversation was deleted for good.
-    pub fn is_deleted(&self, conversation: ConversationId) -> bool {
+    pub(crate) fn is_deleted(&self, conversation: ConversationId) -> bool {
         self.deleted.contains(&conversation)
     }
 
@@ -540,7 +540,7 @@ pub(super) struct LikelyKeys {
 }
 
 impl LikelyKeys {
-    /// Those of a request with these names.
+    /// The likely keys of a request whose certain ones are `names`.
     pub fn of(request: &Request, names: &ThreadKeys) -> Self {
         // Whoever names the thread means no other.
         if request.thread.is_some() {

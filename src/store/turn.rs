@@ -9,7 +9,7 @@ use super::RequestKey;
 use super::context::{Context, resolve};
 use crate::agents::purpose;
 use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
-use crate::journal::{Blob, Content, Key, Parts, State, Turn};
+use crate::journal::{Blob, BlobContent, BlobKey, State, Turn, TurnParts};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> Turn {
 }
 
 /// Whose a turn is in a study, as it is written down.
-pub fn assigned(detail: &str) -> Option<Arc<Assigned>> {
+pub(crate) fn assigned(detail: &str) -> Option<Arc<Assigned>> {
     serde_json::from_str::<TurnDetail>(detail).ok()?.study
 }
 
@@ -105,30 +105,30 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
 #[derive(Debug, Default)]
 pub(super) struct PreviousTurn {
     format: Option<i64>,
-    tools: Option<(Key, Arc<ToolList>)>,
-    beside: Option<(Key, Vec<Arc<Item>>)>,
-    items: HashMap<Key, Vec<Arc<Item>>>,
+    tools: Option<(BlobKey, Arc<ToolList>)>,
+    beside: Option<(BlobKey, Vec<Arc<Item>>)>,
+    items: HashMap<BlobKey, Vec<Arc<Item>>>,
 }
 
 impl PreviousTurn {
     /// Whether the text of a content is at hand.
-    pub fn has(&self, key: Key) -> bool {
+    pub fn has(&self, key: BlobKey) -> bool {
         let tools = self.tools.as_ref().map(|(key, _)| *key);
         let beside = self.beside.as_ref().map(|(key, _)| *key);
         tools == Some(key) || beside == Some(key) || self.items.contains_key(&key)
     }
 
     /// Whether it is good for this turn.
-    pub fn is_of(&self, parts: &Parts) -> bool {
+    pub(crate) fn is_of(&self, parts: &TurnParts) -> bool {
         let is_same = self.format.is_none_or(|format| format == parts.format);
         // A content may be one thing in this turn that it was not in the turn before it.
-        let has_all = |items: &[Content]| {
+        let has_all = |items: &[BlobContent]| {
             let unread = items.iter().filter(|item| item.text.is_none());
             unread
                 .map(|item| item.key)
                 .all(|key| self.items.contains_key(&key))
         };
-        let is_read = |content: &Option<Content>, key: Option<Key>| {
+        let is_read = |content: &Option<BlobContent>, key: Option<BlobKey>| {
             let unread = content.as_ref().filter(|content| content.text.is_none());
             unread.is_none_or(|content| Some(content.key) == key)
         };
@@ -145,7 +145,7 @@ impl PreviousTurn {
 /// The request of a turn that was read in parts, and what it is made of; `None` if it cannot be read
 /// any more.
 pub(super) fn request_of_parts(
-    parts: &Parts,
+    parts: &TurnParts,
     known: &PreviousTurn,
     interner: &Interner,
 ) -> Option<(Request, PreviousTurn)> {
@@ -154,7 +154,7 @@ pub(super) fn request_of_parts(
     let format = Format::of_number(parts.format)?;
     let (earlier, own) = parts.items.split_at_checked(detail.earlier)?;
     // What is at hand is not read again: something short stands in its place.
-    let text = |content: &Option<Content>, other: &'static str| -> Option<Arc<str>> {
+    let text = |content: &Option<BlobContent>, other: &'static str| -> Option<Arc<str>> {
         let content = content.as_ref()?;
         Some(content.text.clone().unwrap_or_else(|| other.into()))
     };
@@ -164,7 +164,7 @@ pub(super) fn request_of_parts(
         let whole = envelope.whole(tools, beside, item);
         format.parse(whole.as_bytes(), interner).ok()
     };
-    let mut items: HashMap<Key, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
+    let mut items: HashMap<BlobKey, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
     for content in earlier {
         let read = match (&content.text, known.items.get(&content.key)) {
             (Some(text), _) => vec![Arc::new(Item::of_text(Arc::clone(text)))],
@@ -212,7 +212,7 @@ pub(super) fn request_of_parts(
         }
         now_known.beside = Some((content.key, request.items.clone()));
     }
-    let of = |content: &Content| items.get(&content.key).cloned().unwrap_or_default();
+    let of = |content: &BlobContent| items.get(&content.key).cloned().unwrap_or_default();
     request.items.extend(earlier.iter().flat_map(of));
     let start = request.items.len();
     request.items.extend(own.iter().flat_map(of));

@@ -405,10 +405,14 @@ fn stored() -> Stored {
         .expect("a request");
     let mut writer = responses::Writer::new(&request, 1, ids());
     let mut stored = Stored::new(10);
-    stored.begin(&request, writer.response().expect("an object").clone());
+    stored.begin(
+        &request,
+        writer.response().expect("an object").clone(),
+        None,
+    );
     let mut frames = writer.start();
     frames.extend(writer.reply(&answer(), 2, Some(Usage::default())));
-    stored.update(writer.response().expect("an object"), &frames, true);
+    stored.update(writer.response().expect("an object"), None, &frames, true);
     stored
 }
 

@@ -60,8 +60,8 @@ fn kept(request: &Request) {
     let mut stored = Stored::new(2);
     for id in ["resp_1", "resp_2", "resp_3"] {
         let response = ResponseObject::new(request, id.to_owned(), 1);
-        stored.begin(request, response.clone());
-        assert!(stored.update(&response, &[], true));
+        stored.begin(request, response.clone(), None);
+        assert!(stored.update(&response, None, &[], true));
         assert!(stored.len() <= 2);
         let mut page = Some(vec![("limit".to_owned(), "7".to_owned())]);
         while let Some(query) = page.take() {

@@ -34,17 +34,6 @@ pub fn patch(data: &[u8]) {
         // Only the text in what was found may differ: nothing that is told has a `\r` in it.
         assert_eq!(patches::check(&text.replace('\n', "\r\n")), checked);
     }
-    let kinds = [
-        patches::Kind::Add,
-        patches::Kind::Update,
-        patches::Kind::Delete,
-        patches::Kind::Move,
-    ];
-    for kind in kinds {
-        let template = patches::template(kind, &text);
-        assert!(template.ends_with("*** End Patch\n"));
-        let _ = patches::check(&template);
-    }
 }
 
 /// A text of any kind, as it is laid out, coloured and searched.

@@ -16,7 +16,7 @@ use super::ApiError;
 const NO_THREADS: &str = "thread_unsupported_request";
 
 /// An error in the form that Anthropic's clients read.
-pub fn error_object(error: &ApiError) -> Value {
+pub(crate) fn error_object(error: &ApiError) -> Value {
     let kind = match error.status {
         401 => "authentication_error",
         403 => "permission_error",

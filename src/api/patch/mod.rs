@@ -72,7 +72,7 @@ pub struct Change {
     /// How many lines start with `+`.
     pub added: usize,
     /// How many lines start with `-`.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// What is done to a file.
@@ -204,33 +204,9 @@ fn without_heredoc(patch: &str) -> Option<&str> {
     (opens && begins && closing.ends_with("EOF")).then_some(body)
 }
 
-/// What to do to a file, to begin a patch with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Write a new file.
-    Add,
-    /// Change lines.
-    Update,
-    /// Delete the file.
-    Delete,
-    /// Move it and perhaps change lines.
-    Move,
-}
-
-/// A patch to begin with, which Codex takes as it stands as soon as its lines are filled in.
-///
-/// A path takes one line, so line breaks in it become spaces.
-pub fn template(kind: Kind, path: &str) -> String {
-    let path = path.replace(['\n', '\r'], " ");
-    let path = path.trim();
-    let part = match kind {
-        Kind::Add => format!("{ADD}{path}\n+\n"),
-        Kind::Update => format!("{UPDATE}{path}\n@@\n \n-\n+\n \n"),
-        Kind::Delete => format!("{DELETE}{path}\n"),
-        // The empty line is the chunk that a move needs: it matches any file.
-        Kind::Move => format!("{UPDATE}{path}\n{MOVE}{path}\n\n"),
-    };
-    format!("{BEGIN}\n{part}{END}\n")
+/// A patch of one file to begin with, which Codex takes as it stands as soon as its lines are filled in.
+pub fn template() -> String {
+    format!("{BEGIN}\n{UPDATE}\n@@\n \n-\n+\n \n{END}\n")
 }
 
 /// The shell command that applies the patch, for clients that offer a shell but no `apply_patch`.

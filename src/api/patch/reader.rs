@@ -9,7 +9,7 @@ use super::{
 /// What the lines so far have come to.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    state: State,
+    state: PatchState,
     summary: Summary,
     /// The paths that parts are about, in the form in which they can be compared.
     targets: HashSet<String>,
@@ -17,7 +17,7 @@ pub(super) struct Reader {
 
 /// Where in a patch a line stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum PatchState {
     /// Before the first file.
     #[default]
     Start,
@@ -66,21 +66,21 @@ impl Reader {
     /// Takes a line that is not the last one, without its line break.
     pub(super) fn line(&mut self, number: usize, line: &str) -> Step {
         match self.state {
-            State::Ended => match line.trim() {
+            PatchState::Ended => match line.trim() {
                 "" | END => Ok(()),
                 _ => Err(error(
                     number,
                     format!("nothing may follow `{END}`: remove this line, or that one"),
                 )),
             },
-            State::Update(chunk) => self.update(number, line, chunk),
-            State::Add if line.starts_with('+') => {
+            PatchState::Update(chunk) => self.update(number, line, chunk),
+            PatchState::Add if line.starts_with('+') => {
                 self.count(line);
                 Ok(())
             }
-            State::Start | State::Add | State::Delete => {
+            PatchState::Start | PatchState::Add | PatchState::Delete => {
                 if line.trim() == END {
-                    self.state = State::Ended;
+                    self.state = PatchState::Ended;
                     return Ok(());
                 }
                 match header(line.trim()) {
@@ -113,9 +113,9 @@ impl Reader {
             ));
         }
         self.state = match action {
-            Action::Add => State::Add,
-            Action::Delete => State::Delete,
-            Action::Update | Action::Move { .. } => State::Update(Chunk::None {
+            Action::Add => PatchState::Add,
+            Action::Delete => PatchState::Delete,
+            Action::Update | Action::Move { .. } => PatchState::Update(Chunk::None {
                 header: number,
                 moved: false,
             }),
@@ -140,7 +140,7 @@ impl Reader {
         } else {
             if trimmed == END {
                 self.close(number)?;
-                self.state = State::Ended;
+                self.state = PatchState::Ended;
                 return Ok(());
             }
             if let Some((action, path)) = header(trimmed) {
@@ -166,7 +166,7 @@ impl Reader {
             (Chunk::None { .. }, END_OF_FILE) => return Ok(()),
             (Chunk::Lines { .. }, END_OF_FILE) => {
                 self.remark();
-                self.state = State::Update(Chunk::FileEnded);
+                self.state = PatchState::Update(Chunk::FileEnded);
                 return Ok(());
             }
             (Chunk::FileEnded, "") => return Ok(()),
@@ -190,7 +190,7 @@ impl Reader {
             Chunk::Lines { bare } => bare,
             _ => None,
         };
-        self.state = State::Update(Chunk::Lines { bare });
+        self.state = PatchState::Update(Chunk::Lines { bare });
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl Reader {
                 "line numbers are no use here: write `@@` alone, or `@@ ` and a line of the file to search from",
             ));
         }
-        self.state = State::Update(Chunk::Opened {
+        self.state = PatchState::Update(Chunk::Opened {
             at: number,
             searched: !search.is_empty(),
         });
@@ -221,7 +221,7 @@ impl Reader {
             ));
         }
         change.action = Action::Move { to: to.to_owned() };
-        self.state = State::Update(Chunk::None {
+        self.state = PatchState::Update(Chunk::None {
             header,
             moved: true,
         });
@@ -232,7 +232,7 @@ impl Reader {
     fn close(&mut self, number: usize) -> Step {
         self.remark();
         match self.state {
-            State::Update(Chunk::None { header, moved }) => Err(error(
+            PatchState::Update(Chunk::None { header, moved }) => Err(error(
                 header,
                 if moved {
                     "a move needs a line too: put an empty line after it to change nothing"
@@ -240,7 +240,7 @@ impl Reader {
                     "no changes follow for this file: add lines that start with ' ', + or -"
                 },
             )),
-            State::Update(Chunk::Opened { .. }) => Err(error(
+            PatchState::Update(Chunk::Opened { .. }) => Err(error(
                 number,
                 "a line that starts with ' ', + or - must follow `@@`: add one, or remove the `@@`",
             )),
@@ -250,7 +250,7 @@ impl Reader {
 
     /// Remarks on a chunk that is complete.
     fn remark(&mut self) {
-        if let State::Update(Chunk::Lines { bare: Some(line) }) = self.state {
+        if let PatchState::Update(Chunk::Lines { bare: Some(line) }) = self.state {
             self.summary.remarks.push(Remark {
                 line,
                 message: "added lines alone go to the end of the file, wherever `@@` points: \
@@ -278,11 +278,11 @@ impl Reader {
                 .into();
         }
         match self.state {
-            State::Add if line.is_empty() => {
+            PatchState::Add if line.is_empty() => {
                 "every line of a new file starts with +, empty ones too: write +, or remove the line".into()
             }
-            State::Add => "every line of a new file starts with +: put one in front".into(),
-            State::Delete => {
+            PatchState::Add => "every line of a new file starts with +: put one in front".into(),
+            PatchState::Delete => {
                 "nothing belongs to a deleted file: remove this line, or begin another file".into()
             }
             _ if line.is_empty() => "an empty line cannot stand here: remove it".into(),

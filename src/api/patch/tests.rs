@@ -218,19 +218,9 @@ fn added_lines_that_go_elsewhere_are_remarked_on() {
 }
 
 #[test]
-fn templates_are_patches() {
-    for (kind, shown) in [
-        (Kind::Add, "add a b +1"),
-        (Kind::Update, "update a b +1 -1"),
-        (Kind::Delete, "delete a b"),
-    ] {
-        assert_eq!(check(&template(kind, "a\nb")).unwrap().to_string(), shown);
-    }
-    // The new path is for the person to write.
-    let moves = template(Kind::Move, "a.rs");
-    assert_eq!(refused(&moves).0, 3);
-    let moves = moves.replace("to: a.rs", "to: b.rs");
-    assert_eq!(check(&moves).unwrap().to_string(), "move a.rs to b.rs");
+fn the_template_is_a_patch_once_its_path_is_there() {
+    let patch = template().replace(UPDATE, &format!("{UPDATE}a b"));
+    assert_eq!(check(&patch).unwrap().to_string(), "update a b +1 -1");
 }
 
 #[test]

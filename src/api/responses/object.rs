@@ -129,7 +129,7 @@ impl ResponseObject {
         &self.state.id
     }
 
-    /// What came of it so far.
+    /// The part of the response that its request does not decide.
     pub(crate) fn state(&self) -> &ResponseState {
         &self.state
     }

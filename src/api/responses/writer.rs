@@ -71,7 +71,7 @@ impl Writer {
 
     /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
     /// read.
-    pub fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
+    pub(crate) fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
         let checkpoint: Checkpoint<ResponseState, OpenMessage> =
             serde_json::from_str(checkpoint).ok()?;
         Some(Self {
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// All that it takes to go on with the response later, as JSON.
-    pub fn checkpoint(&self) -> String {
+    pub(crate) fn checkpoint(&self) -> String {
         Checkpoint::to_json(
             self.response.state(),
             self.sequence_number,
@@ -93,7 +93,7 @@ impl Writer {
     }
 
     /// Whether its first events have been written.
-    pub fn has_started(&self) -> bool {
+    pub(crate) fn has_started(&self) -> bool {
         self.sequence_number > 0
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Group {
     pub(super) at: String,
     /// How many there are.
     pub(super) count: usize,
-    /// Those that are not `null`.
+    /// The alternatives that are not `null`.
     pub(super) rest: Vec<usize>,
 }
 

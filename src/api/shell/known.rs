@@ -43,25 +43,25 @@ pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
 
 /// Names of parameters that take a command, best first, and what they say of a tool whose own name
 /// is not known.
-pub(super) const PARAMETERS: [(&str, Says); 10] = [
-    ("cmd", Says::Shell),
-    ("command", Says::Shell),
-    ("commands", Says::Perhaps),
-    ("bash", Says::Perhaps),
-    ("shell", Says::Perhaps),
-    ("bash_command", Says::Perhaps),
-    ("shell_command", Says::Perhaps),
-    ("command_line", Says::Perhaps),
-    ("script", Says::IfDescribed),
-    ("code", Says::IfDescribed),
+pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
+    ("cmd", ParameterHint::Shell),
+    ("command", ParameterHint::Shell),
+    ("commands", ParameterHint::Perhaps),
+    ("bash", ParameterHint::Perhaps),
+    ("shell", ParameterHint::Perhaps),
+    ("bash_command", ParameterHint::Perhaps),
+    ("shell_command", ParameterHint::Perhaps),
+    ("command_line", ParameterHint::Perhaps),
+    ("script", ParameterHint::IfDescribed),
+    ("code", ParameterHint::IfDescribed),
 ];
 
 /// What a parameter says of the tool that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
-    /// It is a shell.
+pub(super) enum ParameterHint {
+    /// The tool is a shell.
     Shell,
-    /// It may be one.
+    /// The tool may be a shell.
     Perhaps,
     /// It may be one if its description is about running something.
     IfDescribed,
@@ -108,13 +108,13 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
 /// list them by the alphabet, which is no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
-    /// Where it runs.
+    /// The folder in which the command runs.
     Directory,
-    /// How long it may take.
+    /// How long the command may take.
     Patience,
-    /// What it may do.
+    /// What the command may do outside its sandbox.
     Permission,
-    /// Why, in words.
+    /// Why the command runs, in words.
     Reason,
     /// What need not be asked again.
     Rule,

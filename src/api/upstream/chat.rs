@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
-use super::history::{Call, ContentPart, History, ModelWords, words_of};
+use super::history::{Call, ContentPart, ModelHistory, ModelWords, words_of};
 use super::terms::Terms;
 use super::tools::Function;
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -70,7 +70,7 @@ fn nested(format: Value) -> Value {
     }
 }
 
-pub(super) fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+pub(super) fn messages(ask: &Ask<'_>, history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let system = history.system.join("\n\n");
     if !system.is_empty() {

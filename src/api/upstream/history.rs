@@ -38,18 +38,18 @@ const SUMMARY: &str = "Sum up the conversation so far for somebody who goes on w
 
 /// The conversation.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct ModelHistory {
     /// What the model is told before all else.
     pub system: Vec<String>,
-    pub turns: Vec<Turn>,
+    pub turns: Vec<ModelTurn>,
     /// Whether the conversation ends with the beginning of what the model is to say.
-    pub is_begun: bool,
+    pub(crate) is_begun: bool,
 }
 
 /// What the user says, and what the model says to it. The user says nothing where the model goes on
 /// with the outputs of its calls, and the model has said nothing to the last.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(super) struct ModelTurn {
     pub user: Vec<ContentPart>,
     pub said: ModelWords,
 }
@@ -104,15 +104,15 @@ struct Builder<'a> {
     tools: &'a Toolbox,
     takes_images: bool,
     system: Vec<String>,
-    turns: Vec<Turn>,
+    turns: Vec<ModelTurn>,
     /// The turn after those.
-    current: Turn,
+    current: ModelTurn,
     /// The calls that wait for their output: which turn, and which of its calls.
     waiting: HashMap<String, Vec<(usize, usize)>>,
     calls: usize,
 }
 
-impl History {
+impl ModelHistory {
     /// What was said up to now, what the person adds, and how the answer has begun.
     pub fn of(ask: &Ask<'_>, tools: &Toolbox) -> Self {
         let mut builder = Builder {
@@ -120,7 +120,7 @@ impl History {
             takes_images: ask.takes_images,
             system: Vec::new(),
             turns: Vec::new(),
-            current: Turn::default(),
+            current: ModelTurn::default(),
             waiting: HashMap::new(),
             calls: 0,
         };
@@ -145,7 +145,7 @@ impl History {
 
     /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
     /// formats that have no other place for them.
-    pub fn pictures_to_user(&mut self) {
+    pub(crate) fn pictures_to_user(&mut self) {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
             turn.user.splice(..0, pictures.drain(..));
@@ -154,7 +154,7 @@ impl History {
             }
         }
         if !pictures.is_empty() {
-            self.turns.push(Turn {
+            self.turns.push(ModelTurn {
                 user: pictures,
                 said: ModelWords::default(),
             });
@@ -180,7 +180,7 @@ impl Call {
     }
 
     /// The words of what came of it.
-    pub fn output_words(&self) -> String {
+    pub(crate) fn output_words(&self) -> String {
         match &self.output {
             Some(parts) => words_of(parts),
             None => NO_OUTPUT.into(),
@@ -362,13 +362,13 @@ impl Builder<'_> {
     }
 
     /// The history, which ends with words of the user, outputs, or the beginning of the answer.
-    fn finish(mut self, ask: &Ask<'_>) -> History {
+    fn finish(mut self, ask: &Ask<'_>) -> ModelHistory {
         let is_begun = self.end(ask);
         self.next();
         if let Some(first) = self.turns.first_mut().filter(|first| first.user.is_empty()) {
             first.user.push(ContentPart::Text(BEGINNING.into()));
         }
-        History {
+        ModelHistory {
             system: self.system,
             turns: self.turns,
             is_begun,

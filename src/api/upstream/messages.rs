@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
-use super::history::{Call, ContentPart, History, ModelWords};
+use super::history::{Call, ContentPart, ModelHistory, ModelWords};
 use super::terms::{Terms, ToolUse};
 use crate::api::OutputFormat;
 
@@ -14,7 +14,7 @@ const MAX_TOKENS: u64 = 8_192;
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
     body.insert("stream".into(), true.into());
@@ -77,7 +77,7 @@ fn choice(terms: &Terms) -> Option<Value> {
 }
 
 /// Messages that alternate: outputs of calls stand before what the user says next.
-fn messages(history: &History) -> Vec<Value> {
+fn messages(history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let mut outputs: Vec<Value> = Vec::new();
     for (place, turn) in history.turns.iter().enumerate() {

@@ -18,7 +18,7 @@ pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 
-use self::history::History;
+use self::history::ModelHistory;
 use self::terms::Terms;
 use self::tools::Toolbox;
 
@@ -73,17 +73,14 @@ pub struct UpstreamRequest {
     pub body: Vec<u8>,
     /// What reads the answer.
     pub reader: Reader,
-    /// The tools that the agent offers and the model does not get to know, because neither the agent
-    /// nor this program could run them.
-    pub left_out: Vec<String>,
 }
 
 impl Ask<'_> {
     /// The request for the server. The same history is the same bytes each time, so that what the
     /// server remembers of a prompt is of use.
     pub fn write(&self) -> UpstreamRequest {
-        let (toolbox, functions, left_out) = Toolbox::of(self.request.tools.tools());
-        let history = History::of(self, &toolbox);
+        let (toolbox, functions) = Toolbox::of(self.request.tools.tools());
+        let history = ModelHistory::of(self, &toolbox);
         let terms = Terms::of(self, &toolbox, functions);
         let is_begun = history.is_begun;
         let (path, mut body) = match self.format {
@@ -108,7 +105,6 @@ impl Ask<'_> {
             path,
             body: Value::Object(body).to_string().into_bytes(),
             reader: Reader::new(self.format, toolbox, self.echo(is_begun), limit),
-            left_out,
         }
     }
 

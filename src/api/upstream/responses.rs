@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Ask;
-use super::history::{ContentPart, History, ModelWords};
+use super::history::{ContentPart, ModelHistory, ModelWords};
 use super::terms::Terms;
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -42,7 +42,7 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     body
 }
 
-fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+fn input(ask: &Ask<'_>, history: &ModelHistory) -> Vec<Value> {
     let mut items = Vec::new();
     for turn in &history.turns {
         if !turn.user.is_empty() {

@@ -14,7 +14,7 @@ pub(super) struct Terms {
     pub functions: Vec<Function>,
     pub choice: ToolUse,
     /// Whether there may be several calls; only told where there may not.
-    pub one_call: bool,
+    pub(crate) one_call: bool,
     pub output: OutputFormat,
     /// Whether the server is to hold the model to the schema.
     pub strict: bool,
@@ -86,7 +86,7 @@ impl Terms {
     }
 
     /// Puts the numbers that a format has into a body.
-    pub fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
+    pub(crate) fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
         for (name, number) in &self.numbers {
             if names.contains(name) {
                 body.insert((*name).to_owned(), number.clone());
@@ -95,7 +95,7 @@ impl Terms {
     }
 
     /// What the two formats of OpenAI call the choice, unless it is free.
-    pub fn choice_word(&self) -> Option<&'static str> {
+    pub(crate) fn choice_word(&self) -> Option<&'static str> {
         match self.choice {
             ToolUse::Free => None,
             ToolUse::None => Some("none"),

@@ -71,12 +71,11 @@ impl ToolKind {
 }
 
 impl Toolbox {
-    /// The tools that a model can be told of, as functions, and the titles of the others.
-    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>, Vec<String>) {
+    /// The tools that a model can be told of, as functions. It does not learn of those that neither the
+    /// agent nor this program could run.
+    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
         let known = |tool| ToolKind::of(tool).map(|kind| (kind, tool));
         let offered: Vec<(ToolKind, &Tool)> = tools.iter().filter_map(known).collect();
-        let others = tools.iter().filter(|tool| ToolKind::of(tool).is_none());
-        let left_out = others.map(Tool::title).collect();
         let names = names(&offered);
         let mut toolbox = Self::default();
         let mut functions = Vec::with_capacity(offered.len());
@@ -94,7 +93,7 @@ impl Toolbox {
                 namespace: tool.namespace.clone(),
             });
         }
-        (toolbox, functions, left_out)
+        (toolbox, functions)
     }
 
     /// The name of a tool for a person, by what the model calls it.
@@ -109,13 +108,13 @@ impl Toolbox {
     }
 
     /// Whether it takes free text.
-    pub fn is_free_form(&self, written: &str) -> bool {
+    pub(crate) fn is_free_form(&self, written: &str) -> bool {
         let kind = self.find(written).map(|known| known.kind);
         kind == Some(ToolKind::FreeForm)
     }
 
     /// The function that a call of the agent's history was of, and its arguments as JSON.
-    pub fn function_of(&self, call: &Body) -> Option<(String, String)> {
+    pub(crate) fn function_of(&self, call: &Body) -> Option<(String, String)> {
         let arguments = match call {
             Body::FunctionCall { arguments, .. } => arguments.clone(),
             Body::CustomToolCall { input, .. } => json!({INPUT: input}).to_string(),
@@ -159,7 +158,7 @@ impl Toolbox {
     }
 
     /// The names by which the model knows tools that the agent calls so.
-    pub fn names_of(&self, own_name: &str) -> Vec<&str> {
+    pub(crate) fn names_of(&self, own_name: &str) -> Vec<&str> {
         let is_meant = |known: &&OfferedTool| match known.own_name.as_str() {
             "" => known.title == own_name,
             name => name == own_name || known.title == own_name,

@@ -37,9 +37,9 @@ pub struct ModelDraft {
     /// How many of its items have been sent by themselves.
     pub sent: usize,
     /// How many bytes of the message after those have been, too.
-    pub sent_of_message: usize,
+    pub(crate) sent_of_message: usize,
     /// What a rule decided about it.
-    pub decision: Option<Decision>,
+    pub(crate) decision: Option<Decision>,
 }
 
 /// What there is of an item that is not whole yet.
@@ -139,7 +139,7 @@ impl ModelDraft {
     }
 
     /// Whether there is something in it that was not sent by itself and could be.
-    pub fn has_rest(&self) -> bool {
+    pub(crate) fn has_rest(&self) -> bool {
         let mut unsent = self.items.iter().skip(self.sent);
         unsent.any(|item| !matches!(item, Body::Reasoning { .. }))
             || match &self.partial {

@@ -15,7 +15,7 @@ use crate::rules::{Action, Decision, Rules, Subject};
 const MAX_DRAFTS: usize = 20;
 /// The name by which it is kept how conversations go on.
 const MODES: &str = "modes";
-/// Of how many that is known; the oldest go first.
+/// How many modes are remembered; the oldest go first.
 const MAX_MODES: usize = 1_000;
 
 /// What is drafted for one request.
@@ -28,13 +28,13 @@ pub(in crate::inbox) struct TurnDrafts {
     /// The one that is sent while it is made.
     pub sending: Option<DraftId>,
     /// What a rule decided about the request, or about the draft that it stopped.
-    pub decision: Option<Decision>,
+    pub(crate) decision: Option<Decision>,
     /// The draft that this is about.
     pub held: Option<DraftId>,
     /// When the decision is over, and something else happens.
     pub due: Option<Timestamp>,
     /// Whether the person is at it, so that nothing happens by itself.
-    pub attended: bool,
+    pub(crate) attended: bool,
     /// When what a model says by itself was last written down, or began.
     pub kept: Option<Timestamp>,
 }
@@ -76,7 +76,7 @@ impl Conversation {
     }
 
     /// What a rule decided about the request that waits.
-    pub fn decision(&self) -> Option<&Decision> {
+    pub(crate) fn decision(&self) -> Option<&Decision> {
         self.turn()?.decision.as_ref()
     }
 
@@ -104,7 +104,6 @@ impl Conversation {
             title: &self.title,
             directory: self.directory(),
             request: &self.request,
-            new_from: self.new_from,
         }
     }
 
@@ -153,7 +152,12 @@ impl Inbox {
 
     /// Changes that. What waits and has no draft is drafted at once; where a model is writing to the
     /// client and must not any more, it is stopped.
-    pub fn set_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) -> Option<Change> {
+    pub(crate) fn set_mode(
+        &mut self,
+        id: ConversationId,
+        mode: Mode,
+        now: Timestamp,
+    ) -> Option<Change> {
         self.conversations.get_mut(&id)?.mode = mode;
         self.know_mode(id, mode);
         self.lead(id, mode, now);
@@ -261,7 +265,7 @@ impl Inbox {
 
     /// Gives the person the pen where a model has it: what was sent stays, and nothing more of the
     /// draft is sent by itself. Says whether a model had it.
-    pub fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
+    pub(crate) fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
         let Some(draft) = self.get(id).and_then(Conversation::sending) else {
             return false;
         };
@@ -278,7 +282,7 @@ impl Inbox {
     /// # Errors
     ///
     /// As [`Inbox::draft`].
-    pub fn hand_back(
+    pub(crate) fn hand_back(
         &mut self,
         id: ConversationId,
         model: Option<String>,
@@ -307,7 +311,7 @@ impl Inbox {
     }
 
     /// The person is at the answer: nothing happens by itself for this request any more.
-    pub fn attend(&mut self, id: ConversationId) {
+    pub(crate) fn attend(&mut self, id: ConversationId) {
         let has_turn = self.get(id).is_some_and(|found| found.turn().is_some());
         let Some(turn) = self.turn_of(id).filter(|_| has_turn) else {
             return;
@@ -327,7 +331,7 @@ impl Inbox {
         }
     }
 
-    /// Those that were begun on behalf of a conversation go on as it does, unless somebody said otherwise.
+    /// Conversations that were begun on behalf of another take its mode, unless they have one of their own.
     fn lead(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
         let first = self.get(id).and_then(|found| found.family);
         let members = first.and_then(|family| self.families.get(&family.first));
@@ -349,13 +353,13 @@ impl Inbox {
     }
 
     /// When something is to happen by itself.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let first = self.due.first().filter(|_| self.paused.is_none());
         first.map(|(at, _)| *at)
     }
 
     /// Does what is due: what rules decided where nobody did anything for long enough.
-    pub fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
+    pub(crate) fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.paused.is_some() {
             return changes;

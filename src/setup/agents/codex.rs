@@ -28,7 +28,7 @@ pub const AGENT: Agent = Agent {
 };
 
 /// The name of the profile when none is given.
-pub const DEFAULT_PROFILE: &str = "humanllm";
+pub(crate) const DEFAULT_PROFILE: &str = "humanllm";
 
 /// Begins the first line of every profile that this program wrote.
 const PROFILE_MARK: &str = "# Written by `humanllm setup codex`";

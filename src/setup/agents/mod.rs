@@ -139,11 +139,11 @@ impl Agent {
 
 /// What an agent has to be told of, and where its files go.
 pub(super) struct Site<'a> {
-    pub base_urls: BaseUrls,
+    pub(crate) base_urls: BaseUrls,
     /// The models that the server offers, at least one.
     pub models: &'a [String],
     /// Whether the server wants an API key.
-    pub needs_key: bool,
+    pub(crate) needs_key: bool,
     pub config: &'a Config,
     pub environment: &'a Environment,
     /// The folder of this program for files of agents.
@@ -258,7 +258,7 @@ impl Launch {
         own.chain(key.map(|key| (KEY_VARIABLE, key)))
     }
 
-    /// The same for another server, with copies of its files in a folder where it needs such.
+    /// The launch for another server, with copies of its files in a folder where it needs such.
     ///
     /// # Errors
     /// A file cannot be read or copied.

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use outcome::CheckStep;
-pub(super) use outcome::{Findings, Told};
-use responder::Responder;
+pub(super) use outcome::{CheckResult, Findings};
+use responder::CheckResponder;
 
 use super::agents::{Agent, Launch};
 use super::own_file::FileState;
@@ -73,7 +73,7 @@ pub fn check(
     Ok(findings.first_failure())
 }
 
-fn server_found(server: &BaseUrls, config: &Config) -> Told {
+fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
     let url = &server.anthropic;
     match answering(server, config.api_key.as_ref()) {
         Answering::Humanllm => Ok(format!("humanllm answers at {url}")),
@@ -104,7 +104,7 @@ fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, S
     Ok((path, words))
 }
 
-fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
+fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> CheckResult {
     let name = agent.name;
     let files: Vec<String> = launch
         .files
@@ -147,7 +147,7 @@ fn asks_and_hears(
     std::fs::create_dir(&work)?;
     let heard = {
         let _inside = runtime.enter();
-        let mut responder = Responder::start(config)?;
+        let mut responder = CheckResponder::start(config)?;
         let own = BaseUrls::of(responder.address)?;
         let launch = launch.elsewhere(server, &own, folder.path())?;
         let command = run::command(agent, &launch, program, config.api_key.as_ref(), &work);

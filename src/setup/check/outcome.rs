@@ -47,7 +47,7 @@ impl CheckStep {
 }
 
 /// What was found: how it is, or what is wrong and what to do about it.
-pub(in crate::setup) type Told = Result<String, String>;
+pub(in crate::setup) type CheckResult = Result<String, String>;
 
 /// What was found so far.
 pub(in crate::setup) struct Findings<'a> {
@@ -63,7 +63,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub fn tell(&mut self, step: CheckStep, told: Told) -> io::Result<()> {
+    pub fn tell(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),
@@ -75,17 +75,17 @@ impl<'a> Findings<'a> {
     }
 
     /// Tells that steps were not tried, because of what failed before.
-    pub fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
+    pub(crate) fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
         steps
             .iter()
             .try_for_each(|step| self.line(*step, "-", "not tried"))
     }
 
-    pub fn has_failed(&self, step: CheckStep) -> bool {
+    pub(crate) fn has_failed(&self, step: CheckStep) -> bool {
         self.failures.contains(&step)
     }
 
-    pub fn first_failure(&self) -> Option<CheckStep> {
+    pub(crate) fn first_failure(&self) -> Option<CheckStep> {
         self.failures.iter().min().copied()
     }
 

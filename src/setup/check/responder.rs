@@ -16,7 +16,7 @@ use crate::store::Saving;
 const ASIDE: &str = "check";
 
 /// The server, and what to know it by.
-pub(super) struct Responder {
+pub(super) struct CheckResponder {
     /// Where it listens.
     pub address: SocketAddr,
     /// A word that stands in the question.
@@ -34,14 +34,14 @@ pub(super) struct AskedRequest {
     /// The request, for the person.
     pub words: String,
     /// Whether it has the question.
-    pub is_question: bool,
+    pub(crate) is_question: bool,
     /// How many tools it offers. One for a title has the question too, and none.
     pub tools: usize,
     /// Whether it has the answer to an earlier one.
-    pub has_answer: bool,
+    pub(crate) has_answer: bool,
 }
 
-impl Responder {
+impl CheckResponder {
     /// Begins to listen, on a port that is free.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

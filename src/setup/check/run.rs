@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::CheckError;
-use super::responder::{AskedRequest, Responder};
+use super::responder::{AskedRequest, CheckResponder};
 use crate::config::ApiKey;
 use crate::setup::agents::{Agent, Launch};
 
@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 1 << 20;
 const LAST_WORDS: usize = 300;
 
 /// What came of it.
-pub(super) struct Outcome {
+pub(super) struct AgentRun {
     /// The request with the question: the one with the most tools, where there are several.
     pub asked: Option<AskedRequest>,
     /// How it was seen that the answer arrived.
@@ -62,8 +62,8 @@ pub(super) fn command(
 /// Has the agent ask, and watches it until it has shown the answer, ended, or taken too long.
 pub(super) async fn run(
     mut command: Command,
-    responder: &mut Responder,
-) -> Result<Outcome, CheckError> {
+    responder: &mut CheckResponder,
+) -> Result<AgentRun, CheckError> {
     command.arg(responder.question());
     // Before there is anything that they could leave behind.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -73,7 +73,7 @@ pub(super) async fn run(
     let (chunks, mut printed) = mpsc::channel(16);
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
-    let mut heard = Outcome {
+    let mut heard = AgentRun {
         asked: None,
         answer: None,
         end: String::new(),

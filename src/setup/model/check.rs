@@ -9,7 +9,7 @@ use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, text_o
 use crate::config::{Config, format_name};
 use crate::inbox::{DraftId, DraftOrder};
 use crate::model::{Client, Failure, Upstream, listed};
-use crate::setup::check::{CheckError, CheckStep, Findings, Told};
+use crate::setup::check::{CheckError, CheckResult, CheckStep, Findings};
 
 /// The tool that is offered.
 const TOOL: &str = "get_weather";
@@ -20,7 +20,7 @@ const MAX_TOKENS: u64 = 2_000;
 
 /// What came of a request.
 #[derive(Default)]
-struct Outcome {
+struct RequestOutcome {
     /// After which time the first of it came.
     first: Option<Duration>,
     whole: Duration,
@@ -88,7 +88,7 @@ fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, Str
     })
 }
 
-fn set_up(upstream: &Upstream) -> Told {
+fn set_up(upstream: &Upstream) -> CheckResult {
     match &upstream.key {
         Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).named(upstream)),
         _ => Ok(format!(
@@ -102,7 +102,7 @@ fn set_up(upstream: &Upstream) -> Told {
 }
 
 /// Whether the server answers. One that lists no models may have some.
-async fn server(client: &Client) -> Told {
+async fn server(client: &Client) -> CheckResult {
     let upstream = client.upstream();
     match client.offered().await {
         Ok(offered) => {
@@ -145,7 +145,7 @@ fn asks_and_hears(
     });
     let sent = format!("{} bytes to {}", asked.body.len(), asked.path);
     let begun = Instant::now();
-    let mut seen = Outcome::default();
+    let mut seen = RequestOutcome::default();
     let answered = runtime.block_on(client.answer(asked, |piece| {
         seen.take(piece, begun.elapsed());
         true
@@ -191,7 +191,7 @@ fn question() -> Result<Request, ApiError> {
     Format::Chat.parse(body.to_string().as_bytes(), &Interner::default())
 }
 
-impl Outcome {
+impl RequestOutcome {
     fn take(&mut self, piece: Piece, after: Duration) {
         self.first.get_or_insert(after);
         match piece {

@@ -42,7 +42,7 @@ impl ModelEntry {
         }
     }
 
-    /// The same with what is said now.
+    /// The entry with what the options and the chosen model change in it.
     pub fn with(self, options: &Options, chosen: Option<&Chosen>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());
@@ -77,7 +77,7 @@ impl ModelEntry {
 
     /// A text with this table: the one of its name with other values, or a new one at the end. All else
     /// stays as it is.
-    pub fn put_into(&self, text: &str) -> String {
+    pub(crate) fn put_into(&self, text: &str) -> String {
         let changed = DeTable::parse(text).ok().and_then(|document| {
             let tables = match document.get_ref().get("model")?.get_ref() {
                 DeValue::Array(tables) => tables,

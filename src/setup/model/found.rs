@@ -61,7 +61,7 @@ const HUMANLLM: &str = "humanllm";
 /// A server that answers.
 pub(super) struct FoundServer {
     pub url: BaseUrl,
-    /// The same as it is to be written.
+    /// The URL as it is to be written.
     pub written: String,
     program: String,
     /// The names of its models.
@@ -83,7 +83,7 @@ impl FoundServer {
     }
 
     /// Whether a person answers there.
-    pub fn is_humanllm(&self) -> bool {
+    pub(crate) fn is_humanllm(&self) -> bool {
         self.program == HUMANLLM
     }
 }

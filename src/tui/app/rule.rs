@@ -24,7 +24,6 @@ struct MadeOf {
     title: String,
     directory: Option<String>,
     request: Request,
-    new_from: usize,
     item: Body,
 }
 
@@ -54,7 +53,6 @@ impl NewRule {
             title: &made_of.title,
             directory: made_of.directory.as_deref(),
             request: &made_of.request,
-            new_from: made_of.new_from,
         };
         rules.of_item(&subject, &made_of.item)
     }
@@ -170,7 +168,6 @@ impl MadeOf {
             title: conversation.title().to_owned(),
             directory: conversation.directory().map(str::to_owned),
             request: conversation.request().clone(),
-            new_from: conversation.new_from(),
             item,
         }
     }

@@ -326,7 +326,7 @@ impl Call {
 impl Editor {
     /// The template of a patch, with the cursor where the path goes.
     fn patch() -> Self {
-        let mut area = area(&patch::template(patch::Kind::Update, ""));
+        let mut area = area(&patch::template());
         area.move_cursor(CursorMove::Down);
         area.move_cursor(CursorMove::End);
         Self::Text(Box::new(area))

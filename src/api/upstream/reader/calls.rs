@@ -67,7 +67,7 @@ impl Calls {
     }
 
     /// Whether a call of this name or place has arguments already.
-    pub fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         let call = self.find(index, id).and_then(|place| self.open.get(place));
         call.is_some_and(|call| !call.arguments.is_empty())
     }

@@ -13,9 +13,9 @@ use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 /// What is known of the items of the response.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    /// Those of which words or thoughts were streamed.
+    /// Items of which words or thoughts were streamed.
     spoken: KnownItem,
-    /// Those that are whole.
+    /// Items that are whole.
     whole: KnownItem,
     /// How many tokens the response may have.
     limit: Option<u64>,
