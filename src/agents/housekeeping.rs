@@ -26,7 +26,7 @@ pub struct Answered {
     /// Titles of conversations, made of the first prompt.
     pub titles: bool,
     /// Questions of nobody who only wants to know whether anybody answers.
-    pub(crate) probes: bool,
+    pub probes: bool,
     /// Messages of commits, made of the names of the files.
     pub commit_messages: bool,
 }
