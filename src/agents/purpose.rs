@@ -148,11 +148,7 @@ pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item =
 /// The beginning of a text in small letters.
 fn head(text: &str) -> String {
     let text = text.trim_start();
-    let mut end = text.len().min(HEAD);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_lowercase()
+    text[..text.floor_char_boundary(HEAD)].to_lowercase()
 }
 
 #[cfg(test)]

@@ -304,11 +304,7 @@ impl Rule {
         }
         if let Some(pattern) = &self.text {
             let from = text.len().saturating_sub(new.saturating_add(LOOKED_BACK));
-            let mut boundaries = (0..=from).rev();
-            let from = boundaries
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(0);
-            let found = pattern.find_from(text, from)?;
+            let found = pattern.find_from(text, text.floor_char_boundary(from))?;
             matched.push(format!("text {}", excerpt(text, found)));
         }
         // Last, because most of what is asked ends before.

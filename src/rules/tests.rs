@@ -688,10 +688,7 @@ proptest! {
                 0 if before > 0 => LOOKED_BACK,
                 _ => sizes.next().unwrap_or(1),
             };
-            let mut end = (sent + more).min(text.len());
-            while !text.is_char_boundary(end) {
-                end += 1;
-            }
+            let end = text.ceil_char_boundary(sent + more);
             decided = rules.of_text(&subject, &text[..end], end - sent);
             // What is written so far, at once, is decided alike.
             prop_assert_eq!(&decided, &rules.of_text(&subject, &text[..end], end));

@@ -46,7 +46,8 @@ pub(super) struct Connections {
     served: Arc<Semaphore>,
     refused: Arc<Semaphore>,
     /// Tells all connections to end with the response that is under way. Each has a receiver for as
-    /// long as it lasts.
+    /// long as it lasts, so that this also tells when the last has ended: what a `CancellationToken` and a
+    /// `TaskTracker` of tokio-util would do together.
     ending: watch::Sender<()>,
 }
 

@@ -149,7 +149,9 @@ impl Line {
             true => window_start(text, self.at, room.saturating_sub(1)),
             false => 0,
         };
-        let end = floor(text, start + CELL * (room + 1)).max(start);
+        let end = text
+            .floor_char_boundary(start + CELL * (room + 1))
+            .max(start);
         let seen = visible(&text[start..end]);
         let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
         let more = end < text.len() || columns(&seen) > room;
@@ -243,7 +245,7 @@ fn in_short(text: &str, room: usize) -> String {
 
 /// Where to start so that the text up to the cursor fits into `room`.
 fn window_start(text: &str, at: usize, room: usize) -> usize {
-    let least = floor(text, at.saturating_sub(CELL * (room + 1)));
+    let least = text.floor_char_boundary(at.saturating_sub(CELL * (room + 1)));
     let before = &text[least..at];
     if least == 0 && columns(&visible(before)) <= room {
         return 0;
@@ -262,14 +264,6 @@ fn window_start(text: &str, at: usize, room: usize) -> usize {
 /// Line breaks as they are shown in one line.
 fn visible(text: &str) -> String {
     text.replace('\n', "⏎")
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 #[cfg(test)]

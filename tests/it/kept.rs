@@ -101,7 +101,7 @@ fn a_conversation_and_its_turns_are_marked_and_it_shows() {
 
     // Another run knows it, before it has read the conversation and after.
     let mut desk = Desk::at(MIDDLE, state.path());
-    desk.sees("4 of 5 · good");
+    desk.sees("· 4 of 5 ·");
     desk.press("F2 Enter");
     desk.work();
     desk.sees(&format!("{words} · turn 1: excluded"));
@@ -163,7 +163,7 @@ fn every_format_is_written_from_the_screen() {
                 continue;
             }
             desk.sees(&format!("wrote {name}"));
-            desk.sees("1 replaced");
+            desk.sees("Replaced:");
             let text = fs::read_to_string(&file).expect("a file");
             assert!(text.contains("[redacted API key]"), "{text}");
             assert!(!text.contains(SECRET), "{text}");

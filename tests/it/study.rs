@@ -518,6 +518,9 @@ fn what_is_labelled_or_deleted_while_the_program_runs_is_so_at_once() {
     );
     let marked = printed(&person, &["history", "label", "1", "--turn", "1", "short"]);
     assert!(marked.contains("turn 1: short"), "{marked}");
+    // The one on the screen shows it.
+    printed(&person, &["history", "label", "2", "fine"]);
+    person.wait_for("conversation: fine");
     let exported = printed(
         &person,
         &["export", "--format", "messages", "--label", "good"],

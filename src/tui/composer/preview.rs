@@ -136,10 +136,7 @@ fn tail(text: &str, width: u16) -> Vec<String> {
     let width = width.saturating_sub(1).max(1);
     // As much as can be on that many rows.
     let most = MOST_ROWS * usize::from(width) * 4;
-    let mut from = text.len().saturating_sub(most);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
+    let from = text.ceil_char_boundary(text.len().saturating_sub(most));
     let mut found = Vec::new();
     for line in text[from..].rsplit('\n') {
         let line = line.trim_end_matches('\r');

@@ -2,6 +2,8 @@
 //!
 //! Without `arbitrary_precision`, a [`Value`] turns `1e3` into `1000.0` and rounds integers of more
 //! than 64 bits. Arguments leave as text, so nothing forces that loss upon them.
+//! That feature would hold for all JSON in the program, make each number of a request a string in memory,
+//! and still lose what [`Json::Verbatim`] keeps.
 
 use std::fmt;
 

@@ -194,10 +194,7 @@ impl Screen {
         self.is_drawing = true;
         let mut from = self.line;
         if self.text.len() - from > REACH {
-            from = self.text.len() - REACH;
-            while !self.text.is_char_boundary(from) {
-                from += 1;
-            }
+            from = self.text.ceil_char_boundary(self.text.len() - REACH);
         }
         let changes = &mut self.output.changes;
         let first = changes

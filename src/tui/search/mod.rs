@@ -185,14 +185,14 @@ impl Search {
 
     /// The first match that starts in `range` of `text`; it may reach beyond it.
     fn first(&self, text: &str, range: Range<usize>) -> Option<Range<usize>> {
-        let until = floor(text, range.end.saturating_add(self.longest));
+        let until = text.floor_char_boundary(range.end.saturating_add(self.longest));
         let found = self.pattern.find_at(&text[..until], range.start)?;
         (found.start() < range.end).then(|| found.range())
     }
 
     /// The last match that starts in `range` of `text` and ends at `end` or before it.
     fn last(&self, text: &str, range: Range<usize>, end: usize) -> Option<Range<usize>> {
-        let until = floor(text, range.end.saturating_add(self.longest).min(end));
+        let until = text.floor_char_boundary(range.end.saturating_add(self.longest).min(end));
         let part = text.get(range.start..until)?;
         let matches = self.pattern.find_iter(part).map(|found| found.range());
         let found = matches
@@ -274,11 +274,8 @@ impl Scan {
     /// Looks in `text` from `at` on. Gives a match, how much was looked at, and where in the same
     /// text to go on.
     fn forward(&self, text: &str, at: Place, left: usize) -> Looked {
-        let start = ceil(text, at.byte);
-        let end = floor(
-            text,
-            start.saturating_add(left.max('\u{10FFFF}'.len_utf8())),
-        );
+        let start = text.ceil_char_boundary(at.byte);
+        let end = text.floor_char_boundary(start.saturating_add(left.max('\u{10FFFF}'.len_utf8())));
         let hit = self.search.first(text, start..end);
         let next = (end < text.len()).then_some(Place {
             block: at.block,
@@ -289,8 +286,8 @@ impl Scan {
 
     /// Looks in `text` back from `at`.
     fn backward(&self, text: &str, at: Place) -> Looked {
-        let end = floor(text, at.byte);
-        let start = floor(text, end.saturating_sub(WINDOW));
+        let end = text.floor_char_boundary(at.byte);
+        let start = text.floor_char_boundary(end.saturating_sub(WINDOW));
         // Windows after the first one overlap the next by a match, whose end may be at most where it all began.
         let most = if at.block == self.from.block && !self.wrapped {
             self.from.byte
@@ -331,24 +328,6 @@ fn last_place(blocks: &(impl Blocks + ?Sized)) -> Option<Place> {
     let block = blocks.count().checked_sub(1)?;
     let byte = blocks.text(block).len();
     Some(Place { block, byte })
-}
-
-/// The last character boundary at or before `at`.
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// The first character boundary at or after `at`.
-fn ceil(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How many matches there are, and which of them one is at.
 
-use super::{BLOCK_COST, Blocks, Place, Search, floor};
+use super::{BLOCK_COST, Blocks, Place, Search};
 
 /// Bytes between two places whose count is known. Which match one is at is found by counting from
 /// the nearest of them, so this bounds what that costs.
@@ -44,7 +44,7 @@ impl Tally {
             self.known.push((self.at, self.count));
             let text = blocks.text(self.at.block);
             let start = self.at.byte.min(text.len());
-            let end = floor(text, start.saturating_add(APART));
+            let end = text.floor_char_boundary(start.saturating_add(APART));
             let (count, next) = self.search.count(text, start, end);
             self.count += count;
             self.at = match next < text.len() {

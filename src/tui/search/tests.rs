@@ -130,7 +130,7 @@ proptest! {
         let all = all(&search, &blocks);
         let text = blocks.get(block).copied().unwrap_or("");
 
-        let from = (block, ceil(text, byte));
+        let from = (block, text.ceil_char_boundary(byte));
         let expected = all.iter().find(|(b, r)| (*b, r.start) >= from).map(|m| (m, false));
         let expected = expected.or_else(|| Some((all.first()?, true)));
         let found = run(search.scan(place(block, byte), Direction::Next), &blocks, budget);
@@ -139,7 +139,7 @@ proptest! {
 
         // Backwards, a query that overlaps itself may be found at either place; that a match is
         // found, on which side, and that none lies between, is certain.
-        let from = (block, floor(text, byte));
+        let from = (block, text.floor_char_boundary(byte));
         let found = run(search.scan(place(block, byte), Direction::Previous), &blocks, budget);
         let before: Vec<_> = all.iter().filter(|(b, r)| (*b, r.end) <= from).collect();
         match found {

@@ -167,7 +167,7 @@ fn without_separator(line: &str) -> &str {
 /// Where to cut the first piece off `rest`, which is longer than [`PIECE`]: after a space near the
 /// limit, or else between graphemes, or else (within an endless grapheme) between characters.
 fn piece_end(rest: &str) -> usize {
-    let limit = floor_boundary(rest, PIECE);
+    let limit = rest.floor_char_boundary(PIECE);
     let from = limit.saturating_sub(PIECE_SLACK);
     let space = rest.as_bytes()[from..limit]
         .iter()
@@ -189,15 +189,6 @@ fn piece_end(rest: &str) -> usize {
 
 fn cursor(text: &str, at: usize) -> GraphemeCursor {
     GraphemeCursor::new(at, text.len(), true)
-}
-
-/// The last character boundary at or before `at`.
-fn floor_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 /// Wraps `line` at `width` columns, giving the byte range of each row.
@@ -495,7 +486,7 @@ pub fn one_line(text: &str, width: u16) -> String {
     if width == 0 {
         return String::new();
     }
-    let looked_at = floor_boundary(text, PIECE + CELL * width);
+    let looked_at = text.floor_char_boundary(PIECE + CELL * width);
     let mut more = looked_at < text.len();
     let mut out = String::new();
     let mut column = 0;
@@ -669,7 +660,7 @@ fn cluster(text: &str, first: char) -> Cell {
     if let Some(mark) = sound_mark(first) {
         return Cell::instead(first, mark);
     }
-    let window = &text[..floor_boundary(text, CELL)];
+    let window = &text[..text.floor_char_boundary(CELL)];
     let grapheme = window.graphemes(true).next().unwrap_or(window);
     let text = &grapheme[..seen(grapheme)];
     let before = extends(first);

@@ -188,10 +188,7 @@ pub(super) fn is_json(text: &str) -> bool {
 /// versions, and says what follows on them; anything else is output from the first byte.
 fn head(text: &str) -> Option<(Status, &str)> {
     // The head is short; do not look through megabytes for it.
-    let near = (0..=512.min(text.len()))
-        .rev()
-        .find(|at| text.is_char_boundary(*at));
-    let near = &text[..near.unwrap_or(0)];
+    let near = &text[..text.floor_char_boundary(512)];
     let (end, rest) = match near.find("Output:\n") {
         Some(end) => (end, &text[end + "Output:\n".len()..]),
         None => (
