@@ -230,11 +230,11 @@ fn what_nobody_waits_for_any_more_leaves_nothing() {
     desk.press("Alt+Shift+E");
     desk.write("html");
     desk.press("Enter Enter");
-    let orders = desk.effects.iter().filter_map(|effect| match effect {
+    let mut orders = desk.effects.iter().filter_map(|effect| match effect {
         Effect::Export(order) => Some(order),
         _ => None,
     });
-    let order = orders.last().expect("an order");
+    let order = orders.next_back().expect("an order");
     assert!(!order.options.dry_run);
     let mut turns = 0;
     order.carry_out(desk.app.store(), |news| {
