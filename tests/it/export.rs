@@ -12,13 +12,13 @@ use std::thread::JoinHandle;
 
 use crate::support::{DEADLINE, Desk, answer, given, note, readers};
 use humanllm::api::{Body, Ending, Phase, Reply};
-use humanllm::draft::{Call, Draft, Drafted, Editor, Origin, Source, Target};
+use humanllm::draft::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Source};
 use humanllm::export;
 use humanllm::export::redact::Redactor;
-use humanllm::inbox::{ConversationId, Words};
+use humanllm::inbox::{ConversationId, ReplyContent};
 use humanllm::journal::{
-    Blob, Conversation, DraftFate, DraftState, Journal, Mark, ModelDraft, Options, Reader, Record,
-    Said, SaidState, State, Turn,
+    Blob, ConversationRow, DraftFate, Journal, JournalOptions, JournalReader, MarkRow,
+    ModelDraftRow, ModelDraftState, Record, SaidRow, SaidState, TurnRow, TurnState,
 };
 use humanllm::store::Store;
 use jiff::Timestamp;
@@ -94,7 +94,7 @@ struct Played {
 impl Played {
     fn new() -> Self {
         let state = tempfile::tempdir().expect("a folder");
-        let journal = Journal::open(state.path(), Options::default()).expect("a journal");
+        let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
         let desk = Desk::storing(store.clone(), 100, |_| {});
         let mut played = Self {
@@ -154,7 +154,7 @@ impl Played {
         let reader = self.store.journal_reader().expect("a journal");
         let turns = reader.turns(id.number()).expect("readable");
         let draft = self.store.next_draft();
-        self.store.keep_model_draft(ModelDraft {
+        self.store.keep_model_draft(ModelDraftRow {
             id: draft,
             conversation: id.number(),
             turn: *turns.last().expect("a turn"),
@@ -163,7 +163,7 @@ impl Played {
             begun: 1_767_323_045_000,
             first: Some(1_767_323_045_500),
             ended: Some(1_767_323_046_000),
-            state: DraftState::Complete,
+            state: ModelDraftState::Complete,
             failure: None,
             items: serde_json::to_string(items).expect("JSON"),
             partial: None,
@@ -247,14 +247,14 @@ impl Played {
         let draft = self.drafted(id, &[call("x = 3")], DraftFate::Edited);
         let composed = Draft {
             call: Some(Call {
-                target: Target::Custom {
+                target: CallTarget::Custom {
                     name: "apply_patch".into(),
                 },
                 editor: Editor::Text {
                     text: patch("x = 2"),
                     cursor: None,
                 },
-                drafted: Some(Drafted {
+                drafted: Some(DraftedCall {
                     draft,
                     model: "qwen".into(),
                     arguments: patch("x = 3"),
@@ -371,9 +371,9 @@ fn one_of_a_store_in_use(played: &Played, out: &Path) {
     let report = export::conversation(
         &played.store,
         played.codex.expect("it was asked"),
-        &export::Options::new(export::Format::Markdown),
+        &export::ExportOptions::new(export::ExportFormat::Markdown),
         &mut Redactor::new(None, &[]),
-        &export::Target::File(file.clone()),
+        &export::ExportTarget::File(file.clone()),
         &mut |done, all| {
             told.push((done, all));
             true
@@ -670,7 +670,7 @@ fn requests_as_they_came(played: &Played) {
 
 /// A journal of this many conversations, each with this many turns.
 fn journal(state: &Path, conversations: i64, turns: i64) -> Journal {
-    let journal = Journal::open(state, Options::default()).expect("a journal");
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     for id in 1..=conversations {
         let records = conversation(id, (id - 1) * turns + 1, turns, 200);
         assert!(journal.settled_blocking(journal.write(records)));
@@ -681,7 +681,7 @@ fn journal(state: &Path, conversations: i64, turns: i64) -> Journal {
 /// A conversation of so many turns, the first of which has this number. What is asked in each is so
 /// many times a few words.
 fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
-    let mut records = vec![Record::Conversation(Conversation {
+    let mut records = vec![Record::Conversation(ConversationRow {
         id,
         thread: None,
         chain: None,
@@ -691,7 +691,7 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
         title: format!("Question {id}"),
         begun: 1_767_323_045_000 + id,
         active: 1_767_323_045_000 + id,
-        state: State::Answered,
+        state: TurnState::Answered,
     })];
     let mut items = Vec::new();
     for turn in first..first + turns {
@@ -701,12 +701,12 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
         ));
         let envelope = json!({"text": "{\"model\":\"human\",\"input\":[]}",
             "cuts": [{"at": 26, "stand_in": 0, "parts": {"Items": [[items.len() - 1, ","]]}}]});
-        records.push(Record::Turn(Box::new(Turn {
+        records.push(Record::Turn(Box::new(TurnRow {
             id: turn,
             conversation: id,
             format: 0,
             arrived: 1_767_323_045_000 + turn,
-            state: State::Answered,
+            state: TurnState::Answered,
             envelope: Blob::new(envelope.to_string()),
             instructions: None,
             tools: None,
@@ -714,8 +714,8 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
             detail: "{}".into(),
         })));
         let answer = format!("answer {turn}");
-        let words = Words::Item(Body::message(answer.as_str(), Phase::FinalAnswer));
-        records.push(Record::Said(Said {
+        let words = ReplyContent::Item(Body::message(answer.as_str(), Phase::FinalAnswer));
+        records.push(Record::Said(SaidRow {
             id: turn,
             conversation: id,
             turn,
@@ -738,7 +738,7 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
 #[ignore = "takes minutes; HUMANLLM_TEST_LARGE names a folder for it"]
 fn a_journal_of_a_hundred_thousand_turns() {
     let folder = given("HUMANLLM_TEST_LARGE", "a folder").expect("a folder");
-    let journal = Journal::open(&folder, Options::default()).expect("a journal");
+    let journal = Journal::open(&folder, JournalOptions::default()).expect("a journal");
     journal.write(conversation(1, 1, 300, 280));
     let mut seq = None;
     for id in 2..=9971 {
@@ -779,7 +779,7 @@ fn is_well_formed(html: &str) -> bool {
 fn a_page_has_charts_of_what_is_on_it() {
     const DAY: i64 = 24 * 3_600_000;
     let state = tempfile::tempdir().expect("a folder");
-    let journal = Journal::open(state.path(), Options::default()).expect("a journal");
+    let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
     for id in 1..=4 {
         let mut records = conversation(id, id * 10, 3, 5);
         let shift = DAY * (id - 1);
@@ -799,7 +799,7 @@ fn a_page_has_charts_of_what_is_on_it() {
             }
         }
         if id == 2 {
-            records.push(Record::Mark(Mark {
+            records.push(Record::Mark(MarkRow {
                 conversation: 2,
                 turn: Some(20),
                 updated: 0,
@@ -1081,6 +1081,6 @@ fn a_kill_in_the_middle_leaves_no_half_file() {
         assert_eq!(files_in(out.path()).0, [file]);
     }
     assert!(killed > 0, "one of them at least was killed in the middle");
-    let reader = Reader::open(state.path()).expect("readable");
+    let reader = JournalReader::open(state.path()).expect("readable");
     assert_eq!(reader.totals().expect("readable").conversations, 400);
 }
