@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::ExportError;
-use crate::private_file::NewFile;
+use crate::private_file::{self, NewFile};
 
 /// Where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +106,9 @@ impl Write for Sheet {
     }
 }
 
-/// Refuses what is there already.
+/// Refuses what is there already, and what is there and no file in any case.
 pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError> {
+    private_file::check(path).map_err(|error| ExportError::write(path, error))?;
     match replaces || fs::symlink_metadata(path).is_err() {
         true => Ok(()),
         false => Err(ExportError::Exists(path.to_owned())),
@@ -116,5 +117,5 @@ pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError>
 
 /// Makes a folder for its owner only, where there is none.
 pub(super) fn make_folder(folder: &Path) -> Result<(), ExportError> {
-    crate::private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
+    private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
 }

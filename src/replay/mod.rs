@@ -132,10 +132,10 @@ pub fn load(sources: &[String], state_dir: &Path) -> Result<Recording, ReplayErr
 ///
 /// # Errors
 ///
-/// If it cannot be written; what was there is as it was then.
+/// If it cannot be written, or what is there is no file; it is as it was then.
 pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<String, ReplayError> {
     let mut told = String::new();
-    let written = match form {
+    let written = private_file::check(path).and_then(|()| match form {
         FileFormat::Recording => {
             private_file::replace(path, |out| recording::write(recording, out))
         }
@@ -149,7 +149,7 @@ pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<Stri
                 out.write_all(b"\n")
             })
         }
-    };
+    });
     written.map_err(|error| ReplayError::Write {
         path: path.to_owned(),
         error,

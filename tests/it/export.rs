@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-use crate::support::{DEADLINE, Desk, answer, given, note, readers};
+use crate::support::{Desk, Pty, Signal, answer, note, readers};
 use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::draft::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Source};
 use humanllm::export;
@@ -22,6 +23,7 @@ use humanllm::journal::{
 };
 use humanllm::store::Store;
 use jiff::Timestamp;
+use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -732,13 +734,16 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
     records
 }
 
-/// Writes a journal of 100,000 turns, 300 of them in a conversation of 1.2 MB, to export it by hand:
-/// `/usr/bin/time -v humanllm export --state-dir FOLDER ...`.
+/// How much memory the program may take for itself, in KiB; what is exported is more than that.
+const MEMORY: u64 = 64 << 10;
+
+/// 100,000 turns, 300 of them in a conversation of 1.2 MB.
 #[test]
-#[ignore = "takes minutes; HUMANLLM_TEST_LARGE names a folder for it"]
-fn a_journal_of_a_hundred_thousand_turns() {
-    let folder = given("HUMANLLM_TEST_LARGE", "a folder").expect("a folder");
-    let journal = Journal::open(&folder, JournalOptions::default()).expect("a journal");
+#[ignore = "takes minutes"]
+fn a_hundred_thousand_turns_take_no_more_memory_than_a_few() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path();
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     journal.write(conversation(1, 1, 300, 280));
     let mut seq = None;
     for id in 2..=9971 {
@@ -748,6 +753,35 @@ fn a_journal_of_a_hundred_thousand_turns() {
         }
     }
     assert!(seq.is_some_and(|seq| journal.settled_blocking(seq)));
+    for format in ["atif", "messages"] {
+        let file = state.join(format);
+        let line = format!("export --format {format} -o {}", file.display());
+        let program = command(state, &line);
+        // Whoever wants more than they may have is ended by the system.
+        let bounded = Command::new("sh")
+            .args(["-c", "ulimit -d \"$0\" && exec \"$@\"", &MEMORY.to_string()])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .output()
+            .expect("started");
+        assert!(
+            bounded.status.success(),
+            "{format}: {}",
+            text(&bounded.stderr)
+        );
+        let told = text(&bounded.stdout);
+        assert!(
+            told.starts_with("Wrote 9971 conversations (100000 turns"),
+            "{told}"
+        );
+        let written = fs::metadata(&file).expect("a file").len();
+        assert!(
+            written > MEMORY << 10,
+            "{format}: {written} bytes prove nothing"
+        );
+        fs::remove_file(file).expect("removed");
+    }
 }
 
 /// Whether all elements of a page end where they should. Of what is in quotes, nothing is markup.
@@ -1021,66 +1055,79 @@ fn whoever_has_read_enough_ends_it_without_a_word() {
     assert_eq!(text(&ended.stderr), "");
 }
 
-/// Files in a folder that have their names, and whether any is being written.
-fn files_in(folder: &Path) -> (Vec<PathBuf>, bool) {
+/// Files in a folder that have their names: not those that are not whole.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    let is_hidden = |path: &PathBuf| {
-        let name = path
+    let entries = entries.map(|entry| entry.expect("readable"));
+    let named = entries.filter(|entry| {
+        !entry
             .file_name()
-            .expect("a name")
             .to_string_lossy()
-            .into_owned();
-        name.starts_with(".humanllm-")
-    };
-    let (hidden, named): (Vec<_>, Vec<_>) = paths.partition(is_hidden);
-    (named, !hidden.is_empty())
+            .starts_with(".humanllm-")
+    });
+    named.map(|entry| entry.path()).collect()
 }
 
-/// Whether a program has a file in a folder that has not got its name.
-fn is_writing(child: &Child, folder: &Path) -> bool {
-    // One that has none at all is seen where the program has it open.
-    let open = fs::read_dir(format!("/proc/{}/fd", child.id()));
-    let mut open = open.into_iter().flatten().flatten();
-    let is_there = |target: PathBuf| target.starts_with(folder);
-    files_in(folder).1 || open.any(|open| fs::read_link(open.path()).is_ok_and(is_there))
-}
-
-fn wait_for_a_beginning(child: &mut Child, folder: &Path) {
-    let deadline = std::time::Instant::now() + DEADLINE;
-    while !is_writing(child, folder) && child.try_wait().expect("a child").is_none() {
-        assert!(std::time::Instant::now() < deadline, "it never began");
-        std::thread::yield_now();
-    }
+/// The program in a terminal.
+fn in_terminal(state: &Path, line: &str) -> Pty {
+    let command = command(state, line);
+    let mut builder = CommandBuilder::new(command.get_program());
+    builder.args(command.get_args());
+    builder.env_clear();
+    builder.env("TERM", "xterm-256color");
+    builder.cwd(state);
+    Pty::spawn(builder, (100, 30))
 }
 
 #[test]
 fn a_kill_in_the_middle_leaves_no_half_file() {
     let state = tempfile::tempdir().expect("a folder");
     let _journal = journal(state.path(), 400, 2);
-    let mut killed = 0;
     for format in ["atif", "messages", "html", "raw"] {
         let out = tempfile::tempdir().expect("a folder");
         let file = out.path().join("all.out");
         let line = format!("export --format {format} -o {}", file.display());
-        let mut child = command(state.path(), &line)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("started");
-        wait_for_a_beginning(&mut child, out.path());
-        child.kill().expect("killed");
-        let ended = child.wait().expect("ended");
-        if ended.success() {
-            assert!(file.exists());
-        } else {
-            killed += 1;
-            assert!(!file.exists(), "{format}: nothing, rather than a half");
-        }
-        // What was left behind is in nobody's way.
-        shows(state.path(), &format!("{line} --force"));
-        assert_eq!(files_in(out.path()).0, [file]);
+        let mut export = in_terminal(state.path(), &line);
+        // A bar tells how far it is.
+        export.wait_for(" of 800 turns");
+        export.signal(Signal::KILL);
+        assert!(!export.wait_exit().success());
+        let named = files_in(out.path());
+        assert!(named.is_empty(), "{format}: nothing, rather than {named:?}");
+        // What was left behind is in nobody's way, and the bar goes when it is done.
+        let mut export = in_terminal(state.path(), &line);
+        export.wait_for("Wrote 400 conversations (800 turns");
+        assert!(export.wait_exit().success());
+        assert!(!export.screen().contains(" of 800 turns"));
+        assert_eq!(files_in(out.path()), [file]);
     }
-    assert!(killed > 0, "one of them at least was killed in the middle");
     let reader = JournalReader::open(state.path()).expect("readable");
     assert_eq!(reader.totals().expect("readable").conversations, 400);
+}
+
+#[test]
+fn what_is_no_file_stays_what_it_is() {
+    let state = tempfile::tempdir().expect("a folder");
+    let _journal = journal(state.path(), 1, 1);
+    let out = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| out.path().join(name);
+    fs::write(path("target"), "mine").expect("written");
+    symlink(path("target"), path("link")).expect("a link");
+    let made = Command::new("mkfifo").arg(path("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    for name in ["link", "pipe"] {
+        let path = path(name).display().to_string();
+        for line in [
+            format!("export --format raw -o {path}"),
+            format!("export --format raw --force -o {path}"),
+            format!("replay 1 --save {path}"),
+        ] {
+            let message = refusal(state.path(), &line);
+            let words = format!("cannot write {path}: something else than a file has its name");
+            assert_eq!(message, words, "{line}");
+        }
+    }
+    assert!(path("link").is_symlink());
+    assert!(!path("pipe").is_file());
+    assert_eq!(fs::read(path("target")).expect("readable"), b"mine");
 }
