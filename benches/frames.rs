@@ -25,7 +25,7 @@ const LETTER: KeyEvent = KeyEvent::new(KeyCode::Char('x'), KeyModifiers::NONE);
 const RUB_OUT: KeyEvent = KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
 
 /// A person at a wide screen. The clients are there so that none of them has hung up.
-struct Desk {
+struct Tui {
     app: App,
     ui: Ui,
     terminal: Terminal<TestBackend>,
@@ -34,7 +34,7 @@ struct Desk {
     clients: Vec<PendingRequest>,
 }
 
-impl Desk {
+impl Tui {
     fn new() -> Self {
         let settings = AppSettings {
             keymap: Keymap::default(),
@@ -63,11 +63,11 @@ impl Desk {
 
     /// One with a prompt open and drawn.
     fn with(prompt: &str) -> Self {
-        let mut desk = Self::new();
-        let event = desk.ask("thread", prompt);
-        desk.app.on_event(event);
-        desk.draw();
-        desk
+        let mut tui = Self::new();
+        let event = tui.ask("thread", prompt);
+        tui.app.on_event(event);
+        tui.draw();
+        tui
     }
 
     /// What arrives when a client asks in the way of Codex.
@@ -116,48 +116,48 @@ fn frames(c: &mut Criterion) {
     ] {
         group.bench_function(name, |b| {
             let before = || {
-                let mut desk = Desk::new();
-                desk.draw();
-                let event = desk.ask("thread", prompt);
-                (desk, event)
+                let mut tui = Tui::new();
+                tui.draw();
+                let event = tui.ask("thread", prompt);
+                (tui, event)
             };
-            let opens = |(mut desk, event): (Desk, Event)| {
-                desk.app.on_event(event);
-                desk.draw();
-                desk
+            let opens = |(mut tui, event): (Tui, Event)| {
+                tui.app.on_event(event);
+                tui.draw();
+                tui
             };
             b.iter_batched(before, opens, BatchSize::PerIteration);
         });
     }
-    let mut desk = Desk::with(&long);
+    let mut tui = Tui::with(&long);
     group.bench_function("a page of 5 MB, down and up", |b| {
         b.iter(|| {
-            desk.press(PAGE_DOWN);
-            desk.press(PAGE_UP);
+            tui.press(PAGE_DOWN);
+            tui.press(PAGE_UP);
         });
     });
     group.bench_function("5 MB in another size, and back", |b| {
         b.iter(|| {
-            desk.resize((80, 24));
-            desk.resize(WIDE);
+            tui.resize((80, 24));
+            tui.resize(WIDE);
         });
     });
     group.bench_function("a letter under 5 MB, and rubbed out", |b| {
         b.iter(|| {
-            desk.press(LETTER);
-            desk.press(RUB_OUT);
+            tui.press(LETTER);
+            tui.press(RUB_OUT);
         });
     });
 
-    let mut desk = Desk::new();
+    let mut tui = Tui::new();
     for n in 0..500 {
-        let event = desk.ask(&n.to_string(), &format!("question {n}"));
-        desk.app.on_event(event);
+        let event = tui.ask(&n.to_string(), &format!("question {n}"));
+        tui.app.on_event(event);
     }
     group.bench_function("a letter beside 500 conversations", |b| {
         b.iter(|| {
-            desk.press(LETTER);
-            desk.press(RUB_OUT);
+            tui.press(LETTER);
+            tui.press(RUB_OUT);
         });
     });
     group.finish();

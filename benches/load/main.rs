@@ -8,7 +8,7 @@
 //! - [`options`]: what can be chosen;
 //! - [`measures`]: what is measured, and how;
 //! - [`request`], [`wire`]: what the client says and how it speaks;
-//! - [`desk`]: the person at the program;
+//! - [`measured`]: the person at the program;
 //! - [`bare`]: the bare server;
 //! - [`upstream`]: a model that drafts;
 //! - [`process`]: CPU and memory;
@@ -18,7 +18,7 @@
 //! bare server.
 
 mod bare;
-mod desk;
+mod measured;
 mod measures;
 mod options;
 mod process;
@@ -95,7 +95,7 @@ fn run(options: &Options) {
     let most = options.held.iter().copied().max().unwrap_or(0);
     let most = most.max(options.requests + 100);
     process::raise_descriptors(most.try_into().expect("a number of streams"));
-    let programs = options.programs(support::person::PROGRAM);
+    let programs = options.programs(support::operator::PROGRAM);
     let codex = Rc::new(Codex::new(options.own_ids));
     let columns = (1..=programs.len()).map(|number| format!("humanllm {number}"));
     let mut sheet = Sheet::new(columns.chain(["bare axum".to_owned()]).collect());
@@ -145,7 +145,7 @@ fn run(options: &Options) {
     for (number, program) in programs.iter().enumerate() {
         println!("humanllm {} is {}", number + 1, program.display());
     }
-    let size = desk::first_request(&codex, 0).0.len();
+    let size = measured::first_request(&codex, 0).0.len();
     println!(
         "A request has {size} bytes. Medians of the rounds (lowest–highest) = value / wanted.\n"
     );

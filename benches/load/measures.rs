@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::bare::Bare;
-use crate::desk::{Desk, first_request, millis};
+use crate::measured::{MeasuredProgram, first_request, millis};
 use crate::options::Options;
 use crate::process::{Process, folder_size};
 use crate::request::{Codex, Words, marker, output};
 use crate::sheet::{Measure, Sheet, quantile};
-use crate::support::{Place, Signal};
+use crate::support::{Sandbox, Signal};
 use crate::upstream::Upstream;
 use crate::wire::{COMPLETED, Exchange, hold};
 
@@ -59,8 +59,8 @@ const CLIENT: Measure = unjudged("of the client itself: CPU per request", "ms");
 
 /// How much CPU a request costs and how many are accepted in a second.
 pub fn rate(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
-    let desk = Desk::start(subject.program);
-    let (address, process) = (desk.address(), desk.process());
+    let measured = MeasuredProgram::start(subject.program);
+    let (address, process) = (measured.address(), measured.process());
     rate_of(options, codex, sheet, subject.column, address, process);
 }
 
@@ -117,12 +117,12 @@ fn held(count: u64) -> Measure {
 
 /// How much memory open streams take.
 pub fn memory(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
-    let mut desk = Desk::start(subject.program);
-    let (address, process, column) = (desk.address(), desk.process(), subject.column);
+    let mut measured = MeasuredProgram::start(subject.program);
+    let (address, process, column) = (measured.address(), measured.process(), subject.column);
     process.settle();
     sheet.add(IDLE, column, process.memory().resident);
     let (request, marker) = first_request(codex, 0);
-    let first = desk.ask(&request, &marker);
+    let first = measured.ask(&request, &marker);
     process.settle();
     let memory = process.memory();
     sheet.add(FIRST, column, memory.resident);
@@ -176,13 +176,13 @@ const ENTER: [Measure; 2] = [
 
 /// How long one request after the other takes to be drawn and answered.
 pub fn latency(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
-    let mut desk = Desk::start(subject.program);
+    let mut measured = MeasuredProgram::start(subject.program);
     let (mut paints, mut keys, mut enters) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..WARM_UP + options.exchanges {
         let (request, marker) = first_request(codex, number);
-        let (mut exchange, painted) = desk.ask(&request, &marker);
-        let letters = LETTERS.map(|letter| desk.type_letter(letter));
-        let entered = desk.enter(&mut exchange, COMPLETED);
+        let (mut exchange, painted) = measured.ask(&request, &marker);
+        let letters = LETTERS.map(|letter| measured.type_letter(letter));
+        let entered = measured.enter(&mut exchange, COMPLETED);
         if number >= WARM_UP {
             paints.push(painted);
             keys.extend(letters);
@@ -208,17 +208,17 @@ const LAST_TURNS_ENTER: Measure = unjudged("Enter -> completed, turn 300", "ms")
 
 /// How a conversation of commands and their outputs slows down as it grows.
 pub fn growth(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
-    let mut desk = Desk::start(subject.program);
+    let mut measured = MeasuredProgram::start(subject.program);
     let prompt = format!("{} and go on until it is done", marker(0));
     let (mut later, mut painted, mut entered) = (String::new(), Vec::new(), Vec::new());
     for turn in 0..options.turns {
         let request = codex.request(7, &prompt, &later);
-        let (mut exchange, took) = desk.ask(&request, &marker(turn));
+        let (mut exchange, took) = measured.ask(&request, &marker(turn));
         painted.push(took);
-        desk.type_text("!ls ");
+        measured.type_text("!ls ");
         let letter = LETTERS[turn % LETTERS.len()];
-        desk.type_letter(letter);
-        entered.push(desk.enter(&mut exchange, COMPLETED));
+        measured.type_letter(letter);
+        entered.push(measured.enter(&mut exchange, COMPLETED));
         let call = exchange.data(ITEM_DONE)["item"].take();
         let call_id = call["call_id"].as_str();
         let call_id = call_id.unwrap_or_else(|| panic!("no call: {}", exchange.text()));
@@ -246,21 +246,21 @@ const LARGE_READ_ENTER: Measure = unjudged("the same once the program is at rest
 
 /// How long the answer to a very large prompt takes, at once and after it has been read.
 pub fn large(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
-    let mut desk = Desk::start(subject.program);
+    let mut measured = MeasuredProgram::start(subject.program);
     let text = Words::new(4).lines(5_000_000);
     let (mut paints, mut at_once, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..2 * options.large {
         let marker = marker(number);
         let prompt = format!("{marker} {text} {marker}");
         let request = codex.request(number as u64, &prompt, "");
-        let (mut exchange, painted) = desk.ask(&request, &marker);
+        let (mut exchange, painted) = measured.ask(&request, &marker);
         paints.push(painted);
         let is_read = number % 2 == 1;
         if is_read {
-            desk.process().settle();
+            measured.process().settle();
         }
-        desk.type_letter(LETTERS[number % LETTERS.len()]);
-        let entered = desk.enter(&mut exchange, COMPLETED);
+        measured.type_letter(LETTERS[number % LETTERS.len()]);
+        let entered = measured.enter(&mut exchange, COMPLETED);
         let times = if is_read { &mut after } else { &mut at_once };
         times.push(entered);
     }
@@ -280,15 +280,15 @@ pub const ADDED: Measure = measure("of that, added by what is between: p50", "ms
 /// How long what a model says takes to the client, in a conversation that is on its own.
 pub fn through(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
     let upstream = Upstream::start();
-    let desk = Desk::start_with_model(subject.program, upstream.address);
+    let measured = MeasuredProgram::start_with_model(subject.program, upstream.address);
     let ask = |number| {
-        let mut exchange = Exchange::connect(desk.address());
+        let mut exchange = Exchange::connect(measured.address());
         exchange.send(&first_request(codex, number).0);
         exchange
     };
     let times = first_words(options, &upstream, ask, |mut exchange| {
         exchange.until(COMPLETED);
-        desk.rest();
+        measured.rest();
     });
     sheet.add(FIRST_WORD, subject.column, times);
 }
@@ -338,17 +338,17 @@ const JOURNAL: Measure = unjudged("size of the large journal", "MB");
 /// How long the program takes to start, in an empty place and where much was kept before.
 pub fn start(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &Subject) {
     let column = subject.column;
-    let starts = |place: &dyn Fn() -> Place| {
+    let starts = |place: &dyn Fn() -> Sandbox| {
         let times: Vec<f64> = (0..options.starts)
-            .map(|_| end(Desk::time_start(place(), subject.program)))
+            .map(|_| end(MeasuredProgram::time_start(place(), subject.program)))
             .collect();
         quantile(&times, 0.5)
     };
-    let Some(empty) = starts(&Place::new) else {
+    let Some(empty) = starts(&Sandbox::new) else {
         return;
     };
     sheet.add(START, column, empty);
-    let place = Place::new();
+    let place = Sandbox::new();
     let Some(size) = fill(options, codex, subject.program, &place) else {
         eprintln!("{} keeps no journal", subject.program.display());
         return;
@@ -361,9 +361,9 @@ pub fn start(options: &Options, codex: &Rc<Codex>, sheet: &mut Sheet, subject: &
 }
 
 /// Lets the program end in its own way.
-fn end((mut desk, took): (Desk, f64)) -> f64 {
-    desk.signal(Signal::TERM);
-    desk.wait_exit();
+fn end((mut measured, took): (MeasuredProgram, f64)) -> f64 {
+    measured.signal(Signal::TERM);
+    measured.wait_exit();
     took
 }
 
@@ -372,9 +372,9 @@ const KEPT: usize = 32 * 1024;
 
 /// Lets the program fill its state folder with requests until it holds as much as is wanted, and
 /// returns how many megabytes that is; `None` if it keeps nothing.
-fn fill(options: &Options, codex: &Rc<Codex>, program: &Path, place: &Place) -> Option<f64> {
+fn fill(options: &Options, codex: &Rc<Codex>, program: &Path, place: &Sandbox) -> Option<f64> {
     const BATCH: u64 = 200;
-    let mut desk = Desk::start_at(place.clone(), program);
+    let mut measured = MeasuredProgram::start_at(place.clone(), program);
     let megabytes = || folder_size(&place.state_dir()) as f64 / 1024.0 / 1024.0;
     let (mut size, mut number) = (megabytes(), 0);
     while size < options.journal {
@@ -384,17 +384,23 @@ fn fill(options: &Options, codex: &Rc<Codex>, program: &Path, place: &Place) -> 
             codex.request(number, &format!("{} {prompt}", marker(number as usize)), "")
         };
         // They hang up as soon as they are taken.
-        drop(hold(desk.address(), number, BATCH, options.at_once, make));
+        drop(hold(
+            measured.address(),
+            number,
+            BATCH,
+            options.at_once,
+            make,
+        ));
         number += BATCH;
-        desk.process().settle();
+        measured.process().settle();
         let before = std::mem::replace(&mut size, megabytes());
         // Far less than was asked: it is not kept, or not any more.
         if size - before < (BATCH as usize * KEPT) as f64 / 1024.0 / 1024.0 / 10.0 {
             break;
         }
     }
-    desk.signal(Signal::TERM);
-    desk.wait_exit();
+    measured.signal(Signal::TERM);
+    measured.wait_exit();
     let size = megabytes();
     (size > 1.0).then_some(size)
 }

@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Agent, KEY, Play, Shown, Stage, stage};
+use crate::support::{Agent, ClientSession, KEY, Play, Shown, client_session};
 use serde_json::json;
 
 /// What an agent finds in its folder.
@@ -42,24 +42,24 @@ fn count_words(agent: Agent, command: Command) {
 
 /// Starts pi with a task in an empty folder, or nothing if there is no pi.
 fn pi(api: &str, base: &str, task: &str) -> Option<Play> {
-    let modules = stage::node_modules()?;
-    let stage = Stage::new();
-    let place = stage.person.place();
+    let modules = client_session::node_modules()?;
+    let session = ClientSession::new();
+    let place = session.operator.place();
     let (settings, work) = (place.path("pi"), place.path("work"));
     for folder in [&settings, &work] {
         fs::create_dir(folder).expect("a folder");
     }
-    let models = json!({"providers": {"humanllm": {"baseUrl": stage.url(base), "api": api,
+    let models = json!({"providers": {"humanllm": {"baseUrl": session.url(base), "api": api,
         "apiKey": KEY, "models": [{"id": "human"}]}}});
     fs::write(settings.join("models.json"), models.to_string()).expect("its models");
-    let mut command = stage.program(Path::new("node"));
+    let mut command = session.program(Path::new("node"));
     command
         .env("PI_CODING_AGENT_DIR", settings)
         .current_dir(work)
         .arg(modules.join(".bin/pi"))
         .args(["--offline", "--no-session", "--provider", "humanllm"])
         .args(["--model", "human", "--print", task]);
-    Some(stage.play(command))
+    Some(session.play(command))
 }
 
 /// Turns an agent away that was asked to `Count my words`. It ends, its user sees why, and however often
@@ -70,7 +70,7 @@ fn turn_away(agent: Agent, command: Command) {
     play.client.wait_exit();
     let said = play.client.shown();
     assert!(said.contains("Count them yourself"), "{said}");
-    play.person.wait_gone("waiting");
+    play.operator.wait_gone("waiting");
     play.wait_inbox(&["Count my words"]);
 }
 
@@ -79,12 +79,12 @@ fn save_a_poem(api: &str, base: &str) {
     let Some(mut play) = pi(api, base, "Save a poem") else {
         return;
     };
-    let work = play.person.place().path("work");
-    play.person.wait_request("Save a poem");
+    let work = play.operator.place().path("work");
+    play.operator.wait_request("Save a poem");
     play.take_time();
     let poem = [("path", "poem.txt"), ("content", "料理人は料理した")];
     play.call("Save a poem", "write", &poem);
-    play.person.wait_request("Successfully wrote");
+    play.operator.wait_request("Successfully wrote");
     let saved = fs::read_to_string(work.join("poem.txt")).expect("the poem");
     assert_eq!(saved, "料理人は料理した");
 

@@ -5,7 +5,7 @@
 //! `HUMANLLM_TEST_LITELLM` too, a Python that can run it. Without these variables the scenes pass at
 //! once and say so.
 
-use crate::support::{Key, Play, Stage, is_count, stage};
+use crate::support::{ClientSession, Key, Play, client_session, is_count};
 use serde_json::{Value, json};
 
 /// Four columns of two colours, one above the other in each row.
@@ -30,24 +30,25 @@ fn responses_with_the_sdk_through_the_proxy_of_litellm() {
 
 /// A scene of OpenAI's SDK that asks litellm's proxy, which asks the person.
 fn through_litellm(scene: &str, play: impl FnOnce(Play)) {
-    let (Some(python), Some(litellm)) = (stage::python(), stage::litellm()) else {
+    let (Some(python), Some(litellm)) = (client_session::python(), client_session::litellm())
+    else {
         return;
     };
-    let stage = Stage::new();
-    let (_proxy, address) = stage.proxy(&litellm);
+    let session = ClientSession::new();
+    let (_proxy, address) = session.proxy(&litellm);
     let url = format!("http://{address}");
-    let command = stage.python(&python, "openai_sdk.py", scene, &url);
-    play(stage.play(command));
+    let command = session.python(&python, "openai_sdk.py", scene, &url);
+    play(session.play(command));
 }
 
 fn chat_completions(mut play: Play) {
-    play.person.wait_request("Greet me");
+    play.operator.wait_request("Greet me");
     play.take_time();
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    play.person.wait_request("Which word?");
-    play.person.wait_for("(Progress)");
+    play.operator.wait_request("Which word?");
+    play.operator.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
     let seen = play.seen();
@@ -110,16 +111,16 @@ fn responses_with_the_sdk() {
 
 /// Plays the scene, and returns what the script saw besides.
 fn responses(mut play: Play) -> impl Fn(&str) -> Value {
-    play.person.wait_request("Greet me");
+    play.operator.wait_request("Greet me");
     play.take_time();
     play.say("Progress", "one moment", &json!({"delta": "one moment"}));
     play.answer("Greet me", "good morning, へえ");
     play.answer("Once more", "good evening");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
     // Notes are told from the answer, so that the SDK parses the answer alone.
-    play.person.wait_request("Which word?");
-    play.person.choose("Progress");
-    play.person.reply("a moment");
+    play.operator.wait_request("Which word?");
+    play.operator.choose("Progress");
+    play.operator.reply("a moment");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
     play.reject("Do my homework", "not today");
 
@@ -146,14 +147,14 @@ fn messages_with_the_sdk() {
     let Some(mut play) = Play::python("anthropic_sdk.py", "messages", "") else {
         return;
     };
-    play.person.wait_request("Greet me");
+    play.operator.wait_request("Greet me");
     play.take_time();
     play.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
-    play.person.wait_request("Which word?");
-    play.person.wait_for("(Progress)");
+    play.operator.wait_request("Which word?");
+    play.operator.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
     let seen = play.seen();
@@ -212,9 +213,9 @@ fn pictures_and_files_with_the_sdk() {
         ("What is on it?", "[file: empty.pdf, 15 B]", "stripes"),
         ("And on this?", "[file: blank.pdf, 15 B]", "more stripes"),
     ] {
-        play.person.wait_request(prompt);
+        play.operator.wait_request(prompt);
         for seen in ["[image: image/png, ", STRIPES, file] {
-            play.person.wait_for(seen);
+            play.operator.wait_for(seen);
         }
         play.answer(prompt, answer);
     }
@@ -230,9 +231,9 @@ fn tools_made_of_classes_with_the_sdk() {
     };
     let oslo = [("city", "Oslo"), ("days", "3")];
     play.call("Shall I go to Oslo?", "get_weather", &oslo);
-    play.person.wait_request("Shall I go to Rome?");
-    play.person.choose("Progress");
-    play.person.reply("let me see");
+    play.operator.wait_request("Shall I go to Rome?");
+    play.operator.choose("Progress");
+    play.operator.reply("let me see");
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("Shall I go to Rome?", "get_weather", &rome);
 
@@ -251,7 +252,7 @@ fn pictures_and_documents_with_the_sdk() {
     let Some(mut play) = Play::python("anthropic_sdk.py", "pictures", "") else {
         return;
     };
-    play.person.wait_request("What is on it?");
+    play.operator.wait_request("What is on it?");
     for seen in [
         "[image: image/png, ",
         STRIPES,
@@ -259,7 +260,7 @@ fn pictures_and_documents_with_the_sdk() {
         "song.txt",
         "La la la",
     ] {
-        play.person.wait_for(seen);
+        play.operator.wait_for(seen);
     }
     play.answer("What is on it?", "stripes");
     assert_eq!(play.seen()("pictures")["text"], "stripes");
@@ -273,12 +274,12 @@ fn the_tool_runner_of_the_sdk() {
     let oslo = [("city", "Oslo"), ("days", "3")];
     play.call("Shall I go to Oslo?", "get_weather", &oslo);
     // The runner learns that there are no threads, and sends the whole conversation.
-    play.person.wait_request("Oslo will be sunny for 3 days");
-    play.person.wait_for(r#""city": "Oslo""#);
+    play.operator.wait_request("Oslo will be sunny for 3 days");
+    play.operator.wait_for(r#""city": "Oslo""#);
     play.answer("Oslo will be sunny", "Go there");
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("Shall I go to Rome?", "get_weather", &rome);
-    play.person.wait_request("Rome will be sunny for 5 days");
+    play.operator.wait_request("Rome will be sunny for 5 days");
     play.take_time();
     play.say("Progress", "let me see", &json!({"delta": "let me see\n"}));
     play.answer("Rome will be sunny", "There too");
@@ -295,14 +296,14 @@ fn background_responses_with_the_sdk() {
     let Some(mut play) = Play::python("openai_stored.py", "background", "/v1") else {
         return;
     };
-    play.person.wait_request("Think it over");
-    play.person.wait_for("in the background");
+    play.operator.wait_request("Think it over");
+    play.operator.wait_for("in the background");
     play.answer("Think it over", "I did");
-    play.person.wait_request("Think aloud");
+    play.operator.wait_request("Think aloud");
     play.say("Progress", "hm", &json!({"note": "hm"}));
     play.answer("Think aloud", "that is it");
     // The client comes, cancels, and goes.
-    play.person.wait_for("client gone");
+    play.operator.wait_for("client gone");
 
     let seen = play.seen();
     let begun = json!({"scene": "begun", "status": "queued", "background": true});
@@ -323,11 +324,11 @@ fn stored_responses_with_the_sdk() {
         return;
     };
     play.answer("My name is Ada", "Hello Ada");
-    play.person.wait_request("What is my name?");
-    play.person.wait_for("Hello Ada");
+    play.operator.wait_request("What is my name?");
+    play.operator.wait_for("Hello Ada");
     play.answer("What is my name?", "Ada");
-    play.person.wait_request("Who am I?");
-    play.person.wait_for("Call me Bob");
+    play.operator.wait_request("Who am I?");
+    play.operator.wait_for("Call me Bob");
     play.answer("Who am I?", "Bob");
 
     let seen = play.seen();
@@ -348,14 +349,14 @@ fn a_summary_with_the_sdk() {
     let Some(mut play) = Play::python("openai_stored.py", "compact", "/v1") else {
         return;
     };
-    play.person.wait_request("We launch on Tuesday");
-    play.person
+    play.operator.wait_request("We launch on Tuesday");
+    play.operator
         .wait_for("Expected: a summary of the conversation");
-    play.person.type_text("The launch is on Tuesday");
-    play.person.key(Key::Enter);
-    play.person.wait_request("When?");
-    play.person.wait_for("summary of what came before");
-    play.person.wait_for("The launch is on Tuesday");
+    play.operator.type_text("The launch is on Tuesday");
+    play.operator.key(Key::Enter);
+    play.operator.wait_request("When?");
+    play.operator.wait_for("summary of what came before");
+    play.operator.wait_for("The launch is on Tuesday");
     play.answer("When?", "On Tuesday");
 
     let seen = play.seen();
@@ -369,8 +370,8 @@ fn a_websocket_with_the_sdk() {
         return;
     };
     play.answer("One", "first");
-    play.person.wait_request("Two");
-    play.person.wait_for("first");
+    play.operator.wait_request("Two");
+    play.operator.wait_for("first");
     play.answer("Two", "second");
     assert_eq!(play.wire.posts(), 0);
     let seen = play.seen();

@@ -7,39 +7,39 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{self, Key, Person, Place, Scene, ask, has_row};
+use crate::support::{self, Key, Operator, Sandbox, Scene, ask, has_row};
 
 /// Goes down a form to a field.
-fn go_to(person: &mut Person, field: &str) {
+fn go_to(operator: &mut Operator, field: &str) {
     let marked = format!("› {field}");
     for _ in 0..20 {
-        let screen = person.wait_until("a field", |screen| screen.contains('›'));
+        let screen = operator.wait_until("a field", |screen| screen.contains('›'));
         if screen.contains(&marked) {
             return;
         }
-        person.key(Key::Down);
-        person.wait_until("another field", |now| now != screen);
+        operator.key(Key::Down);
+        operator.wait_until("another field", |now| now != screen);
     }
-    panic!("no field {field}:\n{}", person.screen());
+    panic!("no field {field}:\n{}", operator.screen());
 }
 
 /// Types a command with `!` and leaves it there.
-fn type_command(person: &mut Person, command: &str) {
-    person.type_text("!");
-    person.wait_for("[Run command]");
-    person.type_text(command);
-    person.wait_for(&format!("$ {command}"));
+fn type_command(operator: &mut Operator, command: &str) {
+    operator.type_text("!");
+    operator.wait_for("[Run command]");
+    operator.type_text(command);
+    operator.wait_for(&format!("$ {command}"));
 }
 
 /// Waits until the request with the results is here and says something.
-fn wait_result(person: &Person, what: &str, holds: impl Fn(&str) -> bool) -> String {
-    person.wait_until(what, |screen| screen.contains("waiting") && holds(screen))
+fn wait_result(operator: &Operator, what: &str, holds: impl Fn(&str) -> bool) -> String {
+    operator.wait_until(what, |screen| screen.contains("waiting") && holds(screen))
 }
 
 #[test]
 fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
     }) = Scene::new()
@@ -49,53 +49,53 @@ fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     let file = codex.work().join("greeting.txt");
     fs::write(&file, "hello\nworld\n").unwrap();
     let mut run = codex.exec(&[], "Greet somebody else");
-    person.wait_request("Greet somebody else");
-    person.call_tool("apply", "apply_patch");
-    person.wait_for("*** Begin Patch");
+    operator.wait_request("Greet somebody else");
+    operator.call_tool("apply", "apply_patch");
+    operator.wait_for("*** Begin Patch");
 
     // The template is filled in by hand: path, context, what goes, what comes.
-    person.type_text("greeting.txt");
-    person.wait_for("*** Update File: greeting.txt");
-    person.key(Key::Down);
-    person.key(Key::Down);
-    person.key(Key::End);
-    person.key(Key::Backspace);
-    person.type_text("hello");
-    person.key(Key::Down);
-    person.key(Key::End);
-    person.type_text("world");
-    person.key(Key::Down);
-    person.key(Key::End);
-    person.type_text("there");
-    person.key(Key::Down);
-    person.key(Key::End);
-    person.key(Key::Backspace);
-    person.key(Key::Backspace);
-    person.wait_for("line 4: ");
-    person.key(Key::Enter);
-    person.wait_for("Enter send anyway");
+    operator.type_text("greeting.txt");
+    operator.wait_for("*** Update File: greeting.txt");
+    operator.key(Key::Down);
+    operator.key(Key::Down);
+    operator.key(Key::End);
+    operator.key(Key::Backspace);
+    operator.type_text("hello");
+    operator.key(Key::Down);
+    operator.key(Key::End);
+    operator.type_text("world");
+    operator.key(Key::Down);
+    operator.key(Key::End);
+    operator.type_text("there");
+    operator.key(Key::Down);
+    operator.key(Key::End);
+    operator.key(Key::Backspace);
+    operator.key(Key::Backspace);
+    operator.wait_for("line 4: ");
+    operator.key(Key::Enter);
+    operator.wait_for("Enter send anyway");
     assert_eq!(wire.posts(), 1);
-    person.key(Key::Up);
-    person.key(Key::Up);
-    person.key(Key::Home);
-    person.type_text(" ");
+    operator.key(Key::Up);
+    operator.key(Key::Up);
+    operator.key(Key::Home);
+    operator.type_text(" ");
     // Something else was done, so Enter does not insist any more.
-    person.wait_gone("Enter send anyway");
-    person.wait_for("update greeting.txt +1 -1");
-    person.key(Key::Enter);
-    wait_result(&person, "the result", |screen| {
+    operator.wait_gone("Enter send anyway");
+    operator.wait_for("update greeting.txt +1 -1");
+    operator.key(Key::Enter);
+    wait_result(&operator, "the result", |screen| {
         screen.contains("M greeting.txt")
     });
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello\nthere\n");
     assert_eq!(wire.posts(), 2);
     assert!(wire.asked("custom_tool_call_output") > 0);
-    person.reply("Done");
+    operator.reply("Done");
     assert_eq!(run.wait_answer(), "Done");
 }
 
 #[test]
 fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it() {
-    let place = Place::new();
+    let place = Sandbox::new();
     let patch = "*** Begin Patch\n*** Add File: song.txt\n+la 'la' $la\n+ラ\n*** End Patch\n";
     fs::write(place.path("patch"), patch).unwrap();
     let editor = place.path("editor");
@@ -105,36 +105,36 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
     );
     fs::write(&editor, script).unwrap();
     fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
-    let person = Person::at(place).env("EDITOR", &editor.display().to_string());
+    let operator = Operator::at(place).env("EDITOR", &editor.display().to_string());
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
-    }) = Scene::of(person)
+    }) = Scene::of(operator)
     else {
         return;
     };
     codex.forget_catalog();
     let mut run = codex.exec(&[], "Write a song");
-    person.wait_request("Write a song");
-    person.call_tool("apply", "apply_patch through exec_command");
-    person.key(Key::Ctrl('g'));
-    person.wait_for("add song.txt +2");
-    person.key(Key::Enter);
-    wait_result(&person, "the result", |screen| {
+    operator.wait_request("Write a song");
+    operator.call_tool("apply", "apply_patch through exec_command");
+    operator.key(Key::Ctrl('g'));
+    operator.wait_for("add song.txt +2");
+    operator.key(Key::Enter);
+    wait_result(&operator, "the result", |screen| {
         screen.contains("A song.txt")
     });
     let song = fs::read_to_string(codex.work().join("song.txt")).unwrap();
     assert_eq!(song, "la 'la' $la\nラ\n");
     assert_eq!(wire.asked("custom_tool_call_output"), 0);
-    person.reply("Sung");
+    operator.reply("Sung");
     assert_eq!(run.wait_answer(), "Sung");
 }
 
 #[test]
 fn two_commands_in_one_reply_both_run() {
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
     }) = Scene::new()
@@ -142,18 +142,18 @@ fn two_commands_in_one_reply_both_run() {
         return;
     };
     let mut run = codex.exec(&[], "Count");
-    person.wait_request("Count");
-    type_command(&mut person, "echo $((10 + 1))");
-    person.key(Key::Alt('a'));
-    person.wait_for("part 1 added");
-    type_command(&mut person, "echo $((20 + 2))");
-    person.key(Key::Enter);
-    wait_result(&person, "both outputs", |screen| {
+    operator.wait_request("Count");
+    type_command(&mut operator, "echo $((10 + 1))");
+    operator.key(Key::Alt('a'));
+    operator.wait_for("part 1 added");
+    type_command(&mut operator, "echo $((20 + 2))");
+    operator.key(Key::Enter);
+    wait_result(&operator, "both outputs", |screen| {
         has_row(screen, "11") && has_row(screen, "22")
     });
     assert_eq!(wire.posts(), 2);
     assert_eq!(wire.asked(r#""type":"function_call_output""#), 2);
-    person.reply("Counted");
+    operator.reply("Counted");
     assert_eq!(run.wait_answer(), "Counted");
     for line in ["echo $((10 + 1))", "echo $((20 + 2))"] {
         assert!(run.stderr().contains(line), "{}", run.stderr());
@@ -163,7 +163,7 @@ fn two_commands_in_one_reply_both_run() {
 #[test]
 fn a_tool_in_a_namespace_answers() {
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
     }) = Scene::new()
@@ -171,18 +171,18 @@ fn a_tool_in_a_namespace_answers() {
         return;
     };
     let mut run = codex.exec(&[], "Close the other one");
-    person.wait_request("Close the other one");
-    person.call_tool("close", "multi_agent_v1.close_agent");
-    go_to(&mut person, "target");
-    person.type_text("nobody");
-    person.wait_for("nobody");
-    person.key(Key::Enter);
+    operator.wait_request("Close the other one");
+    operator.call_tool("close", "multi_agent_v1.close_agent");
+    go_to(&mut operator, "target");
+    operator.type_text("nobody");
+    operator.wait_for("nobody");
+    operator.key(Key::Enter);
     // It is Codex's tool that complains, not Codex that knows no such tool.
-    wait_result(&person, "the result", |screen| {
+    wait_result(&operator, "the result", |screen| {
         screen.contains("invalid agent id nobody")
     });
     assert_eq!(wire.asked("unsupported call"), 0);
-    person.reply("There is none");
+    operator.reply("There is none");
     assert_eq!(run.wait_answer(), "There is none");
 }
 
@@ -194,51 +194,53 @@ const PNG: &[u8] =
 #[test]
 fn a_picture_comes_back() {
     let Some(Scene {
-        mut person, codex, ..
+        mut operator,
+        codex,
+        ..
     }) = Scene::new()
     else {
         return;
     };
     fs::write(codex.work().join("red.png"), PNG).unwrap();
     let mut run = codex.exec(&[], "What colour is it?");
-    person.wait_request("What colour is it?");
-    person.call_tool("view_im", "view_image");
-    go_to(&mut person, "path");
-    person.type_text("red.png");
-    person.wait_for("red.png");
-    person.key(Key::Enter);
-    wait_result(&person, "the picture", |screen| {
+    operator.wait_request("What colour is it?");
+    operator.call_tool("view_im", "view_image");
+    go_to(&mut operator, "path");
+    operator.type_text("red.png");
+    operator.wait_for("red.png");
+    operator.key(Key::Enter);
+    wait_result(&operator, "the picture", |screen| {
         screen.contains("[image: image/png")
     });
-    person.reply("Red");
+    operator.reply("Red");
     assert_eq!(run.wait_answer(), "Red");
 }
 
 #[test]
 fn an_escalated_command_is_asked_for_with_its_justification() {
-    let Some(mut scene) = Scene::of(Person::builder().size(120, 40)) else {
+    let Some(mut scene) = Scene::of(Operator::builder().size(120, 40)) else {
         return;
     };
     let mut codex = scene.codex.guarded((100, 40));
     ask(&mut codex, "Look outside");
-    let person = &mut scene.person;
-    person.wait_request("Look outside");
+    let operator = &mut scene.operator;
+    operator.wait_request("Look outside");
     type_command(
-        person,
+        operator,
         "echo $((40 + 2)) > ../outside.txt; cat ../outside.txt",
     );
-    person.key(Key::Alt('o'));
+    operator.key(Key::Alt('o'));
     // What is set most is what one begins with.
-    person.wait_for("› workdir");
-    go_to(person, "sandbox_permissions");
-    person.type_text("req");
-    person.wait_for("require_escalated");
-    go_to(person, "justification");
-    person.type_text("May I leave the sandbox?");
-    person.wait_for("May I leave the sandbox?");
-    person.key(Key::Alt('o'));
-    person.wait_for("$ echo");
-    person.key(Key::Enter);
+    operator.wait_for("› workdir");
+    go_to(operator, "sandbox_permissions");
+    operator.type_text("req");
+    operator.wait_for("require_escalated");
+    go_to(operator, "justification");
+    operator.type_text("May I leave the sandbox?");
+    operator.wait_for("May I leave the sandbox?");
+    operator.key(Key::Alt('o'));
+    operator.wait_for("$ echo");
+    operator.key(Key::Enter);
     codex.wait_for("May I leave the sandbox?");
     let arguments = [
         r#"\"sandbox_permissions\":\"require_escalated\""#,
@@ -250,17 +252,17 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
     let outside = scene.codex.work().join("../outside.txt");
     assert!(!outside.exists(), "it ran before anybody allowed it");
     codex.insist("Yes, proceed");
-    let person = &mut scene.person;
-    wait_result(person, "the output", |screen| has_row(screen, "42"));
+    let operator = &mut scene.operator;
+    wait_result(operator, "the output", |screen| has_row(screen, "42"));
     assert_eq!(fs::read_to_string(outside).unwrap(), "42\n");
-    person.reply("It is bright");
+    operator.reply("It is bright");
     codex.wait_for("It is bright");
 }
 
 #[test]
 fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
     }) = Scene::new()
@@ -271,21 +273,21 @@ fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
         "count": {"type": "integer"}}, "required": ["word", "count"], "additionalProperties": false}"#;
     fs::write(codex.work().join("schema.json"), schema).unwrap();
     let mut run = codex.exec(&["--output-schema", "schema.json"], "Which word?");
-    person.wait_request("Which word?");
-    person.wait_for("Expected: JSON");
-    person.reply("any word");
-    person.wait_for("Enter send anyway");
+    operator.wait_request("Which word?");
+    operator.wait_for("Expected: JSON");
+    operator.reply("any word");
+    operator.wait_for("Enter send anyway");
     assert_eq!(run.stdout(), "");
-    person.key(Key::Alt('i'));
-    person.wait_for(r#""count": 0"#);
-    person.key(Key::Up);
-    person.key(Key::Up);
-    person.key(Key::End);
-    person.key(Key::Left);
-    person.key(Key::Left);
-    person.type_text("へえ");
-    person.wait_for(r#""word": "へえ","#);
-    person.key(Key::Enter);
+    operator.key(Key::Alt('i'));
+    operator.wait_for(r#""count": 0"#);
+    operator.key(Key::Up);
+    operator.key(Key::Up);
+    operator.key(Key::End);
+    operator.key(Key::Left);
+    operator.key(Key::Left);
+    operator.type_text("へえ");
+    operator.wait_for(r#""word": "へえ","#);
+    operator.key(Key::Enter);
     let answer: serde_json::Value = serde_json::from_str(&run.wait_answer()).unwrap();
     assert_eq!(answer, serde_json::json!({"word": "へえ", "count": 0}));
     assert_eq!(wire.posts(), 1);
@@ -294,7 +296,7 @@ fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
 #[test]
 fn a_thought_is_shown_and_does_not_end_the_turn() {
     let Some(Scene {
-        mut person,
+        mut operator,
         codex,
         wire,
     }) = Scene::new()
@@ -302,15 +304,15 @@ fn a_thought_is_shown_and_does_not_end_the_turn() {
         return;
     };
     let mut run = codex.exec(&[], "Think first");
-    person.wait_request("Think first");
-    person.choose("Think");
-    person.reply("Let me see, 考え中");
-    person.wait_for("thought sent");
+    operator.wait_request("Think first");
+    operator.choose("Think");
+    operator.reply("Let me see, 考え中");
+    operator.wait_for("thought sent");
     run.wait_stderr("Let me see, 考え中");
     assert!(run.is_running(), "the thought ended the turn");
     assert_eq!(run.stdout(), "");
-    person.choose("Send");
-    person.reply("Thought");
+    operator.choose("Send");
+    operator.reply("Thought");
     assert_eq!(run.wait_answer(), "Thought");
     assert_eq!(wire.posts(), 1);
 }
@@ -322,67 +324,69 @@ fn interactive_codex_shows_a_thought_where_it_says_that_it_works() {
     };
     let mut codex = scene.codex.interactive((100, 30));
     ask(&mut codex, "Think first");
-    let person = &mut scene.person;
-    person.wait_request("Think first");
-    person.choose("Think");
-    person.reply("Let me see, 考え中");
+    let operator = &mut scene.operator;
+    operator.wait_request("Think first");
+    operator.choose("Think");
+    operator.reply("Let me see, 考え中");
     codex.wait_until("the thought and the time", |screen| {
         let mut rows = screen.lines();
         rows.any(|row| row.contains("Let me see, 考え中 (") && row.contains("esc to interrupt"))
     });
-    person.choose("Send");
-    person.reply("Here it is");
+    operator.choose("Send");
+    operator.reply("Here it is");
     codex.wait_for("• Here it is");
 }
 
 #[test]
 fn a_process_that_runs_is_typed_into() {
     let Some(Scene {
-        mut person, codex, ..
-    }) = Scene::of(Person::builder().size(100, 40))
+        mut operator,
+        codex,
+        ..
+    }) = Scene::of(Operator::builder().size(100, 40))
     else {
         return;
     };
     let mut run = codex.exec(&[], "Talk to the cat");
-    person.wait_request("Talk to the cat");
-    type_command(&mut person, "sed -u 's/^/cat says /'");
-    person.key(Key::Alt('o'));
-    go_to(&mut person, "yield_time_ms");
-    person.type_text("250");
-    person.wait_for("250");
-    go_to(&mut person, "tty");
-    person.type_text("t");
-    person.key(Key::Alt('o'));
-    person.wait_for("yield_time_ms 250 · tty true");
+    operator.wait_request("Talk to the cat");
+    type_command(&mut operator, "sed -u 's/^/cat says /'");
+    operator.key(Key::Alt('o'));
+    go_to(&mut operator, "yield_time_ms");
+    operator.type_text("250");
+    operator.wait_for("250");
+    go_to(&mut operator, "tty");
+    operator.type_text("t");
+    operator.key(Key::Alt('o'));
+    operator.wait_for("yield_time_ms 250 · tty true");
     // It is found though the output of another command comes after it.
-    person.key(Key::Alt('a'));
-    person.wait_for("part 1 added");
-    type_command(&mut person, "echo $((3 + 4))");
-    person.key(Key::Enter);
-    wait_result(&person, "the session", |screen| {
+    operator.key(Key::Alt('a'));
+    operator.wait_for("part 1 added");
+    type_command(&mut operator, "echo $((3 + 4))");
+    operator.key(Key::Enter);
+    wait_result(&operator, "the session", |screen| {
         screen.contains("still running, session") && has_row(screen, "7")
     });
-    person.key(Key::Alt('s'));
-    person.wait_for("[Call tool]");
-    person.wait_for("› chars");
-    person.type_text("miaow");
-    person.key(Key::AltEnter);
-    person.wait_for("miaow");
-    person.key(Key::Enter);
-    wait_result(&person, "what the process says", |screen| {
+    operator.key(Key::Alt('s'));
+    operator.wait_for("[Call tool]");
+    operator.wait_for("› chars");
+    operator.type_text("miaow");
+    operator.key(Key::AltEnter);
+    operator.wait_for("miaow");
+    operator.key(Key::Enter);
+    wait_result(&operator, "what the process says", |screen| {
         has_row(screen, "cat says miaow")
     });
     // Once it has ended there is nothing to go on with.
-    person.key(Key::Alt('s'));
-    person.wait_for("› chars");
-    person.paste("\u{4}");
-    person.key(Key::Enter);
-    wait_result(&person, "its end", |screen| {
+    operator.key(Key::Alt('s'));
+    operator.wait_for("› chars");
+    operator.paste("\u{4}");
+    operator.key(Key::Enter);
+    wait_result(&operator, "its end", |screen| {
         screen.matches("exit 0").count() == 2
     });
-    person.key(Key::Alt('s'));
-    person.wait_for("no process is still running");
-    person.reply("It talks");
+    operator.key(Key::Alt('s'));
+    operator.wait_for("no process is still running");
+    operator.reply("It talks");
     assert_eq!(run.wait_answer(), "It talks");
 }
 
@@ -393,23 +397,23 @@ fn typing_live_is_seen_line_by_line() {
     };
     let mut codex = scene.codex.interactive((100, 30));
     ask(&mut codex, "Tell me slowly");
-    let person = &mut scene.person;
-    person.wait_request("Tell me slowly");
-    person.key(Key::Alt('l'));
-    person.wait_for("[Send live]");
-    person.type_text("It was a dark night");
-    person.key(Key::AltEnter);
+    let operator = &mut scene.operator;
+    operator.wait_request("Tell me slowly");
+    operator.key(Key::Alt('l'));
+    operator.wait_for("[Send live]");
+    operator.type_text("It was a dark night");
+    operator.key(Key::AltEnter);
     codex.wait_for("It was a dark night");
-    person.wait_request("Tell me slowly");
-    person.reply("and nothing happened.");
+    operator.wait_request("Tell me slowly");
+    operator.reply("and nothing happened.");
     codex.wait_for("and nothing happened.");
-    person.wait_gone("waiting");
+    operator.wait_gone("waiting");
     let whole = r"It was a dark night\nand nothing happened.";
     // Codex shows the last line before the message has been told as a whole.
     support::poll(
         "one message of two lines",
         || (scene.wire.answered(whole) > 0).then_some(()),
-        || person.screen(),
+        || operator.screen(),
     );
 }
 
@@ -419,8 +423,8 @@ fn tokens_are_counted() {
         return;
     };
     let mut run = scene.codex.exec(&["--json"], "How much is it?");
-    scene.person.wait_request("How much is it?");
-    scene.person.reply("It is one, two, three, four, five.");
+    scene.operator.wait_request("How much is it?");
+    scene.operator.reply("It is one, two, three, four, five.");
     assert!(run.wait_exit().success());
     let stdout = run.stdout();
     let mut events = stdout.lines().map(|line| {

@@ -1,6 +1,6 @@
 //! Drafts: what a composer holds comes back as what it was, whatever was half done.
 
-use crate::support::screen::*;
+use crate::support::tui::*;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::draft::Draft;
 use humanllm::tui::composer::Composer;
@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The draft that would be kept now, by way of the disk.
-fn kept(desk: &mut Desk) -> Draft {
-    let mut drafts = desk.app.take_dirty_drafts();
+fn kept(tui: &mut TestTui) -> Draft {
+    let mut drafts = tui.app.take_dirty_drafts();
     let draft = drafts.pop().expect("a draft that has changed").1;
     assert!(drafts.is_empty(), "one conversation, one draft");
     Draft::from_json(&draft.to_json())
 }
 
 /// Another program, in which a client asks the same and the draft is found.
-fn restarted(draft: Draft, body: &Value) -> (Desk, Client, TempDir) {
+fn restarted(draft: Draft, body: &Value) -> (TestTui, Client, TempDir) {
     let state = tempfile::tempdir().unwrap();
-    let mut desk = Desk::at(NORMAL, state.path());
-    let client = desk.ask(body);
-    desk.write("x");
-    let (id, _) = desk.app.take_dirty_drafts().pop().unwrap();
-    desk.app.store().keep_draft(id, &draft);
-    drop((desk, client));
-    let mut desk = Desk::at(NORMAL, state.path());
-    let client = desk.ask(body);
-    (desk, client, state)
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let client = tui.ask(body);
+    tui.write("x");
+    let (id, _) = tui.app.take_dirty_drafts().pop().unwrap();
+    tui.app.store().keep_draft(id, &draft);
+    drop((tui, client));
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let client = tui.ask(body);
+    (tui, client, state)
 }
 
 fn body() -> Value {
@@ -39,62 +39,62 @@ fn body() -> Value {
 
 #[test]
 fn a_command_comes_back_as_a_command_with_its_options() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&body());
-    desk.write("!ls");
-    desk.press("Alt+O");
-    desk.write("/srv");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&body());
+    tui.write("!ls");
+    tui.press("Alt+O");
+    tui.write("/srv");
     // The form of the options is still open.
-    let half = kept(&mut desk);
-    desk.press("Alt+O");
-    desk.app
+    let half = kept(&mut tui);
+    tui.press("Alt+O");
+    tui.app
         .on_key(KeyEvent::new(KeyCode::Left, KeyModifiers::NONE));
     let done = {
-        desk.write("-");
-        kept(&mut desk)
+        tui.write("-");
+        kept(&mut tui)
     };
     for (draft, command) in [(half, "ls"), (done, "l-s")] {
-        let (mut desk, mut client, _state) = restarted(draft, &body());
-        desk.sees("[Run command]");
-        desk.press("Enter");
+        let (mut tui, mut client, _state) = restarted(draft, &body());
+        tui.sees("[Run command]");
+        tui.press("Enter");
         let call = json!({"cmd": command, "workdir": "/srv"}).to_string();
-        assert_eq!(said(&desk.hear(&mut client)), one(&call, "call"));
+        assert_eq!(said(&tui.hear(&mut client)), one(&call, "call"));
     }
 }
 
 #[test]
 fn a_form_comes_back_half_filled_and_wrong_as_it_is() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&body());
-    desk.press("Ctrl+T");
-    desk.write("weather");
-    desk.press("Enter");
-    desk.write("Kyoto");
-    desk.press("Enter");
-    desk.write("soon");
-    let (mut desk, mut client, _state) = restarted(kept(&mut desk), &body());
-    desk.sees("[Call tool]");
-    desk.sees("Kyoto");
-    desk.sees("soon");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&body());
+    tui.press("Ctrl+T");
+    tui.write("weather");
+    tui.press("Enter");
+    tui.write("Kyoto");
+    tui.press("Enter");
+    tui.write("soon");
+    let (mut tui, mut client, _state) = restarted(kept(&mut tui), &body());
+    tui.sees("[Call tool]");
+    tui.sees("Kyoto");
+    tui.sees("soon");
     // The cursor is where it was.
-    desk.press("Backspace Backspace Backspace Backspace");
-    desk.write("3");
-    desk.press("Enter");
+    tui.press("Backspace Backspace Backspace Backspace");
+    tui.write("3");
+    tui.press("Enter");
     let call = r#"{"city":"Kyoto","days":3}"#;
-    assert_eq!(said(&desk.hear(&mut client)), one(call, "call"));
+    assert_eq!(said(&tui.hear(&mut client)), one(call, "call"));
 }
 
 #[test]
 fn raw_json_and_patches_come_back_as_text() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&body());
-    desk.press("Ctrl+T");
-    desk.write("weather");
-    desk.press("Enter Alt+E");
-    desk.app.on_edited(r#"{"city": "Ky"#);
-    let (desk, _client, _state) = restarted(kept(&mut desk), &body());
-    desk.sees("[Call tool]");
-    desk.sees(r#"{"city": "Ky"#);
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&body());
+    tui.press("Ctrl+T");
+    tui.write("weather");
+    tui.press("Enter Alt+E");
+    tui.app.on_edited(r#"{"city": "Ky"#);
+    let (tui, _client, _state) = restarted(kept(&mut tui), &body());
+    tui.sees("[Call tool]");
+    tui.sees(r#"{"city": "Ky"#);
 
     let patch = "*** Begin Patch\n*** Delete File: a.txt\n*** End Patch";
     for (tools, name) in [
@@ -103,18 +103,18 @@ fn raw_json_and_patches_come_back_as_text() {
     ] {
         let mut body = body();
         body["tools"] = tools;
-        let mut desk = Desk::new(NORMAL);
-        let mut client = desk.ask(&body);
-        desk.press("Ctrl+T");
-        desk.write("patch");
-        desk.press("Enter");
-        desk.app.on_edited(patch);
-        let draft = kept(&mut desk);
-        desk.press("Enter");
-        let expected = said(&desk.hear(&mut client));
-        let (mut desk, mut client, _state) = restarted(draft, &body);
-        desk.press("Enter");
-        let heard = said(&desk.hear(&mut client));
+        let mut tui = TestTui::new(NORMAL);
+        let mut client = tui.ask(&body);
+        tui.press("Ctrl+T");
+        tui.write("patch");
+        tui.press("Enter");
+        tui.app.on_edited(patch);
+        let draft = kept(&mut tui);
+        tui.press("Enter");
+        let expected = said(&tui.hear(&mut client));
+        let (mut tui, mut client, _state) = restarted(draft, &body);
+        tui.press("Enter");
+        let heard = said(&tui.hear(&mut client));
         assert_eq!(heard, expected);
         assert_eq!(heard[0].1, name);
     }
@@ -122,25 +122,25 @@ fn raw_json_and_patches_come_back_as_text() {
 
 #[test]
 fn parts_of_all_kinds_come_back() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&body());
-    desk.press("Shift+Tab Shift+Tab");
-    desk.write("Hm.");
-    desk.press("Alt+A Tab");
-    desk.write("One moment");
-    desk.press("Alt+A");
-    desk.write("!pwd");
-    desk.press("Alt+A Ctrl+T");
-    desk.write("weather");
-    desk.press("Enter");
-    desk.write("Kyoto");
-    desk.press("Enter");
-    desk.write("3");
-    desk.press("Alt+A");
-    desk.write("and a");
-    let (mut desk, mut client, _state) = restarted(kept(&mut desk), &body());
-    desk.write(" word");
-    desk.press("Enter");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&body());
+    tui.press("Shift+Tab Shift+Tab");
+    tui.write("Hm.");
+    tui.press("Alt+A Tab");
+    tui.write("One moment");
+    tui.press("Alt+A");
+    tui.write("!pwd");
+    tui.press("Alt+A Ctrl+T");
+    tui.write("weather");
+    tui.press("Enter");
+    tui.write("Kyoto");
+    tui.press("Enter");
+    tui.write("3");
+    tui.press("Alt+A");
+    tui.write("and a");
+    let (mut tui, mut client, _state) = restarted(kept(&mut tui), &body());
+    tui.write(" word");
+    tui.press("Enter");
     let expected = [
         ("Hm.", "thought"),
         ("One moment", "commentary"),
@@ -148,132 +148,132 @@ fn parts_of_all_kinds_come_back() {
         (r#"{"city":"Kyoto","days":3}"#, "call"),
         ("and a word", "final_answer"),
     ];
-    let heard = said(&desk.hear(&mut client));
+    let heard = said(&tui.hear(&mut client));
     assert_eq!(heard, expected.map(|(text, how)| (text.to_owned(), how)));
 }
 
 #[test]
 fn what_was_sent_is_no_draft_any_more() {
-    let mut desk = Desk::new(NORMAL);
-    let mut client = desk.ask(&body());
-    desk.press("Tab");
-    desk.write("One moment");
-    desk.press("Enter");
-    desk.press("Shift+Tab");
-    desk.write("!ls");
-    desk.press("Enter");
-    assert!(kept(&mut desk).is_empty());
-    desk.write("since");
+    let mut tui = TestTui::new(NORMAL);
+    let mut client = tui.ask(&body());
+    tui.press("Tab");
+    tui.write("One moment");
+    tui.press("Enter");
+    tui.press("Shift+Tab");
+    tui.write("!ls");
+    tui.press("Enter");
+    assert!(kept(&mut tui).is_empty());
+    tui.write("since");
     assert_eq!(
-        kept(&mut desk),
+        kept(&mut tui),
         Composer::from_draft("since".into()).to_draft()
     );
-    assert_eq!(desk.hear(&mut client).len(), 2);
+    assert_eq!(tui.hear(&mut client).len(), 2);
 }
 
 #[test]
 fn all_lines_of_a_live_message_come_back_until_it_is_whole() {
-    let mut desk = Desk::new(NORMAL);
-    let mut client = desk.ask(&body());
-    desk.press("Alt+L");
-    desk.write("one\ntwo\nthr");
-    desk.hear(&mut client);
-    assert_eq!(kept(&mut desk).text, "thr");
-    desk.write("ee");
-    desk.press("Enter");
+    let mut tui = TestTui::new(NORMAL);
+    let mut client = tui.ask(&body());
+    tui.press("Alt+L");
+    tui.write("one\ntwo\nthr");
+    tui.hear(&mut client);
+    assert_eq!(kept(&mut tui).text, "thr");
+    tui.write("ee");
+    tui.press("Enter");
     // The client goes when it has the words and not the end.
-    desk.hang_up(client);
-    assert_eq!(desk.text(), "one\ntwo\nthree");
-    let mut client = desk.ask(&body());
-    desk.press("Enter");
+    tui.hang_up(client);
+    assert_eq!(tui.text(), "one\ntwo\nthree");
+    let mut client = tui.ask(&body());
+    tui.press("Enter");
     assert_eq!(
-        said(&desk.hear(&mut client)),
+        said(&tui.hear(&mut client)),
         one("one\ntwo\nthree", "final_answer")
     );
-    assert!(kept(&mut desk).is_empty());
+    assert!(kept(&mut tui).is_empty());
 }
 
 #[test]
 fn a_live_message_comes_back_in_order_after_a_restart() {
     let state = tempfile::tempdir().unwrap();
-    let mut desk = Desk::at(NORMAL, state.path());
-    let mut client = desk.ask(&body());
-    desk.press("Alt+L");
-    desk.write("one\ntwo\nthr");
-    desk.hear(&mut client);
-    humanllm::tui::run::keep(&mut desk.app);
-    drop((desk, client));
-    let mut desk = Desk::at(NORMAL, state.path());
-    let _client = desk.ask(&body());
-    assert_eq!(desk.text(), "one\ntwo\nthr");
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut client = tui.ask(&body());
+    tui.press("Alt+L");
+    tui.write("one\ntwo\nthr");
+    tui.hear(&mut client);
+    humanllm::tui::run::keep(&mut tui.app);
+    drop((tui, client));
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let _client = tui.ask(&body());
+    assert_eq!(tui.text(), "one\ntwo\nthr");
 }
 
 #[test]
 fn parts_that_stand_beside_a_live_message_come_back_once() {
-    let mut desk = Desk::new(NORMAL);
-    let mut client = desk.ask(&body());
-    desk.write("!pwd");
-    desk.press("Alt+A Alt+L");
-    desk.write("one\ntwo\n");
-    desk.hear(&mut client);
-    desk.hang_up(client);
-    let kept = kept(&mut desk);
+    let mut tui = TestTui::new(NORMAL);
+    let mut client = tui.ask(&body());
+    tui.write("!pwd");
+    tui.press("Alt+A Alt+L");
+    tui.write("one\ntwo\n");
+    tui.hear(&mut client);
+    tui.hang_up(client);
+    let kept = kept(&mut tui);
     let parts: Vec<&str> = kept.parts.iter().map(|part| part.text.as_str()).collect();
     assert_eq!(parts, ["one\ntwo\n", "pwd"]);
 }
 
 #[test]
 fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
-    let mut desk = Desk::new(NORMAL);
-    let client = desk.ask(&body());
-    desk.press("Tab");
-    desk.write("One moment");
-    desk.press("Enter Shift+Tab");
+    let mut tui = TestTui::new(NORMAL);
+    let client = tui.ask(&body());
+    tui.press("Tab");
+    tui.write("One moment");
+    tui.press("Enter Shift+Tab");
     drop(client);
     for c in "done".chars() {
         let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        desk.app.on_key(key);
+        tui.app.on_key(key);
     }
-    desk.app
+    tui.app
         .on_key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
-    desk.step();
-    desk.sees("1. ");
-    desk.sees("One moment");
-    assert_eq!(desk.text(), "done");
+    tui.step();
+    tui.sees("1. ");
+    tui.sees("One moment");
+    assert_eq!(tui.text(), "done");
 }
 
 #[test]
 fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
     let state = tempfile::tempdir().unwrap();
     let first = codex("a", "first", &[]);
-    let mut desk = Desk::at(NORMAL, state.path());
-    desk.write("early words");
-    let a = desk.ask(&first);
-    humanllm::tui::run::keep(&mut desk.app);
-    desk.press("Alt+N");
-    assert_eq!(desk.text(), "early words");
-    desk.press("Ctrl+U");
-    desk.write("an own draft");
-    humanllm::tui::run::keep(&mut desk.app);
-    desk.app.store().keep_draft(None, &"early words".into());
-    drop((desk, a));
+    let mut tui = TestTui::at(NORMAL, state.path());
+    tui.write("early words");
+    let a = tui.ask(&first);
+    humanllm::tui::run::keep(&mut tui.app);
+    tui.press("Alt+N");
+    assert_eq!(tui.text(), "early words");
+    tui.press("Ctrl+U");
+    tui.write("an own draft");
+    humanllm::tui::run::keep(&mut tui.app);
+    tui.app.store().keep_draft(None, &"early words".into());
+    drop((tui, a));
 
-    let mut desk = Desk::at(NORMAL, state.path());
-    desk.sees("early words");
-    let _a = desk.ask(&first);
-    desk.press("Alt+N");
-    assert_eq!(desk.text(), "an own draft");
-    desk.write(" of mine");
-    let drafts = desk.app.take_dirty_drafts();
+    let mut tui = TestTui::at(NORMAL, state.path());
+    tui.sees("early words");
+    let _a = tui.ask(&first);
+    tui.press("Alt+N");
+    assert_eq!(tui.text(), "an own draft");
+    tui.write(" of mine");
+    let drafts = tui.app.take_dirty_drafts();
     let mut texts: Vec<_> = drafts
         .iter()
         .map(|(id, draft)| (id.is_some(), draft.text.as_str()))
         .collect();
     texts.sort_unstable();
     assert_eq!(texts, [(true, "an own draft of mine")]);
-    let _b = desk.ask(&codex("b", "second", &[]));
-    desk.press("Alt+N");
-    assert_eq!(desk.text(), "early words");
+    let _b = tui.ask(&codex("b", "second", &[]));
+    tui.press("Alt+N");
+    assert_eq!(tui.text(), "early words");
 }
 
 /// A schema of every kind of field.

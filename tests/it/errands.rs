@@ -1,20 +1,20 @@
 //! What agents ask beside the person's own turns, and what they put around it, as the person sees it. The
 //! requests have the shapes of Claude Code, aider and qwen-code.
 
-use crate::support::screen::{Client, Desk, MIDDLE, NORMAL};
+use crate::support::tui::{Client, MIDDLE, NORMAL, TestTui};
 use humanllm::agents::{AutoAnswered, Caller, Housekeeping};
 use humanllm::api::{Body, Format, Interner, Reply};
 use serde_json::{Value, json};
 
 /// An agent asks, as the server hands it on.
-fn ask(desk: &mut Desk, format: Format, body: &Value, answered: AutoAnswered) -> Client {
+fn ask(tui: &mut TestTui, format: Format, body: &Value, answered: AutoAnswered) -> Client {
     let mut request = format
         .parse(body.to_string().as_bytes(), &Interner::default())
         .expect("a request");
     let session = |name: &str| (name == "x-session-id").then_some("s");
     Caller::of(session).introduce(&mut request);
     let housekeeping = Housekeeping::of(&request, &answered);
-    desk.open(request, housekeeping)
+    tui.open(request, housekeeping)
 }
 
 fn text(text: &str) -> Value {
@@ -42,8 +42,8 @@ fn said(replies: Vec<Reply>) -> String {
 }
 
 /// Whether words are on the screen, and not only in the line of something folded.
-fn is_open(desk: &Desk, words: &str) -> bool {
-    let screen = desk.screen();
+fn is_open(tui: &TestTui, words: &str) -> bool {
+    let screen = tui.screen();
     let mut shown = screen.lines().filter(|line| line.contains(words));
     shown.any(|line| !line.contains('▸'))
 }
@@ -63,16 +63,16 @@ fn a_title_never_stands_before_the_prompt_that_comes_after_it() {
         json!({"stream": true}),
     );
     for answered in [AutoAnswered::default(), AutoAnswered::NONE] {
-        let mut desk = Desk::new(MIDDLE);
-        let mut named = ask(&mut desk, Format::Messages, &title, answered);
-        assert_eq!((desk.title(), desk.bells()), ("", 0));
-        desk.sees("thread title");
-        let mut asked = ask(&mut desk, Format::Messages, &prompt, answered);
-        assert_eq!((desk.title(), desk.bells()), ("Fix the parser", 1));
-        desk.write("Done");
-        desk.press("Enter");
-        assert_eq!(said(desk.hear(&mut asked)), "Done");
-        let named = desk.hear(&mut named);
+        let mut tui = TestTui::new(MIDDLE);
+        let mut named = ask(&mut tui, Format::Messages, &title, answered);
+        assert_eq!((tui.title(), tui.bells()), ("", 0));
+        tui.sees("thread title");
+        let mut asked = ask(&mut tui, Format::Messages, &prompt, answered);
+        assert_eq!((tui.title(), tui.bells()), ("Fix the parser", 1));
+        tui.write("Done");
+        tui.press("Enter");
+        assert_eq!(said(tui.hear(&mut asked)), "Done");
+        let named = tui.hear(&mut named);
         match answered == AutoAnswered::NONE {
             true => assert!(named.is_empty()),
             false => assert_eq!(said(named), r#"{"title":"Fix the parser"}"#),
@@ -93,46 +93,43 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
         ("Alt+1", "<block>no</block>"),
         ("Alt+2", "<block>yes</block>"),
     ] {
-        let mut desk = Desk::new(MIDDLE);
+        let mut tui = TestTui::new(MIDDLE);
         let all = AutoAnswered {
             commit_messages: true,
             ..AutoAnswered::default()
         };
-        let mut client = ask(&mut desk, Format::Messages, &check, all);
-        assert!(
-            desk.hear(&mut client).is_empty(),
-            "it was decided by itself"
-        );
-        desk.sees(r#"permission check: {"Bash":"rm -rf target"}"#);
-        desk.sees("Alt+1 allows it · Alt+2 blocks it");
-        desk.write("Hm");
-        desk.press(key);
-        desk.sees("send or clear what is typed first");
-        desk.press("Backspace Backspace");
-        desk.press(key);
-        assert_eq!(said(desk.hear(&mut client)), answer);
+        let mut client = ask(&mut tui, Format::Messages, &check, all);
+        assert!(tui.hear(&mut client).is_empty(), "it was decided by itself");
+        tui.sees(r#"permission check: {"Bash":"rm -rf target"}"#);
+        tui.sees("Alt+1 allows it · Alt+2 blocks it");
+        tui.write("Hm");
+        tui.press(key);
+        tui.sees("send or clear what is typed first");
+        tui.press("Backspace Backspace");
+        tui.press(key);
+        assert_eq!(said(tui.hear(&mut client)), answer);
     }
-    let mut desk = Desk::new(MIDDLE);
+    let mut tui = TestTui::new(MIDDLE);
     let other = claude(
         "\nYou help.",
         json!([{"role": "user", "content": "Hi"}]),
         json!({}),
     );
-    let mut client = ask(&mut desk, Format::Messages, &other, AutoAnswered::NONE);
-    desk.press("Alt+1");
-    desk.sees("nothing asks for leave here");
-    assert!(desk.hear(&mut client).is_empty());
+    let mut client = ask(&mut tui, Format::Messages, &other, AutoAnswered::NONE);
+    tui.press("Alt+1");
+    tui.sees("nothing asks for leave here");
+    assert!(tui.hear(&mut client).is_empty());
     // The two are also what a draft begins with.
-    let _check = ask(&mut desk, Format::Messages, &check, AutoAnswered::NONE);
-    desk.press("Alt+N Alt+I");
-    assert_eq!(desk.text(), "<block>no</block>");
-    desk.press("Alt+I");
-    assert_eq!(desk.text(), "<block>yes</block>");
+    let _check = ask(&mut tui, Format::Messages, &check, AutoAnswered::NONE);
+    tui.press("Alt+N Alt+I");
+    assert_eq!(tui.text(), "<block>no</block>");
+    tui.press("Alt+I");
+    assert_eq!(tui.text(), "<block>yes</block>");
 }
 
 #[test]
 fn summaries_and_commit_messages_have_drafts() {
-    let mut desk = Desk::new(NORMAL);
+    let mut tui = TestTui::new(NORMAL);
     let wish =
         "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\n<analysis>, then <summary>.";
     let compact = claude(
@@ -143,43 +140,43 @@ fn summaries_and_commit_messages_have_drafts() {
         json!({"stream": true}),
     );
     let mut client = ask(
-        &mut desk,
+        &mut tui,
         Format::Messages,
         &compact,
         AutoAnswered::default(),
     );
-    assert_eq!(desk.title(), "Fix the parser");
-    desk.sees("Alt+I drafts it");
-    desk.press("Alt+I");
-    let draft = desk.text();
+    assert_eq!(tui.title(), "Fix the parser");
+    tui.sees("Alt+I drafts it");
+    tui.press("Alt+I");
+    let draft = tui.text();
     assert!(
         draft.starts_with("<summary>\nThe user asked:\n- Fix the parser"),
         "{draft}"
     );
     assert!(draft.ends_with("It is fixed.\n</summary>"), "{draft}");
-    desk.press("Enter");
-    assert_eq!(said(desk.hear(&mut client)), draft);
+    tui.press("Enter");
+    assert_eq!(said(tui.hear(&mut client)), draft);
 
     let commit = json!({"model": "m", "messages": [
         {"role": "system", "content": "You are an expert software engineer that generates concise, \
             one-line Git commit messages based on the provided diffs."},
         {"role": "user", "content": "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"}]});
-    let mut client = ask(&mut desk, Format::Chat, &commit, AutoAnswered::default());
-    desk.sees("Expected: a commit message · Alt+I drafts it");
-    desk.press("Alt+I Enter");
-    assert_eq!(said(desk.hear(&mut client)), "chore: update a.py");
+    let mut client = ask(&mut tui, Format::Chat, &commit, AutoAnswered::default());
+    tui.sees("Expected: a commit message · Alt+I drafts it");
+    tui.press("Alt+I Enter");
+    assert_eq!(said(tui.hear(&mut client)), "chore: update a.py");
 }
 
 #[test]
 fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
-    let mut desk = Desk::new(MIDDLE);
+    let mut tui = TestTui::new(MIDDLE);
     let reminder = "<system-reminder>\nIt is Tuesday.\nThis may matter.\n</system-reminder>\n";
     let command = "<local-command-stdout>\nSet model\n</local-command-stdout>";
     let first = json!([
         {"role": "user", "content": [text(reminder), text(command), text("Fix the parser\nand test it")]},
         {"role": "system", "content": "Available agent types:\n- none of them"}]);
     let mut client = ask(
-        &mut desk,
+        &mut tui,
         Format::Messages,
         &claude(
             "\nYou help.\nA lot.",
@@ -188,19 +185,19 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         ),
         AutoAnswered::default(),
     );
-    desk.sees("and test it");
+    tui.sees("and test it");
     for folded in ["This may matter.", "Set model", "none of them", "A lot."] {
-        assert!(!is_open(&desk, folded), "{folded}: {}", desk.screen());
+        assert!(!is_open(&tui, folded), "{folded}: {}", tui.screen());
     }
-    let headers = desk
+    let headers = tui
         .screen()
         .lines()
         .filter(|line| line.contains("▸ "))
         .count();
-    assert!(headers >= 5, "{}", desk.screen());
-    desk.write("One moment");
-    desk.press("Enter");
-    desk.hear(&mut client);
+    assert!(headers >= 5, "{}", tui.screen());
+    tui.write("One moment");
+    tui.press("Enter");
+    tui.hear(&mut client);
 
     // The result of a tool in the name of the system.
     let mut next = first.as_array().expect("messages").clone();
@@ -210,12 +207,12 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "user", "content": [text(reminder)]}),
     ]);
     let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let mut client = ask(&mut desk, Format::Messages, &asked, AutoAnswered::default());
-    desk.sees("2 passed");
-    assert!(!is_open(&desk, "This may matter."), "{}", desk.screen());
-    desk.write("Two passed");
-    desk.press("Enter");
-    desk.hear(&mut client);
+    let mut client = ask(&mut tui, Format::Messages, &asked, AutoAnswered::default());
+    tui.sees("2 passed");
+    assert!(!is_open(&tui, "This may matter."), "{}", tui.screen());
+    tui.write("Two passed");
+    tui.press("Enter");
+    tui.hear(&mut client);
 
     // What a sub-agent found, which is all that there is to answer.
     let found = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
@@ -224,11 +221,11 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "user", "content": [text(found)]}),
     ]);
     let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let _client = ask(&mut desk, Format::Messages, &asked, AutoAnswered::default());
-    assert!(is_open(&desk, "three words"), "{}", desk.screen());
+    let _client = ask(&mut tui, Format::Messages, &asked, AutoAnswered::default());
+    assert!(is_open(&tui, "three words"), "{}", tui.screen());
 
     // Example turns are folded, whoever speaks in them.
-    let mut desk = Desk::new(MIDDLE);
+    let mut tui = TestTui::new(MIDDLE);
     let message = |role: &str, text: &str| json!({"role": role, "content": text});
     let aider = json!({"model": "m", "messages": [
         message("system", "Act as an expert developer."),
@@ -240,15 +237,15 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         message("assistant", "Ok, any changes I propose\nwill be to those files."),
         message("user", "Add a test\nnow"),
     ]});
-    let _client = ask(&mut desk, Format::Chat, &aider, AutoAnswered::default());
-    assert_eq!(desk.title(), "Add a test");
-    assert!(is_open(&desk, "now"), "{}", desk.screen());
+    let _client = ask(&mut tui, Format::Chat, &aider, AutoAnswered::default());
+    assert_eq!(tui.title(), "Add a test");
+    assert!(is_open(&tui, "now"), "{}", tui.screen());
     for folded in [
         "is changed",
         "Gone.",
         "will be to those files.",
         "of the program",
     ] {
-        assert!(!is_open(&desk, folded), "{folded}: {}", desk.screen());
+        assert!(!is_open(&tui, folded), "{folded}: {}", tui.screen());
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-use crate::support::{Desk, Pty, Signal, answer, note, readers};
+use crate::support::{Pty, Signal, TestServer, answer, note, readers};
 use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::draft::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Source};
 use humanllm::export;
@@ -85,7 +85,7 @@ fn lines(text: &str) -> Vec<Value> {
 /// A server whose journal is in a folder, with what two agents asked and a person said.
 struct Played {
     state: TempDir,
-    desk: Desk,
+    server: TestServer,
     store: Store,
     /// The bodies of all requests, in the order of their conversations.
     asked: Vec<String>,
@@ -98,10 +98,10 @@ impl Played {
         let state = tempfile::tempdir().expect("a folder");
         let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
-        let desk = Desk::storing(store.clone(), 100, |_| {});
+        let server = TestServer::storing(store.clone(), 100, |_| {});
         let mut played = Self {
             state,
-            desk,
+            server,
             store,
             asked: Vec::new(),
             codex: None,
@@ -127,14 +127,14 @@ impl Played {
             ],
         };
         self.asked.push(body.to_string());
-        let (client, body) = (self.desk.client.clone(), body.clone());
+        let (client, body) = (self.server.client.clone(), body.clone());
         std::thread::spawn(move || client.post_json(path, headers, &body))
     }
 
     fn say(&mut self, id: ConversationId, reply: Reply, draft: Draft) {
         let rest = Draft::default();
         let said = self
-            .desk
+            .server
             .inbox
             .reply(id, reply, draft, &rest, Timestamp::now());
         said.expect("somebody waits");
@@ -144,7 +144,7 @@ impl Played {
     fn got(&mut self, asked: JoinHandle<(u16, Value)>) -> Value {
         let (status, response) = asked.join().expect("a response");
         assert_eq!(status, 200, "{response}");
-        self.desk.delivery();
+        self.server.delivery();
         response
     }
 
@@ -210,7 +210,7 @@ impl Played {
                 "prompt_cache_key": "019a-thread"})
         };
         let asked = self.ask("/v1/responses", &body(&input));
-        let id = self.desk.arrival();
+        let id = self.server.arrival();
         self.codex = Some(id);
         self.say(id, note("I look at it."), "I look at it.".into());
         let call = Body::FunctionCall {
@@ -236,7 +236,7 @@ impl Played {
         input.push(json!({"type": "function_call_output", "call_id": call, "output": printed}));
 
         let asked = self.ask("/v1/responses", &body(&input));
-        assert_eq!(self.desk.arrival(), id);
+        assert_eq!(self.server.arrival(), id);
         let patch = |line: &str| {
             format!(
                 "*** Begin Patch\n*** Update File: parser.py\n@@\n-x = 1\n+{line}\n*** End Patch"
@@ -278,7 +278,7 @@ impl Played {
         input.push(json!({"type": "custom_tool_call_output", "call_id": call, "output": "Done!"}));
 
         let asked = self.ask("/v1/responses", &body(&input));
-        assert_eq!(self.desk.arrival(), id);
+        assert_eq!(self.server.arrival(), id);
         let words = Body::message("It is fixed.", Phase::FinalAnswer);
         let draft = self.drafted(id, &[words], DraftFate::Sent);
         let source = Source::Model {
@@ -317,7 +317,7 @@ impl Played {
             json!({"role": "user", "content": [{"type": "text", "text": reminder}, prompt]})
         };
         let asked = self.ask("/v1/messages", &body(json!([first(true)])));
-        let id = self.desk.arrival();
+        let id = self.server.arrival();
         let call = Body::FunctionCall {
             namespace: None,
             name: "Bash".into(),
@@ -342,7 +342,7 @@ impl Played {
                     "content": "a.py\nb.py", "cache_control": {"type": "ephemeral"}}]},
             ])),
         );
-        assert_eq!(self.desk.arrival(), id);
+        assert_eq!(self.server.arrival(), id);
         self.say(id, answer("Two files."), "Two files.".into());
         self.got(asked);
     }

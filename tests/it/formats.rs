@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::support::{Desk, Event, EventStream, answer, fail, note};
+use crate::support::{Event, EventStream, TestServer, answer, fail, note};
 use humanllm::api::{Phase, Reply};
 use humanllm::inbox::{Change, ConversationId, Delivery, ReplyError, Status};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ fn hello(path: &str, stream: bool) -> Value {
 }
 
 /// A streamed request, as far as the event that comes by itself.
-fn begin(desk: &mut Desk, path: &str) -> (EventStream, ConversationId) {
-    let mut stream = desk.client.post_sse(path, &[], &hello(path, true));
+fn begin(server: &mut TestServer, path: &str) -> (EventStream, ConversationId) {
+    let mut stream = server.client.post_sse(path, &[], &hello(path, true));
     let first = next(&mut stream);
     match path {
         CHAT => {
@@ -45,14 +45,17 @@ fn begin(desk: &mut Desk, path: &str) -> (EventStream, ConversationId) {
             assert_eq!(first.data["message"]["content"], json!([]));
         }
     }
-    (stream, desk.arrival())
+    (stream, server.arrival())
 }
 
 /// A plain request; the answer comes when the person has given it.
-fn plain(desk: &mut Desk, path: &'static str) -> (JoinHandle<(u16, Value)>, ConversationId) {
-    let client = desk.client.clone();
+fn plain(
+    server: &mut TestServer,
+    path: &'static str,
+) -> (JoinHandle<(u16, Value)>, ConversationId) {
+    let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post_json(path, &[], &hello(path, false)));
-    (asked, desk.arrival())
+    (asked, server.arrival())
 }
 
 fn next(stream: &mut EventStream) -> Event {
@@ -101,7 +104,7 @@ fn anthropic_error<'a>(body: &'a Value, kind: &str) -> &'a str {
 /// What clients make of a base URL with `/v1`, without it, and of one that they add it to again.
 #[test]
 fn every_format_answers_with_and_without_the_version_in_the_path() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let tool = json!({"model": "human", "input": "hello", "messages": []});
     for base in ["", "/v1", "/v1/v1"] {
         let url = |path: &str| format!("{base}{path}");
@@ -110,54 +113,54 @@ fn every_format_answers_with_and_without_the_version_in_the_path() {
             ("/messages", hello(MESSAGES, false)),
             ("/responses", json!({"model": "human", "input": "hello"})),
         ] {
-            let (client, path) = (desk.client.clone(), url(path));
+            let (client, path) = (server.client.clone(), url(path));
             let asked = std::thread::spawn(move || client.post_json(&path, &[], &body));
-            let id = desk.arrival();
-            desk.say(id, answer("good morning")).unwrap();
+            let id = server.arrival();
+            server.say(id, answer("good morning")).unwrap();
             let (status, answer) = asked.join().unwrap();
             assert_eq!(status, 200, "{answer}");
             assert!(answer.to_string().contains("good morning"), "{answer}");
-            desk.delivery();
+            server.delivery();
         }
-        let (status, counted) = desk
+        let (status, counted) = server
             .client
             .post_json(&url("/messages/count_tokens"), &[], &tool);
         assert_eq!((status, counted["input_tokens"].is_u64()), (200, true));
-        let (status, models) = desk.client.get(&url("/models"), &[]);
+        let (status, models) = server.client.get(&url("/models"), &[]);
         assert_eq!((status, models["object"].as_str()), (200, Some("list")));
-        let (status, model) = desk.client.get(&url("/models/org/human"), &[]);
+        let (status, model) = server.client.get(&url("/models/org/human"), &[]);
         assert_eq!((status, model["id"].as_str()), (200, Some("org/human")));
-        let (status, stored) = desk.client.get(&url("/responses/resp_none"), &[]);
+        let (status, stored) = server.client.get(&url("/responses/resp_none"), &[]);
         let code = &stored["error"]["code"];
         assert_eq!((status, code != "unknown_url"), (404, true), "{stored}");
         // Errors are in the form of the format here too, and a wrong method is told of.
-        let (status, refused) = desk.client.post_json(&url("/messages"), &[], &json!({}));
+        let (status, refused) = server.client.post_json(&url("/messages"), &[], &json!({}));
         assert_eq!(status, 400);
         anthropic_error(&refused, "invalid_request_error");
-        let (status, refused) = desk.client.get(&url("/chat/completions"), &[]);
+        let (status, refused) = server.client.get(&url("/chat/completions"), &[]);
         assert_eq!(
             (status, &refused["error"]["code"]),
             (405, &json!("method_not_allowed"))
         );
     }
-    let (status, _) = desk.client.get("/v2/models", &[]);
+    let (status, _) = server.client.get("/v2/models", &[]);
     assert_eq!(status, 404);
 }
 
 #[test]
 fn a_note_is_with_the_client_before_the_answer_is_given() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
-        let (mut stream, id) = begin(&mut desk, path);
-        desk.say(id, note("one moment")).unwrap();
+        let (mut stream, id) = begin(&mut server, path);
+        server.say(id, note("one moment")).unwrap();
         until_text(&mut stream, "one moment\n");
-        desk.delivery();
-        assert!(desk.inbox.get(id).unwrap().is_waiting());
-        desk.say(id, answer("a\n\nこんにちは 👋")).unwrap();
+        server.delivery();
+        assert!(server.inbox.get(id).unwrap().is_waiting());
+        server.say(id, answer("a\n\nこんにちは 👋")).unwrap();
         let rest = stream.rest();
         assert_eq!(text(&rest), "a\n\nこんにちは 👋", "{path}");
-        desk.delivery();
-        assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
+        server.delivery();
+        assert_eq!(server.inbox.get(id).unwrap().status(), Status::Answered);
         check_end(path, &rest);
     }
 }
@@ -203,15 +206,15 @@ fn check_usage(path: &str, usage: &Value) {
 
 #[test]
 fn a_plain_request_is_answered_with_the_whole() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
-        let (client, id) = plain(&mut desk, path);
-        desk.say(id, note("one moment")).unwrap();
-        desk.say(id, answer("hi\nthere")).unwrap();
+        let (client, id) = plain(&mut server, path);
+        server.say(id, note("one moment")).unwrap();
+        server.say(id, answer("hi\nthere")).unwrap();
         let (status, body) = client.join().unwrap();
         assert_eq!(status, 200, "{body}");
-        desk.delivery();
-        let said = desk.inbox.get(id).unwrap().said();
+        server.delivery();
+        let said = server.inbox.get(id).unwrap().said();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
         check_usage(path, &body["usage"]);
@@ -232,23 +235,23 @@ fn a_plain_request_is_answered_with_the_whole() {
 
 #[test]
 fn text_that_is_typed_live_arrives_as_it_is_typed() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
-        let (mut stream, id) = begin(&mut desk, path);
+        let (mut stream, id) = begin(&mut server, path);
         let live = |delta: &str, phase| Reply::Live {
             delta: delta.into(),
             phase,
         };
         for delta in ["I am ", "looking"] {
-            desk.say(id, live(delta, Phase::Commentary)).unwrap();
+            server.say(id, live(delta, Phase::Commentary)).unwrap();
             until_text(&mut stream, delta);
-            desk.delivery();
+            server.delivery();
         }
-        desk.say(id, Reply::Items(Vec::new())).unwrap();
-        desk.delivery();
-        desk.say(id, answer("found")).unwrap();
+        server.say(id, Reply::Items(Vec::new())).unwrap();
+        server.delivery();
+        server.say(id, answer("found")).unwrap();
         let rest = stream.rest();
-        desk.delivery();
+        server.delivery();
         assert_eq!(
             text(&rest),
             "\nfound",
@@ -259,11 +262,11 @@ fn text_that_is_typed_live_arrives_as_it_is_typed() {
 
 #[test]
 fn a_waiting_stream_shows_signs_of_life() {
-    let mut desk = Desk::with(9, |settings| {
+    let mut server = TestServer::with(9, |settings| {
         settings.heartbeat = Duration::from_millis(50);
     });
     for path in BOTH {
-        let (mut stream, id) = begin(&mut desk, path);
+        let (mut stream, id) = begin(&mut server, path);
         let is_beat = |event: &Event| match path {
             CHAT => event.data["choices"][0]["delta"] == json!({}),
             _ => event.data == json!({"type": "ping"}) && event.event == "ping",
@@ -272,36 +275,36 @@ fn a_waiting_stream_shows_signs_of_life() {
             let beat = next(&mut stream);
             assert!(is_beat(&beat), "{beat:?}");
         }
-        desk.say(id, note("still thinking")).unwrap();
+        server.say(id, note("still thinking")).unwrap();
         until_text(&mut stream, "still thinking\n");
         assert!(stream.any(|event| is_beat(&event)));
-        desk.delivery();
-        desk.say(id, answer("done")).unwrap();
+        server.delivery();
+        server.say(id, answer("done")).unwrap();
         let rest = stream.rest();
         assert_eq!(text(&rest), "done");
         check_end(path, &rest);
-        desk.delivery();
+        server.delivery();
     }
 }
 
 #[test]
 fn a_rejection_is_an_error_in_the_callers_form() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
-        let (stream, id) = begin(&mut desk, path);
-        desk.say(id, fail("not today")).unwrap();
+        let (stream, id) = begin(&mut server, path);
+        server.say(id, fail("not today")).unwrap();
         let rest = stream.rest();
-        desk.delivery();
+        server.delivery();
         check_error_event(path, &rest, ["invalid_request_error"; 2], "not today");
 
         assert!(
-            desk.inbox.lift(id),
+            server.inbox.lift(id),
             "or it would be refused without anybody"
         );
-        let (client, id) = plain(&mut desk, path);
-        desk.say(id, fail("not today")).unwrap();
+        let (client, id) = plain(&mut server, path);
+        server.say(id, fail("not today")).unwrap();
         let (status, body) = client.join().unwrap();
-        desk.delivery();
+        server.delivery();
         assert_eq!(status, 400, "{body}");
         let message = match path {
             CHAT => openai_error(&body, "invalid_request_error"),
@@ -330,15 +333,15 @@ fn check_error_event(path: &str, rest: &[Event], [chat, messages]: [&str; 2], sa
 #[test]
 fn stopping_tells_everybody_in_their_form() {
     for path in BOTH {
-        let mut desk = Desk::start();
-        let (stream, _) = begin(&mut desk, path);
-        let (waiting, _) = plain(&mut desk, path);
-        desk.close();
+        let mut server = TestServer::start();
+        let (stream, _) = begin(&mut server, path);
+        let (waiting, _) = plain(&mut server, path);
+        server.close();
         assert!(
-            TcpStream::connect(desk.address).is_err(),
+            TcpStream::connect(server.address).is_err(),
             "the port is closed"
         );
-        desk.leave();
+        server.leave();
         let kinds = ["server_error", "overloaded_error"];
         check_error_event(path, &stream.rest(), kinds, "shutting down");
         let (status, body) = waiting.join().unwrap();
@@ -347,43 +350,43 @@ fn stopping_tells_everybody_in_their_form() {
             CHAT => openai_error(&body, kinds[0]),
             _ => anthropic_error(&body, kinds[1]),
         };
-        desk.finish();
+        server.finish();
     }
 }
 
 #[test]
 fn a_client_that_hangs_up_is_noticed() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
-        let (stream, id) = begin(&mut desk, path);
+        let (stream, id) = begin(&mut server, path);
         drop(stream);
         let gone = |returned| Change::ClientGone {
             conversation: id,
             returned,
         };
-        assert_eq!(desk.change(), gone(Vec::new()), "{path}");
-        assert_eq!(desk.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+        assert_eq!(server.change(), gone(Vec::new()), "{path}");
+        assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
 
-        let mut stream = desk.connect();
+        let mut stream = server.connect();
         let body = hello(path, false).to_string();
         let length = body.len();
         let head = format!("Host: localhost\r\nContent-Length: {length}");
         write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
-        let id = desk.arrival();
-        desk.say(id, note("one moment")).unwrap();
+        let id = server.arrival();
+        server.say(id, note("one moment")).unwrap();
         drop(stream);
         let gone = Change::ClientGone {
             conversation: id,
             returned: vec!["typed".into()],
         };
-        assert_eq!(desk.change(), gone, "{path}");
-        assert_eq!(desk.inbox.waiting(), 0);
+        assert_eq!(server.change(), gone, "{path}");
+        assert_eq!(server.inbox.waiting(), 0);
     }
 }
 
 #[test]
 fn wrong_requests_are_told_what_is_wrong() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     let messages = json!([{"role": "user", "content": "x"}]);
     for (body, param) in [
         (json!({"messages": messages}), "model"),
@@ -401,39 +404,40 @@ fn wrong_requests_are_told_what_is_wrong() {
         ),
         (json!([]), "body"),
     ] {
-        let (status, answer) = desk.client.post_json(CHAT, &[], &body);
+        let (status, answer) = server.client.post_json(CHAT, &[], &body);
         assert_eq!(status, 400, "{body}");
         openai_error(&answer, "invalid_request_error");
         assert_eq!(answer["error"]["param"], param, "{body}");
         // The same in the other form, because the caller says that it knows that one.
-        let (status, answer) = desk.client.post_json(CHAT, &[VERSION], &body);
+        let (status, answer) = server.client.post_json(CHAT, &[VERSION], &body);
         assert_eq!(status, 400, "{body}");
         let message = anthropic_error(&answer, "invalid_request_error");
         assert!(message.contains(&format!("'{param}'")), "{message}");
         for (path, headers) in [(MESSAGES, &[][..]), (MESSAGES, &[VERSION]), (COUNT, &[])] {
-            let (status, answer) = desk.client.post_json(path, headers, &body);
+            let (status, answer) = server.client.post_json(path, headers, &body);
             assert_eq!(status, 400, "{path} {body}");
             let message = anthropic_error(&answer, "invalid_request_error");
             assert!(message.contains(&format!("'{param}'")), "{message}");
         }
     }
-    let (status, answer) = desk.client.post_json(
+    let (status, answer) = server.client.post_json(
         CHAT,
         &[],
         &json!({"model": "m", "messages": messages, "n": 2}),
     );
     assert_eq!((status, &answer["error"]["param"]), (400, &json!("n")));
     let (status, answer) =
-        desk.client
+        server
+            .client
             .post_json(MESSAGES, &[], &json!({"model": "m", "messages": messages}));
     assert_eq!(status, 400);
     assert!(anthropic_error(&answer, "invalid_request_error").contains("'max_tokens'"));
-    assert!(desk.is_quiet(), "nothing of it reached the person");
+    assert!(server.is_quiet(), "nothing of it reached the person");
 }
 
 #[test]
 fn either_header_holds_the_key() {
-    let mut desk = Desk::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let mut server = TestServer::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
     let routes = [CHAT, MESSAGES, COUNT];
     for headers in [
         &[][..],
@@ -445,7 +449,7 @@ fn either_header_holds_the_key() {
         theirs.push(VERSION);
         for path in routes {
             let body = hello(path, false);
-            let (status, answer) = desk.client.post_json(path, headers, &body);
+            let (status, answer) = server.client.post_json(path, headers, &body);
             assert_eq!(status, 401, "{path} {headers:?}");
             let message = match path {
                 CHAT => openai_error(&answer, "invalid_request_error"),
@@ -453,36 +457,39 @@ fn either_header_holds_the_key() {
             };
             assert_eq!(message.contains("Incorrect"), !headers.is_empty());
             assert!(!message.contains("secret"), "{message}");
-            let response = desk.client.post(path, &theirs, body.to_string().as_bytes());
+            let response = server
+                .client
+                .post(path, &theirs, body.to_string().as_bytes());
             assert_eq!(response.status(), 401);
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
             assert_eq!(response.headers()["content-type"], "application/json");
         }
         for path in ["/v1/models", "/v1/models/human"] {
-            let (status, answer) = desk.client.get(path, &theirs);
+            let (status, answer) = server.client.get(path, &theirs);
             assert_eq!(status, 401);
             anthropic_error(&answer, "authentication_error");
-            let (status, answer) = desk.client.get(path, headers);
+            let (status, answer) = server.client.get(path, headers);
             assert_eq!(status, 401);
             openai_error(&answer, "invalid_request_error");
         }
     }
-    assert!(desk.is_quiet());
+    assert!(server.is_quiet());
     for headers in [
         &[("authorization", "Bearer secret")][..],
         &[("x-api-key", "secret")],
         &[("authorization", "Bearer theirs"), ("x-api-key", "secret")],
     ] {
         for path in BOTH {
-            let stream = desk.client.post_sse(path, headers, &hello(path, true));
-            let id = desk.arrival();
-            desk.say(id, answer("hi")).unwrap();
+            let stream = server.client.post_sse(path, headers, &hello(path, true));
+            let id = server.arrival();
+            server.say(id, answer("hi")).unwrap();
             assert_eq!(text(&stream.rest()), "hi");
-            desk.delivery();
+            server.delivery();
         }
-        assert_eq!(desk.client.get("/v1/models", headers).0, 200);
+        assert_eq!(server.client.get("/v1/models", headers).0, 200);
         assert_eq!(
-            desk.client
+            server
+                .client
                 .post_json(COUNT, headers, &hello(COUNT, false))
                 .0,
             200
@@ -493,40 +500,40 @@ fn either_header_holds_the_key() {
 #[test]
 fn a_full_inbox_refuses_in_the_callers_form() {
     for path in BOTH {
-        let mut desk = Desk::with(1, |_| {});
-        let (stream, id) = begin(&mut desk, path);
-        let (status, body) = desk.client.post_json(CHAT, &[], &hello(CHAT, true));
+        let mut server = TestServer::with(1, |_| {});
+        let (stream, id) = begin(&mut server, path);
+        let (status, body) = server.client.post_json(CHAT, &[], &hello(CHAT, true));
         assert_eq!(status, 429);
         openai_error(&body, "rate_limit_error");
         let body = hello(MESSAGES, true);
-        let (status, body) = desk.client.post_json(MESSAGES, &[], &body);
+        let (status, body) = server.client.post_json(MESSAGES, &[], &body);
         assert_eq!(status, 429);
         anthropic_error(&body, "rate_limit_error");
-        let (status, _) = desk.client.post_json(COUNT, &[], &hello(COUNT, false));
+        let (status, _) = server.client.post_json(COUNT, &[], &hello(COUNT, false));
         assert_eq!(status, 200, "which needs no place");
-        assert!(desk.is_quiet(), "the person is not disturbed");
-        desk.say(id, answer("next, please")).unwrap();
+        assert!(server.is_quiet(), "the person is not disturbed");
+        server.say(id, answer("next, please")).unwrap();
         stream.rest();
     }
 }
 
 #[test]
 fn what_is_refused_by_its_shape_is_refused_in_the_callers_form() {
-    let desk = Desk::with(9, |settings| settings.max_body = 1000);
+    let server = TestServer::with(9, |settings| settings.max_body = 1000);
     for size in [1001, 8 << 20] {
         let big = json!("x".repeat(size));
-        let (status, body) = desk.client.post_json(CHAT, &[], &big);
+        let (status, body) = server.client.post_json(CHAT, &[], &big);
         assert_eq!(status, 413);
         assert!(openai_error(&body, "invalid_request_error").contains("1000 bytes"));
         for path in [MESSAGES, COUNT] {
-            let (status, body) = desk.client.post_json(path, &[], &big);
+            let (status, body) = server.client.post_json(path, &[], &big);
             assert_eq!(status, 413);
             assert!(anthropic_error(&body, "request_too_large").contains("1000 bytes"));
         }
     }
     let gzip = [("content-encoding", "gzip")];
     for path in [CHAT, MESSAGES, COUNT] {
-        let (status, body) = desk.client.post_json(path, &gzip, &hello(path, false));
+        let (status, body) = server.client.post_json(path, &gzip, &hello(path, false));
         assert_eq!(status, 415, "{path}");
         match path {
             CHAT => openai_error(&body, "invalid_request_error"),
@@ -534,39 +541,39 @@ fn what_is_refused_by_its_shape_is_refused_in_the_callers_form() {
         };
     }
     let evil = [("origin", "https://evil.example")];
-    let (status, body) = desk
+    let (status, body) = server
         .client
         .post_json(MESSAGES, &evil, &hello(MESSAGES, false));
     assert_eq!(status, 403);
     anthropic_error(&body, "permission_error");
     for path in ["/v1/nothing", "/v1/models/nobody"] {
-        let (status, body) = desk.client.get(path, &[]);
+        let (status, body) = server.client.get(path, &[]);
         assert_eq!(status, 404);
         openai_error(&body, "invalid_request_error");
-        let (status, body) = desk.client.get(path, &[VERSION]);
+        let (status, body) = server.client.get(path, &[VERSION]);
         assert_eq!(status, 404);
         anthropic_error(&body, "not_found_error");
     }
-    let (status, body) = desk.client.get("/v1/messages/nothing", &[]);
+    let (status, body) = server.client.get("/v1/messages/nothing", &[]);
     assert_eq!(status, 404);
     anthropic_error(&body, "not_found_error");
     let request =
         format!("GET {MESSAGES} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = desk.raw(request.as_bytes());
+    let answer = server.raw(request.as_bytes());
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     let head = head.to_lowercase();
     assert!(head.starts_with("http/1.1 405"), "{head}");
     assert!(head.lines().any(|line| line == "allow: post"), "{head}");
     let body = serde_json::from_str(body).unwrap();
     anthropic_error(&body, "invalid_request_error");
-    assert!(desk.is_quiet());
+    assert!(server.is_quiet());
 }
 
 #[test]
 fn tokens_are_counted_without_the_person() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     let count = |body: &Value| {
-        let (status, answer) = desk.client.post_json(COUNT, &[VERSION], body);
+        let (status, answer) = server.client.post_json(COUNT, &[VERSION], body);
         assert_eq!(status, 200, "{answer}");
         assert_eq!(answer.as_object().unwrap().len(), 1, "{answer}");
         answer["input_tokens"].as_u64().expect("a number")
@@ -580,15 +587,15 @@ fn tokens_are_counted_without_the_person() {
     body["tools"] = json!([{"name": "run", "description": "Runs a command",
         "input_schema": {"type": "object", "properties": {"cmd": {"type": "string"}}}}]);
     assert!(count(&body) > with_system);
-    assert!(desk.is_quiet());
+    assert!(server.is_quiet());
 }
 
 #[test]
 fn each_family_finds_its_models() {
-    let desk = Desk::start();
-    let (_, list) = desk.client.get("/v1/models", &[]);
+    let server = TestServer::start();
+    let (_, list) = server.client.get("/v1/models", &[]);
     assert_eq!(list["object"], "list");
-    let (status, list) = desk.client.get("/v1/models", &[VERSION]);
+    let (status, list) = server.client.get("/v1/models", &[VERSION]);
     assert_eq!(status, 200);
     assert_eq!(list["has_more"], false);
     assert_eq!(
@@ -597,12 +604,12 @@ fn each_family_finds_its_models() {
     );
     for (index, id) in ["human", "org/human"].into_iter().enumerate() {
         let path = format!("/v1/models/{id}");
-        let (_, ours) = desk.client.get(&path, &[]);
+        let (_, ours) = server.client.get(&path, &[]);
         assert_eq!(
             (&ours["object"], &ours["id"]),
             (&json!("model"), &json!(id))
         );
-        let (status, theirs) = desk.client.get(&path, &[VERSION]);
+        let (status, theirs) = server.client.get(&path, &[VERSION]);
         assert_eq!((status, &theirs), (200, &list["data"][index]));
         assert_eq!(
             (&theirs["type"], &theirs["id"]),
@@ -614,17 +621,17 @@ fn each_family_finds_its_models() {
 
 #[test]
 fn the_name_of_an_event_comes_before_its_data() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for path in BOTH {
         let body = hello(path, true).to_string();
-        let response = desk.client.post(path, &[], body.as_bytes());
+        let response = server.client.post(path, &[], body.as_bytes());
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let id = desk.arrival();
-        desk.say(id, answer("a\nb")).unwrap();
+        let id = server.arrival();
+        server.say(id, answer("a\nb")).unwrap();
         let mut wire = String::new();
         let mut reader = response.into_body().into_reader();
         reader.read_to_string(&mut wire).unwrap();
-        desk.delivery();
+        server.delivery();
         for event in wire.split_terminator("\n\n") {
             let fields: Vec<_> = event
                 .lines()

@@ -5,28 +5,28 @@
 //! `node_modules` with `ai`, `@ai-sdk/openai` and `zod`. A scene that lacks its variable passes at
 //! once and says so.
 
-use crate::support::{Play, Stage, is_count, stage};
+use crate::support::{ClientSession, Play, client_session, is_count};
 use serde_json::{Value, json};
 
 /// Thinks where that is possible, calls the tool of an agent, and answers when its result is here;
 /// once more when the whole conversation comes again; and once in JSON.
 fn travel(play: &mut Play, thinks: bool, note: &str) {
-    play.person.wait_request("Shall I go to Oslo?");
+    play.operator.wait_request("Shall I go to Oslo?");
     play.take_time();
     if thinks {
-        play.person.choose("Think");
-        play.person.reply("it is winter there");
+        play.operator.choose("Think");
+        play.operator.reply("it is winter there");
     }
     let oslo = [("city", "Oslo"), ("days", "3")];
     play.call("Shall I go to Oslo?", "get_weather", &oslo);
-    play.person.wait_request("Oslo will be sunny for 3 days");
+    play.operator.wait_request("Oslo will be sunny for 3 days");
     play.say("Progress", "let me see", &json!({"delta": note}));
     play.answer("Oslo will be sunny", "Go there, へえ");
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("And to Rome?", "get_weather", &rome);
     // The conversation comes whole, so the person sees what they said.
-    play.person.wait_request("Rome will be sunny for 5 days");
-    play.person.wait_for("Go there, へえ");
+    play.operator.wait_request("Rome will be sunny for 5 days");
+    play.operator.wait_for("Go there, へえ");
     play.answer("Rome will be sunny", "There too");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 }
@@ -84,7 +84,7 @@ fn travel_with_responses(scene: &str) {
     travel(&mut play, true, "let me see");
     let refers = play.wire.asked("item_reference") > 0;
     assert_eq!(refers, scene == "responses", "the SDK has other ways now");
-    assert!(!play.person.screen().contains("item_reference"));
+    assert!(!play.operator.screen().contains("item_reference"));
     let thoughts = json!(["it is winter there", null]);
     travelled_with_the_ai_sdk(play, &thoughts, "let me seeGo there, へえ");
 }
@@ -130,13 +130,13 @@ fn litellm_over_messages() {
 }
 
 fn ask_with_litellm(provider: &str, base: &str) {
-    let Some(python) = stage::litellm() else {
+    let Some(python) = client_session::litellm() else {
         return;
     };
-    let stage = Stage::new();
-    let command = stage.python(&python, "litellm_sdk.py", provider, &stage.url(base));
-    let mut play = stage.play(command);
-    play.person.wait_request("Greet me");
+    let session = ClientSession::new();
+    let command = session.python(&python, "litellm_sdk.py", provider, &session.url(base));
+    let mut play = session.play(command);
+    play.operator.wait_request("Greet me");
     play.take_time();
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");

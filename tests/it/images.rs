@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// A person at a screen, and a client that waits.
-struct Desk {
+struct ImageTui {
     app: App,
     ui: Ui,
     events: UnboundedReceiver<Event>,
@@ -36,7 +36,7 @@ struct Desk {
 /// The colours of the upper and the lower half of a character.
 type Halves = ([u8; 3], [u8; 3]);
 
-impl Desk {
+impl ImageTui {
     fn asked(body: &Value) -> Self {
         let settings = AppSettings {
             keymap: Keymap::default(),
@@ -55,18 +55,18 @@ impl Desk {
         let (intake, events) = inbox::channel(10, store.clone());
         let request = responses::parse(body.to_string().as_bytes(), &Interner::default()).unwrap();
         let pending = intake.open(request, "codex".into(), None).unwrap();
-        let mut desk = Self {
+        let mut tui = Self {
             ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             events,
             terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
             _waiting: (intake, pending),
         };
-        while let Ok(event) = desk.events.try_recv() {
-            desk.app.on_event(event);
+        while let Ok(event) = tui.events.try_recv() {
+            tui.app.on_event(event);
         }
-        desk.draw();
-        desk
+        tui.draw();
+        tui
     }
 
     fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
@@ -164,39 +164,35 @@ fn stripes() -> Vec<Halves> {
 fn what_a_tool_gave_back_is_seen() {
     let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [1, 2, 3]];
     let picture = RgbImage::from_fn(2, 2, |x, y| Rgb(colours[(y * 2 + x) as usize]));
-    let mut desk = Desk::asked(&viewed(&png(picture)));
-    desk.until("picture", |desk| !desk.column().is_empty());
-    let words = desk.row_of("[image: image/png, ").expect("its words");
+    let mut tui = ImageTui::asked(&viewed(&png(picture)));
+    tui.until("picture", |tui| !tui.column().is_empty());
+    let words = tui.row_of("[image: image/png, ").expect("its words");
     let y = u16::try_from(words).unwrap() + 1;
-    assert_eq!(desk.halves(3, y), Some((colours[0], colours[2])));
-    assert_eq!(desk.halves(4, y), Some((colours[1], colours[3])));
-    assert_eq!(desk.halves(5, y), None);
-    assert_eq!(desk.column().len(), 1);
-    assert_eq!(desk.row_of("loading"), None);
+    assert_eq!(tui.halves(3, y), Some((colours[0], colours[2])));
+    assert_eq!(tui.halves(4, y), Some((colours[1], colours[3])));
+    assert_eq!(tui.halves(5, y), None);
+    assert_eq!(tui.column().len(), 1);
+    assert_eq!(tui.row_of("loading"), None);
 }
 
 #[test]
 fn a_picture_is_scrolled_row_by_row() {
-    let mut desk = Desk::asked(&viewed(&png(striped())));
-    desk.terminal.backend_mut().resize(80, 16);
-    desk.until("picture", |desk| !desk.column().is_empty());
+    let mut tui = ImageTui::asked(&viewed(&png(striped())));
+    tui.terminal.backend_mut().resize(80, 16);
+    tui.until("picture", |tui| !tui.column().is_empty());
     let all = stripes();
-    desk.press(KeyCode::Home, KeyModifiers::CONTROL);
-    let top = desk.column();
-    assert!(top.len() < all.len(), "{}", desk.screen());
-    assert_eq!(top, all[..top.len()], "{}", desk.screen());
-    desk.press(KeyCode::End, KeyModifiers::CONTROL);
-    let end = desk.column();
-    assert!(
-        !end.is_empty() && end.len() < all.len(),
-        "{}",
-        desk.screen()
-    );
+    tui.press(KeyCode::Home, KeyModifiers::CONTROL);
+    let top = tui.column();
+    assert!(top.len() < all.len(), "{}", tui.screen());
+    assert_eq!(top, all[..top.len()], "{}", tui.screen());
+    tui.press(KeyCode::End, KeyModifiers::CONTROL);
+    let end = tui.column();
+    assert!(!end.is_empty() && end.len() < all.len(), "{}", tui.screen());
     assert_eq!(end, all[all.len() - end.len()..]);
     for _ in 0..3 {
-        desk.press(KeyCode::Up, KeyModifiers::CONTROL);
+        tui.press(KeyCode::Up, KeyModifiers::CONTROL);
     }
-    let middle = desk.column();
+    let middle = tui.column();
     let start = all.iter().position(|halves| *halves == middle[0]).unwrap();
     assert!(start > 0 && start + middle.len() < all.len(), "{start}");
     assert_eq!(middle, all[start..start + middle.len()]);
@@ -204,31 +200,31 @@ fn a_picture_is_scrolled_row_by_row() {
 
 #[test]
 fn the_layout_is_the_same_before_and_after() {
-    let mut desk = Desk::asked(&viewed(&png(striped())));
-    let before = desk.row_of("[image: ").expect("its words");
-    desk.until("picture", |desk| !desk.column().is_empty());
-    assert_eq!(desk.row_of("[image: "), Some(before));
-    desk.terminal.backend_mut().resize(30, 24);
-    desk.draw();
-    desk.terminal.backend_mut().resize(80, 24);
-    desk.until("picture", |desk| desk.halves(42, 12).is_some());
+    let mut tui = ImageTui::asked(&viewed(&png(striped())));
+    let before = tui.row_of("[image: ").expect("its words");
+    tui.until("picture", |tui| !tui.column().is_empty());
+    assert_eq!(tui.row_of("[image: "), Some(before));
+    tui.terminal.backend_mut().resize(30, 24);
+    tui.draw();
+    tui.terminal.backend_mut().resize(80, 24);
+    tui.until("picture", |tui| tui.halves(42, 12).is_some());
 }
 
 #[test]
 fn a_folded_block_shows_no_picture() {
-    let mut desk = Desk::asked(&viewed(&png(striped())));
-    desk.until("picture", |desk| !desk.column().is_empty());
-    desk.press(KeyCode::Char('k'), KeyModifiers::ALT);
-    desk.press(KeyCode::Char('o'), KeyModifiers::CONTROL);
-    assert!(desk.column().is_empty(), "{}", desk.screen());
+    let mut tui = ImageTui::asked(&viewed(&png(striped())));
+    tui.until("picture", |tui| !tui.column().is_empty());
+    tui.press(KeyCode::Char('k'), KeyModifiers::ALT);
+    tui.press(KeyCode::Char('o'), KeyModifiers::CONTROL);
+    assert!(tui.column().is_empty(), "{}", tui.screen());
 }
 
 #[test]
 fn what_cannot_be_shown_is_told() {
     for data in ["AAAA", "\u{1b}]0;x\u{7}", "", &png(striped())[..80]] {
-        let mut desk = Desk::asked(&viewed(data));
-        desk.until("word", |desk| desk.row_of("not shown: broken").is_some());
-        assert!(desk.column().is_empty());
-        assert!(!desk.screen().chars().any(|c| c.is_control() && c != '\n'));
+        let mut tui = ImageTui::asked(&viewed(data));
+        tui.until("word", |tui| tui.row_of("not shown: broken").is_some());
+        assert!(tui.column().is_empty());
+        assert!(!tui.screen().chars().any(|c| c.is_control() && c != '\n'));
     }
 }

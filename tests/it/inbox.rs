@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::screen::*;
+use crate::support::tui::*;
 use crossterm::event::Event as Input;
 use humanllm::api::{Interner, responses};
 use humanllm::tui::app::Effect;
@@ -23,8 +23,8 @@ fn from(thread: &str, folder: &str, model: &str, prompt: &str) -> Value {
 }
 
 /// The rows of the screen that have one of these marks, without what is right of the inbox.
-fn rows(desk: &Desk, marks: &[char]) -> Vec<String> {
-    let screen = desk.screen();
+fn rows(tui: &TestTui, marks: &[char]) -> Vec<String> {
+    let screen = tui.screen();
     let list = screen
         .lines()
         .map(|row| row.split('│').next().unwrap_or(row));
@@ -34,8 +34,8 @@ fn rows(desk: &Desk, marks: &[char]) -> Vec<String> {
 }
 
 /// The titles in the inbox, in their order.
-fn titles(desk: &Desk) -> Vec<String> {
-    let rows = rows(desk, &['●', '✓', '✗', '⋯']);
+fn titles(tui: &TestTui) -> Vec<String> {
+    let rows = rows(tui, &['●', '✓', '✗', '⋯']);
     let title = |row: &String| {
         let title: String = row.chars().skip(2).collect();
         title.trim_end_matches('✎').trim().to_owned()
@@ -44,16 +44,16 @@ fn titles(desk: &Desk) -> Vec<String> {
 }
 
 /// Somebody asks, is answered, and has got it.
-fn answered(desk: &mut Desk, thread: &str, prompt: &str) {
-    let mut client = desk.ask(&codex(thread, prompt, &[]));
-    desk.write("done");
-    desk.press("Enter");
-    desk.hear(&mut client);
+fn answered(tui: &mut TestTui, thread: &str, prompt: &str) {
+    let mut client = tui.ask(&codex(thread, prompt, &[]));
+    tui.write("done");
+    tui.press("Enter");
+    tui.hear(&mut client);
 }
 
 #[test]
 fn a_row_tells_who_asks_from_where_and_what_is_different() {
-    scene("inbox_rows", &[SMALL, NORMAL, MIDDLE], |desk| {
+    scene("inbox_rows", &[SMALL, NORMAL, MIDDLE], |tui| {
         let mut kept = Vec::new();
         for (thread, folder, model, prompt) in [
             (
@@ -67,27 +67,27 @@ fn a_row_tells_who_asks_from_where_and_what_is_different() {
             ("t-0004", "cli", "gpt-5-mini", "Explain `main.rs`"),
             ("t-0005", "cli", "gpt-5", "Say hello"),
         ] {
-            kept.push(desk.ask(&from(thread, folder, model, prompt)));
-            desk.wait(61);
+            kept.push(tui.ask(&from(thread, folder, model, prompt)));
+            tui.wait(61);
         }
-        desk.write("a draft");
-        desk.press("F2");
+        tui.write("a draft");
+        tui.press("F2");
         std::mem::forget(kept);
     });
 }
 
 #[test]
 fn those_that_wait_stand_above_and_the_longest_wait_first() {
-    let mut desk = Desk::new(MIDDLE);
-    answered(&mut desk, "a", "answered first");
-    desk.wait(1);
-    answered(&mut desk, "b", "answered second");
-    desk.wait(1);
-    let _c = desk.ask(&codex("c", "waits longest", &[]));
-    desk.wait(1);
-    let _d = desk.ask(&codex("d", "waits too", &[]));
+    let mut tui = TestTui::new(MIDDLE);
+    answered(&mut tui, "a", "answered first");
+    tui.wait(1);
+    answered(&mut tui, "b", "answered second");
+    tui.wait(1);
+    let _c = tui.ask(&codex("c", "waits longest", &[]));
+    tui.wait(1);
+    let _d = tui.ask(&codex("d", "waits too", &[]));
     assert_eq!(
-        titles(&desk),
+        titles(&tui),
         [
             "waits longest",
             "waits too",
@@ -99,69 +99,69 @@ fn those_that_wait_stand_above_and_the_longest_wait_first() {
 
 #[test]
 fn rows_stay_where_they_are_while_somebody_looks_for_one() {
-    let mut desk = Desk::new(MIDDLE);
-    let mut a = desk.ask(&codex("a", "first", &[]));
-    let _b = desk.ask(&codex("b", "second", &[]));
-    desk.write("done");
-    desk.press("Enter F2");
-    let before = titles(&desk);
+    let mut tui = TestTui::new(MIDDLE);
+    let mut a = tui.ask(&codex("a", "first", &[]));
+    let _b = tui.ask(&codex("b", "second", &[]));
+    tui.write("done");
+    tui.press("Enter F2");
+    let before = titles(&tui);
     assert_eq!(before, ["second", "first"]);
     // One comes in, and one changes: the rows that were there stay.
-    desk.hear(&mut a);
-    desk.wait(5);
-    let _c = desk.ask(&codex("c", "third", &[]));
-    desk.wait(1);
-    let _again = desk.ask(&codex("a", "first", &[message("user", "more")]));
-    assert_eq!(titles(&desk), ["second", "first", "third"]);
-    desk.sees("1 new · 3 waiting");
-    assert_eq!(rows(&desk, &['●']).len(), 3);
+    tui.hear(&mut a);
+    tui.wait(5);
+    let _c = tui.ask(&codex("c", "third", &[]));
+    tui.wait(1);
+    let _again = tui.ask(&codex("a", "first", &[message("user", "more")]));
+    assert_eq!(titles(&tui), ["second", "first", "third"]);
+    tui.sees("1 new · 3 waiting");
+    assert_eq!(rows(&tui, &['●']).len(), 3);
     // They are sorted when one asks for it, or comes back.
-    desk.press("r");
-    assert_eq!(titles(&desk), ["second", "third", "first"]);
-    desk.misses("1 new");
-    desk.press("k Enter");
-    assert_eq!(desk.title(), "third");
+    tui.press("r");
+    assert_eq!(titles(&tui), ["second", "third", "first"]);
+    tui.misses("1 new");
+    tui.press("k Enter");
+    assert_eq!(tui.title(), "third");
 }
 
 #[test]
 fn going_from_one_to_the_next_comes_by_all_of_them() {
-    let mut desk = Desk::new(NORMAL);
+    let mut tui = TestTui::new(NORMAL);
     let clients: Vec<_> = ["one", "two", "three"]
-        .map(|name| desk.ask(&codex(name, name, &[])))
+        .map(|name| tui.ask(&codex(name, name, &[])))
         .into();
-    assert_eq!(desk.title(), "one");
-    desk.press("Alt+Down");
-    assert_eq!(desk.title(), "two");
+    assert_eq!(tui.title(), "one");
+    tui.press("Alt+Down");
+    assert_eq!(tui.title(), "two");
     // Whatever happens to those that were passed.
     let mut clients = clients.into_iter();
-    desk.hang_up(clients.next().unwrap());
-    desk.press("Alt+Down");
-    assert_eq!(desk.title(), "three");
-    desk.press("Alt+Up Alt+Up");
-    assert_eq!(desk.title(), "one");
+    tui.hang_up(clients.next().unwrap());
+    tui.press("Alt+Down");
+    assert_eq!(tui.title(), "three");
+    tui.press("Alt+Up Alt+Up");
+    assert_eq!(tui.title(), "one");
     std::mem::forget(clients.collect::<Vec<_>>());
 }
 
 #[test]
 fn letters_narrow_the_inbox_down() {
     for size in [SMALL, NORMAL, MIDDLE] {
-        let mut desk = Desk::new(size);
+        let mut tui = TestTui::new(size);
         let _clients = [
-            desk.ask(&from("a", "parser", "m", "Fix it")),
-            desk.ask(&from("b", "web", "m", "Write tests")),
-            desk.ask(&from("c", "web", "m", "Fix the page")),
+            tui.ask(&from("a", "parser", "m", "Fix it")),
+            tui.ask(&from("b", "web", "m", "Write tests")),
+            tui.ask(&from("c", "web", "m", "Fix the page")),
         ];
-        desk.press("F2 /");
-        desk.write("fix web");
-        assert_eq!(titles(&desk), ["Fix the page"]);
-        desk.sees("/fix web");
-        assert_eq!(desk.text(), "", "nothing goes into the draft");
-        desk.press("Enter");
-        assert_eq!(desk.title(), "Fix the page");
-        desk.write("typing types again");
-        assert_eq!(desk.text(), "typing types again");
-        desk.press("F2 / x x x x Esc");
-        assert_eq!(titles(&desk).len(), 3);
+        tui.press("F2 /");
+        tui.write("fix web");
+        assert_eq!(titles(&tui), ["Fix the page"]);
+        tui.sees("/fix web");
+        assert_eq!(tui.text(), "", "nothing goes into the draft");
+        tui.press("Enter");
+        assert_eq!(tui.title(), "Fix the page");
+        tui.write("typing types again");
+        assert_eq!(tui.text(), "typing types again");
+        tui.press("F2 / x x x x Esc");
+        assert_eq!(titles(&tui).len(), 3);
     }
 }
 
@@ -169,143 +169,143 @@ fn letters_narrow_the_inbox_down() {
 fn what_is_done_is_dismissed_and_can_be_found_again() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let mut desk = Desk::at(MIDDLE, folder.path());
+        let mut tui = TestTui::at(MIDDLE, folder.path());
         for thread in ["kestrel", "heron", "crane", "stork"] {
-            answered(&mut desk, thread, thread);
-            desk.wait(1);
+            answered(&mut tui, thread, thread);
+            tui.wait(1);
         }
-        let _waits = desk.ask(&codex("w", "waiting", &[]));
-        desk.press("F2 d");
-        desk.sees("a request is waiting here");
+        let _waits = tui.ask(&codex("w", "waiting", &[]));
+        tui.press("F2 d");
+        tui.sees("a request is waiting here");
         // A draft keeps its conversation on the list.
-        desk.press("j Enter");
-        assert_eq!(desk.title(), "stork");
-        desk.write("to be sent");
-        desk.press("Alt+W");
-        desk.sees("there is a draft here");
-        assert_eq!(desk.text(), "to be sent");
-        desk.press("F2 j d");
-        assert_eq!(titles(&desk), ["waiting", "stork", "heron", "kestrel"]);
-        desk.sees("dismissed · F6 finds it again");
-        desk.press("D");
-        desk.sees("2 dismissed");
-        assert_eq!(titles(&desk).len(), 2);
+        tui.press("j Enter");
+        assert_eq!(tui.title(), "stork");
+        tui.write("to be sent");
+        tui.press("Alt+W");
+        tui.sees("there is a draft here");
+        assert_eq!(tui.text(), "to be sent");
+        tui.press("F2 j d");
+        assert_eq!(titles(&tui), ["waiting", "stork", "heron", "kestrel"]);
+        tui.sees("dismissed · F6 finds it again");
+        tui.press("D");
+        tui.sees("2 dismissed");
+        assert_eq!(titles(&tui).len(), 2);
     }
     // It stays so when the program is started again, until one of them is looked for.
-    let mut desk = Desk::at(MIDDLE, folder.path());
-    assert_eq!(titles(&desk).len(), 2, "{}", desk.screen());
-    desk.press("F6");
-    desk.search();
-    desk.write("heron");
-    desk.search();
-    desk.press("Enter");
-    assert_eq!(desk.title(), "heron");
-    assert_eq!(titles(&desk).len(), 3);
+    let mut tui = TestTui::at(MIDDLE, folder.path());
+    assert_eq!(titles(&tui).len(), 2, "{}", tui.screen());
+    tui.press("F6");
+    tui.search();
+    tui.write("heron");
+    tui.search();
+    tui.press("Enter");
+    assert_eq!(tui.title(), "heron");
+    assert_eq!(titles(&tui).len(), 3);
 }
 
 #[test]
 fn the_inbox_is_as_wide_as_one_wants_it() {
-    let mut desk = Desk::new(MIDDLE);
-    let _a = desk.ask(&codex(
+    let mut tui = TestTui::new(MIDDLE);
+    let _a = tui.ask(&codex(
         "a",
         "Say hello in Python, and explain every word of it to me",
         &[],
     ));
-    let edge = |desk: &Desk| {
-        let screen = desk.screen();
+    let edge = |tui: &TestTui| {
+        let screen = tui.screen();
         let mut first = screen.lines().next().unwrap_or_default().chars();
         first.position(|c| c == '│').expect("a column of its own")
     };
-    let before = edge(&desk);
-    desk.press("Alt+. Alt+.");
-    assert_eq!(edge(&desk), before + 8);
-    desk.press("F2 < < <");
-    assert_eq!(edge(&desk), before - 4);
+    let before = edge(&tui);
+    tui.press("Alt+. Alt+.");
+    assert_eq!(edge(&tui), before + 8);
+    tui.press("F2 < < <");
+    assert_eq!(edge(&tui), before - 4);
     for _ in 0..20 {
-        desk.press(">");
+        tui.press(">");
     }
-    desk.sees("every word of it to me");
-    desk.sees("Say hello");
+    tui.sees("every word of it to me");
+    tui.sees("Say hello");
 }
 
 #[test]
 fn every_action_is_done_by_its_name() {
-    scene("palette", &[SMALL, NORMAL, MIDDLE], |desk| {
-        let client = desk.ask(&codex("a", "Say hello.", &[]));
-        desk.press("F10");
-        desk.write("conversation");
+    scene("palette", &[SMALL, NORMAL, MIDDLE], |tui| {
+        let client = tui.ask(&codex("a", "Say hello.", &[]));
+        tui.press("F10");
+        tui.write("conversation");
         std::mem::forget(client);
     });
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&codex("a", "Say hello.", &[]));
-    desk.write("kept");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&codex("a", "Say hello.", &[]));
+    tui.write("kept");
     for keys in ["F10", "Alt+M"] {
-        desk.press(keys);
-        desk.write("statis");
-        desk.press("Enter");
-        desk.sees("Tokens per second");
-        desk.press("Esc");
+        tui.press(keys);
+        tui.write("statis");
+        tui.press("Enter");
+        tui.sees("Tokens per second");
+        tui.press("Esc");
     }
-    assert_eq!(desk.text(), "kept");
+    assert_eq!(tui.text(), "kept");
     // All of them can be found by their names.
     for action in Action::ALL
         .iter()
         .filter(|action| **action != Action::Palette)
     {
-        desk.press("F10");
-        desk.write(action.name());
-        desk.sees(&format!("{action}"));
-        desk.press("Esc");
+        tui.press("F10");
+        tui.write(action.name());
+        tui.sees(&format!("{action}"));
+        tui.press("Esc");
     }
-    desk.press("F10");
-    desk.write("quit");
-    desk.press("Enter");
-    desk.sees("Quit? 1 waiting");
+    tui.press("F10");
+    tui.write("quit");
+    tui.press("Enter");
+    tui.sees("Quit? 1 waiting");
 }
 
 /// Chooses an action by its name.
-fn choose(desk: &mut Desk, action: &str) {
-    desk.press("F10");
-    desk.write(action);
-    desk.press("Enter");
+fn choose(tui: &mut TestTui, action: &str) {
+    tui.press("F10");
+    tui.write(action);
+    tui.press("Enter");
 }
 
 #[test]
 fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
     for view in ["F2", "F1", "F3"] {
-        let mut desk = Desk::new(NORMAL);
-        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
-        desk.write("half a sentence");
-        desk.press(view);
+        let mut tui = TestTui::new(NORMAL);
+        let mut client = tui.ask(&codex("a", "Say hello.", &[]));
+        tui.write("half a sentence");
+        tui.press(view);
         for action in ["submit", "interrupt_process", "newline"] {
-            choose(&mut desk, action);
-            assert!(desk.hear(&mut client).is_empty(), "{view} {action}");
-            desk.press("Esc");
-            desk.press(view);
+            choose(&mut tui, action);
+            assert!(tui.hear(&mut client).is_empty(), "{view} {action}");
+            tui.press("Esc");
+            tui.press(view);
         }
-        assert_eq!(desk.text(), "half a sentence");
+        assert_eq!(tui.text(), "half a sentence");
         // What its keys do, it does by name.
-        desk.press("Esc");
-        desk.press(view);
-        choose(&mut desk, "interrupt");
-        assert_eq!(desk.text(), "half a sentence");
-        desk.write("!");
-        assert_eq!(desk.text(), "half a sentence!", "{view}");
+        tui.press("Esc");
+        tui.press(view);
+        choose(&mut tui, "interrupt");
+        assert_eq!(tui.text(), "half a sentence");
+        tui.write("!");
+        assert_eq!(tui.text(), "half a sentence!", "{view}");
     }
     // A form hides the draft beside it.
-    let mut desk = Desk::new(NORMAL);
-    let mut client = desk.ask(&offering("Weather?", &[weather()], json!({})));
-    desk.write("kept");
-    desk.press("Ctrl+T Enter");
-    desk.app.settings.snippets = vec![("town".into(), "Oslo".into())];
-    desk.press("Ctrl+R Enter");
-    choose(&mut desk, "newline");
-    assert_eq!(desk.text(), "kept");
-    desk.sees("Oslo");
-    desk.press("Enter");
-    desk.write("2");
-    desk.press("Enter");
-    let heard = said(&desk.hear(&mut client));
+    let mut tui = TestTui::new(NORMAL);
+    let mut client = tui.ask(&offering("Weather?", &[weather()], json!({})));
+    tui.write("kept");
+    tui.press("Ctrl+T Enter");
+    tui.app.settings.snippets = vec![("town".into(), "Oslo".into())];
+    tui.press("Ctrl+R Enter");
+    choose(&mut tui, "newline");
+    assert_eq!(tui.text(), "kept");
+    tui.sees("Oslo");
+    tui.press("Enter");
+    tui.write("2");
+    tui.press("Enter");
+    let heard = said(&tui.hear(&mut client));
     assert_eq!(heard, one(r#"{"city":"Oslo\n","days":2}"#, "call"));
 }
 
@@ -313,19 +313,19 @@ fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
 fn a_conversation_is_found_by_all_that_is_known_of_it() {
     for kept in [true, false] {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = match kept {
-            true => Desk::at(NORMAL, folder.path()),
-            false => Desk::new(NORMAL),
+        let mut tui = match kept {
+            true => TestTui::at(NORMAL, folder.path()),
+            false => TestTui::new(NORMAL),
         };
         let _clients = [
-            desk.ask(&from(
+            tui.ask(&from(
                 "a",
                 "parser",
                 "gpt-5",
                 "Fix it\nThe kestrel is too slow.",
             )),
-            desk.ask(&from("b", "web", "gpt-5-mini", "Write a page")),
-            desk.ask(&from("c", "tools", "gpt-5", "Explain this")),
+            tui.ask(&from("b", "web", "gpt-5-mini", "Write a page")),
+            tui.ask(&from("c", "tools", "gpt-5", "Explain this")),
         ];
         for (query, title) in [
             ("wrpage", "Write a page"),
@@ -335,12 +335,12 @@ fn a_conversation_is_found_by_all_that_is_known_of_it() {
             ("kestrel", "Fix it"),
             ("codex expl", "Explain this"),
         ] {
-            desk.press("F6");
-            desk.search();
-            desk.write(query);
-            desk.search();
-            desk.press("Enter");
-            assert_eq!(desk.title(), title, "{query} {kept}\n{}", desk.screen());
+            tui.press("F6");
+            tui.search();
+            tui.write(query);
+            tui.search();
+            tui.press("Enter");
+            assert_eq!(tui.title(), title, "{query} {kept}\n{}", tui.screen());
         }
     }
 }
@@ -349,56 +349,56 @@ fn a_conversation_is_found_by_all_that_is_known_of_it() {
 fn earlier_conversations_follow_those_of_the_inbox() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let mut desk = Desk::at(NORMAL, folder.path());
-        answered(&mut desk, "old", "The heron of last week");
-        desk.press("Alt+W");
+        let mut tui = TestTui::at(NORMAL, folder.path());
+        answered(&mut tui, "old", "The heron of last week");
+        tui.press("Alt+W");
     }
     for size in [SMALL, NORMAL, MIDDLE] {
-        let mut desk = Desk::at(size, folder.path());
-        let client = desk.ask(&from("new", "birds", "m", "Draw a heron"));
-        desk.press("F6");
-        desk.search();
-        desk.write("heron");
+        let mut tui = TestTui::at(size, folder.path());
+        let client = tui.ask(&from("new", "birds", "m", "Draw a heron"));
+        tui.press("F6");
+        tui.search();
+        tui.write("heron");
         // What is open is there at once, whatever the disk does.
-        desk.sees("▸ Draw a heron");
-        desk.search();
-        desk.sees("  The heron of la");
-        desk.press("Down Enter");
-        assert_eq!(desk.title(), "The heron of last week");
-        desk.press("Alt+W");
-        desk.hang_up(client);
-        desk.press("F8 y");
-        assert_eq!(desk.title(), "");
+        tui.sees("▸ Draw a heron");
+        tui.search();
+        tui.sees("  The heron of la");
+        tui.press("Down Enter");
+        assert_eq!(tui.title(), "The heron of last week");
+        tui.press("Alt+W");
+        tui.hang_up(client);
+        tui.press("F8 y");
+        assert_eq!(tui.title(), "");
     }
 }
 
 #[test]
 fn the_keys_that_help_now_are_named_first() {
-    let hints = |desk: &Desk| {
-        desk.screen()
+    let hints = |tui: &TestTui| {
+        tui.screen()
             .lines()
             .last()
             .unwrap_or_default()
             .trim()
             .to_owned()
     };
-    let mut desk = Desk::new(NORMAL);
+    let mut tui = TestTui::new(NORMAL);
     let format = json!({"format": {"type": "json_schema", "name": "n", "schema": {
         "type": "object", "properties": {"title": {"type": "string"}}}}});
-    let _a = desk.ask(&offering(
+    let _a = tui.ask(&offering(
         "Name it.",
         &[],
         json!({"text": format, "stream": true}),
     ));
     assert!(
-        hints(&desk).starts_with("Enter send · Alt+I skeleton"),
+        hints(&tui).starts_with("Enter send · Alt+I skeleton"),
         "{}",
-        hints(&desk)
+        hints(&tui)
     );
-    desk.write("{");
-    assert!(!hints(&desk).contains("skeleton"));
+    tui.write("{");
+    assert!(!hints(&tui).contains("skeleton"));
 
-    let mut desk = Desk::new(NORMAL);
+    let mut tui = TestTui::new(NORMAL);
     let running =
         "Chunk ID: 1\nWall time: 1.0 seconds\nProcess running with session ID 7\nOutput:\n";
     let mut body = codex(
@@ -414,61 +414,61 @@ fn the_keys_that_help_now_are_named_first() {
         "chars": {"type": "string"}}});
     let tools = body["tools"].as_array_mut().unwrap();
     tools.push(function("write_stdin", "Writes.", stdin));
-    let _b = desk.ask(&body);
+    let _b = tui.ask(&body);
     assert!(
-        hints(&desk).starts_with("Enter send · Alt+S continue process"),
+        hints(&tui).starts_with("Enter send · Alt+S continue process"),
         "{}",
-        hints(&desk)
+        hints(&tui)
     );
-    desk.press("Alt+K");
+    tui.press("Alt+K");
     assert!(
-        hints(&desk).contains("Alt+C copy · Ctrl+O fold"),
+        hints(&tui).contains("Alt+C copy · Ctrl+O fold"),
         "{}",
-        hints(&desk)
+        hints(&tui)
     );
 }
 
 #[test]
 fn whoever_has_answered_is_told_of_the_others() {
     for size in [SMALL, NORMAL] {
-        let mut desk = Desk::new(size);
-        let mut a = desk.ask(&codex("a", "first", &[]));
+        let mut tui = TestTui::new(size);
+        let mut a = tui.ask(&codex("a", "first", &[]));
         let _others: Vec<_> = ["b", "c"]
-            .map(|name| desk.ask(&codex(name, name, &[])))
+            .map(|name| tui.ask(&codex(name, name, &[])))
             .into();
-        desk.write("done");
-        desk.press("Enter");
-        desk.hear(&mut a);
-        desk.sees("> Answered · 2 others waiting");
+        tui.write("done");
+        tui.press("Enter");
+        tui.hear(&mut a);
+        tui.sees("> Answered · 2 others waiting");
     }
-    let mut desk = Desk::new(NORMAL);
-    let _a = desk.ask(&codex("a", "first", &[]));
-    desk.press("Alt+N");
-    desk.sees("no other requests waiting");
+    let mut tui = TestTui::new(NORMAL);
+    let _a = tui.ask(&codex("a", "first", &[]));
+    tui.press("Alt+N");
+    tui.sees("no other requests waiting");
 }
 
 #[test]
 fn the_chosen_kind_and_its_neighbours_can_be_read_in_a_small_pane() {
     let kinds = ["Send", "Progress", "Run", "Call", "Think", "Reject"];
     for is_live in [false, true] {
-        let mut desk = Desk::new(SMALL);
-        let _client = desk.ask(&codex("a", "Say hello.", &[]));
+        let mut tui = TestTui::new(SMALL);
+        let _client = tui.ask(&codex("a", "Say hello.", &[]));
         if is_live {
-            desk.press("Alt+L");
+            tui.press("Alt+L");
         }
         for at in 0..kinds.len() {
-            desk.sees(&format!("[{}", kinds[at]));
+            tui.sees(&format!("[{}", kinds[at]));
             for near in [at.saturating_sub(1), (at + 1).min(kinds.len() - 1)] {
-                desk.sees(kinds[near]);
+                tui.sees(kinds[near]);
             }
-            desk.press("Tab");
+            tui.press("Tab");
         }
     }
 }
 
 /// What the terminal was asked to show outside of its window.
-fn notifications(desk: &Desk) -> Vec<&str> {
-    let effects = desk.effects.iter();
+fn notifications(tui: &TestTui) -> Vec<&str> {
+    let effects = tui.effects.iter();
     let shown = effects.filter_map(|effect| match effect {
         Effect::Notify(text) => Some(text.as_str()),
         _ => None,
@@ -478,100 +478,100 @@ fn notifications(desk: &Desk) -> Vec<&str> {
 
 #[test]
 fn whoever_looks_elsewhere_is_called() {
-    let mut desk = Desk::new(NORMAL);
-    let _a = desk.ask(&from("a", "web", "m", "While one looks"));
-    assert_eq!((desk.bells(), notifications(&desk).len()), (1, 0));
-    desk.app.on_input(vec![Input::FocusLost]);
+    let mut tui = TestTui::new(NORMAL);
+    let _a = tui.ask(&from("a", "web", "m", "While one looks"));
+    assert_eq!((tui.bells(), notifications(&tui).len()), (1, 0));
+    tui.app.on_input(vec![Input::FocusLost]);
     let nasty = format!("\x1b]0;x\x07 {}", "long ".repeat(100));
-    let _b = desk.ask(&from("b", "web", "m", "**While** one does not"));
-    let _c = desk.ask(&from("c", "web", "m", &nasty));
-    assert_eq!(desk.bells(), 3);
-    let shown = notifications(&desk);
+    let _b = tui.ask(&from("b", "web", "m", "**While** one does not"));
+    let _c = tui.ask(&from("c", "web", "m", &nasty));
+    assert_eq!(tui.bells(), 3);
+    let shown = notifications(&tui);
     assert_eq!(shown[0], "While one does not · codex_exec in web");
     assert!(!shown[1].contains(char::is_control) && shown[1].chars().count() <= 120);
-    desk.app.on_input(vec![Input::FocusGained]);
-    let _d = desk.ask(&from("d", "web", "m", "Back again"));
-    assert_eq!(notifications(&desk).len(), 2);
+    tui.app.on_input(vec![Input::FocusGained]);
+    let _d = tui.ask(&from("d", "web", "m", "Back again"));
+    assert_eq!(notifications(&tui).len(), 2);
 }
 
 #[test]
 fn somebody_who_waits_long_calls_again() {
-    let mut desk = Desk::new(NORMAL);
-    desk.app.settings.remind_after = Some(Duration::from_secs(600));
-    let _a = desk.ask(&codex("a", "Are you there?", &[]));
-    desk.app.on_input(vec![Input::FocusLost]);
-    let tick = |desk: &mut Desk, seconds| {
-        desk.wait(seconds);
-        desk.app.on_tick();
-        desk.step();
+    let mut tui = TestTui::new(NORMAL);
+    tui.app.settings.remind_after = Some(Duration::from_secs(600));
+    let _a = tui.ask(&codex("a", "Are you there?", &[]));
+    tui.app.on_input(vec![Input::FocusLost]);
+    let tick = |tui: &mut TestTui, seconds| {
+        tui.wait(seconds);
+        tui.app.on_tick();
+        tui.step();
     };
-    tick(&mut desk, 599);
-    assert_eq!(desk.bells(), 1);
-    tick(&mut desk, 1);
+    tick(&mut tui, 599);
+    assert_eq!(tui.bells(), 1);
+    tick(&mut tui, 1);
     assert_eq!(
-        (desk.bells(), notifications(&desk)),
+        (tui.bells(), notifications(&tui)),
         (2, vec!["waiting 10 m 00 s · Are you there?"])
     );
-    tick(&mut desk, 1);
-    assert_eq!(desk.bells(), 2);
+    tick(&mut tui, 1);
+    assert_eq!(tui.bells(), 2);
     // Somebody who types is there.
-    tick(&mut desk, 300);
-    desk.write("yes");
-    tick(&mut desk, 599);
-    assert_eq!(desk.bells(), 2);
-    tick(&mut desk, 1);
-    assert_eq!(desk.bells(), 3);
+    tick(&mut tui, 300);
+    tui.write("yes");
+    tick(&mut tui, 599);
+    assert_eq!(tui.bells(), 2);
+    tick(&mut tui, 1);
+    assert_eq!(tui.bells(), 3);
 }
 
 #[test]
 fn the_next_one_opens_after_an_answer_if_one_wants_that() {
     for is_wanted in [true, false] {
-        let mut desk = Desk::new(NORMAL);
-        desk.app.settings.auto_advance = is_wanted;
-        let mut a = desk.ask(&codex("a", "first", &[]));
-        let _b = desk.ask(&codex("b", "second", &[]));
+        let mut tui = TestTui::new(NORMAL);
+        tui.app.settings.auto_advance = is_wanted;
+        let mut a = tui.ask(&codex("a", "first", &[]));
+        let _b = tui.ask(&codex("b", "second", &[]));
         // A command comes back, and its conversation stays.
-        desk.write("!ls");
-        desk.press("Enter");
-        desk.hear(&mut a);
-        assert_eq!(desk.title(), "first");
-        let mut a = desk.ask(&codex("a", "first", &[call("ls"), output("", 0)]));
-        desk.write("done");
-        desk.press("Enter");
-        assert_eq!(desk.title(), "first", "it is not delivered yet");
-        desk.hear(&mut a);
-        assert_eq!(desk.title(), if is_wanted { "second" } else { "first" });
+        tui.write("!ls");
+        tui.press("Enter");
+        tui.hear(&mut a);
+        assert_eq!(tui.title(), "first");
+        let mut a = tui.ask(&codex("a", "first", &[call("ls"), output("", 0)]));
+        tui.write("done");
+        tui.press("Enter");
+        assert_eq!(tui.title(), "first", "it is not delivered yet");
+        tui.hear(&mut a);
+        assert_eq!(tui.title(), if is_wanted { "second" } else { "first" });
     }
 }
 
 #[test]
 fn one_sees_how_long_the_client_will_wait() {
-    let ask = |desk: &mut Desk, stream: bool| {
+    let ask = |tui: &mut TestTui, stream: bool| {
         let body = json!({"model": "m", "input": "Hurry", "stream": stream}).to_string();
         let mut request = responses::parse(body.as_bytes(), &Interner::default()).unwrap();
         request.patience = Some(Duration::from_secs(600));
-        desk.open(request, None)
+        tui.open(request, None)
     };
     for size in [SMALL, NORMAL, MIDDLE] {
-        let mut desk = Desk::new(size);
-        let _client = ask(&mut desk, false);
-        desk.wait(240);
-        desk.sees("6 m 00 s left");
-        desk.press("F2");
-        desk.sees("waiting 4 m 00 s · codex_exec");
-        desk.wait(300);
-        desk.sees("1 m 00 s left · codex_exec");
-        desk.press("F2");
-        desk.press("Tab");
-        desk.sees("arrives with the answer");
-        desk.wait(60);
-        desk.sees("out of time");
+        let mut tui = TestTui::new(size);
+        let _client = ask(&mut tui, false);
+        tui.wait(240);
+        tui.sees("6 m 00 s left");
+        tui.press("F2");
+        tui.sees("waiting 4 m 00 s · codex_exec");
+        tui.wait(300);
+        tui.sees("1 m 00 s left · codex_exec");
+        tui.press("F2");
+        tui.press("Tab");
+        tui.sees("arrives with the answer");
+        tui.wait(60);
+        tui.sees("out of time");
         // One that streams is kept by signs of life, and reads at once.
-        let mut desk = Desk::new(size);
-        let _client = ask(&mut desk, true);
-        desk.press("Tab");
-        desk.misses("left");
-        desk.misses("with the answer");
+        let mut tui = TestTui::new(size);
+        let _client = ask(&mut tui, true);
+        tui.press("Tab");
+        tui.misses("left");
+        tui.misses("with the answer");
     }
 }
 
@@ -579,40 +579,40 @@ fn one_sees_how_long_the_client_will_wait() {
 fn what_comes_in_where_nothing_was_is_at_hand() {
     // The empty list, and a filter that leaves nothing.
     for filter in ["", "kestrel"] {
-        let mut desk = Desk::new(NORMAL);
-        desk.press("F2");
+        let mut tui = TestTui::new(NORMAL);
+        tui.press("F2");
         if !filter.is_empty() {
-            desk.write("/");
-            desk.write(filter);
+            tui.write("/");
+            tui.write(filter);
         }
-        let _client = desk.ask(&codex("a", "Feed the kestrel.", &[]));
-        desk.press("Enter");
-        assert_eq!(desk.title(), "Feed the kestrel.");
-        desk.write("x");
-        assert_eq!(desk.text(), "x");
+        let _client = tui.ask(&codex("a", "Feed the kestrel.", &[]));
+        tui.press("Enter");
+        assert_eq!(tui.title(), "Feed the kestrel.");
+        tui.write("x");
+        assert_eq!(tui.text(), "x");
     }
     // Who has looked at something else comes back to it.
     for view in ["F1", "F2", "F5", "F6", "F10"] {
-        let mut desk = Desk::new(NORMAL);
-        desk.press(view);
-        let _client = desk.ask(&codex("a", "Say hello.", &[]));
-        desk.misses("waiting 0 s · 1/1");
-        desk.press("Esc");
-        assert_eq!(desk.title(), "Say hello.", "{view}");
+        let mut tui = TestTui::new(NORMAL);
+        tui.press(view);
+        let _client = tui.ask(&codex("a", "Say hello.", &[]));
+        tui.misses("waiting 0 s · 1/1");
+        tui.press("Esc");
+        assert_eq!(tui.title(), "Say hello.", "{view}");
         // Where there is a conversation, nothing moves by itself.
-        desk.press(view);
-        let _other = desk.ask(&codex("b", "Say goodbye.", &[]));
-        desk.press("Esc");
-        assert_eq!(desk.title(), "Say hello.", "{view}");
+        tui.press(view);
+        let _other = tui.ask(&codex("b", "Say goodbye.", &[]));
+        tui.press("Esc");
+        assert_eq!(tui.title(), "Say hello.", "{view}");
     }
     // Nor does it while something is typed.
-    let mut desk = Desk::new(NORMAL);
-    desk.write("to whom");
-    desk.press("F1");
-    let _client = desk.ask(&codex("a", "Say hello.", &[]));
-    desk.press("Esc");
-    desk.write("?");
-    desk.sees("> to whom?");
-    desk.press("Alt+N");
-    assert_eq!(desk.text(), "to whom?");
+    let mut tui = TestTui::new(NORMAL);
+    tui.write("to whom");
+    tui.press("F1");
+    let _client = tui.ask(&codex("a", "Say hello.", &[]));
+    tui.press("Esc");
+    tui.write("?");
+    tui.sees("> to whom?");
+    tui.press("Alt+N");
+    assert_eq!(tui.text(), "to whom?");
 }

@@ -2,12 +2,12 @@
 //! the same numbers.
 
 use crate::support::costs::{COSTS, cost};
-use crate::support::screen::*;
+use crate::support::tui::*;
 use serde_json::{Value, json};
 
 /// A person whose keys are counted.
 struct Counter {
-    desk: Desk,
+    tui: TestTui,
     client: Client,
     keys: usize,
 }
@@ -21,10 +21,10 @@ impl Counter {
     fn with(tools: Value) -> Self {
         let mut body = codex("a", "What is the weather in the files?", &[]);
         body["tools"] = tools;
-        let mut desk = Desk::new(NORMAL);
-        let client = desk.ask(&body);
+        let mut tui = TestTui::new(NORMAL);
+        let client = tui.ask(&body);
         Self {
-            desk,
+            tui,
             client,
             keys: 0,
         }
@@ -33,17 +33,17 @@ impl Counter {
     /// Presses keys that count.
     fn press(&mut self, keys: &str) {
         self.keys += keys.split(' ').count();
-        self.desk.press(keys);
+        self.tui.press(keys);
     }
 
     /// Types what the reply says.
     fn write(&mut self, content: &str) {
-        self.desk.write(content);
+        self.tui.write(content);
     }
 
     /// What arrived, and what it cost.
     fn sent(&mut self) -> (Vec<(String, &'static str)>, usize) {
-        let heard = said(&self.desk.hear(&mut self.client));
+        let heard = said(&self.tui.hear(&mut self.client));
         (heard, std::mem::take(&mut self.keys))
     }
 
@@ -58,49 +58,49 @@ impl Counter {
 
 #[test]
 fn an_answer() {
-    let mut person = Counter::new();
-    person.write("It rains.");
-    person.press("Enter");
-    person.costs("Send", &[("It rains.", "final_answer")]);
+    let mut operator = Counter::new();
+    operator.write("It rains.");
+    operator.press("Enter");
+    operator.costs("Send", &[("It rains.", "final_answer")]);
 }
 
 #[test]
 fn notes() {
-    let mut person = Counter::new();
-    person.press("Tab");
-    person.write("One moment");
-    person.press("Enter");
-    person.costs("Progress", &[("One moment", "commentary")]);
-    person.write("Still looking");
-    person.press("Enter");
-    person.costs("Progress, again", &[("Still looking", "commentary")]);
+    let mut operator = Counter::new();
+    operator.press("Tab");
+    operator.write("One moment");
+    operator.press("Enter");
+    operator.costs("Progress", &[("One moment", "commentary")]);
+    operator.write("Still looking");
+    operator.press("Enter");
+    operator.costs("Progress, again", &[("Still looking", "commentary")]);
 }
 
 #[test]
 fn commands() {
-    let mut person = Counter::new();
-    person.press("!");
-    person.write("ls");
-    person.press("Enter");
-    person.costs("Run command", &[(r#"{"cmd":"ls"}"#, "call")]);
+    let mut operator = Counter::new();
+    operator.press("!");
+    operator.write("ls");
+    operator.press("Enter");
+    operator.costs("Run command", &[(r#"{"cmd":"ls"}"#, "call")]);
 
-    let mut person = Counter::new();
-    person.press("!");
-    person.write("ls");
-    person.press("Alt+A !");
-    person.write("pwd");
-    person.press("Enter");
+    let mut operator = Counter::new();
+    operator.press("!");
+    operator.write("ls");
+    operator.press("Alt+A !");
+    operator.write("pwd");
+    operator.press("Enter");
     let both = [(r#"{"cmd":"ls"}"#, "call"), (r#"{"cmd":"pwd"}"#, "call")];
-    person.costs("Two commands in one reply", &both);
+    operator.costs("Two commands in one reply", &both);
 
-    let mut person = Counter::new();
-    person.press("!");
-    person.write("ls");
-    person.press("Alt+O");
-    person.write("/srv");
-    person.press("Alt+O Enter");
+    let mut operator = Counter::new();
+    operator.press("!");
+    operator.write("ls");
+    operator.press("Alt+O");
+    operator.write("/srv");
+    operator.press("Alt+O Enter");
     let call = [(r#"{"cmd":"ls","workdir":"/srv"}"#, "call")];
-    person.costs("Run command in a directory", &call);
+    operator.costs("Run command in a directory", &call);
 }
 
 /// Shells as agents offer them, with the name of what takes the command and of the directory.
@@ -177,13 +177,13 @@ fn shells() -> [(Value, &'static str, &'static str); 6] {
 #[test]
 fn a_command_in_a_directory_costs_the_same_with_every_shell() {
     for (shell, command, directory) in shells() {
-        let mut person = Counter::with(json!([shell]));
-        person.press("!");
-        person.write("ls");
-        person.press("Alt+O");
-        person.write("/srv");
-        person.press("Alt+O Enter");
-        let (heard, keys) = person.sent();
+        let mut operator = Counter::with(json!([shell]));
+        operator.press("!");
+        operator.write("ls");
+        operator.press("Alt+O");
+        operator.write("/srv");
+        operator.press("Alt+O Enter");
+        let (heard, keys) = operator.sent();
         let call: Value = serde_json::from_str(&heard[0].0).unwrap();
         assert_eq!(
             (&call[command], &call[directory]),
@@ -201,44 +201,44 @@ fn a_command_in_a_directory_costs_the_same_with_every_shell() {
 
 #[test]
 fn a_tool_with_two_arguments() {
-    let mut person = Counter::new();
-    person.press("Ctrl+T");
-    person.write("wea");
-    person.press("Enter");
-    person.write("Kyoto");
-    person.press("Enter");
-    person.write("3");
-    person.press("Enter");
+    let mut operator = Counter::new();
+    operator.press("Ctrl+T");
+    operator.write("wea");
+    operator.press("Enter");
+    operator.write("Kyoto");
+    operator.press("Enter");
+    operator.write("3");
+    operator.press("Enter");
     let call = [(r#"{"city":"Kyoto","days":3}"#, "call")];
-    person.costs("Call tool, two arguments", &call);
+    operator.costs("Call tool, two arguments", &call);
 }
 
 #[test]
 fn a_patch() {
     let patch = "*** Begin Patch\n*** Delete File: a.txt\n*** End Patch";
-    let mut person = Counter::new();
-    person.press("Ctrl+T");
-    person.write("patch");
-    person.press("Enter");
+    let mut operator = Counter::new();
+    operator.press("Ctrl+T");
+    operator.write("patch");
+    operator.press("Enter");
     // Comes from the editor or the clipboard, as patches do; the template is what costs nothing.
-    person.desk.app.on_edited(patch);
-    person.press("Enter");
-    person.costs("Patch", &[(patch, "custom call")]);
+    operator.tui.app.on_edited(patch);
+    operator.press("Enter");
+    operator.costs("Patch", &[(patch, "custom call")]);
 }
 
 #[test]
 fn a_thought_and_a_rejection() {
-    let mut person = Counter::new();
-    person.press("Shift+Tab Shift+Tab");
-    person.write("It is cold.");
-    person.press("Enter");
-    person.costs("Think", &[("It is cold.", "thought")]);
+    let mut operator = Counter::new();
+    operator.press("Shift+Tab Shift+Tab");
+    operator.write("It is cold.");
+    operator.press("Enter");
+    operator.costs("Think", &[("It is cold.", "thought")]);
 
-    let mut person = Counter::new();
-    person.press("Shift+Tab");
-    person.write("I will not.");
-    person.press("Enter");
-    person.costs("Reject", &[("I will not.", "invalid_prompt")]);
+    let mut operator = Counter::new();
+    operator.press("Shift+Tab");
+    operator.write("I will not.");
+    operator.press("Enter");
+    operator.costs("Reject", &[("I will not.", "invalid_prompt")]);
 }
 
 #[test]

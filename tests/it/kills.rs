@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, EventStream, Key, Person, Place, Signal, poll};
+use crate::support::{Client, EventStream, Key, Operator, Sandbox, Signal, poll};
 use humanllm::journal::JournalReader;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -57,7 +57,7 @@ fn a_kill_at_any_moment_loses_no_word() {
         // Much of the time each of them waits.
         for _ in 0..cores * 3 / 2 {
             scope.spawn(|| {
-                let mut person = start(Place::new());
+                let mut operator = start(Sandbox::new());
                 loop {
                     let kill = next.fetch_add(1, Ordering::Relaxed) as u64;
                     if kill >= kills {
@@ -72,10 +72,10 @@ fn a_kill_at_any_moment_loses_no_word() {
                         moment,
                         chance,
                     };
-                    person = match (moment, in_background) {
-                        (Moment::Arrival, _) => scene.arrival(person),
-                        (_, false) => scene.streamed(person),
-                        (_, true) => scene.in_background(person),
+                    operator = match (moment, in_background) {
+                        (Moment::Arrival, _) => scene.arrival(operator),
+                        (_, false) => scene.streamed(operator),
+                        (_, true) => scene.in_background(operator),
                     };
                 }
             });
@@ -115,8 +115,8 @@ impl Chance {
 }
 
 /// A small terminal: what is drawn costs most of a start.
-fn start(place: Place) -> Person {
-    Person::at(place).size(60, 20).start()
+fn start(place: Sandbox) -> Operator {
+    Operator::at(place).size(60, 20).start()
 }
 
 /// What a person typed, in words that are found wherever they are.
@@ -128,8 +128,8 @@ struct Typed {
 
 impl Typed {
     /// Notes what is on the screen now.
-    fn look(&mut self, person: &Person) {
-        let screen = person.screen();
+    fn look(&mut self, operator: &Operator) {
+        let screen = operator.screen();
         let now = Instant::now();
         for (word, seen) in &mut self.words {
             if seen.is_none() && screen.contains(&*word) {
@@ -184,7 +184,7 @@ fn texts(response: &Value) -> Vec<String> {
 }
 
 /// All words of the person that the program has, and those that are drafts, by conversation.
-fn kept(place: &Place) -> (String, BTreeMap<i64, String>) {
+fn kept(place: &Sandbox) -> (String, BTreeMap<i64, String>) {
     let reader = JournalReader::open(&place.state_dir()).expect("a journal");
     let drafts = reader.drafts().expect("readable").into_iter();
     let drafts: BTreeMap<i64, String> = drafts
@@ -244,61 +244,61 @@ impl Scene {
     }
 
     /// Types until a moment, word by word or line by line.
-    fn type_until(&mut self, end: Instant, person: &mut Person, typed: &mut Typed, live: bool) {
+    fn type_until(&mut self, end: Instant, operator: &mut Operator, typed: &mut Typed, live: bool) {
         let mut due = Instant::now();
         while Instant::now() < end {
             if Instant::now() >= due {
                 let word = self.word(typed);
-                person.type_text(&format!("{word} "));
+                operator.type_text(&format!("{word} "));
                 if live && self.chance.one_in(2) {
-                    person.key(Key::AltEnter);
+                    operator.key(Key::AltEnter);
                 }
                 due += self.chance.within(40);
             }
-            typed.look(person);
+            typed.look(operator);
             sleep(Duration::from_millis(2));
         }
     }
 
     /// Types some words and waits until they are on the screen.
-    fn type_some(&mut self, person: &mut Person, typed: &mut Typed) {
+    fn type_some(&mut self, operator: &mut Operator, typed: &mut Typed) {
         for _ in 0..self.chance.of(1..6) {
             let word = self.word(typed);
-            person.type_text(&format!("{word} "));
-            person.wait_for(&word);
-            typed.look(person);
+            operator.type_text(&format!("{word} "));
+            operator.wait_for(&word);
+            typed.look(operator);
         }
     }
 
     /// Does what there is to do at this moment, and kills the program in the middle of it. Returns
     /// the words that must not be lost.
-    fn act(&mut self, person: &mut Person) -> Vec<String> {
+    fn act(&mut self, operator: &mut Operator) -> Vec<String> {
         let mut typed = Typed::default();
         match self.moment {
             Moment::Typing => {
                 let end = Instant::now() + self.chance.within(250);
-                self.type_until(end, person, &mut typed, false);
+                self.type_until(end, operator, &mut typed, false);
             }
             Moment::Live => {
-                person.key(Key::Alt('l'));
-                person.wait_for("live]");
+                operator.key(Key::Alt('l'));
+                operator.wait_for("live]");
                 let end = Instant::now() + self.chance.within(250);
-                self.type_until(end, person, &mut typed, true);
+                self.type_until(end, operator, &mut typed, true);
                 if self.chance.one_in(3) {
-                    person.key(Key::Enter);
+                    operator.key(Key::Enter);
                     sleep(self.chance.within(20));
                 }
             }
             Moment::Enter | Moment::Arrival | Moment::Burst => {
                 if self.chance.one_in(4) {
                     // A note on the way.
-                    person.choose("Progress");
-                    self.type_some(person, &mut typed);
-                    person.key(Key::Enter);
-                    person.wait_for("commentary");
-                    person.choose("Send");
+                    operator.choose("Progress");
+                    self.type_some(operator, &mut typed);
+                    operator.key(Key::Enter);
+                    operator.wait_for("commentary");
+                    operator.choose("Send");
                 }
-                self.type_some(person, &mut typed);
+                self.type_some(operator, &mut typed);
                 let burst = match self.moment {
                     Moment::Burst => self.chance.of(2..16),
                     _ => 0,
@@ -306,22 +306,22 @@ impl Scene {
                 for number in 0..burst {
                     let mut body = self.body(json!("burst ".repeat(5_000)));
                     body["prompt_cache_key"] = format!("{}-{number}", self.tag).into();
-                    Listener::new(person.client(), body);
+                    Listener::new(operator.client(), body);
                 }
                 sleep(self.chance.within(60));
-                person.key(Key::Enter);
+                operator.key(Key::Enter);
                 // Most of what happens then happens at once.
                 let most = [3, 15, 60][self.chance.of(0..3) as usize];
                 sleep(self.chance.within(most));
             }
         }
-        typed.look(person);
+        typed.look(operator);
         let killed = Instant::now();
-        person.signal(Signal::KILL);
+        operator.signal(Signal::KILL);
         let mut safe = typed.safe_at(killed);
         // What the screen says of a reply is true, however short it stood there.
-        person.wait_exit();
-        let screen = person.screen();
+        operator.wait_exit();
+        let screen = operator.screen();
         // Of a note on the way nothing follows for the words after it.
         let is_sent = |line: &str| {
             line.contains("final answer · sent") || line.contains("final answer · delivered")
@@ -333,7 +333,7 @@ impl Scene {
     }
 
     /// That each of these words is with the client or with the program.
-    fn check(&self, words: &[String], heard: &str, place: &Place, screen: &str) {
+    fn check(&self, words: &[String], heard: &str, place: &Sandbox, screen: &str) {
         let (kept, _) = kept(place);
         for word in words {
             assert!(
@@ -344,23 +344,23 @@ impl Scene {
     }
 
     /// Waits until what is to be sent is in the composer again, adds a word, and sends it.
-    fn send_again(&self, person: &mut Person, words: &[String]) {
+    fn send_again(&self, operator: &mut Operator, words: &[String]) {
         if !words.is_empty() {
             // Of a long draft only some lines are on the screen.
             let word = format!("{}w", self.tag);
-            person.wait_until(&format!("{words:?} to be sent"), |screen| {
+            operator.wait_until(&format!("{words:?} to be sent"), |screen| {
                 to_be_sent(screen).contains(&word)
             });
         }
         // One word, which no line of the composer breaks.
         let end = format!("end{}", self.tag);
-        person.type_text(&format!(" {end}"));
-        person.wait_until("what was typed", |screen| composer(screen).contains(&end));
-        if person.kind() == Some("Progress") {
+        operator.type_text(&format!(" {end}"));
+        operator.wait_until("what was typed", |screen| composer(screen).contains(&end));
+        if operator.kind() == Some("Progress") {
             // A note came back as a note.
-            person.choose("Send");
+            operator.choose("Send");
         }
-        person.key(Key::Enter);
+        operator.key(Key::Enter);
     }
 
     /// What of these words is to be sent still: all that is drafted, or comes back as a draft.
@@ -374,20 +374,20 @@ impl Scene {
     }
 
     /// A client that streams asks, the program is killed, and the client comes back.
-    fn streamed(mut self, mut person: Person) -> Person {
+    fn streamed(mut self, mut operator: Operator) -> Operator {
         let prompt = self.prompt();
-        let listener = Listener::new(person.client(), self.body(json!(prompt)));
-        person.wait_request(&prompt);
-        let words = self.act(&mut person);
-        let screen = person.screen();
+        let listener = Listener::new(operator.client(), self.body(json!(prompt)));
+        operator.wait_request(&prompt);
+        let words = self.act(&mut operator);
+        let screen = operator.screen();
         let heard = listener.heard();
-        self.check(&words, &heard, person.place(), &screen);
+        self.check(&words, &heard, operator.place(), &screen);
         let is_complete = is_complete(&heard);
-        let mut person = person.restart();
+        let mut operator = operator.restart();
 
         let mut stream: EventStream;
         if is_complete {
-            let (_, drafts) = kept(person.place());
+            let (_, drafts) = kept(operator.place());
             let draft = drafts.values().find(|draft| draft.contains(&self.tag));
             assert!(draft.is_none(), "{draft:?} was received");
             let answer = heard
@@ -408,17 +408,17 @@ impl Scene {
             );
             let next = format!("next-{}", self.tag);
             input.push(json!({"role": "user", "content": next}));
-            stream = person
+            stream = operator
                 .client()
                 .post_sse(PATH, &[], &self.body(json!(input)));
-            person.wait_request(&next);
-            self.send_again(&mut person, &[]);
+            operator.wait_request(&next);
+            self.send_again(&mut operator, &[]);
         } else {
-            stream = person
+            stream = operator
                 .client()
                 .post_sse(PATH, &[], &self.body(json!(prompt)));
-            person.wait_request(&prompt);
-            self.send_again(&mut person, &self.unsent(&words, &heard));
+            operator.wait_request(&prompt);
+            self.send_again(&mut operator, &self.unsent(&words, &heard));
         }
         let done = stream.until("response.completed");
         let said = texts(&done["response"]).join("\n");
@@ -430,22 +430,22 @@ impl Scene {
                 }
             }
         }
-        person.wait_for("delivered");
-        person
+        operator.wait_for("delivered");
+        operator
     }
 
     /// A client asks in the background, the program is killed, and the client asks how it is.
-    fn in_background(mut self, mut person: Person) -> Person {
+    fn in_background(mut self, mut operator: Operator) -> Operator {
         let prompt = self.prompt();
-        let response = ask_in_background(&person.client(), &self.tag, &prompt);
+        let response = ask_in_background(&operator.client(), &self.tag, &prompt);
         let id = response.expect("an answer")["id"]
             .as_str()
             .expect("an id")
             .to_owned();
         let path = format!("{PATH}/{id}");
-        person.wait_request(&prompt);
+        operator.wait_request(&prompt);
         let polled = spawn({
-            let (client, path, id) = (person.client(), path.clone(), id.clone());
+            let (client, path, id) = (operator.client(), path.clone(), id.clone());
             move || {
                 let polls = std::iter::from_fn(|| {
                     sleep(Duration::from_millis(3));
@@ -455,13 +455,13 @@ impl Scene {
                 polls.last().unwrap_or_default()
             }
         });
-        let words = self.act(&mut person);
-        let screen = person.screen();
+        let words = self.act(&mut operator);
+        let screen = operator.screen();
         let last = polled.join().expect("a client");
-        self.check(&words, &last.to_string(), person.place(), &screen);
-        let mut person = person.restart();
+        self.check(&words, &last.to_string(), operator.place(), &screen);
+        let mut operator = operator.restart();
 
-        let now = person.client().get(&path, &[]).1;
+        let now = operator.client().get(&path, &[]).1;
         if last["status"] == "completed" {
             assert_eq!(now, last, "what was said is said");
         }
@@ -470,38 +470,38 @@ impl Scene {
             for word in &words {
                 assert!(said.contains(word), "{word} is not in {said:?}");
             }
-            let (_, drafts) = kept(person.place());
+            let (_, drafts) = kept(operator.place());
             let draft = drafts.values().find(|draft| draft.contains(&self.tag));
             assert!(draft.is_none(), "{draft:?} is said");
-            return person;
+            return operator;
         }
-        person.wait_request(&prompt);
+        operator.wait_request(&prompt);
         let notes = now.to_string();
         let unsent: Vec<String> = words
             .iter()
             .filter(|word| !notes.contains(*word))
             .cloned()
             .collect();
-        self.send_again(&mut person, &unsent);
-        let done = wait_completed(&person, &path);
+        self.send_again(&mut operator, &unsent);
+        let done = wait_completed(&operator, &path);
         let said = texts(&done).join("\n");
         for word in &words {
             assert!(said.contains(word), "{word} is not in {said:?}");
         }
-        person.wait_for("delivered");
-        person
+        operator.wait_for("delivered");
+        operator
     }
 
     /// Several clients ask at once, some in the background, and the program is killed.
-    fn arrival(mut self, mut person: Person) -> Person {
+    fn arrival(mut self, mut operator: Operator) -> Operator {
         let prompt = self.prompt();
-        let listener = Listener::new(person.client(), self.body(json!(prompt)));
-        person.wait_request(&prompt);
+        let listener = Listener::new(operator.client(), self.body(json!(prompt)));
+        operator.wait_request(&prompt);
         let mut typed = Typed::default();
-        self.type_some(&mut person, &mut typed);
+        self.type_some(&mut operator, &mut typed);
         let mut asking = Vec::new();
         for number in 0..self.chance.of(2..7) {
-            let (client, thread) = (person.client(), format!("{}-{number}", self.tag));
+            let (client, thread) = (operator.client(), format!("{}-{number}", self.tag));
             if self.chance.one_in(2) {
                 let mut body = self.body(json!(thread));
                 body["prompt_cache_key"] = thread.into();
@@ -513,50 +513,53 @@ impl Scene {
         }
         sleep(self.chance.within(25));
         let killed = Instant::now();
-        person.signal(Signal::KILL);
-        person.wait_exit();
+        operator.signal(Signal::KILL);
+        operator.wait_exit();
         let heard = listener.heard();
         self.check(
             &typed.safe_at(killed),
             &heard,
-            person.place(),
-            &person.screen(),
+            operator.place(),
+            &operator.screen(),
         );
         let asked = asking
             .into_iter()
             .map(|asking| asking.join().expect("a client"));
         let asked: Vec<Value> = asked.flatten().collect();
 
-        let mut person = person.restart();
+        let mut operator = operator.restart();
         for response in &asked {
             let path = format!("{PATH}/{}", response["id"].as_str().expect("an id"));
-            let response = |person: &Person| person.client().get(&path, &[]).1;
-            let is_completed = |person: &Person| response(person)["status"] == "completed";
-            let waits = |person: &Person| {
-                let screen = person.screen();
+            let response = |operator: &Operator| operator.client().get(&path, &[]).1;
+            let is_completed = |operator: &Operator| response(operator)["status"] == "completed";
+            let waits = |operator: &Operator| {
+                let screen = operator.screen();
                 screen.contains("waiting") && composer(&screen).starts_with("The final answer")
             };
             loop {
-                if !waits(&person) {
-                    person.key(Key::Alt('n'));
+                if !waits(&operator) {
+                    operator.key(Key::Alt('n'));
                 }
                 // Of those that have waited before the kill, another may come first.
                 let is_done = poll(
                     "a request, or the end of the response",
-                    || (is_completed(&person) || waits(&person)).then(|| is_completed(&person)),
-                    || format!("{}\n{}", response(&person), person.screen()),
+                    || {
+                        (is_completed(&operator) || waits(&operator))
+                            .then(|| is_completed(&operator))
+                    },
+                    || format!("{}\n{}", response(&operator), operator.screen()),
                 );
                 if is_done {
                     break;
                 }
-                person.type_text("done");
-                person.wait_for("> done");
-                person.key(Key::Enter);
-                person.wait_gone("> done");
+                operator.type_text("done");
+                operator.wait_for("> done");
+                operator.key(Key::Enter);
+                operator.wait_gone("> done");
             }
         }
         // Those that nobody knows of would wait for ever here.
-        start(Place::new())
+        start(Sandbox::new())
     }
 }
 
@@ -570,11 +573,11 @@ fn ask_in_background(client: &Client, thread: &str, prompt: &str) -> Option<Valu
 }
 
 /// Waits until a background response has ended well, and returns it.
-fn wait_completed(person: &Person, path: &str) -> Value {
-    let get = || person.client().get(path, &[]).1;
+fn wait_completed(operator: &Operator, path: &str) -> Value {
+    let get = || operator.client().get(path, &[]).1;
     poll(
         "the end of the response",
         || Some(get()).filter(|response| response["status"] == "completed"),
-        || format!("{}\n{}", get(), person.screen()),
+        || format!("{}\n{}", get(), operator.screen()),
     )
 }

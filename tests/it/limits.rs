@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::support::desk::hello;
-use crate::support::{self, Desk, Key, Person, Socket, answer, poll};
+use crate::support::server::hello;
+use crate::support::{self, Key, Operator, Socket, TestServer, answer, poll};
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/responses";
@@ -34,28 +34,28 @@ fn ask(stream: &mut TcpStream) -> String {
 
 #[test]
 fn who_sends_no_head_is_let_go_of() {
-    let mut desk = Desk::with(9, |settings| settings.limits.head_timeout = SHORT);
-    let mut silent = desk.connect();
-    let mut slow = desk.connect();
+    let mut server = TestServer::with(9, |settings| settings.limits.head_timeout = SHORT);
+    let mut silent = server.connect();
+    let mut slow = server.connect();
     write!(slow, "GET /v1/models HTTP/1.1\r\nHost: loc").expect("sent");
-    let mut idle = desk.connect();
+    let mut idle = server.connect();
     assert_eq!(ask(&mut idle), "200");
     for stream in [&mut silent, &mut slow, &mut idle] {
         assert_eq!(rest(stream), "", "closed without a word");
     }
     // Who waits for a person is not meant, however long that takes.
-    let client = desk.ask(hello(false));
-    let id = desk.arrival();
+    let client = server.ask(hello(false));
+    let id = server.arrival();
     std::thread::sleep(2 * SHORT);
-    desk.say(id, answer("sorry to keep you waiting")).unwrap();
+    server.say(id, answer("sorry to keep you waiting")).unwrap();
     assert_eq!(client.join().unwrap().0, 200);
 }
 
 #[test]
 fn a_body_that_stands_still_is_refused() {
-    let desk = Desk::with(9, |settings| settings.limits.body_timeout = SHORT);
+    let server = TestServer::with(9, |settings| settings.limits.body_timeout = SHORT);
     for (path, form) in [(PATH, "/error/type"), ("/v1/messages", "/type")] {
-        let mut stream = desk.connect();
+        let mut stream = server.connect();
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");
         write!(stream, "{head}{{\"model\": ").expect("sent");
@@ -69,9 +69,9 @@ fn a_body_that_stands_still_is_refused() {
 
 #[test]
 fn a_body_that_moves_may_take_its_time() {
-    let mut desk = Desk::with(9, |settings| settings.limits.body_timeout = 2 * SHORT);
+    let mut server = TestServer::with(9, |settings| settings.limits.body_timeout = 2 * SHORT);
     let body = hello(false).to_string();
-    let mut stream = desk.connect();
+    let mut stream = server.connect();
     let length = body.len();
     let head =
         format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
@@ -80,8 +80,8 @@ fn a_body_that_moves_may_take_its_time() {
         stream.write_all(part).expect("sent");
         std::thread::sleep(SHORT);
     }
-    let id = desk.arrival();
-    desk.say(id, answer("in the end")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("in the end")).unwrap();
     let mut buffer = [0; 4096];
     let count = stream.read(&mut buffer).expect("an answer");
     assert!(String::from_utf8_lossy(&buffer[..count]).starts_with("HTTP/1.1 200 "));
@@ -89,9 +89,9 @@ fn a_body_that_moves_may_take_its_time() {
 
 #[test]
 fn a_body_that_trickles_in_is_refused() {
-    let desk = Desk::with(9, |settings| settings.limits.body_deadline = 2 * SHORT);
+    let server = TestServer::with(9, |settings| settings.limits.body_deadline = 2 * SHORT);
     for (path, form) in [(PATH, "/error/type"), ("/v1/messages", "/type")] {
-        let mut stream = desk.connect();
+        let mut stream = server.connect();
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n");
         write!(stream, "{head}{{").expect("sent");
@@ -116,8 +116,8 @@ fn a_body_that_trickles_in_is_refused() {
 
 #[test]
 fn a_message_that_stands_still_is_refused() {
-    let mut desk = Desk::with(9, |settings| settings.limits.body_timeout = SHORT);
-    let open = || Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused"));
+    let mut server = TestServer::with(9, |settings| settings.limits.body_timeout = SHORT);
+    let open = || Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused"));
     let (mut idle, mut stalled) = (open(), open());
     stalled.send_text_frames(&[(br#"{"type": "response.create""#, false)]);
     let error = stalled.next().expect("an event");
@@ -128,21 +128,21 @@ fn a_message_that_stands_still_is_refused() {
     assert_eq!(stalled.next(), Err(1013));
     // Whoever says nothing has begun nothing.
     idle.create(json!({"input": "after a while"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     std::thread::sleep(2 * SHORT);
-    desk.say(id, answer("yes")).unwrap();
+    server.say(id, answer("yes")).unwrap();
     idle.until("response.completed");
 }
 
 #[test]
 fn one_connection_too_many_is_told_so_until_there_is_a_place() {
-    let desk = Desk::with(9, |settings| settings.limits.connections = 2);
-    let mut held = [desk.connect(), desk.connect()];
+    let server = TestServer::with(9, |settings| settings.limits.connections = 2);
+    let mut held = [server.connect(), server.connect()];
     for stream in &mut held {
         assert_eq!(ask(stream), "200");
     }
     for (path, form) in [(PATH, "/error/code"), ("/v1/messages", "/error/type")] {
-        let response = desk.client.post(path, &[], &vec![b' '; 1 << 20]);
+        let response = server.client.post(path, &[], &vec![b' '; 1 << 20]);
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "1");
         let mut text = String::new();
@@ -152,7 +152,7 @@ fn one_connection_too_many_is_told_so_until_there_is_a_place() {
         assert!(body.pointer(form).is_some_and(Value::is_string), "{body}");
     }
     // More than are told at once wait until they are.
-    let mut crowd: Vec<_> = (0..100).map(|_| desk.connect()).collect();
+    let mut crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
     for stream in &mut crowd {
         assert_eq!(ask(stream), "503");
     }
@@ -163,17 +163,17 @@ fn one_connection_too_many_is_told_so_until_there_is_a_place() {
     drop(held);
     poll(
         "a place",
-        || (ask(&mut desk.connect()) == "200").then_some(()),
+        || (ask(&mut server.connect()) == "200").then_some(()),
         String::new,
     );
 }
 
 #[test]
 fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
-    let desk = Desk::with(9, |settings| settings.limits.connections = 1);
-    let mut held = desk.connect();
+    let server = TestServer::with(9, |settings| settings.limits.connections = 1);
+    let mut held = server.connect();
     assert_eq!(ask(&mut held), "200");
-    let mut slow = desk.connect();
+    let mut slow = server.connect();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");
     write!(slow, "{head}{{").expect("sent");
     let answer = rest(&mut slow);
@@ -182,14 +182,14 @@ fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
 
 #[test]
 fn a_socket_takes_a_place_for_as_long_as_it_is_open() {
-    let desk = Desk::with(9, |settings| settings.limits.connections = 1);
-    let socket = Socket::open(desk.address, &[]);
+    let server = TestServer::with(9, |settings| settings.limits.connections = 1);
+    let socket = Socket::open(server.address, &[]);
     assert!(socket.is_ok());
-    assert_eq!(ask(&mut desk.connect()), "503");
+    assert_eq!(ask(&mut server.connect()), "503");
     drop(socket);
     poll(
         "a place",
-        || (ask(&mut desk.connect()) == "200").then_some(()),
+        || (ask(&mut server.connect()) == "200").then_some(()),
         String::new,
     );
 }
@@ -219,7 +219,7 @@ fn is_read(stream: &TcpStream) -> bool {
 
 #[test]
 fn bodies_share_the_memory_that_is_there_for_them() {
-    let mut desk = Desk::with(9, |settings| {
+    let mut server = TestServer::with(9, |settings| {
         settings.max_body = 1 << 20;
         settings.limits.memory = 3 << 19;
     });
@@ -229,7 +229,7 @@ fn bodies_share_the_memory_that_is_there_for_them() {
     // Somebody has sent the first megabyte but for its end. The other one is as large, and no
     // request: where it is read, it is refused for that.
     let blank = vec![b' '; 1 << 20];
-    let mut large = desk.connect();
+    let mut large = server.connect();
     let head = format!(
         "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}",
         1 << 20
@@ -242,7 +242,7 @@ fn bodies_share_the_memory_that_is_there_for_them() {
         String::new,
     );
     let refused = || {
-        let response = desk.client.post(PATH, &[], &blank);
+        let response = server.client.post(PATH, &[], &blank);
         (response.status() == 503).then_some(response)
     };
     let refused = poll("a refusal", refused, String::new);
@@ -251,27 +251,27 @@ fn bodies_share_the_memory_that_is_there_for_them() {
     reader.read_to_string(&mut text).unwrap();
     assert!(text.contains("memory"), "{text}");
     // A small one fits in beside it, and the large one goes on.
-    let small = desk.ask(hello(false));
-    let id = desk.arrival();
-    desk.say(id, answer("small")).unwrap();
+    let small = server.ask(hello(false));
+    let id = server.arrival();
+    server.say(id, answer("small")).unwrap();
     assert_eq!(small.join().unwrap().0, 200);
-    desk.delivery();
+    server.delivery();
     large.write_all(last.as_bytes()).expect("sent");
-    let id = desk.arrival();
-    desk.say(id, answer("large")).unwrap();
-    desk.delivery();
+    let id = server.arrival();
+    server.say(id, answer("large")).unwrap();
+    server.delivery();
     // What was read is not held on to.
-    let next = desk.client.clone();
+    let next = server.client.clone();
     let next = std::thread::spawn(move || next.post(PATH, &[], body.as_bytes()).status());
-    let id = desk.arrival();
-    desk.say(id, answer("next")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("next")).unwrap();
     assert_eq!(next.join().unwrap(), 200);
 }
 
 #[test]
 fn sockets_share_that_memory_too() {
-    let mut desk = Desk::with(9, |settings| settings.limits.memory = 64 << 10);
-    let mut socket = Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused"));
+    let mut server = TestServer::with(9, |settings| settings.limits.memory = 64 << 10);
+    let mut socket = Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused"));
     let long = "x".repeat(80 << 10);
     socket.create(json!({"input": long}));
     let error = socket.next().expect("an event");
@@ -283,27 +283,27 @@ fn sockets_share_that_memory_too() {
     let long = &long[..40 << 10];
     for reply in ["one", "two"] {
         socket.create(json!({"input": long}));
-        let id = desk.arrival();
+        let id = server.arrival();
         socket.until("response.in_progress");
-        desk.say(id, answer(reply)).unwrap();
+        server.say(id, answer(reply)).unwrap();
         socket.until("response.completed");
-        desk.delivery();
+        server.delivery();
     }
 }
 
 #[test]
 fn who_stands_in_line_leaves_room_for_others() {
-    let mut desk = Desk::with(9, |settings| settings.limits.memory = 256 << 10);
+    let mut server = TestServer::with(9, |settings| settings.limits.memory = 256 << 10);
     let long = "x".repeat(40 << 10);
     let mut sockets: Vec<_> = (0..4)
-        .map(|_| Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused")))
+        .map(|_| Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused")))
         .collect();
     let ids: Vec<_> = sockets
         .iter_mut()
         .map(|socket| {
             socket.create(json!({"input": "one"}));
             socket.until("response.in_progress");
-            desk.arrival()
+            server.arrival()
         })
         .collect();
     // There is room for one that waits, whichever comes first.
@@ -318,26 +318,26 @@ fn who_stands_in_line_leaves_room_for_others() {
         );
     }
     // Everybody else is served, and it waits on.
-    let other = desk.ask(json!({"model": "human", "input": "x".repeat(150 << 10)}));
-    let id = desk.arrival();
-    desk.say(id, answer("served")).unwrap();
+    let other = server.ask(json!({"model": "human", "input": "x".repeat(150 << 10)}));
+    let id = server.arrival();
+    server.say(id, answer("served")).unwrap();
     assert_eq!(other.join().unwrap().0, 200);
-    desk.delivery();
-    desk.say(ids[0], answer("done")).unwrap();
+    server.delivery();
+    server.say(ids[0], answer("done")).unwrap();
     sockets[0].until("response.completed");
-    desk.delivery();
-    let id = desk.arrival();
-    desk.say(id, answer("and this")).unwrap();
+    server.delivery();
+    let id = server.arrival();
+    server.say(id, answer("and this")).unwrap();
     sockets[0].until("response.completed");
 }
 
 #[test]
 fn a_message_that_is_still_coming_takes_of_that_memory() {
-    let desk = Desk::with(9, |settings| {
+    let server = TestServer::with(9, |settings| {
         settings.max_body = 1 << 20;
         settings.limits.memory = 512 << 10;
     });
-    let open = || Socket::open(desk.address, &[]).unwrap_or_else(|_| panic!("refused"));
+    let open = || Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused"));
     let begun = vec![b' '; 200 << 10];
     let mut sockets = [open(), open()];
     for socket in &mut sockets {
@@ -347,7 +347,7 @@ fn a_message_that_is_still_coming_takes_of_that_memory() {
         socket.ping(b"one");
         socket.ping(b"two");
     }
-    let post = || desk.client.post(PATH, &[], &begun[..150 << 10]).status();
+    let post = || server.client.post(PATH, &[], &begun[..150 << 10]).status();
     poll("a refusal", || (post() == 503).then_some(()), String::new);
     let mut third = open();
     third.send_text_frames(&[(&begun, false)]);
@@ -364,8 +364,8 @@ fn a_message_that_is_still_coming_takes_of_that_memory() {
 
 #[test]
 fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
-    let desk = Desk::with(9, |settings| settings.limits.write_timeout = SHORT);
-    let mut stream = desk.connect();
+    let server = TestServer::with(9, |settings| settings.limits.write_timeout = SHORT);
+    let mut stream = server.connect();
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     write!(
         stream,
@@ -387,26 +387,27 @@ fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
     };
     let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
     assert!(kinds.contains(&error.kind()), "{error}");
-    assert!(desk.client.is_healthy());
+    assert!(server.client.is_healthy());
 }
 
 #[test]
 fn a_reader_that_stopped_is_let_go_of() {
-    let mut desk = Desk::with(9, |settings| settings.limits.write_timeout = SHORT);
+    let mut server = TestServer::with(9, |settings| settings.limits.write_timeout = SHORT);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
     socket.set_recv_buffer_size(16 << 10).expect("a small one");
-    socket.connect(&desk.address.into()).expect("connected");
+    socket.connect(&server.address.into()).expect("connected");
     let mut stream = TcpStream::from(socket);
     let body = hello(true).to_string();
     let length = body.len();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
     write!(stream, "{head}\r\n\r\n{body}").expect("sent");
-    let id = desk.arrival();
+    let id = server.arrival();
     // Many times what a connection holds, and nobody reads.
-    desk.say(id, answer(&"a word and ".repeat((8 << 20) / 11)))
+    server
+        .say(id, answer(&"a word and ".repeat((8 << 20) / 11)))
         .unwrap();
-    let change = desk.change();
+    let change = server.change();
     assert!(
         matches!(&change, humanllm::inbox::Change::ClientGone { returned, .. } if returned[..] == ["typed".into()]),
         "{change:?}"
@@ -415,45 +416,47 @@ fn a_reader_that_stopped_is_let_go_of() {
 
 #[test]
 fn a_crowd_leaves_the_program_what_it_needs() {
-    let place = support::Place::new();
+    let place = support::Sandbox::new();
     let editor = place.path("editor");
     std::fs::write(&editor, "#!/bin/sh\nprintf 'from the editor' > \"$1\"\n").expect("written");
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).expect("changed");
-    let builder = Person::at(place).descriptors(128);
+    let builder = Operator::at(place).descriptors(128);
     let editor = editor.display().to_string();
-    let mut person = builder.env("VISUAL", &editor).start();
-    let mut stream = person.client().post_sse(
+    let mut operator = builder.env("VISUAL", &editor).start();
+    let mut stream = operator.client().post_sse(
         PATH,
         &[],
         &json!({"model": "human", "input": "Who is there?", "stream": true}),
     );
-    person.wait_request("Who is there?");
-    let address = person.place().address;
+    operator.wait_request("Who is there?");
+    let address = operator.place().address;
     let crowd: Vec<_> = (0..300)
         .map(|_| TcpStream::connect(address).expect("in the queue"))
         .collect();
     // Whoever was there before is answered, with all that the person can use for it.
-    person.key(Key::Ctrl('g'));
-    person.wait_for("from the editor");
-    person.key(Key::Enter);
+    operator.key(Key::Ctrl('g'));
+    operator.wait_for("from the editor");
+    operator.key(Key::Enter);
     stream.until("response.completed");
     drop(crowd);
-    person.client().wait_healthy();
+    operator.client().wait_healthy();
 }
 
 #[test]
 fn a_client_without_a_key_cannot_fill_the_log() {
-    let person = Person::builder().env("HUMANLLM_API_KEY", "secret").start();
+    let operator = Operator::builder()
+        .env("HUMANLLM_API_KEY", "secret")
+        .start();
     let private = format!("between-us-{}", "x".repeat(2_000));
     for number in 0..100 {
         let path = format!("/v1/{private}/{number}");
-        let (status, _) = person
+        let (status, _) = operator
             .client()
             .get(&path, &[("authorization", "Bearer my-own-key")]);
         assert_eq!(status, 404);
-        assert_eq!(person.client().get("/v1/models", &[]).0, 401);
+        assert_eq!(operator.client().get("/v1/models", &[]).0, 401);
     }
-    let log = person.place().state_dir().join("humanllm.log");
+    let log = operator.place().state_dir().join("humanllm.log");
     let read = || std::fs::read_to_string(&log).unwrap_or_default();
     let of = |log: &str, status: &str| log.lines().filter(|line| line.contains(status)).count();
     poll(

@@ -2,7 +2,7 @@
 //! person's own words, and who has the pen.
 
 use crate::support;
-use crate::support::screen::*;
+use crate::support::tui::*;
 use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
 use humanllm::inbox::{DraftOrder, DraftStep, Drafting, DraftingOrder, Mode};
 use humanllm::rules::{RuleAction, RuleTable, Rules};
@@ -12,37 +12,37 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// The person at their screen, and the models.
 struct Studio {
-    desk: Desk,
+    tui: TestTui,
     orders: UnboundedReceiver<DraftingOrder>,
 }
 
 impl Studio {
     fn new(size: (u16, u16), mode: Mode) -> Self {
-        Self::with(Desk::new(size), mode)
+        Self::with(TestTui::new(size), mode)
     }
 
-    fn with(desk: Desk, mode: Mode) -> Self {
-        Self::ruled(desk, mode, Rules::default())
+    fn with(tui: TestTui, mode: Mode) -> Self {
+        Self::ruled(tui, mode, Rules::default())
     }
 
-    fn ruled(mut desk: Desk, mode: Mode, rules: Rules) -> Self {
+    fn ruled(mut tui: TestTui, mode: Mode, rules: Rules) -> Self {
         let (sender, orders) = unbounded_channel();
-        desk.app.set_drafting(Drafting {
+        tui.app.set_drafting(Drafting {
             rules: rules.into(),
             models: vec!["qwen".into(), "gemma".into()],
             mode,
             orders: Some(sender),
         });
-        Self { desk, orders }
+        Self { tui, orders }
     }
 
     /// Plays a scene at each size and compares the last screens with the snapshot of that name.
     fn scene(name: &str, sizes: &[(u16, u16)], mode: Mode, play: impl Fn(&mut Self)) {
-        scene(name, sizes, |desk| {
-            let fresh = Desk::new((20, 5));
-            let mut studio = Self::with(std::mem::replace(desk, fresh), mode);
+        scene(name, sizes, |tui| {
+            let fresh = TestTui::new((20, 5));
+            let mut studio = Self::with(std::mem::replace(tui, fresh), mode);
             play(&mut studio);
-            *desk = studio.desk;
+            *tui = studio.tui;
         });
     }
 
@@ -64,17 +64,17 @@ impl Studio {
 
     /// A model says these.
     fn say(&mut self, order: &DraftOrder, pieces: impl IntoIterator<Item = Piece>) {
-        let events = self.desk.intake.draft_events();
+        let events = self.tui.intake.draft_events();
         for piece in pieces {
             events.send(order.id, DraftStep::Piece(piece));
         }
-        self.desk.step();
+        self.tui.step();
     }
 
     fn fail(&mut self, order: &DraftOrder, words: &str) {
-        let events = self.desk.intake.draft_events();
+        let events = self.tui.intake.draft_events();
         events.send(order.id, DraftStep::Failed(words.into()));
-        self.desk.step();
+        self.tui.step();
     }
 }
 
@@ -147,22 +147,22 @@ fn heard(replies: &[Reply]) -> Vec<String> {
 #[test]
 fn a_draft_streams_into_the_composer_and_enter_sends_it() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.sees("manual · waiting");
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.sees("manual · waiting");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     assert_eq!(order.model, "qwen");
-    studio.desk.sees("draft · qwen · asked");
+    studio.tui.sees("draft · qwen · asked");
     studio.say(&order, [Piece::Thought("They want a list.".into())]);
-    studio.desk.sees("thinking…");
-    studio.desk.sees("They want a list.");
+    studio.tui.sees("thinking…");
+    studio.tui.sees("They want a list.");
     studio.say(&order, [text("Two "), text("files")]);
-    studio.desk.sees("> Two files");
-    studio.desk.misses("They want a list.");
+    studio.tui.sees("> Two files");
+    studio.tui.misses("They want a list.");
     // Half of it is not sent by a key that means all of it.
-    studio.desk.press("Enter");
-    studio.desk.sees("qwen is still writing; Esc stops it");
-    assert!(studio.desk.hear(&mut client).is_empty());
+    studio.tui.press("Enter");
+    studio.tui.sees("qwen is still writing; Esc stops it");
+    assert!(studio.tui.hear(&mut client).is_empty());
     let usage = Some(Usage {
         output: 142,
         ..Usage::default()
@@ -172,137 +172,137 @@ fn a_draft_streams_into_the_composer_and_enter_sends_it() {
         cut_off: false,
     };
     studio.say(&order, [text("."), message("Two files."), done]);
-    studio.desk.sees("> Two files.");
-    studio.desk.sees("142 tokens");
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.sees("> Two files.");
+    studio.tui.sees("142 tokens");
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("Two files.", "final_answer"));
-    studio.desk.sees("draft qwen · delivered");
+    studio.tui.sees("draft qwen · delivered");
 }
 
 #[test]
 fn words_of_the_person_stay_where_a_draft_comes() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.write("my own words");
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.write("my own words");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Its words."));
-    assert_eq!(studio.desk.text(), "my own words");
-    studio.desk.sees("draft beside: Alt+B · qwen");
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> Its words.");
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> my own words");
-    studio.desk.press("Alt+Shift+B");
-    studio.desk.sees("> Its words.");
+    assert_eq!(studio.tui.text(), "my own words");
+    studio.tui.sees("draft beside: Alt+B · qwen");
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> Its words.");
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> my own words");
+    studio.tui.press("Alt+Shift+B");
+    studio.tui.sees("> Its words.");
     // Sent is what is on the screen; the other is still there.
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("Its words.", "final_answer"));
-    assert_eq!(studio.desk.text(), "my own words");
+    assert_eq!(studio.tui.text(), "my own words");
 }
 
 #[test]
 fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, [text("Two fil")]);
-    studio.desk.write("ms");
+    studio.tui.write("ms");
     studio.say(&order, [text("es."), message("Two files."), DONE]);
-    assert_eq!(studio.desk.text(), "Two films");
-    studio.desk.sees("draft beside: Alt+B · qwen");
+    assert_eq!(studio.tui.text(), "Two films");
+    studio.tui.sees("draft beside: Alt+B · qwen");
     // Both are there.
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> Two files.");
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> Two films");
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> Two files.");
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> Two films");
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("Two films", "final_answer"));
-    studio.desk.sees("draft qwen, edited · delivered");
+    studio.tui.sees("draft qwen, edited · delivered");
 }
 
 #[test]
 fn undo_takes_a_draft_away_and_brings_own_words_of_before_back() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let _client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let _client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("One\ntwo"));
-    studio.desk.write("!");
-    assert_eq!(studio.desk.text(), "One\ntwo!");
-    studio.desk.press("Alt+U");
-    assert_eq!(studio.desk.text(), "One\ntwo");
-    studio.desk.press("Alt+U");
-    assert_eq!(studio.desk.text(), "");
-    studio.desk.press("Alt+R");
-    assert_eq!(studio.desk.text(), "One\ntwo");
-    let draft = studio.desk.app.composer().to_draft();
+    studio.tui.write("!");
+    assert_eq!(studio.tui.text(), "One\ntwo!");
+    studio.tui.press("Alt+U");
+    assert_eq!(studio.tui.text(), "One\ntwo");
+    studio.tui.press("Alt+U");
+    assert_eq!(studio.tui.text(), "");
+    studio.tui.press("Alt+R");
+    assert_eq!(studio.tui.text(), "One\ntwo");
+    let draft = studio.tui.app.composer().to_draft();
     assert_eq!(draft.origin.of_models(), 7);
     // Cleared as anything is.
-    studio.desk.press("Ctrl+C");
-    assert_eq!(studio.desk.text(), "");
-    studio.desk.press("Alt+U");
-    assert_eq!(studio.desk.text(), "One\ntwo");
+    studio.tui.press("Ctrl+C");
+    assert_eq!(studio.tui.text(), "");
+    studio.tui.press("Alt+U");
+    assert_eq!(studio.tui.text(), "One\ntwo");
 }
 
 #[test]
 fn asked_again_a_model_makes_another_beside_the_first() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let _client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let _client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let first = studio.order();
     studio.say(&first, whole("First."));
-    studio.desk.press("Alt+D");
+    studio.tui.press("Alt+D");
     let second = studio.order();
     studio.say(&second, [text("Seco")]);
-    studio.desk.sees("draft 2/2");
-    studio.desk.sees("> Seco");
+    studio.tui.sees("draft 2/2");
+    studio.tui.sees("> Seco");
     // The one that is being made is not what is wanted either.
-    studio.desk.press("Alt+D");
+    studio.tui.press("Alt+D");
     let third = studio.order();
     studio.say(&third, whole("Third."));
-    studio.desk.sees("draft 3/3");
-    studio.desk.press("Alt+Shift+B");
-    studio.desk.sees("> Seco");
-    studio.desk.sees("stopped");
-    studio.desk.press("Alt+Shift+B");
-    studio.desk.sees("> First.");
-    studio.desk.press("Alt+Shift+B");
-    assert_eq!(studio.desk.text(), "");
+    studio.tui.sees("draft 3/3");
+    studio.tui.press("Alt+Shift+B");
+    studio.tui.sees("> Seco");
+    studio.tui.sees("stopped");
+    studio.tui.press("Alt+Shift+B");
+    studio.tui.sees("> First.");
+    studio.tui.press("Alt+Shift+B");
+    assert_eq!(studio.tui.text(), "");
 }
 
 #[test]
 fn another_model_is_told_something_first() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let _client = studio.desk.ask(&body());
-    studio.desk.press("Alt+H");
-    studio.desk.sees("hint to qwen:");
-    studio.desk.write("be brief");
-    studio.desk.press("Tab");
-    studio.desk.write("gem");
-    studio.desk.press("Enter");
-    studio.desk.sees("hint to gemma: be brief");
-    studio.desk.press("Enter");
+    let _client = studio.tui.ask(&body());
+    studio.tui.press("Alt+H");
+    studio.tui.sees("hint to qwen:");
+    studio.tui.write("be brief");
+    studio.tui.press("Tab");
+    studio.tui.write("gem");
+    studio.tui.press("Enter");
+    studio.tui.sees("hint to gemma: be brief");
+    studio.tui.press("Enter");
     let order = studio.order();
     assert_eq!(order.model, "gemma");
     assert_eq!(order.hint.as_deref(), Some("be brief"));
     // Nothing is a hint too, and Esc asks nobody.
-    studio.desk.press("Alt+H Enter");
+    studio.tui.press("Alt+H Enter");
     let order = studio.order();
     assert_eq!((order.model.as_str(), order.hint), ("qwen", None));
-    studio.desk.press("Alt+H Esc");
+    studio.tui.press("Alt+H Esc");
     assert!(studio.orders.try_recv().is_err());
 }
 
 #[test]
 fn a_command_is_a_command_with_its_options() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     let arguments = json!({"cmd": "ls -l", "workdir": "/srv"});
     studio.say(
@@ -312,35 +312,35 @@ fn a_command_is_a_command_with_its_options() {
             arguments: "{\"cmd\": \"ls".into(),
         }],
     );
-    studio.desk.sees("[Run command]");
-    studio.desk.sees("$ ls");
-    studio.desk.misses("cmd");
+    studio.tui.sees("[Run command]");
+    studio.tui.sees("$ ls");
+    studio.tui.misses("cmd");
     let call = Piece::Item(function("exec_command", &arguments));
     studio.say(&order, [call, DONE]);
-    studio.desk.sees("[Run command]");
-    studio.desk.sees("$ ls -l");
-    studio.desk.sees("workdir /srv");
-    studio.desk.write("a");
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.sees("[Run command]");
+    studio.tui.sees("$ ls -l");
+    studio.tui.sees("workdir /srv");
+    studio.tui.write("a");
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
     assert_eq!(sent, json!({"cmd": "ls -la", "workdir": "/srv"}));
-    studio.desk.sees("draft qwen, edited");
+    studio.tui.sees("draft qwen, edited");
 }
 
 #[test]
 fn a_call_stands_in_its_form_and_one_that_does_not_fit_as_it_is() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     let call = function("get_weather", &json!({"city": "Oslo", "days": 2}));
     studio.say(&order, [Piece::Item(call.clone()), DONE]);
-    studio.desk.sees("[Call tool]");
-    studio.desk.sees("get_weather");
-    let row = studio.desk.find("Oslo").1;
-    assert_eq!(studio.desk.find("city").1, row, "{}", studio.desk.screen());
-    studio.desk.press("Alt+D");
+    studio.tui.sees("[Call tool]");
+    studio.tui.sees("get_weather");
+    let row = studio.tui.find("Oslo").1;
+    assert_eq!(studio.tui.find("city").1, row, "{}", studio.tui.screen());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     let odd = Body::FunctionCall {
         namespace: None,
@@ -348,23 +348,23 @@ fn a_call_stands_in_its_form_and_one_that_does_not_fit_as_it_is() {
         arguments: "{\"city\": [\"Oslo\"".into(),
     };
     studio.say(&order, [Piece::Item(odd), DONE]);
-    studio.desk.sees("{\"city\": [\"Oslo\"");
-    studio.desk.press("Enter");
-    studio.desk.sees("not valid JSON");
-    assert!(studio.desk.hear(&mut client).is_empty());
-    studio.desk.press("Alt+Shift+B Enter Enter Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.sees("{\"city\": [\"Oslo\"");
+    studio.tui.press("Enter");
+    studio.tui.sees("not valid JSON");
+    assert!(studio.tui.hear(&mut client).is_empty());
+    studio.tui.press("Alt+Shift+B Enter Enter Enter");
+    let replies = studio.tui.hear(&mut client);
     let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
     assert_eq!(sent, json!({"city": "Oslo", "days": 2}));
-    studio.desk.sees("draft qwen · ");
+    studio.tui.sees("draft qwen · ");
 }
 
 #[test]
 fn a_patch_and_what_comes_before_it_are_parts() {
     const PATCH: &str = "*** Begin Patch\n*** Add File: a.txt\n+hello\n*** End Patch";
     let mut studio = Studio::new(MIDDLE, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     let patch = Body::CustomToolCall {
         name: "apply_patch".into(),
@@ -376,15 +376,15 @@ fn a_patch_and_what_comes_before_it_are_parts() {
     );
     // What is whole stands above what is being made.
     studio
-        .desk
+        .tui
         .sees("1. assistant · final answer: I add a file.");
-    studio.desk.sees("2. exec_command: $ ls");
+    studio.tui.sees("2. exec_command: $ ls");
     studio.say(&order, [Piece::Item(patch), DONE]);
-    studio.desk.sees("1. assistant · commentary: I add a file.");
-    studio.desk.sees("[Call tool]");
-    studio.desk.sees("*** Add File: a.txt");
-    studio.desk.press("Enter");
-    let sent = said(&studio.desk.hear(&mut client));
+    studio.tui.sees("1. assistant · commentary: I add a file.");
+    studio.tui.sees("[Call tool]");
+    studio.tui.sees("*** Add File: a.txt");
+    studio.tui.press("Enter");
+    let sent = said(&studio.tui.hear(&mut client));
     let kinds: Vec<&str> = sent.iter().map(|(_, how)| *how).collect();
     assert_eq!(kinds, ["commentary", "call", "custom call"]);
     assert_eq!(sent[2].0, PATCH);
@@ -402,16 +402,16 @@ fn the_shell_of_claude_code_is_one() {
         "messages": [{"role": "user", "content": "What is there?"}]});
     let request = messages::parse(asked.to_string().as_bytes(), &Default::default()).unwrap();
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.open(request, None);
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.open(request, None);
+    studio.tui.press("Alt+D");
     let order = studio.order();
     let said_by_model = json!({"command": "ls", "description": "Lists files"});
     let call = function("Bash", &said_by_model);
     studio.say(&order, [Piece::Item(call), DONE]);
-    studio.desk.sees("$ ls");
-    studio.desk.sees("description Lists files");
-    studio.desk.press("Enter");
-    let sent = said(&studio.desk.hear(&mut client));
+    studio.tui.sees("$ ls");
+    studio.tui.sees("description Lists files");
+    studio.tui.press("Enter");
+    let sent = said(&studio.tui.hear(&mut client));
     let sent: Value = serde_json::from_str(&sent[0].0).unwrap();
     assert_eq!(sent, said_by_model);
 }
@@ -419,110 +419,110 @@ fn the_shell_of_claude_code_is_one() {
 #[test]
 fn a_draft_that_is_stopped_is_there_as_far_as_it_came() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, [text("Enough sa")]);
-    studio.desk.press("Esc");
+    studio.tui.press("Esc");
     assert!(studio.is_cancelled());
-    assert_eq!(studio.desk.text(), "Enough sa");
-    studio.desk.write("id.");
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    assert_eq!(studio.tui.text(), "Enough sa");
+    studio.tui.write("id.");
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("Enough said.", "final_answer"));
 
     // Cleared instead, it can be had again.
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let _client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let _client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, [text("Enough sa")]);
-    studio.desk.press("Ctrl+C");
+    studio.tui.press("Ctrl+C");
     assert!(studio.is_cancelled());
-    assert_eq!(studio.desk.text(), "");
-    studio.desk.misses("> Enough");
-    studio.desk.press("Alt+B");
-    assert_eq!(studio.desk.text(), "Enough sa");
+    assert_eq!(studio.tui.text(), "");
+    studio.tui.misses("> Enough");
+    studio.tui.press("Alt+B");
+    assert_eq!(studio.tui.text(), "Enough sa");
 }
 
 #[test]
 fn a_failure_is_said_until_the_next_draft_and_takes_no_key() {
     for size in [NORMAL, SMALL] {
         let mut studio = Studio::new(size, Mode::Manual);
-        let mut client = studio.desk.ask(&body());
-        studio.desk.press("Alt+D");
+        let mut client = studio.tui.ask(&body());
+        studio.tui.press("Alt+D");
         let order = studio.order();
         studio.fail(&order, "nobody listens at :1234");
-        studio.desk.sees("qwen failed: nobody listens");
-        studio.desk.write("mine");
-        studio.desk.sees("qwen failed: nobody listens");
-        assert_eq!(studio.desk.text(), "mine");
-        studio.desk.press("Enter");
-        let replies = studio.desk.hear(&mut client);
+        studio.tui.sees("qwen failed: nobody listens");
+        studio.tui.write("mine");
+        studio.tui.sees("qwen failed: nobody listens");
+        assert_eq!(studio.tui.text(), "mine");
+        studio.tui.press("Enter");
+        let replies = studio.tui.hear(&mut client);
         assert_eq!(said(&replies), one("mine", "final_answer"));
     }
     // What came before it is there.
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let _client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let _client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, [text("Half a ")]);
     studio.fail(&order, "the connection broke");
-    assert_eq!(studio.desk.text(), "Half a ");
-    studio.desk.press("Alt+D");
+    assert_eq!(studio.tui.text(), "Half a ");
+    studio.tui.press("Alt+D");
     studio.order();
-    studio.desk.misses("failed");
+    studio.tui.misses("failed");
 }
 
 #[test]
 fn without_a_model_the_keys_say_how_to_set_one_up() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&body());
-    desk.misses("manual");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&body());
+    tui.misses("manual");
     for key in ["Alt+D", "Alt+T", "Alt+H", "Alt+F"] {
-        desk.press(key);
-        desk.sees("no model is set up: humanllm setup model");
-        desk.press("Esc");
+        tui.press(key);
+        tui.sees("no model is set up: humanllm setup model");
+        tui.press("Esc");
     }
 }
 
 #[test]
 fn a_model_goes_on_from_the_words_of_the_person() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.write("There are ");
-    studio.desk.press("Alt+F");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.write("There are ");
+    studio.tui.press("Alt+F");
     let order = studio.order();
     assert_eq!(order.continues.as_deref(), Some("There are "));
     studio.say(&order, [text("two")]);
-    studio.desk.sees("> There are two");
+    studio.tui.sees("> There are two");
     studio.say(&order, [text(" files."), message("two files."), DONE]);
-    assert_eq!(studio.desk.text(), "There are two files.");
-    let draft = studio.desk.app.composer().to_draft();
+    assert_eq!(studio.tui.text(), "There are two files.");
+    let draft = studio.tui.app.composer().to_draft();
     let chars: Vec<usize> = draft.origin.spans().iter().map(|span| span.chars).collect();
     assert_eq!(chars, [10, 10]);
     // Without it, the words are what they were.
-    studio.desk.press("Alt+B");
-    assert_eq!(studio.desk.text(), "There are ");
-    studio.desk.press("Alt+B Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Alt+B");
+    assert_eq!(studio.tui.text(), "There are ");
+    studio.tui.press("Alt+B Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("There are two files.", "final_answer"));
-    assert_eq!(studio.desk.text(), "");
+    assert_eq!(studio.tui.text(), "");
 }
 
 #[test]
 fn the_mode_is_always_on_the_screen_and_each_request_is_drafted() {
     for size in [NORMAL, SMALL, MIDDLE, WIDE] {
         let mut studio = Studio::new(size, Mode::Manual);
-        let mut client = studio.desk.ask(&body());
-        studio.desk.sees("manual");
-        studio.desk.press("Alt+T");
-        studio.desk.sees("draft");
+        let mut client = studio.tui.ask(&body());
+        studio.tui.sees("manual");
+        studio.tui.press("Alt+T");
+        studio.tui.sees("draft");
         let order = studio.order();
         studio.say(&order, whole("Two files."));
-        studio.desk.sees("> Two files.");
-        studio.desk.press("Enter");
-        studio.desk.hear(&mut client);
+        studio.tui.sees("> Two files.");
+        studio.tui.press("Enter");
+        studio.tui.hear(&mut client);
         // The next request of it is drafted by itself, into a composer that is empty.
         let more = [
             message_of("assistant", "Two files."),
@@ -530,111 +530,111 @@ fn the_mode_is_always_on_the_screen_and_each_request_is_drafted() {
         ];
         let mut next = codex("a", "What is there?", &more);
         next["tools"] = body()["tools"].clone();
-        let _client = studio.desk.ask(&next);
+        let _client = studio.tui.ask(&next);
         let order = studio.order();
         studio.say(&order, [text("a an")]);
-        studio.desk.sees("> a an");
-        studio.desk.press("Alt+T");
-        studio.desk.sees("auto");
+        studio.tui.sees("> a an");
+        studio.tui.press("Alt+T");
+        studio.tui.sees("auto");
     }
     // Where there is room for it, with the model's name, and in the list.
     let mut studio = Studio::new(MIDDLE, Mode::Auto);
-    let _client = studio.desk.ask(&body());
-    studio.desk.sees("auto qwen · waiting");
-    assert!(studio.desk.find("What is there? ").0 < 40);
-    let first = studio.desk.screen();
+    let _client = studio.tui.ask(&body());
+    studio.tui.sees("auto qwen · waiting");
+    assert!(studio.tui.find("What is there? ").0 < 40);
+    let first = studio.tui.screen();
     let row = first.lines().nth(1).unwrap();
     assert!(row.contains("auto"), "{first}");
 }
 
 fn message_of(role: &str, text: &str) -> Value {
-    support::screen::message(role, text)
+    support::tui::message(role, text)
 }
 
 #[test]
 fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
     let mut studio = Studio::new(NORMAL, Mode::Auto);
-    let mut client = studio.desk.ask(&body());
+    let mut client = studio.tui.ask(&body());
     // Nobody is called for what a model answers.
-    assert_eq!(studio.desk.bells(), 0);
+    assert_eq!(studio.tui.bells(), 0);
     let order = studio.order();
     studio.say(&order, [text("Two "), text("files")]);
-    studio.desk.sees("auto · qwen writes · Esc takes over");
-    studio.desk.sees("│ Two files");
-    studio.desk.sees("auto qwen");
-    studio.desk.misses("> Two");
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Two files"]);
+    studio.tui.sees("auto · qwen writes · Esc takes over");
+    studio.tui.sees("│ Two files");
+    studio.tui.sees("auto qwen");
+    studio.tui.misses("> Two");
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Two files"]);
     studio.say(&order, [text("."), message("Two files."), DONE]);
-    studio.desk.misses("takes over");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.misses("takes over");
+    let replies = studio.tui.hear(&mut client);
     assert!(replies.last().is_some_and(Reply::ends));
-    studio.desk.sees("auto qwen · delivered");
-    assert_eq!(studio.desk.bells(), 0);
+    studio.tui.sees("auto qwen · delivered");
+    assert_eq!(studio.tui.bells(), 0);
 }
 
 #[test]
 fn a_draft_that_nobody_wanted_does_not_stay_when_another_is_sent_by_itself() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.write("mine");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.write("mine");
     let order = studio.order();
     studio.say(&order, whole("First."));
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> First.");
-    studio.desk.press("Alt+T");
-    studio.desk.wait(1);
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> First.");
+    studio.tui.press("Alt+T");
+    studio.tui.wait(1);
     let order = studio.order();
-    assert_eq!(studio.desk.text(), "mine");
+    assert_eq!(studio.tui.text(), "mine");
     studio.say(&order, whole("Second."));
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Second."]);
-    assert_eq!(studio.desk.text(), "mine");
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Second."]);
+    assert_eq!(studio.tui.text(), "mine");
 }
 
 #[test]
 fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
     for key in ["Esc", "b"] {
         let mut studio = Studio::new(NORMAL, Mode::Auto);
-        let mut client = studio.desk.ask(&body());
+        let mut client = studio.tui.ask(&body());
         let order = studio.order();
         studio.say(&order, [text("a.txt, ")]);
-        studio.desk.press(key);
+        studio.tui.press(key);
         assert!(studio.is_cancelled());
-        studio.desk.misses("takes over");
-        studio.desk.sees("[Send live]");
+        studio.tui.misses("takes over");
+        studio.tui.sees("[Send live]");
         // What was sent of it is not there once more.
-        studio.desk.misses("beside");
+        studio.tui.misses("beside");
         // What comes too late is not sent.
         studio.say(&order, [text("c.txt")]);
         let rest = if key == "Esc" { "b.txt" } else { ".txt" };
-        studio.desk.write(rest);
-        studio.desk.press("Enter");
-        let replies = studio.desk.hear(&mut client);
+        studio.tui.write(rest);
+        studio.tui.press("Enter");
+        let replies = studio.tui.hear(&mut client);
         assert_eq!(heard(&replies), ["a.txt, b.txt"]);
         assert!(replies.last().is_some_and(Reply::ends));
-        studio.desk.sees("draft qwen, edited");
+        studio.tui.sees("draft qwen, edited");
         // Typing is as it was before.
-        studio.desk.sees("[Send]");
+        studio.tui.sees("[Send]");
     }
 }
 
 #[test]
 fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
     let mut studio = Studio::new(NORMAL, Mode::Auto);
-    let mut client = studio.desk.ask(&body());
+    let mut client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, [text("a.txt, ")]);
-    studio.desk.press("Esc");
-    studio.desk.write("b.txt, ");
-    studio.desk.press("Alt+F");
+    studio.tui.press("Esc");
+    studio.tui.write("b.txt, ");
+    studio.tui.press("Alt+F");
     let order = studio.order();
     assert_eq!(order.continues.as_deref(), Some("a.txt, b.txt, "));
-    assert_eq!(studio.desk.text(), "");
-    studio.desk.sees("auto · qwen writes");
+    assert_eq!(studio.tui.text(), "");
+    studio.tui.sees("auto · qwen writes");
     // What it thinks before it goes on does not end the message.
     let thought = Piece::Item(Body::reasoning("One more."));
     studio.say(&order, [Piece::Thought("One more.".into()), thought]);
     studio.say(&order, [text("c.txt"), message("c.txt"), DONE]);
-    let replies = studio.desk.hear(&mut client);
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(heard(&replies), ["a.txt, b.txt, c.txt"]);
     assert!(replies.last().is_some_and(Reply::ends));
 }
@@ -642,148 +642,148 @@ fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
 #[test]
 fn what_cannot_leave_by_itself_is_in_the_composer_and_rings() {
     let mut studio = Studio::new(NORMAL, Mode::Auto);
-    let mut client = studio.desk.ask(&body());
+    let mut client = studio.tui.ask(&body());
     studio
-        .desk
+        .tui
         .app
         .on_input(vec![crossterm::event::Event::FocusLost]);
     let order = studio.order();
     let call = function("rm_all", &json!({"path": "/"}));
     studio.say(&order, [message("I clean up."), Piece::Item(call), DONE]);
-    assert_eq!(studio.desk.bells(), 1);
+    assert_eq!(studio.tui.bells(), 1);
     studio
-        .desk
+        .tui
         .sees("held by \"humanllm\": rm_all is not offered");
-    let told = studio.desk.effects.iter().any(
+    let told = studio.tui.effects.iter().any(
         |effect| matches!(effect, Effect::Notify(words) if words.contains("rm_all is not offered")),
     );
     assert!(told);
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["I clean up."]);
-    studio.desk.sees("[Call tool]");
-    studio.desk.sees("rm_all");
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["I clean up."]);
+    studio.tui.sees("[Call tool]");
+    studio.tui.sees("rm_all");
 
     // Words of the person are not in its way.
     let mut studio = Studio::new(NORMAL, Mode::Auto);
-    let _client = studio.desk.ask(&body());
+    let _client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, [text("Two ")]);
     studio.fail(&order, "the connection broke");
-    studio.desk.sees("qwen failed: the connection broke");
-    assert_eq!(studio.desk.bells(), 1);
-    studio.desk.sees("│ Two");
-    assert_eq!(studio.desk.text(), "");
+    studio.tui.sees("qwen failed: the connection broke");
+    assert_eq!(studio.tui.bells(), 1);
+    studio.tui.sees("│ Two");
+    assert_eq!(studio.tui.text(), "");
 }
 
 #[test]
 fn a_draft_outlives_the_program_with_whose_words_it_is() {
     let state = tempfile::tempdir().unwrap();
-    let mut studio = Studio::with(Desk::at(NORMAL, state.path()), Mode::Manual);
-    let client = studio.desk.ask(&body());
-    studio.desk.press("Alt+D");
+    let mut studio = Studio::with(TestTui::at(NORMAL, state.path()), Mode::Manual);
+    let client = studio.tui.ask(&body());
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Two files."));
-    studio.desk.write(" Really.");
-    for (id, draft) in studio.desk.app.take_dirty_drafts() {
-        studio.desk.app.store().keep_draft(id, &draft);
+    studio.tui.write(" Really.");
+    for (id, draft) in studio.tui.app.take_dirty_drafts() {
+        studio.tui.app.store().keep_draft(id, &draft);
     }
     drop((studio, client));
-    let mut desk = Desk::at(NORMAL, state.path());
-    let mut client = desk.ask(&body());
-    desk.sees("> Two files. Really.");
-    let draft = desk.app.composer().to_draft();
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut client = tui.ask(&body());
+    tui.sees("> Two files. Really.");
+    let draft = tui.app.composer().to_draft();
     let chars: Vec<usize> = draft.origin.spans().iter().map(|span| span.chars).collect();
     assert_eq!(chars, [10, 8]);
-    desk.press("Enter");
-    desk.hear(&mut client);
-    desk.sees("draft qwen, edited");
+    tui.press("Enter");
+    tui.hear(&mut client);
+    tui.sees("draft qwen, edited");
 }
 
 #[test]
 fn own_words_beside_a_draft_outlive_the_program() {
     let state = tempfile::tempdir().unwrap();
-    let mut studio = Studio::with(Desk::at(NORMAL, state.path()), Mode::Manual);
-    let client = studio.desk.ask(&body());
-    studio.desk.write("mine");
-    studio.desk.press("Alt+D");
+    let mut studio = Studio::with(TestTui::at(NORMAL, state.path()), Mode::Manual);
+    let client = studio.tui.ask(&body());
+    studio.tui.write("mine");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Its words."));
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> Its words.");
-    for (id, draft) in studio.desk.app.take_dirty_drafts() {
-        studio.desk.app.store().keep_draft(id, &draft);
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> Its words.");
+    for (id, draft) in studio.tui.app.take_dirty_drafts() {
+        studio.tui.app.store().keep_draft(id, &draft);
     }
     drop((studio, client));
-    let mut desk = Desk::at(NORMAL, state.path());
-    let _client = desk.ask(&body());
-    desk.sees("> mine");
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let _client = tui.ask(&body());
+    tui.sees("> mine");
 }
 
 #[test]
 fn a_draft_for_a_client_that_is_gone_is_not_for_the_next() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
+    let client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("For the first."));
-    studio.desk.sees("> For the first.");
-    studio.desk.hang_up(client);
-    assert_eq!(studio.desk.text(), "");
-    let mut client = studio.desk.ask(&next_body("Which?"));
+    studio.tui.sees("> For the first.");
+    studio.tui.hang_up(client);
+    assert_eq!(studio.tui.text(), "");
+    let mut client = studio.tui.ask(&next_body("Which?"));
     let order = studio.order();
     studio.say(&order, [text("For the")]);
-    studio.desk.sees("> For the");
+    studio.tui.sees("> For the");
     studio.say(&order, [text(" next."), message("For the next."), DONE]);
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("For the next.", "final_answer"));
 }
 
 #[test]
 fn a_draft_that_the_person_has_changed_stays_where_its_client_is_gone() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
+    let client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("For the first"));
-    studio.desk.write("!");
-    studio.desk.hang_up(client);
-    assert_eq!(studio.desk.text(), "For the first!");
-    let _client = studio.desk.ask(&next_body("Which?"));
+    studio.tui.write("!");
+    studio.tui.hang_up(client);
+    assert_eq!(studio.tui.text(), "For the first!");
+    let _client = studio.tui.ask(&next_body("Which?"));
     let order = studio.order();
     studio.say(&order, whole("For the next."));
-    assert_eq!(studio.desk.text(), "For the first!");
-    studio.desk.sees("draft beside: Alt+B");
+    assert_eq!(studio.tui.text(), "For the first!");
+    studio.tui.sees("draft beside: Alt+B");
 }
 
 #[test]
 fn where_a_client_goes_the_draft_for_the_one_behind_it_is_shown() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
-    studio.desk.write("mine");
+    let client = studio.tui.ask(&body());
+    studio.tui.write("mine");
     let order = studio.order();
     studio.say(&order, whole("For the first."));
-    let mut behind = studio.desk.ask(&next_body("Which?"));
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> For the first.");
-    studio.desk.hang_up(client);
+    let mut behind = studio.tui.ask(&next_body("Which?"));
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> For the first.");
+    studio.tui.hang_up(client);
     // The person's words are theirs, whoever asks.
-    assert_eq!(studio.desk.text(), "mine");
+    assert_eq!(studio.tui.text(), "mine");
     let order = studio.order();
     studio.say(&order, whole("For the next."));
-    studio.desk.sees("draft beside: Alt+B");
-    studio.desk.press("Alt+B Enter");
-    let replies = studio.desk.hear(&mut behind);
+    studio.tui.sees("draft beside: Alt+B");
+    studio.tui.press("Alt+B Enter");
+    let replies = studio.tui.hear(&mut behind);
     assert_eq!(said(&replies), one("For the next.", "final_answer"));
-    assert_eq!(studio.desk.text(), "mine");
+    assert_eq!(studio.tui.text(), "mine");
 
     // Where there are none, it streams into the composer.
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
+    let client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("For the first."));
-    let _behind = studio.desk.ask(&next_body("Which?"));
-    studio.desk.hang_up(client);
+    let _behind = studio.tui.ask(&next_body("Which?"));
+    studio.tui.hang_up(client);
     let order = studio.order();
     studio.say(&order, [text("For the ne")]);
-    studio.desk.sees("> For the ne");
+    studio.tui.sees("> For the ne");
 }
 
 #[test]
@@ -792,212 +792,212 @@ fn where_a_rule_sends_a_draft_the_one_for_the_next_request_takes_its_place() {
         "timeout_seconds": 60, "timeout_action": "send"});
     let rule: RuleTable = serde_json::from_value(rule).unwrap();
     let rules = Rules::new(&[rule]).unwrap();
-    let mut studio = Studio::ruled(Desk::new(NORMAL), Mode::Draft, rules);
-    let mut client = studio.desk.ask(&body());
+    let mut studio = Studio::ruled(TestTui::new(NORMAL), Mode::Draft, rules);
+    let mut client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("For the first."));
-    studio.desk.sees("> For the first.");
-    let mut behind = studio.desk.ask(&next_body("Which?"));
-    studio.desk.wait(60);
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.sees("> For the first.");
+    let mut behind = studio.tui.ask(&next_body("Which?"));
+    studio.tui.wait(60);
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("For the first.", "final_answer"));
-    assert_eq!(studio.desk.text(), "");
-    studio.desk.press("Enter");
-    assert!(studio.desk.hear(&mut behind).is_empty());
+    assert_eq!(studio.tui.text(), "");
+    studio.tui.press("Enter");
+    assert!(studio.tui.hear(&mut behind).is_empty());
     let order = studio.order();
     studio.say(&order, [text("For the ne")]);
-    studio.desk.sees("> For the ne");
+    studio.tui.sees("> For the ne");
 }
 
 #[test]
 fn words_that_are_taken_back_stand_before_a_draft() {
-    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.write("my own words");
-    studio.desk.press("Enter");
-    studio.desk.sees("sending in 5 s");
-    studio.desk.press("Alt+D");
+    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Manual);
+    let mut client = studio.tui.ask(&body());
+    studio.tui.write("my own words");
+    studio.tui.press("Enter");
+    studio.tui.sees("sending in 5 s");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Its words."));
-    studio.desk.sees("> Its words.");
-    studio.desk.press("Esc");
-    assert_eq!(studio.desk.text(), "my own words");
-    studio.desk.sees("draft beside: Alt+B");
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> Its words.");
-    studio.desk.press("Alt+B");
-    assert_eq!(studio.desk.text(), "my own words");
+    studio.tui.sees("> Its words.");
+    studio.tui.press("Esc");
+    assert_eq!(studio.tui.text(), "my own words");
+    studio.tui.sees("draft beside: Alt+B");
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> Its words.");
+    studio.tui.press("Alt+B");
+    assert_eq!(studio.tui.text(), "my own words");
     // Sent after all, nothing of the draft is left for the next.
-    studio.desk.press("Enter Alt+B");
-    studio.desk.sees("> Its words.");
-    studio.desk.wait(5);
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Enter Alt+B");
+    studio.tui.sees("> Its words.");
+    studio.tui.wait(5);
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("my own words", "final_answer"));
-    assert_eq!(studio.desk.text(), "");
+    assert_eq!(studio.tui.text(), "");
 }
 
 #[test]
 fn what_did_not_arrive_is_not_lost_in_a_draft_for_the_next() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
+    let client = studio.tui.ask(&body());
     let first = studio.order();
-    let mut behind = studio.desk.ask(&next_body("Which?"));
-    studio.desk.write("a note");
-    studio.desk.press("Tab Enter");
+    let mut behind = studio.tui.ask(&next_body("Which?"));
+    studio.tui.write("a note");
+    studio.tui.press("Tab Enter");
     studio.say(&first, whole("For the first."));
-    studio.desk.sees("> For the first.");
-    studio.desk.hang_up(client);
-    assert_eq!(studio.desk.text(), "a note");
+    studio.tui.sees("> For the first.");
+    studio.tui.hang_up(client);
+    assert_eq!(studio.tui.text(), "a note");
     let order = studio.order();
     studio.say(&order, whole("For the next."));
-    assert_eq!(studio.desk.text(), "a note");
-    studio.desk.press("Alt+B Enter");
-    let replies = studio.desk.hear(&mut behind);
+    assert_eq!(studio.tui.text(), "a note");
+    studio.tui.press("Alt+B Enter");
+    let replies = studio.tui.hear(&mut behind);
     assert_eq!(said(&replies), one("For the next.", "final_answer"));
-    assert_eq!(studio.desk.text(), "a note");
+    assert_eq!(studio.tui.text(), "a note");
 }
 
 #[test]
 fn words_and_calls_that_come_back_while_a_draft_is_shown_are_with_the_persons() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let client = studio.desk.ask(&body());
+    let client = studio.tui.ask(&body());
     studio.order();
     // It asks again, and the old connection is not known to be gone yet.
-    let mut behind = studio.desk.ask(&body());
-    studio.desk.write("I look.");
-    studio.desk.press("Tab Alt+A");
-    studio.desk.write("!ls -l");
-    studio.desk.press("Enter");
+    let mut behind = studio.tui.ask(&body());
+    studio.tui.write("I look.");
+    studio.tui.press("Tab Alt+A");
+    studio.tui.write("!ls -l");
+    studio.tui.press("Enter");
     let order = studio.order();
     studio.say(&order, whole("For the next."));
-    studio.desk.sees("> For the next.");
+    studio.tui.sees("> For the next.");
     // What was sent has not arrived.
-    studio.desk.hang_up(client);
-    assert_eq!(studio.desk.text(), "For the next.");
-    studio.desk.sees("Alt+Shift+B your words");
-    studio.desk.press("Alt+Shift+B");
-    studio.desk.sees("[Run command]");
-    studio.desk.sees("1. assistant · commentary: I look.");
-    assert_eq!(studio.desk.text(), "ls -l");
-    studio.desk.press("Alt+B");
-    assert_eq!(studio.desk.text(), "For the next.");
-    studio.desk.press("Enter");
-    let replies = studio.desk.hear(&mut behind);
+    studio.tui.hang_up(client);
+    assert_eq!(studio.tui.text(), "For the next.");
+    studio.tui.sees("Alt+Shift+B your words");
+    studio.tui.press("Alt+Shift+B");
+    studio.tui.sees("[Run command]");
+    studio.tui.sees("1. assistant · commentary: I look.");
+    assert_eq!(studio.tui.text(), "ls -l");
+    studio.tui.press("Alt+B");
+    assert_eq!(studio.tui.text(), "For the next.");
+    studio.tui.press("Enter");
+    let replies = studio.tui.hear(&mut behind);
     assert_eq!(said(&replies), one("For the next.", "final_answer"));
-    studio.desk.sees("1. assistant · commentary: I look.");
-    assert_eq!(studio.desk.text(), "ls -l");
+    studio.tui.sees("1. assistant · commentary: I look.");
+    assert_eq!(studio.tui.text(), "ls -l");
 }
 
 #[test]
 fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
-    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Manual);
-    let client = studio.desk.ask(&body());
-    studio.desk.write("the answer");
-    let behind = studio.desk.ask(&next_body("Which?"));
-    studio.desk.press("Enter");
-    studio.desk.press("Alt+D");
+    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Manual);
+    let client = studio.tui.ask(&body());
+    studio.tui.write("the answer");
+    let behind = studio.tui.ask(&next_body("Which?"));
+    studio.tui.press("Enter");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("For the first."));
-    studio.desk.sees("> For the first.");
+    studio.tui.sees("> For the first.");
     // The news of it comes after the answer was to leave.
     drop(client);
-    studio.desk.wait(5);
-    assert_eq!(studio.desk.text(), "the answer");
-    studio.desk.press("Alt+D");
+    studio.tui.wait(5);
+    assert_eq!(studio.tui.text(), "the answer");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("For the next."));
-    studio.desk.press("Alt+B");
-    studio.desk.sees("> For the next.");
-    studio.desk.press("Alt+B");
-    assert_eq!(studio.desk.text(), "the answer");
+    studio.tui.press("Alt+B");
+    studio.tui.sees("> For the next.");
+    studio.tui.press("Alt+B");
+    assert_eq!(studio.tui.text(), "the answer");
     drop(behind);
 }
 
 #[test]
 fn auto_begins_when_its_key_rests() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("Alt+T");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("Alt+T");
     let order = studio.order();
     studio.say(&order, whole("Drafted."));
-    studio.desk.press("Alt+T");
-    studio.desk.sees("auto qwen");
-    studio.desk.sees("auto in 1 s · Alt+T stops that");
-    assert!(studio.desk.app.next_tick().is_some());
+    studio.tui.press("Alt+T");
+    studio.tui.sees("auto qwen");
+    studio.tui.sees("auto in 1 s · Alt+T stops that");
+    assert!(studio.tui.app.next_tick().is_some());
     assert!(studio.orders.try_recv().is_err());
     // On to the next mode, nothing was said, and the draft is still there.
-    studio.desk.press("Alt+T");
-    studio.desk.sees("manual: you answer");
-    studio.desk.wait(5);
+    studio.tui.press("Alt+T");
+    studio.tui.sees("manual: you answer");
+    studio.tui.wait(5);
     assert!(studio.orders.try_recv().is_err());
-    studio.desk.sees("> Drafted.");
-    studio.desk.misses("auto");
-    assert!(studio.desk.hear(&mut client).is_empty());
+    studio.tui.sees("> Drafted.");
+    studio.tui.misses("auto");
+    assert!(studio.tui.hear(&mut client).is_empty());
 
     // Any other key lets it come.
-    studio.desk.press("Alt+T Alt+T");
-    studio.desk.press("PageUp");
-    studio.desk.sees("auto in 1 s");
+    studio.tui.press("Alt+T Alt+T");
+    studio.tui.press("PageUp");
+    studio.tui.sees("auto in 1 s");
     assert!(studio.orders.try_recv().is_err());
-    studio.desk.wait(1);
-    studio.desk.misses("auto in 1 s");
+    studio.tui.wait(1);
+    studio.tui.misses("auto in 1 s");
     let order = studio.order();
-    assert_eq!(studio.desk.text(), "");
+    assert_eq!(studio.tui.text(), "");
     studio.say(&order, whole("Said."));
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Said."]);
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Said."]);
 
     // What comes later is answered at once.
-    let mut client = studio.desk.ask(&next_body("Which?"));
+    let mut client = studio.tui.ask(&next_body("Which?"));
     let order = studio.order();
     studio.say(&order, whole("At once."));
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["At once."]);
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["At once."]);
     // So is where nobody waits when it is chosen.
-    studio.desk.press("Alt+T Alt+T Alt+T");
-    studio.desk.misses("auto in");
-    let _client = studio.desk.ask(&next_body("And then?"));
+    studio.tui.press("Alt+T Alt+T Alt+T");
+    studio.tui.misses("auto in");
+    let _client = studio.tui.ask(&next_body("And then?"));
     studio.order();
-    studio.desk.sees("auto · qwen writes");
+    studio.tui.sees("auto · qwen writes");
 }
 
 #[test]
 fn auto_does_not_begin_behind_an_answer_that_may_be_taken_back() {
-    let mut studio = Studio::with(Desk::unsending(NORMAL, 5), Mode::Draft);
-    let mut client = studio.desk.ask(&body());
+    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Draft);
+    let mut client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("Drafted."));
-    studio.desk.press("Alt+T Enter");
-    studio.desk.sees("sending in 5 s");
-    studio.desk.wait(2);
+    studio.tui.press("Alt+T Enter");
+    studio.tui.sees("sending in 5 s");
+    studio.tui.wait(2);
     assert!(studio.orders.try_recv().is_err());
-    studio.desk.press("Esc");
-    assert_eq!(studio.desk.text(), "Drafted.");
+    studio.tui.press("Esc");
+    assert_eq!(studio.tui.text(), "Drafted.");
     assert!(studio.orders.try_recv().is_err());
-    studio.desk.wait(1);
+    studio.tui.wait(1);
     let order = studio.order();
     studio.say(&order, whole("Said."));
-    assert_eq!(heard(&studio.desk.hear(&mut client)), ["Said."]);
+    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Said."]);
 }
 
 #[test]
 fn auto_is_for_the_next_request_where_the_person_answers_first() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
-    let mut client = studio.desk.ask(&body());
+    let mut client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("Drafted."));
-    studio.desk.press("Alt+T Enter");
-    let replies = studio.desk.hear(&mut client);
+    studio.tui.press("Alt+T Enter");
+    let replies = studio.tui.hear(&mut client);
     assert_eq!(said(&replies), one("Drafted.", "final_answer"));
-    let _client = studio.desk.ask(&next_body("Which?"));
+    let _client = studio.tui.ask(&next_body("Which?"));
     studio.order();
-    studio.desk.sees("auto · qwen writes");
+    studio.tui.sees("auto · qwen writes");
 }
 
 #[test]
 fn a_draft_of_thoughts_alone_says_that_it_is_no_more() {
     for (size, cut_off) in [(NORMAL, false), (MIDDLE, true)] {
         let mut studio = Studio::new(size, Mode::Manual);
-        let mut client = studio.desk.ask(&body());
-        studio.desk.press("Alt+D");
+        let mut client = studio.tui.ask(&body());
+        studio.tui.press("Alt+D");
         let order = studio.order();
         let thought = Piece::Item(Body::reasoning("They want a list."));
         let done = Piece::Done {
@@ -1005,10 +1005,10 @@ fn a_draft_of_thoughts_alone_says_that_it_is_no_more() {
             cut_off,
         };
         studio.say(&order, [thought, done]);
-        studio.desk.sees("the model thought, and said nothing");
-        studio.desk.write("mine");
-        studio.desk.press("Enter");
-        let replies = studio.desk.hear(&mut client);
+        studio.tui.sees("the model thought, and said nothing");
+        studio.tui.write("mine");
+        studio.tui.press("Enter");
+        let replies = studio.tui.hear(&mut client);
         assert_eq!(said(&replies), one("mine", "final_answer"));
     }
 }
@@ -1016,81 +1016,81 @@ fn a_draft_of_thoughts_alone_says_that_it_is_no_more() {
 #[test]
 fn the_view_of_where_words_come_from_names_every_stretch() {
     let mut studio = Studio::new(MIDDLE, Mode::Manual);
-    let mut client = studio.desk.ask(&body());
-    studio.desk.press("F12");
-    studio.desk.sees("nothing was said or drafted here");
-    studio.desk.press("Alt+D");
+    let mut client = studio.tui.ask(&body());
+    studio.tui.press("F12");
+    studio.tui.sees("nothing was said or drafted here");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("One."));
-    studio.desk.press("Alt+D");
+    studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Two files"));
-    studio.desk.press("F12");
-    studio.desk.sees("drafts for the request that waits");
-    studio.desk.press("Esc");
-    studio.desk.app.on_paste(" (pasted)");
-    studio.desk.write(" and more");
-    studio.desk.press("Enter");
-    studio.desk.hear(&mut client);
-    studio.desk.press("F12");
+    studio.tui.press("F12");
+    studio.tui.sees("drafts for the request that waits");
+    studio.tui.press("Esc");
+    studio.tui.app.on_paste(" (pasted)");
+    studio.tui.write(" and more");
+    studio.tui.press("Enter");
+    studio.tui.hear(&mut client);
+    studio.tui.press("F12");
     studio
-        .desk
+        .tui
         .sees("[qwen]Two files[pasted] (pasted)[typed] and more");
     studio
-        .desk
+        .tui
         .sees("assistant · final answer · draft qwen, edited");
-    studio.desk.sees("by you · delivered");
-    studio.desk.sees("first word");
-    studio.desk.sees("drafts that were not used");
-    studio.desk.sees("One.");
-    studio.desk.press("F12");
+    studio.tui.sees("by you · delivered");
+    studio.tui.sees("first word");
+    studio.tui.sees("drafts that were not used");
+    studio.tui.sees("One.");
+    studio.tui.press("F12");
 
     // It is still known when the client goes on.
     let more = [
         message_of("assistant", "Two files (pasted) and more"),
         message_of("user", "Which?"),
     ];
-    let _client = studio.desk.ask(&codex("a", "What is there?", &more));
-    studio.desk.sees("draft qwen, edited");
+    let _client = studio.tui.ask(&codex("a", "What is there?", &more));
+    studio.tui.sees("draft qwen, edited");
 }
 
 #[test]
 fn a_rule_is_made_of_what_is_in_the_composer() {
     let mut studio = Studio::new(NORMAL, Mode::Auto);
-    let _client = studio.desk.ask(&body());
+    let _client = studio.tui.ask(&body());
     let order = studio.order();
-    studio.desk.press("Esc");
-    studio.desk.press("Alt+Shift+R");
-    studio.desk.sees("a rule is made of a reply");
+    studio.tui.press("Esc");
+    studio.tui.press("Alt+Shift+R");
+    studio.tui.sees("a rule is made of a reply");
     studio.say(&order, [DONE]);
-    studio.desk.write("!rm -rf build");
-    studio.desk.press("Alt+Shift+R");
-    studio.desk.sees("rule: what happens");
-    studio.desk.press("Enter");
-    studio.desk.sees("any command with rm");
-    studio.desk.write("any from");
-    studio.desk.press("Enter");
-    let saved = |desk: &Desk| {
-        let mut rules = desk.effects.iter().filter_map(|effect| match effect {
+    studio.tui.write("!rm -rf build");
+    studio.tui.press("Alt+Shift+R");
+    studio.tui.sees("rule: what happens");
+    studio.tui.press("Enter");
+    studio.tui.sees("any command with rm");
+    studio.tui.write("any from");
+    studio.tui.press("Enter");
+    let saved = |tui: &TestTui| {
+        let mut rules = tui.effects.iter().filter_map(|effect| match effect {
             Effect::SaveRule(new) => Some(new.rule.clone()),
             _ => None,
         });
         rules.next_back().expect("a rule")
     };
-    let rule = saved(&studio.desk);
+    let rule = saved(&studio.tui);
     assert_eq!(rule.name, "hold rm from codex_exec");
     assert_eq!(rule.agent.as_deref(), Some("^codex_exec"));
     assert_eq!(rule.action, Some(RuleAction::Hold));
     // The words stay for the person to do something about.
-    assert_eq!(studio.desk.text(), "rm -rf build");
+    assert_eq!(studio.tui.text(), "rm -rf build");
 
-    studio.desk.press("Alt+Shift+R Down Down Enter");
-    studio.desk.sees("reject with:");
-    studio.desk.press("Enter");
-    studio.desk.sees("a reason is required");
-    studio.desk.write("never");
-    studio.desk.press("Enter Enter");
-    let rule = saved(&studio.desk);
+    studio.tui.press("Alt+Shift+R Down Down Enter");
+    studio.tui.sees("reject with:");
+    studio.tui.press("Enter");
+    studio.tui.sees("a reason is required");
+    studio.tui.write("never");
+    studio.tui.press("Enter Enter");
+    let rule = saved(&studio.tui);
     assert_eq!(rule.action, Some(RuleAction::Reject("never".into())));
     let written = rule.to_toml();
     assert!(written.contains("rm -rf build"), "{written}");
@@ -1101,11 +1101,11 @@ const SIZES: [(u16, u16); 5] = [SMALL, (60, 50), NORMAL, MIDDLE, WIDE];
 #[test]
 fn screens_of_drafts() {
     Studio::scene("draft_streaming", &SIZES, Mode::Draft, |studio| {
-        let _client = studio.desk.ask(&body());
+        let _client = studio.tui.ask(&body());
         let order = studio.order();
-        studio.desk.wait(2);
+        studio.tui.wait(2);
         studio.say(&order, [Piece::Thought("They want a list.".into())]);
-        studio.desk.wait(1);
+        studio.tui.wait(1);
         studio.say(
             &order,
             [
@@ -1118,23 +1118,23 @@ fn screens_of_drafts() {
         );
     });
     Studio::scene("drafts_beside", &SIZES, Mode::Manual, |studio| {
-        let _client = studio.desk.ask(&body());
-        studio.desk.write("my own words");
+        let _client = studio.tui.ask(&body());
+        studio.tui.write("my own words");
         for words in ["First.", "Second."] {
-            studio.desk.press("Alt+D");
+            studio.tui.press("Alt+D");
             let order = studio.order();
-            studio.desk.wait(1);
+            studio.tui.wait(1);
             studio.say(&order, whole(words));
         }
     });
     Studio::scene("auto", &SIZES, Mode::Auto, |studio| {
-        let _client = studio.desk.ask(&body());
+        let _client = studio.tui.ask(&body());
         let order = studio.order();
-        studio.desk.wait(1);
+        studio.tui.wait(1);
         studio.say(&order, [text("There are two files here: a.txt and")]);
     });
     Studio::scene("draft_failed", &SIZES, Mode::Draft, |studio| {
-        let _client = studio.desk.ask(&body());
+        let _client = studio.tui.ask(&body());
         let order = studio.order();
         studio.fail(
             &order,
@@ -1142,20 +1142,20 @@ fn screens_of_drafts() {
         );
     });
     Studio::scene("provenance", &SIZES, Mode::Manual, |studio| {
-        let mut client = studio.desk.ask(&body());
-        studio.desk.press("Alt+H");
-        studio.desk.write("in one word");
-        studio.desk.press("Enter");
+        let mut client = studio.tui.ask(&body());
+        studio.tui.press("Alt+H");
+        studio.tui.write("in one word");
+        studio.tui.press("Enter");
         let order = studio.order();
-        studio.desk.wait(1);
+        studio.tui.wait(1);
         studio.say(&order, whole("Files."));
-        studio.desk.press("Alt+D");
+        studio.tui.press("Alt+D");
         let order = studio.order();
-        studio.desk.wait(2);
+        studio.tui.wait(2);
         studio.say(&order, whole("Two files: a.txt and b.txt."));
-        studio.desk.write(" That is all.");
-        studio.desk.press("Enter");
-        studio.desk.hear(&mut client);
-        studio.desk.press("F12");
+        studio.tui.write(" That is all.");
+        studio.tui.press("Enter");
+        studio.tui.hear(&mut client);
+        studio.tui.press("F12");
     });
 }

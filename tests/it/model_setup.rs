@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use crate::support::upstream::{CERTIFICATE, call, say};
-use crate::support::{Desk, Place, Script, Upstream, free_address};
+use crate::support::{Sandbox, Script, TestServer, Upstream, free_address};
 use humanllm::config::{self, Config, Flags};
 use humanllm::environment::Environment;
 use humanllm::setup::model::{ModelError, ModelSetupOptions, UsualPort as Port, run};
@@ -284,14 +284,14 @@ fn two_models_of_one_name_get_two_names() {
 
 #[test]
 fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     let port = Port {
-        port: desk.address.port(),
+        port: server.address.port(),
         program: "LiteLLM",
     };
     let mut scene = Scene::new(&[]);
     scene.ports.push(port);
-    scene.flags.listen = Some(desk.address.to_string());
+    scene.flags.listen = Some(server.address.to_string());
     let (told, error) = scene.refuses(&ModelSetupOptions::default());
     assert_eq!(told, "");
     assert!(
@@ -303,7 +303,7 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
     // Of another humanllm, somebody has to say so.
     scene.flags.listen = None;
     let (told, _) = scene.refuses(&ModelSetupOptions::default());
-    let url = format!("http://{}", desk.address);
+    let url = format!("http://{}", server.address);
     assert!(
         told.contains(&format!(
             "found another humanllm at {url}: human, org/human\n"
@@ -321,9 +321,9 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
 
 #[test]
 fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
-    let desk = Desk::with(10, |settings| settings.api_key = Some(b"hunter2".to_vec()));
+    let server = TestServer::with(10, |settings| settings.api_key = Some(b"hunter2".to_vec()));
     let port = Port {
-        port: desk.address.port(),
+        port: server.address.port(),
         program: "LiteLLM",
     };
     let mut scene = Scene::new(&[]);
@@ -334,7 +334,7 @@ fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
         "{told}"
     );
     let options = ModelSetupOptions {
-        url: Some(format!("http://{}", desk.address)),
+        url: Some(format!("http://{}", server.address)),
         api_key_env: Some("Q_KEY".into()),
         ..ModelSetupOptions::default()
     };
@@ -438,7 +438,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// The program with a configuration.
 fn checked(config: &str, line: &str, environment: &[(&str, &str)]) -> Output {
-    let place = Place::new();
+    let place = Sandbox::new();
     fs::create_dir_all(place.path("home/.config/humanllm")).expect("a folder");
     fs::write(place.path("home/.config/humanllm/config.toml"), config).expect("written");
     let arguments: Vec<&str> = line.split(' ').collect();
@@ -594,7 +594,7 @@ fn base64(bytes: &[u8]) -> String {
 #[test]
 fn the_program_sets_a_model_up_by_its_flags() {
     let upstream = Upstream::start();
-    let place = Place::new();
+    let place = Sandbox::new();
     let url = upstream.url();
     let run = |arguments: &[&str]| place.command(arguments).output().expect("started");
     let output = run(&[

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::support::upstream::{Say, call, say};
-use crate::support::{Desk, EventStream, Gate, Script, Upstream, free_address};
+use crate::support::{EventStream, Gate, Script, TestServer, Upstream, free_address};
 use humanllm::config::{self, Flags};
 use humanllm::environment::Environment;
 use humanllm::inbox::{ConversationId, DraftId, DraftRequest, DraftState, ModelDraft, Partial};
@@ -34,7 +34,7 @@ fn qwen(url: &str, lines: &str) -> String {
 
 /// Somebody who waits for an answer, and models.
 struct Scene {
-    desk: Desk,
+    server: TestServer,
     id: ConversationId,
     catalog: Catalog,
     _waits: EventStream,
@@ -42,13 +42,13 @@ struct Scene {
 
 impl Scene {
     fn new(config: &str) -> Self {
-        let mut desk = Desk::start();
-        let catalog = desk.has_models(models(config));
+        let mut server = TestServer::start();
+        let catalog = server.has_models(models(config));
         let body = json!({"model": "human", "input": "What is 6 times 7?", "stream": true});
-        let waits = desk.client.post_sse("/v1/responses", &[], &body);
-        let id = desk.arrival();
+        let waits = server.client.post_sse("/v1/responses", &[], &body);
+        let id = server.arrival();
         Self {
-            desk,
+            server,
             id,
             catalog,
             _waits: waits,
@@ -62,7 +62,7 @@ impl Scene {
 
     fn order(&mut self) -> DraftId {
         let ordered = self
-            .desk
+            .server
             .inbox
             .draft(self.id, DraftRequest::default(), Timestamp::now());
         ordered.expect("somebody waits, and there is a model")
@@ -70,7 +70,7 @@ impl Scene {
 
     /// How a draft is now.
     fn look(&self, draft: DraftId) -> ModelDraft {
-        let conversation = self.desk.inbox.get(self.id).expect("the conversation");
+        let conversation = self.server.inbox.get(self.id).expect("the conversation");
         let mut drafts = conversation.drafts().iter();
         drafts
             .find(|found| found.id == draft)
@@ -85,7 +85,7 @@ impl Scene {
             if is_so(&found) {
                 return found;
             }
-            self.desk.change();
+            self.server.change();
         }
     }
 
@@ -213,7 +213,7 @@ fn a_stopped_draft_closes_the_connection() {
         if connection == 2 {
             scene.until(draft, |draft| !draft.is_empty());
         }
-        assert!(scene.desk.inbox.cancel_draft(draft, Timestamp::now()));
+        assert!(scene.server.inbox.cancel_draft(draft, Timestamp::now()));
         upstream.wait_closed(connection);
         assert_eq!(scene.look(draft).state, DraftState::Cancelled);
     }
@@ -231,7 +231,7 @@ fn models_that_stop_close_all_connections() {
         let draft = scene.order();
         scene.until(draft, |draft| !draft.is_empty());
     }
-    scene.desk.stop_models();
+    scene.server.stop_models();
     upstream.wait_closed(1);
     upstream.wait_closed(2);
 }
@@ -560,7 +560,7 @@ fn several_models_draft_at_once() {
         model: Some("other".into()),
         ..DraftRequest::default()
     };
-    let ordered = scene.desk.inbox.draft(scene.id, ask, Timestamp::now());
+    let ordered = scene.server.inbox.draft(scene.id, ask, Timestamp::now());
     let second = ordered.expect("a model");
     assert_eq!(words(&scene.made(second)), "The other.");
     gate.open();
@@ -580,18 +580,18 @@ fn a_model_that_is_gone_when_it_is_asked_is_named() {
 fn calls_come_back_as_the_agent_offered_them_in_every_format() {
     let upstream = Upstream::start();
     let table = |format: &str| qwen(&upstream.url(), &format!("format = \"{format}\""));
-    let mut desk = Desk::start();
-    let catalog = desk.has_models(models(&table("chat")));
+    let mut server = TestServer::start();
+    let catalog = server.has_models(models(&table("chat")));
     // As a client of the Responses API offers them: a shell that is a function, and a free-form tool.
     let command =
         json!({"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]});
     let body = json!({"model": "human", "input": "List the files.", "stream": true, "tools": [
         {"type": "function", "name": "exec_command", "parameters": command, "strict": false},
         {"type": "custom", "name": "apply_patch", "description": "Edits files."}]});
-    let waits = desk.client.post_sse("/v1/responses", &[], &body);
-    let id = desk.arrival();
+    let waits = server.client.post_sse("/v1/responses", &[], &body);
+    let id = server.arrival();
     let mut scene = Scene {
-        desk,
+        server,
         id,
         catalog,
         _waits: waits,

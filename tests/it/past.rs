@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Desk, answer, note, poll};
+use crate::support::{TestServer, answer, note, poll};
 use humanllm::inbox::ConversationId;
 use humanllm::journal::{Journal, JournalOptions};
 use humanllm::store::Store;
@@ -12,23 +12,23 @@ use serde_json::{Value, json};
 const PATH: &str = "/v1/responses";
 
 /// A desk whose store remembers so many responses, and has all of them in a journal.
-fn desk(folder: &Path, most: usize) -> Desk {
+fn server(folder: &Path, most: usize) -> TestServer {
     // The one before may still be letting go.
     let journal = || Journal::open(folder, JournalOptions::default()).ok();
     let journal = poll("the journal", journal, String::new);
     let store = Store::with_journal(most, journal).expect("a store");
-    Desk::storing(store, 100, |_| {})
+    TestServer::storing(store, 100, |_| {})
 }
 
 /// Ends a desk as a program ends.
-fn end(mut desk: Desk) {
-    desk.close();
-    desk.leave();
-    desk.finish();
+fn end(mut server: TestServer) {
+    server.close();
+    server.leave();
+    server.finish();
 }
 
-fn texts(desk: &Desk, id: ConversationId) -> Vec<String> {
-    let items = desk.inbox.get(id).expect("it is there").items().iter();
+fn texts(server: &TestServer, id: ConversationId) -> Vec<String> {
+    let items = server.inbox.get(id).expect("it is there").items().iter();
     items.map(|item| item.text()).collect()
 }
 
@@ -39,37 +39,37 @@ fn path(response: &Value) -> String {
 #[test]
 fn what_has_no_room_in_memory_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let mut desk = desk(folder.path(), 1);
-    let (status, talk) = desk
+    let mut server = server(folder.path(), 1);
+    let (status, talk) = server
         .client
         .post_json("/v1/conversations", &[], &json!({"items": []}));
     assert_eq!(status, 200, "{talk}");
     let in_talk = json!({"input": "zero", "conversation": talk["id"]});
-    desk.exchange(in_talk, "nothing");
-    let (first, place) = desk.exchange(json!({"input": "one"}), "first");
-    let (second, _) = desk.exchange(json!({"input": "another"}), "second");
+    server.exchange(in_talk, "nothing");
+    let (first, place) = server.exchange(json!({"input": "one"}), "first");
+    let (second, _) = server.exchange(json!({"input": "another"}), "second");
 
-    assert_eq!(desk.client.get(&path(&first), &[]), (200, first.clone()));
-    let items = desk
+    assert_eq!(server.client.get(&path(&first), &[]), (200, first.clone()));
+    let items = server
         .client
         .get(&format!("{}/input_items", path(&second)), &[]);
     assert_eq!(items.1["data"][0]["content"][0]["text"], "another");
     let next = json!({"input": "two", "previous_response_id": first["id"]});
-    let (_, again) = desk.exchange(next, "third");
+    let (_, again) = server.exchange(next, "third");
     assert_eq!(again, place, "it is the same conversation");
-    assert_eq!(texts(&desk, again), ["one", "first", "two"]);
+    assert_eq!(texts(&server, again), ["one", "first", "two"]);
     let reference = json!({"type": "item_reference", "id": second["output"][0]["id"]});
-    let (_, id) = desk.exchange(json!({"input": [reference]}), "fourth");
-    assert_eq!(texts(&desk, id), ["second"]);
+    let (_, id) = server.exchange(json!({"input": [reference]}), "fourth");
+    assert_eq!(texts(&server, id), ["second"]);
     let in_talk = json!({"input": "one more", "conversation": talk["id"]});
-    let (_, id) = desk.exchange(in_talk, "yes");
-    assert_eq!(texts(&desk, id), ["zero", "nothing", "one more"]);
+    let (_, id) = server.exchange(in_talk, "yes");
+    assert_eq!(texts(&server, id), ["zero", "nothing", "one more"]);
 
-    let deleted = desk.client.delete(&path(&first));
+    let deleted = server.client.delete(&path(&first));
     assert_eq!((deleted.0, &deleted.1["deleted"]), (200, &json!(true)));
-    assert_eq!(desk.client.get(&path(&first), &[]).0, 404);
+    assert_eq!(server.client.get(&path(&first), &[]).0, 404);
     let next = json!({"model": "human", "input": "x", "previous_response_id": first["id"]});
-    let (status, error) = desk.client.post_json(PATH, &[], &next);
+    let (status, error) = server.client.post_json(PATH, &[], &next);
     assert_eq!(
         (status, &error["error"]["code"]),
         (400, &json!("previous_response_not_found"))
@@ -79,10 +79,10 @@ fn what_has_no_room_in_memory_is_there() {
 #[test]
 fn a_client_that_comes_back_finds_its_conversation() {
     let folder = tempfile::tempdir().unwrap();
-    let mut before = desk(folder.path(), 100);
+    let mut before = server(folder.path(), 100);
     let (first, place) = before.exchange(json!({"input": "one"}), "first");
     end(before);
-    let mut after = desk(folder.path(), 100);
+    let mut after = server(folder.path(), 100);
     let (_, other) = after.exchange(json!({"input": "something else"}), "yes");
     assert_ne!(other, place);
     let next = json!({"input": "two", "previous_response_id": first["id"]});
@@ -94,7 +94,7 @@ fn a_client_that_comes_back_finds_its_conversation() {
 #[test]
 fn who_watches_a_background_response_does_not_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut before = desk(folder.path(), 100);
+    let mut before = server(folder.path(), 100);
     let body = json!({"model": "human", "input": "think", "background": true, "stream": true});
     let mut stream = before.client.post_sse(PATH, &[], &body);
     let created = stream.until("response.created")["response"].clone();
@@ -105,7 +105,7 @@ fn who_watches_a_background_response_does_not_hold_up_the_end() {
     assert_eq!(stream.rest(), [], "it has not ended, and nobody says so");
 
     // It goes on where it was when the program is back.
-    let mut after = desk(folder.path(), 100);
+    let mut after = server(folder.path(), 100);
     let id = after.arrival();
     after.say(id, answer("done")).unwrap();
     let after_number = last["sequence_number"].as_u64().unwrap();

@@ -234,7 +234,7 @@ fn a_command_is_run_and_its_end_is_the_end() {
         .take_while(|line| !line.contains(second))
         .collect();
     fs::write(&file, lines.join("\n")).expect("written");
-    let program = support::person::PROGRAM;
+    let program = support::operator::PROGRAM;
     let ask = [program, "fork", &file, "--turn", "1"];
     let play = [
         "replay",
@@ -294,8 +294,8 @@ fn saving_that_is_killed_leaves_the_old_file_and_no_other() {
 #[test]
 fn a_fork_is_a_conversation_of_its_own() {
     let Recorded { place, id, .. } = record(Wire::Socket);
-    let mut desk = support::Desk::start();
-    let address = desk.address.to_string();
+    let mut server = support::TestServer::start();
+    let address = server.address.to_string();
     let fork = |turn: &str| {
         let mut command = place.command(&["fork", &id, "--turn", turn, "--listen", &address]);
         command.stdout(Stdio::piped());
@@ -303,8 +303,8 @@ fn a_fork_is_a_conversation_of_its_own() {
     };
     // What came over a socket and went on from what was said there is whole.
     let second = fork("2");
-    let one = desk.arrival();
-    let request = desk.inbox.get(one).expect("it is there").request();
+    let one = server.arrival();
+    let request = server.inbox.get(one).expect("it is there").request();
     let said: Vec<String> = request.items.iter().map(|item| item.text()).collect();
     assert!(said.iter().any(|text| text == player::PROMPT), "{said:?}");
     assert!(
@@ -312,10 +312,11 @@ fn a_fork_is_a_conversation_of_its_own() {
         "{said:?}"
     );
     let first = fork("1");
-    let other = desk.arrival();
+    let other = server.arrival();
     assert_ne!(one, other);
     for (id, words, child) in [(one, "Two files", second), (other, "None", first)] {
-        desk.say(id, support::answer(words))
+        server
+            .say(id, support::answer(words))
             .expect("somebody waits");
         let output = child.wait_with_output().expect("ended");
         assert!(output.status.success());
@@ -333,21 +334,22 @@ fn a_fork_is_a_conversation_of_its_own() {
 #[test]
 fn a_client_that_went_away_goes_away_again() {
     let place = player::Place::new();
-    let mut desk = player::desk(&place);
+    let mut server = player::server(&place);
     let body = Wire::Responses.body(&Wire::Responses.begin("/tmp/x", player::PROMPT), true);
     let hear_and_go = |client: &Client| {
         let mut stream = client.post_sse(Wire::Responses.path(), &[], &body);
         let heard = move || stream.until("response.output_text.done")["text"].clone();
         std::thread::spawn(heard)
     };
-    let client = hear_and_go(&desk.client);
-    let id = desk.arrival();
-    desk.say(id, support::note("One moment"))
+    let client = hear_and_go(&server.client);
+    let id = server.arrival();
+    server
+        .say(id, support::note("One moment"))
         .expect("somebody waits");
     assert_eq!(client.join().expect("no panic"), "One moment");
     let is_gone = |change| matches!(change, humanllm::inbox::Change::ClientGone { .. });
-    while !is_gone(desk.change()) {}
-    player::end(desk);
+    while !is_gone(server.change()) {}
+    player::end(server);
     let replay = Replay::start(&place, &["1", "--instant", "--once", "--json"]);
     let again = hear_and_go(&Client::new(replay.address));
     assert_eq!(again.join().expect("no panic"), "One moment");

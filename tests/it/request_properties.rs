@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::support::screen::{Desk, WIDE};
+use crate::support::tui::{TestTui, WIDE};
 use humanllm::api::{
     Body, Ending, Format, Ids, Interner, Phase, Reply, Request, ResponseWriter, Usage, chat,
     messages, responses,
@@ -467,12 +467,12 @@ fn says(request: &Request) -> String {
 
 /// What the person sees of a request: the transcript, the tools, and the request as it came.
 fn screens(request: &Request) -> String {
-    let mut desk = Desk::new(WIDE);
-    let _client = desk.open(request.clone(), None);
-    let mut screens = desk.screen();
+    let mut tui = TestTui::new(WIDE);
+    let _client = tui.open(request.clone(), None);
+    let mut screens = tui.screen();
     for key in ["F3", "F3", "F4"] {
-        desk.press(key);
-        screens += &desk.screen();
+        tui.press(key);
+        screens += &tui.screen();
     }
     screens
 }

@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use crate::support::desk::{answer, fail, hello, note, title_request};
-use crate::support::{Desk, Socket};
+use crate::support::server::{answer, fail, hello, note, title_request};
+use crate::support::{Socket, TestServer};
 use humanllm::api::responses::{ResponsesWriter, parse};
 use humanllm::api::{
     Body, Ending, FailureCode, Frame, Interner, Phase, Reply, ResponseWriter, Usage,
@@ -505,14 +505,14 @@ fn what_real_clients_ask_is_answered_validly() {
 #[test]
 fn what_leaves_the_socket_is_valid() {
     let Some(schema) = Schema::load() else { return };
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for body in [hello(true), title_request(true)] {
         let is_automatic = body.get("text").is_some();
-        let stream = desk.client.post_sse("/v1/responses", &[], &body);
+        let stream = server.client.post_sse("/v1/responses", &[], &body);
         if !is_automatic {
-            let id = desk.arrival();
-            desk.say(id, note("wait")).unwrap();
-            desk.say(id, answer("done")).unwrap();
+            let id = server.arrival();
+            server.say(id, note("wait")).unwrap();
+            server.say(id, answer("done")).unwrap();
         }
         let mut events = stream.rest();
         assert_eq!(events.pop().expect("an end").data, "[DONE]");
@@ -521,19 +521,21 @@ fn what_leaves_the_socket_is_valid() {
             schema.check_event(&event.event, &event.data);
         }
     }
-    let (status, response) = desk
+    let (status, response) = server
         .client
         .post_json("/v1/responses", &[], &title_request(false));
     assert_eq!(status, 200);
     schema.check_response(&response);
     for (status, body) in [
-        desk.client.get("/nowhere", &[]),
-        desk.client.get("/v1/models/nobody", &[]),
-        desk.client
+        server.client.get("/nowhere", &[]),
+        server.client.get("/v1/models/nobody", &[]),
+        server
+            .client
             .get("/healthz", &[("origin", "https://evil.example")]),
-        desk.client
+        server
+            .client
             .post_json("/v1/responses", &[], &json!({"model": 7})),
-        desk.client.post_json("/v1/models", &[], &json!({})),
+        server.client.post_json("/v1/models", &[], &json!({})),
     ] {
         assert!((400..500).contains(&status), "{status}");
         valid(&schema.error, &body["error"]);
@@ -543,9 +545,11 @@ fn what_leaves_the_socket_is_valid() {
 #[test]
 fn what_is_stored_and_what_a_websocket_carries_is_valid() {
     let Some(schema) = Schema::load() else { return };
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let path = "/v1/responses";
-    let (_, conversation) = desk.client.post_json("/v1/conversations", &[], &json!({}));
+    let (_, conversation) = server
+        .client
+        .post_json("/v1/conversations", &[], &json!({}));
 
     // In the background: every state, every event, the input.
     let image = "data:image/png;base64,AAAA";
@@ -558,49 +562,52 @@ fn what_is_stored_and_what_a_websocket_carries_is_valid() {
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]);
     let body = json!({"model": "human", "input": input, "background": true,
         "conversation": conversation["id"]});
-    let (_, queued) = desk.client.post_json(path, &[], &body);
+    let (_, queued) = server.client.post_json(path, &[], &body);
     schema.check_response(&queued);
-    let id = desk.arrival();
+    let id = server.arrival();
     let stored = format!("{path}/{}", queued["id"].as_str().expect("an id"));
-    desk.say(id, note("wait")).unwrap();
-    desk.delivery();
-    schema.check_response(&desk.client.get(&stored, &[]).1);
-    desk.say(id, answer("done")).unwrap();
-    desk.delivery();
-    schema.check_response(&desk.client.get(&stored, &[]).1);
-    let mut events = desk.client.get_sse(&format!("{stored}?stream=true")).rest();
+    server.say(id, note("wait")).unwrap();
+    server.delivery();
+    schema.check_response(&server.client.get(&stored, &[]).1);
+    server.say(id, answer("done")).unwrap();
+    server.delivery();
+    schema.check_response(&server.client.get(&stored, &[]).1);
+    let mut events = server
+        .client
+        .get_sse(&format!("{stored}?stream=true"))
+        .rest();
     assert_eq!(events.pop().expect("an end").data, "[DONE]");
     assert_eq!(events[1].event, "response.queued");
     for event in events {
         schema.check_event(&event.event, &event.data);
     }
-    let (_, items) = desk.client.get(&format!("{stored}/input_items"), &[]);
+    let (_, items) = server.client.get(&format!("{stored}/input_items"), &[]);
     assert_eq!(items["data"].as_array().expect("items").len(), 6);
     for item in items["data"].as_array().unwrap() {
         schema.check_named("ItemField", item);
     }
-    let (_, cancelled) = desk.client.post_json(path, &[], &body);
-    desk.arrival();
+    let (_, cancelled) = server.client.post_json(path, &[], &body);
+    server.arrival();
     let cancelled = format!("{path}/{}/cancel", cancelled["id"].as_str().expect("an id"));
-    schema.check_response(&desk.client.post_json(&cancelled, &[], &json!({})).1);
-    assert!(matches!(desk.change(), Change::ClientGone { .. }));
+    schema.check_response(&server.client.post_json(&cancelled, &[], &json!({})).1);
+    assert!(matches!(server.change(), Change::ClientGone { .. }));
 
     // A summary.
-    let client = desk.client.clone();
+    let client = server.client.clone();
     let body = json!({"model": "human", "input": input, "prompt_cache_key": "other"});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = desk.arrival();
-    desk.say(id, answer("All of it.")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("All of it.")).unwrap();
     schema.check_named("CompactResource", &asked.join().unwrap().1);
-    desk.delivery();
+    server.delivery();
 
     // A socket.
-    let Ok(mut socket) = Socket::open(desk.address, &[]) else {
+    let Ok(mut socket) = Socket::open(server.address, &[]) else {
         panic!("no socket");
     };
     socket.create(json!({"input": "hi", "store": false}));
-    let id = desk.arrival();
-    desk.say(id, answer("hello")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("hello")).unwrap();
     for event in socket.response() {
         schema.check_event(event["type"].as_str().expect("a type"), &event);
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Output, Stdio};
 
-use crate::support::{Client, EventStream, Key, Person, Place, Signal, free_address};
+use crate::support::{Client, EventStream, Key, Operator, Sandbox, Signal, free_address};
 use serde_json::{Value, json};
 
 /// A shell, a tool with a schema, and a tool that takes a text.
@@ -58,7 +58,7 @@ fn words(item: &Value) -> &str {
 }
 
 /// `humanllm` beside the one that runs.
-struct Script(Place);
+struct Script(Sandbox);
 
 impl Script {
     fn start(&self, args: &[&str], input: &str) -> Child {
@@ -115,8 +115,8 @@ fn id(value: &Value) -> String {
 
 #[test]
 fn a_script_waits_reads_and_answers_step_by_step() {
-    let person = Person::start();
-    let script = Script(person.place().clone());
+    let operator = Operator::start();
+    let script = Script(operator.place().clone());
     let status = script.json(&["status"]);
     assert_eq!(
         (&status["waiting"], &status["since"]),
@@ -124,12 +124,12 @@ fn a_script_waits_reads_and_answers_step_by_step() {
     );
     assert_eq!(
         status["address"],
-        format!("http://{}/v1", person.place().address)
+        format!("http://{}/v1", operator.place().address)
     );
 
     let waiting = script.start(&["wait", "--json"], "");
     // It waits before there is anything to wait for, or finds it there: both must do.
-    let mut stream = ask(&person.client(), "a", "What is in src?");
+    let mut stream = ask(&operator.client(), "a", "What is in src?");
     let asked = document(&waiting.wait_with_output().expect("ended"));
     let (conversation, request) = (id(&asked["conversation"]), id(&asked["request"]));
     let last = asked["items"].as_array().and_then(|items| items.last());
@@ -147,7 +147,7 @@ fn a_script_waits_reads_and_answers_step_by_step() {
     assert_eq!(tools.len(), 3);
     assert_eq!(tools[0], (&json!("exec_command"), &json!(true)));
     assert_eq!(tools[1], (&json!("read_lines"), &json!(false)));
-    person.wait_request("What is in src?");
+    operator.wait_request("What is in src?");
 
     script.json(&["reply", &conversation, "--progress", "one moment"]);
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_script_waits_reads_and_answers_step_by_step() {
     let shown = script.json(&["show", &conversation]);
     assert_eq!(shown["said"][0]["kind"], "note");
     assert_eq!(shown["said"][0]["by"], "script");
-    person.wait_for("script · delivered");
+    operator.wait_for("script · delivered");
     script.json(&["reply", &conversation, "--think", "it must be small"]);
     let sent = script.json(&[
         "reply",
@@ -177,16 +177,16 @@ fn a_script_waits_reads_and_answers_step_by_step() {
         said,
         ["one moment", "it must be small", r#"{"cmd":"ls src"}"#]
     );
-    person.wait_for("exec_command · script · delivered");
+    operator.wait_for("exec_command · script · delivered");
     let list = script.json(&["list"]);
     assert_eq!(list["conversations"][0]["state"], "answered");
 }
 
 #[test]
 fn all_formats_are_answered_and_a_reply_may_have_several_parts() {
-    let person = Person::start();
-    let script = Script(person.place().clone());
-    let client = person.client();
+    let operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let client = operator.client();
     let functions = json!([{"type": "function", "function": {"name": "read_lines",
         "parameters": tools()[1]["parameters"]}}]);
     let schema = tools()[1]["parameters"].clone();
@@ -233,9 +233,9 @@ fn all_formats_are_answered_and_a_reply_may_have_several_parts() {
 
 #[test]
 fn a_script_is_told_what_the_person_would_be_told() {
-    let person = Person::start();
-    let script = Script(person.place().clone());
-    let client = person.client();
+    let operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let client = operator.client();
     let mut stream = ask_with(
         &client,
         "a",
@@ -299,15 +299,15 @@ fn a_script_is_told_what_the_person_would_be_told() {
 
 #[test]
 fn a_reply_goes_to_the_request_that_was_meant_and_to_no_other() {
-    let mut person = Person::start();
-    let script = Script(person.place().clone());
-    let client = person.client();
+    let mut operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let client = operator.client();
     let mut stream = ask(&client, "a", "the first question");
-    person.wait_request("the first question");
+    operator.wait_request("the first question");
     let asked = script.json(&["wait"]);
     let (conversation, first) = (id(&asked["conversation"]), id(&asked["request"]));
     // The person is faster.
-    person.reply("by hand");
+    operator.reply("by hand");
     assert_eq!(words(&items(&mut stream)[0]), "by hand");
     let late = ["reply", &conversation, "by a script", "--request", &first];
     let (code, message) = script.fails(&late);
@@ -332,46 +332,46 @@ fn a_reply_goes_to_the_request_that_was_meant_and_to_no_other() {
 
 #[test]
 fn what_the_person_types_stays_and_what_they_have_sent_is_not_overtaken() {
-    let mut person = Person::builder()
+    let mut operator = Operator::builder()
         .config("[tui]\nunsend_seconds = 3600")
         .start();
-    let script = Script(person.place().clone());
-    let client = person.client();
+    let script = Script(operator.place().clone());
+    let client = operator.client();
     let mut stream = ask(&client, "a", "a question");
-    person.wait_request("a question");
-    person.type_text("half a sent");
-    person.wait_for("half a sent");
+    operator.wait_request("a question");
+    operator.type_text("half a sent");
+    operator.wait_for("half a sent");
     let conversation = id(&script.json(&["wait"])["conversation"]);
     script.json(&["reply", &conversation, "--progress", "from a script"]);
-    person.wait_for("from a script");
-    person.wait_for("> half a sent");
-    person.type_text("ence");
-    person.wait_for("> half a sentence");
-    person.key(Key::Enter);
-    person.wait_for("sending in");
+    operator.wait_for("from a script");
+    operator.wait_for("> half a sent");
+    operator.type_text("ence");
+    operator.wait_for("> half a sentence");
+    operator.key(Key::Enter);
+    operator.wait_for("sending in");
     // It counts as said, although it can still be taken back.
     let (code, message) = script.fails(&["reply", &conversation, "me too"]);
     assert_eq!(code, 4, "{message}");
     assert!(message.contains("the person has answered"), "{message}");
-    person.key(Key::Esc);
-    person.wait_for("not sent; text is back");
+    operator.key(Key::Esc);
+    operator.wait_for("not sent; text is back");
     script.json(&["reply", &conversation, "now me"]);
     let said = items(&mut stream);
     let said: Vec<&str> = said.iter().map(words).collect();
     assert_eq!(said, ["from a script", "now me"]);
-    person.wait_for("> half a sentence");
+    operator.wait_for("> half a sentence");
 }
 
 #[test]
 fn what_a_script_said_is_in_the_journal_before_it_is_told() {
-    let mut person = Person::start();
-    let script = Script(person.place().clone());
-    let _stream = ask(&person.client(), "a", "a question");
+    let mut operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let _stream = ask(&operator.client(), "a", "a question");
     let conversation = id(&script.json(&["wait"])["conversation"]);
     script.json(&["reply", &conversation, "kept for good"]);
-    person.signal(Signal::KILL);
-    let place = person.place().clone();
-    person.wait_exit();
+    operator.signal(Signal::KILL);
+    let place = operator.place().clone();
+    operator.wait_exit();
     let state = place.state_dir().display().to_string();
     let shown = place.command(&[
         "history",
@@ -393,17 +393,17 @@ fn what_a_script_said_is_in_the_journal_before_it_is_told() {
     // A conversation of an earlier run is read from there; and what was left behind is replaced.
     assert_eq!(Script(place.clone()).fails(&["status"]).0, 3);
     assert!(place.state_dir().join("control.sock").exists());
-    let person = person.restart();
-    let shown = Script(person.place().clone()).json(&["show", &conversation, "--all"]);
+    let operator = operator.restart();
+    let shown = Script(operator.place().clone()).json(&["show", &conversation, "--all"]);
     assert_eq!(shown["said"][0]["text"], "kept for good");
     assert_eq!(shown["said"][0]["by"], "script");
 }
 
 #[test]
 fn a_rejection_reaches_the_client_in_the_words_of_the_script() {
-    let person = Person::start();
-    let script = Script(person.place().clone());
-    let mut stream = ask(&person.client(), "a", "a question");
+    let operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let mut stream = ask(&operator.client(), "a", "a question");
     let conversation = id(&script.json(&["wait"])["conversation"]);
     let output = script.run(&["reject", &conversation, "not", "today"], "");
     assert!(output.status.success());
@@ -411,14 +411,14 @@ fn a_rejection_reaches_the_client_in_the_words_of_the_script() {
     assert!(printed.starts_with("rejected: conversation"), "{printed}");
     let failed = stream.until("response.failed");
     assert_eq!(failed["response"]["error"]["message"], "not today");
-    person.wait_for("rejected");
+    operator.wait_for("rejected");
 }
 
 #[test]
 fn who_waits_chooses_and_gives_up() {
-    let person = Person::start();
-    let script = Script(person.place().clone());
-    let client = person.client();
+    let operator = Operator::start();
+    let script = Script(operator.place().clone());
+    let client = operator.client();
     assert_eq!(script.fails(&["wait", "--timeout", "0.05"]).0, 124);
     let _a = client.post_sse(
         "/v1/responses",
@@ -440,7 +440,7 @@ fn who_waits_chooses_and_gives_up() {
     let mut prompts = Vec::new();
     for prompt in ["second", "third"] {
         open.push(ask(&client, prompt, prompt));
-        person.wait_until(prompt, |screen| screen.contains(prompt));
+        operator.wait_until(prompt, |screen| screen.contains(prompt));
     }
     for other in others {
         let asked = document(&other.wait_with_output().expect("ended"));
@@ -459,27 +459,27 @@ fn who_waits_chooses_and_gives_up() {
 
 #[test]
 fn the_socket_is_for_one_program_and_one_user() {
-    let mut person = Person::start();
-    let place = person.place().clone();
+    let mut operator = Operator::start();
+    let place = operator.place().clone();
     let socket = place.state_dir().join("control.sock");
     let found = fs::symlink_metadata(&socket).expect("a socket");
     assert!(found.file_type().is_socket());
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
 
     // Another program with the same folder lets it be, and says so.
-    let process = |place: &Place| Script(place.clone()).json(&["status"])["process"].as_u64();
+    let process = |place: &Sandbox| Script(place.clone()).json(&["status"])["process"].as_u64();
     let first = process(&place);
     let mut other = place.clone();
     other.address = free_address();
-    let mut second = Person::at(other).start();
+    let mut second = Operator::at(other).start();
     second.wait_for("scripts reach another humanllm");
     assert_eq!(process(&place), first);
     second.key(Key::Ctrl('q'));
     second.wait_exit();
     assert_eq!(process(&place), first);
 
-    person.key(Key::Ctrl('q'));
-    person.wait_exit();
+    operator.key(Key::Ctrl('q'));
+    operator.wait_exit();
     assert!(!socket.exists());
     assert_eq!(Script(place.clone()).fails(&["status"]).0, 3);
     let (code, message) = Script(place.clone()).fails(&["wait", "--json"]);
@@ -492,8 +492,8 @@ fn the_socket_is_for_one_program_and_one_user() {
 
 #[test]
 fn programs_can_speak_through_the_socket_themselves() {
-    let person = Person::start();
-    let socket = person.place().state_dir().join("control.sock");
+    let operator = Operator::start();
+    let socket = operator.place().state_dir().join("control.sock");
     let stream = UnixStream::connect(socket).expect("connected");
     let mut lines = BufReader::new(stream.try_clone().expect("cloned"));
     let mut exchange = |question: Value| {
@@ -515,7 +515,7 @@ fn programs_can_speak_through_the_socket_themselves() {
         exchange(json!({"version": 1, "do": "sing"}))["error"]["code"],
         "malformed"
     );
-    let mut asked = ask(&person.client(), "a", "through a socket");
+    let mut asked = ask(&operator.client(), "a", "through a socket");
     let wait = exchange(json!({"version": 1, "do": "wait", "agent": null}));
     let (conversation, request) = (&wait["ok"]["conversation"], &wait["ok"]["request"]);
     let parts = json!([{"kind": "send", "text": "through it"}]);
@@ -528,14 +528,14 @@ fn programs_can_speak_through_the_socket_themselves() {
 
     // Nothing of it is offered by the port, under any name.
     for path in ["/status", "/v1/control", "/control", "/v1/wait"] {
-        assert_eq!(person.client().get(path, &[]).0, 404, "{path}");
+        assert_eq!(operator.client().get(path, &[]).0, 404, "{path}");
     }
 }
 
 #[test]
 fn a_folder_with_a_long_name_has_a_socket_too() {
-    let place = Place::with_state(&"deep/".repeat(40));
-    let person = Person::at(place).start();
-    let status = Script(person.place().clone()).json(&["status"]);
+    let place = Sandbox::with_state(&"deep/".repeat(40));
+    let operator = Operator::at(place).start();
+    let status = Script(operator.place().clone()).json(&["status"]);
     assert_eq!(status["waiting"], 0);
 }

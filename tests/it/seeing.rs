@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::screen::*;
+use crate::support::tui::*;
 use crossterm::event::{MouseButton, MouseEventKind};
 use humanllm::api::{Format, Interner};
 use humanllm::draft::Draft;
@@ -28,35 +28,35 @@ fn long_talk() -> serde_json::Value {
 
 #[test]
 fn text_is_found_and_what_is_not_there_is_said() {
-    scene("search", &[NORMAL, SMALL, WIDE], |desk| {
-        let client = desk.ask(&long_talk());
-        desk.press("Ctrl+F");
-        desk.write("apple");
-        desk.sees("apple");
+    scene("search", &[NORMAL, SMALL, WIDE], |tui| {
+        let client = tui.ask(&long_talk());
+        tui.press("Ctrl+F");
+        tui.write("apple");
+        tui.sees("apple");
         std::mem::forget(client);
     });
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&long_talk());
-    desk.press("Ctrl+F");
-    desk.write("first fruit");
-    desk.sees("What is the first fruit?");
-    let style = desk.style_of("first fruit");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&long_talk());
+    tui.press("Ctrl+F");
+    tui.write("first fruit");
+    tui.sees("What is the first fruit?");
+    let style = tui.style_of("first fruit");
     assert!(style.add_modifier.contains(Modifier::REVERSED), "{style:?}");
-    desk.press("Ctrl+U");
-    desk.write("quince");
-    desk.sees("not found");
-    desk.press("Backspace");
-    desk.misses("not found!");
-    desk.press("Esc");
-    desk.misses("find:");
-    desk.write("typing types again");
-    assert_eq!(desk.text(), "typing types again");
+    tui.press("Ctrl+U");
+    tui.write("quince");
+    tui.sees("not found");
+    tui.press("Backspace");
+    tui.misses("not found!");
+    tui.press("Esc");
+    tui.misses("find:");
+    tui.write("typing types again");
+    assert_eq!(tui.text(), "typing types again");
 }
 
 #[test]
 fn the_search_goes_on_in_both_directions() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&codex(
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&codex(
         "a",
         "one cat",
         &[
@@ -64,57 +64,57 @@ fn the_search_goes_on_in_both_directions() {
             message("user", "two cats"),
         ],
     ));
-    desk.press("Ctrl+F");
-    desk.write("cat");
-    desk.sees("2/2");
-    desk.sees("│ two cats");
-    desk.press("Down");
-    desk.sees("1/2");
-    desk.sees("│ one cat");
-    desk.press("Up");
-    desk.sees("2/2");
-    desk.sees("│ two cats");
-    desk.press("Ctrl+F");
-    desk.sees("│ one cat");
+    tui.press("Ctrl+F");
+    tui.write("cat");
+    tui.sees("2/2");
+    tui.sees("│ two cats");
+    tui.press("Down");
+    tui.sees("1/2");
+    tui.sees("│ one cat");
+    tui.press("Up");
+    tui.sees("2/2");
+    tui.sees("│ two cats");
+    tui.press("Ctrl+F");
+    tui.sees("│ one cat");
 }
 
 #[test]
 fn prompts_are_jumped_to() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&long_talk());
-    desk.sees("And the third?");
-    desk.press("Alt+PageUp");
-    desk.sees("And the second?");
-    desk.press("Alt+PageUp");
-    desk.sees("What is the first fruit?");
-    desk.press("Alt+PageDown Alt+PageDown");
-    desk.sees("And the third?");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&long_talk());
+    tui.sees("And the third?");
+    tui.press("Alt+PageUp");
+    tui.sees("And the second?");
+    tui.press("Alt+PageUp");
+    tui.sees("What is the first fruit?");
+    tui.press("Alt+PageDown Alt+PageDown");
+    tui.sees("And the third?");
 }
 
 #[test]
 fn blocks_code_and_selections_are_copied() {
     let text = "Do this:\n\n```python\nprint(1)\nprint(2)\n```\n\nand be happy.";
-    let mut desk = Desk::new(NORMAL);
-    desk.press("Alt+C");
-    desk.sees("nothing to copy");
-    let _client = desk.ask(&codex("a", text, &[]));
-    desk.press("Alt+C");
-    assert_eq!(desk.copied(), [text]);
-    desk.press("Alt+X");
-    assert_eq!(desk.copied()[1], "print(1)\nprint(2)");
+    let mut tui = TestTui::new(NORMAL);
+    tui.press("Alt+C");
+    tui.sees("nothing to copy");
+    let _client = tui.ask(&codex("a", text, &[]));
+    tui.press("Alt+C");
+    assert_eq!(tui.copied(), [text]);
+    tui.press("Alt+X");
+    assert_eq!(tui.copied()[1], "print(1)\nprint(2)");
     // A block that is selected, and text that is selected in the composer.
-    desk.press("Alt+K Alt+K Alt+C");
-    assert!(desk.copied()[2].contains("<cwd>/tmp</cwd>"));
-    desk.press("Alt+X");
-    desk.sees("no code block here");
-    desk.press("Esc");
-    desk.write("some words");
-    desk.app.on_key(crossterm::event::KeyEvent::new(
+    tui.press("Alt+K Alt+K Alt+C");
+    assert!(tui.copied()[2].contains("<cwd>/tmp</cwd>"));
+    tui.press("Alt+X");
+    tui.sees("no code block here");
+    tui.press("Esc");
+    tui.write("some words");
+    tui.app.on_key(crossterm::event::KeyEvent::new(
         crossterm::event::KeyCode::Home,
         crossterm::event::KeyModifiers::SHIFT,
     ));
-    desk.press("Alt+C");
-    assert_eq!(desk.copied()[3], "some words");
+    tui.press("Alt+C");
+    assert_eq!(tui.copied()[3], "some words");
 }
 
 #[test]
@@ -123,83 +123,83 @@ fn every_code_block_of_a_message_can_be_chosen() {
         "First:\n\n```python\nprint(1)\n```\n\n{}1. ```sh\n   ls\n   ```\n\n~~~\nlast\n~~~",
         "words\n".repeat(40)
     );
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&codex(
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&codex(
         "a",
         &text,
         &[message("assistant", "```\nits own\n```")],
     ));
-    desk.press("Alt+X");
-    assert_eq!(desk.copied(), ["its own"]);
-    desk.sees("┃ its own");
-    desk.press("Alt+X");
-    assert_eq!(desk.copied()[1], "its own", "there is no other in this one");
+    tui.press("Alt+X");
+    assert_eq!(tui.copied(), ["its own"]);
+    tui.sees("┃ its own");
+    tui.press("Alt+X");
+    assert_eq!(tui.copied()[1], "its own", "there is no other in this one");
     // Around among those of the selected block; what is copied is on the screen, and marked.
-    desk.press("Alt+K Alt+K Alt+X");
-    desk.sees("┃ last");
-    desk.misses("┃ ~~~");
-    desk.press("Alt+X");
-    desk.sees("┃    ls");
-    desk.press("Alt+X");
-    desk.sees("┃ print(1)");
-    desk.press("Alt+X");
-    assert_eq!(desk.copied()[2..], ["last", "ls", "print(1)", "last"]);
-    desk.press("Esc");
-    desk.misses("┃");
+    tui.press("Alt+K Alt+K Alt+X");
+    tui.sees("┃ last");
+    tui.misses("┃ ~~~");
+    tui.press("Alt+X");
+    tui.sees("┃    ls");
+    tui.press("Alt+X");
+    tui.sees("┃ print(1)");
+    tui.press("Alt+X");
+    assert_eq!(tui.copied()[2..], ["last", "ls", "print(1)", "last"]);
+    tui.press("Esc");
+    tui.misses("┃");
 }
 
 #[test]
 fn a_block_is_given_to_the_pager_and_typing_still_types() {
-    let paged = |desk: &Desk| -> Vec<String> {
-        let effects = desk.effects.iter();
+    let paged = |tui: &TestTui| -> Vec<String> {
+        let effects = tui.effects.iter();
         let texts = effects.filter_map(|effect| match effect {
             Effect::Page(text) => Some(text.clone()),
             _ => None,
         });
         texts.collect()
     };
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&codex("a", "a\x1b[2Jlong\ntext", &[]));
-    desk.write("|");
-    assert_eq!(desk.text(), "|", "no block is selected");
-    desk.press("Alt+V");
-    assert_eq!(paged(&desk), ["a[2Jlong\ntext"]);
-    desk.press("Alt+K");
-    desk.write("|");
-    assert_eq!(desk.text(), "||", "something was typed already");
-    desk.press("Backspace Backspace");
-    desk.write("|");
-    assert_eq!((desk.text().as_str(), paged(&desk).len()), ("", 2));
-    desk.press("Esc");
-    desk.write("|");
-    assert_eq!((desk.text().as_str(), paged(&desk).len()), ("|", 2));
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&codex("a", "a\x1b[2Jlong\ntext", &[]));
+    tui.write("|");
+    assert_eq!(tui.text(), "|", "no block is selected");
+    tui.press("Alt+V");
+    assert_eq!(paged(&tui), ["a[2Jlong\ntext"]);
+    tui.press("Alt+K");
+    tui.write("|");
+    assert_eq!(tui.text(), "||", "something was typed already");
+    tui.press("Backspace Backspace");
+    tui.write("|");
+    assert_eq!((tui.text().as_str(), paged(&tui).len()), ("", 2));
+    tui.press("Esc");
+    tui.write("|");
+    assert_eq!((tui.text().as_str(), paged(&tui).len()), ("|", 2));
 }
 
 #[test]
 fn pictures_are_saved_and_opened() {
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&codex("a", "no picture", &[]));
-    desk.press("Alt+G");
-    desk.sees("no picture here");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&codex("a", "no picture", &[]));
+    tui.press("Alt+G");
+    tui.sees("no picture here");
     let picture = json!({"type": "message", "role": "user", "content": [
         {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}]});
-    let _client = desk.ask(&codex(
+    let _client = tui.ask(&codex(
         "b",
         "two pictures",
         &[picture, message("user", "look")],
     ));
-    desk.press("Alt+N Alt+G Alt+Shift+G");
+    tui.press("Alt+N Alt+G Alt+Shift+G");
     let opened = |effect: &Effect| matches!(effect, Effect::OpenPictures(all) if all.len() == 1);
     let saved = |effect: &Effect| matches!(effect, Effect::SavePictures(all) if all.len() == 1);
-    assert!(desk.effects.iter().any(opened) && desk.effects.iter().any(saved));
+    assert!(tui.effects.iter().any(opened) && tui.effects.iter().any(saved));
     // The selected block has none.
-    desk.press("Alt+K Alt+G");
-    desk.sees("no picture here");
+    tui.press("Alt+K Alt+G");
+    tui.sees("no picture here");
 }
 
 #[test]
 fn tables_lists_and_results_are_laid_out_to_be_read() {
-    scene("reading", &[(80, 48), SMALL], |desk| {
+    scene("reading", &[(80, 48), SMALL], |tui| {
         let text = "| Setting | What it does | Default |\n|---|:--|--:|\n\
             | `listen` | Where the server listens, address and port | 127.0.0.1:3000 |\n\
             | 日本語 | wide | 1 |\n\n\
@@ -212,28 +212,28 @@ fn tables_lists_and_results_are_laid_out_to_be_read() {
             result("c1", codex_of_2025),
             result("c2", r#"{"rows":[{"id":1.50}],"done":true}"#),
         ];
-        let client = desk.ask(&codex("a", text, &more));
-        desk.press("Alt+PageUp");
+        let client = tui.ask(&codex("a", text, &more));
+        tui.press("Alt+PageUp");
         std::mem::forget(client);
     });
 }
 
 #[test]
 fn what_is_copied_presses_no_keys() {
-    let mut desk = Desk::new(NORMAL);
+    let mut tui = TestTui::new(NORMAL);
     let text = "a\x1b[201~\rrm -rf ~\r\n\tb\u{9b}31m\x08";
-    let _client = desk.ask(&codex("a", text, &[]));
-    desk.press("Alt+C");
-    assert_eq!(desk.copied(), ["a[201~rm -rf ~\n\tb31m"]);
+    let _client = tui.ask(&codex("a", text, &[]));
+    tui.press("Alt+C");
+    assert_eq!(tui.copied(), ["a[201~rm -rf ~\n\tb31m"]);
     let code = format!("```\n{text}\n```");
-    let _client = desk.ask(&codex("b", &code, &[]));
-    desk.press("Alt+N Alt+X");
-    assert_eq!(desk.copied()[1], "a[201~rm -rf ~\n\tb31m");
+    let _client = tui.ask(&codex("b", &code, &[]));
+    tui.press("Alt+N Alt+X");
+    assert_eq!(tui.copied()[1], "a[201~rm -rf ~\n\tb31m");
 }
 
 /// Rows of the screen from the left edge of the pane with the transcript.
-fn panes(desk: &Desk, column: usize) -> Vec<String> {
-    let screen = desk.screen();
+fn panes(tui: &TestTui, column: usize) -> Vec<String> {
+    let screen = tui.screen();
     let rows = screen.lines().map(|row| row.chars().skip(column).collect());
     rows.collect()
 }
@@ -248,12 +248,12 @@ fn output_cannot_draw_what_looks_like_a_header() {
     for (size, column) in [((80, 24), 0), ((60, 50), 0), (SMALL, 0), (WIDE, 40)] {
         let text = forged(usize::from(size.0));
         let asked = codex("a", "Look.", &[call("cat a"), output(&text, 0)]);
-        let mut desk = Desk::new(size);
-        let _client = desk.ask(&asked);
+        let mut tui = TestTui::new(size);
+        let _client = tui.ask(&asked);
         // Selected, new or neither.
         for keys in ["Ctrl+End", "Alt+K", "Ctrl+L"] {
-            desk.press(keys);
-            let rows = panes(&desk, column);
+            tui.press(keys);
+            let rows = panes(&tui, column);
             let with = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
             let headers = ["output", "exec_command", "user"];
             let is_marked = |row: &str| row.chars().nth(1) == Some('│');
@@ -267,74 +267,74 @@ fn output_cannot_draw_what_looks_like_a_header() {
             assert!(
                 real.clone().count() > 0 && with("Send the keys") > 0,
                 "{keys} {}",
-                desk.screen()
+                tui.screen()
             );
             real.for_each(|row| assert!(!is_marked(row), "{row}"));
             let forged: Vec<_> = rows
                 .iter()
                 .filter(|row| row.contains("│ user") && !row.starts_with('│'))
                 .collect();
-            assert!(!forged.is_empty(), "{}", desk.screen());
+            assert!(!forged.is_empty(), "{}", tui.screen());
         }
     }
     // Nor can the tools of a request and its JSON.
     let mut asked = codex("a", "Look.", &[]);
     asked["tools"] = json!([function("f", "x\nEnter quit", json!({}))]);
-    let mut desk = Desk::new(NORMAL);
-    let _client = desk.ask(&asked);
-    desk.press("F3");
-    desk.sees("│   Enter quit");
-    desk.press("F4");
-    desk.sees("│ {");
+    let mut tui = TestTui::new(NORMAL);
+    let _client = tui.ask(&asked);
+    tui.press("F3");
+    tui.sees("│   Enter quit");
+    tui.press("F4");
+    tui.sees("│ {");
 }
 
 #[test]
 fn what_changed_between_requests_is_pointed_out() {
-    scene("changed", &[NORMAL, SMALL], |desk| {
-        let mut client = desk.ask(&codex("a", "List the files.", &[]));
-        desk.write("!ls");
-        desk.press("Enter");
-        desk.hear(&mut client);
+    scene("changed", &[NORMAL, SMALL], |tui| {
+        let mut client = tui.ask(&codex("a", "List the files.", &[]));
+        tui.write("!ls");
+        tui.press("Enter");
+        tui.hear(&mut client);
         let mut body = codex("a", "List the files.", &[call("ls"), output("a.txt\n", 0)]);
         body["tools"] = json!([exec_command(), weather()]);
         body["reasoning"] = json!({"effort": "high"});
-        let client = desk.ask(&body);
-        desk.sees("changed");
-        desk.sees("get_weather");
+        let client = tui.ask(&body);
+        tui.sees("changed");
+        tui.sees("get_weather");
         std::mem::forget(client);
     });
 }
 
 #[test]
 fn statistics_tell_how_the_person_does() {
-    scene("statistics", &[NORMAL, SMALL], |desk| {
-        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
-        desk.wait(4);
-        desk.press("Tab");
-        desk.write("One moment");
-        desk.press("Enter");
-        desk.hear(&mut client);
-        desk.wait(6);
-        desk.press("Tab Tab Tab Tab Tab");
-        desk.write("Hello!");
-        desk.press("Enter");
-        desk.hear(&mut client);
-        desk.press("F5");
+    scene("statistics", &[NORMAL, SMALL], |tui| {
+        let mut client = tui.ask(&codex("a", "Say hello.", &[]));
+        tui.wait(4);
+        tui.press("Tab");
+        tui.write("One moment");
+        tui.press("Enter");
+        tui.hear(&mut client);
+        tui.wait(6);
+        tui.press("Tab Tab Tab Tab Tab");
+        tui.write("Hello!");
+        tui.press("Enter");
+        tui.hear(&mut client);
+        tui.press("F5");
     });
-    let mut desk = Desk::new(NORMAL);
-    let mut client = desk.ask(&codex("a", "Say hello.", &[]));
-    desk.write("Hello!");
-    desk.press("Enter");
-    desk.hear(&mut client);
-    desk.sees("delivered · 1 token");
+    let mut tui = TestTui::new(NORMAL);
+    let mut client = tui.ask(&codex("a", "Say hello.", &[]));
+    tui.write("Hello!");
+    tui.press("Enter");
+    tui.hear(&mut client);
+    tui.sees("delivered · 1 token");
 }
 
 /// Nine days of work with Codex and Claude Code, the last of them today, in the journal of a folder: a
 /// few requests a day, answered after some seconds, and what a model drafted for some of them.
 fn nine_days(state: &Path) {
     let asked = [
-        asked_by(|desk| desk.ask(&codex("a", "Fix the test.", &[]))),
-        asked_by(|desk| claude(desk, "Fix the test.")),
+        asked_by(|tui| tui.ask(&codex("a", "Fix the test.", &[]))),
+        asked_by(|tui| claude(tui, "Fix the test.")),
     ];
     let journal = Journal::open(state, Default::default()).unwrap();
     // 2025-07-22, 06:00 UTC.
@@ -405,11 +405,11 @@ fn nine_days(state: &Path) {
 }
 
 /// A conversation and its turn, as the journal has them of what is asked.
-fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::ConversationRow, TurnRow) {
+fn asked_by(ask: impl Fn(&mut TestTui) -> Client) -> (journal::ConversationRow, TurnRow) {
     let state = tempfile::tempdir().unwrap();
-    let mut desk = Desk::at(NORMAL, state.path());
-    let _client = ask(&mut desk);
-    let store = desk.app.store();
+    let mut tui = TestTui::at(NORMAL, state.path());
+    let _client = ask(&mut tui);
+    let store = tui.app.store();
     assert!(store.settled_blocking(store.keep_draft(None, &Draft::default())));
     let reader = store.journal_reader().unwrap();
     let conversation = reader.recent(1, None).unwrap().remove(0);
@@ -418,7 +418,7 @@ fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::ConversationRow, Tur
 }
 
 /// Claude Code asks, as it does of `/v1/messages`.
-fn claude(desk: &mut Desk, prompt: &str) -> Client {
+fn claude(tui: &mut TestTui, prompt: &str) -> Client {
     let body = json!({"model": "claude-human", "max_tokens": 32000, "stream": true,
         "system": [{"type": "text", "text": "You are Claude Code, an agent at the command line."}],
         "messages": [{"role": "user", "content": [{"type": "text", "text": prompt}]}],
@@ -428,8 +428,8 @@ fn claude(desk: &mut Desk, prompt: &str) -> Client {
     let bytes = body.to_string();
     let request = Format::Messages.parse(bytes.as_bytes(), &Interner::default());
     let agent = "claude-cli/2.1.330 (external, cli)".to_owned();
-    let pending = desk.intake.open(request.unwrap(), agent, None).unwrap();
-    desk.step();
+    let pending = tui.intake.open(request.unwrap(), agent, None).unwrap();
+    tui.step();
     Client(pending)
 }
 
@@ -438,26 +438,26 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
     let state = tempfile::tempdir().unwrap();
     nine_days(state.path());
     let sizes = [SMALL, (60, 50), NORMAL, WIDE];
-    let person = |size| Desk::at(size, state.path());
-    scene_of("charts", &sizes, person, |desk| {
-        desk.press("F5");
-        desk.sees("[totals]");
-        desk.press("Right Right");
+    let operator = |size| TestTui::at(size, state.path());
+    scene_of("charts", &sizes, operator, |tui| {
+        tui.press("F5");
+        tui.sees("[totals]");
+        tui.press("Right Right");
         // What takes longer than a frame is not waited for.
-        desk.sees("[7 days]");
-        desk.sees("reading the journal");
-        desk.until("Together");
+        tui.sees("[7 days]");
+        tui.sees("reading the journal");
+        tui.until("Together");
     });
-    let mut desk = person(NORMAL);
-    desk.press("F5 Right");
-    desk.until("Requests               2\n");
-    desk.misses("by day");
-    desk.press("Right Right Right Right");
-    desk.until("Requests               25");
-    desk.sees("statistics · all days");
+    let mut tui = operator(NORMAL);
+    tui.press("F5 Right");
+    tui.until("Requests               2\n");
+    tui.misses("by day");
+    tui.press("Right Right Right Right");
+    tui.until("Requests               25");
+    tui.sees("statistics · all days");
     // All of it is found, copied and scrolled like any other text.
-    desk.press("Alt+C");
-    let copied = desk.copied().last().unwrap().to_string();
+    tui.press("Alt+C");
+    let copied = tui.copied().last().unwrap().to_string();
     for words in [
         "Answered               25 of 25",
         "Drafts sent unchanged  8 of 25",
@@ -470,14 +470,14 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
     ] {
         assert!(copied.contains(words), "{words}: {copied}");
     }
-    desk.press("/");
-    desk.write("keys per turn by day");
-    desk.sees("Keys per turn by day");
-    desk.press("Enter Left");
-    desk.until("[30 days]");
+    tui.press("/");
+    tui.write("keys per turn by day");
+    tui.sees("Keys per turn by day");
+    tui.press("Enter Left");
+    tui.until("[30 days]");
     // Coming back, what was read is there at once.
-    desk.press("Right");
-    desk.sees("Requests               25");
+    tui.press("Right");
+    tui.sees("Requests               25");
 }
 
 #[test]
@@ -485,14 +485,14 @@ fn charts_need_no_colours() {
     let state = tempfile::tempdir().unwrap();
     nine_days(state.path());
     let look = |theme: Theme| {
-        let mut desk = Desk::at((60, 50), state.path());
-        desk.ui.theme = theme;
-        desk.press("F5 Right Right Right Right");
-        desk.until("Together");
-        let buffer = desk.terminal.backend().buffer();
+        let mut tui = TestTui::at((60, 50), state.path());
+        tui.ui.theme = theme;
+        tui.press("F5 Right Right Right Right");
+        tui.until("Together");
+        let buffer = tui.terminal.backend().buffer();
         let cells = buffer.content().iter();
         let colours = cells.filter(|cell| cell.fg != Color::Reset).count();
-        (desk.screen(), colours)
+        (tui.screen(), colours)
     };
     let (plain, none) = look(Theme::plain());
     assert_eq!(none, 0);
@@ -506,41 +506,41 @@ fn charts_need_no_colours() {
 #[test]
 fn the_mouse_scrolls_opens_and_selects() {
     let click = MouseEventKind::Down(MouseButton::Left);
-    let mut desk = Desk::new((120, 24));
-    let _a = desk.ask(&long_talk());
-    desk.wait(1);
-    let _b = desk.ask(&codex("b", "Something else", &[]));
-    assert_eq!(desk.title(), "What is the first fruit?");
-    desk.press("Ctrl+Home");
-    let top = desk.screen();
-    desk.mouse(MouseEventKind::ScrollDown, "developer");
-    assert_ne!(desk.screen(), top);
-    desk.mouse(MouseEventKind::ScrollUp, "user");
-    assert_eq!(desk.screen(), top);
+    let mut tui = TestTui::new((120, 24));
+    let _a = tui.ask(&long_talk());
+    tui.wait(1);
+    let _b = tui.ask(&codex("b", "Something else", &[]));
+    assert_eq!(tui.title(), "What is the first fruit?");
+    tui.press("Ctrl+Home");
+    let top = tui.screen();
+    tui.mouse(MouseEventKind::ScrollDown, "developer");
+    assert_ne!(tui.screen(), top);
+    tui.mouse(MouseEventKind::ScrollUp, "user");
+    assert_eq!(tui.screen(), top);
     // A block is selected by a click, and its header folds it.
-    desk.mouse(click, "▸ developer");
-    desk.sees("┃▸developer");
-    desk.mouse(click, "▸ developer");
-    desk.sees("You are a coding agent.");
-    desk.mouse(click, "Something else");
-    assert_eq!(desk.title(), "Something else");
+    tui.mouse(click, "▸ developer");
+    tui.sees("┃▸developer");
+    tui.mouse(click, "▸ developer");
+    tui.sees("You are a coding agent.");
+    tui.mouse(click, "Something else");
+    assert_eq!(tui.title(), "Something else");
     // Where nothing is, nothing happens.
-    desk.mouse(click, "[Send]");
-    assert_eq!(desk.title(), "Something else");
+    tui.mouse(click, "[Send]");
+    assert_eq!(tui.title(), "Something else");
 }
 
 #[test]
 fn the_inbox_column_can_be_put_away() {
     for width in [120, 200] {
-        let mut desk = Desk::new((width, 24));
-        let _client = desk.ask(&codex("a", "Say hello.", &[]));
-        desk.sees(" inbox");
-        desk.press("F2 h");
-        desk.misses(" inbox");
-        desk.write("hello");
-        assert_eq!(desk.text(), "hello");
-        desk.press("F2 Esc");
-        desk.sees(" inbox");
+        let mut tui = TestTui::new((width, 24));
+        let _client = tui.ask(&codex("a", "Say hello.", &[]));
+        tui.sees(" inbox");
+        tui.press("F2 h");
+        tui.misses(" inbox");
+        tui.write("hello");
+        assert_eq!(tui.text(), "hello");
+        tui.press("F2 Esc");
+        tui.sees(" inbox");
     }
 }
 
@@ -561,21 +561,21 @@ fn every_theme_can_be_read() {
 /// Plays a scene in a theme: nothing in it is hard to read, and only `has_colours` tells whether
 /// there are colours at all.
 fn a_screen_in_a_theme(theme: Theme, hard_to_read: &[Color], has_colours: bool) {
-    let mut desk = Desk::new((120, 30));
-    desk.ui.theme = theme;
+    let mut tui = TestTui::new((120, 30));
+    tui.ui.theme = theme;
     let diff = "Look:\n\n```diff\n-old line\n+new line\n```\n\n\x1b[31mred?\x1b[0m";
-    let mut client = desk.ask(&codex("a", diff, &[]));
-    desk.write("!ls");
-    desk.press("Enter");
-    desk.hear(&mut client);
+    let mut client = tui.ask(&codex("a", diff, &[]));
+    tui.write("!ls");
+    tui.press("Enter");
+    tui.hear(&mut client);
     let failed = [
         call("ls"),
         output("\x1b[32mgreen\x1b[0m\nno such file\n", 2),
     ];
-    let _client = desk.ask(&codex("a", diff, &failed));
-    desk.press("Ctrl+Home Enter");
+    let _client = tui.ask(&codex("a", diff, &failed));
+    tui.press("Ctrl+Home Enter");
     let colours: Vec<Color> = {
-        let buffer = desk.terminal.backend().buffer();
+        let buffer = tui.terminal.backend().buffer();
         let cells = buffer.content.iter();
         cells.flat_map(|cell| [cell.fg, cell.bg]).collect()
     };
@@ -585,15 +585,15 @@ fn a_screen_in_a_theme(theme: Theme, hard_to_read: &[Color], has_colours: bool) 
         assert!(!colours.contains(colour), "{colour:?}");
     }
     // Words say what colours say.
-    desk.sees("nothing to send");
-    desk.sees("[Send]");
-    desk.sees("●");
-    desk.press("Ctrl+End");
-    desk.sees("exit 2");
-    let chosen = desk.style_of("[Send]").add_modifier;
+    tui.sees("nothing to send");
+    tui.sees("[Send]");
+    tui.sees("●");
+    tui.press("Ctrl+End");
+    tui.sees("exit 2");
+    let chosen = tui.style_of("[Send]").add_modifier;
     assert!(chosen.contains(Modifier::REVERSED));
-    let green = desk.style_of("green").fg;
+    let green = tui.style_of("green").fg;
     assert_eq!(green == Some(Color::Green), has_colours, "{green:?}");
     // What a tool wrote is marked where it cannot write.
-    desk.sees("│ green");
+    tui.sees("│ green");
 }

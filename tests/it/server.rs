@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::desk::{hello, title_request};
-use crate::support::{self, Desk, Event, EventStream, answer, fail, note, poll};
+use crate::support::server::{hello, title_request};
+use crate::support::{self, Event, EventStream, TestServer, answer, fail, note, poll};
 use humanllm::agents::AutoAnswered;
 use humanllm::api::{Body, Reply};
 use humanllm::inbox::{Change, Delivery, ReplyError, Status};
@@ -14,15 +14,18 @@ use serde_json::{Value, json};
 const PATH: &str = "/v1/responses";
 
 /// A streamed request, as far as the events that come by themselves.
-fn begin(desk: &mut Desk) -> (EventStream, humanllm::inbox::ConversationId) {
-    begin_with(desk, &hello(true))
+fn begin(server: &mut TestServer) -> (EventStream, humanllm::inbox::ConversationId) {
+    begin_with(server, &hello(true))
 }
 
-fn begin_with(desk: &mut Desk, body: &Value) -> (EventStream, humanllm::inbox::ConversationId) {
-    let mut stream = desk.client.post_sse(PATH, &[], body);
+fn begin_with(
+    server: &mut TestServer,
+    body: &Value,
+) -> (EventStream, humanllm::inbox::ConversationId) {
+    let mut stream = server.client.post_sse(PATH, &[], body);
     assert_eq!(next(&mut stream).event, "response.created");
     assert_eq!(next(&mut stream).event, "response.in_progress");
-    (stream, desk.arrival())
+    (stream, server.arrival())
 }
 
 fn next(stream: &mut EventStream) -> Event {
@@ -69,16 +72,16 @@ fn parts(answer: &str) -> (u16, String, Value) {
 
 #[test]
 fn a_stream_is_written_as_clients_expect_it() {
-    let mut desk = Desk::start();
-    let response = desk
+    let mut server = TestServer::start();
+    let response = server
         .client
         .post(PATH, &[], hello(true).to_string().as_bytes());
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/event-stream");
     assert_eq!(header("cache-control"), "no-cache");
-    let id = desk.arrival();
-    desk.say(id, answer("a\n\nこんにちは\r\n👋")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("a\n\nこんにちは\r\n👋")).unwrap();
     let mut text = String::new();
     let mut body = response.into_body().into_reader();
     body.read_to_string(&mut text).unwrap();
@@ -106,21 +109,21 @@ fn a_stream_is_written_as_clients_expect_it() {
 
 #[test]
 fn a_plain_request_is_answered_with_the_whole_response() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for (reply, status) in [
         (answer("hi\nthere"), "completed"),
         (fail("not today"), "failed"),
     ] {
-        let client = desk.ask(hello(false));
-        let id = desk.arrival();
-        desk.say(id, note("one moment")).unwrap();
-        desk.say(id, reply).unwrap();
+        let client = server.ask(hello(false));
+        let id = server.arrival();
+        server.say(id, note("one moment")).unwrap();
+        server.say(id, reply).unwrap();
         let (code, response) = client.join().unwrap();
         assert_eq!((code, &response["status"]), (200, &json!(status)));
         assert_eq!(text_of(&response), "one moment");
         assert_eq!(response["output"][0]["phase"], "commentary");
-        desk.delivery();
-        let said = desk.inbox.get(id).unwrap().said();
+        server.delivery();
+        let said = server.inbox.get(id).unwrap().said();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
     }
@@ -128,8 +131,8 @@ fn a_plain_request_is_answered_with_the_whole_response() {
 
 #[test]
 fn a_response_begins_before_anybody_has_read_the_request() {
-    let desk = Desk::start();
-    let mut stream = desk.client.post_sse(PATH, &[], &hello(true));
+    let server = TestServer::start();
+    let mut stream = server.client.post_sse(PATH, &[], &hello(true));
     // Nobody has looked at the inbox yet.
     let created = next(&mut stream);
     assert_eq!(created.event, "response.created");
@@ -139,22 +142,22 @@ fn a_response_begins_before_anybody_has_read_the_request() {
 
 #[test]
 fn a_waiting_stream_shows_signs_of_life() {
-    let mut desk = Desk::with(9, |settings| {
+    let mut server = TestServer::with(9, |settings| {
         settings.heartbeat = Duration::from_millis(50);
     });
-    let (mut stream, id) = begin(&mut desk);
+    let (mut stream, id) = begin(&mut server);
     for number in 2..5 {
         let beat = next(&mut stream);
         assert_eq!(beat.event, "response.in_progress");
         assert_eq!(beat.data["sequence_number"], number);
         assert_eq!(beat.data["response"]["status"], "in_progress");
     }
-    desk.say(id, note("still thinking")).unwrap();
+    server.say(id, note("still thinking")).unwrap();
     let noted = stream.until("response.output_item.done");
     assert_eq!(noted["item"]["content"][0]["text"], "still thinking");
     let beat = stream.until("response.in_progress");
     assert_eq!(beat["response"]["output"][0], noted["item"]);
-    desk.say(id, answer("done")).unwrap();
+    server.say(id, answer("done")).unwrap();
     let rest = stream.rest();
     assert!(is_done(rest.last().unwrap()));
     assert_eq!(rest[rest.len() - 2].event, "response.completed");
@@ -162,18 +165,18 @@ fn a_waiting_stream_shows_signs_of_life() {
 
 #[test]
 fn a_note_is_with_the_client_before_the_answer_is_given() {
-    let mut desk = Desk::start();
-    let (mut stream, id) = begin(&mut desk);
+    let mut server = TestServer::start();
+    let (mut stream, id) = begin(&mut server);
     for (index, text) in ["one moment", "two moments"].iter().enumerate() {
-        desk.say(id, note(text)).unwrap();
+        server.say(id, note(text)).unwrap();
         let done = stream.until("response.output_item.done");
         assert_eq!(done["output_index"], index);
         assert_eq!(done["item"]["phase"], "commentary");
         assert_eq!(done["item"]["content"][0]["text"], *text);
-        desk.delivery();
+        server.delivery();
     }
-    assert!(desk.inbox.get(id).unwrap().is_waiting());
-    desk.say(id, answer("done")).unwrap();
+    assert!(server.inbox.get(id).unwrap().is_waiting());
+    server.say(id, answer("done")).unwrap();
     let completed = stream.until("response.completed");
     let output = completed["response"]["output"].as_array().unwrap();
     assert_eq!(
@@ -182,36 +185,37 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
     );
     assert!(is_done(&next(&mut stream)));
     assert!(stream.next_event().is_none());
-    desk.delivery();
-    assert_eq!(desk.inbox.get(id).unwrap().status(), Status::Answered);
+    server.delivery();
+    assert_eq!(server.inbox.get(id).unwrap().status(), Status::Answered);
 }
 
 #[test]
 fn calls_and_rejections_reach_the_client() {
-    let mut desk = Desk::start();
-    let (mut stream, id) = begin(&mut desk);
+    let mut server = TestServer::start();
+    let (mut stream, id) = begin(&mut server);
     let call = Body::FunctionCall {
         namespace: Some("ns".into()),
         name: "exec_command".into(),
         arguments: r#"{"cmd":"ls"}"#.into(),
     };
-    desk.say(
-        id,
-        Reply::End {
-            items: vec![call],
-            ending: humanllm::api::Ending::Completed,
-        },
-    )
-    .unwrap();
+    server
+        .say(
+            id,
+            Reply::End {
+                items: vec![call],
+                ending: humanllm::api::Ending::Completed,
+            },
+        )
+        .unwrap();
     let arguments = stream.until("response.function_call_arguments.done");
     assert_eq!(arguments["arguments"], r#"{"cmd":"ls"}"#);
     let item = &stream.until("response.completed")["response"]["output"][0];
     assert_eq!(item["namespace"], "ns");
     assert_eq!(item["name"], "exec_command");
-    desk.delivery();
+    server.delivery();
 
-    let (mut stream, id) = begin(&mut desk);
-    desk.say(id, fail("not today")).unwrap();
+    let (mut stream, id) = begin(&mut server);
+    server.say(id, fail("not today")).unwrap();
     let failed = stream.until("response.failed");
     assert_eq!(
         failed["response"]["error"],
@@ -222,34 +226,34 @@ fn calls_and_rejections_reach_the_client() {
 
 #[test]
 fn a_client_that_hangs_up_is_noticed_and_what_it_missed_comes_back() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     // Streaming: what it has got is not lost.
-    let (mut stream, id) = begin(&mut desk);
-    desk.say(id, note("one moment")).unwrap();
+    let (mut stream, id) = begin(&mut server);
+    server.say(id, note("one moment")).unwrap();
     stream.until("response.output_item.done");
-    desk.delivery();
+    server.delivery();
     drop(stream);
     let gone = Change::ClientGone {
         conversation: id,
         returned: Vec::new(),
     };
-    assert_eq!(desk.change(), gone);
-    assert_eq!(desk.inbox.get(id).unwrap().status(), Status::ClientGone);
-    assert_eq!(desk.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+    assert_eq!(server.change(), gone);
+    assert_eq!(server.inbox.get(id).unwrap().status(), Status::ClientGone);
+    assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
 
     // Plain: a note waits for the answer, so it was not delivered.
-    let mut stream = desk.connect();
+    let mut stream = server.connect();
     post_raw(&mut stream, &hello(false));
-    let id = desk.arrival();
-    desk.say(id, note("one moment")).unwrap();
+    let id = server.arrival();
+    server.say(id, note("one moment")).unwrap();
     drop(stream);
     let gone = Change::ClientGone {
         conversation: id,
         returned: vec!["typed".into()],
     };
-    assert_eq!(desk.change(), gone);
-    assert_eq!(desk.say(id, answer("late")), Err(ReplyError::NobodyWaits));
-    assert_eq!(desk.inbox.waiting(), 0);
+    assert_eq!(server.change(), gone);
+    assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+    assert_eq!(server.inbox.waiting(), 0);
 }
 
 fn post_raw(stream: &mut TcpStream, body: &Value) {
@@ -264,23 +268,23 @@ fn post_raw(stream: &mut TcpStream, body: &Value) {
 
 #[test]
 fn a_full_inbox_refuses_until_there_is_a_place() {
-    let mut desk = Desk::with(1, |_| {});
-    let (stream, id) = begin(&mut desk);
+    let mut server = TestServer::with(1, |_| {});
+    let (stream, id) = begin(&mut server);
     for _ in 0..2 {
-        let (status, body) = desk.client.post_json(PATH, &[], &hello(true));
+        let (status, body) = server.client.post_json(PATH, &[], &hello(true));
         assert_eq!(status, 429);
         assert_eq!(error(&body)["type"], "rate_limit_error");
         assert_eq!(error(&body)["code"], "rate_limit_exceeded");
-        assert!(desk.is_quiet(), "the person is not disturbed");
+        assert!(server.is_quiet(), "the person is not disturbed");
     }
     let big = vec![b' '; 8 << 20];
-    assert_eq!(desk.client.post(PATH, &[], &big).status(), 429);
-    desk.say(id, answer("next, please")).unwrap();
+    assert_eq!(server.client.post(PATH, &[], &big).status(), 429);
+    server.say(id, answer("next, please")).unwrap();
     stream.rest();
     poll(
         "a place",
         || {
-            let response = desk
+            let response = server
                 .client
                 .post(PATH, &[], hello(true).to_string().as_bytes());
             (response.status() == 200).then_some(())
@@ -291,7 +295,7 @@ fn a_full_inbox_refuses_until_there_is_a_place() {
 
 #[test]
 fn the_key_is_asked_for_everywhere_but_at_the_door() {
-    let mut desk = Desk::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let mut server = TestServer::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
     let good = [("authorization", "bearer secret")];
     for headers in [
         &[][..],
@@ -301,10 +305,10 @@ fn the_key_is_asked_for_everywhere_but_at_the_door() {
     ] {
         let big = "x".repeat(8 << 20);
         for (status, body) in [
-            desk.client.get("/v1/models", headers),
-            desk.client.get("/v1/models/human", headers),
-            desk.client.post_json(PATH, headers, &hello(false)),
-            desk.client.post_json(PATH, headers, &json!(big)),
+            server.client.get("/v1/models", headers),
+            server.client.get("/v1/models/human", headers),
+            server.client.post_json(PATH, headers, &hello(false)),
+            server.client.post_json(PATH, headers, &json!(big)),
         ] {
             assert_eq!(status, 401, "{headers:?}");
             assert_eq!(error(&body)["type"], "invalid_request_error");
@@ -312,17 +316,17 @@ fn the_key_is_asked_for_everywhere_but_at_the_door() {
             assert!(!body.to_string().contains("secret"), "{body}");
         }
     }
-    assert!(desk.is_quiet());
-    let (_, head, _) = parts(&desk.raw(&get_raw("1.1", "/v1/models", &["Host: localhost"])));
+    assert!(server.is_quiet());
+    let (_, head, _) = parts(&server.raw(&get_raw("1.1", "/v1/models", &["Host: localhost"])));
     assert!(head.contains("www-authenticate: bearer"), "{head}");
     assert_eq!(
-        desk.client.get("/healthz", &[]),
+        server.client.get("/healthz", &[]),
         (200, json!({"status": "ok"}))
     );
-    assert_eq!(desk.client.get("/v1/models", &good).0, 200);
-    let mut stream = desk.client.post_sse(PATH, &good, &hello(true));
-    let id = desk.arrival();
-    desk.say(id, answer("hi")).unwrap();
+    assert_eq!(server.client.get("/v1/models", &good).0, 200);
+    let mut stream = server.client.post_sse(PATH, &good, &hello(true));
+    let id = server.arrival();
+    server.say(id, answer("hi")).unwrap();
     stream.until("response.completed");
 }
 
@@ -339,11 +343,11 @@ fn request_raw(method: &str, version: &str, path: &str, headers: &[&str]) -> Vec
 
 #[test]
 fn web_pages_are_refused() {
-    let desk = Desk::with(9, |settings| {
+    let server = TestServer::with(9, |settings| {
         settings.allowed_hosts = vec!["my-laptop.lan".into()];
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
-    let own = format!("Host: {}", desk.address);
+    let own = format!("Host: {}", server.address);
     let table: [(&str, &[&str], u16); 24] = [
         ("1.1", &[&own], 200),
         ("1.1", &["Host: localhost"], 200),
@@ -384,7 +388,7 @@ fn web_pages_are_refused() {
     ];
     for path in ["/v1/models", "/healthz"] {
         for (version, headers, expected) in table {
-            let answer = desk.raw(&get_raw(version, path, headers));
+            let answer = server.raw(&get_raw(version, path, headers));
             let (status, head, body) = parts(&answer);
             assert_eq!(status, expected, "{path} {headers:?}: {answer}");
             let is_friend = headers.iter().any(|h| h.ends_with("friend.example"));
@@ -410,7 +414,7 @@ fn web_pages_are_refused() {
         ("origin", "https://evil.example"),
         ("content-type", "text/plain"),
     ];
-    let (status, _) = desk.client.post_json(PATH, &evil, &hello(false));
+    let (status, _) = server.client.post_json(PATH, &evil, &hello(false));
     assert_eq!(status, 403);
     for host in ["localhost", "evil.example"] {
         for origin in ["https://evil.example", "https://friend.example"] {
@@ -419,7 +423,7 @@ fn web_pages_are_refused() {
             }
             let (host, origin) = (format!("Host: {host}"), format!("Origin: {origin}"));
             let headers = [&host, &origin, "Access-Control-Request-Method: POST"];
-            let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
+            let answer = server.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
             let (status, head, _) = parts(&answer);
             assert_eq!(status, 403, "{answer}");
             assert!(!head.contains("access-control"), "{head}");
@@ -427,13 +431,13 @@ fn web_pages_are_refused() {
     }
     // A name in the request line counts too.
     let absolute = get_raw("1.1", "http://evil.example/v1/models", &["Host: localhost"]);
-    assert_eq!(parts(&desk.raw(&absolute)).0, 403);
-    assert!(desk.is_quiet(), "nothing reached the person");
+    assert_eq!(parts(&server.raw(&absolute)).0, 403);
+    assert!(server.is_quiet(), "nothing reached the person");
 }
 
 #[test]
 fn a_page_that_may_ask_can_use_the_server() {
-    let mut desk = Desk::with(9, |settings| {
+    let mut server = TestServer::with(9, |settings| {
         settings.api_key = Some(b"secret".to_vec());
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
@@ -445,7 +449,7 @@ fn a_page_that_may_ask_can_use_the_server() {
         asks.push("Access-Control-Request-Headers: authorization,content-type,x-stainless-os");
         let network = private.map(|is| format!("Access-Control-Request-Private-Network: {is}"));
         asks.extend(network.as_deref());
-        let answer = desk.raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
+        let answer = server.raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
         let (status, head, _) = parts(&answer);
         assert_eq!(status, 204, "{answer}");
         for line in [
@@ -461,7 +465,7 @@ fn a_page_that_may_ask_can_use_the_server() {
         assert!(!head.contains("allow-credentials"), "{head}");
     }
     // It can read why it is refused, and what it is answered while the answer comes to be.
-    let refused = desk.raw(&get_raw("1.1", "/v1/models", &page));
+    let refused = server.raw(&get_raw("1.1", "/v1/models", &page));
     let (status, head, _) = parts(&refused);
     assert_eq!(status, 401);
     assert!(head.contains("access-control-allow-origin"), "{head}");
@@ -470,14 +474,14 @@ fn a_page_that_may_ask_can_use_the_server() {
         ("authorization", "Bearer secret"),
     ];
     let body = hello(true).to_string();
-    let response = desk.client.post(PATH, &headers, body.as_bytes());
+    let response = server.client.post(PATH, &headers, body.as_bytes());
     assert_eq!(
         response.headers()["access-control-allow-origin"],
         "https://friend.example"
     );
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let id = desk.arrival();
-    desk.say(id, answer("hello, page")).unwrap();
+    let id = server.arrival();
+    server.say(id, answer("hello, page")).unwrap();
     let mut text = String::new();
     let mut reader = response.into_body().into_reader();
     reader.read_to_string(&mut text).unwrap();
@@ -486,7 +490,7 @@ fn a_page_that_may_ask_can_use_the_server() {
 
 #[test]
 fn what_is_not_there_is_said_in_json() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     for (method, path, expected, allow) in [
         ("GET", "/", 404, None),
         ("GET", "/v1", 404, None),
@@ -498,7 +502,7 @@ fn what_is_not_there_is_said_in_json() {
         ("DELETE", "/v1/models", 405, Some("get,head")),
         ("POST", "/healthz", 405, Some("get,head")),
     ] {
-        let answer = desk.raw(&request_raw(method, "1.1", path, &["Host: localhost"]));
+        let answer = server.raw(&request_raw(method, "1.1", path, &["Host: localhost"]));
         let (status, head, body) = parts(&answer);
         assert_eq!(status, expected, "{method} {path}: {answer}");
         let message = error(&body)["message"].as_str().unwrap();
@@ -512,8 +516,8 @@ fn what_is_not_there_is_said_in_json() {
 
 #[test]
 fn models_are_listed_and_found() {
-    let desk = Desk::start();
-    let (status, list) = desk.client.get("/v1/models", &[]);
+    let server = TestServer::start();
+    let (status, list) = server.client.get("/v1/models", &[]);
     assert_eq!((status, &list["object"]), (200, &json!("list")));
     let ids: Vec<_> = list["data"].as_array().unwrap().iter().collect();
     assert_eq!(ids.len(), 2);
@@ -522,12 +526,12 @@ fn models_are_listed_and_found() {
         ("org/human", ids[1]),
         ("org%2Fhuman", ids[1]),
     ] {
-        let (status, found) = desk.client.get(&format!("/v1/models/{path}"), &[]);
+        let (status, found) = server.client.get(&format!("/v1/models/{path}"), &[]);
         assert_eq!((status, &found), (200, model));
         assert_eq!(found["object"], "model");
     }
     for path in ["gpt-5", "%ff", "human/"] {
-        let (status, body) = desk.client.get(&format!("/v1/models/{path}"), &[]);
+        let (status, body) = server.client.get(&format!("/v1/models/{path}"), &[]);
         assert_eq!(status, 404, "{path}");
         assert_eq!(error(&body)["code"], "model_not_found");
     }
@@ -535,7 +539,7 @@ fn models_are_listed_and_found() {
 
 #[test]
 fn wrong_requests_are_told_what_is_wrong() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     for (body, param) in [
         (json!({"input": "x"}), json!("model")),
         (json!({"model": "m"}), json!("input")),
@@ -555,7 +559,7 @@ fn wrong_requests_are_told_what_is_wrong() {
         ),
         (json!([]), json!("body")),
     ] {
-        let (status, answer) = desk.client.post_json(PATH, &[], &body);
+        let (status, answer) = server.client.post_json(PATH, &[], &body);
         assert_eq!(status, 400, "{body}");
         assert_eq!(error(&answer)["type"], "invalid_request_error");
         assert_eq!(error(&answer)["param"], param, "{body}");
@@ -575,7 +579,7 @@ fn wrong_requests_are_told_what_is_wrong() {
         deep(200),
         deep(1_000_000),
     ] {
-        let response = desk.client.post(PATH, &[], &body);
+        let response = server.client.post(PATH, &[], &body);
         assert_eq!(response.status(), 400);
         let mut text = String::new();
         let mut reader = response.into_body().into_reader();
@@ -584,16 +588,16 @@ fn wrong_requests_are_told_what_is_wrong() {
         let message = error(&answer)["message"].as_str().unwrap();
         assert!(message.contains("could not parse the JSON"), "{message}");
     }
-    assert!(desk.is_quiet(), "nothing of it reached the person");
-    assert!(desk.client.is_healthy());
+    assert!(server.is_quiet(), "nothing of it reached the person");
+    assert!(server.client.is_healthy());
 }
 
 #[test]
 fn too_large_a_body_is_refused_in_words() {
-    let desk = Desk::with(9, |settings| settings.max_body = 1000);
+    let server = TestServer::with(9, |settings| settings.max_body = 1000);
     // More than a connection holds, so that it matters who closes first.
     for size in [1001, 8 << 20] {
-        let (status, body) = desk.client.post_json(PATH, &[], &json!("x".repeat(size)));
+        let (status, body) = server.client.post_json(PATH, &[], &json!("x".repeat(size)));
         assert_eq!(status, 413);
         assert!(
             error(&body)["message"]
@@ -602,7 +606,7 @@ fn too_large_a_body_is_refused_in_words() {
                 .contains("1000 bytes")
         );
 
-        let mut stream = desk.connect();
+        let mut stream = server.connect();
         let head = "Host: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close";
         write!(stream, "POST {PATH} HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
         for chunk in vec![b'x'; size].chunks(64 * 1024) {
@@ -619,43 +623,43 @@ fn too_large_a_body_is_refused_in_words() {
     }
     let exact = format!("{:1000}", r#"{"model": "m", "input": 7}"#);
     assert_eq!(
-        desk.client.post(PATH, &[], exact.as_bytes()).status(),
+        server.client.post(PATH, &[], exact.as_bytes()).status(),
         400,
         "it was read"
     );
-    assert!(desk.is_quiet());
+    assert!(server.is_quiet());
 }
 
 #[test]
 fn a_large_request_is_answered() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let text = "長い話。".repeat((20 << 20) / 12);
-    let client = desk.ask(json!({"model": "m", "input": text}));
-    let id = desk.arrival();
-    let items = desk.inbox.get(id).unwrap().items();
+    let client = server.ask(json!({"model": "m", "input": text}));
+    let id = server.arrival();
+    let items = server.inbox.get(id).unwrap().items();
     assert_eq!(items[0].text().len(), text.len());
-    desk.say(id, answer("I see")).unwrap();
+    server.say(id, answer("I see")).unwrap();
     let (status, response) = client.join().unwrap();
     assert_eq!((status, text_of(&response)), (200, "I see"));
 }
 
 #[test]
 fn compressed_bodies_are_refused() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     let body = hello(true).to_string();
     for encoding in ["gzip", "zstd", "identity, gzip"] {
         let headers = [("content-encoding", encoding)];
-        let response = desk.client.post(PATH, &headers, body.as_bytes());
+        let response = server.client.post(PATH, &headers, body.as_bytes());
         assert_eq!(response.status(), 415, "{encoding}");
     }
     let headers = [("content-encoding", "identity")];
-    let response = desk.client.post(PATH, &headers, body.as_bytes());
+    let response = server.client.post(PATH, &headers, body.as_bytes());
     assert_eq!(response.status(), 200);
 }
 
 #[test]
 fn unknown_items_and_tools_are_kept_for_the_person() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let body = json!({
         "model": "m", "stream": true, "sparkle": {"a": [1]},
         "input": [{"type": "hologram", "x": 1}, {"role": "user", "content": "hi"}, {}],
@@ -663,50 +667,50 @@ fn unknown_items_and_tools_are_kept_for_the_person() {
             {"type": "namespace", "name": "ns", "tools": [{"type": "function", "name": "f"}]},
             {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}}],
     });
-    let (mut stream, id) = begin_with(&mut desk, &body);
-    let request = desk.inbox.get(id).unwrap().request().whole();
+    let (mut stream, id) = begin_with(&mut server, &body);
+    let request = server.inbox.get(id).unwrap().request().whole();
     let request: Value = serde_json::from_str(&request).unwrap();
     for field in ["sparkle", "input", "tools"] {
         assert_eq!(request[field], body[field]);
     }
-    let tools = desk.inbox.get(id).unwrap().tools();
+    let tools = server.inbox.get(id).unwrap().tools();
     let titles: Vec<_> = tools.iter().map(|tool| tool.title()).collect();
     assert_eq!(titles, ["teleport", "web_search", "ns.f", "apply_patch"]);
-    desk.say(id, answer("ok")).unwrap();
+    server.say(id, answer("ok")).unwrap();
     stream.until("response.completed");
 }
 
 #[test]
 fn threads_are_known_by_their_headers() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let headers = [
         ("thread-id", ""),
         ("session-id", "s1"),
         ("user-agent", "tool/1 (x)"),
     ];
-    let _first = desk.client.post_sse(PATH, &headers, &hello(true));
-    let first = desk.arrival();
-    assert_eq!(desk.inbox.get(first).unwrap().agent, "tool/1");
-    let _second = desk.client.post_sse(PATH, &headers[1..], &hello(true));
-    assert_eq!(desk.arrival(), first);
-    let _other = desk
+    let _first = server.client.post_sse(PATH, &headers, &hello(true));
+    let first = server.arrival();
+    assert_eq!(server.inbox.get(first).unwrap().agent, "tool/1");
+    let _second = server.client.post_sse(PATH, &headers[1..], &hello(true));
+    assert_eq!(server.arrival(), first);
+    let _other = server
         .client
         .post_sse(PATH, &[("session-id", "s2")], &hello(true));
-    assert_ne!(desk.arrival(), first);
+    assert_ne!(server.arrival(), first);
 }
 
 #[test]
 fn stopping_closes_the_port_and_then_tells_everybody() {
-    let mut desk = Desk::start();
-    let (stream, _) = begin(&mut desk);
-    let plain = desk.ask(hello(false));
-    desk.arrival();
-    desk.close();
+    let mut server = TestServer::start();
+    let (stream, _) = begin(&mut server);
+    let plain = server.ask(hello(false));
+    server.arrival();
+    server.close();
     assert!(
-        TcpStream::connect(desk.address).is_err(),
+        TcpStream::connect(server.address).is_err(),
         "the port is closed"
     );
-    desk.leave();
+    server.leave();
     let rest = stream.rest();
     let [failed, done] = &rest[..] else {
         panic!("{rest:?}");
@@ -719,15 +723,15 @@ fn stopping_closes_the_port_and_then_tells_everybody() {
         (status, &error(&body)["code"]),
         (503, &json!("server_error"))
     );
-    desk.finish();
+    server.finish();
 }
 
 #[test]
 fn nobody_is_taken_in_when_the_person_has_left() {
-    let mut desk = Desk::start();
-    desk.leave();
+    let mut server = TestServer::start();
+    server.leave();
     for stream in [true, false] {
-        let (status, body) = desk.client.post_json(PATH, &[], &hello(stream));
+        let (status, body) = server.client.post_json(PATH, &[], &hello(stream));
         assert_eq!(
             (status, &error(&body)["type"]),
             (503, &json!("server_error"))
@@ -737,7 +741,7 @@ fn nobody_is_taken_in_when_the_person_has_left() {
 
 #[test]
 fn what_agents_ask_for_themselves_never_waits_for_the_person() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let schema = title_request(false)["text"]["format"]["schema"].take();
     let check = |text: &str| {
         let title: Value = serde_json::from_str(text).unwrap();
@@ -745,14 +749,14 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
         assert_eq!(title["title"], "Say hello in Japanese");
     };
     // The person does nothing here; both are answered.
-    let (status, response) = desk.client.post_json(PATH, &[], &title_request(false));
+    let (status, response) = server.client.post_json(PATH, &[], &title_request(false));
     assert_eq!(status, 200);
     check(text_of(&response));
-    let mut stream = desk.client.post_sse(PATH, &[], &title_request(true));
+    let mut stream = server.client.post_sse(PATH, &[], &title_request(true));
     let completed = stream.until("response.completed");
     check(text_of(&completed["response"]));
     assert!(is_done(&next(&mut stream)));
-    let seen = desk.change();
+    let seen = server.change();
     assert!(
         matches!(
             seen,
@@ -763,12 +767,12 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
         ),
         "{seen:?}"
     );
-    assert_eq!(desk.inbox.waiting(), 0);
+    assert_eq!(server.inbox.waiting(), 0);
 
-    let mut desk = Desk::with(9, |settings| settings.answered = AutoAnswered::NONE);
-    let (mut stream, id) = begin_with(&mut desk, &title_request(true));
-    assert_eq!(desk.inbox.waiting(), 1);
-    desk.say(id, answer("by hand")).unwrap();
+    let mut server = TestServer::with(9, |settings| settings.answered = AutoAnswered::NONE);
+    let (mut stream, id) = begin_with(&mut server, &title_request(true));
+    assert_eq!(server.inbox.waiting(), 1);
+    server.say(id, answer("by hand")).unwrap();
     assert_eq!(
         text_of(&stream.until("response.completed")["response"]),
         "by hand"
@@ -777,37 +781,37 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
 
 #[test]
 fn a_housekeeping_request_with_a_broken_schema_goes_to_the_person() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let mut body = title_request(true);
     body["text"]["format"]["schema"]["type"] = json!("no type");
-    let (mut stream, id) = begin_with(&mut desk, &body);
-    desk.say(id, answer("by hand")).unwrap();
+    let (mut stream, id) = begin_with(&mut server, &body);
+    server.say(id, answer("by hand")).unwrap();
     stream.until("response.completed");
 }
 
 #[test]
 fn a_client_that_does_not_read_holds_up_nobody() {
-    let mut desk = Desk::start();
-    let mut slow = desk.connect();
+    let mut server = TestServer::start();
+    let mut slow = server.connect();
     post_raw(&mut slow, &hello(true));
-    let id = desk.arrival();
+    let id = server.arrival();
     // Many times what a connection holds.
-    desk.say(id, answer(&"x".repeat(16 << 20))).unwrap();
+    server.say(id, answer(&"x".repeat(16 << 20))).unwrap();
     for _ in 0..3 {
-        let client = desk.ask(hello(false));
-        let other = desk.arrival();
-        desk.say(other, answer("hi")).unwrap();
+        let client = server.ask(hello(false));
+        let other = server.arrival();
+        server.say(other, answer("hi")).unwrap();
         assert_eq!(text_of(&client.join().unwrap().1), "hi");
-        desk.delivery();
+        server.delivery();
     }
-    let state = desk.inbox.get(id).unwrap().said()[0].state;
+    let state = server.inbox.get(id).unwrap().said()[0].state;
     assert_eq!(state, Delivery::Sent, "it was not taken in yet");
     drop(slow);
     let gone = Change::ClientGone {
         conversation: id,
         returned: vec!["typed".into()],
     };
-    assert_eq!(desk.change(), gone);
+    assert_eq!(server.change(), gone);
 }
 
 /// Reads until `text` has come `times`, or to the end if the server closes, and returns all of it.
@@ -828,18 +832,18 @@ fn read_up_to(stream: &mut TcpStream, text: &str, times: usize) -> String {
 
 #[test]
 fn a_stream_leaves_its_connection_to_the_next_request() {
-    let mut desk = Desk::start();
-    let mut connection = desk.connect();
+    let mut server = TestServer::start();
+    let mut connection = server.connect();
     // The second is sent before the first is answered, and a third one comes after both.
     post_raw(&mut connection, &hello(true));
-    let first = desk.arrival();
+    let first = server.arrival();
     post_raw(&mut connection, &hello(true));
-    assert!(desk.is_quiet(), "it waits for its turn");
-    desk.say(first, answer("one")).unwrap();
-    desk.delivery();
-    let second = desk.arrival();
-    desk.say(second, answer("two")).unwrap();
-    desk.delivery();
+    assert!(server.is_quiet(), "it waits for its turn");
+    server.say(first, answer("one")).unwrap();
+    server.delivery();
+    let second = server.arrival();
+    server.say(second, answer("two")).unwrap();
+    server.delivery();
     let end = "0\r\n\r\n";
     let both = read_up_to(&mut connection, end, 2);
     assert_eq!(both.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{both}");
@@ -848,41 +852,41 @@ fn a_stream_leaves_its_connection_to_the_next_request() {
     assert!(both.find("\"one\"") < both.find("\"two\""), "{both}");
     assert!(both.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"), "{both}");
     post_raw(&mut connection, &hello(false));
-    let third = desk.arrival();
-    desk.say(third, answer("three")).unwrap();
+    let third = server.arrival();
+    server.say(third, answer("three")).unwrap();
     let plain = read_up_to(&mut connection, "three", 1);
     assert!(plain.starts_with("HTTP/1.1 200 OK\r\n"), "{plain}");
 }
 
 #[test]
 fn a_stream_ends_with_its_connection_where_the_client_wants_that() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     for (version, header) in [("1.1", "Connection: close\r\n"), ("1.0", "")] {
-        let mut connection = desk.connect();
+        let mut connection = server.connect();
         let body = hello(true).to_string();
         let head = format!("POST {PATH} HTTP/{version}\r\nHost: localhost\r\n{header}");
         let length = body.len();
         write!(connection, "{head}Content-Length: {length}\r\n\r\n{body}").expect("sent");
-        let id = desk.arrival();
-        desk.say(id, answer("the end")).unwrap();
+        let id = server.arrival();
+        server.say(id, answer("the end")).unwrap();
         let mut all = String::new();
         connection.read_to_string(&mut all).expect("up to the end");
         assert!(
             all.contains("the end") && all.contains("data: [DONE]"),
             "{all}"
         );
-        desk.delivery();
+        server.delivery();
     }
 }
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let mut desk = Desk::start();
-    let mut connection = desk.connect();
+    let mut server = TestServer::start();
+    let mut connection = server.connect();
     for text in ["one", "two"] {
         post_raw(&mut connection, &hello(false));
-        let id = desk.arrival();
-        desk.say(id, answer(text)).unwrap();
+        let id = server.arrival();
+        server.say(id, answer(text)).unwrap();
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
         while !support::contains(&seen, format!("\"text\":\"{text}\"").as_bytes()) {
@@ -890,13 +894,13 @@ fn one_connection_serves_many_requests() {
             assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
             seen.extend(&buffer[..count]);
         }
-        desk.delivery();
+        server.delivery();
     }
 }
 
 #[test]
 fn how_long_a_client_waits_is_known_where_it_says_so() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let seconds = |count| Some(Duration::from_secs(count));
     for (headers, stream, expected) in [
         (vec![("x-stainless-timeout", "600")], false, seconds(600)),
@@ -914,17 +918,17 @@ fn how_long_a_client_waits_is_known_where_it_says_so() {
         (vec![("x-stainless-timeout", "-1")], false, None),
         (vec![], false, None),
     ] {
-        let client = desk.client.clone();
+        let client = server.client.clone();
         let own = headers.clone();
         let asked = std::thread::spawn(move || {
             client.post(PATH, &own, hello(stream).to_string().as_bytes())
         });
-        let id = desk.arrival();
-        let request = desk.inbox.get(id).expect("it waits").request();
+        let id = server.arrival();
+        let request = server.inbox.get(id).expect("it waits").request();
         assert_eq!(request.gives_up_after(), expected, "{headers:?} {stream}");
         assert_eq!(request.gets_all_at_once(), !stream);
-        desk.say(id, answer("done")).expect("it waits");
-        desk.delivery();
+        server.say(id, answer("done")).expect("it waits");
+        server.delivery();
         asked.join().expect("an answer");
     }
 }

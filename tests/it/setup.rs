@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{DEADLINE, Person, Place, free_address, poll};
+use crate::support::{DEADLINE, Operator, Sandbox, free_address, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// As Claude Code is started by a check: says its version, or asks at the address in its settings.
@@ -51,13 +51,13 @@ exit "${STATUS:-0}"
 
 /// Programs and a home of their own.
 struct Scene {
-    place: Place,
+    place: Sandbox,
 }
 
 impl Scene {
     fn new() -> Self {
         let scene = Self {
-            place: Place::new(),
+            place: Sandbox::new(),
         };
         fs::create_dir(scene.place.path("bin")).expect("a folder");
         scene
@@ -94,8 +94,8 @@ impl Scene {
         command
     }
 
-    fn person(&self) -> Person {
-        Person::at(self.place.clone()).start()
+    fn operator(&self) -> Operator {
+        Operator::at(self.place.clone()).start()
     }
 
     fn home(&self, name: &str) -> PathBuf {
@@ -163,7 +163,7 @@ fn assert_check(output: &Output, code: i32, words: [&str; 5]) -> Vec<String> {
 fn a_check_asks_through_the_agent_and_no_person_is_asked() {
     let scene = Scene::new();
     scene.program("claude", &ASKS.replace("SHOW", "cat"));
-    let person = scene.person();
+    let operator = scene.operator();
     assert!(scene.run("setup claude").status.success());
     for line in ["setup --check claude", "setup claude --check"] {
         let output = scene.run(line);
@@ -182,7 +182,7 @@ fn a_check_asks_through_the_agent_and_no_person_is_asked() {
         assert!(told[3].ends_with("offers no tools"), "{told:?}");
         assert_eq!(told[4], "Claude Code shows the answer");
     }
-    let screen = person.wait_for("Nobody has asked anything yet");
+    let screen = operator.wait_for("Nobody has asked anything yet");
     assert!(!screen.contains("check of the set-up"), "{screen}");
 }
 
@@ -201,7 +201,7 @@ fn files_of_agents_are_for_their_owner_only() {
 fn a_check_uses_the_set_up_as_somebody_changed_it() {
     let scene = Scene::new();
     scene.program("claude", &ASKS.replace("SHOW", "cat"));
-    let _person = scene.person();
+    let _person = scene.operator();
     scene.run("setup claude");
     let changed = fs::read_to_string(scene.settings()).expect("settings");
     let changed = changed.replace("\"model\"", "\"theme\": \"light\",\n  \"model\"");
@@ -238,7 +238,7 @@ fn a_check_says_what_failed_first() {
     assert!(told[0].contains("another program answers"), "{told:?}");
     answering.join().expect("answered");
 
-    let _person = scene.person();
+    let _person = scene.operator();
     // A set-up for another address, which begins alike.
     let own = format!("http://{}\"", scene.place.address);
     let settings = fs::read_to_string(scene.settings()).expect("settings");
@@ -273,7 +273,7 @@ fn a_check_says_what_failed_first() {
 fn a_check_has_the_key_and_notices_another_one() {
     let scene = Scene::new();
     scene.program("claude", &ASKS.replace("SHOW", "cat"));
-    let builder = Person::at(scene.place.clone());
+    let builder = Operator::at(scene.place.clone());
     let _person = builder.env("HUMANLLM_API_KEY", "right").start();
     let run = |key: &str, line: &str| {
         let mut command = scene.command(line);
@@ -297,7 +297,7 @@ fn a_check_has_the_key_and_notices_another_one() {
 #[test]
 fn a_check_leaves_nothing_behind_that_runs() {
     let scene = Scene::new();
-    let _person = scene.person();
+    let _person = scene.operator();
     assert!(scene.run("setup claude").status.success());
     let address = free_address();
     let connect = format!("exec 4<>/dev/tcp/{}/{}", address.ip(), address.port());
@@ -354,7 +354,7 @@ fn split_opens_the_agent_beside_a_server_that_runs() {
     scene.program("claude", NOTES);
     scene.program("tmux", SPLITS);
     fs::write(scene.home("width"), "120\n").expect("written");
-    let builder = Person::at(scene.place.clone());
+    let builder = Operator::at(scene.place.clone());
     let _person = builder.env("HUMANLLM_API_KEY", "hunter2").start();
     // tmux runs what stands in the brackets wherever it takes a format.
     let folder = scene.place.path("it's #(touch ran)");
@@ -429,7 +429,7 @@ fn split_sets_up_again_what_was_for_a_server_with_another_key() {
     };
     let texts = agents.map(|(_, file, _)| changed(file));
     fs::write(scene.home(".claude.json"), "{\"theme\": \"dark\"}").expect("written");
-    let builder = Person::at(scene.place.clone());
+    let builder = Operator::at(scene.place.clone());
     let _person = builder.env("HUMANLLM_API_KEY", "hunter2").start();
     let split = |agent: &str| {
         let mut command = scene.in_tmux(&format!("split {agent}"));
@@ -460,7 +460,7 @@ fn split_runs_the_server_where_none_runs() {
     // Where `sh` is bash, and somebody exports what bash lets nobody change.
     scene.program("sh", "#!/bin/sh\nexec bash --posix \"$@\"\n");
     fs::write(scene.home("width"), "200\n").expect("written");
-    let person = Person::at(scene.place.clone())
+    let operator = Operator::at(scene.place.clone())
         .args(&["split", "claude"])
         .env("PATH", &scene.path())
         .env("TMUX", "socket")
@@ -469,7 +469,7 @@ fn split_runs_the_server_where_none_runs() {
         .env("PPID", "1")
         .env("STATUS", "3")
         .start();
-    person.wait_for("Nobody has asked anything yet");
+    operator.wait_for("Nobody has asked anything yet");
     assert!(scene.read("arguments").starts_with("--settings\n"));
     assert!(
         scene
@@ -511,7 +511,7 @@ fn split_says_what_it_lacks() {
     answering.join().expect("answered");
     assert!(!scene.settings().exists(), "nothing is written");
 
-    let _person = scene.person();
+    let _person = scene.operator();
     scene.program(
         "tmux",
         "#!/bin/sh\necho no space for new pane >&2\nexit 1\n",

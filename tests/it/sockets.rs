@@ -2,27 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Desk, Socket, answer, fail, note};
+use crate::support::{Socket, TestServer, answer, fail, note};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::store::Store;
 use serde_json::{Value, json};
 
-fn open(desk: &Desk) -> Socket {
-    Socket::open(desk.address, &[]).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+fn open(server: &TestServer) -> Socket {
+    Socket::open(server.address, &[]).unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 /// A request on the socket that is answered, and the response.
 fn exchange(
-    desk: &mut Desk,
+    server: &mut TestServer,
     socket: &mut Socket,
     fields: Value,
     reply: &str,
 ) -> (Value, ConversationId) {
     socket.create(fields);
-    let id = desk.arrival();
-    desk.say(id, answer(reply)).unwrap();
+    let id = server.arrival();
+    server.say(id, answer(reply)).unwrap();
     let events = socket.response();
-    desk.delivery();
+    server.delivery();
     (events.last().unwrap()["response"].clone(), id)
 }
 
@@ -32,20 +32,20 @@ fn code(event: &Value) -> (&Value, &Value) {
     (&event["status"], &event["error"]["code"])
 }
 
-fn texts(desk: &Desk, id: ConversationId) -> Vec<String> {
-    let items = desk.inbox.get(id).expect("it is there").items().iter();
+fn texts(server: &TestServer, id: ConversationId) -> Vec<String> {
+    let items = server.inbox.get(id).expect("it is there").items().iter();
     items.map(|item| item.text()).collect()
 }
 
 #[test]
 fn responses_follow_one_another_on_one_connection() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     // Codex 0.169 sends `stream` although it has no meaning here.
     socket.create(json!({"input": "one", "store": false, "stream": true}));
-    let id = desk.arrival();
-    desk.say(id, note("wait")).unwrap();
-    desk.say(id, answer("first")).unwrap();
+    let id = server.arrival();
+    server.say(id, note("wait")).unwrap();
+    server.say(id, answer("first")).unwrap();
     let events = socket.response();
     let names: Vec<&str> = events
         .iter()
@@ -62,54 +62,54 @@ fn responses_follow_one_another_on_one_connection() {
     assert_eq!(first["store"], false);
 
     let next = json!({"input": "two", "store": false, "previous_response_id": first["id"]});
-    desk.delivery();
-    desk.delivery();
-    let (second, again) = exchange(&mut desk, &mut socket, next, "second");
+    server.delivery();
+    server.delivery();
+    let (second, again) = exchange(&mut server, &mut socket, next, "second");
     assert_eq!(id, again);
-    assert_eq!(texts(&desk, id), ["one", "wait", "first", "two"]);
+    assert_eq!(texts(&server, id), ["one", "wait", "first", "two"]);
     assert_eq!(second["previous_response_id"], first["id"]);
 
     // What was not stored is known on that connection alone.
     let next = json!({"input": "three", "store": false, "previous_response_id": second["id"]});
-    let mut other = open(&desk);
+    let mut other = open(&server);
     other.create(next.clone());
     assert_eq!(
         code(&other.next().unwrap()),
         (&json!(400), &json!("previous_response_not_found"))
     );
     // The connection goes on, and so does the first one.
-    exchange(&mut desk, &mut other, json!({"input": "anew"}), "new");
-    exchange(&mut desk, &mut socket, next, "third");
+    exchange(&mut server, &mut other, json!({"input": "anew"}), "new");
+    exchange(&mut server, &mut socket, next, "third");
 }
 
 #[test]
 fn what_is_stored_is_known_everywhere() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
-    let (first, _) = exchange(&mut desk, &mut socket, json!({"input": "one"}), "first");
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
+    let (first, _) = exchange(&mut server, &mut socket, json!({"input": "one"}), "first");
     drop(socket);
-    let mut socket = open(&desk);
+    let mut socket = open(&server);
     let next = json!({"input": "two", "previous_response_id": first["id"]});
-    let (second, id) = exchange(&mut desk, &mut socket, next, "second");
-    assert_eq!(texts(&desk, id), ["one", "first", "two"]);
+    let (second, id) = exchange(&mut server, &mut socket, next, "second");
+    assert_eq!(texts(&server, id), ["one", "first", "two"]);
     let path = format!("/v1/responses/{}", second["id"].as_str().unwrap());
-    assert_eq!(desk.client.get(&path, &[]), (200, second));
+    assert_eq!(server.client.get(&path, &[]), (200, second));
 }
 
 #[test]
 fn requests_stand_in_line() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     socket.create(json!({"input": "one", "store": false}));
     socket.create(json!({"input": "two", "store": false}));
-    let first = desk.arrival();
+    let first = server.arrival();
     socket.until("response.in_progress");
-    assert!(desk.is_quiet(), "the second waits for the first");
-    desk.say(first, answer("first")).unwrap();
+    assert!(server.is_quiet(), "the second waits for the first");
+    server.say(first, answer("first")).unwrap();
     socket.response();
-    desk.delivery();
-    let second = desk.arrival();
-    desk.say(second, answer("second")).unwrap();
+    server.delivery();
+    let second = server.arrival();
+    server.say(second, answer("second")).unwrap();
     let done = socket.response();
     assert_eq!(
         done.last().unwrap()["response"]["output"][0]["content"][0]["text"],
@@ -119,8 +119,8 @@ fn requests_stand_in_line() {
 
 #[test]
 fn a_request_can_be_prepared_without_an_answer() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     let developer =
         json!([{"type": "message", "role": "developer", "content": "You are helpful."}]);
     socket.create(json!({"input": developer, "store": false, "generate": false}));
@@ -130,16 +130,16 @@ fn a_request_can_be_prepared_without_an_answer() {
         (&prepared["status"], &prepared["output"]),
         (&json!("completed"), &json!([]))
     );
-    assert!(desk.is_quiet(), "nobody has to read it");
+    assert!(server.is_quiet(), "nobody has to read it");
     let next = json!({"input": "hi", "store": false, "previous_response_id": prepared["id"]});
-    let (_, id) = exchange(&mut desk, &mut socket, next, "hello");
-    assert_eq!(texts(&desk, id), ["You are helpful.", "hi"]);
+    let (_, id) = exchange(&mut server, &mut socket, next, "hello");
+    assert_eq!(texts(&server, id), ["You are helpful.", "hi"]);
 }
 
 #[test]
 fn mistakes_are_told_and_the_connection_goes_on() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     for (message, param) in [
         ("{", Value::Null),
         ("[]", json!("body")),
@@ -166,16 +166,16 @@ fn mistakes_are_told_and_the_connection_goes_on() {
             assert_eq!(event["error"]["param"], param, "{message}: {event}");
         }
     }
-    assert!(desk.is_quiet(), "nobody was asked");
-    exchange(&mut desk, &mut socket, json!({"input": "well"}), "well");
+    assert!(server.is_quiet(), "nobody was asked");
+    exchange(&mut server, &mut socket, json!({"input": "well"}), "well");
 }
 
 #[test]
 fn a_request_that_fails_ends_its_chain() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     let (first, _) = exchange(
-        &mut desk,
+        &mut server,
         &mut socket,
         json!({"input": "one", "store": false}),
         "first",
@@ -192,20 +192,20 @@ fn a_request_that_fails_ends_its_chain() {
     );
 
     let (first, _) = exchange(
-        &mut desk,
+        &mut server,
         &mut socket,
         json!({"input": "one", "store": false}),
         "first",
     );
     let next = json!({"input": "two", "store": false, "previous_response_id": first["id"]});
     socket.create(next.clone());
-    let id = desk.arrival();
-    desk.say(id, fail("no")).unwrap();
+    let id = server.arrival();
+    server.say(id, fail("no")).unwrap();
     assert_eq!(
         socket.until("response.failed")["response"]["error"]["message"],
         "no"
     );
-    desk.delivery();
+    server.delivery();
     socket.create(next);
     assert_eq!(
         code(&socket.next().unwrap()).1,
@@ -215,13 +215,13 @@ fn a_request_that_fails_ends_its_chain() {
 
 #[test]
 fn a_client_that_hangs_up_is_noticed() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     socket.until("response.in_progress");
     drop(socket);
-    let change = desk.change();
+    let change = server.change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -231,31 +231,31 @@ fn a_client_that_hangs_up_is_noticed() {
 #[test]
 fn a_socket_shows_signs_of_life() {
     let beat = std::time::Duration::from_millis(20);
-    let mut desk = Desk::with(10, |settings| settings.heartbeat = beat);
-    let mut socket = open(&desk);
+    let mut server = TestServer::with(10, |settings| settings.heartbeat = beat);
+    let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     for _ in 0..4 {
         socket.until("response.in_progress");
     }
-    desk.say(id, answer("here")).unwrap();
+    server.say(id, answer("here")).unwrap();
     socket.until("response.completed");
 }
 
 #[test]
 fn the_door_is_watched_here_too() {
-    let desk = Desk::with(10, |settings| settings.api_key = Some(b"secret".to_vec()));
-    let refused = Socket::open(desk.address, &[])
+    let server = TestServer::with(10, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let refused = Socket::open(server.address, &[])
         .err()
         .expect("no key, no socket");
     assert_eq!(refused.0, 401);
-    assert!(Socket::open(desk.address, &[("authorization", "Bearer secret")]).is_ok());
+    assert!(Socket::open(server.address, &[("authorization", "Bearer secret")]).is_ok());
     let page = [
         ("authorization", "Bearer secret"),
         ("origin", "https://evil.example"),
     ];
     assert_eq!(
-        Socket::open(desk.address, &page)
+        Socket::open(server.address, &page)
             .err()
             .expect("a web page")
             .0,
@@ -263,7 +263,7 @@ fn the_door_is_watched_here_too() {
     );
     // A plain GET is told what is missing.
     let key = [("authorization", "Bearer secret")];
-    let (status, error) = desk.client.get("/v1/responses", &key);
+    let (status, error) = server.client.get("/v1/responses", &key);
     assert_eq!(
         (status, &error["error"]["code"]),
         (426, &json!("upgrade_required"))
@@ -272,32 +272,32 @@ fn the_door_is_watched_here_too() {
 
 #[test]
 fn a_program_that_ends_says_so_to_every_socket() {
-    let mut desk = Desk::start();
-    let mut busy = open(&desk);
+    let mut server = TestServer::start();
+    let mut busy = open(&server);
     busy.create(json!({"input": "one"}));
-    desk.arrival();
-    let mut idle = open(&desk);
-    desk.close();
-    desk.leave();
+    server.arrival();
+    let mut idle = open(&server);
+    server.close();
+    server.leave();
     assert_eq!(
         busy.until("response.failed")["response"]["error"]["code"],
         "server_error"
     );
     assert_eq!(busy.next(), Err(1001));
     assert_eq!(idle.next(), Err(1001));
-    desk.finish();
+    server.finish();
 }
 
 #[test]
 fn a_farewell_is_answered() {
-    let mut desk = Desk::start();
-    assert_eq!(open(&desk).close(), 1000);
+    let mut server = TestServer::start();
+    assert_eq!(open(&server).close(), 1000);
     // In the middle of a response too.
-    let mut socket = open(&desk);
+    let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     assert_eq!(socket.close(), 1000);
-    let change = desk.change();
+    let change = server.change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -306,43 +306,43 @@ fn a_farewell_is_answered() {
 
 #[test]
 fn a_message_in_pieces_is_one_message() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     let text = r#"{"type": "response.create", "model": "human", "input": "日本"}"#;
     // Cut in the middle of a character.
     let (one, two) = text.as_bytes().split_at(text.find('日').unwrap() + 1);
     socket.send_text_frames(&[(one, false), (two, true)]);
-    let id = desk.arrival();
-    assert_eq!(texts(&desk, id), ["日本"]);
+    let id = server.arrival();
+    assert_eq!(texts(&server, id), ["日本"]);
     socket.until("response.in_progress");
     socket.ping(b"there?");
-    desk.say(id, answer("yes")).unwrap();
+    server.say(id, answer("yes")).unwrap();
     socket.until("response.completed");
 }
 
 #[test]
 fn a_message_that_is_too_large_is_told_so() {
-    let mut desk = Desk::with(10, |settings| settings.max_body = 1_000);
-    let mut socket = open(&desk);
+    let mut server = TestServer::with(10, |settings| settings.max_body = 1_000);
+    let mut socket = open(&server);
     socket.create(json!({"input": "x".repeat(1_000)}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(413), &json!("message_too_large")));
-    exchange(&mut desk, &mut socket, json!({"input": "short"}), "good");
+    exchange(&mut server, &mut socket, json!({"input": "short"}), "good");
     // What is far too large is not even read.
     socket.create(json!({"input": "x".repeat(10_000)}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(413), &json!("message_too_large")));
     assert_eq!(socket.next(), Err(1009));
-    assert!(desk.is_quiet(), "nobody was asked");
+    assert!(server.is_quiet(), "nobody was asked");
 }
 
 #[test]
 fn what_is_no_text_is_refused() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     socket.send_binary(b"{}");
     assert_eq!(code(&socket.next().unwrap()).0, &json!(400));
-    exchange(&mut desk, &mut socket, json!({"input": "text"}), "good");
+    exchange(&mut server, &mut socket, json!({"input": "text"}), "good");
     // RFC 6455, section 8.1: the connection has failed.
     socket.send_text_frames(&[(b"\xff\xfe", true)]);
     assert_eq!(socket.next(), Err(1007));
@@ -350,8 +350,8 @@ fn what_is_no_text_is_refused() {
 
 #[test]
 fn a_socket_does_not_last_for_ever() {
-    let desk = Desk::with(10, |settings| settings.socket_lifetime = Duration::ZERO);
-    let mut socket = open(&desk);
+    let server = TestServer::with(10, |settings| settings.socket_lifetime = Duration::ZERO);
+    let mut socket = open(&server);
     let error = socket.next().unwrap();
     let limit = json!("websocket_connection_limit_reached");
     assert_eq!(code(&error), (&json!(400), &limit));
@@ -361,87 +361,87 @@ fn a_socket_does_not_last_for_ever() {
 #[test]
 fn a_response_outlasts_its_socket_s_time() {
     let lifetime = Duration::from_secs(1);
-    let mut desk = Desk::with(10, |settings| {
+    let mut server = TestServer::with(10, |settings| {
         settings.socket_lifetime = lifetime;
         settings.heartbeat = lifetime / 10;
     });
-    let mut socket = open(&desk);
+    let mut socket = open(&server);
     let opened = Instant::now();
     socket.create(json!({"input": "one"}));
     socket.create(json!({"input": "two"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     while opened.elapsed() < lifetime {
         socket.until("response.in_progress");
     }
-    desk.say(id, answer("late")).unwrap();
+    server.say(id, answer("late")).unwrap();
     socket.until("response.completed");
     let limit = json!("websocket_connection_limit_reached");
     assert_eq!(code(&socket.next().unwrap()).1, &limit);
     assert_eq!(socket.next(), Err(1000));
-    desk.delivery();
-    assert!(desk.is_quiet(), "the second was never asked");
+    server.delivery();
+    assert!(server.is_quiet(), "the second was never asked");
 }
 
 #[test]
 fn what_stands_in_line_goes_on_from_what_is_before_it() {
-    let mut desk = Desk::start();
-    let mut socket = open(&desk);
+    let mut server = TestServer::start();
+    let mut socket = open(&server);
     socket.create(json!({"input": "one", "store": false}));
-    let first = desk.arrival();
+    let first = server.arrival();
     let created = socket.until("response.created")["response"].clone();
     let next = json!({"input": "two", "store": false, "previous_response_id": created["id"]});
     socket.create(next);
-    desk.say(first, answer("first")).unwrap();
+    server.say(first, answer("first")).unwrap();
     socket.response();
-    desk.delivery();
-    let second = desk.arrival();
+    server.delivery();
+    let second = server.arrival();
     assert_eq!(first, second);
-    assert_eq!(texts(&desk, second), ["one", "first", "two"]);
+    assert_eq!(texts(&server, second), ["one", "first", "two"]);
 }
 
 #[test]
 fn the_line_is_not_longer_than_it_may_be() {
-    let mut desk = Desk::with(10, |settings| settings.max_body = 1_000);
-    let mut socket = open(&desk);
+    let mut server = TestServer::with(10, |settings| settings.max_body = 1_000);
+    let mut socket = open(&server);
     let long = "x".repeat(600);
     socket.create(json!({"input": "one"}));
-    let id = desk.arrival();
+    let id = server.arrival();
     socket.until("response.in_progress");
     socket.create(json!({"input": long}));
     socket.create(json!({"input": long}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(429), &json!("too_many_requests")));
-    desk.say(id, answer("done")).unwrap();
+    server.say(id, answer("done")).unwrap();
     socket.until("response.completed");
-    desk.delivery();
-    let id = desk.arrival();
-    assert_eq!(texts(&desk, id), [long]);
+    server.delivery();
+    let id = server.arrival();
+    assert_eq!(texts(&server, id), [long]);
 }
 
 #[test]
 fn who_is_turned_away_pushes_nothing_out() {
-    let mut desk = Desk::storing(Store::new(1), 1, |_| {});
-    let mut socket = open(&desk);
-    let (kept, _) = exchange(&mut desk, &mut socket, json!({"input": "kept"}), "yes");
+    let mut server = TestServer::storing(Store::new(1), 1, |_| {});
+    let mut socket = open(&server);
+    let (kept, _) = exchange(&mut server, &mut socket, json!({"input": "kept"}), "yes");
     // Somebody else takes the only place, and stores nothing.
-    let asked = desk.ask(json!({"model": "human", "input": "busy", "store": false}));
-    let id = desk.arrival();
+    let asked = server.ask(json!({"model": "human", "input": "busy", "store": false}));
+    let id = server.arrival();
     socket.create(json!({"input": "another"}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(429), &json!("rate_limit_exceeded")));
     let path = format!("/v1/responses/{}", kept["id"].as_str().unwrap());
-    assert_eq!(desk.client.get(&path, &[]), (200, kept));
-    desk.say(id, answer("free")).unwrap();
+    assert_eq!(server.client.get(&path, &[]), (200, kept));
+    server.say(id, answer("free")).unwrap();
     asked.join().unwrap();
 }
 
 #[test]
 fn a_handshake_may_offer_more_than_is_taken() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let offers = [
         ("sec-websocket-extensions", "permessage-deflate"),
         ("openai-beta", "responses_websockets=2026-02-06"),
     ];
-    let mut socket = Socket::open(desk.address, &offers).expect("a socket");
-    exchange(&mut desk, &mut socket, json!({"input": "hi"}), "hello");
+    let mut socket = Socket::open(server.address, &offers).expect("a socket");
+    exchange(&mut server, &mut socket, json!({"input": "hi"}), "hello");
 }

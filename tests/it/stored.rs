@@ -1,7 +1,7 @@
 //! Responses that are kept: chains, conversations, the background, and what can be done with a
 //! response by its id; over real sockets, with a scripted person behind them.
 
-use crate::support::{Desk, Event, answer, fail, note, poll};
+use crate::support::{Event, TestServer, answer, fail, note, poll};
 use humanllm::api::{Body, Item, Phase, Reply};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::store::Store;
@@ -15,8 +15,8 @@ fn raw(item: &Item) -> Value {
 }
 
 /// What the person sees of a conversation: who says what.
-fn seen(desk: &Desk, id: ConversationId) -> Vec<(String, String)> {
-    let items = desk.inbox.get(id).expect("it is there").items().iter();
+fn seen(server: &TestServer, id: ConversationId) -> Vec<(String, String)> {
+    let items = server.inbox.get(id).expect("it is there").items().iter();
     items
         .map(|item| match item.role() {
             Some(role) => (role.to_owned(), item.text()),
@@ -35,9 +35,9 @@ fn id_of(response: &Value) -> &str {
 }
 
 /// A background request, and the response as the client gets it at once.
-fn background(desk: &mut Desk) -> (Value, ConversationId) {
+fn background(server: &mut TestServer) -> (Value, ConversationId) {
     let body = json!({"model": "human", "input": "think", "background": true});
-    let (status, response) = desk.client.post_json(PATH, &[], &body);
+    let (status, response) = server.client.post_json(PATH, &[], &body);
     assert_eq!(
         (status, &response["status"]),
         (200, &json!("queued")),
@@ -47,12 +47,12 @@ fn background(desk: &mut Desk) -> (Value, ConversationId) {
         (&response["background"], &response["store"]),
         (&json!(true), &json!(true))
     );
-    (response, desk.arrival())
+    (response, server.arrival())
 }
 
 /// Asks for a response again and again until it has this status.
-fn poll_status(desk: &Desk, id: &str, status: &str) -> Value {
-    let get = || desk.client.get(&format!("{PATH}/{id}"), &[]).1;
+fn poll_status(server: &TestServer, id: &str, status: &str) -> Value {
+    let get = || server.client.get(&format!("{PATH}/{id}"), &[]).1;
     poll(
         &format!("{status} of {id}"),
         || Some(get()).filter(|response| response["status"] == status),
@@ -70,14 +70,14 @@ fn numbers(events: Vec<Event>) -> Vec<u64> {
 
 #[test]
 fn a_request_that_goes_on_by_id_shows_the_whole_conversation() {
-    let mut desk = Desk::start();
-    let (first, id) = desk.exchange(
+    let mut server = TestServer::start();
+    let (first, id) = server.exchange(
         json!({"input": "one", "instructions": "Be brief."}),
         "first",
     );
     let next =
         json!({"input": "two", "instructions": "Be long.", "previous_response_id": first["id"]});
-    let (second, again) = desk.exchange(next, "second");
+    let (second, again) = server.exchange(next, "second");
     assert_eq!(id, again, "one conversation for the person");
     assert_eq!(second["previous_response_id"], first["id"]);
     // Instructions are not handed on, everything else is, in this order.
@@ -87,34 +87,34 @@ fn a_request_that_goes_on_by_id_shows_the_whole_conversation() {
         ("assistant", "first"),
         ("user", "two"),
     ];
-    assert_eq!(seen(&desk, id), said(&words));
-    let conversation = desk.inbox.get(id).unwrap();
+    assert_eq!(seen(&server, id), said(&words));
+    let conversation = server.inbox.get(id).unwrap();
     assert_eq!(conversation.new_from(), 3, "only the last is new");
     // What the person reads as JSON is what the client sent.
     let sent = conversation.request().whole();
     let sent: Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["input"], "two", "{sent}");
 
-    let (_, third) = desk.exchange(
+    let (_, third) = server.exchange(
         json!({"input": "three", "previous_response_id": second["id"]}),
         "third",
     );
-    assert_eq!(seen(&desk, third).len(), 5);
+    assert_eq!(seen(&server, third).len(), 5);
     // A second way on from the first response.
-    let (_, fork) = desk.exchange(
+    let (_, fork) = server.exchange(
         json!({"input": "other", "previous_response_id": first["id"]}),
         "fourth",
     );
     let words = [("user", "one"), ("assistant", "first"), ("user", "other")];
-    assert_eq!(seen(&desk, fork), said(&words));
+    assert_eq!(seen(&server, fork), said(&words));
 }
 
 #[test]
 fn a_call_and_its_output_join_across_responses() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let tools = json!([{"type": "function", "name": "look", "parameters": {"type": "object"}}]);
-    let asked = desk.ask(json!({"model": "human", "input": "look", "tools": tools}));
-    let id = desk.arrival();
+    let asked = server.ask(json!({"model": "human", "input": "look", "tools": tools}));
+    let id = server.arrival();
     let call = Body::FunctionCall {
         namespace: None,
         name: "look".into(),
@@ -124,9 +124,9 @@ fn a_call_and_its_output_join_across_responses() {
         items: vec![call],
         ending: humanllm::api::Ending::Completed,
     };
-    desk.say(id, end).unwrap();
+    server.say(id, end).unwrap();
     let (_, response) = asked.join().unwrap();
-    desk.delivery();
+    server.delivery();
     let output = |call_id: &Value| {
         json!({"previous_response_id": response["id"], "input": [
             {"type": "function_call_output", "call_id": call_id, "output": "a hill"}]})
@@ -134,7 +134,7 @@ fn a_call_and_its_output_join_across_responses() {
 
     let mut wrong = output(&json!("call_other"));
     wrong["model"] = json!("human");
-    let (status, error) = desk.client.post_json(PATH, &[], &wrong);
+    let (status, error) = server.client.post_json(PATH, &[], &wrong);
     assert_eq!((status, &error["error"]["param"]), (400, &json!("input")));
     assert!(
         error["error"]["message"]
@@ -143,30 +143,30 @@ fn a_call_and_its_output_join_across_responses() {
             .contains("call_other")
     );
 
-    let (_, id) = desk.exchange(output(&response["output"][0]["call_id"]), "I see");
-    let kinds: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
+    let (_, id) = server.exchange(output(&response["output"][0]["call_id"]), "I see");
+    let kinds: Vec<String> = seen(&server, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(kinds, ["user", "function_call", "function_call_output"]);
 }
 
 #[test]
 fn what_is_not_stored_cannot_be_gone_on_from() {
-    let mut desk = Desk::start();
-    let (kept, _) = desk.exchange(json!({"input": "a"}), "b");
-    let (unkept, _) = desk.exchange(json!({"input": "c", "store": false}), "d");
+    let mut server = TestServer::start();
+    let (kept, _) = server.exchange(json!({"input": "a"}), "b");
+    let (unkept, _) = server.exchange(json!({"input": "c", "store": false}), "d");
     assert_eq!(
         (&kept["store"], &unkept["store"]),
         (&json!(true), &json!(false))
     );
     assert_eq!(
-        desk.client.get(&format!("{PATH}/{}", id_of(&kept)), &[]),
+        server.client.get(&format!("{PATH}/{}", id_of(&kept)), &[]),
         (200, kept.clone())
     );
 
     for id in [id_of(&unkept), "resp_unknown"] {
-        let (status, error) = desk.client.get(&format!("{PATH}/{id}"), &[]);
+        let (status, error) = server.client.get(&format!("{PATH}/{id}"), &[]);
         assert_eq!(status, 404, "{error}");
         let body = json!({"model": "human", "input": "e", "previous_response_id": id});
-        let (status, error) = desk.client.post_json(PATH, &[], &body);
+        let (status, error) = server.client.post_json(PATH, &[], &body);
         let error = &error["error"];
         assert_eq!(
             (status, &error["code"]),
@@ -176,57 +176,60 @@ fn what_is_not_stored_cannot_be_gone_on_from() {
         assert!(error["message"].as_str().unwrap().contains(id), "{error}");
     }
     let body = json!({"model": "human", "input": [{"type": "item_reference", "id": "msg_none"}]});
-    let (status, error) = desk.client.post_json(PATH, &[], &body);
+    let (status, error) = server.client.post_json(PATH, &[], &body);
     assert_eq!((status, &error["error"]["param"]), (404, &json!("input")));
 
-    let (status, deleted) = desk.client.delete(&format!("{PATH}/{}", id_of(&kept)));
+    let (status, deleted) = server.client.delete(&format!("{PATH}/{}", id_of(&kept)));
     assert_eq!((status, &deleted["deleted"]), (200, &json!(true)));
     assert_eq!(
-        desk.client.get(&format!("{PATH}/{}", id_of(&kept)), &[]).0,
+        server
+            .client
+            .get(&format!("{PATH}/{}", id_of(&kept)), &[])
+            .0,
         404
     );
     assert_eq!(
-        desk.client.delete(&format!("{PATH}/{}", id_of(&kept))).0,
+        server.client.delete(&format!("{PATH}/{}", id_of(&kept))).0,
         404
     );
-    assert!(desk.is_quiet(), "nobody was asked");
+    assert!(server.is_quiet(), "nobody was asked");
 }
 
 #[test]
 fn the_oldest_response_makes_room() {
-    let mut desk = Desk::storing(Store::new(2), 10, |_| {});
+    let mut server = TestServer::storing(Store::new(2), 10, |_| {});
     let ids: Vec<String> = ["a", "b", "c"]
-        .map(|text| id_of(&desk.exchange(json!({"input": text}), "x").0).to_owned())
+        .map(|text| id_of(&server.exchange(json!({"input": text}), "x").0).to_owned())
         .into();
     let found = ids
         .iter()
-        .map(|id| desk.client.get(&format!("{PATH}/{id}"), &[]).0);
+        .map(|id| server.client.get(&format!("{PATH}/{id}"), &[]).0);
     assert_eq!(found.collect::<Vec<_>>(), [404, 200, 200]);
 }
 
 #[test]
 fn an_item_can_be_referred_to() {
-    let mut desk = Desk::start();
-    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
+    let mut server = TestServer::start();
+    let (first, _) = server.exchange(json!({"input": "one"}), "first");
     let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
     let input = json!([{"role": "user", "content": "one"}, reference,
         {"role": "user", "content": "two"}]);
-    let (_, id) = desk.exchange(json!({"input": input}), "second");
+    let (_, id) = server.exchange(json!({"input": input}), "second");
     let words = [("user", "one"), ("assistant", "first"), ("user", "two")];
-    assert_eq!(seen(&desk, id), said(&words));
+    assert_eq!(seen(&server, id), said(&words));
 }
 
 #[test]
 fn the_input_is_listed_in_pages() {
-    let mut desk = Desk::start();
-    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
+    let mut server = TestServer::start();
+    let (first, _) = server.exchange(json!({"input": "one"}), "first");
     let body = json!({"input": [{"role": "user", "content": "two"},
         {"role": "user", "content": [{"type": "input_text", "text": "three"}]}],
         "instructions": "none of it", "previous_response_id": first["id"]});
-    let (second, _) = desk.exchange(body, "second");
+    let (second, _) = server.exchange(body, "second");
     let list = |query: &str| {
         let path = format!("{PATH}/{}/input_items{query}", id_of(&second));
-        desk.client.get(&path, &[])
+        server.client.get(&path, &[])
     };
     let texts = |page: &Value| {
         let items = page["data"].as_array().expect("items").iter();
@@ -273,36 +276,36 @@ fn the_input_is_listed_in_pages() {
 
 #[test]
 fn a_background_response_is_polled() {
-    let mut desk = Desk::start();
-    let (response, id) = background(&mut desk);
-    let waiting = poll_status(&desk, id_of(&response), "in_progress");
+    let mut server = TestServer::start();
+    let (response, id) = background(&mut server);
+    let waiting = poll_status(&server, id_of(&response), "in_progress");
     assert_eq!(waiting["output"], json!([]));
-    desk.say(id, note("reading")).unwrap();
-    desk.delivery();
-    let waiting = poll_status(&desk, id_of(&response), "in_progress");
+    server.say(id, note("reading")).unwrap();
+    server.delivery();
+    let waiting = poll_status(&server, id_of(&response), "in_progress");
     assert_eq!(waiting["output"][0]["phase"], "commentary");
     // Nothing can go on from what has not ended.
     let body = json!({"model": "human", "input": "and?", "previous_response_id": response["id"]});
-    assert_eq!(desk.client.post_json(PATH, &[], &body).0, 400);
+    assert_eq!(server.client.post_json(PATH, &[], &body).0, 400);
 
-    desk.say(id, answer("42")).unwrap();
-    desk.delivery();
-    let done = poll_status(&desk, id_of(&response), "completed");
+    server.say(id, answer("42")).unwrap();
+    server.delivery();
+    let done = poll_status(&server, id_of(&response), "completed");
     assert_eq!(done["output"][1]["content"][0]["text"], "42");
     assert!(
         done["completed_at"].is_u64() && done["usage"]["total_tokens"].is_u64(),
         "{done}"
     );
-    let (_, again) = desk.exchange(body, "well");
+    let (_, again) = server.exchange(body, "well");
     assert_eq!(id, again);
 }
 
 #[test]
 fn a_background_response_is_streamed_from_any_point() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let body = json!({"model": "human", "input": "x", "background": true, "stream": true});
-    let mut first = desk.client.post_sse(PATH, &[], &body);
-    let id = desk.arrival();
+    let mut first = server.client.post_sse(PATH, &[], &body);
+    let id = server.arrival();
     let created = first.next_event().unwrap();
     assert_eq!(
         (created.event.as_str(), &created.data["response"]["status"]),
@@ -317,38 +320,42 @@ fn a_background_response_is_streamed_from_any_point() {
     let response = id_of(&created.data["response"]).to_owned();
     // The client loses its connection; the person does not notice.
     drop(first);
-    desk.say(id, note("still here")).unwrap();
-    desk.delivery();
+    server.say(id, note("still here")).unwrap();
+    server.delivery();
 
     let path = format!("{PATH}/{response}?stream=true");
-    let mut late = desk.client.get_sse(&format!("{path}&starting_after=2"));
+    let mut late = server.client.get_sse(&format!("{path}&starting_after=2"));
     let missed = late.next_event().unwrap();
     assert_eq!(
         (missed.event.as_str(), &missed.data["sequence_number"]),
         ("response.output_item.added", &json!(3))
     );
-    desk.say(id, answer("done")).unwrap();
-    desk.delivery();
+    server.say(id, answer("done")).unwrap();
+    server.delivery();
     assert_eq!(
         late.until("response.completed")["response"]["output"][1]["content"][0]["text"],
         "done"
     );
 
-    let all = numbers(desk.client.get_sse(&path).rest());
+    let all = numbers(server.client.get_sse(&path).rest());
     assert_eq!(all, (0..all.len() as u64).collect::<Vec<_>>());
     let tail = numbers(
-        desk.client
+        server
+            .client
             .get_sse(&format!("{path}&starting_after=5"))
             .rest(),
     );
     assert_eq!(tail, all[6..]);
-    let beyond = desk
+    let beyond = server
         .client
         .get_sse(&format!("{path}&starting_after=999999"))
         .rest();
     assert_eq!(numbers(beyond), [0_u64; 0]);
     assert_eq!(
-        desk.client.get(&format!("{path}&starting_after=x"), &[]).0,
+        server
+            .client
+            .get(&format!("{path}&starting_after=x"), &[])
+            .0,
         400
     );
 }
@@ -356,9 +363,9 @@ fn a_background_response_is_streamed_from_any_point() {
 #[test]
 fn a_background_stream_shows_signs_of_life() {
     let beat = std::time::Duration::from_millis(20);
-    let mut desk = Desk::with(10, |settings| settings.heartbeat = beat);
-    let (response, id) = background(&mut desk);
-    let mut stream = desk
+    let mut server = TestServer::with(10, |settings| settings.heartbeat = beat);
+    let (response, id) = background(&mut server);
+    let mut stream = server
         .client
         .get_sse(&format!("{PATH}/{}?stream=true", id_of(&response)));
     for _ in 0..3 {
@@ -367,23 +374,23 @@ fn a_background_stream_shows_signs_of_life() {
     let beat = stream.until("response.in_progress");
     // A client that comes back after it misses nothing.
     assert_eq!(beat["sequence_number"], 2);
-    desk.say(id, answer("here")).unwrap();
+    server.say(id, answer("here")).unwrap();
     stream.until("response.completed");
 }
 
 #[test]
 fn a_background_response_is_cancelled() {
-    let mut desk = Desk::start();
-    let (response, id) = background(&mut desk);
-    let watching = desk
+    let mut server = TestServer::start();
+    let (response, id) = background(&mut server);
+    let watching = server
         .client
         .get_sse(&format!("{PATH}/{}?stream=true", id_of(&response)));
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
     for _ in 0..2 {
-        let (status, cancelled) = desk.client.post_json(&cancel, &[], &json!({}));
+        let (status, cancelled) = server.client.post_json(&cancel, &[], &json!({}));
         assert_eq!((status, &cancelled["status"]), (200, &json!("cancelled")));
     }
-    let change = desk.change();
+    let change = server.change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -391,28 +398,28 @@ fn a_background_response_is_cancelled() {
     numbers(watching.rest());
 
     // One that has ended stays as it is.
-    let (response, id) = background(&mut desk);
-    desk.say(id, answer("done")).unwrap();
-    desk.delivery();
+    let (response, id) = background(&mut server);
+    server.say(id, answer("done")).unwrap();
+    server.delivery();
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
     assert_eq!(
-        desk.client.post_json(&cancel, &[], &json!({})).1["status"],
+        server.client.post_json(&cancel, &[], &json!({})).1["status"],
         "completed"
     );
 
-    let (plain, _) = desk.exchange(json!({"input": "x"}), "y");
+    let (plain, _) = server.exchange(json!({"input": "x"}), "y");
     for path in [
         format!("{PATH}/{}/cancel", id_of(&plain)),
         format!("{PATH}/resp_none/cancel"),
     ] {
-        let (status, error) = desk.client.post_json(&path, &[], &json!({}));
+        let (status, error) = server.client.post_json(&path, &[], &json!({}));
         assert_eq!(
             status,
             if path.contains("none") { 404 } else { 400 },
             "{error}"
         );
     }
-    let (status, _) = desk
+    let (status, _) = server
         .client
         .get(&format!("{PATH}/{}?stream=true", id_of(&plain)), &[]);
     assert_eq!(status, 400, "only a background response has a log");
@@ -420,15 +427,16 @@ fn a_background_response_is_cancelled() {
 
 #[test]
 fn a_deleted_background_response_waits_for_nobody() {
-    let mut desk = Desk::start();
-    let (response, id) = background(&mut desk);
+    let mut server = TestServer::start();
+    let (response, id) = background(&mut server);
     assert_eq!(
-        desk.client
+        server
+            .client
             .delete(&format!("{PATH}/{}", id_of(&response)))
             .0,
         200
     );
-    let change = desk.change();
+    let change = server.change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -437,55 +445,55 @@ fn a_deleted_background_response_waits_for_nobody() {
 
 #[test]
 fn a_failure_and_a_lost_client_are_remembered_as_such() {
-    let mut desk = Desk::start();
-    let asked = desk.ask(json!({"model": "human", "input": "x"}));
-    let id = desk.arrival();
-    desk.say(id, fail("no")).unwrap();
+    let mut server = TestServer::start();
+    let asked = server.ask(json!({"model": "human", "input": "x"}));
+    let id = server.arrival();
+    server.say(id, fail("no")).unwrap();
     let (_, failed) = asked.join().unwrap();
-    desk.delivery();
+    server.delivery();
     assert_eq!(
-        poll_status(&desk, id_of(&failed), "failed")["error"]["message"],
+        poll_status(&server, id_of(&failed), "failed")["error"]["message"],
         "no"
     );
 
-    let mut stream = desk.client.post_sse(
+    let mut stream = server.client.post_sse(
         PATH,
         &[],
         &json!({"model": "human", "input": "y", "stream": true}),
     );
     let response = stream.until("response.created")["response"].clone();
-    desk.arrival();
+    server.arrival();
     drop(stream);
-    poll_status(&desk, id_of(&response), "cancelled");
+    poll_status(&server, id_of(&response), "cancelled");
 }
 
 #[test]
 fn a_program_that_ends_finishes_what_is_in_the_background() {
-    let mut desk = Desk::start();
-    background(&mut desk);
-    desk.close();
-    desk.leave();
-    desk.finish();
+    let mut server = TestServer::start();
+    background(&mut server);
+    server.close();
+    server.leave();
+    server.finish();
 }
 
 #[test]
 fn a_conversation_is_made_and_talked_in() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let path = "/v1/conversations";
     let begin = json!({"metadata": {"topic": "hills"},
         "items": [{"type": "message", "role": "user", "content": "zero"}]});
-    let (status, made) = desk.client.post_json(path, &[], &begin);
+    let (status, made) = server.client.post_json(path, &[], &begin);
     assert_eq!(
         (status, &made["object"], &made["metadata"]),
         (200, &json!("conversation"), &json!({"topic": "hills"}))
     );
     let path = format!("{path}/{}", id_of(&made));
-    assert_eq!(desk.client.get(&path, &[]), (200, made.clone()));
+    assert_eq!(server.client.get(&path, &[]), (200, made.clone()));
 
-    let (first, id) = desk.exchange(json!({"input": "one", "conversation": made["id"]}), "first");
+    let (first, id) = server.exchange(json!({"input": "one", "conversation": made["id"]}), "first");
     assert_eq!(first["conversation"], json!({"id": made["id"]}));
     let body = json!({"input": "two", "conversation": {"id": made["id"]}});
-    let (_, again) = desk.exchange(body, "second");
+    let (_, again) = server.exchange(body, "second");
     assert_eq!(id, again);
     let words = [
         ("user", "zero"),
@@ -493,83 +501,87 @@ fn a_conversation_is_made_and_talked_in() {
         ("assistant", "first"),
         ("user", "two"),
     ];
-    assert_eq!(seen(&desk, id), said(&words));
+    assert_eq!(seen(&server, id), said(&words));
 
     let add = json!({"items": [{"type": "message", "role": "user", "content": "aside"}]});
-    let (status, added) = desk.client.post_json(&format!("{path}/items"), &[], &add);
+    let (status, added) = server.client.post_json(&format!("{path}/items"), &[], &add);
     assert_eq!(
         (status, added["data"].as_array().unwrap().len()),
         (200, 1),
         "{added}"
     );
-    let (_, list) = desk.client.get(&format!("{path}/items?order=asc"), &[]);
+    let (_, list) = server.client.get(&format!("{path}/items?order=asc"), &[]);
     let texts = list["data"].as_array().unwrap().iter();
     let texts: Vec<&str> = texts
         .map(|item| item["content"][0]["text"].as_str().unwrap())
         .collect();
     assert_eq!(texts, ["zero", "one", "first", "two", "second", "aside"]);
 
-    let (status, deleted) = desk.client.delete(&path);
+    let (status, deleted) = server.client.delete(&path);
     assert_eq!((status, &deleted["deleted"]), (200, &json!(true)));
-    assert_eq!(desk.client.get(&path, &[]).0, 404);
+    assert_eq!(server.client.get(&path, &[]).0, 404);
     let body = json!({"model": "human", "input": "x", "conversation": made["id"]});
-    let (status, error) = desk.client.post_json(PATH, &[], &body);
+    let (status, error) = server.client.post_json(PATH, &[], &body);
     assert_eq!(
         (status, &error["error"]["param"]),
         (404, &json!("conversation"))
     );
     let wrong = json!({"items": "hello"});
     assert_eq!(
-        desk.client.post_json("/v1/conversations", &[], &wrong).0,
+        server.client.post_json("/v1/conversations", &[], &wrong).0,
         400
     );
 }
 
 #[test]
 fn what_is_refused_is_not_part_of_a_conversation() {
-    let mut desk = Desk::start();
-    let (_, made) = desk.client.post_json("/v1/conversations", &[], &json!({}));
-    let asked = desk.ask(json!({"model": "human", "input": "x", "conversation": made["id"]}));
-    let id = desk.arrival();
-    desk.say(id, fail("no")).unwrap();
+    let mut server = TestServer::start();
+    let (_, made) = server
+        .client
+        .post_json("/v1/conversations", &[], &json!({}));
+    let asked = server.ask(json!({"model": "human", "input": "x", "conversation": made["id"]}));
+    let id = server.arrival();
+    server.say(id, fail("no")).unwrap();
     assert_eq!(asked.join().unwrap().1["status"], "failed");
     let path = format!("/v1/conversations/{}/items", id_of(&made));
-    assert_eq!(desk.client.get(&path, &[]).1["data"], json!([]));
+    assert_eq!(server.client.get(&path, &[]).1["data"], json!([]));
 }
 
 #[test]
 fn a_conversation_stays_while_somebody_talks_in_it() {
-    let mut desk = Desk::storing(Store::new(1), 10, |_| {});
-    let (_, made) = desk.client.post_json("/v1/conversations", &[], &json!({}));
-    let asked = desk.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
-    let id = desk.arrival();
+    let mut server = TestServer::storing(Store::new(1), 10, |_| {});
+    let (_, made) = server
+        .client
+        .post_json("/v1/conversations", &[], &json!({}));
+    let asked = server.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
+    let id = server.arrival();
     for text in ["a", "b", "c"] {
-        desk.exchange(json!({"input": text}), "quick");
+        server.exchange(json!({"input": text}), "quick");
     }
-    desk.say(id, answer("there")).unwrap();
+    server.say(id, answer("there")).unwrap();
     assert_eq!(asked.join().unwrap().0, 200);
     let path = format!("/v1/conversations/{}/items", id_of(&made));
-    let (status, list) = desk.client.get(&path, &[]);
+    let (status, list) = server.client.get(&path, &[]);
     assert_eq!((status, list["data"].as_array().unwrap().len()), (200, 2));
 }
 
 #[test]
 fn a_summary_stands_for_what_came_before() {
-    let mut desk = Desk::start();
-    let client = desk.client.clone();
+    let mut server = TestServer::start();
+    let client = server.client.clone();
     let body = json!({"model": "human", "prompt_cache_key": "k", "instructions": "Keep the date.",
         "tools": [{"type": "function", "name": "f"}], "tool_choice": "required", "stream": true,
         "input": [{"role": "user", "content": "We launch on Tuesday."},
             {"role": "assistant", "content": "Noted."}]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = desk.arrival();
-    let asks = desk.inbox.get(id).unwrap().request().constraints();
+    let id = server.arrival();
+    let asks = server.inbox.get(id).unwrap().request().constraints();
     assert_eq!(asks, ["a summary of the conversation"]);
-    let tools = desk.inbox.get(id).unwrap().tools();
+    let tools = server.inbox.get(id).unwrap().tools();
     assert!(tools.is_empty(), "a call would be no summary");
-    desk.say(id, answer("Launch: Tuesday.")).unwrap();
+    server.say(id, answer("Launch: Tuesday.")).unwrap();
     let (status, compact) = asked.join().unwrap();
-    desk.delivery();
+    server.delivery();
     assert_eq!(
         (status, &compact["object"]),
         (200, &json!("response.compaction")),
@@ -587,8 +599,8 @@ fn a_summary_stands_for_what_came_before() {
     // Later the client brings it back, and the person can read it.
     let mut input = output.clone();
     input.push(json!({"role": "user", "content": "When?"}));
-    let (_, id) = desk.exchange(json!({"input": input}), "On Tuesday");
-    let items = desk.inbox.get(id).unwrap().items();
+    let (_, id) = server.exchange(json!({"input": input}), "On Tuesday");
+    let items = server.inbox.get(id).unwrap().items();
     let summary = humanllm::api::ItemBody::Compaction {
         summary: Some("Launch: Tuesday.".into()),
     };
@@ -598,14 +610,14 @@ fn a_summary_stands_for_what_came_before() {
         (json!({"input": "x"}), "model"),
         (json!({"model": "human"}), "input"),
     ] {
-        let (status, error) = desk.client.post_json("/v1/responses/compact", &[], &body);
+        let (status, error) = server.client.post_json("/v1/responses/compact", &[], &body);
         assert_eq!((status, &error["error"]["param"]), (400, &json!(expected)));
     }
-    let client = desk.client.clone();
+    let client = server.client.clone();
     let body = json!({"model": "human", "input": "x"});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = desk.arrival();
-    desk.say(id, fail("nothing to say")).unwrap();
+    let id = server.arrival();
+    server.say(id, fail("nothing to say")).unwrap();
     let (status, error) = asked.join().unwrap();
     assert_eq!(
         (status, &error["error"]["message"]),
@@ -615,9 +627,9 @@ fn a_summary_stands_for_what_came_before() {
 
 #[test]
 fn tokens_are_counted_with_what_came_before() {
-    let mut desk = Desk::start();
-    let count = |desk: &Desk, body: Value| {
-        let (status, count) = desk
+    let mut server = TestServer::start();
+    let count = |server: &TestServer, body: Value| {
+        let (status, count) = server
             .client
             .post_json("/v1/responses/input_tokens", &[], &body);
         assert_eq!(
@@ -627,37 +639,38 @@ fn tokens_are_counted_with_what_came_before() {
         );
         count["input_tokens"].as_u64().expect("a count")
     };
-    let alone = count(&desk, json!({"input": "hello world"}));
+    let alone = count(&server, json!({"input": "hello world"}));
     assert!(alone > 2, "{alone}");
-    assert_eq!(count(&desk, json!({})), 0);
-    let (response, _) = desk.exchange(json!({"input": "a much longer beginning than that"}), "yes");
+    assert_eq!(count(&server, json!({})), 0);
+    let (response, _) =
+        server.exchange(json!({"input": "a much longer beginning than that"}), "yes");
     let body = json!({"input": "hello world", "previous_response_id": response["id"]});
-    assert!(count(&desk, body) > alone);
-    assert!(desk.is_quiet(), "nobody was asked");
+    assert!(count(&server, body) > alone);
+    assert!(server.is_quiet(), "nobody was asked");
 }
 
 #[test]
 fn thoughts_and_notes_are_handed_on_too() {
-    let mut desk = Desk::start();
-    let asked = desk.ask(json!({"model": "human", "input": "one"}));
-    let id = desk.arrival();
+    let mut server = TestServer::start();
+    let asked = server.ask(json!({"model": "human", "input": "one"}));
+    let id = server.arrival();
     let message = |text: &str, phase| Body::message(text, phase);
     let items = vec![Body::reasoning("hm"), message("wait", Phase::Commentary)];
-    desk.say(id, Reply::Items(items)).unwrap();
-    desk.say(id, answer("first")).unwrap();
+    server.say(id, Reply::Items(items)).unwrap();
+    server.say(id, answer("first")).unwrap();
     let (_, first) = asked.join().unwrap();
-    desk.delivery();
-    let (_, id) = desk.exchange(
+    server.delivery();
+    let (_, id) = server.exchange(
         json!({"input": "two", "previous_response_id": first["id"]}),
         "second",
     );
-    let who: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
+    let who: Vec<String> = seen(&server, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(who, ["user", "reasoning", "assistant", "assistant", "user"]);
 }
 
 #[test]
 fn an_id_that_is_no_text_is_not_there() {
-    let desk = Desk::start();
+    let server = TestServer::start();
     for path in [
         "/v1/responses/%ff",
         "/v1/responses/%ff?stream=true",
@@ -665,23 +678,23 @@ fn an_id_that_is_no_text_is_not_there() {
         "/v1/conversations/%ff",
         "/v1/conversations/%ff/items",
     ] {
-        let (status, error) = desk.client.get(path, &[]);
+        let (status, error) = server.client.get(path, &[]);
         assert_eq!(status, 404, "{path}");
         assert!(error["error"]["message"].is_string(), "{path}: {error}");
-        let (status, error) = desk
+        let (status, error) = server
             .client
             .get(path, &[("anthropic-version", "2023-06-01")]);
         assert_eq!((status, &error["type"]), (404, &json!("error")), "{path}");
     }
     for path in ["/v1/responses/%ff", "/v1/conversations/%c3%28"] {
-        let (status, error) = desk.client.delete(path);
+        let (status, error) = server.client.delete(path);
         assert_eq!(status, 404, "{path}: {error}");
     }
     let cancel = "/v1/responses/%ff/cancel";
-    assert_eq!(desk.client.post_json(cancel, &[], &json!({})).0, 404);
+    assert_eq!(server.client.post_json(cancel, &[], &json!({})).0, 404);
     // What is odd and still text is only unknown.
     for id in ["a%2Fb", "a%00b", "%20", "..%2F..", "日本"] {
-        let (status, error) = desk.client.get(&format!("{PATH}/{id}"), &[]);
+        let (status, error) = server.client.get(&format!("{PATH}/{id}"), &[]);
         assert_eq!(
             (status, &error["error"]["param"]),
             (404, &json!("response_id"))
@@ -691,16 +704,16 @@ fn an_id_that_is_no_text_is_not_there() {
 
 #[test]
 fn what_a_cancelled_response_was_told_comes_back() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     // Counting its tokens takes long enough to cancel it in the meantime.
     let body = json!({"model": "human", "input": "many words ".repeat(50_000),
         "background": true});
-    let (_, response) = desk.client.post_json(PATH, &[], &body);
-    let id = desk.arrival();
-    desk.say(id, answer("too late")).unwrap();
+    let (_, response) = server.client.post_json(PATH, &[], &body);
+    let id = server.arrival();
+    server.say(id, answer("too late")).unwrap();
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
-    let (_, cancelled) = desk.client.post_json(&cancel, &[], &json!({}));
-    let change = desk.change();
+    let (_, cancelled) = server.client.post_json(&cancel, &[], &json!({}));
+    let change = server.change();
     match cancelled["status"].as_str().unwrap() {
         "cancelled" => assert_eq!(
             change,
@@ -713,7 +726,7 @@ fn what_a_cancelled_response_was_told_comes_back() {
         "completed" => assert!(matches!(change, Change::Delivered { .. }), "{change:?}"),
         other => panic!("{other}"),
     }
-    let (_, later) = desk
+    let (_, later) = server
         .client
         .get(&format!("{PATH}/{}", id_of(&response)), &[]);
     assert_eq!(later["status"], cancelled["status"]);
@@ -721,90 +734,90 @@ fn what_a_cancelled_response_was_told_comes_back() {
 
 #[test]
 fn a_response_that_is_deleted_still_reaches_who_waits_for_it() {
-    let mut desk = Desk::start();
+    let mut server = TestServer::start();
     let body = json!({"model": "human", "input": "x", "stream": true});
-    let mut stream = desk.client.post_sse(PATH, &[], &body);
+    let mut stream = server.client.post_sse(PATH, &[], &body);
     let response = stream.until("response.created")["response"].clone();
-    let id = desk.arrival();
+    let id = server.arrival();
     let path = format!("{PATH}/{}", id_of(&response));
-    let (status, open) = desk.client.get(&path, &[]);
+    let (status, open) = server.client.get(&path, &[]);
     assert_eq!((status, &open["status"]), (200, &json!("in_progress")));
-    assert_eq!(desk.client.delete(&path).0, 200);
-    desk.say(id, answer("all the same")).unwrap();
+    assert_eq!(server.client.delete(&path).0, 200);
+    server.say(id, answer("all the same")).unwrap();
     stream.until("response.completed");
-    assert_eq!(desk.client.get(&path, &[]).0, 404);
+    assert_eq!(server.client.get(&path, &[]).0, 404);
 }
 
 #[test]
 fn background_responses_take_places_like_others() {
-    let mut desk = Desk::with(1, |_| {});
-    let (response, _) = background(&mut desk);
+    let mut server = TestServer::with(1, |_| {});
+    let (response, _) = background(&mut server);
     let body = json!({"model": "human", "input": "more", "background": true});
-    let (status, error) = desk.client.post_json(PATH, &[], &body);
+    let (status, error) = server.client.post_json(PATH, &[], &body);
     assert_eq!(
         (status, &error["error"]["code"]),
         (429, &json!("rate_limit_exceeded"))
     );
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
-    desk.client.post_json(&cancel, &[], &json!({}));
-    desk.change();
-    background(&mut desk);
+    server.client.post_json(&cancel, &[], &json!({}));
+    server.change();
+    background(&mut server);
 }
 
 #[test]
 fn whatever_has_ended_can_be_gone_on_from() {
-    let mut desk = Desk::start();
-    let asked = desk.ask(json!({"model": "human", "input": "one"}));
-    let id = desk.arrival();
-    desk.say(id, note("hm")).unwrap();
-    desk.say(id, fail("no")).unwrap();
+    let mut server = TestServer::start();
+    let asked = server.ask(json!({"model": "human", "input": "one"}));
+    let id = server.arrival();
+    server.say(id, note("hm")).unwrap();
+    server.say(id, fail("no")).unwrap();
     let (_, failed) = asked.join().unwrap();
-    desk.delivery();
+    server.delivery();
     let body = json!({"input": "two", "store": false, "previous_response_id": failed["id"]});
-    let (unkept, again) = desk.exchange(body, "second");
+    let (unkept, again) = server.exchange(body, "second");
     assert_eq!((id, &unkept["store"]), (again, &json!(false)));
     let words = [("user", "one"), ("assistant", "hm"), ("user", "two")];
-    assert_eq!(seen(&desk, id), said(&words));
+    assert_eq!(seen(&server, id), said(&words));
 
-    let asked = desk.ask(
+    let asked = server.ask(
         json!({"model": "human", "input": "three", "previous_response_id": failed["id"],
         "max_output_tokens": 16}),
     );
-    let fork = desk.arrival();
+    let fork = server.arrival();
     let cut = Reply::End {
         items: vec![Body::message("half", Phase::FinalAnswer)],
         ending: humanllm::api::Ending::OutOfTokens,
     };
-    desk.say(fork, cut).unwrap();
+    server.say(fork, cut).unwrap();
     let (_, incomplete) = asked.join().unwrap();
-    desk.delivery();
+    server.delivery();
     assert_eq!(incomplete["status"], "incomplete");
     let body = json!({"input": "go on", "previous_response_id": incomplete["id"]});
-    let (last, id) = desk.exchange(body, "done");
-    assert_eq!(seen(&desk, id).len(), 5);
+    let (last, id) = server.exchange(body, "done");
+    assert_eq!(seen(&server, id).len(), 5);
     // Nothing new at all: the same again, as it stands.
-    let (_, id) = desk.exchange(json!({"previous_response_id": failed["id"]}), "x");
-    assert_eq!(seen(&desk, id), said(&words[..2]));
+    let (_, id) = server.exchange(json!({"previous_response_id": failed["id"]}), "x");
+    assert_eq!(seen(&server, id), said(&words[..2]));
     let body = json!({"input": "five", "previous_response_id": last["id"]});
-    desk.exchange(body, "y");
+    server.exchange(body, "y");
 }
 
 #[test]
 fn two_ways_on_wait_one_behind_the_other() {
-    let mut desk = Desk::start();
-    let (first, id) = desk.exchange(json!({"input": "one"}), "first");
+    let mut server = TestServer::start();
+    let (first, id) = server.exchange(json!({"input": "one"}), "first");
     let way =
         |text: &str| json!({"model": "human", "input": text, "previous_response_id": first["id"]});
-    let left = desk.ask(way("left"));
-    assert_eq!(desk.arrival(), id);
-    let right = desk.ask(way("right"));
-    assert_eq!(desk.arrival(), id);
-    let last = |desk: &Desk| seen(desk, id).last().unwrap().1.clone();
-    assert_eq!(last(&desk), "left");
-    desk.say(id, answer("to the left")).unwrap();
-    assert_eq!(last(&desk), "right");
-    assert_eq!(desk.inbox.get(id).unwrap().new_from(), 2);
-    desk.say(id, answer("to the right")).unwrap();
+    let left = server.ask(way("left"));
+    assert_eq!(server.arrival(), id);
+    let right = server.ask(way("right"));
+    assert_eq!(server.arrival(), id);
+    let last = |server: &TestServer| seen(server, id).last().unwrap().1.clone();
+    assert_eq!(last(&server), "left");
+    server.say(id, answer("to the left")).unwrap();
+    assert_eq!(last(&server), "right");
+    assert_eq!(server.inbox.get(id).unwrap().new_from(), 2);
+    server.say(id, answer("to the right")).unwrap();
     for (asked, text) in [(left, "to the left"), (right, "to the right")] {
         let (_, response) = asked.join().unwrap();
         assert_eq!(response["output"][0]["content"][0]["text"], text);
@@ -813,18 +826,18 @@ fn two_ways_on_wait_one_behind_the_other() {
 
 #[test]
 fn a_conversation_takes_items_by_reference() {
-    let mut desk = Desk::start();
-    let (first, _) = desk.exchange(json!({"input": "one"}), "first");
+    let mut server = TestServer::start();
+    let (first, _) = server.exchange(json!({"input": "one"}), "first");
     let reference = json!({"type": "item_reference", "id": first["output"][0]["id"]});
-    let (_, made) = desk.client.post_json(
+    let (_, made) = server.client.post_json(
         "/v1/conversations",
         &[],
         &json!({"items": [reference.clone()]}),
     );
     let path = format!("/v1/conversations/{}/items", id_of(&made));
-    let (_, list) = desk.client.get(&path, &[]);
+    let (_, list) = server.client.get(&path, &[]);
     assert_eq!(list["data"][0]["content"][0]["text"], "first");
-    let (_, added) = desk
+    let (_, added) = server
         .client
         .post_json(&path, &[], &json!({"items": [reference]}));
     assert_eq!(added["data"][0]["content"][0]["text"], "first", "{added}");
@@ -833,25 +846,25 @@ fn a_conversation_takes_items_by_reference() {
         "pages need it"
     );
     let unknown = json!({"items": [{"type": "item_reference", "id": "msg_none"}]});
-    let (status, error) = desk.client.post_json(&path, &[], &unknown);
+    let (status, error) = server.client.post_json(&path, &[], &unknown);
     assert_eq!((status, &error["error"]["param"]), (404, &json!("items")));
 }
 
 #[test]
 fn a_summary_is_handed_on_by_id() {
-    let mut desk = Desk::start();
-    let (first, _) = desk.exchange(json!({"input": "We launch on Tuesday."}), "Noted");
-    let client = desk.client.clone();
+    let mut server = TestServer::start();
+    let (first, _) = server.exchange(json!({"input": "We launch on Tuesday."}), "Noted");
+    let client = server.client.clone();
     let body = json!({"model": "human", "previous_response_id": first["id"]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = desk.arrival();
-    assert_eq!(seen(&desk, id).len(), 2);
-    desk.say(id, answer("Launch: Tuesday.")).unwrap();
+    let id = server.arrival();
+    assert_eq!(seen(&server, id).len(), 2);
+    server.say(id, answer("Launch: Tuesday.")).unwrap();
     let (_, compact) = asked.join().unwrap();
-    desk.delivery();
-    let (second, _) = desk.exchange(json!({"input": compact["output"]}), "So?");
+    server.delivery();
+    let (second, _) = server.exchange(json!({"input": compact["output"]}), "So?");
     let body = json!({"input": "When?", "previous_response_id": second["id"]});
-    let (_, id) = desk.exchange(body, "On Tuesday");
-    let kinds: Vec<String> = seen(&desk, id).into_iter().map(|(who, _)| who).collect();
+    let (_, id) = server.exchange(body, "On Tuesday");
+    let kinds: Vec<String> = seen(&server, id).into_iter().map(|(who, _)| who).collect();
     assert_eq!(kinds, ["user", "compaction", "assistant", "user"]);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{self, Client, EventStream, Person, poll};
+use crate::support::{self, Client, EventStream, Operator, poll};
 use serde_json::{Value, json};
 
 const SLOW: &str = "[study]
@@ -39,9 +39,9 @@ fn deltas(stream: &mut EventStream) -> Vec<String> {
 }
 
 /// What a command about the journal prints while the program runs.
-fn printed(person: &Person, args: &[&str]) -> String {
-    let state = person.place().state_dir().display().to_string();
-    let mut command = person.place().command(args);
+fn printed(operator: &Operator, args: &[&str]) -> String {
+    let state = operator.place().state_dir().display().to_string();
+    let mut command = operator.place().command(args);
     let output = command
         .args(["--state-dir", &state])
         .output()
@@ -55,8 +55,8 @@ fn printed(person: &Person, args: &[&str]) -> String {
 }
 
 /// The rows of the record, by the names of their columns. No cell of these tests has a comma.
-fn record(person: &Person) -> Vec<HashMap<String, String>> {
-    let csv = printed(person, &["study", "csv"]);
+fn record(operator: &Operator) -> Vec<HashMap<String, String>> {
+    let csv = printed(operator, &["study", "csv"]);
     let mut rows = csv.split_terminator("\r\n").map(|row| row.split(','));
     let names: Vec<&str> = rows.next().expect("a head").collect();
     let row = |row: std::str::Split<'_, char>| {
@@ -70,30 +70,30 @@ fn record(person: &Person) -> Vec<HashMap<String, String>> {
 
 #[test]
 fn an_answer_leaves_token_by_token_and_all_its_times_are_on_record() {
-    let mut person = Person::builder().config(SLOW).start();
-    let mut stream = ask(&person.client(), "slow", "a question");
-    let screen = person.wait_request("a question");
+    let mut operator = Operator::builder().config(SLOW).start();
+    let mut stream = ask(&operator.client(), "slow", "a question");
+    let screen = operator.wait_request("a question");
     assert!(screen.contains("p07 slow"), "{screen}");
-    person.reply("one two three four");
+    operator.reply("one two three four");
     assert_eq!(deltas(&mut stream), ["one", " two", " three", " four"]);
-    person.wait_for("final answer · delivered");
+    operator.wait_for("final answer · delivered");
     // Another participant, named by the model, without a delay.
     let body = json!({"model": "human/fast/p08", "stream": true, "input": "another question"});
-    let mut stream = person.client().post_sse("/v1/responses", &[], &body);
-    person.wait_request("another question");
-    person.wait_for("p08 fast");
-    person.key(support::Key::Alt('n'));
-    person.reply("five");
+    let mut stream = operator.client().post_sse("/v1/responses", &[], &body);
+    operator.wait_request("another question");
+    operator.wait_for("p08 fast");
+    operator.key(support::Key::Alt('n'));
+    operator.reply("five");
     assert_eq!(deltas(&mut stream).concat(), "five");
 
     let rows = poll(
         "both rows",
         || {
-            let rows = record(&person);
+            let rows = record(&operator);
             let is_done = |row: &HashMap<String, String>| !row["delivered"].is_empty();
             (rows.len() == 2 && rows.iter().all(is_done)).then_some(rows)
         },
-        || printed(&person, &["study", "csv"]),
+        || printed(&operator, &["study", "csv"]),
     );
     let of = |name: &str| {
         rows.iter()
@@ -136,7 +136,7 @@ fn an_answer_leaves_token_by_token_and_all_its_times_are_on_record() {
     );
 
     let numbers: Value =
-        serde_json::from_str(&printed(&person, &["statistics", "--json"])).expect("JSON");
+        serde_json::from_str(&printed(&operator, &["statistics", "--json"])).expect("JSON");
     let all = &numbers["all"];
     assert_eq!((&all["turns"], &all["answered"]), (&json!(2), &json!(2)));
     assert_eq!(all["characters"], 22);
@@ -145,49 +145,49 @@ fn an_answer_leaves_token_by_token_and_all_its_times_are_on_record() {
         "{all}"
     );
     assert_eq!(numbers["days"].as_object().map(|days| days.len()), Some(1));
-    let text = printed(&person, &["statistics", "--days", "1"]);
+    let text = printed(&operator, &["statistics", "--days", "1"]);
     assert!(text.contains("first word"), "{text}");
 }
 
 #[test]
 fn what_is_said_later_waits_behind_what_is_on_its_way() {
-    let mut person = Person::builder().config(SLOW).start();
-    let mut stream = ask(&person.client(), "slow", "a question");
-    person.wait_request("a question");
-    person.choose("Progress");
-    person.reply("a note of several words that takes its time");
-    person.wait_for("commentary");
-    person.choose("Send");
-    person.reply("the answer");
+    let mut operator = Operator::builder().config(SLOW).start();
+    let mut stream = ask(&operator.client(), "slow", "a question");
+    operator.wait_request("a question");
+    operator.choose("Progress");
+    operator.reply("a note of several words that takes its time");
+    operator.wait_for("commentary");
+    operator.choose("Send");
+    operator.reply("the answer");
     let all = deltas(&mut stream);
     assert!(all.len() > 8, "{all:?}");
     assert_eq!(
         all.concat(),
         "a note of several words that takes its timethe answer"
     );
-    person.wait_for("final answer · delivered");
+    operator.wait_for("final answer · delivered");
 }
 
 #[test]
 fn a_client_that_hangs_up_ends_it_and_the_words_come_back() {
-    let mut person = Person::builder().config(SLOW).start();
-    let mut stream = ask(&person.client(), "crawling", "a question");
-    person.wait_request("a question");
+    let mut operator = Operator::builder().config(SLOW).start();
+    let mut stream = ask(&operator.client(), "crawling", "a question");
+    operator.wait_request("a question");
     let words = "one two three four five six seven eight nine ten eleven twelve";
-    person.reply(words);
+    operator.reply(words);
     assert_eq!(stream.until("response.output_text.delta")["delta"], "one");
     // It is on its way, and that is on the screen.
-    person.wait_for("final answer · sent");
+    operator.wait_for("final answer · sent");
     drop(stream);
-    person.wait_for("not delivered");
-    person.wait_for(&format!("> {words}"));
+    operator.wait_for("not delivered");
+    operator.wait_for(&format!("> {words}"));
     let rows = poll(
         "the row",
         || {
-            let rows = record(&person);
+            let rows = record(&operator);
             (rows.first()?["state"] == "client gone").then_some(rows)
         },
-        || printed(&person, &["study", "csv"]),
+        || printed(&operator, &["study", "csv"]),
     );
     assert_eq!(rows[0]["delivered"], "");
     assert_ne!(rows[0]["ended"], "");
@@ -195,7 +195,7 @@ fn a_client_that_hangs_up_ends_it_and_the_words_come_back() {
 
 #[test]
 fn formats_without_events_get_the_same_words() {
-    let mut person = Person::builder().config(SLOW).start();
+    let mut operator = Operator::builder().config(SLOW).start();
     let headers = [("x-condition", "slow")];
     for (path, answer) in [
         ("/v1/chat/completions", "/choices/0/message/content"),
@@ -203,11 +203,11 @@ fn formats_without_events_get_the_same_words() {
     ] {
         let body = json!({"model": "m", "max_tokens": 100,
             "messages": [{"role": "user", "content": path}]});
-        let client = person.client();
+        let client = operator.client();
         let asked = std::thread::spawn(move || client.post_json(path, &headers, &body));
-        person.wait_request(path);
-        person.key(support::Key::Alt('n'));
-        person.reply("one two three");
+        operator.wait_request(path);
+        operator.key(support::Key::Alt('n'));
+        operator.reply("one two three");
         let (status, document) = asked.join().expect("answered");
         assert_eq!(status, 200, "{document}");
         assert_eq!(
@@ -220,81 +220,81 @@ fn formats_without_events_get_the_same_words() {
 
 #[test]
 fn a_study_that_is_paused_waits_and_says_so() {
-    let mut person = Person::builder()
+    let mut operator = Operator::builder()
         .config("[study]\nenabled = true\nstarts_paused = true")
         .start();
-    person.wait_for("study paused since");
-    let mut stream = ask(&person.client(), "any", "a question");
-    person.wait_request("a question");
-    person.reply("too early");
-    person.wait_for("the study is paused; the text is kept");
-    let status = |person: &Person| -> Value {
-        serde_json::from_str(&printed(person, &["study", "status", "--json"])).expect("JSON")
+    operator.wait_for("study paused since");
+    let mut stream = ask(&operator.client(), "any", "a question");
+    operator.wait_request("a question");
+    operator.reply("too early");
+    operator.wait_for("the study is paused; the text is kept");
+    let status = |operator: &Operator| -> Value {
+        serde_json::from_str(&printed(operator, &["study", "status", "--json"])).expect("JSON")
     };
-    assert_eq!(status(&person)["state"], "paused");
-    let state = person.place().state_dir().display().to_string();
-    let mut command = person
+    assert_eq!(status(&operator)["state"], "paused");
+    let state = operator.place().state_dir().display().to_string();
+    let mut command = operator
         .place()
         .command(&["reply", "1", "x", "--state-dir", &state]);
     assert_eq!(command.output().expect("ended").status.code(), Some(4));
 
     assert_eq!(
-        printed(&person, &["study", "start"]),
+        printed(&operator, &["study", "start"]),
         "The study is running.\n"
     );
-    person.wait_gone("study paused since");
-    person.key(support::Key::Enter);
+    operator.wait_gone("study paused since");
+    operator.key(support::Key::Enter);
     assert_eq!(deltas(&mut stream).concat(), "too early");
     let row = poll(
         "the row",
         || {
-            record(&person)
+            record(&operator)
                 .pop()
                 .filter(|row| !row["delivered"].is_empty())
         },
-        || printed(&person, &["study", "csv"]),
+        || printed(&operator, &["study", "csv"]),
     );
     // What was waited for before it was started.
     let paused: u64 = row["paused_ms"].parse().expect("a number");
     assert!(paused > 0, "{row:?}");
-    assert!(printed(&person, &["study", "pause"]).starts_with("The study is paused since"));
-    person.wait_for("study paused since");
-    assert_eq!(status(&person)["state"], "paused");
+    assert!(printed(&operator, &["study", "pause"]).starts_with("The study is paused since"));
+    operator.wait_for("study paused since");
+    assert_eq!(status(&operator)["state"], "paused");
 }
 
 #[test]
 fn the_person_turns_the_clock_without_a_command() {
-    let mut person = Person::builder()
+    let mut operator = Operator::builder()
         .config("[study]\nenabled = true\nstarts_paused = true")
         .start();
-    let mut stream = ask(&person.client(), "any", "a question");
-    person.wait_request("a question");
-    person.wait_for("study paused since");
-    person.wait_for("Alt+Shift+S has it go on");
-    person.key(support::Key::Alt('S'));
-    person.wait_for("the study goes on; it was paused for");
-    person.wait_gone("study paused since");
-    let status = |person: &Person| printed(person, &["study", "status"]);
-    assert_eq!(status(&person), "The study is running.\n");
-    person.reply("an answer");
+    let mut stream = ask(&operator.client(), "any", "a question");
+    operator.wait_request("a question");
+    operator.wait_for("study paused since");
+    operator.wait_for("Alt+Shift+S has it go on");
+    operator.key(support::Key::Alt('S'));
+    operator.wait_for("the study goes on; it was paused for");
+    operator.wait_gone("study paused since");
+    let status = |operator: &Operator| printed(operator, &["study", "status"]);
+    assert_eq!(status(&operator), "The study is running.\n");
+    operator.reply("an answer");
     assert_eq!(deltas(&mut stream).concat(), "an answer");
     // And by its name.
-    person.key(support::Key::Alt('m'));
-    person.wait_for("actions");
-    person.type_text("clock");
-    person.wait_for("Start the study's clock");
-    person.key(support::Key::Enter);
-    person.wait_for("study paused since");
-    assert!(status(&person).starts_with("The study is paused since"));
+    operator.key(support::Key::Alt('m'));
+    operator.wait_for("actions");
+    operator.type_text("clock");
+    operator.wait_for("Start the study's clock");
+    operator.key(support::Key::Enter);
+    operator.wait_for("study paused since");
+    assert!(status(&operator).starts_with("The study is paused since"));
 }
 
 #[test]
 fn without_a_study_there_is_nothing_to_start() {
-    let mut person = Person::start();
-    person.key(support::Key::Alt('S'));
-    person.wait_for("no study is run");
-    let state = person.place().state_dir().display().to_string();
-    let mut command = person
+    let mut operator = Operator::start();
+    operator.key(support::Key::Alt('S'));
+    operator.wait_for("no study is run");
+    let state = operator.place().state_dir().display().to_string();
+    let mut command = operator
         .place()
         .command(&["study", "start", "--state-dir", &state]);
     let output = command.output().expect("ended");
@@ -317,67 +317,68 @@ snippets = { busy = \"I am on it.\", done = \"That is done.\" }
 
 #[test]
 fn the_snippets_of_the_phase_are_at_hand_and_the_phase_is_on_record() {
-    let mut person = Person::builder().config(PHASES).start();
-    person.wait_for("phase greeting");
-    let mut stream = ask(&person.client(), "a", "good morning");
-    person.wait_request("good morning");
-    person.key(support::Key::Ctrl('r'));
-    let screen = person.wait_for("hello: Hello, I am your assistant.");
+    let mut operator = Operator::builder().config(PHASES).start();
+    operator.wait_for("phase greeting");
+    let mut stream = ask(&operator.client(), "a", "good morning");
+    operator.wait_request("good morning");
+    operator.key(support::Key::Ctrl('r'));
+    let screen = operator.wait_for("hello: Hello, I am your assistant.");
     assert!(screen.contains("thanks: Thank you."), "{screen}");
     assert!(!screen.contains("I am on it."), "{screen}");
     // The first is chosen already.
-    person.key(support::Key::Enter);
-    person.wait_for("> Hello, I am your assistant.");
-    person.key(support::Key::Enter);
+    operator.key(support::Key::Enter);
+    operator.wait_for("> Hello, I am your assistant.");
+    operator.key(support::Key::Enter);
     assert_eq!(deltas(&mut stream).concat(), "Hello, I am your assistant.");
 
     // The next request comes before the experimenter goes on, and is answered after.
-    let mut stream = ask(&person.client(), "a", "count my words");
-    person.wait_request("count my words");
+    let mut stream = ask(&operator.client(), "a", "count my words");
+    operator.wait_request("count my words");
     assert_eq!(
-        printed(&person, &["study", "phase", "task"]),
+        printed(&operator, &["study", "phase", "task"]),
         "The study is running.\nIts phase is task, of greeting, task.\n"
     );
-    person.wait_for("phase task");
-    person.key(support::Key::Alt('n'));
-    person.key(support::Key::Ctrl('r'));
-    let screen = person.wait_for("busy: I am on it.");
+    operator.wait_for("phase task");
+    operator.key(support::Key::Alt('n'));
+    operator.key(support::Key::Ctrl('r'));
+    let screen = operator.wait_for("busy: I am on it.");
     assert!(!screen.contains("hello: "), "{screen}");
     // A script goes on while the list is open: what was shown is what is inserted.
-    printed(&person, &["study", "phase", "greeting"]);
-    person.wait_for("phase greeting");
-    person.key(support::Key::Enter);
-    person.wait_for("> I am on it.");
+    printed(&operator, &["study", "phase", "greeting"]);
+    operator.wait_for("phase greeting");
+    operator.key(support::Key::Enter);
+    operator.wait_for("> I am on it.");
     // Back, with the same key that inserts.
-    person.key(support::Key::Ctrl('r'));
-    person.type_text("phase task");
-    person.key(support::Key::Enter);
-    person.wait_for("phase task");
-    person.key(support::Key::Enter);
+    operator.key(support::Key::Ctrl('r'));
+    operator.type_text("phase task");
+    operator.key(support::Key::Enter);
+    operator.wait_for("phase task");
+    operator.key(support::Key::Enter);
     assert_eq!(deltas(&mut stream).concat(), "I am on it.");
 
     let status: Value =
-        serde_json::from_str(&printed(&person, &["study", "status", "--json"])).expect("JSON");
+        serde_json::from_str(&printed(&operator, &["study", "status", "--json"])).expect("JSON");
     assert_eq!(status["phase"], "task");
     assert_eq!(status["phases"], json!(["greeting", "task"]));
     let rows = poll(
         "both rows",
         || {
-            let mut rows = record(&person);
+            let mut rows = record(&operator);
             rows.sort_by_key(|row| row["turn"].clone());
             let is_done = |row: &HashMap<String, String>| !row["delivered"].is_empty();
             (rows.len() == 2 && rows.iter().all(is_done)).then_some(rows)
         },
-        || printed(&person, &["study", "csv"]),
+        || printed(&operator, &["study", "csv"]),
     );
     let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str()).collect();
     assert_eq!(phases, ["greeting", "task"]);
     assert_eq!(rows[0]["characters_snippet"], "27");
 
-    let state = person.place().state_dir().display().to_string();
-    let mut command = person
-        .place()
-        .command(&["study", "phase", "debrief", "--state-dir", &state]);
+    let state = operator.place().state_dir().display().to_string();
+    let mut command =
+        operator
+            .place()
+            .command(&["study", "phase", "debrief", "--state-dir", &state]);
     let output = command.output().expect("ended");
     assert_eq!(output.status.code(), Some(5));
     let message = String::from_utf8(output.stderr).expect("UTF-8");
@@ -406,15 +407,15 @@ fn codex(prompt: &str) -> Value {
 }
 
 /// Has Codex ask for a participant, and answers.
-fn converse(person: &mut Person, whose: (&str, &str), prompt: &str, answer: &str) {
+fn converse(operator: &mut Operator, whose: (&str, &str), prompt: &str, answer: &str) {
     let agent = ("user-agent", "codex_exec/0.169.0 (Debian; x86_64)");
     let headers = [("x-participant", whose.0), ("x-condition", whose.1), agent];
-    let mut stream = person
+    let mut stream = operator
         .client()
         .post_sse("/v1/responses", &headers, &codex(prompt));
-    person.wait_request(prompt);
-    person.key(support::Key::Alt('n'));
-    person.reply(answer);
+    operator.wait_request(prompt);
+    operator.key(support::Key::Alt('n'));
+    operator.reply(answer);
     assert_eq!(deltas(&mut stream).concat(), answer);
 }
 
@@ -427,34 +428,34 @@ fn json_lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn exports_and_the_history_say_whose_a_conversation_is() {
-    let mut person = Person::builder().config(PHASES).start();
-    converse(&mut person, ("p07", "slow"), "Fix the parser", "Which?");
+    let mut operator = Operator::builder().config(PHASES).start();
+    converse(&mut operator, ("p07", "slow"), "Fix the parser", "Which?");
     // Above the transcript, too.
-    person.wait_for("phase greeting · p07 slow · answered");
-    printed(&person, &["study", "phase", "task"]);
-    person.wait_for("phase task");
-    converse(&mut person, ("p08", "fast"), "Count my words", "Two.");
-    person.wait_for("p08 fast · answered");
+    operator.wait_for("phase greeting · p07 slow · answered");
+    printed(&operator, &["study", "phase", "task"]);
+    operator.wait_for("phase task");
+    converse(&mut operator, ("p08", "fast"), "Count my words", "Two.");
+    operator.wait_for("p08 fast · answered");
 
-    let list = printed(&person, &["history", "list"]);
+    let list = printed(&operator, &["history", "list"]);
     assert!(list.contains("Fix the parser  (p07 slow)\n"), "{list}");
     assert!(list.contains("Count my words  (p08 fast)\n"), "{list}");
     let args = ["history", "list", "--participant", "p08", "--json"];
-    let list: Value = serde_json::from_str(&printed(&person, &args)).expect("JSON");
+    let list: Value = serde_json::from_str(&printed(&operator, &args)).expect("JSON");
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
     assert_eq!(
         (&list[0]["participant"], &list[0]["condition"]),
         (&json!("p08"), &json!("fast"))
     );
-    let none = printed(&person, &["history", "list", "--condition", "none"]);
+    let none = printed(&operator, &["history", "list", "--condition", "none"]);
     assert_eq!(none, "No conversations yet.\n");
-    let shown = printed(&person, &["history", "show", "1"]);
+    let shown = printed(&operator, &["history", "show", "1"]);
     assert!(shown.contains("\nstudy     p07 slow\n"), "{shown}");
-    let shown = printed(&person, &["history", "show", "1", "--json"]);
+    let shown = printed(&operator, &["history", "show", "1", "--json"]);
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(shown["participant"], "p07");
 
-    let export = |format: &str| printed(&person, &["export", "--format", format, "2"]);
+    let export = |format: &str| printed(&operator, &["export", "--format", format, "2"]);
     let document: Value = serde_json::from_str(&export("atif")).expect("JSON");
     let whole = &document["extra"]["humanllm"];
     assert_eq!(
@@ -496,11 +497,11 @@ fn exports_and_the_history_say_whose_a_conversation_is() {
 
 #[test]
 fn what_is_labelled_or_deleted_while_the_program_runs_is_so_at_once() {
-    let mut person = Person::builder().config(PHASES).start();
-    converse(&mut person, ("p07", "slow"), "Fix the parser", "Which?");
-    converse(&mut person, ("p08", "fast"), "Count my words", "Two.");
+    let mut operator = Operator::builder().config(PHASES).start();
+    converse(&mut operator, ("p07", "slow"), "Fix the parser", "Which?");
+    converse(&mut operator, ("p08", "fast"), "Count my words", "Two.");
     let marked = printed(
-        &person,
+        &operator,
         &[
             "history",
             "label",
@@ -516,60 +517,63 @@ fn what_is_labelled_or_deleted_while_the_program_runs_is_so_at_once() {
         marked.contains("conversation: 5 of 5 · good · as it should be"),
         "{marked}"
     );
-    let marked = printed(&person, &["history", "label", "1", "--turn", "1", "short"]);
+    let marked = printed(
+        &operator,
+        &["history", "label", "1", "--turn", "1", "short"],
+    );
     assert!(marked.contains("turn 1: short"), "{marked}");
     // The one on the screen shows it.
-    printed(&person, &["history", "label", "2", "fine"]);
-    person.wait_for("conversation: fine");
+    printed(&operator, &["history", "label", "2", "fine"]);
+    operator.wait_for("conversation: fine");
     let exported = printed(
-        &person,
+        &operator,
         &["export", "--format", "messages", "--label", "good"],
     );
     assert_eq!(json_lines(&exported).len(), 1, "{exported}");
 
-    let refused = |person: &Person, args: &[&str]| {
-        let state = person.place().state_dir().display().to_string();
-        let mut command = person.place().command(args);
+    let refused = |operator: &Operator, args: &[&str]| {
+        let state = operator.place().state_dir().display().to_string();
+        let mut command = operator.place().command(args);
         let output = command.args(["--state-dir", &state]).output();
         let output = output.expect("ended");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         String::from_utf8(output.stderr).expect("UTF-8")
     };
-    let message = refused(&person, &["history", "label", "1", "--turn", "9", "x"]);
+    let message = refused(&operator, &["history", "label", "1", "--turn", "9", "x"]);
     assert!(
         message.contains("conversation 1 has no turn 9"),
         "{message}"
     );
 
     // Somebody waits: nothing of it is deleted.
-    let mut stream = ask(&person.client(), "a", "are you there?");
-    person.wait_request("are you there?");
-    let message = refused(&person, &["history", "delete", "2", "3", "--yes"]);
+    let mut stream = ask(&operator.client(), "a", "are you there?");
+    operator.wait_request("are you there?");
+    let message = refused(&operator, &["history", "delete", "2", "3", "--yes"]);
     assert!(
         message.contains("somebody waits in conversation 3"),
         "{message}"
     );
-    assert!(printed(&person, &["history", "list"]).contains("Count my words"));
-    person.key(support::Key::Alt('n'));
-    person.reply("Yes.");
+    assert!(printed(&operator, &["history", "list"]).contains("Count my words"));
+    operator.key(support::Key::Alt('n'));
+    operator.reply("Yes.");
     assert_eq!(deltas(&mut stream).concat(), "Yes.");
-    person.wait_for("delivered");
+    operator.wait_for("delivered");
 
     // The one that is open, with something typed in it.
-    person.type_text("never to be sent");
-    person.wait_for("> never to be sent");
+    operator.type_text("never to be sent");
+    operator.wait_for("> never to be sent");
     assert_eq!(
-        printed(&person, &["history", "delete", "3", "2", "--yes"]),
+        printed(&operator, &["history", "delete", "3", "2", "--yes"]),
         "Deleted 2 conversations.\n"
     );
-    let screen = person.wait_gone("never to be sent");
+    let screen = operator.wait_gone("never to be sent");
     assert!(!screen.contains("Count my words"), "{screen}");
-    let list = printed(&person, &["history", "list"]);
+    let list = printed(&operator, &["history", "list"]);
     assert_eq!(list.lines().count(), 1, "{list}");
     // What it asks again is new to it.
-    let mut stream = ask(&person.client(), "a", "are you there?");
-    person.wait_request("are you there?");
-    person.key(support::Key::Alt('n'));
-    person.reply("Again.");
+    let mut stream = ask(&operator.client(), "a", "are you there?");
+    operator.wait_request("are you there?");
+    operator.key(support::Key::Alt('n'));
+    operator.reply("Again.");
     assert_eq!(deltas(&mut stream).concat(), "Again.");
 }

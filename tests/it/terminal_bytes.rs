@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use crate::support::screen::*;
+use crate::support::tui::*;
 use anstyle_parse::{DefaultCharAccumulator, Params, Parser, Perform};
 use humanllm::api::{Interner, responses};
 use humanllm::tui::layout;
@@ -218,12 +218,12 @@ impl Perform for Judge {
 }
 
 /// Draws the whole screen and reads what was written.
-fn judge(desk: &mut Desk, columns: u16, rows: u16) -> Judge {
+fn judge(tui: &mut TestTui, columns: u16, rows: u16) -> Judge {
     let written = Written::default();
     let backend = CrosstermBackend::new(written.clone());
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
-    let (ui, app) = (&desk.ui, &mut desk.app);
+    let (ui, app) = (&tui.ui, &mut tui.app);
     terminal.draw(|frame| layout::draw(frame, ui, app)).unwrap();
     let mut judge = Judge::default();
     let mut parser = Parser::<DefaultCharAccumulator>::new();
@@ -298,22 +298,22 @@ proptest! {
         thread in text(),
         pasted in text(),
     ) {
-        let mut desk = Desk::new(NORMAL);
+        let mut tui = TestTui::new(NORMAL);
         let body = request(&texts, &thread);
         let parsed = responses::parse(body.to_string().as_bytes(), &Interner::default()).expect("every item is accepted");
-        let _pending = desk.intake.open(parsed, agent, None).unwrap();
+        let _pending = tui.intake.open(parsed, agent, None).unwrap();
         let mut other = texts.clone();
         other.rotate_left(1);
-        let _other = desk.ask(&request(&other, "another"));
-        let _next = desk.ask(&request(&other, &thread));
-        desk.app.settings.snippets = vec![(pasted.clone(), pasted.clone())];
-        desk.app.on_paste(&pasted);
+        let _other = tui.ask(&request(&other, "another"));
+        let _next = tui.ask(&request(&other, &thread));
+        tui.app.settings.snippets = vec![(pasted.clone(), pasted.clone())];
+        tui.app.on_paste(&pasted);
         for (key, size) in WALK.iter().zip(SIZES.iter().cycle()) {
-            desk.press(key);
-            let judged = judge(&mut desk, size.0, size.1);
+            tui.press(key);
+            let judged = judge(&mut tui, size.0, size.1);
             prop_assert!(judged.letters > 0, "nothing was drawn after {key}");
             prop_assert!(judged.found.is_empty(), "after {key} at {size:?}: {:?}", judged.found);
-            prop_assert!(!desk.app.title().contains(char::is_control));
+            prop_assert!(!tui.app.title().contains(char::is_control));
         }
     }
 }

@@ -6,7 +6,7 @@
 mod chat;
 mod messages;
 mod responses;
-use crate::support::screen::Desk;
+use crate::support::tui::TestTui;
 use humanllm::api::{ApiError, Frame, Ids, Interner, Request, ResponseWriter, Usage};
 use humanllm::tui::pictures::{Graphics, PictureSetting};
 use serde_json::{Value, json};
@@ -78,21 +78,21 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
         };
         let mut writer = (wire.writer)(&request, 100, Box::new(ids));
 
-        let mut desk = Desk::new((90, 100));
+        let mut tui = TestTui::new((90, 100));
         // Pictures are made in the background, and tests/it/images.rs is about them.
-        desk.ui.pictures = PictureSetting::new(Graphics::Words);
-        let mut client = desk.open(request, None);
+        tui.ui.pictures = PictureSetting::new(Graphics::Words);
+        let mut client = tui.open(request, None);
         // What agents add by themselves is folded at first.
-        desk.press("Ctrl+O");
-        assert_eq!(rows(&desk), case.sees, "{about}: the screen");
+        tui.press("Ctrl+O");
+        assert_eq!(rows(&tui), case.sees, "{about}: the screen");
 
         let mut frames = writer.start();
         for step in case.does {
             match step {
-                Do::Write(text) => desk.write(text),
-                Do::Press(keys) => desk.press(keys),
+                Do::Write(text) => tui.write(text),
+                Do::Press(keys) => tui.press(keys),
             }
-            for reply in desk.hear(&mut client) {
+            for reply in tui.hear(&mut client) {
                 frames.extend(writer.reply(&reply, 107, Some(USAGE)));
             }
         }
@@ -145,8 +145,8 @@ fn part_of(value: &Value, pattern: &Value) -> Value {
 
 /// The rows between the title and the composer, without empty ones, without the marks of what is new,
 /// and without what stands at the right of a header: its time and size.
-fn rows(desk: &Desk) -> Vec<String> {
-    let screen = desk.screen();
+fn rows(tui: &TestTui) -> Vec<String> {
+    let screen = tui.screen();
     let rows = screen.lines().skip(1);
     let rows = rows.take_while(|row| !row.starts_with("─["));
     rows.map(|row| {
@@ -175,17 +175,17 @@ fn what_no_block_shows_is_one_key_away() {
         let mut body = wire.body(&asked);
         body["tools"] = json!([tool]);
         body["sparkle"] = json!(5);
-        let mut desk = Desk::new((90, 100));
+        let mut tui = TestTui::new((90, 100));
         // Pictures are made in the background, and tests/it/images.rs is about them.
-        desk.ui.pictures = PictureSetting::new(Graphics::Words);
-        let _client = desk.open(
+        tui.ui.pictures = PictureSetting::new(Graphics::Words);
+        let _client = tui.open(
             (wire.parse)(body.to_string().as_bytes(), &Interner::default()).expect("good"),
             None,
         );
-        desk.misses("sparkle");
-        desk.press("F3");
-        desk.sees("teleport");
-        desk.press("F4");
-        desk.sees("\"sparkle\": 5");
+        tui.misses("sparkle");
+        tui.press("F3");
+        tui.sees("teleport");
+        tui.press("F4");
+        tui.sees("\"sparkle\": 5");
     }
 }

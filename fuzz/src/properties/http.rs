@@ -33,7 +33,7 @@ pub fn http(data: &[u8]) {
         let mut server = router(intake, settings()).into_router();
         tokio::select! {
             () = read(&mut server, request, data) => {}
-            () = person(events, store, data) => {}
+            () = operator(events, store, data) => {}
         }
     });
 }
@@ -70,7 +70,7 @@ fn request(data: &[u8]) -> Option<Request<Body>> {
 }
 
 /// Answers everything that arrives, for as long as there is a server.
-async fn person(mut events: UnboundedReceiver<Event>, store: Store, data: &[u8]) {
+async fn operator(mut events: UnboundedReceiver<Event>, store: Store, data: &[u8]) {
     let mut inbox = Inbox::new(store);
     let now = Timestamp::UNIX_EPOCH;
     let words: String = String::from_utf8_lossy(data).chars().take(100).collect();

@@ -83,7 +83,7 @@ pub fn screen(body: &[u8]) {
         };
         let store = Store::new(10);
         let (intake, events) = inbox::channel(10, store.clone());
-        let mut desk = Desk::new(store, events);
+        let mut tui = FuzzedTui::new(store, events);
         // The second one goes on with the first.
         for _ in 0..2 {
             let mut writer = (format.write)(&request, ids());
@@ -95,22 +95,22 @@ pub fn screen(body: &[u8]) {
             let housekeeping = Housekeeping::of(&request, &AutoAnswered::default());
             let pending = intake.open(request, agent, housekeeping);
             let mut pending = pending.expect("there is room");
-            desk.step();
-            desk.app
+            tui.step();
+            tui.app
                 .on_paste(&String::from_utf8_lossy(&body[..body.len().min(200)]));
             for (code, modifiers) in WALK {
-                desk.app.on_key(KeyEvent::new(*code, *modifiers));
-                desk.step();
+                tui.app.on_key(KeyEvent::new(*code, *modifiers));
+                tui.step();
             }
             hear(&mut pending, &mut *writer, is_deep);
             drop(pending);
-            desk.step();
+            tui.step();
         }
     }
 }
 
 /// A person at a screen that is drawn after every key.
-struct Desk {
+struct FuzzedTui {
     app: App,
     ui: Ui,
     events: UnboundedReceiver<Event>,
@@ -118,7 +118,7 @@ struct Desk {
     steps: usize,
 }
 
-impl Desk {
+impl FuzzedTui {
     fn new(store: Store, events: UnboundedReceiver<Event>) -> Self {
         let settings = AppSettings {
             keymap: Keymap::default(),

@@ -20,7 +20,7 @@ fn aider() -> Option<Play<Pty>> {
         let mut git = Command::new("git");
         // As nobody has configured it on this machine.
         git.env_clear()
-            .envs(agent.stage.person.place().environment())
+            .envs(agent.session.operator.place().environment())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .current_dir(agent.work())
             .args(line.split(' '));
@@ -62,7 +62,7 @@ fn aider_counts_words_and_edits() {
     let Some(mut play) = aider() else {
         return;
     };
-    let work = play.person.place().path("work");
+    let work = play.operator.place().path("work");
     ask(&mut play, "Count my words");
     let command = format!("Let us see:\n\n```bash\n{}\n```", super::COUNT);
     play.answer("Count my words", &command);
@@ -71,16 +71,16 @@ fn aider_counts_words_and_edits() {
 
     // What came of it goes along with the next prompt.
     ask(&mut play, "Make it more of them");
-    play.person.wait_request("Make it more of them");
-    play.person.wait_for(super::COUNTED);
+    play.operator.wait_request("Make it more of them");
+    play.operator.wait_for(super::COUNTED);
     let edit = "poem.txt\n```\n<<<<<<< SEARCH\nover the hill\n=======\nover the hill and far\n\
         >>>>>>> REPLACE\n```";
     play.answer("Make it more of them", edit);
     // It asks what to call that, and a draft of it is a key away.
-    play.person.wait_request("commit message");
-    play.person.key(Key::Alt('i'));
-    play.person.wait_for("> chore: update poem.txt");
-    play.person.key(Key::Enter);
+    play.operator.wait_request("commit message");
+    play.operator.key(Key::Alt('i'));
+    play.operator.wait_for("> chore: update poem.txt");
+    play.operator.key(Key::Enter);
     play.client.wait_for("chore: update poem.txt");
     let poem = fs::read_to_string(work.join("poem.txt")).expect("the poem");
     assert_eq!(poem, "over the hill and far\n");
@@ -103,6 +103,6 @@ fn aider_is_turned_away() {
             let said = screen.rsplit_once("Count them yourself");
             said.is_some_and(|(_, after)| after.contains("diff>"))
         });
-    play.person.wait_gone("waiting");
+    play.operator.wait_gone("waiting");
     play.wait_inbox(&["Count my words"]);
 }

@@ -61,24 +61,24 @@ fn claude_in_its_terminal_runs_commands_and_is_answered() {
         return;
     };
     ask(&mut play, "Count all the words of my poem");
-    play.person.wait_request("Count all the words of my poem");
-    play.person.type_text("!");
-    play.person.wait_for("[Run command]");
-    play.person.reply("ls");
-    play.person.wait_until("the list of files", |screen| {
+    play.operator.wait_request("Count all the words of my poem");
+    play.operator.type_text("!");
+    play.operator.wait_for("[Run command]");
+    play.operator.reply("ls");
+    play.operator.wait_until("the list of files", |screen| {
         screen.contains("waiting") && has_row(screen, "poem.txt")
     });
 
-    play.person.type_text("!");
-    play.person.wait_for("[Run command]");
-    play.person.type_text("echo $((10 + 1)) of them");
-    play.person.wait_for("of them");
-    play.person.key(Key::Alt('a'));
-    play.person.wait_for("part 1 added");
-    play.person.type_text("!");
-    play.person.wait_for("[Run command]");
-    play.person.reply(super::COUNT);
-    play.person.wait_until("both outputs", |screen| {
+    play.operator.type_text("!");
+    play.operator.wait_for("[Run command]");
+    play.operator.type_text("echo $((10 + 1)) of them");
+    play.operator.wait_for("of them");
+    play.operator.key(Key::Alt('a'));
+    play.operator.wait_for("part 1 added");
+    play.operator.type_text("!");
+    play.operator.wait_for("[Run command]");
+    play.operator.reply(super::COUNT);
+    play.operator.wait_until("both outputs", |screen| {
         let all = ["11 of them", super::COUNTED];
         screen.contains("waiting") && all.iter().all(|row| has_row(screen, row))
     });
@@ -101,9 +101,9 @@ fn a_prompt_that_was_taken_back_and_changed_is_the_same_conversation() {
     play.answer("Praise the poem in my folder", "How it rises");
     play.client.wait_for("● How it rises");
     ask(&mut play, "Now say something bad about it");
-    play.person.wait_request("Now say something bad about it");
+    play.operator.wait_request("Now say something bad about it");
     play.client.key(Key::Esc);
-    play.person.wait_until("the client to go", |screen| {
+    play.operator.wait_until("the client to go", |screen| {
         screen.contains("client is gone") || screen.contains("client gone")
     });
     // The prompt is back where it was typed.
@@ -130,10 +130,10 @@ fn what_was_compacted_goes_on_in_its_conversation() {
     play.answer("Praise the poem in my folder", "How it rises");
     play.client.wait_for("● How it rises");
     ask(&mut play, "/compact");
-    play.person.wait_request("summary");
-    play.person.key(Key::Alt('i'));
-    play.person.wait_for("</summary>");
-    play.person.key(Key::Enter);
+    play.operator.wait_request("summary");
+    play.operator.key(Key::Alt('i'));
+    play.operator.wait_for("</summary>");
+    play.operator.key(Key::Enter);
     play.client.wait_for("Compacted");
     ask(&mut play, "Once more from the top");
     play.answer("Once more from the top", "How it still rises");
@@ -150,7 +150,7 @@ fn a_rejection_ends_the_turn_and_is_one_entry() {
     play.reject("Do all of my homework", "Do it yourself");
     let screen = play.client.wait_for("Do it yourself");
     assert_eq!(screen.matches("Do it yourself").count(), 1, "{screen}");
-    play.person.wait_gone("waiting");
+    play.operator.wait_gone("waiting");
     play.wait_inbox(&["Do all of my homework"]);
     assert!(posts(&play) >= 2, "it does not insist any more");
     // It may go on from there.
@@ -172,11 +172,11 @@ fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
     );
     // It says once that it is going to check in another way.
     play.client.insist("Enter to continue");
-    play.person.wait_request("permission check");
-    let made = play.person.place().path("work/made.txt");
+    play.operator.wait_request("permission check");
+    let made = play.operator.place().path("work/made.txt");
     assert!(!made.exists(), "it ran before anybody allowed it");
-    play.person.key(Key::Alt('1'));
-    play.person.wait_until("the number", |screen| {
+    play.operator.key(Key::Alt('1'));
+    play.operator.wait_until("the number", |screen| {
         screen.contains("waiting") && has_row(screen, "42")
     });
     assert_eq!(fs::read_to_string(made).expect("a file"), "42\n");
@@ -201,18 +201,18 @@ fn a_sub_agent_is_a_conversation_of_its_own() {
     ];
     play.call("Have somebody count", "Agent", &task);
     // It works in the background, so both wait, in the order in which they asked.
-    let screen = play.person.wait_for("2 waiting");
+    let screen = play.operator.wait_for("2 waiting");
     if !is_open(&screen, "Count all words here") {
-        play.person.key(Key::Alt('n'));
+        play.operator.key(Key::Alt('n'));
     }
-    play.person
+    play.operator
         .wait_until("the sub-agent's conversation", |screen| {
             is_open(screen, "Count all words here") && screen.contains("↳ Have some")
         });
     play.answer("Count all words here", "There are three words");
-    play.person.wait_for("1 waiting");
-    play.person.key(Key::Alt('n'));
-    play.person.wait_until("the conversation", |screen| {
+    play.operator.wait_for("1 waiting");
+    play.operator.key(Key::Alt('n'));
+    play.operator.wait_until("the conversation", |screen| {
         is_open(screen, "Have somebody count")
     });
     play.answer("Have somebody count", "Somebody is at it");

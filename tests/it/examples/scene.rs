@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::block::Block;
-use crate::support::person::PROGRAM;
-use crate::support::{Client, Desk, Person, Place, poll, stage};
+use crate::support::operator::PROGRAM;
+use crate::support::{Client, Operator, Sandbox, TestServer, client_session, poll};
 
 /// The conversation that clients wait in.
 const ASKED: usize = 7;
@@ -42,7 +42,7 @@ impl Session {
         let state = folder.path().join("state");
         let journal = Journal::open(&state, JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
-        let mut desk = Desk::storing(store, 10, |_| {});
+        let mut server = TestServer::storing(store, 10, |_| {});
         let mut asked = Vec::new();
         for number in 1..=CONVERSATIONS {
             let turns = if number == RECORDED { 3 } else { 1 };
@@ -51,16 +51,16 @@ impl Session {
                 items.push(json!({"role": "user", "content": prompt(number, turn)}));
                 let request = request(number, json!(items));
                 let reply = format!("Answer {turn}");
-                desk.exchange(request.clone(), &reply);
+                server.exchange(request.clone(), &reply);
                 items.push(json!({"role": "assistant", "content": reply}));
                 if number == RECORDED {
                     asked.push(request);
                 }
             }
         }
-        desk.close();
-        desk.leave();
-        desk.finish();
+        server.close();
+        server.leave();
+        server.finish();
         Self { folder, asked }
     }
 }
@@ -109,13 +109,13 @@ for base, path, body in [
 pub struct Scene<'a> {
     block: &'a Block,
     session: &'a Session,
-    place: Place,
+    place: Sandbox,
 }
 
 impl<'a> Scene<'a> {
     /// Lays everything out; `None`, and says so, if something is not there.
     pub fn of(block: &'a Block, session: &'a Session) -> Option<Self> {
-        let place = Place::new();
+        let place = Sandbox::new();
         let scene = Self {
             block,
             session,
@@ -134,7 +134,7 @@ impl<'a> Scene<'a> {
                 other => panic!("{block}: {other} is no program that tests are given"),
             };
             let name = if need == "datasets" { "python" } else { need };
-            symlink(stage::given(variable, need)?, bin.join(name)).expect("a link");
+            symlink(client_session::given(variable, need)?, bin.join(name)).expect("a link");
         }
         let used = ["curl", "jq", "python3"];
         let used = used.iter().filter(|name| block.text.contains(**name));
@@ -213,7 +213,7 @@ impl<'a> Scene<'a> {
         let replays =
             self.says(&["humanllm replay"]) && !self.says(&["--save", "my-agent", "codex"]);
         let is_there = answers || is_asked || self.says(&["study start", "study pause"]);
-        let person = is_there.then(|| Person::at(self.place.clone()).start());
+        let operator = is_there.then(|| Operator::at(self.place.clone()).start());
         let client = is_asked.then(|| self.ask());
         let helper = match (answers, replays) {
             (true, _) => Some(self.start_answering()),
@@ -222,7 +222,7 @@ impl<'a> Scene<'a> {
         };
 
         let mut child = self.start();
-        let mut person = person;
+        let mut operator = operator;
         let what = format!("the end of {}", self.block);
         let status = poll(
             &what,
@@ -230,7 +230,7 @@ impl<'a> Scene<'a> {
                 // Whoever answers all that is asked ends with the program.
                 let is_answered = client.as_ref().is_some_and(JoinHandle::is_finished);
                 if is_answered && self.says(&["while "]) {
-                    drop(person.take());
+                    drop(operator.take());
                 }
                 child.0.try_wait().expect("it can be waited for")
             },
@@ -242,7 +242,7 @@ impl<'a> Scene<'a> {
             self.block,
             self.printed()
         );
-        drop(person);
+        drop(operator);
         if let Some(helper) = helper {
             helper.end();
         }
@@ -330,7 +330,7 @@ impl<'a> Scene<'a> {
             let mut again = Command::new(command.get_program());
             again.env_clear().envs(variables).args(args).output()
         };
-        let person = std::thread::spawn(move || {
+        let operator = std::thread::spawn(move || {
             let mut after = "0".to_owned();
             loop {
                 let asked = like_it(&["wait", "--json", "--after", &after]).expect("started");
@@ -345,7 +345,7 @@ impl<'a> Scene<'a> {
                 sent.expect("started");
             }
         });
-        Helper::Person(person)
+        Helper::Person(operator)
     }
 
     /// Asks what was recorded, at the address of the scene.
@@ -377,7 +377,7 @@ enum Helper {
 impl Helper {
     fn end(self) {
         match self {
-            Self::Person(person) => person.join().expect("no panic"),
+            Self::Person(operator) => operator.join().expect("no panic"),
             Self::Agent(agent, is_over) => {
                 is_over.store(true, Ordering::Relaxed);
                 agent.join().expect("no panic");

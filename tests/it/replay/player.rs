@@ -17,8 +17,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::agent::{Wire, talk};
-use crate::support::person::PROGRAM;
-use crate::support::{Desk, Signal, fail, note, poll};
+use crate::support::operator::PROGRAM;
+use crate::support::{Signal, TestServer, fail, note, poll};
 
 pub const PROMPT: &str = "Count my words";
 pub const HOMEWORK: &str = "Do all of my homework";
@@ -74,48 +74,50 @@ pub struct Recorded {
 }
 
 /// A person with a journal.
-pub fn desk(place: &Place) -> Desk {
+pub fn server(place: &Place) -> TestServer {
     let journal =
         Journal::open(&place.path("state"), JournalOptions::default()).expect("a journal");
     let store = Store::with_journal(100, journal).expect("a store");
-    Desk::storing(store, 10, |_| {})
+    TestServer::storing(store, 10, |_| {})
 }
 
 /// The person leaves, and the journal has all of it.
-pub fn end(mut desk: Desk) {
-    desk.close();
-    desk.leave();
-    desk.finish();
+pub fn end(mut server: TestServer) {
+    server.close();
+    server.leave();
+    server.finish();
 }
 
 /// Has a person answer the agent: a note, a thought and a command; a message that is typed live; a rejection, and
 /// an answer.
 pub fn record(wire: Wire) -> Recorded {
     let place = Place::new();
-    let mut desk = desk(&place);
-    let address = desk.address;
+    let mut server = server(&place);
+    let address = server.address;
     let agent = std::thread::spawn(move || talk(address, wire, "/tmp/.tmpAb12Cd"));
-    let first = arrival(&mut desk);
-    desk.say(first, note("One moment")).expect("somebody waits");
-    let shell = desk.inbox.get(first).and_then(|found| found.shell());
+    let first = arrival(&mut server);
+    server
+        .say(first, note("One moment"))
+        .expect("somebody waits");
+    let shell = server.inbox.get(first).and_then(|found| found.shell());
     let call = shell.expect("a shell").call("ls", &serde_json::Map::new());
     let thought = Reply::Items(vec![Body::reasoning("Let me see")]);
-    desk.say(first, thought).expect("somebody waits");
-    finish(&mut desk, first, vec![call]);
-    let second = arrival(&mut desk);
+    server.say(first, thought).expect("somebody waits");
+    finish(&mut server, first, vec![call]);
+    let second = arrival(&mut server);
     for line in ["There are\n", "two of them"] {
-        live(&mut desk, second, line);
+        live(&mut server, second, line);
     }
-    finish(&mut desk, second, Vec::new());
-    let third = arrival(&mut desk);
-    desk.say(third, fail(REFUSAL)).expect("somebody waits");
-    let last = arrival(&mut desk);
+    finish(&mut server, second, Vec::new());
+    let third = arrival(&mut server);
+    server.say(third, fail(REFUSAL)).expect("somebody waits");
+    let last = arrival(&mut server);
     let help = Body::message("With pleasure", Phase::FinalAnswer);
-    finish(&mut desk, last, vec![help]);
+    finish(&mut server, last, vec![help]);
     let heard = agent.join().expect("no panic");
-    let conversations: Vec<_> = desk.inbox.conversations().map(|found| found.id).collect();
+    let conversations: Vec<_> = server.inbox.conversations().map(|found| found.id).collect();
     assert_eq!(conversations.len(), 1, "{wire:?}: one conversation");
-    end(desk);
+    end(server);
     Recorded {
         heard,
         place,
@@ -124,15 +126,15 @@ pub fn record(wire: Wire) -> Recorded {
 }
 
 /// Waits for a request, past what was delivered meanwhile.
-fn arrival(desk: &mut Desk) -> ConversationId {
+fn arrival(server: &mut TestServer) -> ConversationId {
     loop {
-        if let Change::Arrived { conversation, .. } = desk.change() {
+        if let Change::Arrived { conversation, .. } = server.change() {
             return conversation;
         }
     }
 }
 
-fn live(desk: &mut Desk, id: ConversationId, line: &str) {
+fn live(server: &mut TestServer, id: ConversationId, line: &str) {
     let draft = Draft {
         text: line.to_owned(),
         live: true,
@@ -142,23 +144,24 @@ fn live(desk: &mut Desk, id: ConversationId, line: &str) {
         delta: line.to_owned(),
         phase: Phase::FinalAnswer,
     };
-    let said = desk
+    let said = server
         .inbox
         .reply(id, reply, draft, &Draft::default(), Timestamp::now());
     said.expect("somebody waits");
 }
 
-fn finish(desk: &mut Desk, id: ConversationId, items: Vec<Body>) {
+fn finish(server: &mut TestServer, id: ConversationId, items: Vec<Body>) {
     let ending = Ending::Completed;
-    desk.say(id, Reply::End { items, ending })
+    server
+        .say(id, Reply::End { items, ending })
         .expect("somebody waits");
-    settle(desk, id);
+    settle(server, id);
 }
 
 /// Waits until all that was said is delivered.
-fn settle(desk: &mut Desk, id: ConversationId) {
-    while desk.inbox.is_busy(id) {
-        desk.change();
+fn settle(server: &mut TestServer, id: ConversationId) {
+    while server.inbox.is_busy(id) {
+        server.change();
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::player::{HOMEWORK, PROMPT, REFUSAL, Replay};
 use crate::support::upstream::{call, say};
 use crate::support::{
-    Agent, CodexHome, KEY, Key, Person, Play, Pty, Scene, Signal, Upstream, has_row, in_terminal,
+    Agent, CodexHome, KEY, Key, Operator, Play, Pty, Scene, Signal, Upstream, has_row, in_terminal,
     readers,
 };
 
@@ -113,26 +113,26 @@ fn play(play: &mut Play<Pty>, upstream: &Upstream, save: impl FnOnce(&mut Play<P
     ask(&mut play.client, HOMEWORK);
     play.reject(HOMEWORK, REFUSAL);
     play.client.wait_for(REFUSAL);
-    play.person.wait_gone("waiting");
+    play.operator.wait_gone("waiting");
     ask(&mut play.client, PROMPT);
-    play.person.wait_request(PROMPT);
-    play.person.choose("Progress");
-    play.person.reply(NOTE);
+    play.operator.wait_request(PROMPT);
+    play.operator.choose("Progress");
+    play.operator.reply(NOTE);
     play.client.wait_for(NOTE);
-    play.person.choose("Run command");
-    play.person.reply(COUNT);
-    play.person.wait_until("the count", |screen| {
+    play.operator.choose("Run command");
+    play.operator.reply(COUNT);
+    play.operator.wait_until("the count", |screen| {
         screen.contains("waiting") && has_row(screen, COUNTED)
     });
     save(play);
     upstream.says(&[say(DRAFTED)]);
-    play.person.key(Key::Alt('d'));
-    play.person.wait_for(&format!("> {DRAFTED}"));
-    play.person.type_text(ANSWER.trim_start_matches(DRAFTED));
-    play.person.wait_for(&format!("> {ANSWER}"));
-    play.person.key(Key::Enter);
+    play.operator.key(Key::Alt('d'));
+    play.operator.wait_for(&format!("> {DRAFTED}"));
+    play.operator.type_text(ANSWER.trim_start_matches(DRAFTED));
+    play.operator.wait_for(&format!("> {ANSWER}"));
+    play.operator.key(Key::Enter);
     play.client.wait_for(ANSWER);
-    play.person.wait_gone("waiting");
+    play.operator.wait_gone("waiting");
 }
 
 /// The same from the side of the agent, which somebody else answers.
@@ -145,12 +145,12 @@ fn again(agent: &mut Pty) {
 
 /// Ends the program of a person, exports all that was asked and said in every format, and has others read it;
 /// the files from which it is played again.
-fn export(person: &mut Person) -> [PathBuf; 2] {
-    person.signal(Signal::TERM);
-    person.wait_exit();
-    let state = person.place().state_dir().display().to_string();
+fn export(operator: &mut Operator) -> [PathBuf; 2] {
+    operator.signal(Signal::TERM);
+    operator.wait_exit();
+    let state = operator.place().state_dir().display().to_string();
     let run = |args: &[&str]| -> String {
-        let mut command = person.place().command(args);
+        let mut command = operator.place().command(args);
         let output = command.args(["--state-dir", &state]).output();
         let output = output.expect("started");
         assert!(output.status.success(), "{args:?}: {output:?}");
@@ -164,7 +164,7 @@ fn export(person: &mut Person) -> [PathBuf; 2] {
     let [number] = numbers.as_slice() else {
         panic!("one conversation: {numbers:?}");
     };
-    let file = |name: &str| person.place().path(name);
+    let file = |name: &str| operator.place().path(name);
     for (format, name) in FORMATS {
         let path = file(name).display().to_string();
         let told = run(&["export", number, "--format", format, "-o", &path]);
@@ -192,8 +192,8 @@ fn export(person: &mut Person) -> [PathBuf; 2] {
 }
 
 /// Plays a file at the address where the person was.
-fn replay(person: &Person, file: &Path, key: Option<&str>) -> Replay {
-    let place = person.place();
+fn replay(operator: &Operator, file: &Path, key: Option<&str>) -> Replay {
+    let place = operator.place();
     let listen = place.address.to_string();
     let mut command = place.command(&["replay", "--once", "--instant", "--json"]);
     command
@@ -235,24 +235,25 @@ fn codex_is_recorded_exported_and_finishes_without_a_person_twice() {
     let codex = scene.codex;
     let mut session = Play {
         client: open(&codex),
-        person: scene.person,
+        operator: scene.operator,
         wire: scene.wire,
     };
     play(&mut session, &upstream, |play| {
         let patch = format!("*** Begin Patch\n*** Add File: count.txt\n+{WRITTEN}\n*** End Patch");
         upstream.says(&[call("apply_patch", json!({ "input": patch }))]);
-        play.person.key(Key::Alt('d'));
-        play.person.wait_for("*** Add File: count.txt");
-        play.person.wait_for("add count.txt +1");
-        play.person.key(Key::Enter);
-        play.person.wait_until("the result of the patch", |screen| {
-            screen.contains("waiting") && screen.contains("A count.txt")
-        });
+        play.operator.key(Key::Alt('d'));
+        play.operator.wait_for("*** Add File: count.txt");
+        play.operator.wait_for("add count.txt +1");
+        play.operator.key(Key::Enter);
+        play.operator
+            .wait_until("the result of the patch", |screen| {
+                screen.contains("waiting") && screen.contains("A count.txt")
+            });
     });
     let first = leave(&mut session.client, &codex.work(), "/quit");
     is_as_answered(&first, &["Ran wc -w poem.txt", "Added count.txt (+1 -0)"]);
-    for file in export(&mut session.person) {
-        let replay = replay(&session.person, &file, None);
+    for file in export(&mut session.operator) {
+        let replay = replay(&session.operator, &file, None);
         // Another home and another folder each time.
         let codex = CodexHome::new(session.wire.address).expect("Codex");
         let mut agent = open(&codex);
@@ -287,14 +288,15 @@ fn claude_code_is_recorded_exported_and_finishes_without_a_person_twice() {
             "Write",
             &[("file_path", &path), ("content", WRITTEN)],
         );
-        play.person.wait_until("the result of the call", |screen| {
-            screen.contains("waiting") && screen.contains("File created")
-        });
+        play.operator
+            .wait_until("the result of the call", |screen| {
+                screen.contains("waiting") && screen.contains("File created")
+            });
     });
     let first = leave(&mut session.client, &work, "/exit");
     is_as_answered(&first, &["Write(count.txt)"]);
-    for file in export(&mut session.person) {
-        let replay = replay(&session.person, &file, Some(KEY));
+    for file in export(&mut session.operator) {
+        let replay = replay(&session.operator, &file, Some(KEY));
         fs::remove_file(work.join("count.txt")).expect("what was written");
         let mut agent = in_terminal(&command);
         agent.wait_for("❯");

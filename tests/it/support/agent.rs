@@ -9,11 +9,11 @@ use std::process::Command;
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 
-use super::{KEY, Person, Play, Pty, Shown, Stage, given};
+use super::{ClientSession, KEY, Operator, Play, Pty, Shown, given};
 
 /// An agent that is to be started, and the stage for it.
 pub struct Agent {
-    pub stage: Stage,
+    pub session: ClientSession,
     /// The line that starts it.
     line: String,
 }
@@ -28,10 +28,10 @@ impl Agent {
     /// The same with a configuration file for `humanllm`.
     pub fn with(name: &str, variable: &'static str, config: &str) -> Option<Self> {
         let program = given(variable, name)?;
-        let stage = Stage::with(Person::builder().size(120, 40), config);
-        let place = stage.person.place();
+        let session = ClientSession::with(Operator::builder().size(120, 40), config);
+        let place = session.operator.place();
         let setup = place
-            .command(&["setup", name, "--listen", &stage.wire.address.to_string()])
+            .command(&["setup", name, "--listen", &session.wire.address.to_string()])
             .env("HUMANLLM_API_KEY", KEY)
             .output()
             .expect("humanllm setup");
@@ -40,7 +40,7 @@ impl Agent {
         let line = said.lines().last().expect("how to start it").trim();
         let agent = Self {
             line: line.to_owned(),
-            stage,
+            session,
         };
         fs::create_dir(agent.work()).expect("a folder to work in");
         agent.offer(name, &program);
@@ -55,7 +55,7 @@ impl Agent {
     /// The same with a configuration file for `humanllm`.
     pub fn claude_with(config: &str) -> Option<Self> {
         let agent = Self::with("claude", "HUMANLLM_TEST_CLAUDE", config)?;
-        let path = agent.stage.person.place().path("home/.claude.json");
+        let path = agent.session.operator.place().path("home/.claude.json");
         let state = fs::read_to_string(path).expect("what setup wrote");
         let mut state: Value = serde_json::from_str(&state).expect("JSON");
         let work = agent.work().canonicalize().expect("a folder");
@@ -76,27 +76,27 @@ impl Agent {
     fn offer(&self, name: &str, program: &Path) {
         let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
         self.write(&format!("bin/{name}"), &script);
-        let path = self.stage.person.place().path("bin").join(name);
+        let path = self.session.operator.place().path("bin").join(name);
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable file");
     }
 
     /// The folder that it works in.
     pub fn work(&self) -> PathBuf {
-        self.stage.person.place().path("work")
+        self.session.operator.place().path("work")
     }
 
     /// Writes a file of its `home`, or of its `work`.
     pub fn write(&self, path: &str, text: &str) {
-        let path = self.stage.person.place().path(path);
+        let path = self.session.operator.place().path(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
 
     /// The line that starts it, in its folder. Arguments are added to those of the line.
     pub fn command(&self) -> Command {
-        let bin = self.stage.person.place().path("bin");
+        let bin = self.session.operator.place().path("bin");
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = self.stage.program(Path::new("sh"));
+        let mut command = self.session.program(Path::new("sh"));
         command
             .current_dir(self.work())
             .env("PATH", format!("{}:{path}", bin.display()))
@@ -107,15 +107,15 @@ impl Agent {
 
     /// Starts it without a terminal.
     pub fn run(self, command: Command) -> Play {
-        self.stage.play(command)
+        self.session.play(command)
     }
 
     /// Starts it in a terminal.
     pub fn open(self, command: &Command) -> Play<Pty> {
         Play {
             client: in_terminal(command),
-            person: self.stage.person,
-            wire: self.stage.wire,
+            operator: self.session.operator,
+            wire: self.session.wire,
         }
     }
 }
@@ -137,7 +137,7 @@ impl<C: Shown> Play<C> {
     /// program answered itself.
     pub fn wait_inbox(&self, titles: &[&str]) {
         let what = format!("an inbox of {titles:?}");
-        self.person.wait_until(&what, |screen| {
+        self.operator.wait_until(&what, |screen| {
             let rows = inbox(screen);
             let mut pairs = rows.iter().zip(titles);
             rows.len() == titles.len() && pairs.all(|(row, title)| is_called(row, title))

@@ -11,7 +11,7 @@ use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::person::Place;
+use super::operator::Sandbox;
 use super::{Pty, poll};
 
 /// The Codex binary to test with. Says so when there is none, past the test runner's capture.
@@ -48,7 +48,7 @@ impl CodexHome {
         };
         std::fs::create_dir(home.work()).expect("a folder to work in");
         let codex_home = home.path().display().to_string();
-        let output = Place::new()
+        let output = Sandbox::new()
             .command(&["setup", "codex", "--codex-home", &codex_home])
             .env("HUMANLLM_LISTEN", server.to_string())
             .output()

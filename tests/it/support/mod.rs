@@ -1,12 +1,12 @@
 //! What the integration tests share: people at terminals, HTTP clients, and the real Codex.
 //!
 //! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
-//! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
+//! - [`operator`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
-//! - [`desk`]: the server as a library, with a scripted person behind it;
+//! - [`server`]: the server as a library, with a scripted person behind it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
 //! - [`scene`]: a person, that Codex, and the wire between the two;
-//! - [`stage`]: a person, a wire, and scripts of other clients;
+//! - [`session`]: a person, a wire, and scripts of other clients;
 //! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
 //! - [`readers`]: programs of others that read what is exported;
 //! - [`costs`]: what each kind of reply costs in keys;
@@ -19,16 +19,16 @@
 
 pub mod agent;
 pub mod client;
+pub mod client_session;
 pub mod codex;
 pub mod costs;
-pub mod desk;
-pub mod person;
+pub mod operator;
 pub mod pty;
 pub mod readers;
 pub mod scene;
-pub mod screen;
+pub mod server;
 pub mod socket;
-pub mod stage;
+pub mod tui;
 pub mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -37,13 +37,13 @@ use std::time::{Duration, Instant};
 
 pub use agent::{Agent, in_terminal};
 pub use client::{Client, Event, EventStream, Tap};
+pub use client_session::{ClientSession, KEY, Play, Shown, given, is_count};
 pub use codex::{CodexHome, Run};
-pub use desk::{Desk, answer, fail, note};
-pub use person::{Builder, Person, Place};
+pub use operator::{Builder, Operator, Sandbox};
 pub use pty::{Key, Pty, Signal};
 pub use scene::{Scene, ask, has_row};
+pub use server::{TestServer, answer, fail, note};
 pub use socket::Socket;
-pub use stage::{KEY, Play, Shown, Stage, given, is_count};
 pub use upstream::{Gate, Script, Upstream};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.

@@ -1,10 +1,10 @@
 //! A person at `humanllm` with the real Codex set up for them.
 
-use super::{Builder, CodexHome, Key, Person, Pty, Tap};
+use super::{Builder, CodexHome, Key, Operator, Pty, Tap};
 
 /// A person, a Codex set up for them, and the wire between the two.
 pub struct Scene {
-    pub person: Person,
+    pub operator: Operator,
     pub codex: CodexHome,
     pub wire: Tap,
 }
@@ -12,22 +12,22 @@ pub struct Scene {
 impl Scene {
     /// Sets the stage, or nothing if there is no Codex to test with.
     pub fn new() -> Option<Self> {
-        Self::of(Person::builder())
+        Self::of(Operator::builder())
     }
 
     /// Sets the stage with a configuration file for `humanllm`.
     pub fn with(config: &str) -> Option<Self> {
-        Self::of(Person::builder().config(config))
+        Self::of(Operator::builder().config(config))
     }
 
     /// Sets the stage for a person who is started like this.
-    pub fn of(person: Builder) -> Option<Self> {
+    pub fn of(operator: Builder) -> Option<Self> {
         super::codex::binary()?;
-        let person = person.start();
-        let wire = Tap::new(person.place().address);
+        let operator = operator.start();
+        let wire = Tap::new(operator.place().address);
         let codex = CodexHome::new(wire.address)?;
         Some(Self {
-            person,
+            operator,
             codex,
             wire,
         })

@@ -31,15 +31,16 @@ fn claude_gets_what_a_person_made_of_a_draft() {
     let Some(mut play) = claude(&upstream, "draft", "", "Count my words") else {
         return;
     };
-    play.person.wait_until("the command as a draft", |screen| {
-        screen.contains("[Run command]") && screen.contains("wc -w poem.txt")
-    });
+    play.operator
+        .wait_until("the command as a draft", |screen| {
+            screen.contains("[Run command]") && screen.contains("wc -w poem.txt")
+        });
     upstream.says(&[say("It has 3 words.")]);
-    play.person.key(Key::Enter);
-    play.person.wait_for("> It has 3 words.");
-    play.person.type_text(" Short!");
-    play.person.wait_for("Short!");
-    play.person.key(Key::Enter);
+    play.operator.key(Key::Enter);
+    play.operator.wait_for("> It has 3 words.");
+    play.operator.type_text(" Short!");
+    play.operator.wait_for("Short!");
+    play.operator.key(Key::Enter);
     let answer = play.client.wait_answer();
     assert!(answer.contains("It has 3 words. Short!"), "{answer}");
     let asked = (upstream.request(), upstream.request()).1;
@@ -55,15 +56,15 @@ fn a_model_answers_claude_alone_until_a_rule_holds_it() {
     let Some(mut play) = claude(&upstream, "auto", NO_RM, "Count my words") else {
         return;
     };
-    play.person
+    play.operator
         .wait_until("the command that was held", |screen| {
             screen.contains("no rm") && screen.contains("$ rm poem.txt")
         });
-    assert!(play.person.place().path("work/poem.txt").exists());
-    play.person.key(Key::Ctrl('c'));
-    play.person.wait_for("> The final answer");
-    play.person.choose("Send");
-    play.person.reply("Three, and they stay");
+    assert!(play.operator.place().path("work/poem.txt").exists());
+    play.operator.key(Key::Ctrl('c'));
+    play.operator.wait_for("> The final answer");
+    play.operator.choose("Send");
+    play.operator.reply("Three, and they stay");
     let answer = play.client.wait_answer();
     assert!(answer.contains("Three, and they stay"), "{answer}");
 }

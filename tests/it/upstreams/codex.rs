@@ -40,28 +40,28 @@ fn codex_gets_what_a_person_made_of_a_draft() {
     std::fs::write(scene.codex.work().join("hill.txt"), "over the hill\n").expect("a file");
     upstream.says(&[exec("cat hill.txt")]);
     let mut run = scene.codex.exec(&[], "Say what is in hill.txt");
-    let person = &mut scene.person;
+    let operator = &mut scene.operator;
     let asked = upstream.request();
     let (role, prompt) = messages(&asked.body).pop().expect("a message");
     assert_eq!(role, "user");
     assert!(prompt.ends_with("Say what is in hill.txt"), "{prompt}");
-    person.wait_until("the command as a draft", |screen| {
+    operator.wait_until("the command as a draft", |screen| {
         screen.contains("[Run command]") && screen.contains("cat hill.txt")
     });
     upstream.says(&[say("It says: over the hill.")]);
-    person.key(Key::Enter);
-    person.wait_until("the answer as a draft", |screen| {
+    operator.key(Key::Enter);
+    operator.wait_until("the answer as a draft", |screen| {
         screen.contains("[Send]") && screen.contains("> It says: over the hill.")
     });
     let asked = upstream.request();
     let (role, output) = messages(&asked.body).pop().expect("a message");
     assert_eq!(role, "tool");
     assert!(output.contains("over the hill"), "{output}");
-    person.type_text(" Far away!");
-    person.wait_for("Far away!");
-    person.key(Key::Enter);
+    operator.type_text(" Far away!");
+    operator.wait_for("Far away!");
+    operator.key(Key::Enter);
     assert_eq!(run.wait_answer(), "It says: over the hill. Far away!");
-    person.wait_for("draft qwen, edited");
+    operator.wait_for("draft qwen, edited");
     assert_eq!(upstream.requests(), 2);
 }
 
@@ -88,9 +88,9 @@ fn a_model_answers_codex_alone_through_two_commands() {
         "{roles:?}"
     );
     assert_eq!(scene.wire.posts(), 3);
-    scene.person.wait_for("auto qwen");
+    scene.operator.wait_for("auto qwen");
     assert!(run.stderr().contains("I look around."), "{}", run.stderr());
-    assert_eq!(scene.person.bells(), 0, "nobody was called");
+    assert_eq!(scene.operator.bells(), 0, "nobody was called");
 }
 
 #[test]
@@ -103,17 +103,17 @@ fn the_person_takes_over_in_the_middle_of_a_word() {
     let mut codex = scene.codex.interactive((100, 30));
     ask(&mut codex, "Tell me a story");
     codex.wait_for("Once upon a mid");
-    let person = &mut scene.person;
-    person.wait_for("Esc takes over");
+    let operator = &mut scene.operator;
+    operator.wait_for("Esc takes over");
     let first = upstream.request();
-    person.key(Key::Esc);
+    operator.key(Key::Esc);
     upstream.wait_closed(first.connection);
-    person.wait_for("you have the pen");
-    person.type_text("night, ");
-    person.wait_for("> night,");
+    operator.wait_for("you have the pen");
+    operator.type_text("night, ");
+    operator.wait_for("> night,");
     // And hands it back: the model goes on from there.
     upstream.says(&[say("there was a cat.")]);
-    person.key(Key::Alt('f'));
+    operator.key(Key::Alt('f'));
     codex.wait_for("Once upon a midnight, there was a cat.");
     let second = upstream.request();
     let (role, begun) = messages(&second.body).pop().expect("a message");
@@ -121,7 +121,7 @@ fn the_person_takes_over_in_the_middle_of_a_word() {
         (role.as_str(), begun.as_str()),
         ("assistant", "Once upon a midnight, ")
     );
-    person.wait_until("one message", |screen| {
+    operator.wait_until("one message", |screen| {
         screen.contains("Once upon a midnight, there was a cat.") && !screen.contains("waiting")
     });
 }
@@ -137,17 +137,17 @@ fn a_rule_holds_a_command_for_the_person() {
     upstream.says(&[exec("cat hill.txt")]);
     upstream.says(&[say("I tidy up. "), exec("cd . && rm hill.txt")]);
     let mut run = scene.codex.exec(&[], "Tidy up");
-    let person = &mut scene.person;
-    person.wait_until("the command that was held", |screen| {
+    let operator = &mut scene.operator;
+    operator.wait_until("the command that was held", |screen| {
         screen.contains("no rm") && screen.contains("$ cd . && rm hill.txt")
     });
     assert!(file.exists(), "it was not held");
-    assert_eq!(person.bells(), 1, "the person is called");
-    person.key(Key::Ctrl('c'));
-    person.wait_gone("$ cd .");
-    person.choose("Send");
+    assert_eq!(operator.bells(), 1, "the person is called");
+    operator.key(Key::Ctrl('c'));
+    operator.wait_gone("$ cd .");
+    operator.choose("Send");
     upstream.says(&[say("never asked")]);
-    person.reply("It stays.");
+    operator.reply("It stays.");
     assert!(run.wait_answer().ends_with("It stays."), "{}", run.stdout());
     assert!(file.exists());
     assert_eq!(upstream.requests(), 2);
@@ -160,8 +160,8 @@ fn whatever_a_model_does_the_turn_stays_with_the_person() {
         return;
     };
     let mut run = scene.codex.exec(&[], "Say hello");
-    let person = &mut scene.person;
-    person.wait_request("Say hello");
+    let operator = &mut scene.operator;
+    operator.wait_request("Say hello");
     let gate = Gate::default();
     let nonsense = "<html>It works!</html>";
     let scripts = [
@@ -173,28 +173,28 @@ fn whatever_a_model_does_the_turn_stays_with_the_person() {
     ];
     for (script, seen) in scripts {
         upstream.plays(script);
-        person.key(Key::Alt('d'));
+        operator.key(Key::Alt('d'));
         upstream.request();
-        person.wait_until("a failure in words", |screen| {
+        operator.wait_until("a failure in words", |screen| {
             screen.contains("failed") && screen.contains(seen) && screen.contains("waiting")
         });
-        if person.screen().contains("> Hel") {
-            person.key(Key::Ctrl('c'));
-            person.wait_gone("> Hel");
+        if operator.screen().contains("> Hel") {
+            operator.key(Key::Ctrl('c'));
+            operator.wait_gone("> Hel");
         }
     }
     // A slow one is waited for, and does not keep the person from answering.
     upstream.plays(Script::stream().wait(&gate).words("Late").done());
-    person.key(Key::Alt('d'));
+    operator.key(Key::Alt('d'));
     upstream.request();
-    person.wait_for("asked");
-    person.key(Key::Esc);
-    person.wait_for("stopped");
-    person.reply("Hello yourself");
+    operator.wait_for("asked");
+    operator.key(Key::Esc);
+    operator.wait_for("stopped");
+    operator.reply("Hello yourself");
     assert_eq!(run.wait_answer(), "Hello yourself");
     gate.open();
-    person.wait_gone("waiting");
-    assert!(!person.screen().contains("Late"));
+    operator.wait_gone("waiting");
+    assert!(!operator.screen().contains("Late"));
     assert_eq!(scene.wire.posts(), 1, "Codex saw nothing of it");
 }
 
@@ -206,11 +206,11 @@ fn nothing_that_listens_is_said_and_the_draft_is_made_once_there_is() {
         return;
     };
     let mut run = scene.codex.exec(&[], "Say hello");
-    let person = &mut scene.person;
-    person.wait_until("what to do", |screen| {
+    let operator = &mut scene.operator;
+    operator.wait_until("what to do", |screen| {
         screen.contains("waiting") && screen.contains(&format!("{nobody}"))
     });
-    person.reply("Hello");
+    operator.reply("Hello");
     assert_eq!(run.wait_answer(), "Hello");
-    person.wait_until("the answer", |screen| has_row(screen, "Hello"));
+    operator.wait_until("the answer", |screen| has_row(screen, "Hello"));
 }

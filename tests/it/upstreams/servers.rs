@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::config;
 use crate::support::{
-    EventStream, Gate, KEY, Key, Person, Run, Script, Stage, Upstream, given, poll, stage,
+    ClientSession, EventStream, Gate, KEY, Key, Operator, Run, Script, Upstream, client_session,
+    given, poll,
 };
 
 /// A llama.cpp with a model of random weights.
@@ -59,7 +60,7 @@ impl Drop for Llama {
 }
 
 /// Asks for something over the Responses API, streaming, and offers one tool.
-fn ask(person: &Person, prompt: &str, more: Value) -> EventStream {
+fn ask(operator: &Operator, prompt: &str, more: Value) -> EventStream {
     let mut body = json!({"model": "human", "stream": true, "input": prompt, "tools": [
         {"type": "function", "name": "look", "description": "Looks.", "parameters": {
             "type": "object", "properties": {"at": {"type": "string", "enum": ["ls", "file"]}},
@@ -67,7 +68,7 @@ fn ask(person: &Person, prompt: &str, more: Value) -> EventStream {
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
-    person.client().post_sse("/v1/responses", &[], &body)
+    operator.client().post_sse("/v1/responses", &[], &body)
 }
 
 /// The object of the last event.
@@ -98,18 +99,18 @@ fn for_each_format(test: impl Fn(&Llama, &str)) {
 fn llama_drafts_in_three_formats() {
     for_each_format(|llama, format| {
         let own = format!("format = \"{format}\"\nmax_tokens = 24");
-        let mut person = Person::builder()
+        let mut operator = Operator::builder()
             .config(&config(&llama.url, "manual", &own, ""))
             .start();
-        let stream = ask(&person, "Tell me of a cat", json!({}));
-        person.wait_request("Tell me of a cat");
-        person.key(Key::Alt('d'));
-        person.wait_until("the end of a draft", |screen| {
+        let stream = ask(&operator, "Tell me of a cat", json!({}));
+        operator.wait_request("Tell me of a cat");
+        operator.key(Key::Alt('d'));
+        operator.wait_until("the end of a draft", |screen| {
             screen.contains("24 tokens") || screen.contains("limit of tokens")
         });
-        person.type_text(" (edited)");
-        person.wait_for("(edited)");
-        person.key(Key::Enter);
+        operator.type_text(" (edited)");
+        operator.wait_for("(edited)");
+        operator.key(Key::Enter);
         let said = text(&completed(stream));
         assert!(
             said.ends_with(" (edited)") && said.len() > 20,
@@ -126,11 +127,11 @@ fn llama_calls_a_tool_by_itself() {
             return;
         }
         let own = "parameters = { logit_bias = [[259, 20], [2, 40]] }";
-        let person = Person::builder()
+        let operator = Operator::builder()
             .config(&config(&llama.url, "auto", own, ""))
             .start();
         let more = json!({"tool_choice": "required", "parallel_tool_calls": false});
-        let response = completed(ask(&person, "Look", more));
+        let response = completed(ask(&operator, "Look", more));
         let calls = response["output"].as_array().expect("items");
         let call = calls.last().expect("a call");
         assert_eq!(call["type"], "function_call", "{response}");
@@ -149,43 +150,43 @@ fn llama_is_stopped_in_the_middle() {
     let Some(llama) = Llama::start() else {
         return;
     };
-    let mut person = Person::builder()
+    let mut operator = Operator::builder()
         .config(&config(&llama.url, "auto", "", ""))
         .start();
-    let mut stream = ask(&person, "Never stop", json!({}));
+    let mut stream = ask(&operator, "Never stop", json!({}));
     stream.until("response.output_text.delta");
-    person.wait_for("Esc takes over");
-    person.key(Key::Esc);
-    person.wait_for("you have the pen");
-    person.reply("THE END");
+    operator.wait_for("Esc takes over");
+    operator.key(Key::Esc);
+    operator.wait_for("you have the pen");
+    operator.reply("THE END");
     let said = text(&completed(stream));
     assert!(said.ends_with("THE END") && said.len() > 7, "{said}");
 }
 
 /// The proxy of litellm, whose model says always the same.
-fn litellm(stage: &Stage, python: &Path) -> (Run, SocketAddr) {
+fn litellm(session: &ClientSession, python: &Path) -> (Run, SocketAddr) {
     let params = json!({"model": "openai/mock", "api_key": "none",
         "mock_response": "It is sunny in Oslo."});
-    stage.proxy_of(python, "mock", &params)
+    session.proxy_of(python, "mock", &params)
 }
 
 #[test]
 fn litellm_drafts() {
-    let Some(python) = stage::litellm() else {
+    let Some(python) = client_session::litellm() else {
         return;
     };
-    let (proxy, address) = litellm(&Stage::new(), &python);
+    let (proxy, address) = litellm(&ClientSession::new(), &python);
     let own = format!(
         "model = \"mock\"\nheaders = {{ Authorization = \"Bearer {}\" }}",
         KEY
     );
     let url = format!("http://{address}");
-    let mut person = Person::builder()
+    let mut operator = Operator::builder()
         .config(&config(&url, "draft", &own, ""))
         .start();
-    let stream = ask(&person, "How is the weather?", json!({}));
-    person.wait_for("> It is sunny in Oslo.");
-    person.key(Key::Enter);
+    let stream = ask(&operator, "How is the weather?", json!({}));
+    operator.wait_for("> It is sunny in Oslo.");
+    operator.key(Key::Enter);
     assert_eq!(text(&completed(stream)), "It is sunny in Oslo.");
     drop(proxy);
 }
@@ -193,25 +194,25 @@ fn litellm_drafts() {
 #[test]
 fn one_person_drafts_for_another() {
     for format in ["chat", "responses", "messages"] {
-        let mut helper = Person::start();
+        let mut helper = Operator::start();
         let url = format!("http://{}", helper.place().address);
         let own = format!("format = \"{format}\"");
-        let mut person = Person::builder()
+        let mut operator = Operator::builder()
             .config(&config(&url, "draft", &own, ""))
             .start();
-        let stream = ask(&person, "What shall I say?", json!({}));
+        let stream = ask(&operator, "What shall I say?", json!({}));
         helper.wait_request("What shall I say?");
         // Thoughts and a call of the tool that the client of the other offers.
         helper.choose("Think");
         helper.reply("they want to see something");
-        person.wait_for("they want to see something");
+        operator.wait_for("they want to see something");
         helper.call_tool("look", "look");
         helper.type_text("file");
         helper.key(Key::Enter);
-        person.wait_until("the call as a draft", |screen| {
+        operator.wait_until("the call as a draft", |screen| {
             screen.contains("[Call tool]") && screen.contains("look")
         });
-        person.key(Key::Enter);
+        operator.key(Key::Enter);
         let response = completed(stream);
         let call = response["output"]
             .as_array()
@@ -238,10 +239,10 @@ fn what_a_model_begins_is_at_the_client_before_it_ends() {
             .words("and the last")
             .done(),
     );
-    let person = Person::builder()
+    let operator = Operator::builder()
         .config(&config(&upstream.url(), "auto", "", ""))
         .start();
-    let mut stream = ask(&person, "Say it slowly", json!({}));
+    let mut stream = ask(&operator, "Say it slowly", json!({}));
     let delta = stream.until("response.output_text.delta");
     assert_eq!(delta["delta"], "The ");
     gate.open();

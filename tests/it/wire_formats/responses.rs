@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Do::{Press, Write};
 use super::*;
-use crate::support::screen::{call, exec_command, function, message, output};
+use crate::support::tui::{call, exec_command, function, message, output};
 
 pub fn wire() -> Wire {
     Wire {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::Process;
 use crate::request::{Codex, marker};
-use crate::support::{DEADLINE, Key, Person, Place};
+use crate::support::{DEADLINE, Key, Operator, Sandbox};
 use crate::wire::{CREATED, Exchange};
 
 /// Room for all that is held, and no signs of life that would be measured too.
@@ -17,12 +17,12 @@ const CONFIG: &str = "[server]\nmax_waiting = 100000\nheartbeat_seconds = 3600\n
 const REST: Duration = Duration::from_millis(15);
 
 /// A person at a running program.
-pub struct Desk(Person);
+pub struct MeasuredProgram(Operator);
 
-impl Desk {
+impl MeasuredProgram {
     /// Starts the program in a new place and waits until it answers and draws.
     pub fn start(program: &Path) -> Self {
-        Self::start_at(Place::new(), program)
+        Self::start_at(Sandbox::new(), program)
     }
 
     /// Starts the program in a new place, with a model at this address that answers by itself.
@@ -31,34 +31,36 @@ impl Desk {
             "{CONFIG}\n[drafting]\nmode = \"auto\"\n\n\
              [[model]]\nname = \"model\"\nbase_url = \"http://{model}/v1\"\n"
         );
-        let builder = Person::at(Place::new()).program(program).config(&config);
+        let builder = Operator::at(Sandbox::new())
+            .program(program)
+            .config(&config);
         Self(builder.start())
     }
 
     /// Starts the program in a known place and waits until it answers and draws.
-    pub fn start_at(place: Place, program: &Path) -> Self {
-        let builder = Person::at(place).program(program).config(CONFIG);
+    pub fn start_at(place: Sandbox, program: &Path) -> Self {
+        let builder = Operator::at(place).program(program).config(CONFIG);
         Self(builder.start())
     }
 
     /// Starts the program and returns after how many milliseconds it answers.
-    pub fn time_start(place: Place, program: &Path) -> (Self, f64) {
+    pub fn time_start(place: Sandbox, program: &Path) -> (Self, f64) {
         let address = place.address;
-        let builder = Person::at(place).program(program).config(CONFIG);
+        let builder = Operator::at(place).program(program).config(CONFIG);
         let started = Instant::now();
-        let desk = Self(builder.start_unchecked());
+        let measured = Self(builder.start_unchecked());
         while std::net::TcpStream::connect(address).is_err() {
             let waited = started.elapsed();
             assert!(
                 waited < DEADLINE,
                 "no port after {waited:?}:\n{}",
-                desk.screen()
+                measured.screen()
             );
             std::thread::sleep(Duration::from_micros(200));
         }
         let took = millis(started.elapsed());
-        desk.wait_for("F1 help");
-        (desk, took)
+        measured.wait_for("F1 help");
+        (measured, took)
     }
 
     /// The process of the program.
@@ -123,16 +125,16 @@ impl Desk {
     }
 }
 
-impl Deref for Desk {
-    type Target = Person;
+impl Deref for MeasuredProgram {
+    type Target = Operator;
 
-    fn deref(&self) -> &Person {
+    fn deref(&self) -> &Operator {
         &self.0
     }
 }
 
-impl DerefMut for Desk {
-    fn deref_mut(&mut self) -> &mut Person {
+impl DerefMut for MeasuredProgram {
+    fn deref_mut(&mut self) -> &mut Operator {
         &mut self.0
     }
 }

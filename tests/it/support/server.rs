@@ -24,12 +24,12 @@ use super::{Client, DEADLINE};
 const PLACES: usize = 100;
 
 /// A server and its person. The person does what the test says and nothing else.
-pub struct Desk {
+pub struct TestServer {
     /// Where the server listens.
     pub address: SocketAddr,
     /// A client of it.
     pub client: Client,
-    /// What the person sees; nothing after [`Desk::leave`].
+    /// What the person sees; nothing after [`TestServer::leave`].
     pub inbox: Inbox,
     runtime: Runtime,
     intake: Intake,
@@ -40,7 +40,7 @@ pub struct Desk {
     served: Option<tokio::task::JoinHandle<io::Result<()>>>,
 }
 
-impl Desk {
+impl TestServer {
     /// A server with defaults: no key, no heartbeat during the test, housekeeping answered.
     pub fn start() -> Self {
         Self::with(PLACES, |_| {})

@@ -39,7 +39,7 @@ pub const MIDDLE: (u16, u16) = (120, 40);
 pub const WIDE: (u16, u16) = (200, 60);
 
 /// A person at a screen, and a door for clients.
-pub struct Desk {
+pub struct TestTui {
     pub app: App,
     pub ui: Ui,
     pub intake: Intake,
@@ -48,25 +48,25 @@ pub struct Desk {
     pub effects: Vec<Effect>,
 }
 
-impl Desk {
+impl TestTui {
     pub fn new(size: (u16, u16)) -> Self {
         Self::with_store(size, Store::new(10))
     }
 
     /// One whose answers can be taken back for some seconds.
     pub fn unsending(size: (u16, u16), seconds: u64) -> Self {
-        let mut desk = Self::new(size);
-        desk.app.settings.unsend = Duration::from_secs(seconds);
-        desk
+        let mut tui = Self::new(size);
+        tui.app.settings.unsend = Duration::from_secs(seconds);
+        tui
     }
 
     /// One who goes on with what is in a state folder.
     pub fn at(size: (u16, u16), state_dir: &Path) -> Self {
         let journal = Journal::open(state_dir, Default::default()).unwrap();
-        let mut desk = Self::with_store(size, Store::with_journal(10, journal).unwrap());
-        desk.app.restore();
-        desk.step();
-        desk
+        let mut tui = Self::with_store(size, Store::with_journal(10, journal).unwrap());
+        tui.app.restore();
+        tui.step();
+        tui
     }
 
     fn with_store((columns, rows): (u16, u16), store: Store) -> Self {
@@ -84,7 +84,7 @@ impl Desk {
         };
         let now = Timestamp::from_second(1_753_170_000).unwrap();
         let (intake, events) = inbox::channel(1_000, store.clone());
-        let mut desk = Self {
+        let mut tui = Self {
             ui: Ui::new(Theme::dark(), Graphics::HalfBlocks).expect("a thread"),
             app: App::new(settings, store, now),
             intake,
@@ -92,8 +92,8 @@ impl Desk {
             terminal: Terminal::new(TestBackend::new(columns, rows)).unwrap(),
             effects: Vec::new(),
         };
-        desk.draw();
-        desk
+        tui.draw();
+        tui
     }
 
     /// A client asks and goes on listening.
@@ -519,27 +519,27 @@ pub fn one(text: &str, how: &'static str) -> Vec<(String, &'static str)> {
 }
 
 /// Plays a scene at each size and compares the last screens with the snapshot of that name.
-pub fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut Desk)) {
-    scene_of(name, sizes, Desk::new, play);
+pub fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut TestTui)) {
+    scene_of(name, sizes, TestTui::new, play);
 }
 
 /// The same with persons who have something already.
 pub fn scene_of(
     name: &str,
     sizes: &[(u16, u16)],
-    person: impl Fn((u16, u16)) -> Desk,
-    play: impl Fn(&mut Desk),
+    operator: impl Fn((u16, u16)) -> TestTui,
+    play: impl Fn(&mut TestTui),
 ) {
     let mut screens = String::new();
     for &(columns, rows) in sizes {
-        let mut desk = person((columns, rows));
-        play(&mut desk);
+        let mut tui = operator((columns, rows));
+        play(&mut tui);
         screens += &format!(
             "{:=^1$}\n",
             format!(" {columns}x{rows} "),
             usize::from(columns)
         );
-        screens += &desk.screen();
+        screens += &tui.screen();
     }
     insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
         insta::assert_snapshot!(name, screens);

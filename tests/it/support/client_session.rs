@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::{Builder, Client, Key, Person, Pty, Run, Tap, free_address, poll};
+use super::{Builder, Client, Key, Operator, Pty, Run, Tap, free_address, poll};
 
 /// The key that the server wants on a stage.
 pub const KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
@@ -56,26 +56,26 @@ pub fn litellm() -> Option<PathBuf> {
 const PROXY: &str = "import litellm; litellm.run_server()";
 
 /// A person behind a key, and the wire to them. The heart beats every second.
-pub struct Stage {
-    pub person: Person,
+pub struct ClientSession {
+    pub operator: Operator,
     pub wire: Tap,
 }
 
-impl Stage {
+impl ClientSession {
     pub fn new() -> Self {
-        Self::of(Person::builder())
+        Self::of(Operator::builder())
     }
 
     /// A stage for a person who is started like this.
-    pub fn of(person: Builder) -> Self {
-        Self::with(person, "[server]\nheartbeat_seconds = 1\n")
+    pub fn of(operator: Builder) -> Self {
+        Self::with(operator, "[server]\nheartbeat_seconds = 1\n")
     }
 
     /// The same with a configuration file.
-    pub fn with(person: Builder, config: &str) -> Self {
-        let person = person.config(config).env("HUMANLLM_API_KEY", KEY).start();
-        let wire = Tap::new(person.place().address);
-        Self { person, wire }
+    pub fn with(operator: Builder, config: &str) -> Self {
+        let operator = operator.config(config).env("HUMANLLM_API_KEY", KEY).start();
+        let wire = Tap::new(operator.place().address);
+        Self { operator, wire }
     }
 
     /// Where the server is, with the path under which a client looks for its routes.
@@ -88,7 +88,7 @@ impl Stage {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .envs(self.person.place().environment())
+            .envs(self.operator.place().environment())
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             .env("OPENAI_AGENTS_DISABLE_TRACING", "1");
         command
@@ -124,7 +124,7 @@ impl Stage {
 
     /// The same in front of any model, in litellm's own words.
     pub fn proxy_of(&self, python: &Path, name: &str, model: &Value) -> (Run, SocketAddr) {
-        let config = self.person.place().path("litellm.yaml");
+        let config = self.operator.place().path("litellm.yaml");
         let models = json!({"model_list": [{"model_name": name, "litellm_params": model}]});
         std::fs::write(&config, models.to_string()).expect("a configuration file");
         let address = free_address();
@@ -147,7 +147,7 @@ impl Stage {
 
     /// A scene of a script in `tests/it/clients`, with these modules beside it.
     pub fn node(&self, modules: &Path, script: &str, scene: &str, url: &str) -> Command {
-        let folder = self.person.place().path("node");
+        let folder = self.operator.place().path("node");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).expect("a link");
         std::fs::copy(scripts().join(script), folder.join(script)).expect("a script");
@@ -159,14 +159,14 @@ impl Stage {
     /// Starts a client.
     pub fn play(self, client: Command) -> Play {
         Play {
-            person: self.person,
+            operator: self.operator,
             wire: self.wire,
             client: Run::spawn(client),
         }
     }
 }
 
-impl Default for Stage {
+impl Default for ClientSession {
     fn default() -> Self {
         Self::new()
     }
@@ -178,7 +178,7 @@ fn scripts() -> PathBuf {
 
 /// A client at work, and the person whom it asks. A scene that fails shows both of them.
 pub struct Play<C: Shown = Run> {
-    pub person: Person,
+    pub operator: Operator,
     pub wire: Tap,
     pub client: C,
 }
@@ -204,8 +204,8 @@ impl Shown for Pty {
 impl<C: Shown> Drop for Play<C> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let (person, client) = (self.person.screen(), self.client.shown());
-            eprintln!("--- the person\n{person}\n--- the client\n{client}\n---");
+            let (operator, client) = (self.operator.screen(), self.client.shown());
+            eprintln!("--- the person\n{operator}\n--- the client\n{client}\n---");
         }
     }
 }
@@ -213,23 +213,23 @@ impl<C: Shown> Drop for Play<C> {
 impl<C: Shown> Play<C> {
     /// Waits for a request and answers it.
     pub fn answer(&mut self, prompt: &str, answer: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Send");
-        self.person.reply(answer);
+        self.operator.wait_request(prompt);
+        self.operator.choose("Send");
+        self.operator.reply(answer);
     }
 
     /// Waits for a request and rejects it.
     pub fn reject(&mut self, prompt: &str, reason: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Reject");
-        self.person.reply(reason);
+        self.operator.wait_request(prompt);
+        self.operator.choose("Reject");
+        self.operator.reply(reason);
     }
 
     /// Waits for a request and has a command run.
     pub fn run(&mut self, prompt: &str, command: &str) {
-        self.person.wait_request(prompt);
-        self.person.choose("Run command");
-        self.person.reply(command);
+        self.operator.wait_request(prompt);
+        self.operator.choose("Run command");
+        self.operator.reply(command);
     }
 
     /// Waits for a request, has a command run, and answers when its output is here.
@@ -240,19 +240,20 @@ impl<C: Shown> Play<C> {
 
     /// Waits for a request and calls a tool, with these fields of its form in their order.
     pub fn call(&mut self, prompt: &str, tool: &str, fields: &[(&str, &str)]) {
-        self.person.wait_request(prompt);
-        self.person.call_tool(tool, tool);
+        self.operator.wait_request(prompt);
+        self.operator.call_tool(tool, tool);
         for (field, value) in fields {
             let row = format!("› {field}");
-            self.person.wait_for(&row);
-            self.person.type_text(value);
+            self.operator.wait_for(&row);
+            self.operator.type_text(value);
             // Enter right after fast typing is taken for a pasted line break.
             let last = value.lines().last().unwrap_or("");
-            self.person.wait_until("the value in its field", |screen| {
-                let form = screen.rsplit_once(&row);
-                form.is_some_and(|(_, form)| form.contains(last))
-            });
-            self.person.key(Key::Enter);
+            self.operator
+                .wait_until("the value in its field", |screen| {
+                    let form = screen.rsplit_once(&row);
+                    form.is_some_and(|(_, form)| form.contains(last))
+                });
+            self.operator.key(Key::Enter);
         }
     }
 }
@@ -261,17 +262,17 @@ impl Play {
     /// A scene in Python, or nothing if there is none to run it.
     pub fn python(script: &str, scene: &str, base: &str) -> Option<Self> {
         let python = python()?;
-        let stage = Stage::new();
-        let command = stage.python(&python, script, scene, &stage.url(base));
-        Some(stage.play(command))
+        let session = ClientSession::new();
+        let command = session.python(&python, script, scene, &session.url(base));
+        Some(session.play(command))
     }
 
     /// A scene in JavaScript, or nothing if there is nothing to run it with.
     pub fn node(script: &str, scene: &str, base: &str) -> Option<Self> {
         let modules = node_modules()?;
-        let stage = Stage::new();
-        let command = stage.node(&modules, script, scene, &stage.url(base));
-        Some(stage.play(command))
+        let session = ClientSession::new();
+        let command = session.node(&modules, script, scene, &session.url(base));
+        Some(session.play(command))
     }
 
     /// Lets a client that reads a stream wait for some time, as the heartbeats have it.
@@ -280,7 +281,7 @@ impl Play {
         poll(
             "some heartbeats",
             || (self.heartbeats() >= before + 3).then_some(()),
-            || format!("{}\n{}", self.person.screen(), self.client.stderr()),
+            || format!("{}\n{}", self.operator.screen(), self.client.stderr()),
         );
         assert!(self.client.is_running(), "{}", self.client.stderr());
     }
@@ -297,8 +298,8 @@ impl Play {
 
     /// Says something that does not end the response, and waits until the script has read it.
     pub fn say(&mut self, kind: &str, text: &str, printed: &Value) {
-        self.person.choose(kind);
-        self.person.reply(text);
+        self.operator.choose(kind);
+        self.operator.reply(text);
         poll(
             &format!("{printed} from the script"),
             || self.printed().contains(printed).then_some(()),

@@ -26,14 +26,14 @@ pub const KINDS: [&str; 6] = [
 
 /// Folders and an address that outlive one run of the program. The folders go with the last clone.
 #[derive(Clone)]
-pub struct Place {
+pub struct Sandbox {
     folder: Arc<TempDir>,
     state: String,
     /// Where the program listens.
     pub address: SocketAddr,
 }
 
-impl Place {
+impl Sandbox {
     /// An empty home and a free address.
     pub fn new() -> Self {
         Self::with_state("state")
@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-impl Default for Place {
+impl Default for Sandbox {
     fn default() -> Self {
         Self::new()
     }
@@ -96,7 +96,7 @@ impl Default for Place {
 /// How to start the program.
 #[derive(Clone)]
 pub struct Builder {
-    place: Place,
+    place: Sandbox,
     size: (u16, u16),
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -159,23 +159,23 @@ impl Builder {
     }
 
     /// Starts the program and waits until it answers and draws.
-    pub fn start(self) -> Person {
-        let person = self.start_unchecked();
-        person.wait_for("F1 help");
-        person.client().wait_healthy();
-        person
+    pub fn start(self) -> Operator {
+        let operator = self.start_unchecked();
+        operator.wait_for("F1 help");
+        operator.client().wait_healthy();
+        operator
     }
 
     /// Starts the program and waits for nothing.
-    pub fn start_unchecked(self) -> Person {
+    pub fn start_unchecked(self) -> Operator {
         let pty = Pty::spawn_on(self.command(), self.size, self.background.clone());
-        let mut person = Person { pty, builder: self };
-        if person.builder.in_shell {
-            person.wait_for("shell>");
-            let line = person.builder.argv().join("' '");
-            person.type_text(&format!("'{line}'\r"));
+        let mut operator = Operator { pty, builder: self };
+        if operator.builder.in_shell {
+            operator.wait_for("shell>");
+            let line = operator.builder.argv().join("' '");
+            operator.type_text(&format!("'{line}'\r"));
         }
-        person
+        operator
     }
 
     fn argv(&self) -> Vec<String> {
@@ -215,19 +215,19 @@ impl Builder {
 }
 
 /// A person at `humanllm`. All of [`Pty`] works on it.
-pub struct Person {
+pub struct Operator {
     pty: Pty,
     builder: Builder,
 }
 
-impl Person {
+impl Operator {
     /// How to start the program in a new place.
     pub fn builder() -> Builder {
-        Self::at(Place::new())
+        Self::at(Sandbox::new())
     }
 
     /// How to start the program in a known place.
-    pub fn at(place: Place) -> Builder {
+    pub fn at(place: Sandbox) -> Builder {
         Builder {
             place,
             size: (100, 30),
@@ -252,7 +252,7 @@ impl Person {
     }
 
     /// Where the program lives.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Sandbox {
         &self.builder.place
     }
 
@@ -330,7 +330,7 @@ fn kind_on(screen: &str) -> Option<&'static str> {
     })
 }
 
-impl Deref for Person {
+impl Deref for Operator {
     type Target = Pty;
 
     fn deref(&self) -> &Pty {
@@ -338,7 +338,7 @@ impl Deref for Person {
     }
 }
 
-impl DerefMut for Person {
+impl DerefMut for Operator {
     fn deref_mut(&mut self) -> &mut Pty {
         &mut self.pty
     }
