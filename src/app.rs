@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
-use crate::control::{self, ControlSocket, Desk};
+use crate::control::{self, ControlSocket, ControlState};
 use crate::descriptors;
 use crate::environment::Environment;
 use crate::fork;
@@ -28,12 +28,12 @@ use crate::server::{self, Server};
 use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::tui::app::{App, Level, NewRule, Settings};
+use crate::tui::app::{App, AppSettings, Level, NewRule};
 use crate::tui::export;
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Fork, Options, Reload, Reloaded};
+use crate::tui::run::{Exit, Fork, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
-use crate::tui::theme::{Base, Choice, Ground};
+use crate::tui::theme::{Base, Ground, ThemeChoice};
 
 /// How long connections have to take in that their response has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ pub fn run(
             (None, Some(error.to_string()))
         }
     };
-    let desk = Desk {
+    let desk = ControlState {
         scripts: intake.scripts(),
         store: store.clone(),
         address: format!("http://{address}/v1"),
@@ -232,8 +232,8 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
 }
 
 /// What the state goes by.
-fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> Settings {
-    Settings {
+fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> AppSettings {
+    AppSettings {
         keymap: config.keys.clone(),
         zone: TimeZone::system(),
         bell: config.tui.bell,
@@ -247,7 +247,7 @@ fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> 
         },
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
-        export: export::Settings {
+        export: export::ExportSettings {
             // Without one, names are of wherever the program is.
             folder: environment.folder().map(Path::to_owned).unwrap_or_default(),
             redaction: config.export.redaction(environment.home()),
@@ -275,16 +275,16 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
 }
 
 /// What the loop goes by.
-fn options(config: &Config, environment: &Environment) -> Options {
+fn options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
-        Some(_) => Choice::of(Base::None),
+        Some(_) => ThemeChoice::of(Base::None),
         None => config.theme.clone(),
     };
     let ground = environment
         .get("COLORFGBG")
         .and_then(|value| value.to_str());
-    Options {
+    LoopOptions {
         title: config.tui.title,
         mouse: config.tui.mouse,
         notifications: config.tui.notify.in_environment(environment),
@@ -337,7 +337,7 @@ fn reload(
         Ok(Reloaded {
             settings: settings(&read, address, &environment),
             drafting: drafting(&read, &orders),
-            options: Options {
+            options: LoopOptions {
                 state_dir: started.state_dir.clone(),
                 ..options(&read, &environment)
             },

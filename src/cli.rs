@@ -19,12 +19,12 @@ use crate::api::{Assigned, Format};
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
 use crate::export::redact::Redactor;
-use crate::export::{self, Target, Which};
+use crate::export::{self, ExportTarget, Selection};
 use crate::history::rules::Trial;
-use crate::history::{Action, Form};
-use crate::setup::agents::Agent;
+use crate::history::{HistoryAction, HistoryFormat};
+use crate::setup::agents::AgentProgram;
 use crate::setup::{codex, model};
-use crate::store::marks::Change;
+use crate::store::marks::MarkChange;
 
 pub use replay::{ForkArgs, ReplayArgs};
 
@@ -173,7 +173,7 @@ pub enum SetupProgram {
 #[derive(Debug)]
 pub struct AgentSetup {
     /// Which agent.
-    pub agent: &'static Agent,
+    pub agent: &'static AgentProgram,
     /// How the agent is set up.
     pub args: AgentArgs,
 }
@@ -189,7 +189,7 @@ pub struct AgentArgs {
 // By hand, because the names are those of the table.
 impl Subcommand for AgentSetup {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        let agents = Agent::ALL
+        let agents = AgentProgram::ALL
             .iter()
             .filter(|agent| Self::has_subcommand(agent.name));
         command.subcommands(agents.map(|agent| {
@@ -204,7 +204,7 @@ impl Subcommand for AgentSetup {
 
     fn has_subcommand(name: &str) -> bool {
         // Codex has flags of its own.
-        name != codex::NAME && Agent::named(name).is_some()
+        name != codex::NAME && AgentProgram::named(name).is_some()
     }
 }
 
@@ -213,7 +213,7 @@ impl FromArgMatches for AgentSetup {
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
         let (name, matches) = matches.subcommand().ok_or_else(missing)?;
         Ok(Self {
-            agent: Agent::named(name).ok_or_else(missing)?,
+            agent: AgentProgram::named(name).ok_or_else(missing)?,
             args: AgentArgs::from_arg_matches(matches)?,
         })
     }
@@ -266,7 +266,7 @@ impl CodexArgs {
     }
 }
 
-impl From<CodexArgs> for codex::Options {
+impl From<CodexArgs> for codex::CodexSetupOptions {
     fn from(args: CodexArgs) -> Self {
         Self {
             codex_home: args.codex_home,
@@ -308,7 +308,7 @@ impl ModelArgs {
     }
 }
 
-impl From<ModelArgs> for model::Options {
+impl From<ModelArgs> for model::ModelSetupOptions {
     fn from(args: ModelArgs) -> Self {
         Self {
             name: args.name,
@@ -332,16 +332,17 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 pub struct SplitArgs {
     /// Which agent
     #[arg(value_parser = agent_parser())]
-    pub agent: &'static Agent,
+    pub agent: &'static AgentProgram,
     /// What else it gets on its command line; put -- before flags that humanllm has too
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<String>,
 }
 
 /// Reads the name of an agent.
-fn agent_parser() -> impl TypedValueParser<Value = &'static Agent> {
-    let names = Agent::ALL.iter().map(|agent| agent.name);
-    PossibleValuesParser::new(names).try_map(|name| Agent::named(&name).ok_or("no such agent"))
+fn agent_parser() -> impl TypedValueParser<Value = &'static AgentProgram> {
+    let names = AgentProgram::ALL.iter().map(|agent| agent.name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| AgentProgram::named(&name).ok_or("no such agent"))
 }
 
 /// The flags of `history`.
@@ -443,8 +444,12 @@ enum RulesCommand {
 
 impl RulesArgs {
     /// How to show it.
-    pub fn form(&self) -> Form {
-        if self.json { Form::Json } else { Form::Text }
+    pub fn form(&self) -> HistoryFormat {
+        if self.json {
+            HistoryFormat::Json
+        } else {
+            HistoryFormat::Text
+        }
     }
 
     /// What is tried, if anything is.
@@ -457,9 +462,15 @@ impl RulesArgs {
     }
 }
 
-impl From<HistoryArgs> for (Action, Form) {
+impl From<HistoryArgs> for (HistoryAction, HistoryFormat) {
     fn from(args: HistoryArgs) -> Self {
-        let form = |args: FormArgs| if args.json { Form::Json } else { Form::Text };
+        let form = |args: FormArgs| {
+            if args.json {
+                HistoryFormat::Json
+            } else {
+                HistoryFormat::Text
+            }
+        };
         match args.command {
             HistoryCommand::List {
                 limit,
@@ -471,31 +482,33 @@ impl From<HistoryArgs> for (Action, Form) {
                     participant,
                     condition,
                 };
-                (Action::List { limit, whose }, form(json))
+                (HistoryAction::List { limit, whose }, form(json))
             }
             HistoryCommand::Show {
                 id,
                 raw,
                 form: json,
-            } => (Action::Show { id, raw }, form(json)),
+            } => (HistoryAction::Show { id, raw }, form(json)),
             HistoryCommand::Search {
                 words,
                 limit,
                 form: json,
             } => {
                 let words = words.join(" ");
-                (Action::Search { words, limit }, form(json))
+                (HistoryAction::Search { words, limit }, form(json))
             }
-            HistoryCommand::Delete { ids, yes } => (Action::Delete { ids, yes }, Form::Text),
+            HistoryCommand::Delete { ids, yes } => {
+                (HistoryAction::Delete { ids, yes }, HistoryFormat::Text)
+            }
             HistoryCommand::Label(args) => {
                 let form = if args.form.json {
-                    Form::Json
+                    HistoryFormat::Json
                 } else {
-                    Form::Text
+                    HistoryFormat::Text
                 };
                 (args.into(), form)
             }
-            HistoryCommand::Compact => (Action::Compact, Form::Text),
+            HistoryCommand::Compact => (HistoryAction::Compact, HistoryFormat::Text),
         }
     }
 }
@@ -533,17 +546,17 @@ struct LabelArgs {
     form: FormArgs,
 }
 
-impl From<LabelArgs> for Action {
+impl From<LabelArgs> for HistoryAction {
     fn from(args: LabelArgs) -> Self {
         let mut changes = Vec::new();
-        changes.extend(args.clear.then_some(Change::Clear));
-        changes.extend(args.add.into_iter().map(Change::Add));
-        changes.extend(args.remove.into_iter().map(Change::Remove));
-        let rating = |rating| Change::Rate(Some(rating).filter(|rating| *rating > 0));
+        changes.extend(args.clear.then_some(MarkChange::Clear));
+        changes.extend(args.add.into_iter().map(MarkChange::Add));
+        changes.extend(args.remove.into_iter().map(MarkChange::Remove));
+        let rating = |rating| MarkChange::Rate(Some(rating).filter(|rating| *rating > 0));
         changes.extend(args.rating.map(rating));
-        changes.extend(args.note.map(Change::Note));
-        changes.extend(args.exclude.then_some(Change::Exclude(true)));
-        changes.extend(args.include.then_some(Change::Exclude(false)));
+        changes.extend(args.note.map(MarkChange::Note));
+        changes.extend(args.exclude.then_some(MarkChange::Exclude(true)));
+        changes.extend(args.include.then_some(MarkChange::Exclude(false)));
         Self::Label {
             id: args.id,
             turn: args.turn,
@@ -656,23 +669,23 @@ impl ExportArgs {
     }
 
     /// Where it goes.
-    pub fn target(&self) -> Target {
-        Target::of(&self.output)
+    pub fn target(&self) -> ExportTarget {
+        ExportTarget::of(&self.output)
     }
 }
 
-impl From<ExportArgs> for export::Options {
+impl From<ExportArgs> for export::ExportOptions {
     fn from(args: ExportArgs) -> Self {
         Self {
             format: match args.format {
-                ExportFormat::Atif => export::Format::Atif,
-                ExportFormat::Messages => export::Format::Messages,
-                ExportFormat::Preferences => export::Format::Preferences,
-                ExportFormat::Markdown => export::Format::Markdown,
-                ExportFormat::Html => export::Format::Html,
-                ExportFormat::Raw => export::Format::Raw,
+                ExportFormat::Atif => export::ExportFormat::Atif,
+                ExportFormat::Messages => export::ExportFormat::Messages,
+                ExportFormat::Preferences => export::ExportFormat::Preferences,
+                ExportFormat::Markdown => export::ExportFormat::Markdown,
+                ExportFormat::Html => export::ExportFormat::Html,
+                ExportFormat::Raw => export::ExportFormat::Raw,
             },
-            which: Which {
+            which: Selection {
                 ids: args.ids,
                 since: args.since,
                 until: args.until,

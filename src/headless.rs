@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::descriptors;
-use crate::inbox::{self, Event, Screen};
+use crate::inbox::{self, Event, RequestFilter};
 use crate::server::{self, Server};
 use crate::store::Store;
 
@@ -33,7 +33,7 @@ impl HeadlessServer {
     pub fn start(
         config: &Config,
         listener: TcpListener,
-        screen: Option<Screen>,
+        screen: Option<RequestFilter>,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let store = Store::new(config.server.max_stored);

@@ -13,10 +13,10 @@ use humanllm::cli::{
 use humanllm::config::Config;
 use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
-use humanllm::export::{ExportError, Target};
+use humanllm::export::{ExportError, ExportTarget};
 use humanllm::history::rules::TrialError;
 use humanllm::history::study::{self, StudyError};
-use humanllm::journal::Reader;
+use humanllm::journal::JournalReader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
@@ -81,14 +81,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
         Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
-        Some(Command::Status(args)) => ask(args.with(command::Action::Status), cli.global),
-        Some(Command::List(args)) => ask(args.with(command::Action::List), cli.global),
+        Some(Command::Status(args)) => ask(args.with(command::ControlCommand::Status), cli.global),
+        Some(Command::List(args)) => ask(args.with(command::ControlCommand::List), cli.global),
         Some(Command::Show(args)) => ask(args.into(), cli.global),
         Some(Command::Wait(args)) => ask(args.into(), cli.global),
         Some(Command::Reply(args)) => ask(args.into(), cli.global),
         Some(Command::Reject(args)) => ask(args.into(), cli.global),
         Some(Command::Study(StudyArgs { command })) => {
-            let study = |args: JsonArgs, action| args.with(command::Action::Study(action));
+            let study = |args: JsonArgs, action| args.with(command::ControlCommand::Study(action));
             let since = match command {
                 StudyCommand::Csv(since) => since,
                 StudyCommand::Start(args) => {
@@ -106,7 +106,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 }
             };
             let config = config::load(&cli.global.into(), &environment)?;
-            let reader = Reader::open(&config.state_dir)?;
+            let reader = JournalReader::open(&config.state_dir)?;
             let mut stdout = io::BufWriter::new(io::stdout().lock());
             match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {
                 // A reader that has seen enough is no error.
@@ -117,7 +117,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Statistics(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
-            let reader = Reader::open(&config.state_dir)?;
+            let reader = JournalReader::open(&config.state_dir)?;
             let since = args.since.since(Timestamp::now());
             let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
             let text = if args.json {
@@ -166,7 +166,7 @@ fn serve(
 }
 
 /// Asks a humanllm that runs; the exit code says what was in the way.
-fn ask((action, is_json): scripts::Asked, global: GlobalFlags) -> Result<ExitCode> {
+fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Result<ExitCode> {
     let config = config::load(&global.into(), &Environment::of_process())?;
     match command::run(action, is_json, &config.state_dir) {
         Ok(answer) => print(answer.as_bytes()),
@@ -207,14 +207,14 @@ fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) ->
     let config = config::load(flags, environment)?;
     let mut redactor = args.redactor(&config, environment);
     let target = args.target();
-    let options: export::Options = args.into();
+    let options: export::ExportOptions = args.into();
     let report = match export::run(&options, &mut redactor, &target, &config.state_dir) {
         Err(ExportError::Closed) => return Ok(ExitCode::SUCCESS),
         report => report?,
     };
     // A path, or what was found, may be anything.
     let report = plain::lines(&report.to_string());
-    if target == Target::Stdout && !options.dry_run {
+    if target == ExportTarget::Stdout && !options.dry_run {
         let _ = io::stderr().write_all(report.as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
@@ -282,7 +282,7 @@ fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
     }
     let (agent, launch) = match args.program {
         Some(SetupProgram::Codex(args)) => {
-            let options = codex::Options::from(args);
+            let options = codex::CodexSetupOptions::from(args);
             (&codex::AGENT, options.launch(&config, environment)?)
         }
         Some(SetupProgram::Agent(AgentSetup { agent, .. })) => {

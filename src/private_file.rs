@@ -220,8 +220,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fails if there is something other than a file.
-fn check(path: &Path) -> io::Result<()> {
+/// Looks at what has a name.
+///
+/// # Errors
+///
+/// If that is something other than a file: a link, a pipe, a device, a folder.
+pub fn check(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => Err(is_no_file()),
         _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{Body, Content, Item, ItemBody, ToolList};
+use crate::api::{Body, ContentPart, Item, ItemBody, ToolList};
 use crate::o200k;
 
 /// Tokens that stand around an item, for its role and its ends.
@@ -73,12 +73,12 @@ pub(crate) fn count_body(body: &Body) -> u64 {
     }
 }
 
-fn count_parts(content: &[Content]) -> u64 {
+fn count_parts(content: &[ContentPart]) -> u64 {
     let parts = content.iter().map(|part| match part {
-        Content::Text(text) | Content::Refusal(text) => count(text),
-        Content::Image(_) => PER_IMAGE,
-        Content::File { name, .. } => count(name),
-        Content::Other(json) => count(json),
+        ContentPart::Text(text) | ContentPart::Refusal(text) => count(text),
+        ContentPart::Image(_) => PER_IMAGE,
+        ContentPart::File { name, .. } => count(name),
+        ContentPart::Other(json) => count(json),
     });
     parts.sum()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ALL, KnownAgent, drafts, title};
-use crate::api::{Content, Format, Item, Purpose, Request, is_block};
+use crate::api::{ContentPart, Format, Item, Purpose, Request, is_block};
 
 /// How many items at the beginning may be example turns.
 const EXAMPLES: usize = 24;
@@ -19,7 +19,7 @@ impl Item {
             Some("user") => {
                 !content.is_empty()
                     && content.iter().all(|part| match part {
-                        Content::Text(text) => is_block(text) || is_context(text),
+                        ContentPart::Text(text) => is_block(text) || is_context(text),
                         _ => false,
                     })
             }
@@ -29,7 +29,7 @@ impl Item {
 
     /// Whether it is nothing but blocks in tags.
     pub(crate) fn is_tagged(&self) -> bool {
-        let mut texts = self.content().iter().map(Content::words);
+        let mut texts = self.content().iter().map(ContentPart::words);
         texts.all(|text| text.is_some_and(is_block))
     }
 
@@ -40,7 +40,7 @@ impl Item {
 
     /// Whether its agent hands something over in it that it then has the model confirm.
     fn is_handed_over(&self) -> bool {
-        let first = self.content().first().and_then(Content::words);
+        let first = self.content().first().and_then(ContentPart::words);
         self.role() == Some("user") && first.is_some_and(is_confirmed)
     }
 }
@@ -77,7 +77,7 @@ impl Opening {
         }
         let begin = request.items.iter().take(EXAMPLES);
         let ends = |item: &&Arc<Item>| {
-            let first = item.content().first().and_then(Content::words);
+            let first = item.content().first().and_then(ContentPart::words);
             let begins = |end: &str| first.is_some_and(|text| text.starts_with(end));
             let mut ends = ALL.iter().filter_map(|agent| agent.examples_end);
             item.role() == Some("user") && ends.any(begins)

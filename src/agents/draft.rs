@@ -3,7 +3,7 @@
 use super::housekeeping::quoted;
 use super::purpose::{errand, last_prompts};
 use super::{ALL, PromptMark, Verdict};
-use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, commands_of};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, commands_of};
 
 /// Bytes of the first line of a commit.
 const COMMIT: usize = 72;
@@ -40,7 +40,9 @@ fn tagged(summary: String, request: &Request) -> String {
         .first()
         .into_iter()
         .flat_map(|item| item.content());
-    let asked = told.chain(last_prompts(request)).filter_map(Content::words);
+    let asked = told
+        .chain(last_prompts(request))
+        .filter_map(ContentPart::words);
     let asked: Vec<&str> = asked.collect();
     let mut wanted = TAGS.into_iter().filter(|name| {
         let tag = format!("<{name}>");
@@ -54,7 +56,7 @@ fn tagged(summary: String, request: &Request) -> String {
 
 /// What a diff does, by the names of its files.
 fn commit_message(request: &Request) -> String {
-    let texts = last_prompts(request).filter_map(Content::words);
+    let texts = last_prompts(request).filter_map(ContentPart::words);
     let lines = texts.flat_map(str::lines);
     let (mut files, mut added, mut removed) = (Vec::new(), 0, 0);
     for line in lines {
@@ -102,7 +104,7 @@ fn summary(request: &Request) -> String {
         }
     };
     let mut lines = Vec::new();
-    let mut prompts: Vec<&[Content]> = request.prompts().map(|item| item.content()).collect();
+    let mut prompts: Vec<&[ContentPart]> = request.prompts().map(|item| item.content()).collect();
     // The last part of them may be the wish for the summary, with all that it is about.
     let wish = prompts.last().and_then(|last| last.split_last());
     let wish = wish.and_then(|(wish, rest)| Some((wish.words()?, rest)));
@@ -152,8 +154,8 @@ fn is_wish(text: &str) -> bool {
     words.any(|words| text.contains(words)) || is_tagged() || text.to_lowercase().contains("summar")
 }
 
-fn text(content: &[Content]) -> String {
-    let words: Vec<&str> = content.iter().filter_map(Content::words).collect();
+fn text(content: &[ContentPart]) -> String {
+    let words: Vec<&str> = content.iter().filter_map(ContentPart::words).collect();
     words.join("\n")
 }
 

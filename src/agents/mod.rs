@@ -25,7 +25,7 @@ pub(crate) use boilerplate::{Opening, prompt_title};
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};
-pub use housekeeping::{Answered, Housekeeping};
+pub use housekeeping::{AutoAnswered, Housekeeping};
 pub use purpose::purpose;
 
 use crate::api::{Fields, Purpose};

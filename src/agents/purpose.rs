@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::{ALL, KnownAgent, PromptMark};
-use crate::api::{Content, Fields, Format, Item, Purpose, Request};
+use crate::api::{ContentPart, Fields, Format, Item, Purpose, Request};
 
 /// How many items at the beginning may be instructions, and at the end a prompt.
 const NEAR: usize = 3;
@@ -43,11 +43,11 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
 pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)> {
     let is_so = |mark: &PromptMark| match mark {
         PromptMark::Instructions(words) => {
-            let mut texts = instructions(request).filter_map(Content::words);
+            let mut texts = instructions(request).filter_map(ContentPart::words);
             texts.any(|text| text.trim_start().starts_with(words))
         }
         PromptMark::Prompt(words) => {
-            let mut texts = last_prompts(request).filter_map(Content::words);
+            let mut texts = last_prompts(request).filter_map(ContentPart::words);
             texts.any(|text| memmem::find(text.as_bytes(), words.as_bytes()).is_some())
         }
     };
@@ -61,7 +61,7 @@ pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)
 
 /// What a request is for that nobody has described.
 fn by_shape(request: &Request) -> Option<Purpose> {
-    let mut asked = last_prompts(request).filter_map(Content::words);
+    let mut asked = last_prompts(request).filter_map(ContentPart::words);
     let prompt = head(asked.next_back()?);
     // The words may mean something else, so that this is for what the person is offered and for nothing
     // else.
@@ -76,9 +76,13 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if is_alone && PROBES.contains(&prompt.trim_end()) {
         return Some(Purpose::Probe);
     }
-    let told = head(instructions(request).filter_map(Content::words).last()?);
+    let told = head(
+        instructions(request)
+            .filter_map(ContentPart::words)
+            .last()?,
+    );
     let has_diff = || {
-        let mut texts = last_prompts(request).filter_map(Content::words);
+        let mut texts = last_prompts(request).filter_map(ContentPart::words);
         texts.any(|text| text.contains("diff --git ") || text.contains("\n+++ "))
     };
     if asks_for_title(&told) {
@@ -130,14 +134,14 @@ pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
 }
 
 /// The parts of what stands at the beginning in nobody's name.
-fn instructions(request: &Request) -> impl Iterator<Item = &Content> {
+fn instructions(request: &Request) -> impl Iterator<Item = &ContentPart> {
     let begin = request.items.iter().take(NEAR);
     let told = begin.filter(|item| matches!(item.role(), Some("system" | "developer")));
     told.flat_map(|item| item.content())
 }
 
 /// The parts of the user's messages at the end.
-pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &Content> {
+pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &ContentPart> {
     let is_user = |item: &Item| item.role() == Some("user");
     let end = request.items.iter().rev().take(NEAR);
     let count = end.take_while(|item| is_user(item)).count();

@@ -93,13 +93,13 @@ impl<'a> Fields<'a> {
     pub fn array(&self, key: &str) -> Result<Option<Vec<&'a RawValue>>, ApiError> {
         match self.get(key) {
             None => Ok(None),
-            Some(raw) if kind(raw) == Kind::Array => Ok(Some(list(raw))),
+            Some(raw) if kind(raw) == JsonKind::Array => Ok(Some(list(raw))),
             Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
         }
     }
 
     /// That a field is of one of these kinds, where it is given.
-    pub fn expect(&self, key: &str, expected: &str, kinds: &[Kind]) -> Result<(), ApiError> {
+    pub fn expect(&self, key: &str, expected: &str, kinds: &[JsonKind]) -> Result<(), ApiError> {
         match self.get(key) {
             Some(raw) if !kinds.contains(&kind(raw)) => {
                 Err(ApiError::wrong_type(key, expected, raw))
@@ -145,8 +145,8 @@ struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct JsonText;
+        impl<'de> Visitor<'de> for JsonText {
             type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,13 +161,13 @@ impl<'de> Deserialize<'de> for Name<'de> {
                 Ok(Name(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(JsonText)
     }
 }
 
 /// What kind of value a text of JSON is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum JsonKind {
     Null,
     Bool,
     Number,
@@ -176,7 +176,7 @@ pub(crate) enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     /// The kind in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -191,14 +191,14 @@ impl Kind {
 }
 
 /// What kind of value this is, which its first character tells.
-pub(crate) fn kind(raw: &RawValue) -> Kind {
+pub(crate) fn kind(raw: &RawValue) -> JsonKind {
     match raw.get().as_bytes().first() {
-        Some(b'{') => Kind::Object,
-        Some(b'[') => Kind::Array,
-        Some(b'"') => Kind::String,
-        Some(b't' | b'f') => Kind::Bool,
-        Some(b'n') => Kind::Null,
-        _ => Kind::Number,
+        Some(b'{') => JsonKind::Object,
+        Some(b'[') => JsonKind::Array,
+        Some(b'"') => JsonKind::String,
+        Some(b't' | b'f') => JsonKind::Bool,
+        Some(b'n') => JsonKind::Null,
+        _ => JsonKind::Number,
     }
 }
 
@@ -263,8 +263,8 @@ struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Look;
-        impl<'de> Visitor<'de> for Look {
+        struct FirstField;
+        impl<'de> Visitor<'de> for FirstField {
             type Value = Checked;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -307,7 +307,7 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
         }
-        deserializer.deserialize_any(Look)
+        deserializer.deserialize_any(FirstField)
     }
 }
 
@@ -323,7 +323,7 @@ pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a RawValue>, Api
 /// That every member of a list is an object; `key` names the list.
 pub(super) fn check_objects(list: &[&RawValue], key: &str) -> Result<(), ApiError> {
     let mut members = list.iter().enumerate();
-    match members.find(|(_, member)| kind(member) != Kind::Object) {
+    match members.find(|(_, member)| kind(member) != JsonKind::Object) {
         Some((index, member)) => {
             let param = format!("{key}[{index}]");
             Err(ApiError::wrong_type(param, "an object", member))

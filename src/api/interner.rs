@@ -10,18 +10,18 @@ use crate::hash::Hash;
 /// more is forgotten.
 #[derive(Debug, Default)]
 pub struct Interner {
-    items: Mutex<Table<Box<[Weak<Item>]>>>,
-    tools: Mutex<Table<Weak<ToolList>>>,
+    items: Mutex<InternTable<Box<[Weak<Item>]>>>,
+    tools: Mutex<InternTable<Weak<ToolList>>>,
 }
 
 #[derive(Debug)]
-struct Table<T> {
+struct InternTable<T> {
     known: HashMap<(Shape, Hash), T>,
     /// How many there may be before those that nobody holds are looked for.
     limit: usize,
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for InternTable<T> {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
@@ -30,7 +30,7 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T> Table<T> {
+impl<T> InternTable<T> {
     fn insert(&mut self, key: (Shape, Hash), value: T, is_held: impl Fn(&T) -> bool) {
         if self.known.len() >= self.limit {
             self.known.retain(|_, value| is_held(value));

@@ -8,7 +8,7 @@ use super::body::text_of;
 use super::fields::Fields;
 use super::likeness::Likeness;
 use super::responses::read_item;
-use super::{Body, Content, ItemBody};
+use super::{Body, ContentPart, ItemBody};
 use crate::hash::Hash;
 
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
@@ -233,7 +233,7 @@ impl Item {
     }
 
     /// The parts of a message or an output.
-    pub fn content(&self) -> &[Content] {
+    pub fn content(&self) -> &[ContentPart] {
         match self.body() {
             ItemBody::Said {
                 body: Body::Message { content, .. },
@@ -279,7 +279,7 @@ impl Item {
 
 fn plain_message(role: &str, raw: &str) -> ItemBody {
     let text = serde_json::from_str(raw).unwrap_or_default();
-    ItemBody::message(role, vec![Content::Text(text)])
+    ItemBody::message(role, vec![ContentPart::Text(text)])
 }
 
 #[cfg(test)]
@@ -293,7 +293,7 @@ mod tests {
         let read = |raw: Value| Item::from_responses(&raw).body().clone();
         assert_eq!(
             read(json!({"role": "user", "content": "hi"})),
-            ItemBody::message("user", vec![Content::Text("hi".into())])
+            ItemBody::message("user", vec![ContentPart::Text("hi".into())])
         );
         assert_eq!(
             read(
@@ -319,9 +319,9 @@ mod tests {
             ItemBody::ToolOutput {
                 call_id: "c".into(),
                 content: vec![
-                    Content::Text("t".into()),
-                    Content::Image("data:image/png;base64,AA==".into()),
-                    Content::Other(r#"{"type":"hologram","x":1}"#.into()),
+                    ContentPart::Text("t".into()),
+                    ContentPart::Image("data:image/png;base64,AA==".into()),
+                    ContentPart::Other(r#"{"type":"hologram","x":1}"#.into()),
                 ]
             }
         );

@@ -31,7 +31,7 @@ mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
 pub(crate) use body::text_of;
-pub use body::{Body, Content, ItemBody};
+pub use body::{Body, ContentPart, ItemBody};
 pub use constraints::OutputLimits;
 pub use envelope::Envelope;
 pub use error::ApiError;
@@ -41,7 +41,7 @@ pub use item::Item;
 pub(crate) use item::Shape;
 pub use piece::Piece;
 pub use purpose::Purpose;
-pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
+pub(crate) use schema::{Alternative, Property, Schema, SchemaReading, SchemaType};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{Use, command_in, command_line, commands_of, is_shell};
 pub use skeleton::{check_answer, skeleton};

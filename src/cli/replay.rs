@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::recording::{MatchMode, Tolerance};
-use crate::replay::{Form, Options};
+use crate::replay::{FileFormat, ReplayOptions};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -85,7 +85,7 @@ enum MatchBy {
     Shape,
 }
 
-impl From<SaveForm> for Form {
+impl From<SaveForm> for FileFormat {
     fn from(form: SaveForm) -> Self {
         match form {
             SaveForm::Recording => Self::Recording,
@@ -94,7 +94,7 @@ impl From<SaveForm> for Form {
     }
 }
 
-impl From<ReplayArgs> for Options {
+impl From<ReplayArgs> for ReplayOptions {
     fn from(args: ReplayArgs) -> Self {
         Self {
             speed: if args.instant { 0.0 } else { args.speed },

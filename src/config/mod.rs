@@ -17,21 +17,21 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, ValueProblem};
 pub use export::ExportConfig;
 pub use load::{Flags, file, load, read, rules_in};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
 
-use crate::agents::Answered;
-use crate::journal::{Durability, Options, Retention};
+use crate::agents::AutoAnswered;
+use crate::journal::{Durability, JournalOptions, Retention};
 use crate::model::Upstream;
 use crate::rules::Rules;
 use crate::server::{self, Limits};
 use crate::study::Study;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
-use crate::tui::theme::Choice;
+use crate::tui::theme::ThemeChoice;
 
 /// Where the server listens when nothing else is said.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
@@ -62,7 +62,7 @@ pub struct Config {
     /// How the terminal behaves.
     pub tui: TuiConfig,
     /// The colours that `tui.theme` names.
-    pub theme: Choice,
+    pub theme: ThemeChoice,
     /// Which key does what.
     pub keys: Keymap,
     /// What a study goes by.
@@ -98,9 +98,9 @@ impl Config {
         &self,
         address: SocketAddr,
         descriptors: usize,
-    ) -> server::Settings {
+    ) -> server::ServerSettings {
         let max_body = self.server.max_body_bytes();
-        server::Settings {
+        server::ServerSettings {
             address,
             api_key: self.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
             models: self.models.clone(),
@@ -164,7 +164,7 @@ impl Default for ServerConfig {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct InboxConfig {
     /// What the program itself answers of what agents ask for their own sake, such as a title.
-    pub(crate) answer_housekeeping: Answered,
+    pub(crate) answer_housekeeping: AutoAnswered,
 }
 
 /// The `[journal]` table.
@@ -183,9 +183,9 @@ pub struct JournalConfig {
 
 impl JournalConfig {
     /// The options of the journal.
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> JournalOptions {
         let limit = |value: u64| (value > 0).then_some(value);
-        Options {
+        JournalOptions {
             durability: self.durability,
             retention: Retention {
                 days: (self.days > 0).then_some(self.days),
@@ -258,14 +258,14 @@ pub struct ApiKey(String);
 impl ApiKey {
     /// # Errors
     /// The key is empty, or cannot be sent in an HTTP header: only visible ASCII can.
-    pub fn new(key: impl Into<String>) -> Result<Self, Problem> {
+    pub fn new(key: impl Into<String>) -> Result<Self, ValueProblem> {
         let key = key.into();
         if key.trim().is_empty() {
-            Err(Problem::EmptyApiKey)
+            Err(ValueProblem::EmptyApiKey)
         } else if key.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(key))
         } else {
-            Err(Problem::ApiKeyCharacters)
+            Err(ValueProblem::ApiKeyCharacters)
         }
     }
 

@@ -114,17 +114,17 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// What is called.
-    pub target: Target,
+    pub target: CallTarget,
     /// Where its arguments are typed.
     pub editor: Editor,
     /// The draft that it was, where a model made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drafted: Option<Drafted>,
+    pub drafted: Option<DraftedCall>,
 }
 
 /// A call as a model drafted it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drafted {
+pub struct DraftedCall {
     /// The draft.
     pub draft: i64,
     /// The model's name in the configuration.
@@ -139,7 +139,7 @@ pub struct Drafted {
 /// What is called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum CallTarget {
     /// A function, by its arguments.
     Function {
         /// The namespace that it lives in.
@@ -204,12 +204,12 @@ impl Draft {
     /// The draft as it is written down.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Written<'a> {
+        struct SavedDraft<'a> {
             draft: u32,
             #[serde(flatten)]
             content: &'a Draft,
         }
-        let written = Written {
+        let written = SavedDraft {
             draft: VERSION,
             content: self,
         };

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Call, Draft, Drafted, Editor, Origin, Part, ReplyKind, Source, Target};
+use super::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Part, ReplyKind, Source};
 use crate::api::{Body, Request};
 
 impl Draft {
@@ -103,14 +103,16 @@ impl Maker<'_> {
                 let mut tools = self.request.tools.tools().iter();
                 let tool = tools.find(|tool| tool.name == *name && tool.namespace == *namespace);
                 let schema = tool.and_then(|tool| tool.parameters());
-                let target = Target::Function {
+                let target = CallTarget::Function {
                     namespace: namespace.clone(),
                     name: name.clone(),
                     schema: schema.cloned().unwrap_or(Value::Bool(true)),
                 };
                 (target, arguments)
             }
-            Body::CustomToolCall { name, input } => (Target::Custom { name: name.clone() }, input),
+            Body::CustomToolCall { name, input } => {
+                (CallTarget::Custom { name: name.clone() }, input)
+            }
             _ => return None,
         };
         Some(Part {
@@ -121,7 +123,7 @@ impl Maker<'_> {
                     text: text.clone(),
                     cursor: None,
                 },
-                drafted: Some(Drafted {
+                drafted: Some(DraftedCall {
                     draft: self.draft,
                     model: self.model.to_owned(),
                     arguments: text.clone(),

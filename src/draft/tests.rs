@@ -16,7 +16,7 @@ fn kind() -> impl Strategy<Value = ReplyKind> {
 
 fn call(mark: &str) -> impl Strategy<Value = Call> + use<> {
     (marked(mark), any::<bool>()).prop_map(|(text, is_form)| Call {
-        target: Target::Function {
+        target: CallTarget::Function {
             namespace: None,
             name: "f".into(),
             schema: json!({"type": "object", "properties": {"a": {"type": "string"}}}),

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::html::escaped;
 use super::redact::Redactor;
-use crate::statistics::{Measure, Numbers, Statistics};
+use crate::statistics::{JournalStatistics, Measure, Numbers};
 
 /// How wide a chart is, in its own units; it is as wide as there is room.
 const WIDTH: f64 = 420.0;
@@ -22,12 +22,12 @@ const AXIS: f64 = 64.0;
 /// Characters of a name.
 const LONGEST_NAME: usize = 24;
 /// Agents that have a bar of their own.
-const MOST_AGENTS: usize = 20;
+const MAX_AGENTS: usize = 20;
 /// Days of which each has a point of its own.
-const MOST_POINTS: usize = 100;
+const MAX_POINTS: usize = 100;
 
 /// The part of a page that tells of all that is on it; nothing if no turn is.
-pub(super) fn section(statistics: &Statistics, redactor: &mut Redactor) -> String {
+pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -> String {
     if statistics.all.turns == 0 {
         return String::new();
     }
@@ -43,7 +43,7 @@ pub(super) fn section(statistics: &Statistics, redactor: &mut Redactor) -> Strin
     out.push_str("<div class=\"charts\">\n");
     let shares = numbers.iter().filter_map(|(name, _, share)| {
         let percent = 100.0 * (*share)?;
-        Some(Row {
+        Some(Bar {
             name: (*name).to_owned(),
             words: format!("{percent:.0} %"),
             value: Some(percent),
@@ -68,23 +68,28 @@ pub(super) fn section(statistics: &Statistics, redactor: &mut Redactor) -> Strin
 }
 
 /// A bar with words before it.
-struct Row {
+struct Bar {
     name: String,
     words: String,
     value: Option<f64>,
 }
 
-fn by_agent(out: &mut String, statistics: &Statistics, measure: Measure, redactor: &mut Redactor) {
-    let (agents, others) = statistics.busiest(MOST_AGENTS);
+fn by_agent(
+    out: &mut String,
+    statistics: &JournalStatistics,
+    measure: Measure,
+    redactor: &mut Redactor,
+) {
+    let (agents, others) = statistics.busiest(MAX_AGENTS);
     let rows = agents.into_iter().map(|(name, numbers)| {
         let value = measure.of(numbers);
-        Row {
+        Bar {
             name: redactor.text(name).into_owned(),
             words: measure.words(value),
             value,
         }
     });
-    let rows: Vec<Row> = rows.collect();
+    let rows: Vec<Bar> = rows.collect();
     let greatest = rows.iter().filter_map(|row| row.value).fold(0.0, f64::max);
     let title = match others {
         0 => format!("{} by agent", measure.title()),
@@ -94,7 +99,7 @@ fn by_agent(out: &mut String, statistics: &Statistics, measure: Measure, redacto
 }
 
 /// Bars below each other, with names and values before them.
-fn bars(out: &mut String, title: &str, rows: &[Row], full: f64) {
+fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
     begin(out, title, ROW * rows.len() as f64);
     for (at, row) in rows.iter().enumerate() {
         let top = ROW * at as f64;
@@ -172,7 +177,7 @@ fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure)
         let line = line.collect::<Vec<_>>().join(" ");
         let _ = writeln!(out, "<polyline points=\"{line}\"/>");
     }
-    if points.len() <= MOST_POINTS {
+    if points.len() <= MAX_POINTS {
         for (x, y, title) in points {
             let _ = writeln!(
                 out,
@@ -206,7 +211,7 @@ fn end(out: &mut String) {
 }
 
 /// The numbers that the charts are made of.
-fn table(out: &mut String, statistics: &Statistics, redactor: &mut Redactor) {
+fn table(out: &mut String, statistics: &JournalStatistics, redactor: &mut Redactor) {
     out.push_str(
         "<details><summary>All numbers</summary>\n<div class=\"scroll\"><table>\n<tr><th></th>",
     );

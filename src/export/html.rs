@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::atif::time;
-use super::blocks::{Block, Blocks, Looks, head, heading};
+use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
 use super::redact::Redactor;
 use super::talk::Talk;
-use super::{ExportError, Work};
+use super::{ExportError, ExportRun};
 use crate::draft::{Origin, Source};
 
 const STYLE: &str = include_str!("page.css");
@@ -30,8 +30,8 @@ pub(super) const END: &str = "</body>\n</html>\n";
 /// Writes a conversation.
 pub(super) fn conversation(
     talk: &mut Talk,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let redactor = &mut *work.redactor;
     let title = escaped(&redactor.text(&talk.row.title));
@@ -42,7 +42,7 @@ pub(super) fn conversation(
     }
     out.push_str("</dl>\n</header>\n");
     write(work, out)?;
-    let mut blocks = Blocks::default();
+    let mut blocks = BlockBuilder::default();
     while let Some(turn) = work.next(talk)? {
         let id = format!("c{}-t{}", talk.row.id, turn.number);
         let heading = escaped(&work.redactor.text(&heading(&turn)));
@@ -56,7 +56,7 @@ pub(super) fn conversation(
     write(work, "</article>\n".into())
 }
 
-fn push(out: &mut String, block: &Block, redactor: &mut Redactor) {
+fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     let body = redactor.text(&block.body);
     let who = block.who.word();
     let title = escaped(&redactor.text(&block.title));

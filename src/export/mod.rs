@@ -32,22 +32,22 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 pub use progress::Watch;
-pub use report::{Report, count};
-pub use select::{Which, moment};
-pub use target::Target;
+pub use report::{ExportReport, count};
+pub use select::{Selection, moment};
+pub use target::ExportTarget;
 
-use self::progress::Progress;
+use self::progress::ExportProgress;
 use self::redact::Redactor;
 use self::select::Selected;
-use self::talk::{Talk, Turn};
+use self::talk::{ExportedTurn, Talk};
 use self::target::Sheet;
-use crate::journal::{Conversation, Mark, OpenError, ReadError, Reader};
-use crate::statistics::{Tally, turns};
+use crate::journal::{ConversationRow, JournalReader, MarkRow, OpenError, ReadError};
+use crate::statistics::{StatisticsBuilder, turns};
 use crate::store::{ConversationId, Store};
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// Harbor's Agent Trajectory Interchange Format.
     Atif,
     /// Lines to fine-tune a model with.
@@ -62,7 +62,7 @@ pub enum Format {
     Raw,
 }
 
-impl Format {
+impl ExportFormat {
     /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Atif,
@@ -134,11 +134,11 @@ pub enum Train {
 
 /// What is to be written, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct ExportOptions {
     /// What.
-    pub format: Format,
+    pub format: ExportFormat,
     /// Of which conversations.
-    pub which: Which,
+    pub which: Selection,
     /// Whether each reply is a line of its own; only where there are lines to train with.
     pub per_turn: bool,
     /// What a model is to learn.
@@ -151,12 +151,12 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-impl Options {
+impl ExportOptions {
     /// All conversations in this format, in the usual way.
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: ExportFormat) -> Self {
         Self {
             format,
-            which: Which::default(),
+            which: Selection::default(),
             per_turn: false,
             train: Train::default(),
             thoughts: false,
@@ -223,16 +223,16 @@ impl ExportError {
 }
 
 /// What everything that is written goes through.
-struct Work<'a> {
-    options: &'a Options,
+struct ExportRun<'a> {
+    options: &'a ExportOptions,
     redactor: &'a mut Redactor,
-    progress: Progress<'a>,
-    report: Report,
+    progress: ExportProgress<'a>,
+    report: ExportReport,
     /// Whether a document is one line, because others follow it.
     is_line: bool,
 }
 
-impl Work<'_> {
+impl ExportRun<'_> {
     /// One turn more is done.
     fn step(&mut self) -> Result<(), ExportError> {
         match self.progress.step() {
@@ -242,7 +242,7 @@ impl Work<'_> {
     }
 
     /// The next turn of a conversation.
-    fn next(&mut self, talk: &mut Talk) -> Result<Option<Turn>, ExportError> {
+    fn next(&mut self, talk: &mut Talk) -> Result<Option<ExportedTurn>, ExportError> {
         let turn = talk.next()?;
         if let Some(turn) = &turn {
             self.step()?;
@@ -253,7 +253,7 @@ impl Work<'_> {
     }
 
     /// Whether a turn is among those that are wanted.
-    fn is_selected(&self, talk: &Talk, mark: &Mark) -> bool {
+    fn is_selected(&self, talk: &Talk, mark: &MarkRow) -> bool {
         let which = &self.options.which;
         which.wants(&talk.mark) || which.wants(mark)
     }
@@ -266,12 +266,12 @@ impl Work<'_> {
 /// If there is no journal, nothing is as it was asked for, or it cannot be written; there is no file
 /// then that is not whole.
 pub fn run(
-    options: &Options,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
+    target: &ExportTarget,
     state_dir: &Path,
-) -> Result<Report, ExportError> {
-    let reader = Reader::open(state_dir)?;
+) -> Result<ExportReport, ExportError> {
+    let reader = JournalReader::open(state_dir)?;
     export(&reader, options, redactor, target, None)
 }
 
@@ -284,57 +284,57 @@ pub fn run(
 pub fn conversation(
     store: &Store,
     id: ConversationId,
-    options: &Options,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
+    target: &ExportTarget,
     watch: Watch<'_>,
-) -> Result<Report, ExportError> {
+) -> Result<ExportReport, ExportError> {
     let reader = store.journal_reader().ok_or(ExportError::Unkept)?;
     let mut options = options.clone();
-    options.which = Which::of(vec![id.number()]);
+    options.which = Selection::of(vec![id.number()]);
     export(&reader, &options, redactor, target, Some(watch))
 }
 
 fn export(
-    reader: &Reader,
-    options: &Options,
+    reader: &JournalReader,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
+    target: &ExportTarget,
     watch: Option<Watch<'_>>,
-) -> Result<Report, ExportError> {
+) -> Result<ExportReport, ExportError> {
     redactor.forget();
     let (selected, left_out) = select::select(reader, &options.which)?;
     let total = selected.iter().map(|selected| selected.turns).sum();
     let progress = match watch {
-        None => Progress::of(total, *target == Target::Stdout && !options.dry_run),
-        Some(watch) => Progress::told(total, watch),
+        None => ExportProgress::of(total, *target == ExportTarget::Stdout && !options.dry_run),
+        Some(watch) => ExportProgress::told(total, watch),
     };
-    let mut work = Work {
+    let mut work = ExportRun {
         options,
         redactor,
         progress,
-        report: Report {
+        report: ExportReport {
             left_out,
             is_dry: options.dry_run,
             target: target.clone(),
-            ..Report::new(options.format)
+            ..ExportReport::new(options.format)
         },
-        is_line: selected.len() > 1 && !matches!(target, Target::Folder(_)),
+        is_line: selected.len() > 1 && !matches!(target, ExportTarget::Folder(_)),
     };
     let all: Vec<i64> = selected.iter().map(|selected| selected.id).collect();
     match target {
-        Target::Folder(folder) if options.format.is_apart() => {
+        ExportTarget::Folder(folder) if options.format.is_apart() => {
             each(reader, &selected, folder, &mut work)?;
         }
-        Target::Folder(folder) => {
+        ExportTarget::Folder(folder) => {
             if !options.dry_run {
                 target::make_folder(folder)?;
             }
             let path = folder.join(options.format.extension());
             together(reader, &all, Some(&path), &mut work)?;
         }
-        Target::File(path) => together(reader, &all, Some(path), &mut work)?,
-        Target::Stdout => together(reader, &all, None, &mut work)?,
+        ExportTarget::File(path) => together(reader, &all, Some(path), &mut work)?,
+        ExportTarget::Stdout => together(reader, &all, None, &mut work)?,
     }
     work.progress.end();
     work.report.found = work.redactor.found();
@@ -343,10 +343,10 @@ fn export(
 
 /// Writes each conversation into a file of its own.
 fn each(
-    reader: &Reader,
+    reader: &JournalReader,
     selected: &[Selected],
     folder: &Path,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let path = |id: i64| {
         let extension = work.options.format.extension();
@@ -377,10 +377,10 @@ fn each(
 
 /// Writes all of them into one.
 fn together(
-    reader: &Reader,
+    reader: &JournalReader,
     ids: &[i64],
     path: Option<&Path>,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let mut paper = Paper::new(path, work.options)?;
     for id in ids {
@@ -393,13 +393,13 @@ fn together(
 }
 
 /// What to say where there was nothing to write.
-fn empty(work: &Work<'_>) -> ExportError {
+fn empty(work: &ExportRun<'_>) -> ExportError {
     ExportError::Empty(match work.options.format {
-        Format::Messages if work.report.nothing_of_the_person > 0 => {
+        ExportFormat::Messages if work.report.nothing_of_the_person > 0 => {
             "nothing there was written by the person; approved or all (--train) takes more"
         }
-        Format::Messages => "nothing was said there",
-        Format::Preferences => {
+        ExportFormat::Messages => "nothing was said there",
+        ExportFormat::Preferences => {
             "in none of these did a person say something else than a model had drafted"
         }
         _ => "there is no turn that can be read",
@@ -412,11 +412,11 @@ struct Paper {
     is_page: bool,
     is_begun: bool,
     /// What is counted of the conversations of a page.
-    tally: Tally,
+    tally: StatisticsBuilder,
 }
 
 impl Paper {
-    fn new(path: Option<&Path>, options: &Options) -> Result<Self, ExportError> {
+    fn new(path: Option<&Path>, options: &ExportOptions) -> Result<Self, ExportError> {
         let sheet = match (options.dry_run, path) {
             (true, _) => None,
             (false, Some(path)) => Some(Sheet::file(path, options.force)?),
@@ -424,10 +424,10 @@ impl Paper {
         };
         Ok(Self {
             sheet,
-            is_page: options.format == Format::Html,
+            is_page: options.format == ExportFormat::Html,
             is_begun: false,
             // As all times of a page.
-            tally: Tally::new(TimeZone::UTC),
+            tally: StatisticsBuilder::new(TimeZone::UTC),
         })
     }
 
@@ -442,7 +442,7 @@ impl Paper {
     }
 
     /// Counts the turns of a conversation, except for those that stay out.
-    fn count(&mut self, reader: &Reader, row: &Conversation) -> Result<(), ExportError> {
+    fn count(&mut self, reader: &JournalReader, row: &ConversationRow) -> Result<(), ExportError> {
         let marks = reader.marks(row.id)?.into_iter();
         let excluded = marks.filter(|mark| mark.excluded);
         let excluded: Vec<i64> = excluded.filter_map(|mark| mark.turn).collect();
@@ -454,9 +454,9 @@ impl Paper {
         Ok(())
     }
 
-    fn finish(mut self, work: &mut Work<'_>) -> Result<(), ExportError> {
+    fn finish(mut self, work: &mut ExportRun<'_>) -> Result<(), ExportError> {
         if self.is_page {
-            let tally = std::mem::replace(&mut self.tally, Tally::new(TimeZone::UTC));
+            let tally = std::mem::replace(&mut self.tally, StatisticsBuilder::new(TimeZone::UTC));
             self.put(&charts::section(&tally.finish(), work.redactor))?;
             self.put(html::END)?;
         }
@@ -466,32 +466,32 @@ impl Paper {
 
 /// Writes a conversation.
 fn write_one(
-    reader: &Reader,
+    reader: &JournalReader,
     id: i64,
     paper: &mut Paper,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let before = work.report.written;
-    let mut line = |work: &mut Work<'_>, line: String| {
+    let mut line = |work: &mut ExportRun<'_>, line: String| {
         let line = work.redactor.json(&line);
         paper.put(&line)?;
         paper.put("\n")?;
         work.report.written += 1;
         Ok(())
     };
-    if work.options.format == Format::Raw {
+    if work.options.format == ExportFormat::Raw {
         raw::lines(reader, id, work, line)?;
     } else if let Some(mut talk) = Talk::open(reader, id)? {
         match work.options.format {
-            Format::Messages => chat::messages(&mut talk, work, line)?,
-            Format::Preferences => chat::preferences(&mut talk, work, line)?,
-            Format::Markdown | Format::Html => {
+            ExportFormat::Messages => chat::messages(&mut talk, work, line)?,
+            ExportFormat::Preferences => chat::preferences(&mut talk, work, line)?,
+            ExportFormat::Markdown | ExportFormat::Html => {
                 for_people(&mut talk, paper, work)?;
                 if paper.is_page && talk.row.automatic.is_none() {
                     paper.count(reader, &talk.row)?;
                 }
             }
-            Format::Atif | Format::Raw => {
+            ExportFormat::Atif | ExportFormat::Raw => {
                 if let Some(document) = atif::document(talk, work)? {
                     line(work, document)?;
                 }
@@ -502,7 +502,11 @@ fn write_one(
     Ok(())
 }
 
-fn for_people(talk: &mut Talk, paper: &mut Paper, work: &mut Work<'_>) -> Result<(), ExportError> {
+fn for_people(
+    talk: &mut Talk,
+    paper: &mut Paper,
+    work: &mut ExportRun<'_>,
+) -> Result<(), ExportError> {
     let is_page = paper.is_page;
     if !std::mem::replace(&mut paper.is_begun, true) {
         if is_page {
@@ -517,7 +521,7 @@ fn for_people(talk: &mut Talk, paper: &mut Paper, work: &mut Work<'_>) -> Result
         paper.put("\n---\n\n")?;
     }
     work.report.written += 1;
-    let write = |_: &mut Work<'_>, text: String| paper.put(&text);
+    let write = |_: &mut ExportRun<'_>, text: String| paper.put(&text);
     match is_page {
         true => html::conversation(talk, work, write),
         false => markdown::conversation(talk, work, write),

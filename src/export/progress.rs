@@ -12,35 +12,35 @@ const WIDTH: u64 = 24;
 pub type Watch<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
 /// Tells how many turns are done.
-pub(super) struct Progress<'a> {
+pub(super) struct ExportProgress<'a> {
     total: u64,
     done: u64,
-    to: To<'a>,
+    to: ProgressOutput<'a>,
 }
 
 /// Whom it tells.
-enum To<'a> {
+enum ProgressOutput<'a> {
     Nobody,
     /// A line on standard error, and when it was written last.
     Terminal(Option<Instant>),
     Watch(Watch<'a>),
 }
 
-impl<'a> Progress<'a> {
+impl<'a> ExportProgress<'a> {
     /// Tells the person at the terminal, if that is one. Where what is written goes there too, it would be
     /// in the way.
     pub fn of(total: u64, writes_to_stdout: bool) -> Self {
         let is_free = !writes_to_stdout || !io::stdout().is_terminal();
         let to = match is_free && io::stderr().is_terminal() {
-            true => To::Terminal(None),
-            false => To::Nobody,
+            true => ProgressOutput::Terminal(None),
+            false => ProgressOutput::Nobody,
         };
         Self { total, done: 0, to }
     }
 
     /// Tells somebody else.
     pub fn told(total: u64, watch: Watch<'a>) -> Self {
-        let to = To::Watch(watch);
+        let to = ProgressOutput::Watch(watch);
         Self { total, done: 0, to }
     }
 
@@ -50,10 +50,10 @@ impl<'a> Progress<'a> {
         // Turns may come in while they are written.
         self.total = self.total.max(self.done);
         match &mut self.to {
-            To::Nobody => {}
-            To::Watch(watch) => return watch(self.done, self.total),
-            To::Terminal(Some(shown)) if shown.elapsed() < EVERY => {}
-            To::Terminal(shown) => {
+            ProgressOutput::Nobody => {}
+            ProgressOutput::Watch(watch) => return watch(self.done, self.total),
+            ProgressOutput::Terminal(Some(shown)) if shown.elapsed() < EVERY => {}
+            ProgressOutput::Terminal(shown) => {
                 *shown = Some(Instant::now());
                 let line = line(self.done, self.total);
                 // Nobody may look, which is no reason to stop.
@@ -65,7 +65,7 @@ impl<'a> Progress<'a> {
 
     /// Takes the line away.
     pub fn end(&mut self) {
-        if let To::Terminal(shown) = &mut self.to
+        if let ProgressOutput::Terminal(shown) = &mut self.to
             && shown.take().is_some()
         {
             let blank = " ".repeat(line(self.done, self.total).len());
@@ -74,7 +74,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for ExportProgress<'_> {
     fn drop(&mut self) {
         self.end();
     }

@@ -7,20 +7,23 @@ use serde_json::{Value, json};
 
 use super::atif::{draft_state, fate, mark_of, time};
 use super::studied::StudiedTurns;
-use super::{ExportError, Work};
+use super::{ExportError, ExportRun};
 use crate::api::Format;
-use crate::journal::{Conversation, Decision, Mark, ModelDraft, ReadError, Reader, Said, Turn};
+use crate::journal::{
+    ConversationRow, DecisionRow, JournalReader, MarkRow, ModelDraftRow, ReadError, SaidRow,
+    TurnRow,
+};
 use crate::recording::line::{
-    ConversationLine, Line, More, RequestLine, SaidLine, json_of, moment,
+    ConversationLine, More, RecordingLine, RequestLine, SaidLine, json_of, moment,
 };
 use crate::store;
 
 /// Writes the lines of a conversation.
 pub(super) fn lines(
-    reader: &Reader,
+    reader: &JournalReader,
     id: i64,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(row) = reader.conversation(id)? else {
         return Ok(());
@@ -47,7 +50,7 @@ pub(super) fn lines(
             work.report.turns += 1;
             let request = request_of(&row, number_of(turn), &mut studied, of(Some(turn)));
             work.report.unreadable += u64::from(request.body.is_none());
-            write(work, written(&Line::Request(Box::new(request))))?;
+            write(work, written(&RecordingLine::Request(Box::new(request))))?;
         }
         while let Some(row) = said.next_if(|row| row.turn <= turn) {
             if !is_out(row.turn) {
@@ -68,7 +71,11 @@ pub(super) fn lines(
     Ok(())
 }
 
-fn conversation_of(row: &Conversation, studied: &StudiedTurns, mark: Option<&Mark>) -> Line {
+fn conversation_of(
+    row: &ConversationRow,
+    studied: &StudiedTurns,
+    mark: Option<&MarkRow>,
+) -> RecordingLine {
     let more = More {
         begun: moment(row.begun),
         active: moment(row.active),
@@ -82,10 +89,10 @@ fn conversation_of(row: &Conversation, studied: &StudiedTurns, mark: Option<&Mar
 }
 
 fn request_of(
-    row: &Turn,
+    row: &TurnRow,
     number: usize,
     studied: &mut StudiedTurns,
-    mark: Option<&Mark>,
+    mark: Option<&MarkRow>,
 ) -> RequestLine {
     let (body, context) = store::asked(row).unzip();
     let studied = studied.take(row.id);
@@ -103,8 +110,8 @@ fn request_of(
     }
 }
 
-fn said_of(row: &Said, number: usize) -> Line {
-    Line::Said(SaidLine {
+fn said_of(row: &SaidRow, number: usize) -> RecordingLine {
+    RecordingLine::Said(SaidLine {
         conversation: row.conversation,
         turn: number,
         at: moment(row.at),
@@ -116,11 +123,11 @@ fn said_of(row: &Said, number: usize) -> Line {
 }
 
 /// Texts, numbers and JSON that was read: nothing of it could fail.
-fn written(line: &Line) -> String {
+fn written(line: &RecordingLine) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }
 
-fn draft_of(row: &ModelDraft, number: usize) -> Value {
+fn draft_of(row: &ModelDraftRow, number: usize) -> Value {
     json!({"type": "draft", "conversation": row.conversation, "turn": number, "draft": row.id,
         "model": row.model, "hint": row.hint, "begun": time(row.begun),
         "first_word": row.first.map(time), "ended": row.ended.map(time),
@@ -129,7 +136,7 @@ fn draft_of(row: &ModelDraft, number: usize) -> Value {
         "sent": row.sent, "fate": fate(row.fate)})
 }
 
-fn decision_of(row: &Decision, number: usize) -> Value {
+fn decision_of(row: &DecisionRow, number: usize) -> Value {
     json!({"type": "decision", "conversation": row.conversation, "turn": number,
         "at": time(row.at), "rule": row.rule, "matched": row.matched,
         "action": json_of(&row.action), "waited": row.waited, "draft": row.draft})

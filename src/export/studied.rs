@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::api::Assigned;
-use crate::journal::{ReadError, Reader};
+use crate::journal::{JournalReader, ReadError};
 use crate::store;
 
 /// What a study knows of a turn.
@@ -44,7 +44,7 @@ impl Studied {
 
 impl StudiedTurns {
     /// Those of a conversation.
-    pub fn of(reader: &Reader, conversation: i64) -> Result<Self, ReadError> {
+    pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         let mut studied = Self::default();
         for timed in reader.timed_turns(conversation)? {
             let assigned = store::assigned(&timed.detail);

@@ -17,18 +17,18 @@ use jiff::tz::TimeZone;
 use crate::api::Assigned;
 use crate::control::command::{self, CommandError};
 use crate::journal::{
-    self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
-    Options, ReadError, Reader, Record, Said, Turn,
+    self, ConversationRow, DecisionRow, DraftRow, Health, Journal, JournalOptions, JournalReader,
+    MarkRow, ModelDraftRow, OpenError, ReadError, Record, SaidRow, SearchHit, TurnRow,
 };
 use crate::store;
-use crate::store::marks::{self, Change, ChangeError};
+use crate::store::marks::{self, ChangeError, MarkChange};
 
 /// How many conversations are looked at in one go.
 const PAGE: u32 = 500;
 
 /// What to do with the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum HistoryAction {
     /// Lists the newest conversations.
     List {
         /// How many.
@@ -64,7 +64,7 @@ pub enum Action {
         /// Which of its turns, by its number; the conversation itself if this is absent.
         turn: Option<u64>,
         /// What changes; nothing, to look at it.
-        changes: Vec<Change>,
+        changes: Vec<MarkChange>,
     },
     /// Gives back the space that nothing needs.
     Compact,
@@ -72,7 +72,7 @@ pub enum Action {
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum HistoryFormat {
     /// For people.
     Text,
     /// For programs.
@@ -134,14 +134,14 @@ impl From<ReadError> for HistoryError {
 
 /// A conversation as all of these show it.
 #[derive(Debug)]
-struct Listed {
-    row: Conversation,
+struct ListedConversation {
+    row: ConversationRow,
     /// Whose its newest request is in a study.
     assigned: Assigned,
 }
 
-impl Listed {
-    fn of(reader: &Reader, row: Conversation) -> Result<Self, ReadError> {
+impl ListedConversation {
+    fn of(reader: &JournalReader, row: ConversationRow) -> Result<Self, ReadError> {
         let detail = reader.newest_detail(row.id)?;
         let assigned = detail.and_then(|detail| store::assigned(&detail));
         Ok(Self {
@@ -160,20 +160,20 @@ impl Listed {
 /// A conversation with what belongs to it.
 #[derive(Debug)]
 struct Whole {
-    listed: Listed,
+    listed: ListedConversation,
     turns: Vec<i64>,
-    said: Vec<Said>,
-    draft: Option<Draft>,
-    model_drafts: Vec<ModelDraft>,
-    decisions: Vec<Decision>,
-    newest: Option<Turn>,
+    said: Vec<SaidRow>,
+    draft: Option<DraftRow>,
+    model_drafts: Vec<ModelDraftRow>,
+    decisions: Vec<DecisionRow>,
+    newest: Option<TurnRow>,
 }
 
 /// A conversation that was found.
 #[derive(Debug)]
-struct Found {
-    listed: Listed,
-    hit: Hit,
+struct SearchResult {
+    listed: ListedConversation,
+    hit: SearchHit,
 }
 
 /// Does it, and returns what to tell the person.
@@ -181,42 +181,46 @@ struct Found {
 /// # Errors
 ///
 /// If there is no journal, it cannot be read or written, or there is no such conversation.
-pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, HistoryError> {
+pub fn run(
+    action: HistoryAction,
+    form: HistoryFormat,
+    state_dir: &Path,
+) -> Result<String, HistoryError> {
     let zone = TimeZone::system();
     // First of all, so that nothing is made where there is nothing.
-    let reader = Reader::open(state_dir)?;
+    let reader = JournalReader::open(state_dir)?;
     Ok(match action {
-        Action::List { limit, whose } => {
+        HistoryAction::List { limit, whose } => {
             let list = list(&reader, limit, &whose)?;
             match form {
-                Form::Text => text::list(&list, &zone),
-                Form::Json => json::list(&list),
+                HistoryFormat::Text => text::list(&list, &zone),
+                HistoryFormat::Json => json::list(&list),
             }
         }
-        Action::Show { id, raw } => {
+        HistoryAction::Show { id, raw } => {
             let whole = read(&reader, id)?;
             match form {
-                Form::Text if raw => text::show_raw(&whole, &zone),
-                Form::Text => text::show(whole, &zone),
-                Form::Json => json::show(&whole),
+                HistoryFormat::Text if raw => text::show_raw(&whole, &zone),
+                HistoryFormat::Text => text::show(whole, &zone),
+                HistoryFormat::Json => json::show(&whole),
             }
         }
-        Action::Search { words, limit } => {
+        HistoryAction::Search { words, limit } => {
             let found = search(&reader, &words, limit)?;
             match form {
-                Form::Text => text::found(&found, &zone),
-                Form::Json => json::found(&found),
+                HistoryFormat::Text => text::found(&found, &zone),
+                HistoryFormat::Json => json::found(&found),
             }
         }
-        Action::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
-        Action::Label { id, turn, changes } => {
+        HistoryAction::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
+        HistoryAction::Label { id, turn, changes } => {
             let marks = label(reader, id, turn, changes, state_dir)?;
             match form {
-                Form::Text => text::marks(&marks),
-                Form::Json => json::marks(&marks),
+                HistoryFormat::Text => text::marks(&marks),
+                HistoryFormat::Json => json::marks(&marks),
             }
         }
-        Action::Compact => {
+        HistoryAction::Compact => {
             // Its connection would be in the way.
             drop(reader);
             let (before, after) = journal::compact(state_dir)?;
@@ -226,7 +230,11 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
 }
 
 /// The newest conversations that are meant.
-fn list(reader: &Reader, limit: u32, whose: &Assigned) -> Result<Vec<Listed>, ReadError> {
+fn list(
+    reader: &JournalReader,
+    limit: u32,
+    whose: &Assigned,
+) -> Result<Vec<ListedConversation>, ReadError> {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut list, mut before) = (Vec::new(), None);
     while list.len() < most {
@@ -234,7 +242,7 @@ fn list(reader: &Reader, limit: u32, whose: &Assigned) -> Result<Vec<Listed>, Re
         let Some(last) = page.last() else { break };
         before = Some((last.active, last.id));
         for row in page {
-            let listed = Listed::of(reader, row)?;
+            let listed = ListedConversation::of(reader, row)?;
             if listed.is_of(whose) && list.len() < most {
                 list.push(listed);
             }
@@ -243,12 +251,12 @@ fn list(reader: &Reader, limit: u32, whose: &Assigned) -> Result<Vec<Listed>, Re
     Ok(list)
 }
 
-fn find(reader: &Reader, id: i64) -> Result<Listed, HistoryError> {
+fn find(reader: &JournalReader, id: i64) -> Result<ListedConversation, HistoryError> {
     let row = reader.conversation(id)?.ok_or(HistoryError::Unknown(id))?;
-    Ok(Listed::of(reader, row)?)
+    Ok(ListedConversation::of(reader, row)?)
 }
 
-fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
+fn read(reader: &JournalReader, id: i64) -> Result<Whole, HistoryError> {
     Ok(Whole {
         listed: find(reader, id)?,
         turns: reader.turns(id)?,
@@ -260,13 +268,17 @@ fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
     })
 }
 
-fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, HistoryError> {
+fn search(
+    reader: &JournalReader,
+    words: &str,
+    limit: u32,
+) -> Result<Vec<SearchResult>, HistoryError> {
     let mut all = Vec::new();
     for hit in reader.search(words, limit)? {
         // One that was deleted in between is none.
         if let Some(conversation) = reader.conversation(hit.conversation)? {
-            let listed = Listed::of(reader, conversation)?;
-            all.push(Found { listed, hit });
+            let listed = ListedConversation::of(reader, conversation)?;
+            all.push(SearchResult { listed, hit });
         }
     }
     Ok(all)
@@ -274,16 +286,16 @@ fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, Histor
 
 /// What is said of a conversation and its turns, by their numbers.
 #[derive(Debug)]
-struct Marks {
-    listed: Listed,
-    marks: Vec<(Option<usize>, Mark)>,
+struct TurnMarks {
+    listed: ListedConversation,
+    marks: Vec<(Option<usize>, MarkRow)>,
 }
 
-fn all_marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
+fn all_marks(reader: &JournalReader, id: i64) -> Result<TurnMarks, HistoryError> {
     let turns = reader.turns(id)?;
     let number = |turn: i64| Some(turns.iter().position(|known| *known == turn)? + 1);
     let marks = reader.marks(id)?.into_iter();
-    Ok(Marks {
+    Ok(TurnMarks {
         listed: find(reader, id)?,
         marks: marks
             .map(|mark| (mark.turn.and_then(number), mark))
@@ -293,12 +305,12 @@ fn all_marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
 
 /// Changes what is said of a conversation or turn; returns all that is said of it then.
 fn label(
-    reader: Reader,
+    reader: JournalReader,
     id: i64,
     turn: Option<u64>,
-    changes: Vec<Change>,
+    changes: Vec<MarkChange>,
     state_dir: &Path,
-) -> Result<Marks, HistoryError> {
+) -> Result<TurnMarks, HistoryError> {
     let mut mark = marks::found(&reader, id, turn)?.mark;
     for change in &changes {
         change.apply(&mut mark).map_err(ChangeError::from)?;
@@ -307,26 +319,26 @@ fn label(
         return all_marks(&reader, id);
     }
     drop(reader);
-    let writer = Writer::open(state_dir)?;
+    let writer = MarkWriter::open(state_dir)?;
     writer.write(
         vec![Record::Mark(mark)],
-        command::Action::Label {
+        command::ControlCommand::Label {
             conversation: id,
             turn,
             changes,
         },
         HistoryError::NotMarked,
     )?;
-    all_marks(&Reader::open(state_dir)?, id)
+    all_marks(&JournalReader::open(state_dir)?, id)
 }
 
 fn delete(
-    reader: Reader,
+    reader: JournalReader,
     ids: &[i64],
     yes: bool,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
-    let mut doomed: Vec<Listed> = Vec::new();
+    let mut doomed: Vec<ListedConversation> = Vec::new();
     for id in ids {
         let listed = find(&reader, *id)?;
         if doomed.iter().all(|known| known.row.id != *id) {
@@ -335,7 +347,7 @@ fn delete(
     }
     drop(reader);
     // Before the question: an answer that changes nothing is one too many.
-    let writer = Writer::open(state_dir)?;
+    let writer = MarkWriter::open(state_dir)?;
     if !yes && !is_sure(&doomed)? {
         return Ok("Nothing was deleted.\n".into());
     }
@@ -345,27 +357,27 @@ fn delete(
         .map(|id| Record::DeleteConversation { id: *id });
     writer.write(
         records.collect(),
-        command::Action::Delete { conversations },
+        command::ControlCommand::Delete { conversations },
         HistoryError::Write,
     )?;
     Ok(text::deleted(doomed.len()))
 }
 
 /// Who writes the journal.
-enum Writer<'a> {
+enum MarkWriter<'a> {
     /// Nobody else.
     Own(Journal),
     /// A program that runs with this state folder.
     Program(&'a Path),
 }
 
-impl<'a> Writer<'a> {
+impl<'a> MarkWriter<'a> {
     fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
-        match Journal::open(state_dir, Options::default()) {
+        match Journal::open(state_dir, JournalOptions::default()) {
             Ok(journal) => Ok(Self::Own(journal)),
             Err(busy @ OpenError::Busy { .. }) => {
                 // What cannot be asked cannot do it.
-                match command::run(command::Action::Status, true, state_dir) {
+                match command::run(command::ControlCommand::Status, true, state_dir) {
                     Ok(_) => Ok(Self::Program(state_dir)),
                     Err(error) if error.is_nobody() => Err(HistoryError::Busy(busy)),
                     Err(error) => Err(HistoryError::Program(error)),
@@ -379,7 +391,7 @@ impl<'a> Writer<'a> {
     fn write(
         self,
         records: Vec<Record>,
-        asked: command::Action,
+        asked: command::ControlCommand,
         failed: impl FnOnce(String) -> HistoryError,
     ) -> Result<(), HistoryError> {
         let journal = match self {
@@ -402,7 +414,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Asks the person.
-fn is_sure(doomed: &[Listed]) -> Result<bool, HistoryError> {
+fn is_sure(doomed: &[ListedConversation]) -> Result<bool, HistoryError> {
     if !io::stdin().is_terminal() {
         return Err(HistoryError::NobodyToAsk);
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::api::Format;
-use crate::journal::{ReadError, Reader, State};
+use crate::journal::{JournalReader, ReadError, TurnState};
 use crate::statistics::turns::{self, SOURCES, TurnFacts};
 
 /// Why there is no record.
@@ -48,7 +48,7 @@ const COLUMNS: [&str; 20] = [
 /// # Errors
 ///
 /// If the journal cannot be read, or the record cannot be written.
-pub fn write(reader: &Reader, since: i64, to: &mut impl Write) -> Result<(), StudyError> {
+pub fn write(reader: &JournalReader, since: i64, to: &mut impl Write) -> Result<(), StudyError> {
     let sources = SOURCES.map(|source| format!("characters_{source}"));
     let names = COLUMNS.into_iter().map(str::to_owned);
     let names = names.chain(["delay_total_ms".into(), "delay_tokens".into()]);
@@ -81,9 +81,9 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
         None => "",
     };
     let state = match turn.state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client gone",
+        TurnState::Waiting => "waiting",
+        TurnState::Answered => "answered",
+        TurnState::Gone => "client gone",
     };
     let cells = [
         turn.conversation.to_string(),

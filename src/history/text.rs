@@ -5,13 +5,13 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Found, Listed, Marks, Whole, provenance};
+use super::{ListedConversation, SearchResult, TurnMarks, Whole, provenance};
 use crate::api::{Assigned, Body, Interner};
 use crate::inbox;
-use crate::journal::{Decision, ModelDraft, SaidState, State};
+use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
 use crate::plain;
-use crate::rules::Action;
-use crate::store::Loaded;
+use crate::rules::RuleAction;
+use crate::store::LoadedConversation;
 use crate::store::marks::words;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
@@ -19,14 +19,14 @@ use crate::tui::transcript::Transcript;
 /// How wide an agent's name may be before it is cut.
 const AGENT: usize = 14;
 
-pub(super) fn list(list: &[Listed], zone: &TimeZone) -> String {
+pub(super) fn list(list: &[ListedConversation], zone: &TimeZone) -> String {
     match list {
         [] => "No conversations yet.\n".into(),
         _ => list.iter().map(|row| line(row, zone)).collect(),
     }
 }
 
-pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
+pub(super) fn found(found: &[SearchResult], zone: &TimeZone) -> String {
     if found.is_empty() {
         return "Nothing found.\n".into();
     }
@@ -42,7 +42,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let mut out = head(&whole, zone);
     let loaded = whole.newest.as_ref().and_then(|newest| {
         let (row, said) = (whole.listed.row.clone(), std::mem::take(&mut whole.said));
-        Loaded::of_rows(row, newest, said, &Interner::default())
+        LoadedConversation::of_rows(row, newest, said, &Interner::default())
     });
     let Some(loaded) = loaded else {
         out.push_str("\nNo request can be read; --raw shows what is there.\n");
@@ -104,7 +104,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
 /// What models drafted, each with its items.
 fn push_drafted<'a>(
     out: &mut String,
-    drafts: impl Iterator<Item = &'a ModelDraft>,
+    drafts: impl Iterator<Item = &'a ModelDraftRow>,
     zone: &TimeZone,
 ) {
     for draft in drafts {
@@ -141,14 +141,14 @@ fn push_drafted<'a>(
 /// What rules decided, a line for each.
 fn push_decided<'a>(
     out: &mut String,
-    decisions: impl Iterator<Item = &'a Decision>,
+    decisions: impl Iterator<Item = &'a DecisionRow>,
     zone: &TimeZone,
 ) {
     for (number, decision) in decisions.enumerate() {
         if number == 0 {
             out.push_str("\nDecided by rules:\n\n");
         }
-        let action: Option<Action> = serde_json::from_str(&decision.action).ok();
+        let action: Option<RuleAction> = serde_json::from_str(&decision.action).ok();
         let action = action.map_or_else(|| decision.action.clone(), |action| action.words());
         let waited = if decision.waited {
             "after its timeout, "
@@ -170,7 +170,7 @@ fn push_decided<'a>(
 
 /// What the rows say of a conversation, before what was said in it.
 fn head(whole: &Whole, zone: &TimeZone) -> String {
-    let Listed { row, assigned } = &whole.listed;
+    let ListedConversation { row, assigned } = &whole.listed;
     let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
     let mut fact = |name: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -233,9 +233,9 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
     out
 }
 
-pub(super) fn question(doomed: &[Listed]) -> String {
+pub(super) fn question(doomed: &[ListedConversation]) -> String {
     let mut out = String::from("Delete for good:\n");
-    for Listed { row, .. } in doomed {
+    for ListedConversation { row, .. } in doomed {
         let _ = writeln!(out, "{:>6}  {}", row.id, plain::line(&row.title));
     }
     out.push_str("Are you sure? [y/N] ");
@@ -250,7 +250,7 @@ pub(super) fn deleted(number: usize) -> String {
 }
 
 /// What is said of a conversation and its turns, a line for each.
-pub(super) fn marks(marks: &Marks) -> String {
+pub(super) fn marks(marks: &TurnMarks) -> String {
     let row = &marks.listed.row;
     let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
     if marks.marks.is_empty() {
@@ -271,7 +271,7 @@ pub(super) fn compacted(before: u64, after: u64) -> String {
     format!("The journal had {before} and has {after} now.\n")
 }
 
-fn line(Listed { row, assigned }: &Listed, zone: &TimeZone) -> String {
+fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZone) -> String {
     let whose = match whose(assigned) {
         whose if whose.is_empty() => whose,
         whose => format!("  ({})", plain::line(&whose)),
@@ -293,11 +293,11 @@ fn whose(assigned: &Assigned) -> String {
     parts.join(" ")
 }
 
-pub(super) fn state(state: State) -> &'static str {
+pub(super) fn state(state: TurnState) -> &'static str {
     match state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client gone",
+        TurnState::Waiting => "waiting",
+        TurnState::Answered => "answered",
+        TurnState::Gone => "client gone",
     }
 }
 

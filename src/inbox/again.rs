@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Said;
+use super::SentReply;
 use crate::api::Item;
 use crate::hash::Hash;
 
@@ -37,7 +37,7 @@ impl RepeatedItems {
     pub(crate) fn seen_in(
         mut self,
         items: &[Arc<Item>],
-        said: &[Said],
+        said: &[SentReply],
         now: Timestamp,
     ) -> Vec<Timestamp> {
         let mut said_at = said.iter().map(|said| said.at);

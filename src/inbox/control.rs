@@ -7,24 +7,25 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::composing::{Problem, item_of_text, lost_command, rejection};
+use super::composing::{SendProblem, item_of_text, lost_command, rejection};
 use super::{
-    Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, Said, Status,
+    Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, SentReply,
+    Status,
 };
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
-use crate::draft::{Call, Draft, Editor, Origin, Part, ReplyKind, Sender, Source, Target};
+use crate::draft::{Call, CallTarget, Draft, Editor, Origin, Part, ReplyKind, Sender, Source};
 use crate::store::marks::{self, MarkError, Marked, mark_of};
-use crate::store::{Header, Saving};
+use crate::store::{ConversationHeader, Saving};
 
 /// The name of the tool that takes patches.
 const APPLY_PATCH: &str = "apply_patch";
 
 /// Something that a script asks, and where the answer goes.
 #[derive(Debug)]
-pub struct Asked {
-    wish: Wish,
-    answer: oneshot::Sender<Result<Answer, Refused>>,
+pub struct ScriptRequest {
+    wish: ScriptCommand,
+    answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
 /// Where scripts ask. Clones ask at the same place.
@@ -34,9 +35,9 @@ pub struct Scripts(pub(super) mpsc::UnboundedSender<Event>);
 impl Scripts {
     /// Asks something; `None` if nobody answers any more. Whoever gives this up before there is an
     /// answer has not asked.
-    pub async fn ask(&self, wish: Wish) -> Option<Result<Answer, Refused>> {
+    pub async fn ask(&self, wish: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
         let (answer, answered) = oneshot::channel();
-        let asked = Box::new(Asked { wish, answer });
+        let asked = Box::new(ScriptRequest { wish, answer });
         self.0.send(Event::Asked(asked)).ok()?;
         answered.await.ok()
     }
@@ -44,7 +45,7 @@ impl Scripts {
 
 /// What a script can ask.
 #[derive(Debug)]
-pub enum Wish {
+pub enum ScriptCommand {
     /// How things stand.
     Status,
     /// Which conversations there are.
@@ -58,7 +59,7 @@ pub enum Wish {
     /// Changes how it is with the study, or only says how.
     Study(Option<StudyWish>),
     /// Changes what the person makes of something, of which this much is in the journal.
-    Mark(Marked, Vec<marks::Change>),
+    Mark(Marked, Vec<marks::MarkChange>),
     /// Deletes conversations for good, all of them or none.
     Delete(Vec<ConversationId>),
     /// Rejects what waits in a conversation, in these words.
@@ -141,17 +142,17 @@ pub enum ScriptPart {
 
 /// What a script is answered.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ScriptAnswer {
     /// How things stand.
-    Status(Standing),
+    Status(InboxStatus),
     /// The conversations in the order of the inbox.
-    List(Vec<Listed>),
+    List(Vec<ConversationSummary>),
     /// What a conversation holds.
     Shown(Box<Snapshot>),
     /// It is in the journal and has to be read there.
     Unloaded,
     /// Something was said.
-    Sent(Sent),
+    Sent(ReplyReceipt),
     /// How it is with the study.
     Study(StudyState),
     /// It is so, once that is written.
@@ -160,7 +161,7 @@ pub enum Answer {
 
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct InboxStatus {
     /// How many requests wait.
     pub waiting: usize,
     /// Since when the longest does.
@@ -171,9 +172,9 @@ pub struct Standing {
 
 /// A conversation as a list shows it.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ConversationSummary {
     /// Its name, its agent, its title.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// What it is doing.
     pub status: Status,
     /// The request that is answered next.
@@ -192,13 +193,13 @@ pub struct Listed {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What a list shows of it.
-    pub listed: Listed,
+    pub listed: ConversationSummary,
     /// The newest request.
     pub request: Request,
     /// The first item that came since the last reply.
     pub new_from: usize,
     /// What was said to it.
-    pub said: Vec<Said>,
+    pub said: Vec<SentReply>,
 }
 
 impl Snapshot {
@@ -211,7 +212,7 @@ impl Snapshot {
 
 /// What became of what a script said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+pub struct ReplyReceipt {
     /// The conversation it belongs to.
     pub conversation: ConversationId,
     /// Whom it answers.
@@ -224,7 +225,7 @@ pub struct Sent {
 
 /// Why a script does not get what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ScriptError {
     /// There is no such conversation in the list.
     #[error("there is no conversation {}", .0.0)]
     Unknown(ConversationId),
@@ -262,7 +263,7 @@ pub enum Refused {
     ClientGone,
     /// Something is wrong with what is said.
     #[error("{}", .0.message)]
-    Problem(Problem),
+    Problem(SendProblem),
 }
 
 fn phases(known: &[String]) -> String {
@@ -272,8 +273,8 @@ fn phases(known: &[String]) -> String {
     }
 }
 
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
+impl From<SendProblem> for ScriptError {
+    fn from(problem: SendProblem) -> Self {
         Self::Problem(problem)
     }
 }
@@ -282,7 +283,7 @@ impl From<Problem> for Refused {
 #[derive(Debug)]
 pub(super) struct Waiter {
     filter: Filter,
-    answer: oneshot::Sender<Result<Answer, Refused>>,
+    answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
 impl Filter {
@@ -310,20 +311,20 @@ impl Inbox {
     }
 
     /// Answers a script, or has it wait.
-    pub(super) fn asked(&mut self, asked: Asked, now: Timestamp) -> Option<Change> {
-        let Asked { wish, answer } = asked;
+    pub(super) fn asked(&mut self, asked: ScriptRequest, now: Timestamp) -> Option<Change> {
+        let ScriptRequest { wish, answer } = asked;
         if answer.is_closed() {
             // Whoever has gone must not be taken at their word.
             return None;
         }
         let (answered, change) = match wish {
-            Wish::Status => (Ok(Answer::Status(self.standing())), None),
-            Wish::List => {
+            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.standing())), None),
+            ScriptCommand::List => {
                 let list = self.conversations().map(Conversation::listed).collect();
-                (Ok(Answer::List(list)), None)
+                (Ok(ScriptAnswer::List(list)), None)
             }
-            Wish::Show(id) => (self.shown(id), None),
-            Wish::Wait(filter) => match self.longest_for(&filter) {
+            ScriptCommand::Show(id) => (self.shown(id), None),
+            ScriptCommand::Wait(filter) => match self.longest_for(&filter) {
                 Some(id) if self.paused.is_none() => (self.shown(id), None),
                 _ => {
                     self.waiters.retain(|waiter| !waiter.answer.is_closed());
@@ -331,18 +332,21 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(wish) => (self.change_study(wish, now).map(Answer::Study), None),
-            Wish::Mark(marked, changes) => {
-                (self.change_mark(marked, &changes).map(Answer::Done), None)
+            ScriptCommand::Study(wish) => {
+                (self.change_study(wish, now).map(ScriptAnswer::Study), None)
             }
-            Wish::Delete(ids) => (self.delete_all(&ids).map(Answer::Done), None),
-            Wish::Reply(reply) => {
+            ScriptCommand::Mark(marked, changes) => (
+                self.change_mark(marked, &changes).map(ScriptAnswer::Done),
+                None,
+            ),
+            ScriptCommand::Delete(ids) => (self.delete_all(&ids).map(ScriptAnswer::Done), None),
+            ScriptCommand::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
                 });
                 of_sent(reply.conversation, said)
             }
-            Wish::Reject {
+            ScriptCommand::Reject {
                 conversation,
                 request,
                 words,
@@ -368,8 +372,8 @@ impl Inbox {
     fn change_mark(
         &mut self,
         mut marked: Marked,
-        changes: &[marks::Change],
-    ) -> Result<Saving, Refused> {
+        changes: &[marks::MarkChange],
+    ) -> Result<Saving, ScriptError> {
         if let Some(conversation) = self.get(ConversationId(marked.mark.conversation)) {
             // What is in memory is newer than what was read.
             let mut known = conversation.marks().iter();
@@ -387,9 +391,9 @@ impl Inbox {
     }
 
     /// Deletes conversations for good, those too that are not listed.
-    fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, Refused> {
+    fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, ScriptError> {
         if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
-            return Err(Refused::Busy(*busy));
+            return Err(ScriptError::Busy(*busy));
         }
         let mut saving = Saving::default();
         for id in ids {
@@ -407,7 +411,7 @@ impl Inbox {
         &mut self,
         wish: Option<StudyWish>,
         now: Timestamp,
-    ) -> Result<StudyState, Refused> {
+    ) -> Result<StudyState, ScriptError> {
         let phases = || self.phases().iter().map(|phase| phase.name.clone());
         let phases: Vec<String> = phases().collect();
         let pauses = match &wish {
@@ -420,7 +424,7 @@ impl Inbox {
             && !self.go_to_phase(&name)
         {
             let known = phases;
-            return Err(Refused::NoPhase { name, known });
+            return Err(ScriptError::NoPhase { name, known });
         }
         Ok(StudyState {
             paused,
@@ -440,16 +444,16 @@ impl Inbox {
         let takes = |waiter: &Waiter| waiter.filter.takes(conversation);
         while let Some(at) = self.waiters.iter().position(takes) {
             let waiter = self.waiters.remove(at);
-            let answer = Ok(Answer::Shown(Box::new(conversation.snapshot())));
+            let answer = Ok(ScriptAnswer::Shown(Box::new(conversation.snapshot())));
             if waiter.answer.send(answer).is_ok() {
                 return;
             }
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> InboxStatus {
         let longest = self.longest_waiting().next().and_then(|id| self.get(id));
-        Standing {
+        InboxStatus {
             waiting: self.waiting(),
             since: longest.and_then(|found| match found.status() {
                 Status::Waiting { since } => Some(since),
@@ -459,11 +463,11 @@ impl Inbox {
         }
     }
 
-    fn shown(&self, id: ConversationId) -> Result<Answer, Refused> {
+    fn shown(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
         match self.get(id) {
-            Some(found) if found.is_loaded() => Ok(Answer::Shown(Box::new(found.snapshot()))),
+            Some(found) if found.is_loaded() => Ok(ScriptAnswer::Shown(Box::new(found.snapshot()))),
             // One that is not listed any more may be in the journal too.
-            _ => Ok(Answer::Unloaded),
+            _ => Ok(ScriptAnswer::Unloaded),
         }
     }
 
@@ -477,23 +481,23 @@ impl Inbox {
         &self,
         id: ConversationId,
         request: Option<RequestId>,
-    ) -> Result<&Conversation, Refused> {
-        let conversation = self.get(id).ok_or(Refused::Unknown(id))?;
+    ) -> Result<&Conversation, ScriptError> {
+        let conversation = self.get(id).ok_or(ScriptError::Unknown(id))?;
         let open = conversation.open_request();
-        let open = open.ok_or(Refused::NobodyWaits(id))?;
+        let open = open.ok_or(ScriptError::NobodyWaits(id))?;
         match request {
-            Some(meant) if meant != open => Err(Refused::AnotherWaits(meant, open)),
-            _ if self.claimed == Some(open) => Err(Refused::Answered),
+            Some(meant) if meant != open => Err(ScriptError::AnotherWaits(meant, open)),
+            _ if self.claimed == Some(open) => Err(ScriptError::Answered),
             _ => Ok(conversation),
         }
     }
 
     /// What a script says as a reply, and as it is written down.
-    fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), Refused> {
+    fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), ScriptError> {
         let conversation = self.meant(reply.conversation, reply.request)?;
-        let accepts = |problem: &Problem| problem.soft && reply.force;
+        let accepts = |problem: &SendProblem| problem.soft && reply.force;
         if conversation.live_phase().is_some() {
-            let problem = Problem::soft("a message is being written here and would be ended");
+            let problem = SendProblem::soft("a message is being written here and would be ended");
             accept(Some(problem), accepts)?;
         }
         let mut items = Vec::new();
@@ -504,7 +508,7 @@ impl Inbox {
             parts.push(part);
         }
         let Some(last) = parts.pop() else {
-            return Err(Problem::hard("nothing to send").into());
+            return Err(SendProblem::hard("nothing to send").into());
         };
         let words = conversation.reply_of(items, accepts)?;
         let draft = Draft {
@@ -523,19 +527,19 @@ impl Inbox {
         reply: Reply,
         draft: Draft,
         now: Timestamp,
-    ) -> Result<Sent, Refused> {
+    ) -> Result<ReplyReceipt, ScriptError> {
         let request = self.get(id).and_then(Conversation::open_request);
-        let request = request.ok_or(Refused::NobodyWaits(id))?;
+        let request = request.ok_or(ScriptError::NobodyWaits(id))?;
         let ended = reply.ends();
         // Whoever says something has the pen.
         self.take_over(id, now);
         let said = self.reply_as(id, reply, draft, None, now);
         said.map_err(|error| match error {
-            ReplyError::NobodyWaits => Refused::NobodyWaits(id),
-            ReplyError::ClientGone => Refused::ClientGone,
-            ReplyError::Paused => Refused::Paused,
+            ReplyError::NobodyWaits => ScriptError::NobodyWaits(id),
+            ReplyError::ClientGone => ScriptError::ClientGone,
+            ReplyError::Paused => ScriptError::Paused,
         })?;
-        Ok(Sent {
+        Ok(ReplyReceipt {
             conversation: id,
             request,
             ended,
@@ -546,8 +550,8 @@ impl Inbox {
 
 impl Conversation {
     /// What a list shows of it.
-    fn listed(&self) -> Listed {
-        Listed {
+    fn listed(&self) -> ConversationSummary {
+        ConversationSummary {
             header: self.header(),
             status: self.status(),
             request: self.open_request(),
@@ -572,8 +576,8 @@ impl Conversation {
     fn composed(
         &self,
         part: &ScriptPart,
-        accepts: impl Fn(&Problem) -> bool + Copy,
-    ) -> Result<(Body, Part), Problem> {
+        accepts: impl Fn(&SendProblem) -> bool + Copy,
+    ) -> Result<(Body, Part), SendProblem> {
         match part {
             ScriptPart::Text {
                 kind,
@@ -581,12 +585,12 @@ impl Conversation {
                 options,
             } => {
                 if let Some(why) = self.unavailable(*kind) {
-                    return Err(Problem::hard(why));
+                    return Err(SendProblem::hard(why));
                 }
                 let no_command = self.unavailable(ReplyKind::Command);
                 accept(lost_command(*kind, text, no_command), accepts)?;
                 let item = item_of_text(*kind, text, options, self.shell())?;
-                let item = item.ok_or_else(|| Problem::hard("nothing to send"))?;
+                let item = item.ok_or_else(|| SendProblem::hard("nothing to send"))?;
                 if *kind == ReplyKind::Command {
                     accept(self.guessed_shell().map(|(_, question)| question), accepts)?;
                 }
@@ -609,10 +613,10 @@ impl Conversation {
         &self,
         name: &str,
         arguments: &str,
-        accepts: impl Fn(&Problem) -> bool,
-    ) -> Result<(Body, Part), Problem> {
+        accepts: impl Fn(&SendProblem) -> bool,
+    ) -> Result<(Body, Part), SendProblem> {
         if let Some(why) = self.unavailable(ReplyKind::Tool) {
-            return Err(Problem::hard(why));
+            return Err(SendProblem::hard(why));
         }
         let found = self.callable().find(|tool| tool.title() == name);
         let found = found.or_else(|| self.callable().find(|tool| tool.name == name));
@@ -623,10 +627,10 @@ impl Conversation {
             }
             _ => {
                 let words = format!("this request offers no tool {name} that can be called");
-                return Err(Problem::hard(words));
+                return Err(SendProblem::hard(words));
             }
         };
-        accept(problem.map(Problem::soft), accepts)?;
+        accept(problem.map(SendProblem::soft), accepts)?;
         let part = Part {
             kind: ReplyKind::Tool,
             call: Some(Call {
@@ -643,7 +647,7 @@ impl Conversation {
     }
 }
 
-fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>) {
+fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
     let name = tool.name.clone();
     if tool.kind == "custom" {
         let problem = match name.as_str() {
@@ -654,7 +658,7 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
             name: name.clone(),
             input: arguments.to_owned(),
         };
-        return (Target::Custom { name }, item, problem);
+        return (CallTarget::Custom { name }, item, problem);
     }
     let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
     let problem = check_arguments(&schema, arguments).err();
@@ -663,7 +667,7 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
         name: name.clone(),
         arguments: arguments.to_owned(),
     };
-    let target = Target::Function {
+    let target = CallTarget::Function {
         namespace: tool.namespace.clone(),
         name,
         schema,
@@ -671,9 +675,9 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
     (target, item, problem)
 }
 
-fn patched_by_shell(shell: &ShellTool, text: &str) -> (Target, Body, Option<String>) {
+fn patched_by_shell(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
     let item = shell.call(&patch::shell_command(text), &Map::new());
-    let target = Target::PatchByShell(shell.clone());
+    let target = CallTarget::PatchByShell(shell.clone());
     (target, item, fault_of_patch(text))
 }
 
@@ -681,7 +685,10 @@ fn fault_of_patch(text: &str) -> Option<String> {
     patch::check(text).err().map(|error| error.to_string())
 }
 
-fn accept(problem: Option<Problem>, accepts: impl Fn(&Problem) -> bool) -> Result<(), Problem> {
+fn accept(
+    problem: Option<SendProblem>,
+    accepts: impl Fn(&SendProblem) -> bool,
+) -> Result<(), SendProblem> {
     match problem {
         Some(problem) if !accepts(&problem) => Err(problem),
         _ => Ok(()),
@@ -700,19 +707,19 @@ fn of_script(text: &str) -> Draft {
 
 fn of_sent(
     conversation: ConversationId,
-    said: Result<Sent, Refused>,
-) -> (Result<Answer, Refused>, Option<Change>) {
+    said: Result<ReplyReceipt, ScriptError>,
+) -> (Result<ScriptAnswer, ScriptError>, Option<Change>) {
     let change = match &said {
         Ok(sent) => Some(Change::Scripted {
             conversation,
             ended: sent.ended,
         }),
         // That it has gone was found out here.
-        Err(Refused::ClientGone) => Some(Change::ClientGone {
+        Err(ScriptError::ClientGone) => Some(Change::ClientGone {
             conversation,
             returned: Vec::new(),
         }),
         Err(_) => None,
     };
-    (said.map(Answer::Sent), change)
+    (said.map(ScriptAnswer::Sent), change)
 }

@@ -16,7 +16,10 @@ use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, T
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
 use crate::store::marks::Marked;
-use crate::store::{ConversationId, Header, Loaded, MemoryUse, REJECTED_FOR, RequestId, Store};
+use crate::store::{
+    ConversationHeader, ConversationId, LoadedConversation, MemoryUse, REJECTED_FOR, RequestId,
+    Store,
+};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -43,7 +46,7 @@ pub struct Conversation {
     pub(super) continued: bool,
     pub(super) changes: Vec<String>,
     pub(super) open: VecDeque<OpenRequest>,
-    pub(super) said: Vec<Said>,
+    pub(super) said: Vec<SentReply>,
     pub(super) closed: Closed,
     /// When its request was rejected, if that still holds.
     pub(super) rejected: Option<Timestamp>,
@@ -80,9 +83,9 @@ pub(super) struct OpenRequest {
 
 /// Something the person said that the client has not sent back yet.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct SentReply {
     /// The reply, as it was kept.
-    pub words: Words,
+    pub words: ReplyContent,
     /// As it was composed: it comes back should the client not get it. All that left with one
     /// reply shares it.
     pub draft: Arc<Draft>,
@@ -97,7 +100,7 @@ pub struct Said {
     pub refused: u32,
 }
 
-impl Said {
+impl SentReply {
     /// The request that it was said to.
     pub fn request(&self) -> RequestId {
         self.request
@@ -113,7 +116,7 @@ impl Said {
     pub(super) fn can_be_lost(&self) -> bool {
         match self.state {
             Delivery::Sent => true,
-            Delivery::Delivered => matches!(self.words, Words::Live(..)),
+            Delivery::Delivered => matches!(self.words, ReplyContent::Live(..)),
             Delivery::Undelivered => false,
         }
     }
@@ -121,7 +124,7 @@ impl Said {
 
 /// What a person can say to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Words {
+pub enum ReplyContent {
     /// An output item of the response.
     Item(Body),
     /// A message that was typed live.
@@ -130,7 +133,7 @@ pub enum Words {
     Rejection(String),
 }
 
-impl Words {
+impl ReplyContent {
     /// What a model would have had to write.
     pub fn text(&self) -> String {
         match self {
@@ -238,7 +241,7 @@ impl Conversation {
     }
 
     /// A conversation of an earlier run, of which only what a list shows is in memory.
-    pub(super) fn of_header(header: Header) -> Self {
+    pub(super) fn of_header(header: ConversationHeader) -> Self {
         let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
         let mut conversation = Self::new(
             header.id,
@@ -257,7 +260,7 @@ impl Conversation {
     }
 
     /// Takes in what the journal has of it.
-    pub(super) fn fill(&mut self, loaded: Loaded, held: &mut MemoryUse) {
+    pub(super) fn fill(&mut self, loaded: LoadedConversation, held: &mut MemoryUse) {
         let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
         let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
         held.add(known.items());
@@ -278,7 +281,7 @@ impl Conversation {
                 None => Arc::new(Draft::from_json(&row.typed)),
             };
             drafts.push((row.typed, Arc::clone(&draft)));
-            self.said.push(Said {
+            self.said.push(SentReply {
                 words,
                 draft,
                 at: Timestamp::from_millisecond(row.at).unwrap_or_default(),
@@ -297,15 +300,15 @@ impl Conversation {
     }
 
     /// All that the journal has of it.
-    pub(crate) fn of_loaded(loaded: Loaded) -> Self {
+    pub(crate) fn of_loaded(loaded: LoadedConversation) -> Self {
         let mut conversation = Self::of_header(loaded.header.clone());
         conversation.fill(loaded, &mut MemoryUse::default());
         conversation
     }
 
     /// What a list shows of it.
-    pub fn header(&self) -> Header {
-        Header {
+    pub fn header(&self) -> ConversationHeader {
+        ConversationHeader {
             id: self.id,
             agent: self.agent.clone(),
             title: self.title.clone(),
@@ -328,15 +331,15 @@ impl Conversation {
 
     /// The rows of what was said to a request, from a place on, each with the text by which it is
     /// found.
-    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
+    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::SaidRow, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
         own.map(|said| (self.row(said), said.words.found_by()))
             .collect()
     }
 
-    fn row(&self, said: &Said) -> journal::Said {
-        journal::Said {
+    fn row(&self, said: &SentReply) -> journal::SaidRow {
+        journal::SaidRow {
             id: said.id,
             conversation: self.id.0,
             turn: said.request.0,
@@ -394,7 +397,7 @@ impl Conversation {
     }
 
     /// What was said to the newest request, oldest first.
-    pub fn said(&self) -> &[Said] {
+    pub fn said(&self) -> &[SentReply] {
         &self.said
     }
 
@@ -498,7 +501,7 @@ impl Conversation {
         let last = self.said.last();
         let last = last.filter(|said| Some(said.request) == current)?;
         match last.words {
-            Words::Live(_, phase) => Some(phase),
+            ReplyContent::Live(_, phase) => Some(phase),
             _ => None,
         }
     }
@@ -507,9 +510,9 @@ impl Conversation {
     pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
         let last = self.said.last_mut().filter(|said| said.request == request);
         if let Some(said) = last
-            && let Words::Live(text, phase) = &mut said.words
+            && let ReplyContent::Live(text, phase) = &mut said.words
         {
-            said.words = Words::Item(Body::message(std::mem::take(text), *phase));
+            said.words = ReplyContent::Item(Body::message(std::mem::take(text), *phase));
             said.state = Delivery::Sent;
             said.ticket = ticket;
         }
@@ -529,7 +532,7 @@ impl Conversation {
         self.undelivered_of(|said| said.request == request)
     }
 
-    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Draft> {
+    fn undelivered_of(&self, is_meant: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
         let said = self.said.iter().filter(|said| is_meant(said));
         let mut drafts: Vec<&Arc<Draft>> = said
             .filter(|said| said.can_be_lost() && said.draft.sender.is_person())
@@ -552,8 +555,8 @@ impl Conversation {
         new_ticket: u64,
         draft: Draft,
     ) {
-        if let Some(Said {
-            words: Words::Live(text, _),
+        if let Some(SentReply {
+            words: ReplyContent::Live(text, _),
             draft: all,
             ticket,
             state,
@@ -567,8 +570,8 @@ impl Conversation {
             *state = Delivery::Sent;
             return;
         }
-        self.said.push(Said {
-            words: Words::Live(delta.to_owned(), phase),
+        self.said.push(SentReply {
+            words: ReplyContent::Live(delta.to_owned(), phase),
             draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
@@ -602,14 +605,14 @@ impl Conversation {
             }
             Reply::Items(items) => (items, None),
             Reply::End { items, ending } => match ending {
-                Ending::Failed { message, .. } => (items, Some(Words::Rejection(message))),
+                Ending::Failed { message, .. } => (items, Some(ReplyContent::Rejection(message))),
                 Ending::Completed | Ending::OutOfTokens => (items, None),
             },
         };
         self.end_live(request, ticket);
         let draft = Arc::new(draft);
-        let words = items.into_iter().map(Words::Item).chain(rejection);
-        self.said.extend(words.map(|words| Said {
+        let words = items.into_iter().map(ReplyContent::Item).chain(rejection);
+        self.said.extend(words.map(|words| SentReply {
             words,
             draft: Arc::clone(&draft),
             at: now,
@@ -632,7 +635,7 @@ impl Conversation {
         };
         let own = self.said.iter().filter(|said| said.request == id);
         let messages = own.filter_map(|said| match &said.words {
-            Words::Item(item @ Body::Message { .. }) => Some(item.words()),
+            ReplyContent::Item(item @ Body::Message { .. }) => Some(item.words()),
             _ => None,
         });
         // The clients get them as one message, or as one after the other.
@@ -654,7 +657,7 @@ impl Conversation {
             if said.ticket <= ticket && said.state != Delivery::Delivered {
                 said.state = Delivery::Delivered;
                 // What a model is still saying is written down at its end.
-                let is_whole = !matches!(said.words, Words::Live(..));
+                let is_whole = !matches!(said.words, ReplyContent::Live(..));
                 if is_whole || said.draft.sender.is_person() {
                     reached.push((said.id, SaidState::Delivered));
                 }
@@ -694,7 +697,7 @@ impl Conversation {
         let old = std::mem::replace(&mut self.request, request);
         let last = self.said.last().map(|said| &said.words);
         let is_taken_back =
-            self.closed == Closed::ClientGone || matches!(last, Some(Words::Rejection(_)));
+            self.closed == Closed::ClientGone || matches!(last, Some(ReplyContent::Rejection(_)));
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);

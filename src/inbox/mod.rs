@@ -19,28 +19,30 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, Screen, channel};
-pub use composing::Problem;
+pub use channel::{
+    Answerer, Arrival, Event, Intake, PendingRequest, Refusal, RequestFilter, Responder, channel,
+};
+pub use composing::SendProblem;
 use control::Waiter;
 pub use control::{
-    Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
-    Standing, StudyState, StudyWish, Wish,
+    ConversationSummary, Filter, InboxStatus, ReplyReceipt, ScriptAnswer, ScriptCommand,
+    ScriptError, ScriptPart, ScriptReply, ScriptRequest, Scripts, Snapshot, StudyState, StudyWish,
 };
 use conversation::{Closed, Family, OpenRequest};
-pub use conversation::{Conversation, Delivery, Said, Status, Words};
+pub use conversation::{Conversation, Delivery, ReplyContent, SentReply, Status};
 pub use drafting::{
-    Ask, DraftError, DraftEvents, DraftId, DraftOrder, DraftState, Drafted, Drafting, Mode,
-    ModelDraft, Order as DraftingOrder, Partial, Step,
+    DraftError, DraftEvents, DraftId, DraftOrder, DraftRequest, DraftState, DraftStep, DraftUpdate,
+    Drafting, Mode, ModelDraft, ModelOrder as DraftingOrder, Partial,
 };
-use order::Order;
-pub use statistics::{Spread, Statistics};
+use order::ListOrder;
+pub use statistics::{ResponseStatistics, Spread};
 
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
 use crate::store::marks::Marked;
+use crate::store::{ConversationHeader, LoadedConversation, MemoryUse, RequestKey, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
-use crate::store::{Header, Loaded, MemoryUse, RequestKey, Saving, Store};
 use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
@@ -62,13 +64,13 @@ const MAX_DISMISSED: usize = 1_000;
 #[derive(Debug)]
 pub struct Inbox {
     conversations: HashMap<ConversationId, Conversation>,
-    order: Order,
+    order: ListOrder,
     requests: HashMap<RequestId, ConversationId>,
     /// Conversations that were begun on behalf of another, by the first of them, which is among them.
     families: HashMap<ConversationId, BTreeSet<ConversationId>>,
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
-    statistics: Statistics,
+    statistics: ResponseStatistics,
     held: MemoryUse,
     most_bytes: usize,
     store: Store,
@@ -146,7 +148,7 @@ pub enum Change {
         /// The draft.
         draft: DraftId,
         /// What became of it.
-        what: Drafted,
+        what: DraftUpdate,
     },
     /// A rule answered what had waited for long enough.
     Decided(ConversationId),
@@ -199,7 +201,7 @@ impl Inbox {
         let modes = Self::read_modes(store.setting(Self::modes_setting()));
         Self {
             conversations: HashMap::new(),
-            order: Order::default(),
+            order: ListOrder::default(),
             requests: HashMap::new(),
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
@@ -265,7 +267,7 @@ impl Inbox {
     }
 
     /// Numbers since the program was first used.
-    pub fn statistics(&self) -> &Statistics {
+    pub fn statistics(&self) -> &ResponseStatistics {
         &self.statistics
     }
 
@@ -460,8 +462,8 @@ impl Inbox {
     fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
-            if let Some(Said {
-                words: Words::Rejection(_),
+            if let Some(SentReply {
+                words: ReplyContent::Rejection(_),
                 refused,
                 ..
             }) = conversation.said.last_mut()
@@ -526,8 +528,11 @@ impl Inbox {
                     let words = housekeeping.purpose.words();
                     conversation.title = words.into();
                     conversation.automatic = Some(words.into());
-                    conversation.said.push(Said {
-                        words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
+                    conversation.said.push(SentReply {
+                        words: ReplyContent::Item(Body::message(
+                            housekeeping.answer,
+                            Phase::FinalAnswer,
+                        )),
                         draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,
@@ -565,7 +570,7 @@ impl Inbox {
     /// Takes in a conversation of an earlier run whose client comes back with a request. What was
     /// said to it last and is not known to have arrived did not, unless it is in what the client
     /// sends.
-    fn revive(&mut self, loaded: Loaded, request: &Request) -> Vec<Draft> {
+    fn revive(&mut self, loaded: LoadedConversation, request: &Request) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
         self.load(loaded);
@@ -578,7 +583,7 @@ impl Inbox {
         let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
         let recent = self.store.recent(MAX_RESTORED + dismissed).into_iter();
         let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
-        let listed: Vec<Header> = recent.take(MAX_RESTORED as usize).collect();
+        let listed: Vec<ConversationHeader> = recent.take(MAX_RESTORED as usize).collect();
         listed.into_iter().for_each(|header| self.insert(header));
         self.find_said();
     }
@@ -587,14 +592,14 @@ impl Inbox {
     /// were.
     fn find_said(&self) {
         let texts = self.store.said_last().into_iter().filter_map(|said| {
-            let words: Words = serde_json::from_str(&said.words).ok()?;
+            let words: ReplyContent = serde_json::from_str(&said.words).ok()?;
             Some((said.conversation, words.found_by()))
         });
         self.store.find_by(texts);
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.
-    pub fn insert(&mut self, header: Header) {
+    pub fn insert(&mut self, header: ConversationHeader) {
         if !self.conversations.contains_key(&header.id) {
             if self.dismissed.remove(&header.id) {
                 self.keep_dismissed();
@@ -607,7 +612,7 @@ impl Inbox {
     }
 
     /// Takes in what the journal has of a conversation that is listed.
-    pub fn load(&mut self, loaded: Loaded) {
+    pub fn load(&mut self, loaded: LoadedConversation) {
         self.edit(loaded.header.id, |conversation, held| {
             if !conversation.is_loaded() {
                 conversation.fill(loaded, held);

@@ -41,14 +41,14 @@ impl ListKey {
 
 /// All conversations in order. What is asked of it does not take longer the more there are.
 #[derive(Debug, Default)]
-pub(super) struct Order {
+pub(super) struct ListOrder {
     /// What changes is near the front, so little is moved.
     listed: VecDeque<ListKey>,
     /// How many requests wait.
     requests: usize,
 }
 
-impl Order {
+impl ListOrder {
     pub fn insert(&mut self, conversation: &Conversation) {
         let key = ListKey::of(conversation);
         let at = self.listed.partition_point(|other| *other < key);

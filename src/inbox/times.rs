@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Conversation, ConversationId, Inbox, Refused, RequestId};
+use super::{Conversation, ConversationId, Inbox, RequestId, ScriptError};
 use crate::journal::TurnTime;
-use crate::study::{Delay, Phase, Plan, Study};
+use crate::study::{Delay, Plan, Study, StudyPhase};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
@@ -15,12 +15,12 @@ impl Inbox {
     }
 
     /// The phase of the study that is on, if it has any.
-    pub fn phase(&self) -> Option<&Phase> {
+    pub fn phase(&self) -> Option<&StudyPhase> {
         self.phases().get(self.phase)
     }
 
     /// All phases of the study, in order.
-    pub fn phases(&self) -> &[Phase] {
+    pub fn phases(&self) -> &[StudyPhase] {
         match self.study.enabled {
             true => &self.study.phases,
             false => &[],
@@ -52,9 +52,9 @@ impl Inbox {
         &mut self,
         pauses: Option<bool>,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Refused> {
+    ) -> Result<Option<Timestamp>, ScriptError> {
         if !self.study.enabled {
-            return Err(Refused::NoStudy);
+            return Err(ScriptError::NoStudy);
         }
         if let Some(pauses) = pauses {
             self.pause(pauses, now);

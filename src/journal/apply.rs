@@ -10,8 +10,9 @@ use super::hash::Hash;
 use super::items::{self, role};
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
-    ModelDraft, Recall, Record, Response, Said, State, Turn, TurnTime,
+    ApiConversation, Blob, ConversationRow, DecisionRow, DraftFate, DraftRow, EventRow, MarkRow,
+    ModelDraftRow, ModelDraftState, Recall, Record, ResponseRow, SaidRow, TurnRow, TurnState,
+    TurnTime,
 };
 
 /// How many texts are offered again.
@@ -72,12 +73,12 @@ impl Applier {
                     db,
                     "UPDATE conversation SET state = ?1
                      WHERE id IN (SELECT conversation FROM turn WHERE state = 0)",
-                    params![State::Gone],
+                    params![TurnState::Gone],
                 )?;
                 run(
                     db,
                     "UPDATE turn SET state = ?1 WHERE state = 0",
-                    params![State::Gone],
+                    params![TurnState::Gone],
                 )
             }
             Record::TurnState { id, state } => run(
@@ -156,7 +157,7 @@ impl Applier {
         Ok(row)
     }
 
-    fn conversation(&mut self, db: &Connection, row: &Conversation) -> Result<()> {
+    fn conversation(&mut self, db: &Connection, row: &ConversationRow) -> Result<()> {
         let mut find = db.prepare_cached("SELECT title FROM conversation WHERE id = ?1")?;
         let title: Option<String> = find.query_row([row.id], |row| row.get(0)).optional()?;
         run(
@@ -190,7 +191,7 @@ impl Applier {
         self.text(db, row.id, &Blob::new(row.title.as_str()), true)
     }
 
-    fn turn(&mut self, db: &Connection, row: &Turn) -> Result<()> {
+    fn turn(&mut self, db: &Connection, row: &TurnRow) -> Result<()> {
         let mut list = Vec::with_capacity(row.items.len());
         for item in &row.items {
             list.push(self.blob(db, item)?);
@@ -308,7 +309,7 @@ impl Applier {
     }
 }
 
-fn said(db: &Connection, row: &Said) -> Result<()> {
+fn said(db: &Connection, row: &SaidRow) -> Result<()> {
     run(
         db,
         "INSERT INTO said (id, conversation, turn, ticket, at, state, words, typed)
@@ -329,7 +330,7 @@ fn said(db: &Connection, row: &Said) -> Result<()> {
     )
 }
 
-fn draft(db: &Connection, row: &Draft) -> Result<()> {
+fn draft(db: &Connection, row: &DraftRow) -> Result<()> {
     run(
         db,
         "INSERT INTO draft (conversation, updated, body) VALUES (?1, ?2, ?3)
@@ -338,7 +339,7 @@ fn draft(db: &Connection, row: &Draft) -> Result<()> {
     )
 }
 
-fn model_draft(db: &Connection, row: &ModelDraft) -> Result<()> {
+fn model_draft(db: &Connection, row: &ModelDraftRow) -> Result<()> {
     let items = pack(&row.items);
     run(
         db,
@@ -382,7 +383,7 @@ fn end_model_drafts(db: &Connection) -> Result<()> {
     run(
         db,
         "UPDATE model_draft SET state = ?1, failure = 'the program ended' WHERE state = 0",
-        params![DraftState::Failed],
+        params![ModelDraftState::Failed],
     )?;
     run(
         db,
@@ -391,7 +392,7 @@ fn end_model_drafts(db: &Connection) -> Result<()> {
     )
 }
 
-fn decision(db: &Connection, row: &Decision) -> Result<()> {
+fn decision(db: &Connection, row: &DecisionRow) -> Result<()> {
     run(
         db,
         "INSERT INTO decision (id, conversation, turn, at, rule, matched, action, waited, draft)
@@ -417,7 +418,7 @@ fn decision(db: &Connection, row: &Decision) -> Result<()> {
     )
 }
 
-fn mark(db: &Connection, row: &Mark) -> Result<()> {
+fn mark(db: &Connection, row: &MarkRow) -> Result<()> {
     let turn = row.turn.unwrap_or(0);
     if row.is_empty() {
         return run(
@@ -493,7 +494,7 @@ fn recall(db: &Connection, row: &Recall) -> Result<()> {
     )
 }
 
-fn response(db: &Connection, row: &Response) -> Result<()> {
+fn response(db: &Connection, row: &ResponseRow) -> Result<()> {
     let state = pack(&row.state);
     run(
         db,
@@ -513,7 +514,7 @@ fn response(db: &Connection, row: &Response) -> Result<()> {
     )
 }
 
-fn add_events(db: &Connection, response: &str, events: &[Event]) -> Result<()> {
+fn add_events(db: &Connection, response: &str, events: &[EventRow]) -> Result<()> {
     for event in events {
         let data = pack(&event.data);
         run(

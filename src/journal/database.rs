@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::Durability;
 use super::error::{ErrorClass, OpenError};
-use super::files::Files;
+use super::files::JournalFiles;
 
 /// What makes a database of version N one of version N + 1.
 pub(super) const STEPS: &[&str] = &[
@@ -28,7 +28,7 @@ const STATEMENTS: usize = 100;
 /// Opens the database for writing, which is made if need be. One that is damaged is put aside and
 /// another begun; then this says what it is called now.
 pub(super) fn open(
-    files: &Files,
+    files: &JournalFiles,
     durability: Durability,
 ) -> Result<(Connection, Option<PathBuf>), OpenError> {
     match open_as_it_is(files, durability) {
@@ -46,7 +46,7 @@ pub(super) fn open(
 
 /// Opens the database for writing as it is, damaged or not.
 pub(super) fn open_as_it_is(
-    files: &Files,
+    files: &JournalFiles,
     durability: Durability,
 ) -> Result<Connection, OpenError> {
     files.prepare()?;
@@ -62,7 +62,7 @@ pub(super) fn open_as_it_is(
 }
 
 /// Opens the database for reading alone.
-pub(super) fn open_to_read(files: &Files) -> Result<Connection, OpenError> {
+pub(super) fn open_to_read(files: &JournalFiles) -> Result<Connection, OpenError> {
     files.check_readable()?;
     let database = |error| OpenError::Database {
         database: files.database.clone(),
@@ -83,7 +83,7 @@ pub(super) fn open_to_read(files: &Files) -> Result<Connection, OpenError> {
     }
 }
 
-fn connect(files: &Files, access: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(files: &JournalFiles, access: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(&files.database, access | flags)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
@@ -91,7 +91,7 @@ fn connect(files: &Files, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn check_version(files: &Files, connection: &Connection) -> Result<i64, OpenError> {
+fn check_version(files: &JournalFiles, connection: &Connection) -> Result<i64, OpenError> {
     let found = version(connection).map_err(|error| OpenError::Database {
         database: files.database.clone(),
         error,

@@ -21,7 +21,7 @@ const LOCK: &str = "journal.lock";
 
 /// Where the journal is.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(super) struct JournalFiles {
     /// The database, in a folder without symbolic links.
     pub(crate) database: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-impl Files {
+impl JournalFiles {
     /// The files in a state folder that is there.
     pub(crate) fn in_folder(folder: &Path) -> Result<Self, OpenError> {
         // SQLite follows no symbolic links, but those that lead to the folder are the person's.

@@ -29,14 +29,14 @@ pub(super) struct Batch {
 
 /// How far writing got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct WriteProgress {
     /// Everything up to here is in the journal.
     pub saved: Seq,
     /// Everything up to here was tried.
     pub tried: Seq,
 }
 
-impl Progress {
+impl WriteProgress {
     /// Whether a write is in the journal; `None` as long as that is open.
     pub fn of(self, seq: Seq) -> Option<bool> {
         let saved = self.saved >= seq;
@@ -46,7 +46,7 @@ impl Progress {
 
 /// What the writer is woken for.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum WriterTask {
     /// Something came in, or there is something that was tried before.
     Batches,
     /// Nothing came in for the time that was given.
@@ -57,15 +57,15 @@ pub(super) enum Work {
 
 /// The queue between those who write and the thread that does it.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(super) struct JournalQueue {
+    waiting: Mutex<QueuedRecords>,
     arrived: Condvar,
     progressed: Condvar,
-    progress: watch::Sender<Progress>,
+    progress: watch::Sender<WriteProgress>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct QueuedRecords {
     batches: VecDeque<Batch>,
     newest: Seq,
     /// The newest that is not put off.
@@ -80,7 +80,7 @@ struct Waiting {
     ended: bool,
 }
 
-impl Queue {
+impl JournalQueue {
     /// Puts records at the end. Never waits for the disk.
     pub fn push(&self, records: Vec<Record>) -> Seq {
         self.push_both(records, Vec::new())
@@ -116,17 +116,17 @@ impl Queue {
     }
 
     /// Waits for something new, or for a moment at which there is something else to do.
-    pub fn wait(&self, until: Option<Instant>) -> Work {
+    pub fn wait(&self, until: Option<Instant>) -> WriterTask {
         let mut waiting = self.lock();
         loop {
             let tried = self.progress.borrow().tried;
             let untried = waiting.newest > tried;
             let put_off = waiting.put_off(tried).filter(|by| *by > Instant::now());
             if untried && (waiting.urgent > tried || waiting.ended || put_off.is_none()) {
-                return Work::Batches;
+                return WriterTask::Batches;
             }
             if waiting.ended {
-                return Work::End;
+                return WriterTask::End;
             }
             let Some(until) = put_off.into_iter().chain(until).min() else {
                 waiting = self
@@ -137,7 +137,7 @@ impl Queue {
             };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Work::Idle;
+                return WriterTask::Idle;
             }
             let woken = self.arrived.wait_timeout(waiting, left);
             waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
@@ -161,7 +161,7 @@ impl Queue {
     pub fn saved(&self, seq: Seq) {
         let mut waiting = self.lock();
         waiting.failing = false;
-        self.advance(Progress {
+        self.advance(WriteProgress {
             saved: seq,
             tried: seq,
         });
@@ -190,9 +190,9 @@ impl Queue {
         self.tried(waiting, tried);
     }
 
-    fn tried(&self, waiting: MutexGuard<'_, Waiting>, tried: Seq) {
+    fn tried(&self, waiting: MutexGuard<'_, QueuedRecords>, tried: Seq) {
         let saved = self.progress.borrow().saved;
-        self.advance(Progress { saved, tried });
+        self.advance(WriteProgress { saved, tried });
         drop(waiting);
         self.progressed.notify_all();
     }
@@ -230,20 +230,20 @@ impl Queue {
     }
 
     /// How far writing got, to wait with.
-    pub fn progress(&self) -> watch::Receiver<Progress> {
+    pub fn progress(&self) -> watch::Receiver<WriteProgress> {
         self.progress.subscribe()
     }
 
-    fn advance(&self, progress: Progress) {
+    fn advance(&self, progress: WriteProgress) {
         self.progress.send_replace(progress);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, QueuedRecords> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl QueuedRecords {
     fn add(&mut self, records: Vec<Record>, by: Option<Instant>) -> Seq {
         self.newest.0 += 1;
         let seq = self.newest;
@@ -297,11 +297,11 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Blob, Draft};
+    use super::super::record::{Blob, DraftRow};
     use super::*;
 
     fn draft(conversation: i64, bytes: usize) -> Record {
-        Record::Draft(Draft {
+        Record::Draft(DraftRow {
             conversation,
             updated: 0,
             body: "x".repeat(bytes),
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_persons_words_goes_when_memory_is_short() {
-        let queue = Queue::default();
+        let queue = JournalQueue::default();
         queue.push(vec![draft(1, 10), draft(2, 20), text(1000)]);
         queue.put_back(queue.take());
         for _ in 0..100 {
@@ -341,11 +341,11 @@ mod tests {
 
     #[test]
     fn what_is_put_off_holds_up_nobody_and_is_written_all_the_same() {
-        let queue = Queue::default();
+        let queue = JournalQueue::default();
         let first = queue.push(vec![text(1)]);
         let later = queue.push_later(vec![text(2)]);
         let last = |batches: Vec<Batch>| batches.last().map(|batch| batch.seq);
-        assert!(matches!(queue.wait(None), Work::Batches));
+        assert!(matches!(queue.wait(None), WriterTask::Batches));
         assert_eq!(last(queue.take()), Some(first));
         queue.saved(first);
         // With the next that is not put off, and in order.
@@ -360,22 +360,22 @@ mod tests {
             if ends {
                 queue.end();
             }
-            assert!(matches!(queue.wait(None), Work::Batches));
+            assert!(matches!(queue.wait(None), WriterTask::Batches));
             assert_eq!(last(queue.take()), Some(alone));
             queue.saved(alone);
         }
-        assert!(matches!(queue.wait(None), Work::End));
+        assert!(matches!(queue.wait(None), WriterTask::End));
     }
 
     #[test]
     fn waiting_ends_when_writing_fails() {
-        let queue = Queue::default();
+        let queue = JournalQueue::default();
         let seq = queue.push(vec![text(1)]);
         assert_eq!(queue.progress.borrow().of(seq), None);
         queue.put_back(queue.take());
         assert!(!queue.wait_for(seq));
         let later = queue.push(vec![text(1)]);
-        assert!(matches!(queue.wait(None), Work::Batches));
+        assert!(matches!(queue.wait(None), WriterTask::Batches));
         queue.postpone();
         assert!(!queue.wait_for(later));
         queue.saved(later);

@@ -32,7 +32,7 @@ impl Blob {
 
 /// What a conversation or a turn is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum TurnState {
     /// A client waits for the person.
     Waiting,
     /// It was answered.
@@ -54,7 +54,7 @@ pub enum SaidState {
 
 /// How far a draft of a model got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DraftState {
+pub enum ModelDraftState {
     /// The model is at it.
     Streaming,
     /// It is whole.
@@ -105,14 +105,14 @@ macro_rules! stored_as_place {
     };
 }
 
-stored_as_place!(State: Waiting, Answered, Gone);
+stored_as_place!(TurnState: Waiting, Answered, Gone);
 stored_as_place!(SaidState: Sent, Delivered, Undelivered);
-stored_as_place!(DraftState: Streaming, Complete, CutOff, Failed, Cancelled);
+stored_as_place!(ModelDraftState: Streaming, Complete, CutOff, Failed, Cancelled);
 stored_as_place!(DraftFate: Open, Sent, Edited, Automatic, Unused);
 
 /// A conversation without its turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
+pub struct ConversationRow {
     /// Its name.
     pub id: i64,
     /// What the client calls the thread.
@@ -132,12 +132,12 @@ pub struct Conversation {
     /// When something last happened.
     pub active: i64,
     /// What it is doing. One that waits is never retired.
-    pub state: State,
+    pub state: TurnState,
 }
 
 /// A request, taken apart, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
+pub struct TurnRow {
     /// Its name. Later turns of a conversation have greater ones.
     pub id: i64,
     /// Where it belongs.
@@ -147,7 +147,7 @@ pub struct Turn {
     /// When it came.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// The request without its big parts.
     pub envelope: Blob,
     /// The instructions of the request.
@@ -162,7 +162,7 @@ pub struct Turn {
 
 /// Something the person said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct SaidRow {
     /// Its name.
     pub id: i64,
     /// The conversation it belongs to.
@@ -183,7 +183,7 @@ pub struct Said {
 
 /// What was typed and not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct DraftRow {
     /// Where; 0 for what was typed before there was any conversation.
     pub conversation: i64,
     /// When it last changed.
@@ -194,7 +194,7 @@ pub struct Draft {
 
 /// What a model drafted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelDraft {
+pub struct ModelDraftRow {
     /// Its name.
     pub id: i64,
     /// The conversation it belongs to.
@@ -212,7 +212,7 @@ pub struct ModelDraft {
     /// When it came to its end.
     pub ended: Option<i64>,
     /// How far it got.
-    pub state: DraftState,
+    pub state: ModelDraftState,
     /// What went wrong.
     pub failure: Option<String>,
     /// Its items that are whole, in order: a list of [`Body`](crate::api::Body).
@@ -229,7 +229,7 @@ pub struct ModelDraft {
 
 /// What a rule decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct DecisionRow {
     /// Its name.
     pub id: i64,
     /// The conversation it belongs to.
@@ -252,7 +252,7 @@ pub struct Decision {
 
 /// What the person makes of a conversation or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Mark {
+pub struct MarkRow {
     /// The conversation it belongs to.
     pub conversation: i64,
     /// Which turn; `None` is the conversation as a whole.
@@ -269,7 +269,7 @@ pub struct Mark {
     pub excluded: bool,
 }
 
-impl Mark {
+impl MarkRow {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         let says_nothing = self.labels.is_empty() && self.note.is_empty();
@@ -309,7 +309,7 @@ pub struct TurnTime {
 
 /// A response that clients can come back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
+pub struct ResponseRow {
     /// Its id on the wire.
     pub id: String,
     /// The request it answers. It is deleted with the conversation of that.
@@ -326,7 +326,7 @@ pub struct Response {
 
 /// An event of a background response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct EventRow {
     /// Its number within the response.
     pub number: i64,
     /// Its name, where the format names events.
@@ -361,7 +361,7 @@ pub struct Recall {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A conversation, new or as it is now.
-    Conversation(Conversation),
+    Conversation(ConversationRow),
     /// What a conversation is doing.
     ConversationState {
         /// The id of the conversation.
@@ -369,7 +369,7 @@ pub enum Record {
         /// When something last happened.
         active: i64,
         /// What it is doing now.
-        state: State,
+        state: TurnState,
     },
     /// Deletes a conversation for good, with all that belongs to it.
     DeleteConversation {
@@ -377,7 +377,7 @@ pub enum Record {
         id: i64,
     },
     /// A new turn. One that is there stays as it is.
-    Turn(Box<Turn>),
+    Turn(Box<TurnRow>),
     /// The program was started: whoever waited when it ended does not any more, and no model is at
     /// a draft.
     NobodyWaits,
@@ -386,10 +386,10 @@ pub enum Record {
         /// The id of the turn.
         id: i64,
         /// What it is doing now.
-        state: State,
+        state: TurnState,
     },
     /// Something the person said, new or as it is now.
-    Said(Said),
+    Said(SaidRow),
     /// How far something that was said got.
     SaidState {
         /// The id of what was said.
@@ -398,16 +398,16 @@ pub enum Record {
         state: SaidState,
     },
     /// What a model drafted, new or as it is now. Of those to one request, the newest are kept.
-    ModelDraft(Box<ModelDraft>),
+    ModelDraft(Box<ModelDraftRow>),
     /// What a rule decided. Of those about one request, the newest are kept.
-    Decision(Decision),
+    Decision(DecisionRow),
     /// What the person makes of a conversation or turn, new or as it is now. One that says nothing is
     /// forgotten, and so is one of what is not there.
-    Mark(Mark),
+    Mark(MarkRow),
     /// The times of a turn, new or as they are now.
     TurnTime(TurnTime),
     /// A draft, new or as it is now.
-    Draft(Draft),
+    Draft(DraftRow),
     /// Forgets a draft.
     ClearDraft {
         /// The conversation it belongs to.
@@ -423,7 +423,7 @@ pub enum Record {
         value: String,
     },
     /// A response, new or as it is now; its turn, its kind and when it began stay as they were.
-    Response(Response),
+    Response(ResponseRow),
     /// Deletes a response with its items and events.
     DeleteResponse {
         /// Its id.
@@ -443,7 +443,7 @@ pub enum Record {
         /// The id of the response.
         response: String,
         /// The events.
-        events: Vec<Event>,
+        events: Vec<EventRow>,
     },
     /// A client's conversation, new or as it is now.
     ApiConversation(ApiConversation),
@@ -507,13 +507,16 @@ impl Record {
                 ];
                 let parts: usize = parts.into_iter().flatten().map(blob).sum();
                 let items: usize = blobs(&row.items);
-                size_of::<Turn>() + parts + items + row.detail.len()
+                size_of::<TurnRow>() + parts + items + row.detail.len()
             }
             Self::Said(row) => row.words.len() + row.typed.len(),
             Self::ModelDraft(row) => {
                 let texts = [&row.hint, &row.failure, &row.partial, &row.usage];
                 let texts = texts.into_iter().flatten().map(String::len);
-                size_of::<ModelDraft>() + row.model.len() + row.items.len() + texts.sum::<usize>()
+                size_of::<ModelDraftRow>()
+                    + row.model.len()
+                    + row.items.len()
+                    + texts.sum::<usize>()
             }
             Self::Decision(row) => row.rule.len() + row.matched.len() + row.action.len(),
             Self::Mark(row) => {
@@ -530,7 +533,7 @@ impl Record {
             Self::Response(row) => row.state.len(),
             Self::ResponseItem { item, .. } => blob(item),
             Self::Events { events, .. } => {
-                let event = |event: &Event| size_of::<Event>() + event.data.len();
+                let event = |event: &EventRow| size_of::<EventRow>() + event.data.len();
                 events.iter().map(event).sum()
             }
             Self::ApiConversation(row) => row.object.len(),

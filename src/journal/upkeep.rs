@@ -9,7 +9,7 @@ use super::database;
 use super::delete;
 use super::pack::unpack;
 use super::queue::Batch;
-use super::record::{Record, State};
+use super::record::{Record, TurnState};
 use super::{Retention, now};
 
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever
@@ -245,7 +245,7 @@ fn retire_one(
                  WHERE turn.conversation = conversation.id AND turn.state = 0)
          ORDER BY active LIMIT 1",
     )?;
-    let found = find.query_row(params![before, State::Waiting], |row| row.get(0));
+    let found = find.query_row(params![before, TurnState::Waiting], |row| row.get(0));
     if let Some(id) = found.optional()? {
         return applier
             .deleting(|| {

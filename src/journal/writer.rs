@@ -10,19 +10,19 @@ use rusqlite::Connection;
 
 use super::apply::{self, Applier};
 use super::error::{ErrorClass, OpenError};
-use super::files::{Files, Identity};
-use super::queue::{Batch, Work};
+use super::files::{Identity, JournalFiles};
+use super::queue::{Batch, WriterTask};
 use super::upkeep::Upkeep;
-use super::{Health, Options, Shared, database};
+use super::{Health, JournalOptions, SharedJournal, database};
 
 /// How long to wait before what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The writer's own state.
-pub(super) struct Writer {
-    shared: Arc<Shared>,
-    files: Files,
-    options: Options,
+pub(super) struct JournalWriter {
+    shared: Arc<SharedJournal>,
+    files: JournalFiles,
+    options: JournalOptions,
     /// `None` only where opening it anew failed.
     connection: Option<(Connection, Option<Identity>)>,
     applier: Applier,
@@ -33,11 +33,11 @@ pub(super) struct Writer {
     lock: File,
 }
 
-impl Writer {
+impl JournalWriter {
     pub fn new(
-        shared: Arc<Shared>,
-        files: Files,
-        options: Options,
+        shared: Arc<SharedJournal>,
+        files: JournalFiles,
+        options: JournalOptions,
         connection: Connection,
         lock: File,
     ) -> Self {
@@ -59,13 +59,13 @@ impl Writer {
         loop {
             let now = Instant::now();
             match self.shared.queue.wait(self.retry.or(self.upkeep.due())) {
-                Work::Batches if self.retry.is_some_and(|retry| now < retry) => {
+                WriterTask::Batches if self.retry.is_some_and(|retry| now < retry) => {
                     self.shared.queue.postpone();
                 }
-                Work::Batches => self.write(),
-                Work::Idle if self.retry.is_some() => self.write(),
-                Work::Idle => self.look_after(),
-                Work::End => break,
+                WriterTask::Batches => self.write(),
+                WriterTask::Idle if self.retry.is_some() => self.write(),
+                WriterTask::Idle => self.look_after(),
+                WriterTask::End => break,
             }
         }
         if self.retry.is_some() {
@@ -209,7 +209,7 @@ impl Writer {
     /// Opens the database again, after it was replaced or removed.
     fn reopen(&mut self) -> Result<(), String> {
         let mut open = || {
-            Files::make_folder(self.files.folder())?;
+            JournalFiles::make_folder(self.files.folder())?;
             if !self.files.is_locked_by(&self.lock) {
                 self.lock = self.files.lock()?;
             }

@@ -13,11 +13,11 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Upstream;
-use super::connection::{Connection, Pool};
-use super::failure::{Failure, Refusal};
+use super::connection::{Pool, UpstreamConnection};
+use super::failure::{Failure, UpstreamRefusal};
 use super::reading::{AnswerReader, MAX_BYTES, shown};
 use super::trust::Trust;
-use crate::api::upstream::{Ask, Continuing, UpstreamRequest, error_message};
+use crate::api::upstream::{Continuing, DraftContext, UpstreamRequest, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
@@ -69,7 +69,7 @@ impl Client {
             parameters,
             ..
         } = &self.upstream;
-        let ask = Ask {
+        let ask = DraftContext {
             request: &order.request,
             said: &order.said,
             continues: order.continues.as_deref(),
@@ -187,7 +187,7 @@ impl Client {
         path: &str,
         body: &Bytes,
         until: Option<Instant>,
-    ) -> Result<(Connection, Response<Incoming>), Option<Failure>> {
+    ) -> Result<(UpstreamConnection, Response<Incoming>), Option<Failure>> {
         if let Some(mut connection) = self.pool.take().await {
             let answer = connection.send(self.request(method, path, body));
             match by(until, answer).await.ok_or(None)? {
@@ -196,7 +196,7 @@ impl Client {
                 Err(error) => tracing::debug!(%error, "a connection was closed meanwhile"),
             }
         }
-        let connecting = Connection::new(
+        let connecting = UpstreamConnection::new(
             &self.upstream.url,
             &self.trust,
             self.upstream.patience.connect,
@@ -247,7 +247,11 @@ impl Client {
     }
 
     /// Why a server says no; with the models that it has, where it may not have this one.
-    async fn refusal(&self, connection: Connection, response: Response<Incoming>) -> Failure {
+    async fn refusal(
+        &self,
+        connection: UpstreamConnection,
+        response: Response<Incoming>,
+    ) -> Failure {
         let failure = self.refusal_alone(connection, response).await;
         let Failure::Refused(mut refusal) = failure else {
             return failure;
@@ -266,7 +270,7 @@ impl Client {
 
     async fn refusal_alone(
         &self,
-        mut connection: Connection,
+        mut connection: UpstreamConnection,
         response: Response<Incoming>,
     ) -> Failure {
         let (head, mut body) = response.into_parts();
@@ -274,7 +278,7 @@ impl Client {
         self.keep(connection, body).await;
         let words = error_message(&error).unwrap_or_else(|| String::from_utf8_lossy(&error).into());
         let header = |name| text_of(&head.headers, name);
-        Failure::Refused(Box::new(Refusal {
+        Failure::Refused(Box::new(UpstreamRefusal {
             status: head.status,
             words: shown(&self.upstream.without_secrets(&words)),
             retry_after: header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()),
@@ -284,7 +288,7 @@ impl Client {
     }
 
     /// Keeps a connection for the next request, if the answer comes to its end at once.
-    async fn keep(&self, mut connection: Connection, mut body: Incoming) {
+    async fn keep(&self, mut connection: UpstreamConnection, mut body: Incoming) {
         let rest = async {
             let mut read = 0;
             while let Some(frame) = connection.drive(body.frame()).await {
@@ -312,7 +316,11 @@ async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Optio
 }
 
 /// All of a body that comes, as far as it is not too much.
-async fn collected(connection: &mut Connection, body: &mut Incoming, most: usize) -> Vec<u8> {
+async fn collected(
+    connection: &mut UpstreamConnection,
+    body: &mut Incoming,
+    most: usize,
+) -> Vec<u8> {
     let mut all = Vec::new();
     let until = Some(Instant::now() + A_MOMENT);
     while let Some(Some(Ok(frame))) = by(until, connection.drive(body.frame())).await {

@@ -48,7 +48,7 @@ pub(crate) enum ConnectError {
 
 /// A connection. It moves only while somebody waits for something of it, in whose task it is read and
 /// written: what comes wakes nobody else, and when it is dropped it is closed.
-pub(super) struct Connection {
+pub(super) struct UpstreamConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// Until it has come to its end.
     inner: Option<http1::Connection<TokioIo<Socket>, Full<Bytes>>>,
@@ -61,7 +61,7 @@ trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-impl Connection {
+impl UpstreamConnection {
     /// Connects, which may take this long with all that belongs to it.
     pub async fn new(
         url: &BaseUrl,
@@ -168,11 +168,11 @@ async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, Connect
 
 /// Connections to one upstream that wait for the next request. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<(Instant, Connection)>>>);
+pub(super) struct Pool(Arc<Mutex<Vec<(Instant, UpstreamConnection)>>>);
 
 impl Pool {
     /// One that still takes requests, as far as anybody knows: the other side may be closing it now.
-    pub async fn take(&self) -> Option<Connection> {
+    pub async fn take(&self) -> Option<UpstreamConnection> {
         loop {
             let (since, mut connection) = self.lock().pop()?;
             if since.elapsed() < IDLE && connection.is_ready().await {
@@ -182,7 +182,7 @@ impl Pool {
     }
 
     /// Keeps one for the next request, when all of the last answer has been read.
-    pub fn put(&self, connection: Connection) {
+    pub fn put(&self, connection: UpstreamConnection) {
         if connection.inner.is_none() || connection.sender.is_closed() {
             return;
         }
@@ -193,7 +193,7 @@ impl Pool {
         idle.push((Instant::now(), connection));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Connection)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, UpstreamConnection)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

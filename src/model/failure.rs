@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     /// There is no connection.
     Connect(ConnectError),
     /// The server says no.
-    Refused(Box<Refusal>),
+    Refused(Box<UpstreamRefusal>),
     /// What came is no HTTP.
     NoHttp,
     /// The first word did not come in time.
@@ -45,7 +45,7 @@ pub(crate) enum Failure {
 
 /// How a server says no.
 #[derive(Debug, Default)]
-pub(crate) struct Refusal {
+pub(crate) struct UpstreamRefusal {
     pub status: StatusCode,
     /// Its words.
     pub words: String,
@@ -126,7 +126,7 @@ impl Failure {
     }
 }
 
-impl Refusal {
+impl UpstreamRefusal {
     fn of(&self, upstream: &Upstream) -> String {
         let Upstream { url, model, .. } = upstream;
         let status = self.status.as_u16();

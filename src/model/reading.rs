@@ -3,7 +3,7 @@
 use super::events::EventParser;
 use super::failure::Failure;
 use crate::api::Piece;
-use crate::api::upstream::{AnswerError, Reader};
+use crate::api::upstream::{AnswerError, UpstreamReader};
 use crate::plain;
 
 /// How large a document may be.
@@ -24,7 +24,7 @@ enum AnswerKind {
 
 /// An answer that is being read.
 pub(super) struct AnswerReader<F> {
-    reader: Reader,
+    reader: UpstreamReader,
     kind: Option<AnswerKind>,
     /// What came first, to be shown if it is no answer.
     beginning: Vec<u8>,
@@ -40,7 +40,7 @@ pub(super) struct AnswerReader<F> {
 
 impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     /// Nothing of it yet. `take` gets what is said, and tells whether more is wanted.
-    pub fn new(reader: Reader, take: F) -> Self {
+    pub fn new(reader: UpstreamReader, take: F) -> Self {
         Self {
             reader,
             kind: None,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{RecordedTurn, Recording};
-use crate::api::{Body, Content, Ending, Format, Item, Reply, Request};
+use crate::api::{Body, ContentPart, Ending, Format, Item, Reply, Request};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +72,7 @@ fn matched(request: &Request, count: usize) -> Value {
     let mut texts = prompt
         .into_iter()
         .flat_map(|item| item.content().iter().rev());
-    let text = texts.find_map(Content::words);
+    let text = texts.find_map(ContentPart::words);
     if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
         fields.insert("userMessage".into(), json!(text));
     }
@@ -216,11 +216,11 @@ fn response(blocks: Vec<Value>) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::api::{Interner, Phase};
-    use crate::inbox::Words;
-    use crate::journal::{SaidState, State};
+    use crate::inbox::ReplyContent;
+    use crate::journal::{SaidState, TurnState};
     use crate::recording::KeptReply;
 
-    fn turn(number: usize, items: Value, said: &[&[Words]]) -> RecordedTurn {
+    fn turn(number: usize, items: Value, said: &[&[ReplyContent]]) -> RecordedTurn {
         let body = json!({"model": "m", "input": items}).to_string();
         let rows = (0..).zip(said).flat_map(|(ticket, words)| {
             words.iter().map(move |words| KeptReply {
@@ -239,9 +239,9 @@ mod tests {
                 .unwrap(),
             arrived: 0,
             state: if said.is_empty() {
-                State::Gone
+                TurnState::Gone
             } else {
-                State::Answered
+                TurnState::Answered
             },
             rows: rows.collect(),
         }
@@ -260,14 +260,18 @@ mod tests {
         let later = json!([user, {"role": "assistant", "content": "One moment"},
             {"type": "function_call", "name": "exec_command", "arguments": "{}", "call_id": "c"},
             {"type": "function_call_output", "call_id": "c", "output": "a b"}]);
-        let thought = Words::Item(Body::reasoning("Hm"));
-        let [note, call, answer] = [note, call, answer].map(Words::Item);
+        let thought = ReplyContent::Item(Body::reasoning("Hm"));
+        let [note, call, answer] = [note, call, answer].map(ReplyContent::Item);
         let recording = Recording {
             conversations: Vec::new(),
             turns: vec![
                 turn(1, json!([user]), &[&[note], &[call]]),
                 turn(2, later, &[&[thought, answer]]),
-                turn(3, json!("Again"), &[&[Words::Rejection("No".into())]]),
+                turn(
+                    3,
+                    json!("Again"),
+                    &[&[ReplyContent::Rejection("No".into())]],
+                ),
                 turn(4, json!("Gone"), &[]),
             ],
         };
@@ -290,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_twice_is_answered_in_order() {
-        let say = |words: &str| [Words::Item(Body::message(words, Phase::FinalAnswer))];
+        let say = |words: &str| [ReplyContent::Item(Body::message(words, Phase::FinalAnswer))];
         let mut second = turn(1, json!("Hello"), &[&say("two")]);
         second.conversation = 2;
         let recording = Recording {

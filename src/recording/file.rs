@@ -6,10 +6,12 @@ use std::io::{self, BufRead, Write};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::line::{ConversationLine, Line, RequestLine, SaidLine, VERSION, json_of, moment};
+use super::line::{
+    ConversationLine, RecordingLine, RequestLine, SaidLine, VERSION, json_of, moment,
+};
 use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
 use crate::api::Interner;
-use crate::inbox::Words;
+use crate::inbox::ReplyContent;
 use crate::store::Context;
 
 /// Why a recording cannot be read.
@@ -49,14 +51,14 @@ pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
+fn write_line(out: &mut dyn Write, line: &RecordingLine) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
 
-fn request_line(turn: &RecordedTurn) -> Line {
+fn request_line(turn: &RecordedTurn) -> RecordingLine {
     let request = &turn.request;
-    Line::Request(Box::new(RequestLine {
+    RecordingLine::Request(Box::new(RequestLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(turn.arrived),
@@ -70,8 +72,8 @@ fn request_line(turn: &RecordedTurn) -> Line {
     }))
 }
 
-fn said_line(turn: &RecordedTurn, row: &KeptReply) -> Line {
-    Line::Said(SaidLine {
+fn said_line(turn: &RecordedTurn, row: &KeptReply) -> RecordingLine {
+    RecordingLine::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(row.at),
@@ -119,13 +121,13 @@ struct FileReader {
 
 impl FileReader {
     /// Takes a line in; or says what is wrong with it.
-    fn take(&mut self, line: Line) -> Result<(), String> {
+    fn take(&mut self, line: RecordingLine) -> Result<(), String> {
         match line {
-            Line::Conversation(line) if line.recording > VERSION => Err(format!(
+            RecordingLine::Conversation(line) if line.recording > VERSION => Err(format!(
                 "a newer humanllm wrote this: version {}, and this one reads up to {VERSION}",
                 line.recording
             )),
-            Line::Conversation(line) => {
+            RecordingLine::Conversation(line) => {
                 self.recording.conversations.push(RecordedConversation {
                     id: line.conversation,
                     agent: line.agent,
@@ -133,9 +135,9 @@ impl FileReader {
                 });
                 Ok(())
             }
-            Line::Request(line) => self.request(*line),
-            Line::Said(line) => self.said(line),
-            Line::Other => Ok(()),
+            RecordingLine::Request(line) => self.request(*line),
+            RecordingLine::Said(line) => self.said(line),
+            RecordingLine::Other => Ok(()),
         }
     }
 
@@ -175,7 +177,7 @@ impl FileReader {
                 ));
             }
         };
-        let words = Words::deserialize(line.words).map_err(|error| error.to_string())?;
+        let words = ReplyContent::deserialize(line.words).map_err(|error| error.to_string())?;
         self.recording.turns[place].rows.push(KeptReply {
             at: line.at.as_millisecond(),
             ticket: line.ticket,
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
     use crate::api::{Body, Phase};
     use crate::draft::Draft;
-    use crate::journal::State;
+    use crate::journal::TurnState;
 
     /// What a file had that this version wrote first.
     fn lines() -> [Value; 5] {
@@ -240,11 +242,11 @@ mod tests {
             (items, first.request.earlier),
             (vec!["Hello".into(), "And now?".into()], 1)
         );
-        let answer = Words::Item(Body::message("Later", Phase::FinalAnswer));
+        let answer = ReplyContent::Item(Body::message("Later", Phase::FinalAnswer));
         assert_eq!(first.rows[0].words, answer);
         let waited = first.replies()[0].at - first.arrived;
         assert_eq!((waited, first.is_answered()), (4377, true));
-        assert_eq!((second.state, second.rows.len()), (State::Gone, 0));
+        assert_eq!((second.state, second.rows.len()), (TurnState::Gone, 0));
         let assigned = first
             .request
             .assigned

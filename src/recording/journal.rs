@@ -1,7 +1,7 @@
 //! Recordings of what the journal has.
 
 use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
-use crate::journal::{self, ReadError, Reader};
+use crate::journal::{self, JournalReader, ReadError};
 use crate::store::PastTurns;
 
 /// A conversation of the journal; `None` if there is none of this number. Requests that cannot be read any
@@ -10,7 +10,7 @@ use crate::store::PastTurns;
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadError> {
+pub fn of_journal(reader: &JournalReader, id: i64) -> Result<Option<Recording>, ReadError> {
     let Some(row) = reader.conversation(id)? else {
         return Ok(None);
     };
@@ -45,7 +45,7 @@ pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadErr
     Ok(Some(recording))
 }
 
-fn kept(said: &journal::Said) -> Option<KeptReply> {
+fn kept(said: &journal::SaidRow) -> Option<KeptReply> {
     let words = serde_json::from_str(&said.words)
         .inspect_err(|error| tracing::warn!(%error, said.id, "what was said cannot be read"));
     Some(KeptReply {

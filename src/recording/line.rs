@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::{Assigned, Format};
-use crate::journal::{SaidState, State};
+use crate::journal::{SaidState, TurnState};
 use crate::store::Context;
 
 /// The version that is written, and the newest that is read.
@@ -17,7 +17,7 @@ pub(super) const VERSION: u32 = 1;
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Line {
+pub(crate) enum RecordingLine {
     Conversation(Box<ConversationLine>),
     Request(Box<RequestLine>),
     Said(SaidLine),
@@ -84,7 +84,7 @@ pub(crate) struct SaidLine {
     pub turn: usize,
     pub at: Timestamp,
     #[serde(default)]
-    pub delivery: Delivery,
+    pub delivery: RecordedDelivery,
     #[serde(default)]
     pub ticket: i64,
     pub words: Value,
@@ -116,7 +116,7 @@ pub(crate) enum StateName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Delivery {
+pub(crate) enum RecordedDelivery {
     Sent,
     #[default]
     Delivered,
@@ -148,17 +148,17 @@ impl From<Option<Format>> for FormatName {
     }
 }
 
-impl From<State> for StateName {
-    fn from(state: State) -> Self {
+impl From<TurnState> for StateName {
+    fn from(state: TurnState) -> Self {
         match state {
-            State::Waiting => Self::Waiting,
-            State::Answered => Self::Answered,
-            State::Gone => Self::ClientGone,
+            TurnState::Waiting => Self::Waiting,
+            TurnState::Answered => Self::Answered,
+            TurnState::Gone => Self::ClientGone,
         }
     }
 }
 
-impl From<StateName> for State {
+impl From<StateName> for TurnState {
     fn from(name: StateName) -> Self {
         match name {
             StateName::Waiting => Self::Waiting,
@@ -168,7 +168,7 @@ impl From<StateName> for State {
     }
 }
 
-impl From<SaidState> for Delivery {
+impl From<SaidState> for RecordedDelivery {
     fn from(state: SaidState) -> Self {
         match state {
             SaidState::Sent => Self::Sent,
@@ -178,20 +178,20 @@ impl From<SaidState> for Delivery {
     }
 }
 
-impl From<Delivery> for SaidState {
-    fn from(name: Delivery) -> Self {
+impl From<RecordedDelivery> for SaidState {
+    fn from(name: RecordedDelivery) -> Self {
         match name {
-            Delivery::Sent => Self::Sent,
-            Delivery::Delivered => Self::Delivered,
-            Delivery::Undelivered => Self::Undelivered,
+            RecordedDelivery::Sent => Self::Sent,
+            RecordedDelivery::Delivered => Self::Delivered,
+            RecordedDelivery::Undelivered => Self::Undelivered,
         }
     }
 }
 
 impl ConversationLine {
     /// That of a conversation, with what is known of it besides.
-    pub fn line(conversation: i64, title: &str, agent: &str, more: Option<More>) -> Line {
-        Line::Conversation(Box::new(Self {
+    pub fn line(conversation: i64, title: &str, agent: &str, more: Option<More>) -> RecordingLine {
+        RecordingLine::Conversation(Box::new(Self {
             recording: VERSION,
             conversation,
             title: title.to_owned(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::normal::Normaliser;
 use crate::agents::Opening;
-use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, is_block};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, is_block};
 use crate::hash::Hash;
 
 /// How a request may be told to be a recorded one.
@@ -214,12 +214,12 @@ fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
 }
 
 /// The words of a content, without what an agent put among them.
-fn words(content: &[Content]) -> String {
+fn words(content: &[ContentPart]) -> String {
     let parts = content.iter().map(|part| match part {
-        Content::Text(text) if is_block(text) => "",
-        Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text,
-        Content::Image(_) => "(a picture)",
-        Content::File { name, .. } => name,
+        ContentPart::Text(text) if is_block(text) => "",
+        ContentPart::Text(text) | ContentPart::Refusal(text) | ContentPart::Other(text) => text,
+        ContentPart::Image(_) => "(a picture)",
+        ContentPart::File { name, .. } => name,
     });
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.join("\n")

@@ -39,8 +39,8 @@ pub use journal::of_journal;
 pub use matching::{Fingerprint, MatchKind, MatchMode, Tolerance};
 
 use crate::api::{Reply, Request};
-use crate::inbox::Words;
-use crate::journal::{SaidState, State};
+use crate::inbox::ReplyContent;
+use crate::journal::{SaidState, TurnState};
 
 /// What was recorded, in the order in which it was asked.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ pub struct RecordedTurn {
     /// When, in milliseconds since 1970.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// What was said to it, as it was kept.
     pub rows: Vec<KeptReply>,
 }
@@ -89,7 +89,7 @@ pub struct KeptReply {
     /// How far it got.
     pub state: SaidState,
     /// The reply, as it was kept.
-    pub words: Words,
+    pub words: ReplyContent,
     /// How it was composed.
     pub typed: String,
 }
@@ -106,7 +106,7 @@ pub struct RecordedReply {
 impl RecordedTurn {
     /// Whether it was answered, with a rejection perhaps.
     pub fn is_answered(&self) -> bool {
-        self.state == State::Answered
+        self.state == TurnState::Answered
     }
 
     /// What was said to it, as it left. If it was answered, the last of it ends the response.
@@ -131,7 +131,7 @@ impl Recording {
             let turn = &turns[at];
             let mut later = turns[at + 1..].iter();
             let next = later.find(|later| later.conversation == turn.conversation);
-            turn.state == State::Gone && next.is_some_and(|next| asks_the_same(turn, next))
+            turn.state == TurnState::Gone && next.is_some_and(|next| asks_the_same(turn, next))
         };
         let kept: Vec<bool> = (0..turns.len()).map(|at| !is_retried(at)).collect();
         let kept = turns.into_iter().zip(kept).filter(|(_, kept)| *kept);

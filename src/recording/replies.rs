@@ -3,7 +3,7 @@
 use super::{KeptReply, RecordedReply};
 use crate::api::{Ending, FailureCode, Phase, Reply};
 use crate::draft::Draft;
-use crate::inbox::Words;
+use crate::inbox::ReplyContent;
 
 /// What was said to a request that came at a moment.
 pub(super) fn of(rows: &[KeptReply], is_answered: bool, arrived: i64) -> Vec<RecordedReply> {
@@ -24,14 +24,14 @@ fn add(group: &[KeptReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
     for row in group {
         at = at.max(row.at);
         match &row.words {
-            Words::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
-            Words::Rejection(message) => {
+            ReplyContent::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
+            ReplyContent::Rejection(message) => {
                 ending = Some(Ending::Failed {
                     code: FailureCode::InvalidPrompt,
                     message: message.clone(),
                 });
             }
-            Words::Item(item) => match item.phase() {
+            ReplyContent::Item(item) => match item.phase() {
                 // Only what comes first can have begun before.
                 Some(phase) if items.is_empty() && is_live(row) => {
                     replies.extend(lines(row.at, &item.words(), phase));
@@ -88,7 +88,7 @@ mod tests {
     use crate::api::Body;
     use crate::journal::SaidState;
 
-    fn row(at: i64, ticket: i64, words: Words, live: bool) -> KeptReply {
+    fn row(at: i64, ticket: i64, words: ReplyContent, live: bool) -> KeptReply {
         let draft = Draft {
             live,
             ..Draft::default()
@@ -116,9 +116,9 @@ mod tests {
         let note = message("One moment", Phase::Commentary);
         let (first, second) = (Body::reasoning("Hm"), message("Done", Phase::FinalAnswer));
         let rows = [
-            row(110, 0, Words::Item(note.clone()), false),
-            row(150, 1, Words::Item(first.clone()), false),
-            row(150, 1, Words::Item(second.clone()), false),
+            row(110, 0, ReplyContent::Item(note.clone()), false),
+            row(150, 1, ReplyContent::Item(first.clone()), false),
+            row(150, 1, ReplyContent::Item(second.clone()), false),
         ];
         let said = |at, reply| RecordedReply { at, reply };
         let end = |items| Reply::End {
@@ -145,8 +145,8 @@ mod tests {
             input: "x".into(),
         };
         let rows = [
-            row(110, 3, Words::Item(message("a\nb", phase)), true),
-            row(190, 3, Words::Item(call.clone()), false),
+            row(110, 3, ReplyContent::Item(message("a\nb", phase)), true),
+            row(190, 3, ReplyContent::Item(call.clone()), false),
         ];
         let said = |at, reply| RecordedReply { at, reply };
         let lines = [said(110, live("a\n", phase)), said(110, live("b", phase))];
@@ -158,13 +158,13 @@ mod tests {
         assert_eq!(replies[..2], lines);
         assert_eq!(replies[2..], [said(190, end)]);
         // The client went away before it was whole.
-        let rows = [row(110, 3, Words::Live("a\nb".into(), phase), true)];
+        let rows = [row(110, 3, ReplyContent::Live("a\nb".into(), phase), true)];
         assert_eq!(of(&rows, false, 100), lines);
     }
 
     #[test]
     fn a_rejection_ends_what_it_is_said_to() {
-        let rows = [row(120, 0, Words::Rejection("No".into()), false)];
+        let rows = [row(120, 0, ReplyContent::Rejection("No".into()), false)];
         let replies = of(&rows, true, 100);
         assert_eq!(replies.len(), 1);
         assert_eq!(replies[0].reply.rejection(), Some("No"));

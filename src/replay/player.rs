@@ -18,10 +18,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::report::{self, End, ReplayCounts};
 use super::script::{Script, ScriptedAnswer};
-use super::{Options, ReplayError};
+use super::{ReplayError, ReplayOptions};
 use crate::config::Config;
 use crate::headless::HeadlessServer;
-use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
+use crate::inbox::{Answerer, Arrival, Event, RequestFilter, Responder};
 use crate::recording::{Fingerprint, MatchKind, Recording};
 use crate::setup::BaseUrls;
 use crate::store::{RequestId, RequestKey, Saving, Store};
@@ -43,12 +43,12 @@ pub(super) struct Played {
 /// Serves until there is a reason to end.
 pub(super) async fn play(
     recording: Recording,
-    options: Options,
+    options: ReplayOptions,
     config: &Config,
     listener: TcpListener,
 ) -> Result<Played, ReplayError> {
     // Before there is anything that they could leave behind.
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
     let mut server = HeadlessServer::start(config, listener, Some(screen(&script)))?;
@@ -109,9 +109,9 @@ pub(super) async fn play(
 }
 
 /// Refuses what was not recorded, and tells of it.
-fn screen(script: &Arc<Mutex<Script>>) -> Screen {
+fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
     let script = Arc::clone(script);
-    Screen::new(move |request| {
+    RequestFilter::new(move |request| {
         let likeness = Fingerprint::of(request);
         let mut script = lock(&script);
         if script.find(&likeness).is_some() {
@@ -136,7 +136,7 @@ struct Player {
     store: Store,
     counts: ReplayCounts,
     /// The requests that are being answered.
-    open: HashMap<RequestId, OpenRequest>,
+    open: HashMap<RequestId, PlayedRequest>,
     /// Whether anybody has asked anything.
     has_begun: bool,
     /// Whether a client may come back, of which nothing is known here.
@@ -146,7 +146,7 @@ struct Player {
 }
 
 /// A request that is being answered.
-struct OpenRequest {
+struct PlayedRequest {
     /// The place of the recorded one.
     place: usize,
     /// By what it is known that the last of it was delivered; nothing if it has no end.
@@ -182,7 +182,7 @@ impl Player {
         match event {
             Event::Arrived(arrival) => self.arrived(*arrival),
             Event::Delivered { id, ticket, .. } => {
-                let is_last = |open: &OpenRequest| open.last.is_some_and(|last| ticket >= last);
+                let is_last = |open: &PlayedRequest| open.last.is_some_and(|last| ticket >= last);
                 if self.open.get(&id).is_some_and(is_last)
                     && let Some(open) = self.open.remove(&id)
                 {
@@ -261,7 +261,7 @@ impl Player {
         let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
         let place = found.place;
-        self.open.insert(id, OpenRequest { place, last, task });
+        self.open.insert(id, PlayedRequest { place, last, task });
     }
 
     /// Takes in what has happened already.
@@ -300,9 +300,9 @@ fn after(milliseconds: i64, speed: f64) -> Duration {
 }
 
 /// What ends it from outside.
-struct Signals([Signal; 3]);
+struct StopSignals([Signal; 3]);
 
-impl Signals {
+impl StopSignals {
     fn new() -> io::Result<Self> {
         Ok(Self([
             signal(SignalKind::interrupt())?,
@@ -329,7 +329,7 @@ async fn until(moment: Option<Instant>) {
 }
 
 /// Starts the command, which finds the server in the variables that SDKs look at.
-fn start(options: &Options, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
+fn start(options: &ReplayOptions, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
     let [program, arguments @ ..] = options.command.as_slice() else {
         return Err(io::Error::other("there is no command").into());
     };

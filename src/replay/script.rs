@@ -224,8 +224,8 @@ mod tests {
 
     use super::*;
     use crate::api::{Body, Format, Interner, Phase};
-    use crate::inbox::Words;
-    use crate::journal::{SaidState, State as TurnState};
+    use crate::inbox::ReplyContent;
+    use crate::journal::{SaidState, TurnState};
     use crate::recording::{KeptReply, RecordedTurn};
 
     fn turn(number: usize, prompts: &[&str], state: TurnState) -> RecordedTurn {
@@ -236,7 +236,7 @@ mod tests {
         }
         messages.pop();
         let body = json!({"model": "m", "messages": messages}).to_string();
-        let words = Words::Item(Body::message("Yes", Phase::FinalAnswer));
+        let words = ReplyContent::Item(Body::message("Yes", Phase::FinalAnswer));
         let row = KeptReply {
             at: 0,
             ticket: 0,

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use pattern::{Case, Pattern};
 pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
-pub use written::{Kind, RuleError, Written};
+pub use written::{DraftKind, RuleError, RuleTable};
 
 use crate::api::{Body, Request};
 use rule::{DraftedItem, Rule};
@@ -49,7 +49,7 @@ pub struct Subject<'a> {
 /// What happens. It is written to disk in this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum RuleAction {
     /// It waits for the person, whatever the mode of the conversation.
     Hold,
     /// What the model drafted is sent.
@@ -62,7 +62,7 @@ pub enum Action {
     Draft(String),
 }
 
-impl Action {
+impl RuleAction {
     /// What happens, in words for the person.
     pub fn words(&self) -> String {
         match self {
@@ -83,9 +83,9 @@ pub struct Decision {
     /// What it matched, in a few words: `tool shell, argument "rm -rf /"`.
     pub matched: String,
     /// What happens.
-    pub action: Action,
+    pub action: RuleAction,
     /// What happens where nobody does anything for that long; nothing, if this is absent.
-    pub timeout: Option<(Duration, Action)>,
+    pub timeout: Option<(Duration, RuleAction)>,
     /// Whether that is what happens, because nobody did anything for that long.
     pub waited: bool,
 }
@@ -100,7 +100,7 @@ impl Rules {
     /// # Errors
     ///
     /// What is wrong, with the place of the rule and the key in it.
-    pub fn new(written: &[Written]) -> Result<Self, (usize, &'static str, RuleError)> {
+    pub fn new(written: &[RuleTable]) -> Result<Self, (usize, &'static str, RuleError)> {
         let mut rules: Vec<Rule> = Vec::with_capacity(written.len());
         for (place, written) in written.iter().enumerate() {
             let rule = Rule::new(written).map_err(|(key, error)| (place, key, error))?;
@@ -129,7 +129,7 @@ impl Rules {
 
     /// The rules in words for the person: of each its name, its conditions, what happens, and what
     /// happens where nobody does anything.
-    pub fn told(&self) -> impl Iterator<Item = Told<'_>> {
+    pub fn told(&self) -> impl Iterator<Item = RuleText<'_>> {
         self.0.iter().map(Rule::told)
     }
 
@@ -181,7 +181,7 @@ impl Rules {
 
 /// A rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<'a> {
+pub struct RuleText<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its conditions, each with its key.
@@ -189,7 +189,7 @@ pub struct Told<'a> {
     /// Whether it is asked about what models draft, and not about requests.
     pub(crate) asks_of_draft: bool,
     /// What happens.
-    pub action: &'a Action,
+    pub action: &'a RuleAction,
     /// What happens where nobody does anything for that long.
-    pub timeout: Option<(Duration, &'a Action)>,
+    pub timeout: Option<(Duration, &'a RuleAction)>,
 }

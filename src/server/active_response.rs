@@ -9,9 +9,9 @@ use super::refusals::excerpt;
 use super::token_counter::TokenCounter;
 use super::{AppState, error::ErrorResponse};
 use crate::agents::Housekeeping;
-use crate::api::responses::{self, Status};
+use crate::api::responses::{self, ResponseStatus};
 use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, ResponseWriter};
-use crate::inbox::Pending;
+use crate::inbox::PendingRequest;
 use crate::store::{Opened, ResponseRecorder, Responses};
 
 /// Makes the writer of a wire format.
@@ -20,7 +20,7 @@ pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
 /// A request that is before the person, and the response to it.
 pub(super) struct ActiveResponse {
     writer: Box<dyn ResponseWriter>,
-    pending: Pending,
+    pending: PendingRequest,
     pacing: Pacing,
     token_counter: TokenCounter,
     record: Option<ResponseRecorder>,
@@ -103,7 +103,7 @@ impl ActiveResponse {
         checkpoint: &str,
     ) -> Result<Self, ErrorResponse> {
         let unreadable = || ApiError::invalid("The response cannot be read any more.");
-        let writer = responses::Writer::resume(&request, checkpoint, Box::new(new_id));
+        let writer = responses::ResponsesWriter::resume(&request, checkpoint, Box::new(new_id));
         let writer = writer.ok_or_else(unreadable)?;
         let id = writer.id().to_owned();
         let has_started = writer.has_started();
@@ -119,7 +119,7 @@ impl ActiveResponse {
 
     fn of(
         writer: Box<dyn ResponseWriter>,
-        pending: Pending,
+        pending: PendingRequest,
         token_counter: TokenCounter,
         record: Option<ResponseRecorder>,
     ) -> Self {
@@ -233,7 +233,7 @@ impl ActiveResponse {
     /// Whether the response has failed.
     pub(super) fn has_failed(&self) -> bool {
         let response = self.writer.response();
-        response.is_some_and(|response| response.status() == Status::Failed)
+        response.is_some_and(|response| response.status() == ResponseStatus::Failed)
     }
 
     /// Whether the response is still kept for those who come back for it.

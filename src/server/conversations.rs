@@ -10,8 +10,8 @@ use super::AppState;
 use super::active_response::{new_id, unix_now};
 use super::create::{HandlerResult, json as json_of, receive_unanswered as receive};
 use super::stored::{Id, JsonResult, QueryPairs};
-use crate::api::responses::{Page, parse_items};
-use crate::store::{Stored, resolve_items};
+use crate::api::responses::{PageQuery, parse_items};
+use crate::store::{StoredResponses, resolve_items};
 
 /// `POST /v1/conversations`, with `items` to begin with and `metadata`.
 pub(super) async fn create(
@@ -42,7 +42,9 @@ pub(super) async fn retrieve(State(state): State<AppState>, Id(id): Id) -> JsonR
 /// `DELETE /v1/conversations/{id}`.
 pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let deleted = responses.with(&id, Stored::delete_conversation).await?;
+    let deleted = responses
+        .with(&id, StoredResponses::delete_conversation)
+        .await?;
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
 }
@@ -53,7 +55,7 @@ pub(super) async fn items(
     Id(id): Id,
     Query(query): QueryPairs,
 ) -> HandlerResult {
-    let page = Page::read(&query)?;
+    let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
     let items = responses.with(&id, move |stored, id| stored.conversation_items(id, &page));
     let items = items.await?;

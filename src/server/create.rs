@@ -32,7 +32,7 @@ type Parse<T> = fn(&[u8], &Interner) -> Result<T, ApiError>;
 
 /// Writes a response of the Responses API.
 pub(super) const RESPONSES: Write =
-    |request, now, ids| Box::new(responses::Writer::new(request, now, ids));
+    |request, now, ids| Box::new(responses::ResponsesWriter::new(request, now, ids));
 
 /// `POST /v1/responses`.
 pub(super) async fn responses(
@@ -104,7 +104,7 @@ pub(super) async fn chat(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let write: Write = |request, now, ids| Box::new(chat::Writer::new(request, now, ids));
+    let write: Write = |request, now, ids| Box::new(chat::ChatWriter::new(request, now, ids));
     respond(state, headers, body, chat::parse, write).await
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn messages(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let write: Write = |request, _, ids| Box::new(messages::Writer::new(request, ids));
+    let write: Write = |request, _, ids| Box::new(messages::MessagesWriter::new(request, ids));
     respond(state, headers, body, messages::parse, write).await
 }
 
@@ -281,16 +281,16 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::agents::Answered;
+    use crate::agents::AutoAnswered;
     use crate::inbox;
-    use crate::server::{Limits, SOCKET_LIFETIME, Settings, router};
+    use crate::server::{Limits, SOCKET_LIFETIME, ServerSettings, router};
     use crate::store::Store;
     use crate::study::Study;
 
     #[tokio::test]
     async fn what_was_read_holds_its_memory_until_it_is_let_go_of() {
         let (intake, _events) = inbox::channel(1, Store::new(1));
-        let settings = Settings {
+        let settings = ServerSettings {
             address: ([127, 0, 0, 1], 8080).into(),
             api_key: None,
             models: Vec::new(),
@@ -299,7 +299,7 @@ mod tests {
             socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            answered: Answered::NONE,
+            answered: AutoAnswered::NONE,
             study: Study::default(),
             limits: Limits {
                 memory: 1 << 20,

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::ErrorResponse;
 use super::refusals::excerpt;
-use super::{Settings, body, cors};
+use super::{ServerSettings, body, cors};
 use crate::api::ApiError;
 
 /// The header in which Anthropic's clients send the key.
@@ -50,7 +50,7 @@ impl HostName {
 }
 
 impl Guard {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
         let address = settings.address.ip().to_canonical();
         let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
         let own = [v4, v6, address].map(HostName::Address).into_iter();

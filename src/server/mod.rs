@@ -42,7 +42,7 @@ use self::error::ErrorResponse;
 use self::guard::Guard;
 pub use self::limits::Limits;
 use self::refusals::Refusals;
-use crate::agents::Answered;
+use crate::agents::AutoAnswered;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::store::Store;
@@ -50,7 +50,7 @@ use crate::study::Study;
 
 /// What the server needs to know.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// The address it listens on; it decides which `Host` headers are its own.
     pub address: SocketAddr,
     /// The bearer token that clients must send; anyone may ask if absent.
@@ -69,7 +69,7 @@ pub struct Settings {
     /// Values that the `Origin` header may carry.
     pub allowed_origins: Vec<String>,
     /// Which of the requests that agents make for themselves the program answers.
-    pub answered: Answered,
+    pub answered: AutoAnswered,
     /// What a study goes by, if there is one.
     pub study: Study,
     /// What a client may cost.
@@ -86,7 +86,7 @@ const MAX_SOCKETS: usize = 256;
 #[derive(Debug, Clone)]
 struct AppState {
     intake: Intake,
-    settings: Arc<Settings>,
+    settings: Arc<ServerSettings>,
     store: Store,
     reading: BodyReader,
     refusals: Refusals,
@@ -113,7 +113,7 @@ impl Routes {
 }
 
 /// All routes, behind the guard.
-pub fn router(intake: Intake, settings: Settings) -> Routes {
+pub fn router(intake: Intake, settings: ServerSettings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
     let refusals = Refusals::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::{Body, Content, Ending, Phase, Reply};
+use crate::api::{Body, ContentPart, Ending, Phase, Reply};
 use crate::study::{Delay, Plan};
 
 /// What is on its way out.
@@ -163,7 +163,7 @@ fn text_of(item: &Body) -> Option<(&str, Phase)> {
         return None;
     };
     match content.as_slice() {
-        [Content::Text(text)] if !text.is_empty() => {
+        [ContentPart::Text(text)] if !text.is_empty() => {
             Some((text, phase.unwrap_or(Phase::FinalAnswer)))
         }
         _ => None,

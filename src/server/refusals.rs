@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_of_one_kind_are_counted() {
-        let written = Written::default();
+        let written = LoggedRefusals::default();
         let lines = written.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || lines.clone())
@@ -110,16 +110,16 @@ mod tests {
     }
 
     #[derive(Debug, Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct LoggedRefusals(Arc<Mutex<Vec<u8>>>);
 
-    impl Written {
+    impl LoggedRefusals {
         fn text(&self) -> String {
             let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             String::from_utf8_lossy(&bytes).into_owned()
         }
     }
 
-    impl std::io::Write for Written {
+    impl std::io::Write for LoggedRefusals {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.extend_from_slice(bytes);

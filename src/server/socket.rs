@@ -32,7 +32,7 @@ use super::{AppState, sse};
 use crate::agents::Caller;
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
-use crate::store::{ResponseRecorder, Responses, Stored};
+use crate::store::{ResponseRecorder, Responses, StoredResponses};
 
 /// How long a client may take to answer a close frame. One that was not read when the connection
 /// goes may never arrive.
@@ -75,7 +75,7 @@ pub(super) async fn open(
         let mut connection = SocketSession {
             caller: create::caller(&headers),
             headers,
-            remembered: Responses::new(Stored::with_bytes(MAX_REMEMBERED, MAX_BYTES)),
+            remembered: Responses::new(StoredResponses::with_bytes(MAX_REMEMBERED, MAX_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
             incoming: IncomingMessage::new(state.reading.clone(), flow),

@@ -12,8 +12,8 @@ use super::create::{HandlerResult, json};
 use super::error::ErrorResponse;
 use super::sse;
 use crate::api::ApiError;
-use crate::api::responses::Page;
-use crate::store::Stored;
+use crate::api::responses::PageQuery;
+use crate::store::StoredResponses;
 
 /// The query of a URL, in the order in which it stands there.
 pub(super) type QueryPairs = Query<Vec<(String, String)>>;
@@ -71,7 +71,7 @@ pub(super) async fn retrieve(
 /// `DELETE /v1/responses/{id}`.
 pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let deleted = responses.with(&id, Stored::delete).await?;
+    let deleted = responses.with(&id, StoredResponses::delete).await?;
     responses.tell();
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
@@ -93,7 +93,7 @@ pub(super) async fn input_items(
     Id(id): Id,
     Query(query): QueryPairs,
 ) -> HandlerResult {
-    let page = Page::read(&query)?;
+    let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
     let items = responses.with(&id, move |stored, id| stored.input_items(id, &page));
     Ok(json(items.await?))

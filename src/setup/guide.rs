@@ -6,7 +6,7 @@
 //! Anthropic's 2.11.0. Neither starts without an API key. Anthropic's takes `ANTHROPIC_AUTH_TOKEN`
 //! too, but `ANTHROPIC_API_KEY` beats it.
 
-use super::agents::{ANY_KEY, Agent, KEY_VARIABLE};
+use super::agents::{ANY_KEY, AgentProgram, KEY_VARIABLE};
 use super::programs::find;
 use super::shell::{quoted, word};
 use super::{BaseUrls, SetupError};
@@ -66,7 +66,7 @@ pub struct Guide {
 }
 
 /// An agent as a line of the list.
-fn listed(agent: &Agent, environment: &Environment) -> String {
+fn listed(agent: &AgentProgram, environment: &Environment) -> String {
     let place = match find(agent.program, environment) {
         Some(path) => path.display().to_string(),
         None => format!("not found: {}", agent.install),
@@ -100,7 +100,7 @@ impl Guide {
             base_urls: BaseUrls::of(config.listen)?,
             key,
             models: config.models.clone(),
-            agents: Agent::ALL
+            agents: AgentProgram::ALL
                 .iter()
                 .map(|agent| listed(agent, environment))
                 .collect(),

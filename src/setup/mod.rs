@@ -15,5 +15,5 @@ pub mod split;
 
 pub use agents::codex;
 pub use base_urls::BaseUrls;
-pub use own_file::{Outcome, SetupError};
-pub use report::{Printed, Report};
+pub use own_file::{FileOutcome, SetupError};
+pub use report::{Printed, SetupReport};

@@ -76,7 +76,7 @@ pub enum SetupError {
 
 /// What happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FileOutcome {
     /// It was not there.
     Created,
     /// It had other contents.
@@ -187,7 +187,7 @@ impl Contents {
 pub(super) fn write_all(
     files: &[OwnFile],
     force: bool,
-) -> Result<Vec<(PathBuf, Outcome)>, SetupError> {
+) -> Result<Vec<(PathBuf, FileOutcome)>, SetupError> {
     let plans: Vec<FilePlan> = files
         .iter()
         .map(|file| file.plan(force))
@@ -221,9 +221,9 @@ struct FilePlan {
 }
 
 impl FilePlan {
-    fn carry_out(self, staged: Option<Staged>) -> io::Result<Outcome> {
+    fn carry_out(self, staged: Option<Staged>) -> io::Result<FileOutcome> {
         let Some(staged) = staged else {
-            return Ok(Outcome::Unchanged);
+            return Ok(FileOutcome::Unchanged);
         };
         let backup = match &self.found {
             Some(found) if self.is_kept => {
@@ -236,8 +236,8 @@ impl FilePlan {
         };
         staged.commit()?;
         Ok(match self.found {
-            None => Outcome::Created,
-            Some(_) => Outcome::Replaced { backup },
+            None => FileOutcome::Created,
+            Some(_) => FileOutcome::Replaced { backup },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{Numbers, Statistics, span};
+use super::{JournalStatistics, Numbers, span};
 
 /// Something that can be compared between agents and between days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Numbers {
     }
 }
 
-impl Statistics {
+impl JournalStatistics {
     /// The agents with the most requests first, no more than so many, and how many others there are.
     pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
         let agents = self.agents.iter();
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn days_without_requests_are_in_the_calendar() {
         let days = [("2026-02-27", 3), ("2026-03-02", 1)];
-        let statistics = Statistics {
+        let statistics = JournalStatistics {
             days: days
                 .map(|(day, turns)| (day.to_owned(), numbers(turns)))
                 .into(),
-            ..Statistics::default()
+            ..JournalStatistics::default()
         };
         let calendar = statistics.calendar();
         let counted: Vec<(String, Option<usize>)> = calendar
@@ -148,17 +148,17 @@ mod tests {
             counted,
             expected.map(|(day, turns)| (day.to_owned(), turns))
         );
-        assert_eq!(Statistics::default().calendar(), []);
+        assert_eq!(JournalStatistics::default().calendar(), []);
     }
 
     #[test]
     fn the_busiest_agents_are_first_and_the_others_counted() {
         let agents = [("aider", 1), ("codex", 9), ("goose", 2)];
-        let statistics = Statistics {
+        let statistics = JournalStatistics {
             agents: agents
                 .map(|(name, turns)| (name.to_owned(), numbers(turns)))
                 .into(),
-            ..Statistics::default()
+            ..JournalStatistics::default()
         };
         let (busiest, others) = statistics.busiest(2);
         let names: Vec<&str> = busiest.iter().map(|(name, _)| *name).collect();

@@ -17,11 +17,11 @@ use serde::Serialize;
 
 pub use self::measure::Measure;
 pub use self::turns::TurnFacts;
-use crate::journal::{DraftFate, ReadError, Reader, State};
+use crate::journal::{DraftFate, JournalReader, ReadError, TurnState};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Statistics {
+pub struct JournalStatistics {
     /// All turns.
     pub all: Numbers,
     /// Those of each agent, by its name without a version.
@@ -70,7 +70,11 @@ struct Gathered {
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub fn gather(reader: &Reader, since: i64, zone: &TimeZone) -> Result<Statistics, ReadError> {
+pub fn gather(
+    reader: &JournalReader,
+    since: i64,
+    zone: &TimeZone,
+) -> Result<JournalStatistics, ReadError> {
     let mut gathering = Gathering::new(reader.clone(), since, zone.clone());
     while gathering.go_on(usize::MAX)? {}
     Ok(gathering.finish())
@@ -80,20 +84,20 @@ pub fn gather(reader: &Reader, since: i64, zone: &TimeZone) -> Result<Statistics
 /// no more.
 #[derive(Debug)]
 pub struct Gathering {
-    reader: Reader,
+    reader: JournalReader,
     since: i64,
     left: turns::Conversations,
-    tally: Tally,
+    tally: StatisticsBuilder,
 }
 
 impl Gathering {
     /// Of all turns that came at or after a moment, in milliseconds since 1970.
-    pub fn new(reader: Reader, since: i64, zone: TimeZone) -> Self {
+    pub fn new(reader: JournalReader, since: i64, zone: TimeZone) -> Self {
         Self {
             reader,
             since,
             left: turns::Conversations::since(since),
-            tally: Tally::new(zone),
+            tally: StatisticsBuilder::new(zone),
         }
     }
 
@@ -122,24 +126,24 @@ impl Gathering {
     }
 
     /// The numbers of what was read.
-    pub fn finish(self) -> Statistics {
+    pub fn finish(self) -> JournalStatistics {
         self.tally.finish()
     }
 }
 
 /// Numbers to which turns are added.
 #[derive(Debug)]
-pub struct Tally {
+pub struct StatisticsBuilder {
     zone: TimeZone,
-    statistics: Statistics,
+    statistics: JournalStatistics,
 }
 
-impl Tally {
+impl StatisticsBuilder {
     /// No turns yet; days are those of this zone.
     pub fn new(zone: TimeZone) -> Self {
         Self {
             zone,
-            statistics: Statistics::default(),
+            statistics: JournalStatistics::default(),
         }
     }
 
@@ -148,7 +152,7 @@ impl Tally {
         let agent = turn.agent.split('/').next().unwrap_or_default();
         let day = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
         let day = self.zone.to_datetime(day).date().to_string();
-        let Statistics { all, agents, days } = &mut self.statistics;
+        let JournalStatistics { all, agents, days } = &mut self.statistics;
         let agent = agents.entry(agent.to_owned()).or_default();
         let day = days.entry(day).or_default();
         for numbers in [all, agent, day] {
@@ -157,9 +161,9 @@ impl Tally {
     }
 
     /// The numbers of all that was added.
-    pub fn finish(self) -> Statistics {
+    pub fn finish(self) -> JournalStatistics {
         let mut statistics = self.statistics;
-        let Statistics { all, agents, days } = &mut statistics;
+        let JournalStatistics { all, agents, days } = &mut statistics;
         let each = agents.values_mut().chain(days.values_mut()).chain([all]);
         each.for_each(Numbers::finish);
         statistics
@@ -177,7 +181,7 @@ impl Numbers {
         self.characters += turn.characters.values().sum::<usize>();
         self.gathered.to_first_word.extend(turn.to_first_word());
         turn.drafts.iter().for_each(|fate| self.add_draft(*fate));
-        if turn.state != State::Answered {
+        if turn.state != TurnState::Answered {
             return;
         }
         self.answered += 1;
@@ -216,7 +220,7 @@ fn middle(mut numbers: Vec<i64>) -> Option<i64> {
 }
 
 /// The numbers for people.
-pub fn text(statistics: &Statistics) -> String {
+pub fn text(statistics: &JournalStatistics) -> String {
     if statistics.all.turns == 0 {
         return "No requests in this time.\n".into();
     }

@@ -6,7 +6,9 @@ use std::vec;
 
 use crate::api::Assigned;
 use crate::draft::{Draft, Origin, Sender, Source};
-use crate::journal::{Conversation, DraftFate, ReadError, Reader, Said, State, TurnTime};
+use crate::journal::{
+    ConversationRow, DraftFate, JournalReader, ReadError, SaidRow, TurnState, TurnTime,
+};
 use crate::store;
 use crate::study::Plan;
 
@@ -23,7 +25,7 @@ pub struct TurnFacts {
     /// A number for the wire format.
     pub format: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// Whose it is in a study.
     pub(crate) assigned: Option<Arc<Assigned>>,
     /// When it came, in milliseconds since 1970.
@@ -52,7 +54,7 @@ pub(crate) const SOURCES: [&str; 8] = [
 #[derive(Debug)]
 pub struct Conversations {
     since: i64,
-    page: vec::IntoIter<Conversation>,
+    page: vec::IntoIter<ConversationRow>,
     /// Where the next page begins.
     before: Option<(i64, i64)>,
     is_last: bool,
@@ -74,7 +76,7 @@ impl Conversations {
     /// # Errors
     ///
     /// If the journal cannot be read.
-    pub fn next(&mut self, reader: &Reader) -> Result<Option<Conversation>, ReadError> {
+    pub fn next(&mut self, reader: &JournalReader) -> Result<Option<ConversationRow>, ReadError> {
         loop {
             match self.page.next() {
                 // Those that follow are older.
@@ -105,7 +107,7 @@ impl Conversations {
 ///
 /// If the journal cannot be read, or whoever is told cannot go on.
 pub fn each<E: From<ReadError>>(
-    reader: &Reader,
+    reader: &JournalReader,
     since: i64,
     mut tell: impl FnMut(TurnFacts) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -124,11 +126,11 @@ pub fn each<E: From<ReadError>>(
 ///
 /// If the journal cannot be read.
 pub(crate) fn of_conversation(
-    reader: &Reader,
-    row: &Conversation,
+    reader: &JournalReader,
+    row: &ConversationRow,
     since: i64,
 ) -> Result<Vec<TurnFacts>, ReadError> {
-    let mut said: BTreeMap<i64, Vec<Said>> = BTreeMap::new();
+    let mut said: BTreeMap<i64, Vec<SaidRow>> = BTreeMap::new();
     for one in reader.said(row.id)? {
         said.entry(one.turn).or_default().push(one);
     }
@@ -161,7 +163,7 @@ pub(crate) fn of_conversation(
 
 impl TurnFacts {
     /// Counts what was said. All that left with one reply shares its draft.
-    fn count(&mut self, said: &[Said]) {
+    fn count(&mut self, said: &[SaidRow]) {
         let mut last = None;
         for one in said {
             // Of turns that were kept before times were, this much is known.

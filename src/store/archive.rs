@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{failed, turn};
 use crate::api::responses::ResponseObject;
 use crate::api::{Frame, Interner, Item, Previous, Request};
-use crate::journal::{self, Journal, Reader};
+use crate::journal::{self, Journal, JournalReader};
 
 /// Where what has no room in memory is found.
 #[derive(Debug, Clone)]
@@ -60,14 +60,14 @@ impl Archive {
         found
     }
 
-    fn response(&self, reader: &Reader, id: &str) -> Option<FoundResponse> {
+    fn response(&self, reader: &JournalReader, id: &str) -> Option<FoundResponse> {
         let row = reader.response(id).unwrap_or_else(failed)?;
         let turn = reader.turn(row.turn?).unwrap_or_else(failed)?;
         let request = turn::request(&turn, &self.interner)?;
         let response = ResponseObject::from_checkpoint(&request, &row.state)?;
         let log = row.background.then(|| {
             let events = reader.events(id, -1, u32::MAX).unwrap_or_else(failed);
-            let frame = |event: journal::Event| Frame::of_event(event.name, event.data);
+            let frame = |event: journal::EventRow| Frame::of_event(event.name, event.data);
             events.into_iter().map(frame).collect()
         });
         Some(FoundResponse {
@@ -80,7 +80,7 @@ impl Archive {
     }
 }
 
-fn conversation(reader: &Reader, id: &str) -> Option<ArchivedEntry> {
+fn conversation(reader: &JournalReader, id: &str) -> Option<ArchivedEntry> {
     let (row, items) = reader.api_conversation(id).unwrap_or_else(failed)?;
     let items = items
         .into_iter()
@@ -89,7 +89,7 @@ fn conversation(reader: &Reader, id: &str) -> Option<ArchivedEntry> {
     Some(ArchivedEntry::Conversation(object, items.collect()))
 }
 
-fn item(reader: &Reader, id: &str) -> Option<ArchivedEntry> {
+fn item(reader: &JournalReader, id: &str) -> Option<ArchivedEntry> {
     let found = reader.response_item(id).unwrap_or_else(failed)?;
     let item = Arc::new(Item::of_text(found.text));
     Some(ArchivedEntry::Item(id.to_owned(), item))

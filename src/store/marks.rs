@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Mark, ReadError, Reader, now};
+use crate::journal::{JournalReader, MarkRow, ReadError, now};
 
 /// What the person makes of a conversation, or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Marked {
     /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
     pub turn: Option<u64>,
     /// What.
-    pub mark: Mark,
+    pub mark: MarkRow,
 }
 
 impl Marked {
@@ -25,7 +25,7 @@ impl Marked {
 }
 
 /// What the person makes of something, in words; none if nothing.
-pub fn words(mark: &Mark) -> String {
+pub fn words(mark: &MarkRow) -> String {
     let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
     let note = Some(&mark.note).filter(|note| !note.is_empty());
     let facts = [
@@ -44,7 +44,7 @@ const LONGEST_LABEL: usize = 64;
 /// A change of what the person makes of something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum MarkChange {
     /// It has this label.
     Add(String),
     /// It has not.
@@ -95,13 +95,13 @@ pub enum ChangeError {
     Read(#[from] ReadError),
 }
 
-impl Change {
+impl MarkChange {
     /// Makes the change.
     ///
     /// # Errors
     ///
     /// If a label or a rating is none.
-    pub fn apply(&self, mark: &mut Mark) -> Result<(), MarkError> {
+    pub fn apply(&self, mark: &mut MarkRow) -> Result<(), MarkError> {
         mark.updated = now();
         match self {
             Self::Add(label) => {
@@ -121,11 +121,11 @@ impl Change {
             Self::Note(note) => note.trim().clone_into(&mut mark.note),
             Self::Exclude(excluded) => mark.excluded = *excluded,
             Self::Clear => {
-                *mark = Mark {
+                *mark = MarkRow {
                     conversation: mark.conversation,
                     turn: mark.turn,
                     updated: mark.updated,
-                    ..Mark::default()
+                    ..MarkRow::default()
                 }
             }
         }
@@ -134,12 +134,12 @@ impl Change {
 }
 
 /// What is known of something, among what is known of its conversation; a new one if nothing is.
-pub(crate) fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> Mark {
+pub(crate) fn mark_of(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -> MarkRow {
     let known = marks.iter().find(|mark| mark.turn == turn);
-    known.cloned().unwrap_or(Mark {
+    known.cloned().unwrap_or(MarkRow {
         conversation,
         turn,
-        ..Mark::default()
+        ..MarkRow::default()
     })
 }
 
@@ -148,7 +148,11 @@ pub(crate) fn mark_of(marks: &[Mark], conversation: i64, turn: Option<i64>) -> M
 /// # Errors
 ///
 /// If there is no such conversation or turn, or the journal cannot be read.
-pub fn found(reader: &Reader, conversation: i64, turn: Option<u64>) -> Result<Marked, ChangeError> {
+pub fn found(
+    reader: &JournalReader,
+    conversation: i64,
+    turn: Option<u64>,
+) -> Result<Marked, ChangeError> {
     if reader.conversation(conversation)?.is_none() {
         return Err(ChangeError::Unknown(conversation));
     }
@@ -183,14 +187,14 @@ mod tests {
     fn changes_are_made_one_by_one() {
         let mut mark = mark_of(&[], 3, Some(7));
         assert_eq!((mark.conversation, mark.turn), (3, Some(7)));
-        let add = |label: &str| Change::Add(label.into());
+        let add = |label: &str| MarkChange::Add(label.into());
         for change in [
             add("good"),
             add("a b"),
             add(" good "),
-            Change::Rate(Some(5)),
-            Change::Note(" fine \n".into()),
-            Change::Exclude(true),
+            MarkChange::Rate(Some(5)),
+            MarkChange::Note(" fine \n".into()),
+            MarkChange::Exclude(true),
         ] {
             change.apply(&mut mark).unwrap();
         }
@@ -202,13 +206,13 @@ mod tests {
         for (change, error) in [
             (add(""), MarkError::Label(String::new())),
             (add("a,b"), MarkError::Label("a,b".into())),
-            (Change::Rate(Some(6)), MarkError::Rating),
+            (MarkChange::Rate(Some(6)), MarkError::Rating),
         ] {
             assert_eq!(change.apply(&mut mark), Err(error));
         }
-        Change::Remove("good".into()).apply(&mut mark).unwrap();
+        MarkChange::Remove("good".into()).apply(&mut mark).unwrap();
         assert_eq!(mark.labels, ["a b"]);
-        Change::Clear.apply(&mut mark).unwrap();
+        MarkChange::Clear.apply(&mut mark).unwrap();
         assert!(mark.is_empty() && mark.conversation == 3 && mark.turn == Some(7));
     }
 }

@@ -42,8 +42,8 @@ use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
-    Record as Row, Said, SaidState, Seq, State, Turn, TurnTime,
+    self, Blob, ConversationRow, DecisionRow, Excerpt, Health, Journal, JournalReader, MarkRow,
+    ModelDraftRow, Recall, Record as Row, SaidRow, SaidState, Seq, TurnRow, TurnState, TurnTime,
 };
 
 pub(crate) use crate::journal::now;
@@ -53,7 +53,7 @@ pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
 pub(crate) use responses::{ResponseRecorder, Responses};
-pub use stored::{History, Replay, Stored, resolve, resolve_items};
+pub use stored::{History, Replay, StoredResponses, resolve, resolve_items};
 pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
 pub(crate) use turn::{asked, assigned};
@@ -85,7 +85,7 @@ pub(crate) struct Opened {
     /// The conversation on whose behalf it was begun, if that is in memory.
     pub parent: Option<ConversationId>,
     /// The conversation as it was, if it has to be read again.
-    pub earlier: Option<Box<Loaded>>,
+    pub earlier: Option<Box<LoadedConversation>>,
     pub saving: Saving,
 }
 
@@ -100,7 +100,7 @@ impl Opened {
 
 /// A conversation from an earlier run, as far as a list shows it.
 #[derive(Debug, Clone)]
-pub struct Header {
+pub struct ConversationHeader {
     /// Its name.
     pub id: ConversationId,
     /// The program on the other side.
@@ -119,24 +119,24 @@ pub struct Header {
 
 /// A conversation that was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundConversation {
     /// What a list shows.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// Some of the text in which it was found; empty where nothing was searched for.
     pub(crate) excerpt: Excerpt,
 }
 
 /// All that is known of a conversation from an earlier run.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConversation {
     /// What a list shows.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// Its newest request.
     pub request: Request,
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
     /// What was said to it.
-    pub said: Vec<Said>,
+    pub said: Vec<SaidRow>,
 }
 
 impl Store {
@@ -145,7 +145,7 @@ impl Store {
     pub fn new(most_responses: usize) -> Self {
         Self {
             interner: Arc::default(),
-            responses: Responses::new(Stored::new(most_responses)),
+            responses: Responses::new(StoredResponses::new(most_responses)),
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(1)),
@@ -174,7 +174,7 @@ impl Store {
             next_draft: Arc::new(AtomicI64::new(next.model_draft)),
             next_decision: Arc::new(AtomicI64::new(next.decision)),
             journal: Some(Arc::clone(&journal)),
-            responses: Responses::new(Stored::with_archive(
+            responses: Responses::new(StoredResponses::with_archive(
                 most_responses,
                 Archive::new(journal, Arc::clone(&interner)),
             )),
@@ -230,16 +230,16 @@ impl Store {
         Saving(journal.map(|journal| journal.write_later(rows)))
     }
 
-    fn reader(&self) -> Option<Reader> {
+    fn reader(&self) -> Option<JournalReader> {
         self.journal.as_ref().map(|journal| journal.reader())
     }
 
     /// What the journal has, to be read by others than the store; `None` where nothing is written.
-    pub fn journal_reader(&self) -> Option<Reader> {
+    pub fn journal_reader(&self) -> Option<JournalReader> {
         self.reader()
     }
 
-    fn searcher(&self) -> Option<Reader> {
+    fn searcher(&self) -> Option<JournalReader> {
         self.journal.as_ref().map(|journal| journal.searcher())
     }
 
@@ -271,11 +271,11 @@ impl Store {
         &self,
         names: &ThreadKeys,
         automatic: Option<&str>,
-    ) -> Option<(Conversation, Option<Box<Loaded>>)> {
+    ) -> Option<(ConversationRow, Option<Box<LoadedConversation>>)> {
         let reader = self
             .reader()
             .filter(|_| self.needs_past(names, automatic))?;
-        let is_past = |row: &Conversation| self.threads().is_past(row, automatic.is_some());
+        let is_past = |row: &ConversationRow| self.threads().is_past(row, automatic.is_some());
         let row = threads::find_past(names, automatic, &reader, is_past)?;
         let loaded = self.load_with(&reader, ConversationId(row.id));
         Some((row, loaded.map(Box::new)))
@@ -308,7 +308,7 @@ impl Store {
                 (_, None) => request.title(),
             };
             let row = placed.row.as_ref();
-            let row = Conversation {
+            let row = ConversationRow {
                 id: placed.place.conversation.0,
                 thread: placed.thread.clone(),
                 chain: request.chain.clone().filter(|_| request.thread.is_none()),
@@ -318,7 +318,7 @@ impl Store {
                 title,
                 begun: row.map_or(now, |row| row.begun),
                 active: now,
-                state: State::Waiting,
+                state: TurnState::Waiting,
             };
             self.threads().remember(row.clone());
             rows.push(Row::Conversation(row));
@@ -376,7 +376,11 @@ impl Store {
         let row = threads.close(place.conversation, gone, rejected);
         let turn = Row::TurnState {
             id: place.request.0,
-            state: if gone { State::Gone } else { State::Answered },
+            state: if gone {
+                TurnState::Gone
+            } else {
+                TurnState::Answered
+            },
         };
         let conversation = row.map(|row| Row::ConversationState {
             id: row.id,
@@ -429,38 +433,42 @@ impl Store {
     }
 
     /// The conversations of earlier runs, the newest first.
-    pub fn recent(&self, most: u32) -> Vec<Header> {
+    pub fn recent(&self, most: u32) -> Vec<ConversationHeader> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
         let found = reader.recent(most, None).unwrap_or_else(failed);
-        with_marks(&reader, found.into_iter().map(Header::from))
+        with_marks(&reader, found.into_iter().map(ConversationHeader::from))
     }
 
     /// A conversation of an earlier run.
-    pub fn load(&self, conversation: ConversationId) -> Option<Loaded> {
+    pub fn load(&self, conversation: ConversationId) -> Option<LoadedConversation> {
         self.load_with(&self.reader()?, conversation)
     }
 
-    fn load_with(&self, reader: &Reader, conversation: ConversationId) -> Option<Loaded> {
+    fn load_with(
+        &self,
+        reader: &JournalReader,
+        conversation: ConversationId,
+    ) -> Option<LoadedConversation> {
         let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
         let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
         let said = reader.said(conversation.0).unwrap_or_else(failed);
-        let mut loaded = Loaded::of_rows(row, &newest, said, &self.interner)?;
+        let mut loaded = LoadedConversation::of_rows(row, &newest, said, &self.interner)?;
         let marks = reader.numbered_marks(&[conversation.0]);
         loaded.header.marks = marked(marks.unwrap_or_else(failed));
         Some(loaded)
     }
 
     /// Conversations that have all of these words, the best first; without any words, the newest.
-    pub fn find(&self, words: &str, most: u32) -> Vec<Found> {
+    pub fn find(&self, words: &str, most: u32) -> Vec<FoundConversation> {
         let Some(reader) = self.searcher() else {
             return Vec::new();
         };
-        let found: Vec<Found> = if words.trim().is_empty() {
+        let found: Vec<FoundConversation> = if words.trim().is_empty() {
             let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
-            let found = rows.map(|row| Found {
-                header: Header::from(row),
+            let found = rows.map(|row| FoundConversation {
+                header: ConversationHeader::from(row),
                 excerpt: Excerpt::default(),
             });
             found.collect()
@@ -468,8 +476,8 @@ impl Store {
             let hits = reader.search(words, most).unwrap_or_else(failed);
             let found = hits.into_iter().filter_map(|hit| {
                 let row = reader.conversation(hit.conversation);
-                Some(Found {
-                    header: Header::from(row.unwrap_or_else(failed)?),
+                Some(FoundConversation {
+                    header: ConversationHeader::from(row.unwrap_or_else(failed)?),
                     excerpt: hit.excerpt,
                 })
             });
@@ -478,9 +486,9 @@ impl Store {
         let headers = found.iter().map(|found| found.header.clone());
         let headers = with_marks(&reader, headers);
         let found = found.into_iter().zip(headers);
-        let found = found.map(|(found, header)| Found { header, ..found });
+        let found = found.map(|(found, header)| FoundConversation { header, ..found });
         let threads = self.threads();
-        let there = |found: &Found| !threads.is_deleted(found.header.id);
+        let there = |found: &FoundConversation| !threads.is_deleted(found.header.id);
         found.filter(there).collect()
     }
 
@@ -499,7 +507,7 @@ impl Store {
     /// found follows, for which nobody has to wait ([`Store::said_last`] has it too), and a setting.
     pub(crate) fn say(
         &self,
-        said: Vec<(Said, String)>,
+        said: Vec<(SaidRow, String)>,
         rest: Option<(ConversationId, &Draft)>,
         setting: Option<(&str, String)>,
     ) -> Saving {
@@ -526,7 +534,7 @@ impl Store {
     }
 
     /// What was said last in all conversations.
-    pub(crate) fn said_last(&self) -> Vec<Said> {
+    pub(crate) fn said_last(&self) -> Vec<SaidRow> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
@@ -550,7 +558,7 @@ impl Store {
     }
 
     /// Keeps what a model drafted, new or as it is now.
-    pub fn keep_model_draft(&self, draft: ModelDraft) -> Saving {
+    pub fn keep_model_draft(&self, draft: ModelDraftRow) -> Saving {
         self.write(vec![Row::ModelDraft(Box::new(draft))])
     }
 
@@ -565,12 +573,12 @@ impl Store {
     }
 
     /// Keeps what a rule decided.
-    pub(crate) fn keep_decision(&self, decision: Decision) -> Saving {
+    pub(crate) fn keep_decision(&self, decision: DecisionRow) -> Saving {
         self.write(vec![Row::Decision(decision)])
     }
 
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
-    pub(crate) fn keep_mark(&self, mark: Mark) -> Saving {
+    pub(crate) fn keep_mark(&self, mark: MarkRow) -> Saving {
         self.write(vec![Row::Mark(mark)])
     }
 
@@ -641,13 +649,13 @@ impl Store {
                 .conversation(turn.conversation)
                 .unwrap_or_else(failed)?;
             let id = ConversationId(turn.conversation);
-            let row = Conversation {
-                state: State::Waiting,
+            let row = ConversationRow {
+                state: TurnState::Waiting,
                 ..row
             };
             let waits = Row::TurnState {
                 id: turn.id,
-                state: State::Waiting,
+                state: TurnState::Waiting,
             };
             let talk = Row::ConversationState {
                 id: row.id,
@@ -667,17 +675,17 @@ impl Store {
     }
 }
 
-impl Loaded {
+impl LoadedConversation {
     /// What these rows say of a conversation; `None` if its newest request cannot be read any more.
     pub(crate) fn of_rows(
-        row: Conversation,
-        newest: &Turn,
-        mut said: Vec<Said>,
+        row: ConversationRow,
+        newest: &TurnRow,
+        mut said: Vec<SaidRow>,
         interner: &Interner,
     ) -> Option<Self> {
         said.retain(|said| said.turn == newest.id);
         Some(Self {
-            header: Header::from(row),
+            header: ConversationHeader::from(row),
             request: turn::request(newest, interner)?,
             arrived: newest.arrived,
             said,
@@ -685,8 +693,8 @@ impl Loaded {
     }
 }
 
-impl From<Conversation> for Header {
-    fn from(row: Conversation) -> Self {
+impl From<ConversationRow> for ConversationHeader {
+    fn from(row: ConversationRow) -> Self {
         Self {
             id: ConversationId(row.id),
             agent: row.agent,
@@ -694,15 +702,18 @@ impl From<Conversation> for Header {
             automatic: row.automatic,
             active: row.active,
             // Whoever waited when the program ended does not any more.
-            gone: row.state != State::Answered,
+            gone: row.state != TurnState::Answered,
             marks: Vec::new(),
         }
     }
 }
 
 /// The same with what the person makes of them, read at once.
-fn with_marks(reader: &Reader, headers: impl Iterator<Item = Header>) -> Vec<Header> {
-    let mut headers: Vec<Header> = headers.collect();
+fn with_marks(
+    reader: &JournalReader,
+    headers: impl Iterator<Item = ConversationHeader>,
+) -> Vec<ConversationHeader> {
+    let mut headers: Vec<ConversationHeader> = headers.collect();
     let ids: Vec<i64> = headers.iter().map(|header| header.id.0).collect();
     let marks = reader.numbered_marks(&ids).unwrap_or_else(failed);
     let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
@@ -715,7 +726,7 @@ fn with_marks(reader: &Reader, headers: impl Iterator<Item = Header>) -> Vec<Hea
     headers
 }
 
-fn marked(marks: Vec<(Option<u64>, Mark)>) -> Vec<Marked> {
+fn marked(marks: Vec<(Option<u64>, MarkRow)>) -> Vec<Marked> {
     let marks = marks.into_iter();
     marks.map(|(turn, mark)| Marked { turn, mark }).collect()
 }
@@ -725,7 +736,7 @@ fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     if draft.is_empty() {
         Row::ClearDraft { conversation }
     } else {
-        Row::Draft(journal::Draft {
+        Row::Draft(journal::DraftRow {
             conversation,
             updated: now(),
             body: draft.to_json(),
@@ -743,7 +754,7 @@ fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Ite
 }
 
 /// The request of a turn; `None` if it cannot be read any more.
-pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+pub(crate) fn request_of(turn: &TurnRow, interner: &Interner) -> Option<Request> {
     turn::request(turn, interner)
 }
 
@@ -794,13 +805,13 @@ mod tests {
     use super::*;
     use crate::api::Format;
     use crate::api::messages::parse;
-    use crate::journal::Options;
+    use crate::journal::JournalOptions;
 
     #[test]
     fn what_stands_beside_a_thread_is_not_at_hand_because_the_thread_is() {
         let folder = tempfile::tempdir().unwrap();
         let store = || {
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             Store::with_journal(10, journal).unwrap()
         };
         let request = |told: &str, tools: Value| {
@@ -834,7 +845,7 @@ mod tests {
     fn what_the_journal_knows_for_certain_comes_before_what_is_likely_in_memory() {
         let folder = tempfile::tempdir().unwrap();
         let store = || {
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             Store::with_journal(10, journal).unwrap()
         };
         let chat = |messages: &[(&str, &str)]| {

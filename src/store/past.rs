@@ -6,12 +6,12 @@ use std::vec;
 
 use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
-use crate::journal::{ReadError, Reader, State};
+use crate::journal::{JournalReader, ReadError, TurnState};
 
 /// The turns of a conversation, the oldest first.
 #[derive(Debug)]
 pub struct PastTurns {
-    reader: Reader,
+    reader: JournalReader,
     interner: Interner,
     /// Those to come, each with its number.
     left: std::iter::Enumerate<vec::IntoIter<i64>>,
@@ -31,7 +31,7 @@ pub struct PastTurn {
     /// When its request came, in milliseconds since 1970.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// What was asked; `None` if it cannot be read any more.
     pub request: Option<Request>,
     /// How many items, from the first on, say what those of the turn before it say.
@@ -53,7 +53,7 @@ impl PastTurns {
     /// # Errors
     ///
     /// If the journal cannot be read.
-    pub fn of(reader: &Reader, conversation: i64) -> Result<Self, ReadError> {
+    pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         Ok(Self {
             left: reader.turns(conversation)?.into_iter().enumerate(),
             reader: reader.clone(),
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::api::Format;
-    use crate::journal::{Journal, Options};
+    use crate::journal::{Journal, JournalOptions};
 
     /// Requests of each format as agents send them: what one has, the next one has too, with marks that
     /// move and a history that is put together anew at the end.
@@ -195,7 +195,7 @@ mod tests {
     fn turns_are_read_as_they_came_and_what_they_share_once() {
         for (format, bodies) in conversations() {
             let folder = tempfile::tempdir().unwrap();
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             let mut rows = Vec::new();
             for (id, body) in (1..).zip(&bodies) {
                 let body = body.to_string();

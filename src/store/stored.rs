@@ -10,7 +10,7 @@ use super::account::MemoryUse;
 use super::archive::{Archive, ArchivedEntry, FoundResponse};
 use super::turn;
 use super::{Saving, now};
-use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
+use crate::api::responses::{PageQuery, ResponseObject, ResponseStatus, conversation_items, page};
 use crate::api::{ApiError, Frame, Item, Previous, Request};
 use crate::journal::{self, ApiConversation, Record as Row};
 
@@ -22,7 +22,7 @@ const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
 #[derive(Debug)]
-pub struct Stored {
+pub struct StoredResponses {
     responses: HashMap<String, StoredResponse>,
     conversations: HashMap<String, StoredConversation>,
     /// The ids of those of both that nobody works on, by age. The oldest comes first.
@@ -102,7 +102,7 @@ pub struct Replay {
     pub ended: bool,
 }
 
-impl Stored {
+impl StoredResponses {
     /// Room for at most so many responses and conversations.
     pub fn new(most: usize) -> Self {
         Self::with_bytes(most, MAX_BYTES)
@@ -263,7 +263,7 @@ impl Stored {
         };
         if !matches!(
             entry.response.status(),
-            Status::Completed | Status::Incomplete
+            ResponseStatus::Completed | ResponseStatus::Incomplete
         ) {
             // What was refused is not part of what was said.
             return rows;
@@ -308,7 +308,7 @@ impl Stored {
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
     pub(crate) fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
-            entry.response.set_status(Status::Cancelled);
+            entry.response.set_status(ResponseStatus::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
             let background = entry.log.is_some();
             self.close(id);
@@ -370,7 +370,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn input_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub fn input_items(&self, id: &str, wanted: &PageQuery) -> Result<String, ApiError> {
         page(&self.entry(id)?.input, id, wanted)
     }
 
@@ -530,7 +530,7 @@ impl Stored {
         state: impl FnOnce() -> String,
     ) -> Option<Row> {
         (self.past.is_some() && turn.is_some()).then(|| {
-            Row::Response(journal::Response {
+            Row::Response(journal::ResponseRow {
                 id: id.to_owned(),
                 turn,
                 open,
@@ -599,7 +599,11 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub(crate) fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub(crate) fn conversation_items(
+        &self,
+        id: &str,
+        wanted: &PageQuery,
+    ) -> Result<String, ApiError> {
         page(&self.conversation_entry(id)?.items, id, wanted)
     }
 
@@ -720,7 +724,7 @@ impl Stored {
 ///
 /// 400 for an unknown response, for the output of a call that was never made, or for more than may
 /// be stored; 404 for an unknown item or conversation.
-pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
+pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(), ApiError> {
     let own = request.preamble;
     request.references = resolve_items(&mut request.items[own..], stores, "input")?;
     if let Some(named) = &request.previous {
@@ -758,7 +762,7 @@ pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError
 /// 404 for something that is not stored.
 pub fn resolve_items(
     items: &mut [Arc<Item>],
-    stores: &[&Stored],
+    stores: &[&StoredResponses],
     param: &str,
 ) -> Result<Vec<(usize, Arc<Item>)>, ApiError> {
     let mut references = Vec::new();
@@ -843,7 +847,7 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
 
 /// The row of events of a response, the first of which has this number.
 fn events(response: &str, first: usize, frames: &[Frame]) -> Row {
-    let event = |(number, frame): (usize, &Frame)| journal::Event {
+    let event = |(number, frame): (usize, &Frame)| journal::EventRow {
         number: i64::try_from(first + number).unwrap_or(i64::MAX),
         name: frame.event.map(str::to_owned),
         data: frame.data.to_string(),

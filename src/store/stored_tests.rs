@@ -26,7 +26,7 @@ fn frames(count: usize) -> Vec<Frame> {
 }
 
 /// A response that goes on from what its request names, and has ended.
-fn respond(stored: &mut Stored, id: &str, body: Value, reply: &str) {
+fn respond(stored: &mut StoredResponses, id: &str, body: Value, reply: &str) {
     let mut request = request(body);
     resolve(&mut request, &[stored]).unwrap();
     stored.begin(&request, response(&request, id, &[]), None);
@@ -40,12 +40,12 @@ fn item(text: &str) -> Arc<Item> {
     Arc::new(Item::user_message(text))
 }
 
-fn talk(stored: &mut Stored, id: &str, items: Vec<Arc<Item>>) {
+fn talk(stored: &mut StoredResponses, id: &str, items: Vec<Arc<Item>>) {
     stored.begin_conversation(json!({"id": id}), items);
     check(stored);
 }
 
-fn ids(stored: &Stored) -> Vec<&str> {
+fn ids(stored: &StoredResponses) -> Vec<&str> {
     let responses = stored.responses.iter().map(|(id, entry)| (entry.age, id));
     let conversations = stored.conversations.iter();
     let conversations = conversations.map(|(id, talk)| (talk.age, id));
@@ -54,7 +54,7 @@ fn ids(stored: &Stored) -> Vec<&str> {
 }
 
 /// Counts all that is kept anew, and compares.
-fn check(stored: &Stored) {
+fn check(stored: &StoredResponses) {
     let responses = stored.responses.values();
     let items = responses.flat_map(|entry| entry.input.iter().chain(&entry.output));
     let talked = stored.conversations.values().flat_map(|talk| &talk.items);
@@ -87,7 +87,7 @@ fn check(stored: &Stored) {
 
 #[test]
 fn every_byte_is_counted_once_and_given_back() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     respond(&mut stored, "resp_1", json!({"input": "one"}), "first");
     let next = json!({"input": "two", "previous_response_id": "resp_1"});
     respond(&mut stored, "resp_2", next.clone(), "second");
@@ -111,7 +111,10 @@ fn every_byte_is_counted_once_and_given_back() {
         false
     ));
     check(&stored);
-    assert_eq!(stored.cancel("resp_7").unwrap().status(), Status::Cancelled);
+    assert_eq!(
+        stored.cancel("resp_7").unwrap().status(),
+        ResponseStatus::Cancelled
+    );
     check(&stored);
     assert!(!stored.update(
         &response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]),
@@ -133,7 +136,7 @@ fn every_byte_is_counted_once_and_given_back() {
 
 #[test]
 fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     let text = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": text}), "1");
@@ -153,7 +156,7 @@ fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
 
 #[test]
 fn a_few_words_cannot_stand_for_more_than_the_room() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     let reply = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": "?"}), &reply);
@@ -166,7 +169,7 @@ fn a_few_words_cannot_stand_for_more_than_the_room() {
 
 #[test]
 fn a_conversation_does_not_outgrow_the_room() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     talk(&mut stored, "conv_1", Vec::new());
     let text = "x".repeat(6_000);
@@ -180,14 +183,16 @@ fn a_conversation_does_not_outgrow_the_room() {
         (Some("context_length_exceeded"), Some("items"))
     );
     check(&stored);
-    let list = stored.conversation_items("conv_1", &Page::all()).unwrap();
+    let list = stored
+        .conversation_items("conv_1", &PageQuery::all())
+        .unwrap();
     let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn many_references_to_few_items_take_room_too() {
-    let mut stored = Stored::new(1_000);
+    let mut stored = StoredResponses::new(1_000);
     let items: Vec<_> = (0..100).map(|_| item("hi")).collect();
     talk(&mut stored, "conv_1", items);
     let before = stored.held.bytes;
@@ -201,7 +206,7 @@ fn many_references_to_few_items_take_room_too() {
 
 #[test]
 fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
-    let mut stored = Stored::new(2);
+    let mut stored = StoredResponses::new(2);
     let open = request(json!({"input": "x"}));
     stored.begin(&open, response(&open, "resp_open", &[]), None);
     for id in ["resp_1", "resp_2", "resp_3"] {
@@ -219,7 +224,7 @@ fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
     check(&stored);
 
     // Its client has just been told of it.
-    let mut none = Stored::new(0);
+    let mut none = StoredResponses::new(0);
     respond(&mut none, "resp_1", json!({"input": "x"}), "y");
     respond(&mut none, "resp_2", json!({"input": "x"}), "y");
     assert_eq!(ids(&none), ["resp_2"]);
@@ -230,7 +235,7 @@ fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
 
 #[test]
 fn a_conversation_that_is_talked_in_is_not_old() {
-    let mut stored = Stored::new(3);
+    let mut stored = StoredResponses::new(3);
     talk(&mut stored, "conv_1", vec![item("zero")]);
     for turn in 0..10 {
         let body = json!({"input": "x", "conversation": "conv_1"});
@@ -253,7 +258,7 @@ fn a_conversation_that_is_talked_in_is_not_old() {
 
 #[test]
 fn a_response_outlives_its_conversation() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     talk(&mut stored, "conv_1", vec![item("zero")]);
     let mut open = request(json!({"input": "x", "conversation": "conv_1"}));
     resolve(&mut open, &[&stored]).unwrap();
@@ -275,7 +280,7 @@ fn a_response_outlives_its_conversation() {
 
 #[test]
 fn an_open_response_cannot_be_gone_on_from() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let open = request(json!({"input": "x"}));
     stored.begin(&open, response(&open, "resp_1", &[]), None);
     assert!(stored.is_open("resp_1"));
@@ -297,7 +302,7 @@ fn an_open_response_cannot_be_gone_on_from() {
 
 #[test]
 fn the_nearer_store_is_asked_first() {
-    let (mut near, mut far) = (Stored::new(10), Stored::new(10));
+    let (mut near, mut far) = (StoredResponses::new(10), StoredResponses::new(10));
     respond(&mut near, "resp_1", json!({"input": "near"}), "n");
     respond(&mut far, "resp_1", json!({"input": "far"}), "f");
     respond(&mut far, "resp_2", json!({"input": "only there"}), "t");
@@ -310,7 +315,7 @@ fn the_nearer_store_is_asked_first() {
 
 #[test]
 fn instructions_stay_in_front_of_what_was_stored() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let body = json!({"input": "one", "instructions": "old"});
     respond(&mut stored, "resp_1", body, "first");
     let reference = json!({"id": "msg_resp_1_0"});
@@ -324,7 +329,7 @@ fn instructions_stay_in_front_of_what_was_stored() {
 
 #[test]
 fn a_long_log_is_handed_out_in_parts() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let open = request(json!({"input": "x", "background": true}));
     stored.begin(&open, response(&open, "resp_1", &[]), None);
     let all = frames(MAX_EVENTS * 2 + 1);
@@ -352,7 +357,7 @@ fn a_long_log_is_handed_out_in_parts() {
 
 #[test]
 fn pages_reach_their_end_even_where_ids_are_given_twice() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let with_id = |id: &str| json!({"role": "user", "content": "x", "id": id});
     let input = json!([with_id("a"), with_id("b"), with_id("a"), {"role": "user", "content": "x"},
         with_id("a"), with_id("c")]);
@@ -366,7 +371,7 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
                 pair("order", order),
                 pair("after", &after),
             ];
-            let wanted = Page::read(&query).unwrap();
+            let wanted = PageQuery::read(&query).unwrap();
             let list = stored.input_items("resp_1", &wanted).unwrap();
             let list: Value = serde_json::from_str(&list).unwrap();
             seen.push(list["data"][0]["id"].as_str().unwrap().to_owned());
@@ -383,7 +388,7 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
 
 #[test]
 fn only_a_new_output_must_have_its_call() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let output =
         |kind: &str, call_id: &str| json!({"type": kind, "call_id": call_id, "output": "x"});
     // A client that sends everything itself may have left the call out.

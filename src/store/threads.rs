@@ -6,7 +6,7 @@ use super::now;
 use crate::agents::prompt_title;
 use crate::api::{Item, Purpose, Request};
 use crate::hash::Hash;
-use crate::journal::{Conversation, Reader, State};
+use crate::journal::{ConversationRow, JournalReader, TurnState};
 
 /// Identifies a conversation, in this run of the program and in later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,7 +78,7 @@ struct KnownThread {
     /// When the client of the last one that was open went away, or was turned away.
     lost: Option<i64>,
     /// What the journal has of it.
-    row: Option<Conversation>,
+    row: Option<ConversationRow>,
 }
 
 /// A request whose place was found.
@@ -88,7 +88,7 @@ pub(super) struct AssignedRequest {
     /// The hash of its items.
     pub prefix: Option<Hash>,
     /// What the journal has of the conversation.
-    pub row: Option<Conversation>,
+    pub row: Option<ConversationRow>,
     /// Whether nobody has the conversation in memory.
     pub(crate) is_cold: bool,
     /// How many items the request before it had.
@@ -135,7 +135,7 @@ impl Threads {
 
     /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
     /// request that is answered by the program, or by the person, may go on with it.
-    pub(crate) fn is_past(&self, row: &Conversation, automatic: bool) -> bool {
+    pub(crate) fn is_past(&self, row: &ConversationRow, automatic: bool) -> bool {
         let id = ConversationId(row.id);
         row.automatic.is_some() == automatic
             && !self.known.contains_key(&id)
@@ -155,7 +155,7 @@ impl Threads {
         hints: &LikelyKeys,
         items: usize,
         automatic: bool,
-        past: Option<Conversation>,
+        past: Option<ConversationRow>,
     ) -> AssignedRequest {
         // Others have gone on while the journal was read.
         let found = self.find(&names, automatic);
@@ -217,7 +217,12 @@ impl Threads {
     }
 
     /// Opens a request of an earlier run again.
-    pub(crate) fn reopen(&mut self, row: Conversation, turn: i64, request: &Request) -> RequestKey {
+    pub(crate) fn reopen(
+        &mut self,
+        row: ConversationRow,
+        turn: i64,
+        request: &Request,
+    ) -> RequestKey {
         let conversation = ConversationId(row.id);
         let automatic = row.automatic.is_some();
         let known = self.enter(conversation, automatic, ThreadKeys::of(request));
@@ -259,7 +264,7 @@ impl Threads {
     }
 
     /// Keeps what the journal has of a conversation.
-    pub(crate) fn remember(&mut self, row: Conversation) {
+    pub(crate) fn remember(&mut self, row: ConversationRow) {
         if let Some(known) = self.known.get_mut(&ConversationId(row.id)) {
             known.row = Some(row);
         }
@@ -304,16 +309,16 @@ impl Threads {
         conversation: ConversationId,
         gone: bool,
         turned_away: bool,
-    ) -> Option<&Conversation> {
+    ) -> Option<&ConversationRow> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
         known.lost = (gone || turned_away).then(now);
         let row = known.row.as_mut()?;
         row.active = now();
         row.state = match (known.open, gone) {
-            (0, true) => State::Gone,
-            (0, false) => State::Answered,
-            _ => State::Waiting,
+            (0, true) => TurnState::Gone,
+            (0, false) => TurnState::Answered,
+            _ => TurnState::Waiting,
         };
         Some(row)
     }
@@ -422,9 +427,9 @@ impl Threads {
 pub(super) fn find_past(
     names: &ThreadKeys,
     automatic: Option<&str>,
-    reader: &Reader,
-    is_past: impl Fn(&Conversation) -> bool,
-) -> Option<Conversation> {
+    reader: &JournalReader,
+    is_past: impl Fn(&ConversationRow) -> bool,
+) -> Option<ConversationRow> {
     let found = match &names.goes_on {
         Some(ThreadKey::Thread(thread)) => reader.by_thread(thread, automatic),
         Some(ThreadKey::Chain(chain)) => reader.by_chain(chain),
@@ -440,7 +445,7 @@ pub(super) fn find_past(
     };
     let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
     let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
-    let lost = same.filter(|row| is_past(row) && row.state != State::Answered);
+    let lost = same.filter(|row| is_past(row) && row.state != TurnState::Answered);
     lost.or_else(|| {
         let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
         let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
@@ -638,8 +643,8 @@ mod tests {
         ThreadKeys::of(&parse(body, &Interner::default()).unwrap())
     }
 
-    fn row() -> Conversation {
-        Conversation {
+    fn row() -> ConversationRow {
+        ConversationRow {
             id: 3,
             thread: Some("thread".into()),
             chain: None,
@@ -649,7 +654,7 @@ mod tests {
             title: "again".into(),
             begun: 1,
             active: 2,
-            state: State::Answered,
+            state: TurnState::Answered,
         }
     }
 

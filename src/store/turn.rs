@@ -9,7 +9,7 @@ use super::RequestKey;
 use super::context::{Context, resolve};
 use crate::agents::purpose;
 use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
-use crate::journal::{Blob, BlobContent, BlobKey, State, Turn, TurnParts};
+use crate::journal::{Blob, BlobContent, BlobKey, TurnParts, TurnRow, TurnState};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ struct TurnDetail {
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
-pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> Turn {
+pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> TurnRow {
     let earlier = &request.items[request.preamble..][..request.earlier];
     let own = &request.items[request.preamble + request.earlier..];
     let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
@@ -42,12 +42,12 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> Turn {
     };
     let sent = request.sent().filter(|item| item.begins_text());
     let tools = &request.tools;
-    Turn {
+    TurnRow {
         id: place.request.0,
         conversation: place.conversation.0,
         format: request.format.number(),
         arrived: now,
-        state: State::Waiting,
+        state: TurnState::Waiting,
         envelope: Blob::new(serde_json::to_string(&*request.envelope).unwrap_or_default()),
         instructions: request.beside().map(|item| blob(item)),
         tools: tools.is_given().then(|| Blob {
@@ -74,7 +74,7 @@ pub(super) fn blob(item: &Item) -> Blob {
 
 /// The text of a request as it came, byte for byte, and what is known of it besides; `None` if it cannot
 /// be read any more.
-pub(crate) fn asked(turn: &Turn) -> Option<(String, Context)> {
+pub(crate) fn asked(turn: &TurnRow) -> Option<(String, Context)> {
     let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
     let (earlier, own) = turn.items.split_at_checked(detail.earlier)?;
@@ -93,7 +93,7 @@ pub(crate) fn asked(turn: &Turn) -> Option<(String, Context)> {
 }
 
 /// The request of a row; `None` if it cannot be read any more.
-pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
+pub(super) fn request(turn: &TurnRow, interner: &Interner) -> Option<Request> {
     let format = Format::of_number(turn.format)?;
     let (whole, context) = asked(turn)?;
     let mut request = context.request(format, whole.as_bytes(), interner).ok()?;

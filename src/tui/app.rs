@@ -18,15 +18,15 @@ use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
 pub use self::rule::NewRule;
-pub use self::turns::Wanted;
+pub use self::turns::TurnPurpose;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
+use crate::inbox::{Conversation, ConversationId, DraftRequest, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
-use crate::tui::composer::{Composer, Editor, ReplyKind};
-use crate::tui::export::{Exporting, Order};
+use crate::tui::composer::{ArgumentsEditor, Composer, ReplyKind};
+use crate::tui::export::{ExportJob, Exporting};
 use crate::tui::form::{self, Form};
-use crate::tui::inbox::List;
+use crate::tui::inbox::InboxList;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::marks::Marking;
@@ -94,9 +94,9 @@ pub enum Effect {
     /// Show a text in the person's pager.
     Page(String),
     /// Make a file of a conversation, or look what would be in it, for [`App::on_export`].
-    Export(Box<Order>),
+    Export(Box<ExportJob>),
     /// Read the turns of a conversation, for [`App::on_turns`].
-    ReadTurns(ConversationId, Wanted),
+    ReadTurns(ConversationId, TurnPurpose),
     /// Ask the request of a turn again, by its number, as a conversation of its own.
     Fork(ConversationId, usize),
     /// Save pictures as files.
@@ -139,7 +139,7 @@ pub enum Dialog {
     /// The question whether to delete a conversation for good.
     Delete(ConversationId),
     /// A list to choose from.
-    Picker(Purpose, Box<Picker>),
+    Picker(PickerPurpose, Box<Picker>),
     /// What a command is given besides the command line.
     Options(Box<Form>),
     /// The parts collected so far, and which of them is selected.
@@ -182,7 +182,7 @@ impl Dialog {
 
 /// What a picker is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum PickerPurpose {
     /// A tool to call.
     Tool,
     /// A text to insert.
@@ -207,7 +207,7 @@ pub enum Purpose {
 
 /// What does not change while the program runs.
 #[derive(Debug)]
-pub struct Settings {
+pub struct AppSettings {
     /// What the keys do.
     pub keymap: Keymap,
     /// The zone that times of day are shown in.
@@ -227,14 +227,14 @@ pub struct Settings {
     /// How long an answer or a rejection can be taken back; zero if it leaves at once.
     pub unsend: Duration,
     /// What files of conversations are made with.
-    pub export: crate::tui::export::Settings,
+    pub export: crate::tui::export::ExportSettings,
 }
 
 /// The state of the terminal interface.
 #[derive(Debug)]
 pub struct App {
     /// What does not change.
-    pub settings: Settings,
+    pub settings: AppSettings,
     /// The time, as of the last event.
     pub now: Timestamp,
     pub(super) inbox: Inbox,
@@ -253,7 +253,7 @@ pub struct App {
     unkept: Unkept,
     effects: Vec<Effect>,
     /// What is about to be sent.
-    held: Option<unsend::Held>,
+    held: Option<unsend::DelayedReply>,
     /// That a model is about to answer by itself.
     coming: Option<coming::Coming>,
     /// Whether the last key was the interrupt key.
@@ -276,20 +276,20 @@ pub struct App {
     /// The rule that the person is about to make.
     making: Option<rule::Making>,
     /// The file of a conversation that is being made.
-    exports: self::export::Exports,
+    exports: self::export::ExportDialog,
     /// The conversation of which a turn is to be asked again.
     forking: Option<ConversationId>,
     /// Whether models have said something in the open conversation since it was drawn.
     unsynced: bool,
     /// The list of conversations on the screen.
-    pub(super) list: List,
+    pub(super) list: InboxList,
     /// Where the transcript is on the screen, if it is.
     pub(super) transcript_area: Option<Rect>,
 }
 
 impl App {
     /// A program that has just started.
-    pub fn new(settings: Settings, store: Store, now: Timestamp) -> Self {
+    pub fn new(settings: AppSettings, store: Store, now: Timestamp) -> Self {
         let said_before = store.recalls();
         Self {
             settings,
@@ -318,10 +318,10 @@ impl App {
             last_query: String::new(),
             hint: String::new(),
             making: None,
-            exports: self::export::Exports::default(),
+            exports: self::export::ExportDialog::default(),
             forking: None,
             unsynced: false,
-            list: List::default(),
+            list: InboxList::default(),
             transcript_area: None,
         }
     }
@@ -521,7 +521,7 @@ impl App {
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
         }
-        if matches!(self.dialog, Dialog::Picker(Purpose::Path, _)) {
+        if matches!(self.dialog, Dialog::Picker(PickerPurpose::Path, _)) {
             // The word goes on as it was pasted.
             self.dialog = Dialog::None;
         }
@@ -537,7 +537,7 @@ impl App {
             Dialog::Prompt(prompt) => prompt.paste(text),
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
-                if *purpose == Purpose::Conversation {
+                if *purpose == PickerPurpose::Conversation {
                     self.ask_for_found();
                 }
             }
@@ -654,7 +654,7 @@ impl App {
             Action::Allow => self.decide(ALLOW),
             Action::Block => self.decide(BLOCK),
             Action::Live => self.toggle_live(),
-            Action::Draft => self.ask_for_draft(Ask::default()),
+            Action::Draft => self.ask_for_draft(DraftRequest::default()),
             Action::DraftWith => self.ask_for_hint(),
             Action::ContinueDraft => self.go_on_with_draft(),
             Action::NextDraft => self.step_draft(true),
@@ -722,8 +722,8 @@ impl App {
             }
             Action::Study => self.turn_study(),
             Action::Export => self.export(),
-            Action::Mark => self.ask_for_turns(Wanted::Mark),
-            Action::Fork => self.ask_for_turns(Wanted::Fork),
+            Action::Mark => self.ask_for_turns(TurnPurpose::Mark),
+            Action::Fork => self.ask_for_turns(TurnPurpose::Fork),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Reload => self.effects.push(Effect::Reload),
@@ -767,24 +767,24 @@ impl App {
             return true;
         }
         match &mut call.editor {
-            Editor::Form(form) if for_fields => {
+            ArgumentsEditor::Form(form) if for_fields => {
                 match form.on_key(key) {
-                    form::Outcome::Submit => {
+                    form::FormOutcome::Submit => {
                         self.composer_mut().touch();
                         self.submit();
                     }
-                    form::Outcome::Consumed => self.keep_draft(),
-                    form::Outcome::Ignored => return false,
+                    form::FormOutcome::Consumed => self.keep_draft(),
+                    form::FormOutcome::Ignored => return false,
                 }
                 true
             }
-            Editor::Text(area) if action.is_none() => {
+            ArgumentsEditor::Text(area) if action.is_none() => {
                 if area.input(key) {
                     self.keep_draft();
                 }
                 true
             }
-            Editor::Text(area) if action == Some(Action::Newline) => {
+            ArgumentsEditor::Text(area) if action == Some(Action::Newline) => {
                 area.insert_newline();
                 self.keep_draft();
                 true

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::export::redact::{Redaction, Redactor, listed};
-use crate::export::{self, ExportError, Format, Options, Report, Target, Train, count};
+use crate::export::{
+    self, ExportError, ExportFormat, ExportOptions, ExportReport, ExportTarget, Train, count,
+};
 use crate::inbox::ConversationId;
 use crate::store::Store;
 use crate::tui::form::Form;
 
 /// What files are made with.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct ExportSettings {
     /// Where they go unless the person says otherwise.
     pub folder: PathBuf,
     /// What is taken out of them.
@@ -22,13 +24,13 @@ pub struct Settings {
 
 /// A file to be made, or what would be in it to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct ExportJob {
     /// Of which conversation.
     pub conversation: ConversationId,
     /// What.
-    pub options: Options,
+    pub options: ExportOptions,
     /// Where.
-    pub target: Target,
+    pub target: ExportTarget,
     /// What is taken out of it; nothing if this is absent.
     pub redaction: Option<Redaction>,
 }
@@ -41,10 +43,10 @@ pub enum News {
     /// So many turns of so many are done.
     Turns(u64, u64),
     /// It is done, or cannot be.
-    Done(Box<Result<Report, ExportError>>),
+    Done(Box<Result<ExportReport, ExportError>>),
 }
 
-impl Order {
+impl ExportJob {
     /// Does it, which takes its time. `tell` says whether anybody wants it any more.
     pub fn carry_out(&self, store: &Store, mut tell: impl FnMut(News) -> bool) {
         let redactor = self.redaction.as_ref().map(Redaction::redactor);
@@ -70,7 +72,7 @@ pub struct Exporting {
     /// Of which conversation.
     pub conversation: ConversationId,
     /// What.
-    pub format: Format,
+    pub format: ExportFormat,
     pub(super) form: Form,
     /// A file that is there and that the person was told of: the same again replaces it.
     pub(super) is_there: Option<PathBuf>,
@@ -78,10 +80,14 @@ pub struct Exporting {
 
 impl Exporting {
     /// The form, with a name that is good enough for most.
-    pub(super) fn new(conversation: ConversationId, format: Format, settings: &Settings) -> Self {
+    pub(super) fn new(
+        conversation: ConversationId,
+        format: ExportFormat,
+        settings: &ExportSettings,
+    ) -> Self {
         let file = settings.folder.join(format.file_name(conversation));
         let mut values = json!({"file": file.to_string_lossy(), "redact": true});
-        if format == Format::Messages {
+        if format == ExportFormat::Messages {
             values["learn"] = "person".into();
         }
         let mut form = Form::with_value(&schema(format), &values).with_verb("write");
@@ -101,7 +107,7 @@ impl Exporting {
     }
 
     /// What is to be done, or only looked at (`is_dry`).
-    pub(super) fn order(&self, is_dry: bool, settings: &Settings) -> Order {
+    pub(super) fn order(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
         let values = match self.form.value() {
             Value::Object(values) => values,
             _ => Map::new(),
@@ -110,9 +116,9 @@ impl Exporting {
         let redacts = values.get("redact").and_then(Value::as_bool) != Some(false);
         let path = in_home(text("file").trim(), settings.redaction.home.as_deref());
         let path = settings.folder.join(path);
-        Order {
+        ExportJob {
             conversation: self.conversation,
-            options: Options {
+            options: ExportOptions {
                 train: match text("learn") {
                     "approved" => Train::Approved,
                     "all" => Train::All,
@@ -120,9 +126,9 @@ impl Exporting {
                 },
                 force: self.is_there.as_ref() == Some(&path),
                 dry_run: is_dry,
-                ..Options::new(self.format)
+                ..ExportOptions::new(self.format)
             },
-            target: Target::on_disk(&path),
+            target: ExportTarget::on_disk(&path),
             redaction: redacts.then(|| settings.redaction.clone()),
         }
     }
@@ -143,7 +149,7 @@ pub(super) struct Known {
     /// How far it is.
     pub turns: Option<(u64, u64)>,
     /// What would be written, once that was looked at, or why nothing can be.
-    pub would: Option<Result<Report, String>>,
+    pub would: Option<Result<ExportReport, String>>,
 }
 
 /// What the person is told before anything is written.
@@ -179,10 +185,10 @@ pub(super) fn before(exporting: &Exporting, redacts: bool, known: &Known) -> Str
 }
 
 /// What was done, in a line. Where it is in full stands in the view.
-pub(super) fn told(report: &Report) -> String {
+pub(super) fn told(report: &ExportReport) -> String {
     let path = match &report.target {
-        Target::File(path) | Target::Folder(path) => path.as_path(),
-        Target::Stdout => Path::new("-"),
+        ExportTarget::File(path) | ExportTarget::Folder(path) => path.as_path(),
+        ExportTarget::Stdout => Path::new("-"),
     };
     let name = path.file_name().unwrap_or(path.as_os_str());
     let replaced: u64 = report.found.iter().map(|found| found.count).sum();
@@ -198,11 +204,11 @@ fn in_home(path: &str, home: Option<&str>) -> PathBuf {
     }
 }
 
-fn schema(format: Format) -> Value {
+fn schema(format: ExportFormat) -> Value {
     let mut schema = json!({"type": "object", "required": ["file"], "properties": {
         "file": {"type": "string",
             "description": "Where it goes; a folder, or a name that no file has"}}});
-    if format == Format::Messages {
+    if format == ExportFormat::Messages {
         schema["properties"]["learn"] = json!({"enum": ["person", "approved", "all"],
             "description": "What you wrote, all that you sent, or all that was said"});
     }
@@ -217,16 +223,16 @@ mod tests {
 
     #[test]
     fn a_file_has_a_name_and_a_home() {
-        let settings = Settings {
+        let settings = ExportSettings {
             folder: "/srv".into(),
             redaction: Redaction {
                 home: Some("/home/ann".into()),
                 own: Vec::new(),
             },
         };
-        let mut exporting = Exporting::new(ConversationId(12), Format::Html, &settings);
+        let mut exporting = Exporting::new(ConversationId(12), ExportFormat::Html, &settings);
         let order = exporting.order(false, &settings);
-        let file = |path: &str| Target::File(path.into());
+        let file = |path: &str| ExportTarget::File(path.into());
         assert_eq!(order.target, file("/srv/conversation-12.html"));
         assert_eq!(order.redaction.as_ref(), Some(&settings.redaction));
         assert!(!order.options.force);

@@ -10,8 +10,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Widget};
 
 use super::app::{App, Dialog, Focus};
-use super::composer::view::{self as composer, Place, Words};
-use super::status::Status;
+use super::composer::view::{self as composer, ComposerLabels, ComposerPlacement};
+use super::status::StatusLine;
 use super::text::paint::draw_line;
 use super::transcript::view as transcript;
 use super::ui::Ui;
@@ -47,15 +47,15 @@ struct Panes {
     main: Option<(Rect, Rect)>,
     /// What the person makes of the conversation, under its title.
     marks: Option<Rect>,
-    composer: Option<(Rect, Words, Place)>,
+    composer: Option<(Rect, ComposerLabels, ComposerPlacement)>,
     /// Lines between panes: each takes the last column of its area.
     borders: Vec<Rect>,
-    status: (Status, Rect),
+    status: (StatusLine, Rect),
 }
 
 impl Panes {
     fn new(app: &App, area: Rect) -> Self {
-        let status = Status::new(app, area.width);
+        let status = StatusLine::new(app, area.width);
         let rows = Constraint::Length(status.height());
         let [body, last] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
         let mut panes = Self {
@@ -81,17 +81,17 @@ impl Panes {
         let read = if area.width >= THREE_COLUMNS {
             let [left, right] =
                 Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
-            let words = Words::new(app, right.width, Place::Beside);
-            panes.composer = Some((right, words, Place::Beside));
+            let words = ComposerLabels::new(app, right.width, ComposerPlacement::Beside);
+            panes.composer = Some((right, words, ComposerPlacement::Beside));
             panes.with_border(left)
         } else if covers_composer(app, panes.inbox.is_some()) {
             body
         } else {
-            let words = Words::new(app, body.width, Place::Below);
+            let words = ComposerLabels::new(app, body.width, ComposerPlacement::Below);
             let height = composer::height(app, &words, body.height);
             let [top, bottom] =
                 Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
-            panes.composer = Some((bottom, words, Place::Below));
+            panes.composer = Some((bottom, words, ComposerPlacement::Below));
             top
         };
         if panes.inbox.is_none() && app.is_in_inbox() {

@@ -23,7 +23,7 @@ pub(super) enum Edit {
 
 /// A text with a cursor. Line breaks are characters like any other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct LineEditor {
     text: String,
     /// In bytes, between graphemes.
     at: usize,
@@ -33,7 +33,7 @@ pub(super) struct Line {
     is_query: bool,
 }
 
-impl Line {
+impl LineEditor {
     /// `text` with the cursor at its end.
     pub(super) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -270,7 +270,7 @@ fn visible(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn press(line: &mut Line, keys: &[(KeyCode, KeyModifiers)]) {
+    fn press(line: &mut LineEditor, keys: &[(KeyCode, KeyModifiers)]) {
         for (code, modifiers) in keys {
             line.on_key(KeyEvent::new(*code, *modifiers));
         }
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn it_moves_and_deletes_by_what_is_seen() {
-        let mut line = Line::new("a👩‍🚀e\u{301}");
+        let mut line = LineEditor::new("a👩‍🚀e\u{301}");
         press(
             &mut line,
             &[(KeyCode::Left, NONE), (KeyCode::Backspace, NONE)],
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_every_shell_work() {
-        let mut line = Line::new("git commit -m x");
+        let mut line = LineEditor::new("git commit -m x");
         press(&mut line, &[(KeyCode::Char('w'), CTRL)]);
         assert_eq!(line.text(), "git commit -m ");
         press(&mut line, &[(KeyCode::Char('y'), CTRL)]);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_between_graphemes() {
-        let mut line = Line::new("\u{301}x");
+        let mut line = LineEditor::new("\u{301}x");
         press(
             &mut line,
             &[(KeyCode::Home, NONE), (KeyCode::Char('e'), NONE)],
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_query_is_short_and_on_one_line() {
-        let mut query = Line::query();
+        let mut query = LineEditor::query();
         query.insert("one\ntwo\x1b");
         assert_eq!(query.text(), "one two ");
         query.insert(&"é".repeat(1 << 20));

@@ -6,10 +6,10 @@ use crossterm::event::KeyEvent;
 use serde_json::{Map, Value, json};
 
 use crate::inbox::ConversationId;
-use crate::journal::Mark;
-use crate::store::marks::{Change, MarkError, Marked, labels_in, mark_of, words};
+use crate::journal::MarkRow;
+use crate::store::marks::{MarkChange, MarkError, Marked, labels_in, mark_of, words};
 use crate::store::{Outline, RequestId};
-use crate::tui::form::{Form, Outcome};
+use crate::tui::form::{Form, FormOutcome};
 
 /// The name of the field that says what is marked.
 const WHAT: &str = "what";
@@ -65,7 +65,7 @@ impl Marking {
     }
 
     /// Takes a key.
-    pub(super) fn on_key(&mut self, key: KeyEvent) -> Outcome {
+    pub(super) fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         let outcome = self.form.on_key(key);
         self.follow();
         outcome
@@ -106,7 +106,7 @@ impl Marking {
     /// What was known of something that can be marked.
     fn known_of(&self, at: usize) -> Marked {
         let (turn, request) = self.targets[at].unzip();
-        let marks: Vec<Mark> = self.known.iter().map(|known| known.mark.clone()).collect();
+        let marks: Vec<MarkRow> = self.known.iter().map(|known| known.mark.clone()).collect();
         let request = request.map(|request| request.0);
         let mark = mark_of(&marks, self.conversation.number(), request);
         Marked { turn, mark }
@@ -170,7 +170,7 @@ pub(super) fn all_in_words(marks: &[Marked]) -> String {
 pub(super) fn in_short(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
     let whole = whole.map_or(String::new(), |marked| {
-        let without_note = words(&Mark {
+        let without_note = words(&MarkRow {
             note: String::new(),
             ..marked.mark.clone()
         });
@@ -206,7 +206,7 @@ fn schema(targets: &[Option<(u64, RequestId)>]) -> Value {
         "exclude": {"type": "boolean", "description": "Leave it out of exports"}}})
 }
 
-fn values_of(mark: &Mark) -> Map<String, Value> {
+fn values_of(mark: &MarkRow) -> Map<String, Value> {
     let mut values = Map::new();
     let mut put = |name: &str, value: Value| values.insert(name.to_owned(), value);
     if !mark.labels.is_empty() {
@@ -230,13 +230,13 @@ fn marked(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkEr
     let rating = values.get("rating").and_then(Value::as_u64);
     let excludes = values.get("exclude").and_then(Value::as_bool);
     let mut changes = vec![
-        Change::Clear,
-        Change::Rate(rating.and_then(|rating| u8::try_from(rating).ok())),
-        Change::Note(text("note").into()),
-        Change::Exclude(excludes == Some(true)),
+        MarkChange::Clear,
+        MarkChange::Rate(rating.and_then(|rating| u8::try_from(rating).ok())),
+        MarkChange::Note(text("note").into()),
+        MarkChange::Exclude(excludes == Some(true)),
     ];
     let labels = labels_in(text("labels"));
-    changes.extend(labels.map(|label| Change::Add(label.into())));
+    changes.extend(labels.map(|label| MarkChange::Add(label.into())));
     let mut now = before.clone();
     for change in changes {
         change.apply(&mut now.mark)?;
@@ -244,9 +244,9 @@ fn marked(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkEr
     Ok(now)
 }
 
-fn says_the_same(one: &Mark, other: &Mark) -> bool {
+fn says_the_same(one: &MarkRow, other: &MarkRow) -> bool {
     let updated = other.updated;
-    Mark {
+    MarkRow {
         updated,
         ..one.clone()
     } == *other
@@ -270,11 +270,11 @@ mod tests {
         let id = ConversationId(7);
         let known = [Marked {
             turn: None,
-            mark: Mark {
+            mark: MarkRow {
                 conversation: 7,
                 labels: vec!["old".into()],
                 rating: Some(2),
-                ..Mark::default()
+                ..MarkRow::default()
             },
         }];
         let turns = [11, 12].map(|request| OutlinedTurn {

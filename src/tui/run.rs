@@ -18,14 +18,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
-use self::exports::Exports;
-use self::files::Files;
+use self::exports::ExportRunner;
+use self::files::TemporaryFiles;
 use self::frames::Frames;
 use self::ground::Following;
-use self::keys::Keys;
+use self::keys::KeyInput;
 use self::reload::Reloads;
-use self::searches::{Search, Searches};
-use self::signals::Signals;
+use self::searches::{FinishedSearch, Searches};
+use self::signals::EndSignals;
 
 use super::layout;
 use crate::inbox::{ConversationId, Event};
@@ -39,7 +39,7 @@ use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Choice, Ground};
+use crate::tui::theme::{Ground, ThemeChoice};
 use crate::tui::ui::Ui;
 
 mod exports;
@@ -52,12 +52,12 @@ mod searches;
 mod signals;
 
 /// How long tmux has to take a text, and the disk a draft.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the screen may wait for the disk before it calls a reply sent or delivered.
 const SENT_WITHIN: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum Exit {
 
 /// What the loop needs to know.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LoopOptions {
     /// Whether the title of the terminal tells how many wait.
     pub title: bool,
     /// Whether the mouse does anything.
@@ -82,7 +82,7 @@ pub struct Options {
     /// Where the editor's files go.
     pub state_dir: PathBuf,
     /// How things look.
-    pub theme: Choice,
+    pub theme: ThemeChoice,
     /// What the terminal's environment tells of its background.
     pub ground: Option<Ground>,
     /// How pictures are shown.
@@ -93,7 +93,7 @@ pub struct Options {
 /// is what the person has to know.
 pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
 
-impl Options {
+impl LoopOptions {
     /// What all that is drawn shares at first.
     ///
     /// # Errors
@@ -114,13 +114,13 @@ pub async fn run(
     app: &mut App,
     ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
-    mut options: Options,
+    mut options: LoopOptions,
     reload: Reload,
     fork: Fork,
 ) -> io::Result<Exit> {
-    let mut signals = Signals::new()?;
+    let mut signals = EndSignals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
-    let mut keys = Keys::new()?;
+    let mut keys = KeyInput::new()?;
     ui.pictures.measure();
     let mut made = ui.worker.changes();
     let store = app.store().clone();
@@ -128,8 +128,8 @@ pub async fn run(
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
     let (listed, mut lists) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
-    let mut files = Files::new();
-    let mut exports = Exports::new(store.clone());
+    let mut files = TemporaryFiles::new();
+    let mut exports = ExportRunner::new(store.clone());
     let (read, mut turns) = tokio::sync::mpsc::unbounded_channel();
     let (failed, mut forks) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
@@ -173,7 +173,7 @@ pub async fn run(
                 app.on_event(event);
                 // All that is there already is drawn once.
                 let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
+                more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
@@ -200,7 +200,7 @@ pub async fn run(
                 app.on_paths(found);
                 frames.draw_now();
             }
-            Some(Search { query, found, is_behind }) = searches.next() => {
+            Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
                 if app.on_found(&query, found) && is_behind {
                     searches.again(query);
                 }
@@ -447,7 +447,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
     if let Some(mut stdin) = tmux.stdin.take() {
         stdin.write_all(text.as_bytes()).await?;
     }
-    let status = timeout(PATIENCE, tmux.wait()).await??;
+    let status = timeout(TIMEOUT, tmux.wait()).await??;
     status
         .success()
         .then_some(())
@@ -456,7 +456,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
 
 /// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
 /// saved in the editor is in the draft then too.
-async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<Signal> {
+async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) -> Option<Signal> {
     let (text, suffix) = app.composer().edited_text();
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
         Ok(file) => file,
@@ -487,7 +487,7 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
     let saving = saving.max(keep(app));
     let store = app.store();
     // Until it is certain that the text is kept, there is the file; unless nothing is to be kept.
-    let is_kept = async { timeout(PATIENCE, store.settled(saving)).await == Ok(true) };
+    let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
     if !is_news || !store.keeps() || is_kept.await {
         file.remove();
     }
@@ -497,7 +497,7 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
 /// Waits until a program has ended as it should; or ends it, because of the signal that is returned.
 async fn wait_for(
     program: io::Result<Program>,
-    signals: &mut Signals,
+    signals: &mut EndSignals,
 ) -> Result<Option<Signal>, String> {
     let mut program = program.map_err(|error| error.to_string())?;
     loop {

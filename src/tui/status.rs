@@ -10,9 +10,9 @@ use ratatui::text::{Line, Span};
 use crate::agents::{ALLOW, BLOCK};
 use crate::api::{self, OutputFormat};
 use crate::inbox::{self, Conversation};
-use crate::tui::app::{App, Dialog, Level, Purpose};
+use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::preview::mode_of;
-use crate::tui::composer::{Call, ReplyKind};
+use crate::tui::composer::{ComposedCall, ReplyKind};
 use crate::tui::inbox::assigned;
 use crate::tui::keys::action::Action;
 use crate::tui::marks::all_in_words;
@@ -26,7 +26,7 @@ use crate::tui::views::TextView;
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
 /// Rows for what has to be known.
-const MOST_ALERT: usize = 2;
+const MAX_ALERT: usize = 2;
 /// Columns that the question whether to delete takes beside the title, with its answers.
 const ASKED_TO_DELETE: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
@@ -34,7 +34,7 @@ const ROOMY: usize = 60;
 
 /// The last rows of the screen, found out once for each frame: what has to be known for as long as
 /// it is so, what just happened, and what the keys do now.
-pub(super) struct Status {
+pub(super) struct StatusLine {
     alert: Vec<String>,
     notice: String,
     level: Level,
@@ -45,7 +45,7 @@ pub(super) struct Status {
     rows: u16,
 }
 
-impl Status {
+impl StatusLine {
     /// The status for a screen of this width.
     pub(super) fn new(app: &App, screen: u16) -> Self {
         let (notice, level) = notice(app, usize::from(screen));
@@ -140,8 +140,8 @@ fn alert(app: &App, width: u16) -> Vec<String> {
     let mut lines: Vec<String> = wrapped(&words, width)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    if lines.len() > MOST_ALERT {
-        let rest = lines.split_off(MOST_ALERT - 1).join(" ");
+    if lines.len() > MAX_ALERT {
+        let rest = lines.split_off(MAX_ALERT - 1).join(" ");
         lines.push(one_line(&rest, width));
     }
     lines.retain(|line| !line.is_empty());
@@ -193,16 +193,16 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::Delete(_) => return vec!["y delete".into(), "n keep".into()],
         Dialog::Picker(purpose, _) => {
             let enter = match purpose {
-                Purpose::Conversation => "Enter open",
-                Purpose::Action => "Enter run",
-                Purpose::Rule => "Enter save",
-                Purpose::Turn => "Enter ask again",
-                Purpose::Tool
-                | Purpose::Recall
-                | Purpose::Path
-                | Purpose::Model
-                | Purpose::Export
-                | Purpose::RuleAction => "Enter choose",
+                PickerPurpose::Conversation => "Enter open",
+                PickerPurpose::Action => "Enter run",
+                PickerPurpose::Rule => "Enter save",
+                PickerPurpose::Turn => "Enter ask again",
+                PickerPurpose::Tool
+                | PickerPurpose::Recall
+                | PickerPurpose::Path
+                | PickerPurpose::Model
+                | PickerPurpose::Export
+                | PickerPurpose::RuleAction => "Enter choose",
             };
             hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
         }
@@ -299,7 +299,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         found.push((Action::Cancel, "stop"));
         found.push((Action::Draft, "another"));
     } else if let Some(conversation) = waiting {
-        let in_form = call.and_then(Call::enter_words);
+        let in_form = call.and_then(ComposedCall::enter_words);
         let words = in_form.unwrap_or_else(|| composer.kind.verb());
         found.push((Action::Submit, words));
         if !app.inbox.models().is_empty() {
@@ -344,7 +344,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     }
     if waiting.is_some() {
         found.push((Action::NextKind, "kind"));
-        if call.is_some_and(Call::is_to_process) {
+        if call.is_some_and(ComposedCall::is_to_process) {
             found.push((Action::InterruptProcess, "Ctrl+C"));
             found.push((Action::EndInput, "Ctrl+D"));
         }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use crate::examples::block;
 use crate::support::costs::COSTS;
 use clap::CommandFactory;
-use humanllm::agents::Answered;
+use humanllm::agents::AutoAnswered;
 use humanllm::cli::Cli;
-use humanllm::config::{self, ConfigError, Flags, Problem};
+use humanllm::config::{self, ConfigError, Flags, ValueProblem};
 use humanllm::environment::Environment;
 use humanllm::inbox;
-use humanllm::server::{Limits, Server, Settings, router};
-use humanllm::setup::agents::Agent;
+use humanllm::server::{Limits, Server, ServerSettings, router};
+use humanllm::setup::agents::AgentProgram;
 use humanllm::setup::check::CheckStep;
 use humanllm::setup::codex;
 use humanllm::setup::guide::{Guide, Sdks};
@@ -130,7 +130,7 @@ fn every_agent_that_can_be_set_up_stands_in_its_table() {
             (title.expect("a title").to_owned(), name)
         })
         .collect();
-    let agents: Vec<(String, String)> = Agent::ALL
+    let agents: Vec<(String, String)> = AgentProgram::ALL
         .iter()
         .filter(|agent| **agent != codex::AGENT)
         .map(|agent| (agent.title.to_owned(), agent.name.to_owned()))
@@ -323,9 +323,9 @@ fn every_command_stands_in_the_book() {
     while let Some((name, command)) = commands.pop() {
         assert!(all.contains(&name), "`{name}` is on no page");
         // Those of an agent are told by one example, and by the table of agents.
-        let below = command
-            .get_subcommands()
-            .filter(|below| name != "humanllm setup" || Agent::named(below.get_name()).is_none());
+        let below = command.get_subcommands().filter(|below| {
+            name != "humanllm setup" || AgentProgram::named(below.get_name()).is_none()
+        });
         commands.extend(below.map(|below| (format!("{name} {}", below.get_name()), below.clone())));
     }
 }
@@ -405,7 +405,7 @@ fn known_keys(table: &str) -> Vec<String> {
     };
     match config::load(&flags, &Environment::with_home(folder.path())) {
         Err(ConfigError::File {
-            problem: Problem::UnknownKey { known, .. },
+            problem: ValueProblem::UnknownKey { known, .. },
             ..
         }) => known,
         other => panic!("expected an unknown key, got {other:?}"),
@@ -420,7 +420,7 @@ fn the_table_of_routes_is_what_the_server_has() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let (intake, _events) = inbox::channel(1, Store::new(10));
-    let settings = Settings {
+    let settings = ServerSettings {
         address,
         api_key: None,
         models: vec!["human".into()],
@@ -429,7 +429,7 @@ fn the_table_of_routes_is_what_the_server_has() {
         socket_lifetime: humanllm::server::SOCKET_LIFETIME,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
-        answered: Answered::default(),
+        answered: AutoAnswered::default(),
         study: Study::default(),
         limits: Limits::new(1_024, 1_000, 100),
     };

@@ -2,12 +2,12 @@
 //! requests have the shapes of Claude Code, aider and qwen-code.
 
 use crate::support::screen::{Client, Desk, MIDDLE, NORMAL};
-use humanllm::agents::{Answered, Caller, Housekeeping};
+use humanllm::agents::{AutoAnswered, Caller, Housekeeping};
 use humanllm::api::{Body, Format, Interner, Reply};
 use serde_json::{Value, json};
 
 /// An agent asks, as the server hands it on.
-fn ask(desk: &mut Desk, format: Format, body: &Value, answered: Answered) -> Client {
+fn ask(desk: &mut Desk, format: Format, body: &Value, answered: AutoAnswered) -> Client {
     let mut request = format
         .parse(body.to_string().as_bytes(), &Interner::default())
         .expect("a request");
@@ -62,7 +62,7 @@ fn a_title_never_stands_before_the_prompt_that_comes_after_it() {
         json!([{"role": "user", "content": [text("Fix the parser")]}]),
         json!({"stream": true}),
     );
-    for answered in [Answered::default(), Answered::NONE] {
+    for answered in [AutoAnswered::default(), AutoAnswered::NONE] {
         let mut desk = Desk::new(MIDDLE);
         let mut named = ask(&mut desk, Format::Messages, &title, answered);
         assert_eq!((desk.title(), desk.bells()), ("", 0));
@@ -73,7 +73,7 @@ fn a_title_never_stands_before_the_prompt_that_comes_after_it() {
         desk.press("Enter");
         assert_eq!(said(desk.hear(&mut asked)), "Done");
         let named = desk.hear(&mut named);
-        match answered == Answered::NONE {
+        match answered == AutoAnswered::NONE {
             true => assert!(named.is_empty()),
             false => assert_eq!(said(named), r#"{"title":"Fix the parser"}"#),
         }
@@ -94,9 +94,9 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
         ("Alt+2", "<block>yes</block>"),
     ] {
         let mut desk = Desk::new(MIDDLE);
-        let all = Answered {
+        let all = AutoAnswered {
             commit_messages: true,
-            ..Answered::default()
+            ..AutoAnswered::default()
         };
         let mut client = ask(&mut desk, Format::Messages, &check, all);
         assert!(
@@ -118,12 +118,12 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
         json!([{"role": "user", "content": "Hi"}]),
         json!({}),
     );
-    let mut client = ask(&mut desk, Format::Messages, &other, Answered::NONE);
+    let mut client = ask(&mut desk, Format::Messages, &other, AutoAnswered::NONE);
     desk.press("Alt+1");
     desk.sees("nothing asks for leave here");
     assert!(desk.hear(&mut client).is_empty());
     // The two are also what a draft begins with.
-    let _check = ask(&mut desk, Format::Messages, &check, Answered::NONE);
+    let _check = ask(&mut desk, Format::Messages, &check, AutoAnswered::NONE);
     desk.press("Alt+N Alt+I");
     assert_eq!(desk.text(), "<block>no</block>");
     desk.press("Alt+I");
@@ -142,7 +142,12 @@ fn summaries_and_commit_messages_have_drafts() {
             {"role": "user", "content": [text(wish)]}]),
         json!({"stream": true}),
     );
-    let mut client = ask(&mut desk, Format::Messages, &compact, Answered::default());
+    let mut client = ask(
+        &mut desk,
+        Format::Messages,
+        &compact,
+        AutoAnswered::default(),
+    );
     assert_eq!(desk.title(), "Fix the parser");
     desk.sees("Alt+I drafts it");
     desk.press("Alt+I");
@@ -159,7 +164,7 @@ fn summaries_and_commit_messages_have_drafts() {
         {"role": "system", "content": "You are an expert software engineer that generates concise, \
             one-line Git commit messages based on the provided diffs."},
         {"role": "user", "content": "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"}]});
-    let mut client = ask(&mut desk, Format::Chat, &commit, Answered::default());
+    let mut client = ask(&mut desk, Format::Chat, &commit, AutoAnswered::default());
     desk.sees("Expected: a commit message · Alt+I drafts it");
     desk.press("Alt+I Enter");
     assert_eq!(said(desk.hear(&mut client)), "chore: update a.py");
@@ -181,7 +186,7 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
             first.clone(),
             json!({"stream": true}),
         ),
-        Answered::default(),
+        AutoAnswered::default(),
     );
     desk.sees("and test it");
     for folded in ["This may matter.", "Set model", "none of them", "A lot."] {
@@ -205,7 +210,7 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "user", "content": [text(reminder)]}),
     ]);
     let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let mut client = ask(&mut desk, Format::Messages, &asked, Answered::default());
+    let mut client = ask(&mut desk, Format::Messages, &asked, AutoAnswered::default());
     desk.sees("2 passed");
     assert!(!is_open(&desk, "This may matter."), "{}", desk.screen());
     desk.write("Two passed");
@@ -219,7 +224,7 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         json!({"role": "user", "content": [text(found)]}),
     ]);
     let asked = claude("\nYou help.\nA lot.", json!(next), json!({"stream": true}));
-    let _client = ask(&mut desk, Format::Messages, &asked, Answered::default());
+    let _client = ask(&mut desk, Format::Messages, &asked, AutoAnswered::default());
     assert!(is_open(&desk, "three words"), "{}", desk.screen());
 
     // Example turns are folded, whoever speaks in them.
@@ -235,7 +240,7 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         message("assistant", "Ok, any changes I propose\nwill be to those files."),
         message("user", "Add a test\nnow"),
     ]});
-    let _client = ask(&mut desk, Format::Chat, &aider, Answered::default());
+    let _client = ask(&mut desk, Format::Chat, &aider, AutoAnswered::default());
     assert_eq!(desk.title(), "Add a test");
     assert!(is_open(&desk, "now"), "{}", desk.screen());
     for folded in [

@@ -6,22 +6,24 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-use crate::support::{DEADLINE, Desk, answer, given, note, readers};
+use crate::support::{Desk, Pty, Signal, answer, note, readers};
 use humanllm::api::{Body, Ending, Phase, Reply};
-use humanllm::draft::{Call, Draft, Drafted, Editor, Origin, Source, Target};
+use humanllm::draft::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Source};
 use humanllm::export;
 use humanllm::export::redact::Redactor;
-use humanllm::inbox::{ConversationId, Words};
+use humanllm::inbox::{ConversationId, ReplyContent};
 use humanllm::journal::{
-    Blob, Conversation, DraftFate, DraftState, Journal, Mark, ModelDraft, Options, Reader, Record,
-    Said, SaidState, State, Turn,
+    Blob, ConversationRow, DraftFate, Journal, JournalOptions, JournalReader, MarkRow,
+    ModelDraftRow, ModelDraftState, Record, SaidRow, SaidState, TurnRow, TurnState,
 };
 use humanllm::store::Store;
 use jiff::Timestamp;
+use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -94,7 +96,7 @@ struct Played {
 impl Played {
     fn new() -> Self {
         let state = tempfile::tempdir().expect("a folder");
-        let journal = Journal::open(state.path(), Options::default()).expect("a journal");
+        let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
         let desk = Desk::storing(store.clone(), 100, |_| {});
         let mut played = Self {
@@ -154,7 +156,7 @@ impl Played {
         let reader = self.store.journal_reader().expect("a journal");
         let turns = reader.turns(id.number()).expect("readable");
         let draft = self.store.next_draft();
-        self.store.keep_model_draft(ModelDraft {
+        self.store.keep_model_draft(ModelDraftRow {
             id: draft,
             conversation: id.number(),
             turn: *turns.last().expect("a turn"),
@@ -163,7 +165,7 @@ impl Played {
             begun: 1_767_323_045_000,
             first: Some(1_767_323_045_500),
             ended: Some(1_767_323_046_000),
-            state: DraftState::Complete,
+            state: ModelDraftState::Complete,
             failure: None,
             items: serde_json::to_string(items).expect("JSON"),
             partial: None,
@@ -247,14 +249,14 @@ impl Played {
         let draft = self.drafted(id, &[call("x = 3")], DraftFate::Edited);
         let composed = Draft {
             call: Some(Call {
-                target: Target::Custom {
+                target: CallTarget::Custom {
                     name: "apply_patch".into(),
                 },
                 editor: Editor::Text {
                     text: patch("x = 2"),
                     cursor: None,
                 },
-                drafted: Some(Drafted {
+                drafted: Some(DraftedCall {
                     draft,
                     model: "qwen".into(),
                     arguments: patch("x = 3"),
@@ -371,9 +373,9 @@ fn one_of_a_store_in_use(played: &Played, out: &Path) {
     let report = export::conversation(
         &played.store,
         played.codex.expect("it was asked"),
-        &export::Options::new(export::Format::Markdown),
+        &export::ExportOptions::new(export::ExportFormat::Markdown),
         &mut Redactor::new(None, &[]),
-        &export::Target::File(file.clone()),
+        &export::ExportTarget::File(file.clone()),
         &mut |done, all| {
             told.push((done, all));
             true
@@ -670,7 +672,7 @@ fn requests_as_they_came(played: &Played) {
 
 /// A journal of this many conversations, each with this many turns.
 fn journal(state: &Path, conversations: i64, turns: i64) -> Journal {
-    let journal = Journal::open(state, Options::default()).expect("a journal");
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     for id in 1..=conversations {
         let records = conversation(id, (id - 1) * turns + 1, turns, 200);
         assert!(journal.settled_blocking(journal.write(records)));
@@ -681,7 +683,7 @@ fn journal(state: &Path, conversations: i64, turns: i64) -> Journal {
 /// A conversation of so many turns, the first of which has this number. What is asked in each is so
 /// many times a few words.
 fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
-    let mut records = vec![Record::Conversation(Conversation {
+    let mut records = vec![Record::Conversation(ConversationRow {
         id,
         thread: None,
         chain: None,
@@ -691,7 +693,7 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
         title: format!("Question {id}"),
         begun: 1_767_323_045_000 + id,
         active: 1_767_323_045_000 + id,
-        state: State::Answered,
+        state: TurnState::Answered,
     })];
     let mut items = Vec::new();
     for turn in first..first + turns {
@@ -701,12 +703,12 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
         ));
         let envelope = json!({"text": "{\"model\":\"human\",\"input\":[]}",
             "cuts": [{"at": 26, "stand_in": 0, "parts": {"Items": [[items.len() - 1, ","]]}}]});
-        records.push(Record::Turn(Box::new(Turn {
+        records.push(Record::Turn(Box::new(TurnRow {
             id: turn,
             conversation: id,
             format: 0,
             arrived: 1_767_323_045_000 + turn,
-            state: State::Answered,
+            state: TurnState::Answered,
             envelope: Blob::new(envelope.to_string()),
             instructions: None,
             tools: None,
@@ -714,8 +716,8 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
             detail: "{}".into(),
         })));
         let answer = format!("answer {turn}");
-        let words = Words::Item(Body::message(answer.as_str(), Phase::FinalAnswer));
-        records.push(Record::Said(Said {
+        let words = ReplyContent::Item(Body::message(answer.as_str(), Phase::FinalAnswer));
+        records.push(Record::Said(SaidRow {
             id: turn,
             conversation: id,
             turn,
@@ -732,13 +734,16 @@ fn conversation(id: i64, first: i64, turns: i64, times: usize) -> Vec<Record> {
     records
 }
 
-/// Writes a journal of 100,000 turns, 300 of them in a conversation of 1.2 MB, to export it by hand:
-/// `/usr/bin/time -v humanllm export --state-dir FOLDER ...`.
+/// How much memory the program may take for itself, in KiB; what is exported is more than that.
+const MEMORY: u64 = 64 << 10;
+
+/// 100,000 turns, 300 of them in a conversation of 1.2 MB.
 #[test]
-#[ignore = "takes minutes; HUMANLLM_TEST_LARGE names a folder for it"]
-fn a_journal_of_a_hundred_thousand_turns() {
-    let folder = given("HUMANLLM_TEST_LARGE", "a folder").expect("a folder");
-    let journal = Journal::open(&folder, Options::default()).expect("a journal");
+#[ignore = "takes minutes"]
+fn a_hundred_thousand_turns_take_no_more_memory_than_a_few() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path();
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     journal.write(conversation(1, 1, 300, 280));
     let mut seq = None;
     for id in 2..=9971 {
@@ -748,6 +753,35 @@ fn a_journal_of_a_hundred_thousand_turns() {
         }
     }
     assert!(seq.is_some_and(|seq| journal.settled_blocking(seq)));
+    for format in ["atif", "messages"] {
+        let file = state.join(format);
+        let line = format!("export --format {format} -o {}", file.display());
+        let program = command(state, &line);
+        // Whoever wants more than they may have is ended by the system.
+        let bounded = Command::new("sh")
+            .args(["-c", "ulimit -d \"$0\" && exec \"$@\"", &MEMORY.to_string()])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .output()
+            .expect("started");
+        assert!(
+            bounded.status.success(),
+            "{format}: {}",
+            text(&bounded.stderr)
+        );
+        let told = text(&bounded.stdout);
+        assert!(
+            told.starts_with("Wrote 9971 conversations (100000 turns"),
+            "{told}"
+        );
+        let written = fs::metadata(&file).expect("a file").len();
+        assert!(
+            written > MEMORY << 10,
+            "{format}: {written} bytes prove nothing"
+        );
+        fs::remove_file(file).expect("removed");
+    }
 }
 
 /// Whether all elements of a page end where they should. Of what is in quotes, nothing is markup.
@@ -779,7 +813,7 @@ fn is_well_formed(html: &str) -> bool {
 fn a_page_has_charts_of_what_is_on_it() {
     const DAY: i64 = 24 * 3_600_000;
     let state = tempfile::tempdir().expect("a folder");
-    let journal = Journal::open(state.path(), Options::default()).expect("a journal");
+    let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
     for id in 1..=4 {
         let mut records = conversation(id, id * 10, 3, 5);
         let shift = DAY * (id - 1);
@@ -799,7 +833,7 @@ fn a_page_has_charts_of_what_is_on_it() {
             }
         }
         if id == 2 {
-            records.push(Record::Mark(Mark {
+            records.push(Record::Mark(MarkRow {
                 conversation: 2,
                 turn: Some(20),
                 updated: 0,
@@ -1021,66 +1055,79 @@ fn whoever_has_read_enough_ends_it_without_a_word() {
     assert_eq!(text(&ended.stderr), "");
 }
 
-/// Files in a folder that have their names, and whether any is being written.
-fn files_in(folder: &Path) -> (Vec<PathBuf>, bool) {
+/// Files in a folder that have their names: not those that are not whole.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    let is_hidden = |path: &PathBuf| {
-        let name = path
+    let entries = entries.map(|entry| entry.expect("readable"));
+    let named = entries.filter(|entry| {
+        !entry
             .file_name()
-            .expect("a name")
             .to_string_lossy()
-            .into_owned();
-        name.starts_with(".humanllm-")
-    };
-    let (hidden, named): (Vec<_>, Vec<_>) = paths.partition(is_hidden);
-    (named, !hidden.is_empty())
+            .starts_with(".humanllm-")
+    });
+    named.map(|entry| entry.path()).collect()
 }
 
-/// Whether a program has a file in a folder that has not got its name.
-fn is_writing(child: &Child, folder: &Path) -> bool {
-    // One that has none at all is seen where the program has it open.
-    let open = fs::read_dir(format!("/proc/{}/fd", child.id()));
-    let mut open = open.into_iter().flatten().flatten();
-    let is_there = |target: PathBuf| target.starts_with(folder);
-    files_in(folder).1 || open.any(|open| fs::read_link(open.path()).is_ok_and(is_there))
-}
-
-fn wait_for_a_beginning(child: &mut Child, folder: &Path) {
-    let deadline = std::time::Instant::now() + DEADLINE;
-    while !is_writing(child, folder) && child.try_wait().expect("a child").is_none() {
-        assert!(std::time::Instant::now() < deadline, "it never began");
-        std::thread::yield_now();
-    }
+/// The program in a terminal.
+fn in_terminal(state: &Path, line: &str) -> Pty {
+    let command = command(state, line);
+    let mut builder = CommandBuilder::new(command.get_program());
+    builder.args(command.get_args());
+    builder.env_clear();
+    builder.env("TERM", "xterm-256color");
+    builder.cwd(state);
+    Pty::spawn(builder, (100, 30))
 }
 
 #[test]
 fn a_kill_in_the_middle_leaves_no_half_file() {
     let state = tempfile::tempdir().expect("a folder");
     let _journal = journal(state.path(), 400, 2);
-    let mut killed = 0;
     for format in ["atif", "messages", "html", "raw"] {
         let out = tempfile::tempdir().expect("a folder");
         let file = out.path().join("all.out");
         let line = format!("export --format {format} -o {}", file.display());
-        let mut child = command(state.path(), &line)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("started");
-        wait_for_a_beginning(&mut child, out.path());
-        child.kill().expect("killed");
-        let ended = child.wait().expect("ended");
-        if ended.success() {
-            assert!(file.exists());
-        } else {
-            killed += 1;
-            assert!(!file.exists(), "{format}: nothing, rather than a half");
-        }
-        // What was left behind is in nobody's way.
-        shows(state.path(), &format!("{line} --force"));
-        assert_eq!(files_in(out.path()).0, [file]);
+        let mut export = in_terminal(state.path(), &line);
+        // A bar tells how far it is.
+        export.wait_for(" of 800 turns");
+        export.signal(Signal::KILL);
+        assert!(!export.wait_exit().success());
+        let named = files_in(out.path());
+        assert!(named.is_empty(), "{format}: nothing, rather than {named:?}");
+        // What was left behind is in nobody's way, and the bar goes when it is done.
+        let mut export = in_terminal(state.path(), &line);
+        export.wait_for("Wrote 400 conversations (800 turns");
+        assert!(export.wait_exit().success());
+        assert!(!export.screen().contains(" of 800 turns"));
+        assert_eq!(files_in(out.path()), [file]);
     }
-    assert!(killed > 0, "one of them at least was killed in the middle");
-    let reader = Reader::open(state.path()).expect("readable");
+    let reader = JournalReader::open(state.path()).expect("readable");
     assert_eq!(reader.totals().expect("readable").conversations, 400);
+}
+
+#[test]
+fn what_is_no_file_stays_what_it_is() {
+    let state = tempfile::tempdir().expect("a folder");
+    let _journal = journal(state.path(), 1, 1);
+    let out = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| out.path().join(name);
+    fs::write(path("target"), "mine").expect("written");
+    symlink(path("target"), path("link")).expect("a link");
+    let made = Command::new("mkfifo").arg(path("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    for name in ["link", "pipe"] {
+        let path = path(name).display().to_string();
+        for line in [
+            format!("export --format raw -o {path}"),
+            format!("export --format raw --force -o {path}"),
+            format!("replay 1 --save {path}"),
+        ] {
+            let message = refusal(state.path(), &line);
+            let words = format!("cannot write {path}: something else than a file has its name");
+            assert_eq!(message, words, "{line}");
+        }
+    }
+    assert!(path("link").is_symlink());
+    assert!(!path("pipe").is_file());
+    assert_eq!(fs::read(path("target")).expect("readable"), b"mine");
 }

@@ -2,7 +2,7 @@
 //! schema or a value says reaches the terminal as anything but text.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use humanllm::tui::form::{Form, Outcome};
+use humanllm::tui::form::{Form, FormOutcome};
 use humanllm::tui::theme::Theme;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -444,7 +444,7 @@ proptest! {
         let mut submitted = false;
         for _ in 0..200 {
             form.on_key(typed);
-            submitted |= form.on_key(enter) == Outcome::Submit;
+            submitted |= form.on_key(enter) == FormOutcome::Submit;
         }
         prop_assert!(submitted || form.validate().iter().any(|error| error.message == "needs a value"));
     }

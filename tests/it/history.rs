@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use humanllm::journal::{
-    Blob, Conversation, Draft, Journal, Options, Reader, Record, Said, SaidState, State, Turn,
+    Blob, ConversationRow, DraftRow, Journal, JournalOptions, JournalReader, Record, SaidRow,
+    SaidState, TurnRow, TurnState,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,11 +58,11 @@ fn refusal(state: &Path, line: &str) -> String {
 /// A journal of two conversations. The first has a number that no float can hold, and a title that
 /// would turn the terminal red.
 fn journal(state: &Path) -> Journal {
-    let journal = Journal::open(state, Options::default()).expect("a journal");
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     // 2026-01-02 03:04:05 UTC.
     let begun = 1_767_323_045_000;
     let conversation = |id: i64, title: &str| {
-        Record::Conversation(Conversation {
+        Record::Conversation(ConversationRow {
             id,
             thread: Some("thread".into()),
             chain: None,
@@ -71,25 +72,25 @@ fn journal(state: &Path) -> Journal {
             title: title.into(),
             begun,
             active: begun + id * 60_000,
-            state: State::Answered,
+            state: TurnState::Answered,
         })
     };
     let written = journal.write(vec![
         conversation(1, "Fix the\u{1b}[31m parser"),
         conversation(2, "Write a haiku"),
-        Record::Turn(Box::new(Turn {
+        Record::Turn(Box::new(TurnRow {
             id: 1,
             conversation: 1,
             format: 1,
             arrived: begun,
-            state: State::Answered,
+            state: TurnState::Answered,
             envelope: Blob::new(r#"{"model":"human","seed":12345678901234567890123}"#),
             instructions: None,
             tools: Some(Blob::new("[]")),
             items: vec![Blob::new(r#"{"role":"user",  "content":"Fix it"}"#)],
             detail: "{}".into(),
         })),
-        Record::Said(Said {
+        Record::Said(SaidRow {
             id: 1,
             conversation: 1,
             turn: 1,
@@ -99,7 +100,7 @@ fn journal(state: &Path) -> Journal {
             words: r#"{"answer":"Done."}"#.into(),
             typed: "Done.\nReally.".into(),
         }),
-        Record::Draft(Draft {
+        Record::Draft(DraftRow {
             conversation: 1,
             updated: begun,
             body: "half a sent".into(),
@@ -217,7 +218,7 @@ fn what_is_deleted_is_gone() {
         message.starts_with("there is no conversation 1;"),
         "{message}"
     );
-    let reader = Reader::open(state).expect("readable");
+    let reader = JournalReader::open(state).expect("readable");
     assert_eq!(reader.drafts().expect("readable"), [0; 0]);
     drop(reader);
     let message = shows(state, "compact");

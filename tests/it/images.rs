@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::api::{Interner, responses};
-use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::inbox::{self, Event, Intake, PendingRequest};
 use humanllm::store::Store;
-use humanllm::tui::app::{App, Settings};
+use humanllm::tui::app::{App, AppSettings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
 use humanllm::tui::pictures::Graphics;
@@ -30,7 +30,7 @@ struct Desk {
     ui: Ui,
     events: UnboundedReceiver<Event>,
     terminal: Terminal<TestBackend>,
-    _waiting: (Intake, Pending),
+    _waiting: (Intake, PendingRequest),
 }
 
 /// The colours of the upper and the lower half of a character.
@@ -38,7 +38,7 @@ type Halves = ([u8; 3], [u8; 3]);
 
 impl Desk {
     fn asked(body: &Value) -> Self {
-        let settings = Settings {
+        let settings = AppSettings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: false,

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use humanllm::journal::{
-    Blob, Conversation, Draft, Event, Journal, Options, Reader, Record, Response, Said, SaidState,
-    State, Turn,
+    Blob, ConversationRow, DraftRow, EventRow, Journal, JournalOptions, JournalReader, Record,
+    ResponseRow, SaidRow, SaidState, TurnRow, TurnState,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -55,7 +55,7 @@ fn records(number: i64) -> Vec<Record> {
     let earlier = (1..=number).filter(|earlier| self::conversation(*earlier) == conversation);
     let response = format!("resp_{number}");
     vec![
-        Record::Conversation(Conversation {
+        Record::Conversation(ConversationRow {
             id: conversation,
             thread: None,
             chain: None,
@@ -65,21 +65,21 @@ fn records(number: i64) -> Vec<Record> {
             title: format!("conversation {conversation}"),
             begun: 1,
             active: number,
-            state: State::Waiting,
+            state: TurnState::Waiting,
         }),
-        Record::Turn(Box::new(Turn {
+        Record::Turn(Box::new(TurnRow {
             id: number,
             conversation,
             format: 1,
             arrived: number,
-            state: State::Waiting,
+            state: TurnState::Waiting,
             envelope: Blob::new("{}"),
             instructions: None,
             tools: None,
             items: earlier.map(|number| Blob::new(item(number))).collect(),
             detail: "{}".into(),
         })),
-        Record::Said(Said {
+        Record::Said(SaidRow {
             id: number,
             conversation,
             turn: number,
@@ -89,12 +89,12 @@ fn records(number: i64) -> Vec<Record> {
             words: format!("words {number}"),
             typed: format!("typed {number}"),
         }),
-        Record::Draft(Draft {
+        Record::Draft(DraftRow {
             conversation: 0,
             updated: number,
             body: number.to_string(),
         }),
-        Record::Response(Response {
+        Record::Response(ResponseRow {
             id: response.clone(),
             turn: Some(number),
             open: true,
@@ -104,7 +104,7 @@ fn records(number: i64) -> Vec<Record> {
         }),
         Record::Events {
             response,
-            events: vec![Event {
+            events: vec![EventRow {
                 number: 0,
                 name: None,
                 data: format!("event {number}"),
@@ -121,7 +121,7 @@ fn records(number: i64) -> Vec<Record> {
 fn a_kill_loses_nothing_that_was_settled() {
     if let Some(folder) = folder() {
         // Writes one number after the other, and says which are settled.
-        let journal = Journal::open(&folder, Options::default()).expect("a journal");
+        let journal = Journal::open(&folder, JournalOptions::default()).expect("a journal");
         let next = journal.reader().next_ids().expect("readable").turn;
         for number in next.. {
             let seq = journal.write(records(number));
@@ -152,10 +152,10 @@ fn a_kill_loses_nothing_that_was_settled() {
         settled = numbers.last().unwrap_or(settled).max(settled);
         child.wait().expect("ended");
 
-        let shell = Reader::open(folder.path()).expect("readable without writing");
+        let shell = JournalReader::open(folder.path()).expect("readable without writing");
         assert!(shell.next_ids().expect("readable").turn > settled);
         drop(shell);
-        let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
+        let journal = Journal::open(folder.path(), JournalOptions::default()).expect("a journal");
         assert_eq!(*journal.health().borrow(), Default::default());
         let reader = journal.reader();
         let last = reader.next_ids().expect("readable").turn - 1;
@@ -195,7 +195,7 @@ fn a_kill_loses_nothing_that_was_settled() {
 fn a_full_disk_loses_nothing_that_was_typed() {
     if let Some(folder) = folder() {
         // Does as it is told: a number limits how much may be written, anything else is typed.
-        let journal = Journal::open(&folder, Options::default()).expect("a journal");
+        let journal = Journal::open(&folder, JournalOptions::default()).expect("a journal");
         for line in std::io::stdin().lines().map_while(Result::ok) {
             if let Ok(limit) = line.parse() {
                 let limit = Rlimit {
@@ -206,7 +206,7 @@ fn a_full_disk_loses_nothing_that_was_typed() {
                 println!("limited");
                 continue;
             }
-            let seq = journal.write(vec![Record::Draft(Draft {
+            let seq = journal.write(vec![Record::Draft(DraftRow {
                 conversation: 1,
                 updated: 1,
                 body: line.repeat(10_000),
@@ -252,7 +252,7 @@ fn a_full_disk_loses_nothing_that_was_typed() {
     drop(input);
     assert!(lines.any(|line| line == "healthy true"));
     assert!(child.wait().expect("ended").success());
-    let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
+    let journal = Journal::open(folder.path(), JournalOptions::default()).expect("a journal");
     let draft = journal.reader().draft(1).expect("readable").expect("there");
     assert_eq!(draft.body, "later".repeat(10_000));
 }

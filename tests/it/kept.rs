@@ -7,9 +7,9 @@ use std::process::Command;
 
 use crate::support::screen::{Desk, MIDDLE, NORMAL, SMALL, call, codex, message, output};
 use crate::support::{Key, Person, poll};
-use humanllm::export::Format;
+use humanllm::export::ExportFormat;
 use humanllm::tui::app::Effect;
-use humanllm::tui::export::{News, Settings};
+use humanllm::tui::export::{ExportSettings, News};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,9 +18,9 @@ const SECRET: &str = "sk-proj-0123456789abcdefghijklmnop";
 /// A person who has answered two requests of Codex: a command, whose output has a key, and the end.
 fn played(size: (u16, u16), state: &Path, out: &Path) -> Desk {
     let mut desk = Desk::at(size, state);
-    desk.app.settings.export = Settings {
+    desk.app.settings.export = ExportSettings {
         folder: out.to_owned(),
-        ..Settings::default()
+        ..ExportSettings::default()
     };
     let mut client = desk.ask(&codex("a", "Fix the parser", &[]));
     desk.write("!ls");
@@ -145,7 +145,7 @@ fn every_format_is_written_from_the_screen() {
     for size in [SMALL, NORMAL] {
         let (state, out) = folders();
         let mut desk = played(size, state.path(), out.path());
-        for format in Format::ALL {
+        for format in ExportFormat::ALL {
             let name = format!("conversation-1.{}", format.extension());
             let file = out.path().join(&name);
             desk.press("Alt+Shift+E");
@@ -155,7 +155,7 @@ fn every_format_is_written_from_the_screen() {
             desk.work();
             desk.press("Enter");
             desk.work();
-            if format == Format::Preferences {
+            if format == ExportFormat::Preferences {
                 // No model drafted here. The form stays, for another try or to be left.
                 desk.sees("nothing was written");
                 desk.press("Esc");

@@ -13,7 +13,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use crate::support::{Client, EventStream, Key, Person, Place, Signal, poll};
-use humanllm::journal::Reader;
+use humanllm::journal::JournalReader;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ fn texts(response: &Value) -> Vec<String> {
 
 /// All words of the person that the program has, and those that are drafts, by conversation.
 fn kept(place: &Place) -> (String, BTreeMap<i64, String>) {
-    let reader = Reader::open(&place.state_dir()).expect("a journal");
+    let reader = JournalReader::open(&place.state_dir()).expect("a journal");
     let drafts = reader.drafts().expect("readable").into_iter();
     let drafts: BTreeMap<i64, String> = drafts
         .map(|id| (id, reader.draft(id).expect("readable").expect("there").body))

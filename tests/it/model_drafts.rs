@@ -4,8 +4,8 @@
 use crate::support;
 use crate::support::screen::*;
 use humanllm::api::{Body, Phase, Piece, Reply, Usage, messages};
-use humanllm::inbox::{DraftOrder, Drafting, DraftingOrder, Mode, Step};
-use humanllm::rules::{Action, Rules, Written};
+use humanllm::inbox::{DraftOrder, DraftStep, Drafting, DraftingOrder, Mode};
+use humanllm::rules::{RuleAction, RuleTable, Rules};
 use humanllm::tui::app::Effect;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -66,14 +66,14 @@ impl Studio {
     fn say(&mut self, order: &DraftOrder, pieces: impl IntoIterator<Item = Piece>) {
         let events = self.desk.intake.draft_events();
         for piece in pieces {
-            events.send(order.id, Step::Piece(piece));
+            events.send(order.id, DraftStep::Piece(piece));
         }
         self.desk.step();
     }
 
     fn fail(&mut self, order: &DraftOrder, words: &str) {
         let events = self.desk.intake.draft_events();
-        events.send(order.id, Step::Failed(words.into()));
+        events.send(order.id, DraftStep::Failed(words.into()));
         self.desk.step();
     }
 }
@@ -790,7 +790,7 @@ fn where_a_client_goes_the_draft_for_the_one_behind_it_is_shown() {
 fn where_a_rule_sends_a_draft_the_one_for_the_next_request_takes_its_place() {
     let rule = json!({"name": "a while", "kind": "message", "action": "hold",
         "timeout_seconds": 60, "timeout_action": "send"});
-    let rule: Written = serde_json::from_value(rule).unwrap();
+    let rule: RuleTable = serde_json::from_value(rule).unwrap();
     let rules = Rules::new(&[rule]).unwrap();
     let mut studio = Studio::ruled(Desk::new(NORMAL), Mode::Draft, rules);
     let mut client = studio.desk.ask(&body());
@@ -1080,7 +1080,7 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     let rule = saved(&studio.desk);
     assert_eq!(rule.name, "hold rm from codex_exec");
     assert_eq!(rule.agent.as_deref(), Some("^codex_exec"));
-    assert_eq!(rule.action, Some(Action::Hold));
+    assert_eq!(rule.action, Some(RuleAction::Hold));
     // The words stay for the person to do something about.
     assert_eq!(studio.desk.text(), "rm -rf build");
 
@@ -1091,7 +1091,7 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.desk.write("never");
     studio.desk.press("Enter Enter");
     let rule = saved(&studio.desk);
-    assert_eq!(rule.action, Some(Action::Reject("never".into())));
+    assert_eq!(rule.action, Some(RuleAction::Reject("never".into())));
     let written = rule.to_toml();
     assert!(written.contains("rm -rf build"), "{written}");
 }

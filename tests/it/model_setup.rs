@@ -8,7 +8,7 @@ use crate::support::upstream::{CERTIFICATE, call, say};
 use crate::support::{Desk, Place, Script, Upstream, free_address};
 use humanllm::config::{self, Config, Flags};
 use humanllm::environment::Environment;
-use humanllm::setup::model::{ModelError, Options, UsualPort as Port, run};
+use humanllm::setup::model::{ModelError, ModelSetupOptions, UsualPort as Port, run};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// What is told, and what goes wrong.
-    fn run(&self, options: &Options) -> (String, Result<(), ModelError>) {
+    fn run(&self, options: &ModelSetupOptions) -> (String, Result<(), ModelError>) {
         let mut told = String::new();
         let (config, environment) = (self.config(), self.environment());
         let done = run(
@@ -73,14 +73,14 @@ impl Scene {
     }
 
     #[track_caller]
-    fn sets_up(&self, options: &Options) -> String {
+    fn sets_up(&self, options: &ModelSetupOptions) -> String {
         let (told, done) = self.run(options);
         done.unwrap_or_else(|error| panic!("{error}\n{told}"));
         told
     }
 
     #[track_caller]
-    fn refuses(&self, options: &Options) -> (String, String) {
+    fn refuses(&self, options: &ModelSetupOptions) -> (String, String) {
         let (told, done) = self.run(options);
         let Err(error) = done else {
             panic!("{told}");
@@ -90,17 +90,17 @@ impl Scene {
     }
 }
 
-fn named(name: &str) -> Options {
-    Options {
+fn named(name: &str) -> ModelSetupOptions {
+    ModelSetupOptions {
         name: Some(name.into()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     }
 }
 
-fn at(upstream: &Upstream) -> Options {
-    Options {
+fn at(upstream: &Upstream) -> ModelSetupOptions {
+    ModelSetupOptions {
         url: Some(upstream.url()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     }
 }
 
@@ -113,7 +113,7 @@ fn the_one_model_that_runs_is_written_and_a_second_time_changes_nothing() {
         "llamacpp",
     );
     let scene = Scene::new(&[(&llama, "a server")]);
-    let told = scene.sets_up(&Options::default());
+    let told = scene.sets_up(&ModelSetupOptions::default());
     let url = llama.url();
     assert!(
         told.contains(&format!("found llama.cpp at {url}: Qwen/Qwen3-Coder.gguf")),
@@ -136,7 +136,11 @@ fn the_one_model_that_runs_is_written_and_a_second_time_changes_nothing() {
     let upstream = scene.config().upstreams.remove(0);
     assert_eq!(upstream.model, "Qwen/Qwen3-Coder.gguf");
 
-    for options in [Options::default(), at(&llama), named("qwen3-coder")] {
+    for options in [
+        ModelSetupOptions::default(),
+        at(&llama),
+        named("qwen3-coder"),
+    ] {
         let told = scene.sets_up(&options);
         assert!(
             told.contains("unchanged: the model qwen3-coder is set up already"),
@@ -165,7 +169,7 @@ fn what_stands_in_the_file_is_kept_and_so_is_the_file_as_it_was() {
     // A table that is there gets what is said, and keeps the rest.
     let other = Upstream::start();
     scene.write(&(scene.text() + "images = true # it sees\n"));
-    let options = Options {
+    let options = ModelSetupOptions {
         name: Some("scripted".into()),
         format: Some(humanllm::api::Format::Messages),
         ..at(&other)
@@ -180,7 +184,7 @@ fn what_stands_in_the_file_is_kept_and_so_is_the_file_as_it_was() {
         "{}",
         scene.text()
     );
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("later".into()),
         ..named("scripted")
     };
@@ -193,9 +197,9 @@ fn what_stands_in_the_file_is_kept_and_so_is_the_file_as_it_was() {
 fn printing_writes_nothing() {
     let server = Upstream::start();
     let scene = Scene::new(&[(&server, "vLLM")]);
-    let options = Options {
+    let options = ModelSetupOptions {
         print: true,
-        ..Options::default()
+        ..ModelSetupOptions::default()
     };
     let told = scene.sets_up(&options);
     assert!(
@@ -212,7 +216,7 @@ fn of_several_one_is_chosen_by_a_command_that_is_shown() {
     ollama.offers(&["llama3", "mistral"], "library");
     studio.offers(&["phi 4"], "organization_owner");
     let scene = Scene::new(&[(&ollama, "x"), (&studio, "y")]);
-    let (told, error) = scene.refuses(&Options::default());
+    let (told, error) = scene.refuses(&ModelSetupOptions::default());
     assert!(
         error.contains("choose one with --url and --model"),
         "{error}"
@@ -233,14 +237,14 @@ fn of_several_one_is_chosen_by_a_command_that_is_shown() {
     assert!(!scene.file().exists());
 
     // As it says.
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("phi 4".into()),
         ..at(&studio)
     };
     scene.sets_up(&options);
     assert_eq!(scene.config().upstreams[0].name, "phi-4");
     // By the name of the model alone, where one server has it.
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("mistral".into()),
         ..named("small")
     };
@@ -252,9 +256,9 @@ fn of_several_one_is_chosen_by_a_command_that_is_shown() {
         .map(|known| known.name.as_str())
         .collect();
     assert_eq!(names, ["phi-4", "small"]);
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("gpt".into()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     };
     let (_, error) = scene.refuses(&options);
     assert!(
@@ -288,7 +292,7 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
     let mut scene = Scene::new(&[]);
     scene.ports.push(port);
     scene.flags.listen = Some(desk.address.to_string());
-    let (told, error) = scene.refuses(&Options::default());
+    let (told, error) = scene.refuses(&ModelSetupOptions::default());
     assert_eq!(told, "");
     assert!(
         error.contains("no model runs on the usual ports"),
@@ -298,7 +302,7 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
 
     // Of another humanllm, somebody has to say so.
     scene.flags.listen = None;
-    let (told, _) = scene.refuses(&Options::default());
+    let (told, _) = scene.refuses(&ModelSetupOptions::default());
     let url = format!("http://{}", desk.address);
     assert!(
         told.contains(&format!(
@@ -306,10 +310,10 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
         )),
         "{told}"
     );
-    let options = Options {
+    let options = ModelSetupOptions {
         url: Some(url),
         model: Some("human".into()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     };
     scene.sets_up(&options);
     assert_eq!(scene.config().upstreams[0].name, "human");
@@ -324,15 +328,15 @@ fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
     };
     let mut scene = Scene::new(&[]);
     scene.ports.push(port);
-    let (told, _) = scene.refuses(&Options::default());
+    let (told, _) = scene.refuses(&ModelSetupOptions::default());
     assert!(
         told.contains("LiteLLM at ") && told.contains("it wants a key"),
         "{told}"
     );
-    let options = Options {
+    let options = ModelSetupOptions {
         url: Some(format!("http://{}", desk.address)),
         api_key_env: Some("Q_KEY".into()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     };
     // It is not set.
     let (_, error) = scene.refuses(&options);
@@ -340,7 +344,7 @@ fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
     assert!(error.contains("set Q_KEY"), "{error}");
     let mut told = String::new();
     let environment = scene.environment().with("Q_KEY", "hunter2");
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("human".into()),
         ..options
     };
@@ -366,11 +370,11 @@ fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
 fn what_would_make_the_file_wrong_is_not_written() {
     let scene = Scene::new(&[]);
     scene.write("# mine\n");
-    let public = |url: &str| Options {
+    let public = |url: &str| ModelSetupOptions {
         url: Some(url.into()),
         model: Some("m".into()),
         api_key_env: Some("Q_KEY".into()),
-        ..Options::default()
+        ..ModelSetupOptions::default()
     };
     // Nobody is asked: the name leads nowhere.
     let (_, error) = scene.refuses(&public("http://model.invalid"));
@@ -384,7 +388,7 @@ fn what_would_make_the_file_wrong_is_not_written() {
             "--url: \"127.0.0.1:8080\" is not a base URL",
         ),
         (
-            Options {
+            ModelSetupOptions {
                 api_key_env: Some("sk-hunter2".into()),
                 ..public("https://model.invalid")
             },
@@ -406,7 +410,7 @@ fn what_would_make_the_file_wrong_is_not_written() {
 fn a_server_that_does_not_run_yet_is_set_up_all_the_same() {
     let scene = Scene::new(&[]);
     let url = format!("http://{}", free_address());
-    let options = Options {
+    let options = ModelSetupOptions {
         url: Some(url.clone()),
         ..named("qwen")
     };
@@ -416,7 +420,7 @@ fn a_server_that_does_not_run_yet_is_set_up_all_the_same() {
         error.contains("say which model it has with --model"),
         "{error}"
     );
-    let options = Options {
+    let options = ModelSetupOptions {
         model: Some("q".into()),
         ..options
     };

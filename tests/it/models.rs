@@ -6,7 +6,7 @@ use crate::support::upstream::{Say, call, say};
 use crate::support::{Desk, EventStream, Gate, Script, Upstream, free_address};
 use humanllm::config::{self, Flags};
 use humanllm::environment::Environment;
-use humanllm::inbox::{Ask, ConversationId, DraftId, DraftState, ModelDraft, Partial};
+use humanllm::inbox::{ConversationId, DraftId, DraftRequest, DraftState, ModelDraft, Partial};
 use humanllm::model::{self, Catalog};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ impl Scene {
         let ordered = self
             .desk
             .inbox
-            .draft(self.id, Ask::default(), Timestamp::now());
+            .draft(self.id, DraftRequest::default(), Timestamp::now());
         ordered.expect("somebody waits, and there is a model")
     }
 
@@ -556,9 +556,9 @@ fn several_models_draft_at_once() {
     );
     other.says(&[say("The other.")]);
     let first = scene.order();
-    let ask = Ask {
+    let ask = DraftRequest {
         model: Some("other".into()),
-        ..Ask::default()
+        ..DraftRequest::default()
     };
     let ordered = scene.desk.inbox.draft(scene.id, ask, Timestamp::now());
     let second = ordered.expect("a model");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Desk, answer, note, poll};
 use humanllm::inbox::ConversationId;
-use humanllm::journal::{Journal, Options};
+use humanllm::journal::{Journal, JournalOptions};
 use humanllm::store::Store;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const PATH: &str = "/v1/responses";
 /// A desk whose store remembers so many responses, and has all of them in a journal.
 fn desk(folder: &Path, most: usize) -> Desk {
     // The one before may still be letting go.
-    let journal = || Journal::open(folder, Options::default()).ok();
+    let journal = || Journal::open(folder, JournalOptions::default()).ok();
     let journal = poll("the journal", journal, String::new);
     let store = Store::with_journal(most, journal).expect("a store");
     Desk::storing(store, 100, |_| {})

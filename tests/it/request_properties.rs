@@ -10,8 +10,8 @@ use humanllm::api::{
     messages, responses,
 };
 use humanllm::inbox::{self, ConversationId, Event};
-use humanllm::journal::{Journal, Options};
-use humanllm::store::{Store, Stored, resolve};
+use humanllm::journal::{Journal, JournalOptions};
+use humanllm::store::{Store, StoredResponses, resolve};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
@@ -383,10 +383,10 @@ fn ids() -> Ids {
 
 fn writer(request: &Request) -> Box<dyn ResponseWriter> {
     match request.format {
-        Format::Responses => Box::new(responses::Writer::new(request, 1, ids())),
+        Format::Responses => Box::new(responses::ResponsesWriter::new(request, 1, ids())),
         Format::Compaction => Box::new(responses::CompactionWriter::new(request, 1, ids())),
-        Format::Chat => Box::new(chat::Writer::new(request, 1, ids())),
-        Format::Messages => Box::new(messages::Writer::new(request, ids())),
+        Format::Chat => Box::new(chat::ChatWriter::new(request, 1, ids())),
+        Format::Messages => Box::new(messages::MessagesWriter::new(request, ids())),
     }
 }
 
@@ -398,13 +398,13 @@ fn answer() -> Reply {
 }
 
 /// A response that requests go on from.
-fn stored() -> Stored {
+fn stored() -> StoredResponses {
     let body = br#"{"model": "m", "input": "one", "tools": []}"#;
     let request = Format::Responses
         .parse(body, &Interner::default())
         .expect("a request");
-    let mut writer = responses::Writer::new(&request, 1, ids());
-    let mut stored = Stored::new(10);
+    let mut writer = responses::ResponsesWriter::new(&request, 1, ids());
+    let mut stored = StoredResponses::new(10);
     stored.begin(
         &request,
         writer.response().expect("an object").clone(),
@@ -478,14 +478,19 @@ fn screens(request: &Request) -> String {
 }
 
 /// Reads a request as the server does; nothing if it is refused.
-fn read(format: Format, text: &str, interner: &Interner, stored: &Stored) -> Option<Request> {
+fn read(
+    format: Format,
+    text: &str,
+    interner: &Interner,
+    stored: &StoredResponses,
+) -> Option<Request> {
     let mut request = format.parse(text.as_bytes(), interner).ok()?;
     resolve(&mut request, &[stored]).ok()?;
     Some(request)
 }
 
 fn open(folder: &Path) -> Store {
-    let journal = Journal::open(folder, Options::default()).expect("a journal");
+    let journal = Journal::open(folder, JournalOptions::default()).expect("a journal");
     Store::with_journal(10, journal).expect("a store")
 }
 

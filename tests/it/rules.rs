@@ -8,7 +8,8 @@ use humanllm::api::{Body, Format, Interner, Phase};
 use humanllm::draft::{Draft, Origin, Sender, Source};
 use humanllm::inbox;
 use humanllm::journal::{
-    Decision, DraftFate, DraftState, Journal, ModelDraft, Options, Reader, Record, Said, SaidState,
+    DecisionRow, DraftFate, Journal, JournalOptions, JournalReader, ModelDraftRow, ModelDraftState,
+    Record, SaidRow, SaidState,
 };
 use humanllm::store::Store;
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ fn ask(state: &Path, thread: &str, items: &[Value]) {
         "input": items,
     });
     let request = Format::Responses.parse(body.to_string().as_bytes(), &Interner::default());
-    let journal = Journal::open(state, Options::default()).expect("a journal");
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     let store = Store::with_journal(10, journal).expect("a store");
     let (intake, _events) = inbox::channel(10, store);
     let request = request.expect("a request");
@@ -115,13 +116,13 @@ fn ask(state: &Path, thread: &str, items: &[Value]) {
 }
 
 fn write(state: &Path, records: Vec<Record>) {
-    let journal = Journal::open(state, Options::default()).expect("a journal");
+    let journal = Journal::open(state, JournalOptions::default()).expect("a journal");
     let written = journal.write(records);
     assert!(journal.settled_blocking(written));
 }
 
 fn said(id: i64, turn: i64, words: Value, typed: &str) -> Record {
-    Record::Said(Said {
+    Record::Said(SaidRow {
         id,
         conversation: 1,
         turn,
@@ -166,7 +167,7 @@ fn journal(state: &Path) {
         ..Draft::from("All is well")
     };
     let message = Body::message("All is well, project X", Phase::FinalAnswer);
-    let draft = ModelDraft {
+    let draft = ModelDraftRow {
         id: 1,
         conversation: 1,
         turn: 2,
@@ -175,7 +176,7 @@ fn journal(state: &Path) {
         begun: 1_767_323_100_000,
         first: Some(1_767_323_100_250),
         ended: Some(1_767_323_102_000),
-        state: DraftState::CutOff,
+        state: ModelDraftState::CutOff,
         failure: None,
         items: json!([command("rm -r target"), message]).to_string(),
         partial: Some(json!({"Reasoning": {"summary": "Hm"}}).to_string()),
@@ -183,11 +184,11 @@ fn journal(state: &Path) {
         sent: 0,
         fate: DraftFate::Edited,
     };
-    let whole = ModelDraft {
+    let whole = ModelDraftRow {
         id: 2,
         turn: 1,
         fate: DraftFate::Sent,
-        state: DraftState::Complete,
+        state: ModelDraftState::Complete,
         hint: None,
         items: json!([command("rm of the draft that was sent")]).to_string(),
         partial: None,
@@ -212,7 +213,7 @@ fn journal(state: &Path) {
             said(4, 2, json!({"Item": message}), &accepted.to_json()),
             Record::ModelDraft(Box::new(draft)),
             Record::ModelDraft(Box::new(whole)),
-            Record::Decision(Decision {
+            Record::Decision(DecisionRow {
                 id: 1,
                 conversation: 1,
                 turn: 2,
@@ -321,7 +322,7 @@ fn a_trial_says_what_the_rules_would_have_done_and_does_nothing() {
     );
 
     // It can be read by a program that is not ours, and nothing of it has changed.
-    let reader = Reader::open(&home.state()).expect("readable");
+    let reader = JournalReader::open(&home.state()).expect("readable");
     assert_eq!(reader.decisions(1, 0, 9).expect("readable").len(), 1);
 }
 
@@ -427,7 +428,7 @@ fn history_tells_what_was_drafted_and_decided_and_whose_the_words_are() {
             {"chars": 4, "source": "typed"}]})
     );
     home.shows("history delete 1 --yes");
-    let reader = Reader::open(&home.state()).expect("readable");
+    let reader = JournalReader::open(&home.state()).expect("readable");
     assert_eq!(reader.model_drafts(1, 0, 9).expect("readable"), []);
     assert_eq!(reader.decisions(1, 0, 9).expect("readable"), []);
 }

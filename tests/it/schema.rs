@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::support::desk::{answer, fail, hello, note, title_request};
 use crate::support::{Desk, Socket};
-use humanllm::api::responses::{Writer, parse};
+use humanllm::api::responses::{ResponsesWriter, parse};
 use humanllm::api::{
     Body, Ending, FailureCode, Frame, Interner, Phase, Reply, ResponseWriter, Usage,
 };
@@ -142,7 +142,7 @@ impl Schema {
             count += 1;
             format!("{prefix}_{count}")
         };
-        let mut writer = Writer::new(&request, 1_700_000_000, Box::new(ids));
+        let mut writer = ResponsesWriter::new(&request, 1_700_000_000, Box::new(ids));
         let mut frames: Vec<Frame> = writer.start();
         frames.push(writer.heartbeat());
         for reply in replies {

@@ -7,7 +7,7 @@ use crossterm::event::{MouseButton, MouseEventKind};
 use humanllm::api::{Format, Interner};
 use humanllm::draft::Draft;
 use humanllm::journal::{
-    self, DraftFate, DraftState, Journal, ModelDraft, Record, State, Turn, TurnTime,
+    self, DraftFate, Journal, ModelDraftRow, ModelDraftState, Record, TurnRow, TurnState, TurnTime,
 };
 use humanllm::tui::app::Effect;
 use humanllm::tui::theme::Theme;
@@ -354,21 +354,21 @@ fn nine_days(state: &Path) {
                 _ => DraftFate::Unused,
             };
             let records = vec![
-                Record::Conversation(journal::Conversation {
+                Record::Conversation(journal::ConversationRow {
                     id,
                     thread: None,
                     prefix: None,
                     title: format!("Fix test {number}"),
                     begun: arrived,
                     active: arrived,
-                    state: State::Answered,
+                    state: TurnState::Answered,
                     ..conversation.clone()
                 }),
-                Record::Turn(Box::new(Turn {
+                Record::Turn(Box::new(TurnRow {
                     id,
                     conversation: id,
                     arrived,
-                    state: State::Answered,
+                    state: TurnState::Answered,
                     ..turn.clone()
                 })),
                 Record::TurnTime(TurnTime {
@@ -381,7 +381,7 @@ fn nine_days(state: &Path) {
                     delays: "[]".into(),
                     ..TurnTime::default()
                 }),
-                Record::ModelDraft(Box::new(ModelDraft {
+                Record::ModelDraft(Box::new(ModelDraftRow {
                     id,
                     conversation: id,
                     turn: id,
@@ -390,7 +390,7 @@ fn nine_days(state: &Path) {
                     begun: arrived,
                     first: None,
                     ended: Some(arrived),
-                    state: DraftState::Complete,
+                    state: ModelDraftState::Complete,
                     failure: None,
                     items: "[]".into(),
                     partial: None,
@@ -405,7 +405,7 @@ fn nine_days(state: &Path) {
 }
 
 /// A conversation and its turn, as the journal has them of what is asked.
-fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::Conversation, Turn) {
+fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::ConversationRow, TurnRow) {
     let state = tempfile::tempdir().unwrap();
     let mut desk = Desk::at(NORMAL, state.path());
     let _client = ask(&mut desk);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::desk::{hello, title_request};
 use crate::support::{self, Desk, Event, EventStream, answer, fail, note, poll};
-use humanllm::agents::Answered;
+use humanllm::agents::AutoAnswered;
 use humanllm::api::{Body, Reply};
 use humanllm::inbox::{Change, Delivery, ReplyError, Status};
 use serde_json::{Value, json};
@@ -765,7 +765,7 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
     );
     assert_eq!(desk.inbox.waiting(), 0);
 
-    let mut desk = Desk::with(9, |settings| settings.answered = Answered::NONE);
+    let mut desk = Desk::with(9, |settings| settings.answered = AutoAnswered::NONE);
     let (mut stream, id) = begin_with(&mut desk, &title_request(true));
     assert_eq!(desk.inbox.waiting(), 1);
     desk.say(id, answer("by hand")).unwrap();

@@ -1,6 +1,6 @@
 //! What must hold for any text at any width, since a prompt may contain anything.
 
-use humanllm::tui::text::scroll::{Position, Source, Viewport};
+use humanllm::tui::text::scroll::{RowPosition, ScrollSource, Viewport};
 use humanllm::tui::text::{PIECE, Text, columns, harmless, one_line, row_count, rows, shown};
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, CellWidth};
@@ -239,7 +239,7 @@ fn every_character_is_drawn_as_measured() -> Result<(), TestCaseError> {
 #[derive(Debug)]
 struct Blocks(Vec<Vec<usize>>);
 
-impl Source for Blocks {
+impl ScrollSource for Blocks {
     fn blocks(&self) -> usize {
         self.0.len()
     }
@@ -254,12 +254,12 @@ impl Source for Blocks {
 }
 
 impl Blocks {
-    fn all(&self, width: u16) -> Vec<Position> {
+    fn all(&self, width: u16) -> Vec<RowPosition> {
         let mut all = Vec::new();
         for block in 0..self.blocks() {
             for line in 0..self.lines(block) {
                 for row in 0..self.rows(block, line, width) {
-                    all.push(Position { block, line, row });
+                    all.push(RowPosition { block, line, row });
                 }
             }
         }
@@ -271,8 +271,8 @@ fn blocks() -> impl Strategy<Value = Blocks> {
     prop::collection::vec(prop::collection::vec(0_usize..60, 1..6), 1..6).prop_map(Blocks)
 }
 
-fn anywhere() -> impl Strategy<Value = Position> {
-    (0_usize..8, 0_usize..8, 0_usize..80).prop_map(|(block, line, row)| Position {
+fn anywhere() -> impl Strategy<Value = RowPosition> {
+    (0_usize..8, 0_usize..8, 0_usize..80).prop_map(|(block, line, row)| RowPosition {
         block,
         line,
         row,

@@ -8,7 +8,7 @@ mod messages;
 mod responses;
 use crate::support::screen::Desk;
 use humanllm::api::{ApiError, Frame, Ids, Interner, Request, ResponseWriter, Usage};
-use humanllm::tui::pictures::{Graphics, Setting};
+use humanllm::tui::pictures::{Graphics, PictureSetting};
 use serde_json::{Value, json};
 
 /// One row of a table.
@@ -80,7 +80,7 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
 
         let mut desk = Desk::new((90, 100));
         // Pictures are made in the background, and tests/it/images.rs is about them.
-        desk.ui.pictures = Setting::new(Graphics::Words);
+        desk.ui.pictures = PictureSetting::new(Graphics::Words);
         let mut client = desk.open(request, None);
         // What agents add by themselves is folded at first.
         desk.press("Ctrl+O");
@@ -177,7 +177,7 @@ fn what_no_block_shows_is_one_key_away() {
         body["sparkle"] = json!(5);
         let mut desk = Desk::new((90, 100));
         // Pictures are made in the background, and tests/it/images.rs is about them.
-        desk.ui.pictures = Setting::new(Graphics::Words);
+        desk.ui.pictures = PictureSetting::new(Graphics::Words);
         let _client = desk.open(
             (wire.parse)(body.to_string().as_bytes(), &Interner::default()).expect("good"),
             None,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::support::{Client, EventStream, Key, Person, Place, Signal};
 use crate::support::{any_file_contains, contains, poll};
-use humanllm::journal::Reader;
+use humanllm::journal::JournalReader;
 use serde_json::{Value, json};
 
 fn body(input: &str) -> Value {
@@ -125,7 +125,7 @@ fn what_was_delivered_does_not_come_back() {
 
 /// Waits until nothing that was typed is kept to be sent.
 fn no_draft_is_left(person: &Person) {
-    let reader = Reader::open(&person.place().state_dir()).expect("a journal");
+    let reader = JournalReader::open(&person.place().state_dir()).expect("a journal");
     poll(
         "the draft to go",
         || {

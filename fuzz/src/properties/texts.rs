@@ -1,8 +1,8 @@
 //! Texts of a conversation: what programs wrote, Markdown, patches.
 
 use humanllm::api::patch as patches;
-use humanllm::tui::markup::{Markup, Piece, Styled};
-use humanllm::tui::search::Search;
+use humanllm::tui::markup::{Markup, RowPiece, Styled};
+use humanllm::tui::search::SearchQuery;
 use humanllm::tui::text::{harmless, shown_spans};
 use humanllm::tui::theme::Theme;
 use humanllm::tui::worker::Worker;
@@ -42,7 +42,7 @@ pub fn markup(data: &[u8]) {
     let theme = Theme::dark();
     let worker = Worker::new().expect("a thread");
     let query: String = text.chars().take(3).collect();
-    let search = Search::new(&query);
+    let search = SearchQuery::new(&query);
     assert!(!harmless(&text).contains(char::is_control));
     for markup in [
         Markup::Plain,
@@ -73,7 +73,7 @@ pub fn markup(data: &[u8]) {
                 let laid_out = styled.rows(index, width);
                 assert_eq!(laid_out.len(), styled.row_count(index, width), "{markup:?}");
                 for piece in laid_out.into_iter().flatten() {
-                    let Piece::Text(row, columns) = piece else {
+                    let RowPiece::Text(row, columns) = piece else {
                         continue;
                     };
                     assert!(line.get(row.clone()).is_some(), "{markup:?}: {row:?}");

@@ -6,7 +6,7 @@ mod writer;
 
 pub(crate) use request::{bodies, read_tools};
 pub use request::{parse, parse_for_count};
-pub use writer::Writer;
+pub use writer::MessagesWriter;
 
 use serde_json::{Value, json};
 

@@ -26,7 +26,7 @@ mod tests;
 
 use std::fmt;
 
-use reader::Reader;
+use reader::PatchReader;
 
 /// The first line of a patch.
 pub(super) const BEGIN: &str = "*** Begin Patch";
@@ -57,16 +57,16 @@ pub struct PatchError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// What happens to each file, in the order of the patch: at least one.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FileChange>,
     /// What Codex takes but may not have been meant.
     pub remarks: Vec<Remark>,
 }
 
 /// What happens to one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     /// What is done to it.
-    pub action: Action,
+    pub action: FileAction,
     /// The path as the patch gives it.
     pub path: String,
     /// How many lines start with `+`.
@@ -77,7 +77,7 @@ pub struct Change {
 
 /// What is done to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum FileAction {
     /// It is written, over one that is there already.
     Add,
     /// Its lines change.
@@ -112,14 +112,14 @@ impl fmt::Display for Summary {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for FileChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
         match &self.action {
-            Action::Add => write!(f, "add {path}")?,
-            Action::Update => write!(f, "update {path}")?,
-            Action::Delete => write!(f, "delete {path}")?,
-            Action::Move { to } => write!(f, "move {path} to {to}")?,
+            FileAction::Add => write!(f, "add {path}")?,
+            FileAction::Update => write!(f, "update {path}")?,
+            FileAction::Delete => write!(f, "delete {path}")?,
+            FileAction::Move { to } => write!(f, "move {path} to {to}")?,
         }
         if self.added > 0 {
             write!(f, " +{}", self.added)?;
@@ -154,7 +154,7 @@ pub fn check(patch: &str) -> Result<Summary, PatchError> {
             });
         }
     }
-    let mut reader = Reader::default();
+    let mut reader = PatchReader::default();
     let mut last = first;
     while let Some((number, line)) = lines.next() {
         last = number;

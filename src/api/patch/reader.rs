@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use super::{
-    ADD, Action, BEGIN, Change, DELETE, END, END_OF_FILE, MOVE, PatchError, Remark, Summary, UPDATE,
+    ADD, BEGIN, DELETE, END, END_OF_FILE, FileAction, FileChange, MOVE, PatchError, Remark,
+    Summary, UPDATE,
 };
 
 /// What the lines so far have come to.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct PatchReader {
     state: PatchState,
     summary: Summary,
     /// The paths that parts are about, in the form in which they can be compared.
@@ -44,7 +45,7 @@ enum Chunk {
     FileEnded,
 }
 
-type Step = Result<(), PatchError>;
+type LineResult = Result<(), PatchError>;
 
 fn error(line: usize, message: impl Into<String>) -> PatchError {
     PatchError {
@@ -54,17 +55,17 @@ fn error(line: usize, message: impl Into<String>) -> PatchError {
 }
 
 /// What a header says: the action and the path.
-fn header(line: &str) -> Option<(Action, &str)> {
+fn header(line: &str) -> Option<(FileAction, &str)> {
     let named = |marker| line.strip_prefix(marker);
     named(ADD)
-        .map(|path| (Action::Add, path))
-        .or_else(|| Some((Action::Delete, named(DELETE)?)))
-        .or_else(|| Some((Action::Update, named(UPDATE)?)))
+        .map(|path| (FileAction::Add, path))
+        .or_else(|| Some((FileAction::Delete, named(DELETE)?)))
+        .or_else(|| Some((FileAction::Update, named(UPDATE)?)))
 }
 
-impl Reader {
+impl PatchReader {
     /// Takes a line that is not the last one, without its line break.
-    pub(super) fn line(&mut self, number: usize, line: &str) -> Step {
+    pub(super) fn line(&mut self, number: usize, line: &str) -> LineResult {
         match self.state {
             PatchState::Ended => match line.trim() {
                 "" | END => Ok(()),
@@ -103,7 +104,7 @@ impl Reader {
         Ok(self.summary)
     }
 
-    fn open(&mut self, number: usize, action: Action, path: &str) -> Step {
+    fn open(&mut self, number: usize, action: FileAction, path: &str) -> LineResult {
         if !self.targets.insert(plain(path)) {
             return Err(error(
                 number,
@@ -113,14 +114,14 @@ impl Reader {
             ));
         }
         self.state = match action {
-            Action::Add => PatchState::Add,
-            Action::Delete => PatchState::Delete,
-            Action::Update | Action::Move { .. } => PatchState::Update(Chunk::None {
+            FileAction::Add => PatchState::Add,
+            FileAction::Delete => PatchState::Delete,
+            FileAction::Update | FileAction::Move { .. } => PatchState::Update(Chunk::None {
                 header: number,
                 moved: false,
             }),
         };
-        self.summary.changes.push(Change {
+        self.summary.changes.push(FileChange {
             action,
             path: path.to_owned(),
             added: 0,
@@ -130,7 +131,7 @@ impl Reader {
     }
 
     /// A line of a changed file.
-    fn update(&mut self, number: usize, line: &str, chunk: Chunk) -> Step {
+    fn update(&mut self, number: usize, line: &str, chunk: Chunk) -> LineResult {
         let trimmed = line.trim_end();
         // Right after an `@@` Codex looks for nothing but lines of the chunk.
         if let Chunk::Opened { .. } = chunk {
@@ -195,7 +196,7 @@ impl Reader {
     }
 
     /// An `@@`, perhaps with a text to look for.
-    fn chunk(&mut self, number: usize, line: &str) -> Step {
+    fn chunk(&mut self, number: usize, line: &str) -> LineResult {
         let search = line.get(3..).unwrap_or_default();
         if is_line_numbers(search) {
             return Err(error(
@@ -210,7 +211,7 @@ impl Reader {
         Ok(())
     }
 
-    fn moves(&mut self, number: usize, to: &str, header: usize) -> Step {
+    fn moves(&mut self, number: usize, to: &str, header: usize) -> LineResult {
         let Some(change) = self.summary.changes.last_mut() else {
             return Ok(());
         };
@@ -220,7 +221,7 @@ impl Reader {
                 "a file that moves to its own path is deleted by Codex: write another path, or remove this line",
             ));
         }
-        change.action = Action::Move { to: to.to_owned() };
+        change.action = FileAction::Move { to: to.to_owned() };
         self.state = PatchState::Update(Chunk::None {
             header,
             moved: true,
@@ -229,7 +230,7 @@ impl Reader {
     }
 
     /// Whether the file so far can be left as it is; `number` is the line that leaves it.
-    fn close(&mut self, number: usize) -> Step {
+    fn close(&mut self, number: usize) -> LineResult {
         self.remark();
         match self.state {
             PatchState::Update(Chunk::None { header, moved }) => Err(error(

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::parts::{names, options};
 use super::reference::{child, target};
-use super::{Kind, Reading, Schema};
+use super::{Schema, SchemaReading, SchemaType};
 
 /// Properties of an alternative that are looked at to find its name.
 const MAX_LOOKED_AT: usize = 64;
@@ -29,7 +29,7 @@ pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
     pub count: usize,
 }
 
-impl<R: Deref<Target = Value> + Clone> Reading<R> {
+impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     /// What there is to choose from, where the kind is [`Kind::Union`].
     pub(crate) fn alternatives(&self) -> Vec<Alternative<R>> {
         let Some(group) = &self.group else {
@@ -67,7 +67,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
     pub(crate) fn objects(&self) -> Option<Vec<Alternative<R>>> {
         let all = self.alternatives();
         let mut kinds = all.iter().map(|one| one.schema.read().kind);
-        let fit = !all.is_empty() && kinds.all(|kind| kind == Kind::Object);
+        let fit = !all.is_empty() && kinds.all(|kind| kind == SchemaType::Object);
         fit.then_some(all)
     }
 
@@ -107,7 +107,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
                 .collect(),
             // Alternatives of alternatives may have no end.
             words: match reading.kind {
-                Kind::Union => reading.short().to_owned(),
+                SchemaType::Union => reading.short().to_owned(),
                 _ => reading.words(),
             },
             at,

@@ -1,7 +1,7 @@
 //! What is known of the shells that agents offer: their names, what takes the command, and what the
 //! other parameters are for. This is the only place that says so.
 
-use crate::api::{Kind, Reading, Tool};
+use crate::api::{SchemaReading, SchemaType, Tool};
 
 /// Names that agents give to their shell, best first.
 pub(super) const NAMES: [&str; 8] = [
@@ -79,11 +79,11 @@ pub(super) enum Takes {
 }
 
 /// How a parameter of this name takes a command; `None` if it does not.
-pub(super) fn takes(name: &str, parameter: &Reading<&serde_json::Value>) -> Option<Takes> {
+pub(super) fn takes(name: &str, parameter: &SchemaReading<&serde_json::Value>) -> Option<Takes> {
     match (name, &parameter.kind) {
-        (_, Kind::Text | Kind::Anything) => Some(Takes::Line),
-        ("commands", Kind::List) => Some(Takes::Lines),
-        ("cmd" | "command", Kind::List | Kind::Tuple) => Some(Takes::Words),
+        (_, SchemaType::Text | SchemaType::Anything) => Some(Takes::Line),
+        ("commands", SchemaType::List) => Some(Takes::Lines),
+        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(Takes::Words),
         // One of a few words is what a tool does, and not what a shell runs.
         _ => None,
     }

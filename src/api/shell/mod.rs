@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use self::known::{KEYS, NAMES, PARAMETERS, ParameterHint, SHELLS, TYPES, Takes};
-use super::{Body, Kind, Property, Tool, ToolList, is_bushy};
+use super::{Body, Property, SchemaType, Tool, ToolList, is_bushy};
 
 pub(crate) use self::known::Use;
 
@@ -352,8 +352,8 @@ fn given(parameter: &Property<&Value>) -> Option<Given> {
     }
     match reading.kind {
         _ if reading.nullable => Some(Given::Value(Value::Null)),
-        Kind::Boolean => Some(Given::Value(false.into())),
-        Kind::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
+        SchemaType::Boolean => Some(Given::Value(false.into())),
+        SchemaType::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
         _ => None,
     }
 }

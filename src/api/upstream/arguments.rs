@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::fields::{self, Kind};
+use crate::api::fields::{self, JsonKind};
 
 /// Names that models give to the text of a free-form tool, whatever they were told.
 const INPUTS: [&str; 8] = [
@@ -20,7 +20,7 @@ const INPUTS: [&str; 8] = [
 /// Whether a text is a whole object.
 pub(super) fn is_object(text: &str) -> bool {
     let raw = serde_json::from_str::<&RawValue>(text.trim());
-    raw.is_ok_and(|raw| fields::kind(raw) == Kind::Object && fields::check(text).is_ok())
+    raw.is_ok_and(|raw| fields::kind(raw) == JsonKind::Object && fields::check(text).is_ok())
 }
 
 /// The arguments of a function as JSON, wherever it can be told what they are to be; as they are
@@ -120,13 +120,13 @@ fn escaped(json: &str) -> String {
 /// Finds the text for a free-form tool in arguments while they are being written, to be looked at.
 #[derive(Debug, Default)]
 pub(super) struct FreeText {
-    place: Position,
+    place: ScanPosition,
     /// What is not decided yet: the beginning, or an escape.
     pending: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Position {
+enum ScanPosition {
     /// Before the text.
     #[default]
     Before,
@@ -147,10 +147,10 @@ impl FreeText {
         let mut found = String::new();
         for c in arguments.chars() {
             match self.place {
-                Position::Before => self.before(c, &mut found),
-                Position::Text => self.text(c, &mut found),
-                Position::Raw => found.push(c),
-                Position::After => {}
+                ScanPosition::Before => self.before(c, &mut found),
+                ScanPosition::Text => self.text(c, &mut found),
+                ScanPosition::Raw => found.push(c),
+                ScanPosition::After => {}
             }
         }
         found
@@ -165,13 +165,13 @@ impl FreeText {
         }
         let is_json = pending.starts_with('{') && is_near;
         if !is_json && pending != "\"" {
-            self.place = Position::Raw;
+            self.place = ScanPosition::Raw;
             found.push_str(&std::mem::take(&mut self.pending));
         } else if c == '"' {
             // The name of a parameter stands before the colon.
             let head = pending[..pending.len() - 1].trim_end();
             if pending == "\"" || head.ends_with(':') {
-                self.place = Position::Text;
+                self.place = ScanPosition::Text;
                 self.pending.clear();
             }
         }
@@ -180,7 +180,7 @@ impl FreeText {
     fn text(&mut self, c: char, found: &mut String) {
         if self.pending.is_empty() {
             match c {
-                '"' => self.place = Position::After,
+                '"' => self.place = ScanPosition::After,
                 '\\' => self.pending.push(c),
                 c => found.push(c),
             }

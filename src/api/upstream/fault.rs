@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::fields::{self, Fields, Kind, kind};
+use crate::api::fields::{self, Fields, JsonKind, kind};
 use crate::plain;
 
 /// Characters of an error that are shown: one may be a whole page.
@@ -48,9 +48,9 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     let is_error = is_error || fields.text("type").as_deref() == Some("error");
     let error = fields.get("error").filter(|error| match kind(error) {
         // An empty one says that there is none.
-        Kind::Object => error.get() != "{}",
-        Kind::String => error.get() != "\"\"",
-        Kind::Bool => error.get() == "true",
+        JsonKind::Object => error.get() != "{}",
+        JsonKind::String => error.get() != "\"\"",
+        JsonKind::Bool => error.get() == "true",
         _ => false,
     });
     if error.is_none() && !is_error {
@@ -66,20 +66,20 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
 fn words(raw: &RawValue, depth: u8) -> Option<String> {
     let deeper = depth.checked_sub(1)?;
     match kind(raw) {
-        Kind::String => {
+        JsonKind::String => {
             let text = fields::text(raw)?;
             // Proxies hand on what they were told as a text.
             let inner = serde_json::from_str::<&RawValue>(&text).ok();
-            let inner = inner.filter(|inner| kind(inner) == Kind::Object);
+            let inner = inner.filter(|inner| kind(inner) == JsonKind::Object);
             let inner = inner.and_then(|inner| words(inner, deeper));
             Some(inner.unwrap_or(text))
         }
-        Kind::Array => {
+        JsonKind::Array => {
             let members = fields::list(raw).into_iter().take(3);
             let all: Vec<String> = members.filter_map(|member| words(member, deeper)).collect();
             (!all.is_empty()).then(|| all.join("; "))
         }
-        Kind::Object => words_of(&Fields::of(raw), deeper),
+        JsonKind::Object => words_of(&Fields::of(raw), deeper),
         _ => None,
     }
 }

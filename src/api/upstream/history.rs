@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use super::arguments::object;
 use super::tools::Toolbox;
-use super::{Ask, Continuing};
+use super::{Continuing, DraftContext};
 use crate::api::blocks::is_header;
-use crate::api::{Body, Content, Format, Item, ItemBody};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody};
 
 /// Characters of JSON that nobody here can read, as words for the model.
 const MAX_UNKNOWN: usize = 4_000;
@@ -50,7 +50,7 @@ pub(super) struct ModelHistory {
 /// with the outputs of its calls, and the model has said nothing to the last.
 #[derive(Debug, Default)]
 pub(super) struct ModelTurn {
-    pub user: Vec<ContentPart>,
+    pub user: Vec<HistoryPart>,
     pub said: ModelWords,
 }
 
@@ -59,29 +59,29 @@ pub(super) struct ModelTurn {
 pub(super) struct ModelWords {
     pub thoughts: Vec<String>,
     pub words: Vec<String>,
-    pub calls: Vec<Call>,
+    pub calls: Vec<ModelCall>,
 }
 
 /// A call of a function.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ModelCall {
     pub id: String,
     pub name: String,
     /// An object as JSON.
     pub arguments: String,
     /// What came of it; nothing before that is known.
-    pub output: Option<Vec<ContentPart>>,
+    pub output: Option<Vec<HistoryPart>>,
 }
 
 /// A part of a message or an output.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum ContentPart {
+pub(super) enum HistoryPart {
     Text(String),
     /// A URL, which may hold the picture itself.
     Picture(String),
 }
 
-impl ContentPart {
+impl HistoryPart {
     /// Words in a block that says what they are.
     fn block(tag: &str, words: &str) -> Self {
         Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
@@ -100,7 +100,7 @@ impl ModelWords {
 }
 
 /// Puts a history together.
-struct Builder<'a> {
+struct HistoryBuilder<'a> {
     tools: &'a Toolbox,
     takes_images: bool,
     system: Vec<String>,
@@ -114,8 +114,8 @@ struct Builder<'a> {
 
 impl ModelHistory {
     /// What was said up to now, what the person adds, and how the answer has begun.
-    pub fn of(ask: &Ask<'_>, tools: &Toolbox) -> Self {
-        let mut builder = Builder {
+    pub fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
+        let mut builder = HistoryBuilder {
             tools,
             takes_images: ask.takes_images,
             system: Vec::new(),
@@ -131,14 +131,14 @@ impl ModelHistory {
             builder.said("assistant", None, body);
         }
         if ask.request.format == Format::Compaction {
-            builder.user(vec![ContentPart::Text(SUMMARY.into())]);
+            builder.user(vec![HistoryPart::Text(SUMMARY.into())]);
         }
         if let Some(hint) = ask.hint.filter(|hint| !hint.trim().is_empty()) {
             let hint = format!(
                 "Instructions for your next reply alone, which the user neither sees nor knows:\n\
                  {hint}"
             );
-            builder.user(vec![ContentPart::block("reply_instructions", &hint)]);
+            builder.user(vec![HistoryPart::block("reply_instructions", &hint)]);
         }
         builder.finish(ask)
     }
@@ -162,20 +162,20 @@ impl ModelHistory {
     }
 }
 
-impl Call {
-    fn take_pictures(&mut self, pictures: &mut Vec<ContentPart>) {
-        let is_picture = |part: &ContentPart| matches!(part, ContentPart::Picture(_));
+impl ModelCall {
+    fn take_pictures(&mut self, pictures: &mut Vec<HistoryPart>) {
+        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Picture(_));
         let Some(output) = &mut self.output else {
             return;
         };
         if !output.iter().any(is_picture) {
             return;
         }
-        let (taken, mut kept): (Vec<ContentPart>, Vec<ContentPart>) =
+        let (taken, mut kept): (Vec<HistoryPart>, Vec<HistoryPart>) =
             output.drain(..).partition(is_picture);
-        kept.push(ContentPart::Text("(The picture follows.)".into()));
+        kept.push(HistoryPart::Text("(The picture follows.)".into()));
         *output = kept;
-        pictures.push(ContentPart::Text(format!("(The output of {}:)", self.name)));
+        pictures.push(HistoryPart::Text(format!("(The output of {}:)", self.name)));
         pictures.extend(taken);
     }
 
@@ -189,15 +189,15 @@ impl Call {
 }
 
 /// The texts of parts, apart from each other.
-pub(super) fn words_of(parts: &[ContentPart]) -> String {
+pub(super) fn words_of(parts: &[HistoryPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
-        ContentPart::Text(text) => Some(text.as_str()),
-        ContentPart::Picture(_) => None,
+        HistoryPart::Text(text) => Some(text.as_str()),
+        HistoryPart::Picture(_) => None,
     });
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
-impl Builder<'_> {
+impl HistoryBuilder<'_> {
     fn item(&mut self, item: &Item) {
         match item.body() {
             ItemBody::Said {
@@ -214,11 +214,11 @@ impl Builder<'_> {
                     "An earlier part of the conversation was replaced by a summary that cannot be \
                      read here.",
                 );
-                self.user(vec![ContentPart::block("conversation_summary", words)]);
+                self.user(vec![HistoryPart::block("conversation_summary", words)]);
             }
             ItemBody::Other { kind, says, .. } => {
                 let words = cut(says);
-                self.user(vec![ContentPart::block(&tag(kind, "item"), &words)]);
+                self.user(vec![HistoryPart::block(&tag(kind, "item"), &words)]);
             }
         }
     }
@@ -237,7 +237,7 @@ impl Builder<'_> {
         }
     }
 
-    fn message(&mut self, role: &str, content: &[Content]) {
+    fn message(&mut self, role: &str, content: &[ContentPart]) {
         if matches!(content, [header] if is_header(header)) {
             // It says nothing to a model, and is another one each time.
             return;
@@ -247,8 +247,8 @@ impl Builder<'_> {
             "user" => self.user(parts),
             "assistant" => {
                 let words = parts.into_iter().map(|part| match part {
-                    ContentPart::Text(text) => text,
-                    ContentPart::Picture(url) => no_picture(&url),
+                    HistoryPart::Text(text) => text,
+                    HistoryPart::Picture(url) => no_picture(&url),
                 });
                 let words: Vec<String> = words.collect();
                 if !words.is_empty() {
@@ -261,9 +261,9 @@ impl Builder<'_> {
             _ if parts.is_empty() => {}
             role => {
                 let tag = tag(role, "message");
-                let words = ContentPart::block(&tag, &words_of(&parts));
+                let words = HistoryPart::block(&tag, &words_of(&parts));
                 let pictures = parts.into_iter();
-                let pictures = pictures.filter(|part| matches!(part, ContentPart::Picture(_)));
+                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Picture(_)));
                 self.user(std::iter::once(words).chain(pictures).collect());
             }
         }
@@ -274,7 +274,7 @@ impl Builder<'_> {
             return;
         };
         self.calls += 1;
-        let call = Call {
+        let call = ModelCall {
             id: id_of_call(self.calls),
             name,
             arguments: object(&arguments),
@@ -289,7 +289,7 @@ impl Builder<'_> {
         }
     }
 
-    fn output(&mut self, call_id: &str, output: Vec<ContentPart>) {
+    fn output(&mut self, call_id: &str, output: Vec<HistoryPart>) {
         // The first that waits: some formats know calls by the name of the function alone.
         let waiting = self.waiting.get_mut(call_id);
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
@@ -301,16 +301,16 @@ impl Builder<'_> {
             call.output = Some(output);
             return;
         }
-        let pictures: Vec<ContentPart> = output
+        let pictures: Vec<HistoryPart> = output
             .iter()
-            .filter(|part| matches!(part, ContentPart::Picture(_)))
+            .filter(|part| matches!(part, HistoryPart::Picture(_)))
             .cloned()
             .collect();
-        let words = ContentPart::block("tool_output", &words_of(&output));
+        let words = HistoryPart::block("tool_output", &words_of(&output));
         self.user(std::iter::once(words).chain(pictures).collect());
     }
 
-    fn user(&mut self, parts: Vec<ContentPart>) {
+    fn user(&mut self, parts: Vec<HistoryPart>) {
         if parts.is_empty() {
             return;
         }
@@ -342,31 +342,31 @@ impl Builder<'_> {
         self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
     }
 
-    fn parts(&self, content: &[Content]) -> Vec<ContentPart> {
-        let part = |content: &Content| match content {
-            Content::Text(text) | Content::Refusal(text) => ContentPart::Text(text.clone()),
-            Content::Image(url) if self.takes_images && is_url(url) => {
-                ContentPart::Picture(url.clone())
+    fn parts(&self, content: &[ContentPart]) -> Vec<HistoryPart> {
+        let part = |content: &ContentPart| match content {
+            ContentPart::Text(text) | ContentPart::Refusal(text) => HistoryPart::Text(text.clone()),
+            ContentPart::Image(url) if self.takes_images && is_url(url) => {
+                HistoryPart::Picture(url.clone())
             }
-            Content::Image(url) => ContentPart::Text(no_picture(url)),
-            Content::File { name, size } => ContentPart::Text(match size {
+            ContentPart::Image(url) => HistoryPart::Text(no_picture(url)),
+            ContentPart::File { name, size } => HistoryPart::Text(match size {
                 Some(size) => format!("(A file: {name}, {size} bytes.)"),
                 None => format!("(A file: {name}.)"),
             }),
-            Content::Other(json) => ContentPart::Text(cut(json)),
+            ContentPart::Other(json) => HistoryPart::Text(cut(json)),
         };
         let is_empty =
-            |part: &ContentPart| matches!(part, ContentPart::Text(text) if text.trim().is_empty());
+            |part: &HistoryPart| matches!(part, HistoryPart::Text(text) if text.trim().is_empty());
         let parts = content.iter().map(part);
         parts.filter(|part| !is_empty(part)).collect()
     }
 
     /// The history, which ends with words of the user, outputs, or the beginning of the answer.
-    fn finish(mut self, ask: &Ask<'_>) -> ModelHistory {
+    fn finish(mut self, ask: &DraftContext<'_>) -> ModelHistory {
         let is_begun = self.end(ask);
         self.next();
         if let Some(first) = self.turns.first_mut().filter(|first| first.user.is_empty()) {
-            first.user.push(ContentPart::Text(BEGINNING.into()));
+            first.user.push(HistoryPart::Text(BEGINNING.into()));
         }
         ModelHistory {
             system: self.system,
@@ -376,13 +376,13 @@ impl Builder<'_> {
     }
 
     /// Says what the model is to go on with; whether that is the last that it has said.
-    fn end(&mut self, ask: &Ask<'_>) -> bool {
+    fn end(&mut self, ask: &DraftContext<'_>) -> bool {
         let can_begin = ask.continuing == Continuing::Prefill
             && matches!(ask.format, Format::Chat | Format::Messages);
         if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
             self.assistant(false).words.push(begun.to_owned());
             if !can_begin {
-                self.user(vec![ContentPart::Text(GO_ON_WITHIN.into())]);
+                self.user(vec![HistoryPart::Text(GO_ON_WITHIN.into())]);
             }
             return can_begin;
         }
@@ -393,7 +393,7 @@ impl Builder<'_> {
         // In this format agents begin an answer for the model.
         let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
         if !is_begun {
-            self.user(vec![ContentPart::Text(GO_ON.into())]);
+            self.user(vec![HistoryPart::Text(GO_ON.into())]);
         }
         is_begun
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use super::history::{Call, ContentPart, ModelHistory, ModelWords};
+use super::DraftContext;
+use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords};
 use super::terms::{Terms, ToolUse};
 use crate::api::OutputFormat;
 
@@ -14,7 +14,11 @@ const MAX_TOKENS: u64 = 8_192;
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(
+    ask: &DraftContext<'_>,
+    mut history: ModelHistory,
+    terms: &Terms,
+) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
     body.insert("stream".into(), true.into());
@@ -99,10 +103,10 @@ fn messages(history: &ModelHistory) -> Vec<Value> {
     messages
 }
 
-fn block(part: &ContentPart) -> Value {
+fn block(part: &HistoryPart) -> Value {
     let url = match part {
-        ContentPart::Text(text) => return json!({"type": "text", "text": text}),
-        ContentPart::Picture(url) => url,
+        HistoryPart::Text(text) => return json!({"type": "text", "text": text}),
+        HistoryPart::Picture(url) => url,
     };
     let data = url.strip_prefix("data:");
     let source = match data.and_then(|data| data.split_once(";base64,")) {
@@ -129,7 +133,7 @@ fn said(said: &ModelWords, is_begun: bool) -> Vec<Value> {
     texts.chain(calls).collect()
 }
 
-fn output(call: &Call) -> Value {
+fn output(call: &ModelCall) -> Value {
     let content: Value = match &call.output {
         Some(parts) => parts.iter().map(block).collect(),
         None => call.output_words().into(),

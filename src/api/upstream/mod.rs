@@ -13,7 +13,7 @@ mod tools;
 mod transcript;
 
 pub use fault::{AnswerError, error_message};
-pub use reader::Reader;
+pub use reader::UpstreamReader;
 pub use transcript::Functions;
 
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ use super::{Body, Format, Request};
 
 /// What a model on another server is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
+pub struct DraftContext<'a> {
     /// What the agent asks.
     pub request: &'a Request,
     /// What was said to that already, in this response, oldest first.
@@ -72,10 +72,10 @@ pub struct UpstreamRequest {
     /// The JSON to send.
     pub body: Vec<u8>,
     /// What reads the answer.
-    pub reader: Reader,
+    pub reader: UpstreamReader,
 }
 
-impl Ask<'_> {
+impl DraftContext<'_> {
     /// The request for the server. The same history is the same bytes each time, so that what the
     /// server remembers of a prompt is of use.
     pub fn write(&self) -> UpstreamRequest {
@@ -104,7 +104,7 @@ impl Ask<'_> {
         UpstreamRequest {
             path,
             body: Value::Object(body).to_string().into_bytes(),
-            reader: Reader::new(self.format, toolbox, self.echo(is_begun), limit),
+            reader: UpstreamReader::new(self.format, toolbox, self.echo(is_begun), limit),
         }
     }
 

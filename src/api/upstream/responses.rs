@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use super::history::{ContentPart, ModelHistory, ModelWords};
+use super::DraftContext;
+use super::history::{HistoryPart, ModelHistory, ModelWords};
 use super::terms::Terms;
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(
+    ask: &DraftContext<'_>,
+    mut history: ModelHistory,
+    terms: &Terms,
+) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -42,13 +46,13 @@ pub(super) fn body(ask: &Ask<'_>, mut history: ModelHistory, terms: &Terms) -> M
     body
 }
 
-fn input(ask: &Ask<'_>, history: &ModelHistory) -> Vec<Value> {
+fn input(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Value> {
     let mut items = Vec::new();
     for turn in &history.turns {
         if !turn.user.is_empty() {
             let parts = turn.user.iter().map(|part| match part {
-                ContentPart::Text(text) => json!({"type": "input_text", "text": text}),
-                ContentPart::Picture(url) => {
+                HistoryPart::Text(text) => json!({"type": "input_text", "text": text}),
+                HistoryPart::Picture(url) => {
                     json!({"type": "input_image", "image_url": url, "detail": "auto"})
                 }
             });

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
+use super::DraftContext;
 use super::tools::{Function, Toolbox};
 use crate::api::fields::value;
 use crate::api::{Fields, OutputFormat, ToolChoice};
@@ -45,7 +45,7 @@ const NUMBERS: [&str; 6] = [
 
 impl Terms {
     /// What an agent asks, with these functions in the place of its tools.
-    pub fn of(ask: &Ask<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
+    pub fn of(ask: &DraftContext<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
         let request = ask.request;
         let fields = Fields::of_text(request.envelope.text());
         let mut choice = match &request.tool_choice {

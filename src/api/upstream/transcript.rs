@@ -6,7 +6,7 @@ use super::arguments::object;
 use super::chat;
 use super::history::ModelHistory;
 use super::tools::{Function, Toolbox};
-use super::{Ask, Continuing};
+use super::{Continuing, DraftContext};
 use crate::api::{Body, Format, Request, ToolList};
 
 /// The tools of an agent as functions, and its calls as calls of those.
@@ -54,7 +54,7 @@ impl Functions {
     }
 
     fn messages(&self, request: &Request, said: &[Body], takes_thoughts: bool) -> Vec<Value> {
-        let ask = Ask {
+        let ask = DraftContext {
             request,
             said,
             continues: None,

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{DraftId, Drafted, Step};
-use crate::api::{Body, Content, Piece, Usage, text_of};
+use super::{DraftId, DraftStep, DraftUpdate};
+use crate::api::{Body, ContentPart, Piece, Usage, text_of};
 use crate::rules::Decision;
 use crate::store::RequestId;
 
@@ -98,11 +98,11 @@ impl ModelDraft {
     }
 
     /// What there is to be told of it.
-    pub(super) fn news(&self) -> Drafted {
+    pub(super) fn news(&self) -> DraftUpdate {
         match &self.state {
-            DraftState::Streaming => Drafted::More,
-            DraftState::Failed(_) => Drafted::Failed,
-            DraftState::Complete | DraftState::CutOff | DraftState::Cancelled => Drafted::Ready,
+            DraftState::Streaming => DraftUpdate::More,
+            DraftState::Failed(_) => DraftUpdate::Failed,
+            DraftState::Complete | DraftState::CutOff | DraftState::Cancelled => DraftUpdate::Ready,
         }
     }
 
@@ -133,7 +133,7 @@ impl ModelDraft {
         {
             let words = text_of(content);
             let rest = words.get(self.sent_of_message..).unwrap_or_default();
-            *content = vec![Content::Text(rest.to_owned())];
+            *content = vec![ContentPart::Text(rest.to_owned())];
         }
         items
     }
@@ -155,10 +155,10 @@ impl ModelDraft {
     }
 
     /// Takes a step in. What is still [`Partial`] when the draft ends without being whole stays.
-    pub(super) fn take(&mut self, step: Step, now: Timestamp) {
+    pub(super) fn take(&mut self, step: DraftStep, now: Timestamp) {
         match step {
-            Step::Failed(words) => self.end(DraftState::Failed(words), now),
-            Step::Piece(piece) => {
+            DraftStep::Failed(words) => self.end(DraftState::Failed(words), now),
+            DraftStep::Piece(piece) => {
                 self.first.get_or_insert(now);
                 self.take_piece(piece, now);
             }

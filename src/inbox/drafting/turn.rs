@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ask, DraftError, DraftId, DraftOrder, DraftState, Drafting, Mode, ModelDraft, Order};
+use super::{
+    DraftError, DraftId, DraftOrder, DraftRequest, DraftState, Drafting, Mode, ModelDraft,
+    ModelOrder,
+};
 use crate::api::{Body, Ending, FailureCode, Phase, Purpose, Reply};
 use crate::draft::{Draft, Origin, Sender, Source};
-use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
+use crate::inbox::{Change, Conversation, ConversationId, Inbox, ReplyContent, RequestId};
 use crate::journal::DraftFate;
-use crate::rules::{Action, Decision, Rules, Subject};
+use crate::rules::{Decision, RuleAction, Rules, Subject};
 
 /// How many drafts of one turn are kept, the newest.
 const MAX_DRAFTS: usize = 20;
@@ -111,7 +114,7 @@ impl Conversation {
     fn open_words(&self) -> Option<&str> {
         let last = self.said.last()?;
         match &last.words {
-            Words::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
+            ReplyContent::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
             _ => None,
         }
     }
@@ -122,8 +125,8 @@ impl Conversation {
         let own = self.said.iter();
         let own = own.filter(|said| Some(said.request) == current);
         own.filter_map(|said| match &said.words {
-            Words::Item(item) => Some(item.clone()),
-            Words::Live(..) | Words::Rejection(_) => None,
+            ReplyContent::Item(item) => Some(item.clone()),
+            ReplyContent::Live(..) | ReplyContent::Rejection(_) => None,
         })
         .collect()
     }
@@ -170,7 +173,7 @@ impl Inbox {
                 if has_draft || conversation.decision().is_some() {
                     return None;
                 }
-                self.draft(id, Ask::default(), now).ok()?;
+                self.draft(id, DraftRequest::default(), now).ok()?;
             }
             Mode::Auto => {
                 let conversation = self.get(id)?;
@@ -203,7 +206,7 @@ impl Inbox {
     pub fn draft(
         &mut self,
         id: ConversationId,
-        ask: Ask,
+        ask: DraftRequest,
         now: Timestamp,
     ) -> Result<DraftId, DraftError> {
         let by_rule = self.model_by_rule(id);
@@ -238,7 +241,7 @@ impl Inbox {
             self.keep_model_draft(id, &dropped, DraftFate::Unused);
         }
         orders
-            .send(Order::Begin(Box::new(order)))
+            .send(ModelOrder::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
         self.making.insert(draft, id);
         if let Some(made) = self.draft_of(id, draft) {
@@ -252,7 +255,7 @@ impl Inbox {
         let Some(id) = self.making.remove(&draft) else {
             return false;
         };
-        self.order(Order::Cancel(draft));
+        self.order(ModelOrder::Cancel(draft));
         if let Some(turn) = self.turn_of(id) {
             turn.sending.take_if(|sending| *sending == draft);
         }
@@ -295,7 +298,7 @@ impl Inbox {
             let _ = self.reply_as(id, nothing, Draft::default(), None, now);
         }
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
-        let ask = Ask {
+        let ask = DraftRequest {
             model,
             continues: conversation.open_words().map(str::to_owned),
             hint: None,
@@ -326,7 +329,7 @@ impl Inbox {
     fn model_by_rule(&self, id: ConversationId) -> Option<String> {
         let found = self.get(id).filter(|found| found.is_waiting())?;
         match self.drafting.rules.of_request(&found.subject())?.action {
-            Action::Draft(model) => Some(model),
+            RuleAction::Draft(model) => Some(model),
             _ => None,
         }
     }
@@ -413,13 +416,13 @@ impl Inbox {
                 let kept = self.get(id).map_or(&[][..], Conversation::drafts);
                 if kept.is_empty() {
                     // Without a model there is nothing but the person.
-                    let _ = self.draft(id, Ask::default(), now);
+                    let _ = self.draft(id, DraftRequest::default(), now);
                 }
                 false
             }
             // Leave is given by a key of the person and by nothing else.
             Mode::Auto if self.is_permission_check(id) => {
-                let _ = self.draft(id, Ask::default(), now);
+                let _ = self.draft(id, DraftRequest::default(), now);
                 false
             }
             Mode::Auto => self.go_auto(id, now).is_some(),
@@ -448,13 +451,15 @@ impl Inbox {
         self.keep_decision(id, &decision, draft, now);
         let rule = decision.rule.clone();
         match decision.action.clone() {
-            Action::Hold => {
+            RuleAction::Hold => {
                 self.hold(id, decision, draft, now);
                 false
             }
             // Of a draft that was held.
-            Action::Send => draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now)),
-            Action::Reject(message) => {
+            RuleAction::Send => {
+                draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now))
+            }
+            RuleAction::Reject(message) => {
                 let ending = Ending::Failed {
                     code: FailureCode::InvalidPrompt,
                     message,
@@ -462,22 +467,22 @@ impl Inbox {
                 let items = Vec::new();
                 self.end_by(id, Reply::End { items, ending }, rule, now)
             }
-            Action::Answer(text) => {
+            RuleAction::Answer(text) => {
                 let reply = Reply::End {
                     items: vec![Body::message(text, Phase::FinalAnswer)],
                     ending: Ending::Completed,
                 };
                 self.end_by(id, reply, rule, now)
             }
-            Action::Draft(model) => {
+            RuleAction::Draft(model) => {
                 let is_auto = self.mode(id) == Mode::Auto;
                 let model = Some(model);
                 if is_auto {
                     return self.hand_back(id, model, now).is_ok();
                 }
-                let ask = Ask {
+                let ask = DraftRequest {
                     model,
-                    ..Ask::default()
+                    ..DraftRequest::default()
                 };
                 let _ = self.draft(id, ask, now);
                 false
@@ -527,7 +532,7 @@ impl Inbox {
         })
     }
 
-    pub(super) fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: ModelOrder) {
         if let Some(orders) = &self.drafting.orders {
             // Nobody to stop is no error: the program is going away.
             let _ = orders.send(order);

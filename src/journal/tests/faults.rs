@@ -7,17 +7,17 @@ use rusqlite::Connection;
 
 use super::*;
 
-fn is_failing(desk: &Desk) -> bool {
+fn is_failing(desk: &TestJournal) -> bool {
     desk.health().failing.is_some()
 }
 
 #[test]
 fn a_second_program_learns_that_it_is_the_second() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "mine")]);
-    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    let refused = Journal::open(desk.path(), JournalOptions::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Busy { .. }), "{refused}");
-    let reader = Reader::open(desk.path()).unwrap();
+    let reader = JournalReader::open(desk.path()).unwrap();
     assert_eq!(reader.draft(1).unwrap().unwrap().body, "mine");
     desk.write(vec![draft(1, "mine, later")]);
     assert_eq!(reader.draft(1).unwrap().unwrap().body, "mine, later");
@@ -26,7 +26,7 @@ fn a_second_program_learns_that_it_is_the_second() {
 
 #[test]
 fn what_cannot_be_written_waits_until_it_can() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![draft(1, "before")]);
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -58,7 +58,7 @@ fn what_cannot_be_written_waits_until_it_can() {
 
 #[test]
 fn what_waits_when_the_program_ends_is_tried_once_more() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let seq = desk.journal().write(vec![draft(1, "late")]);
@@ -83,7 +83,7 @@ fn a_damaged_database_is_put_aside_at_the_start() {
         },
     ];
     for damage in damages {
-        let mut desk = Desk::new();
+        let mut desk = TestJournal::new();
         desk.write(vec![draft(1, "lost")]);
         desk.journal = None;
         let database = desk.path().join("journal.db");
@@ -107,7 +107,7 @@ fn a_damaged_database_is_put_aside_at_the_start() {
 
 #[test]
 fn damage_while_the_program_runs_loses_nothing_that_is_written_later() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     for id in 1..200 {
         desk.write(vec![draft(id, &format!("draft {id} ").repeat(100))]);
     }
@@ -153,7 +153,7 @@ fn damage_while_the_program_runs_loses_nothing_that_is_written_later() {
 
 #[test]
 fn a_damaged_index_of_the_search_is_made_again() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![add(conversation(1)), add_text(1, "marmalade")]);
     let found = || {
         desk.reader()
@@ -179,7 +179,7 @@ fn a_damaged_index_of_the_search_is_made_again() {
 
 #[test]
 fn a_journal_that_somebody_removes_is_begun_again() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![draft(1, "gone")]);
     for entry in fs::read_dir(desk.path()).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
@@ -212,7 +212,7 @@ fn nothing_but_files_of_its_own_is_used() {
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();
         symlink(&elsewhere, folder.path().join(name)).unwrap();
-        let refused = Journal::open(folder.path(), Options::default()).unwrap_err();
+        let refused = Journal::open(folder.path(), JournalOptions::default()).unwrap_err();
         assert!(matches!(refused, OpenError::NoFile(_)), "{name}: {refused}");
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
         fs::remove_file(folder.path().join(name)).unwrap();
@@ -226,14 +226,14 @@ fn nothing_but_files_of_its_own_is_used() {
             0,
         )
         .unwrap();
-        let refused = Journal::open(folder.path(), Options::default()).unwrap_err();
+        let refused = Journal::open(folder.path(), JournalOptions::default()).unwrap_err();
         assert!(matches!(refused, OpenError::NoFile(_)), "{name}: {refused}");
     }
 }
 
 #[test]
 fn a_folder_behind_a_link_is_fine_and_files_become_private() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "a")]);
     desk.journal = None;
     let database = desk.path().join("journal.db");
@@ -241,7 +241,7 @@ fn a_folder_behind_a_link_is_fine_and_files_become_private() {
     let other = tempfile::tempdir().unwrap();
     let link = other.path().join("link");
     symlink(desk.path(), &link).unwrap();
-    let journal = Journal::open(&link, Options::default()).unwrap();
+    let journal = Journal::open(&link, JournalOptions::default()).unwrap();
     assert_eq!(journal.reader().draft(1).unwrap().unwrap().body, "a");
     assert_eq!(
         fs::metadata(&database).unwrap().permissions().mode() & 0o777,
@@ -254,18 +254,18 @@ fn a_folder_that_cannot_be_used_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Journal::open(&file, Options::default()).unwrap_err();
+    let error = Journal::open(&file, JournalOptions::default()).unwrap_err();
     assert!(matches!(error, OpenError::Io { .. }), "{error}");
     assert!(error.to_string().contains("/file"), "{error}");
     for path in ["nothing", "."] {
-        let error = Reader::open(&folder.path().join(path)).unwrap_err();
+        let error = JournalReader::open(&folder.path().join(path)).unwrap_err();
         assert!(matches!(error, OpenError::None { .. }), "{error}");
     }
 }
 
 #[test]
 fn a_change_that_the_database_refuses_takes_no_other_with_it() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other
         .execute_batch(

@@ -6,10 +6,10 @@
 
 use serde_json::json;
 
-use super::{ANY_KEY, Agent, Launch, OwnFile, SetupError, Site};
+use super::{ANY_KEY, AgentProgram, Launch, OwnFile, SetupError, Site};
 use crate::setup::own_file::{Contents, JsonEntry};
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "cline",
     title: "Cline",
     program: "cline",

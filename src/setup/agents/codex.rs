@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Agent, Detour, Launch, Setting};
+use super::{AgentProgram, Detour, Launch, VariableValue};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::setup::own_file::{self, Contents, OwnFile, SetupError};
-use crate::setup::{BaseUrls, Report};
+use crate::setup::{BaseUrls, SetupReport};
 
 /// What Codex is called on the command line.
 pub const NAME: &str = "codex";
 
 /// Codex among the other agents.
-pub const AGENT: Agent = Agent {
+pub const AGENT: AgentProgram = AgentProgram {
     name: NAME,
     title: "Codex",
     program: "codex",
     install: "npm install -g @openai/codex",
     version: &["--version"],
     question: &["exec", "--skip-git-repo-check"],
-    launch: |site| Options::usual().launch(site.config, site.environment),
+    launch: |site| CodexSetupOptions::usual().launch(site.config, site.environment),
 };
 
 /// The name of the profile when none is given.
@@ -43,7 +43,7 @@ const STREAM_RETRIES: u64 = 100;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct CodexSetupOptions {
     /// Where Codex keeps its files; `None` for `$CODEX_HOME`, or else `~/.codex`.
     pub codex_home: Option<PathBuf>,
     /// The name of the profile: letters, digits, `-` and `_`.
@@ -64,16 +64,16 @@ pub struct Options {
 /// A name or an address that cannot work, or a file in the way that this program did not write.
 /// Then nothing has been written.
 pub fn run(
-    options: &Options,
+    options: &CodexSetupOptions,
     config: &Config,
     environment: &Environment,
-) -> Result<Report, SetupError> {
+) -> Result<SetupReport, SetupError> {
     let launch = options.launch(config, environment)?;
     let command = launch.command(AGENT.program);
     if options.print {
-        return Ok(Report::printed(launch.files, command));
+        return Ok(SetupReport::printed(launch.files, command));
     }
-    Ok(Report::Installed {
+    Ok(SetupReport::Installed {
         title: AGENT.title,
         files: own_file::write_all(&launch.files, options.force)?,
         base_url: launch.base_url,
@@ -82,7 +82,7 @@ pub fn run(
     })
 }
 
-impl Options {
+impl CodexSetupOptions {
     /// What holds where nothing is said.
     fn usual() -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Options {
         refuse_old_profile(&home, profile)?;
         let is_usual = usual_home(environment).is_some_and(|usual| is_same_folder(&usual, &home));
         let catalog_name = format!("{profile}-models.json");
-        let named = Setting::Text(home.to_string_lossy().into_owned());
+        let named = VariableValue::Text(home.to_string_lossy().into_owned());
         Ok(Launch {
             files: vec![
                 OwnFile {
@@ -193,7 +193,12 @@ fn refuse_old_profile(home: &Path, profile: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
-fn profile_toml(options: &Options, config: &Config, base_url: &str, catalog_name: &str) -> String {
+fn profile_toml(
+    options: &CodexSetupOptions,
+    config: &Config,
+    base_url: &str,
+    catalog_name: &str,
+) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let model = config.models.first().map_or("human", String::as_str);
     let mut profile = format!(

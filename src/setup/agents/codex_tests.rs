@@ -9,7 +9,7 @@ const CATALOG: &str = "humanllm-models.json";
 struct Scene {
     home: TempDir,
     environment: Environment,
-    options: Options,
+    options: CodexSetupOptions,
 }
 
 impl Scene {
@@ -18,7 +18,7 @@ impl Scene {
         Self {
             environment: Environment::with_home(home.path()),
             home,
-            options: Options {
+            options: CodexSetupOptions {
                 codex_home: None,
                 profile: DEFAULT_PROFILE.to_owned(),
                 print: false,
@@ -54,7 +54,7 @@ impl Scene {
         names
     }
 
-    fn run(&self) -> Result<Report, SetupError> {
+    fn run(&self) -> Result<SetupReport, SetupError> {
         let config = config::load(&Flags::default(), &self.environment).expect("a configuration");
         run(&self.options, &config, &self.environment)
     }

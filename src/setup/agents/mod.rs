@@ -20,7 +20,7 @@ use std::{fs, io};
 use super::base_urls::BaseUrls;
 use super::own_file;
 use super::own_file::{Contents, FileState, OwnFile, SetupError};
-use super::report::Report;
+use super::report::SetupReport;
 use super::shell::word;
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
@@ -41,7 +41,7 @@ const ANSWER_TOKENS: u64 = 32_000;
 
 /// A program that asks a model and does what it says.
 #[derive(Debug)]
-pub struct Agent {
+pub struct AgentProgram {
     /// What it is called on the command line of this program.
     pub name: &'static str,
     /// What it calls itself.
@@ -58,15 +58,15 @@ pub struct Agent {
     pub(super) launch: fn(&Site<'_>) -> Result<Launch, SetupError>,
 }
 
-impl PartialEq for Agent {
+impl PartialEq for AgentProgram {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Agent {}
+impl Eq for AgentProgram {}
 
-impl Agent {
+impl AgentProgram {
     /// All of them, in the order in which they are listed.
     pub const ALL: &'static [Self] = &[
         codex::AGENT,
@@ -121,13 +121,13 @@ impl Agent {
         print: bool,
         config: &Config,
         environment: &Environment,
-    ) -> Result<Report, SetupError> {
+    ) -> Result<SetupReport, SetupError> {
         let launch = self.launch(config, environment)?;
         let command = launch.command(self.program);
         if print {
-            return Ok(Report::printed(launch.files, command));
+            return Ok(SetupReport::printed(launch.files, command));
         }
-        Ok(Report::Installed {
+        Ok(SetupReport::Installed {
             title: self.title,
             files: own_file::write_all(&launch.files, false)?,
             base_url: launch.base_url,
@@ -152,7 +152,7 @@ pub(super) struct Site<'a> {
 
 impl<'a> Site<'a> {
     fn new(
-        agent: &Agent,
+        agent: &AgentProgram,
         config: &'a Config,
         environment: &'a Environment,
     ) -> Result<Self, SetupError> {
@@ -185,9 +185,9 @@ impl<'a> Site<'a> {
     }
 
     /// The variable for the API key of an agent whose files cannot refer to one.
-    fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, Setting)> {
+    fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, VariableValue)> {
         if self.needs_key {
-            vec![(variable, Setting::Key)]
+            vec![(variable, VariableValue::Key)]
         } else {
             Vec::new()
         }
@@ -200,7 +200,7 @@ pub struct Launch {
     /// Files that have to be there.
     pub(super) files: Vec<OwnFile>,
     /// What to set in its environment.
-    pub(super) environment: Vec<(&'static str, Setting)>,
+    pub(super) environment: Vec<(&'static str, VariableValue)>,
     /// What stands behind its name on the command line.
     pub(super) arguments: Vec<String>,
     /// Where it will look for the server.
@@ -220,7 +220,7 @@ pub(super) enum Detour {
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(super) enum VariableValue {
     Text(String),
     /// The API key, which is neither shown nor written.
     Key,
@@ -251,8 +251,8 @@ impl Launch {
         let key = key.map(ApiKey::as_str);
         let own = self.environment.iter();
         let own = own.filter_map(move |(name, value)| match value {
-            Setting::Text(text) => Some((*name, text.as_str())),
-            Setting::Key => Some((*name, key?)),
+            VariableValue::Text(text) => Some((*name, text.as_str())),
+            VariableValue::Key => Some((*name, key?)),
         });
         // Files refer to it.
         own.chain(key.map(|key| (KEY_VARIABLE, key)))
@@ -290,7 +290,7 @@ impl Launch {
             *argument = argument.replace(&*old, &new);
         }
         for (_, value) in &mut self.environment {
-            if let Setting::Text(text) = value {
+            if let VariableValue::Text(text) = value {
                 *text = text.replace(&*old, &new);
             }
         }
@@ -300,8 +300,8 @@ impl Launch {
     /// The command that starts the program, for a shell.
     pub(super) fn command(&self, program: &str) -> String {
         let variables = self.environment.iter().map(|(name, value)| match value {
-            Setting::Text(text) => format!("{name}={}", word(text)),
-            Setting::Key => format!("{name}=\"${KEY_VARIABLE}\""),
+            VariableValue::Text(text) => format!("{name}={}", word(text)),
+            VariableValue::Key => format!("{name}=\"${KEY_VARIABLE}\""),
         });
         let arguments = self.arguments.iter().map(|argument| word(argument));
         let words: Vec<String> = variables

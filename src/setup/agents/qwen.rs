@@ -6,11 +6,11 @@
 use serde_json::json;
 
 use super::{
-    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, Setting, SetupError,
-    Site, json_text, whole,
+    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupError,
+    Site, VariableValue, json_text, whole,
 };
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "qwen",
     title: "Qwen Code",
     program: "qwen",
@@ -53,7 +53,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         "memory": { "enableManagedAutoMemory": false, "enableManagedAutoDream": false },
     });
     let file = site.file("qwen.json");
-    let named = Setting::Text(file.to_string_lossy().into_owned());
+    let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
         files: vec![whole(file, json_text(&settings))],
         environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],

@@ -16,7 +16,7 @@ pub use outcome::CheckStep;
 pub(super) use outcome::{CheckResult, Findings};
 use responder::CheckResponder;
 
-use super::agents::{Agent, Launch};
+use super::agents::{AgentProgram, Launch};
 use super::own_file::FileState;
 use super::programs::{find, version};
 use super::running::{Answering, answering};
@@ -43,7 +43,7 @@ pub enum CheckError {
 /// # Errors
 /// The check itself cannot be made, or what it finds cannot be told.
 pub fn check(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: Launch,
     config: &Config,
     environment: &Environment,
@@ -92,9 +92,12 @@ fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
 }
 
 /// The program and what it says of its version.
-fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, String), String> {
+fn program_found(
+    agent: &AgentProgram,
+    environment: &Environment,
+) -> Result<(PathBuf, String), String> {
     let path = find(agent.program, environment).ok_or_else(|| {
-        let Agent {
+        let AgentProgram {
             program, install, ..
         } = agent;
         format!("there is no {program} on PATH; install it with `{install}`")
@@ -104,7 +107,7 @@ fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, S
     Ok((path, words))
 }
 
-fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> CheckResult {
+fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
     let name = agent.name;
     let files: Vec<String> = launch
         .files
@@ -130,7 +133,7 @@ fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> CheckResul
 
 /// Starts the agent and tells what came of its question.
 fn asks_and_hears(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: Launch,
     program: &Path,
     config: &Config,

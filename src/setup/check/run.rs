@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::CheckError;
 use super::responder::{AskedRequest, CheckResponder};
 use crate::config::ApiKey;
-use crate::setup::agents::{Agent, Launch};
+use crate::setup::agents::{AgentProgram, Launch};
 
 /// How long an agent may take to ask: some look for news on the internet first.
 const TO_ASK: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ pub(super) struct AgentRun {
 
 /// The command with which the agent asks a question; that itself is still to come.
 pub(super) fn command(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: &Launch,
     program: &Path,
     key: Option<&ApiKey>,
@@ -69,7 +69,7 @@ pub(super) async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let mut agent = Running::new(command.spawn()?);
+    let mut agent = RunningAgent::new(command.spawn()?);
     let (chunks, mut printed) = mpsc::channel(16);
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
@@ -121,13 +121,13 @@ pub(super) async fn run(
 }
 
 /// An agent with all that it has started, which ends when this is dropped.
-struct Running {
+struct RunningAgent {
     child: Child,
     /// The process group of all of them, which may outlive the agent.
     group: Option<Pid>,
 }
 
-impl Running {
+impl RunningAgent {
     fn new(child: Child) -> Self {
         // Now, because there is none any more once it has been waited for.
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -135,7 +135,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningAgent {
     fn drop(&mut self) {
         if let Some(group) = self.group {
             // All may have ended by themselves.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Chosen, Options};
+use super::{ChosenModel, ModelSetupOptions};
 use crate::api::Format;
 use crate::config;
 use crate::model::{BaseUrl, Upstream};
@@ -43,7 +43,7 @@ impl ModelEntry {
     }
 
     /// The entry with what the options and the chosen model change in it.
-    pub fn with(self, options: &Options, chosen: Option<&Chosen>) -> Self {
+    pub fn with(self, options: &ModelSetupOptions, chosen: Option<&ChosenModel>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());
         Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hyper::StatusCode;
 
-use super::Options;
+use super::ModelSetupOptions;
 use crate::api::Format;
 use crate::config;
 use crate::environment::Environment;
@@ -141,7 +141,7 @@ pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<Found
 /// The server that was named; or why it does not tell what it has, in words.
 pub(super) async fn asked(
     url: &BaseUrl,
-    options: &Options,
+    options: &ModelSetupOptions,
     environment: &Environment,
 ) -> Result<FoundServer, String> {
     let format = options.format.unwrap_or(Format::Chat);

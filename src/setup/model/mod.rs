@@ -18,7 +18,7 @@ use super::report::written;
 use super::shell::word;
 use super::{BaseUrls, SetupError};
 use crate::api::Format;
-use crate::config::{self, Config, ConfigError, Flags, Problem};
+use crate::config::{self, Config, ConfigError, Flags, ValueProblem};
 use crate::environment::Environment;
 use crate::model::{BaseUrl, BaseUrlError, Upstream};
 
@@ -28,7 +28,7 @@ const HEAD: &str =
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ModelSetupOptions {
     /// What the model is to be called here.
     pub name: Option<String>,
     /// Where its server is.
@@ -67,7 +67,7 @@ pub enum ModelError {
     Url(#[from] BaseUrlError),
     /// A name or the name of a variable is none.
     #[error("{0}: {1}")]
-    Value(&'static str, Problem),
+    Value(&'static str, ValueProblem),
     /// There is no home folder.
     #[error("there is no home folder for the configuration; name a file with --config")]
     NoHome,
@@ -89,7 +89,7 @@ pub enum ModelError {
 ///
 /// A [`ModelError`]; what was told before stands.
 pub fn run(
-    options: &Options,
+    options: &ModelSetupOptions,
     places: &[UsualPort],
     flags: &Flags,
     config: &Config,
@@ -147,7 +147,7 @@ pub fn run(
     Ok(())
 }
 
-impl Options {
+impl ModelSetupOptions {
     /// Whether nothing is asked for but a name.
     fn says_nothing(&self) -> bool {
         self.url.is_none()
@@ -157,7 +157,7 @@ impl Options {
     }
 }
 
-fn check_values(options: &Options, environment: &Environment) -> Result<(), ModelError> {
+fn check_values(options: &ModelSetupOptions, environment: &Environment) -> Result<(), ModelError> {
     if let Some(name) = &options.name {
         config::check_name(name).map_err(|problem| ModelError::Value("NAME", problem))?;
     }
@@ -176,7 +176,7 @@ fn unchanged(known: &Upstream) -> String {
 }
 
 /// A model on a server.
-struct Chosen {
+struct ChosenModel {
     url: BaseUrl,
     /// As it is written.
     written: String,
@@ -185,12 +185,12 @@ struct Chosen {
 
 /// Finds out which model is meant, and tells what there is.
 fn choose(
-    options: &Options,
+    options: &ModelSetupOptions,
     places: &[UsualPort],
     config: &Config,
     environment: &Environment,
     told: &mut String,
-) -> Result<Chosen, ModelError> {
+) -> Result<ChosenModel, ModelError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -222,7 +222,7 @@ fn choose(
                 Ok(_) => {}
                 Err(words) => told.push_str(&format!("{words}\n")),
             }
-            Ok(Chosen {
+            Ok(ChosenModel {
                 url: parsed,
                 written: url.clone(),
                 model: model.clone(),
@@ -233,10 +233,10 @@ fn choose(
 
 /// The one model of those that were found, if there is one; else what to choose from is told.
 fn the_one(
-    options: &Options,
+    options: &ModelSetupOptions,
     found: &[FoundServer],
     told: &mut String,
-) -> Result<Chosen, ModelError> {
+) -> Result<ChosenModel, ModelError> {
     let fits = |model: &&String| match &options.model {
         Some(wanted) => *model == wanted,
         None => !is_for_searching(model),
@@ -271,8 +271,8 @@ fn the_one(
     }
 }
 
-fn chosen(found: &FoundServer, model: &str) -> Chosen {
-    Chosen {
+fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
+    ChosenModel {
         url: found.url.clone(),
         written: found.written.clone(),
         model: model.to_owned(),
@@ -286,7 +286,7 @@ fn is_for_searching(model: &str) -> bool {
 }
 
 /// What a model is called here: the last part of its name there, and a number where that is taken.
-fn name_of(model: &str, options: &Options, config: &Config) -> String {
+fn name_of(model: &str, options: &ModelSetupOptions, config: &Config) -> String {
     if let Some(name) = &options.name {
         return name.clone();
     }

@@ -2,21 +2,21 @@
 
 use crossterm::event::KeyEvent;
 
-use super::{App, Dialog, Effect, Focus, Level, Purpose};
-use crate::export::{ExportError, Format, Report};
+use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
+use crate::export::{ExportError, ExportFormat, ExportReport};
 use crate::inbox::ConversationId;
 use crate::tui::export::{Exporting, Known, News, before, told};
-use crate::tui::form::Outcome;
+use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
-use crate::tui::views::{Command, TextView};
+use crate::tui::views::{TextView, ViewCommand};
 
 /// The name of the view.
 const TITLE: &str = "export";
 
 /// What is known of the file that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Exports {
+pub(super) struct ExportDialog {
     /// The conversation that a format is chosen for.
     of: Option<ConversationId>,
     known: Known,
@@ -40,16 +40,16 @@ impl App {
         if self.exports.writing.is_some() {
             return self.say(Level::Info, "another file is still being written");
         }
-        let choices = Format::ALL.map(|format| Choice::new(format.name(), format.about()));
+        let choices = ExportFormat::ALL.map(|format| Choice::new(format.name(), format.about()));
         let picker = Picker::new("export: as what", choices.into());
         self.exports.of = Some(id);
         self.notice = None;
-        self.dialog = Dialog::Picker(Purpose::Export, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Export, Box::new(picker));
     }
 
     /// Asks where it goes, and says what is taken out of it.
     pub(super) fn choose_format(&mut self, index: usize) {
-        let format = Format::ALL.get(index).copied();
+        let format = ExportFormat::ALL.get(index).copied();
         let Some((id, format)) = self.exports.of.take().zip(format) else {
             return;
         };
@@ -74,7 +74,7 @@ impl App {
                 return;
             }
             Some(action) if action.scrolls() => {
-                return self.act_in_focus(Command::of_action(action));
+                return self.act_in_focus(ViewCommand::of_action(action));
             }
             _ => {}
         }
@@ -82,7 +82,7 @@ impl App {
         let before = exporting.order(true, settings);
         let outcome = exporting.form.on_key(key);
         let after = exporting.order(true, settings);
-        if outcome == Outcome::Submit {
+        if outcome == FormOutcome::Submit {
             self.write_export();
         } else if (before.options.train, before.redaction) != (after.options.train, after.redaction)
         {
@@ -137,7 +137,7 @@ impl App {
         self.show_export();
     }
 
-    fn on_written(&mut self, done: Result<Report, ExportError>) {
+    fn on_written(&mut self, done: Result<ExportReport, ExportError>) {
         let exporting = self.exports.writing.take();
         let error = match done {
             Ok(report) => {

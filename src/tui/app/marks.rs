@@ -6,7 +6,7 @@ use crossterm::event::KeyEvent;
 use super::{App, Dialog, Level};
 use crate::inbox::ConversationId;
 use crate::store::Outline;
-use crate::tui::form::Outcome;
+use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::marks::{Marking, told};
 
@@ -30,7 +30,7 @@ impl App {
             Some(Action::Cancel | Action::Interrupt) => self.dialog = Dialog::None,
             Some(Action::Mark) => self.save_marks(),
             Some(action) if action.scrolls() => self.act(action, false),
-            _ if marking.on_key(key) == Outcome::Submit => self.save_marks(),
+            _ if marking.on_key(key) == FormOutcome::Submit => self.save_marks(),
             _ => {}
         }
     }

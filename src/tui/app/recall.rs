@@ -3,7 +3,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::{App, Dialog, Level, Purpose};
+use super::{App, Dialog, Level, PickerPurpose};
 use crate::draft::Source;
 use crate::inbox::ConversationId;
 use crate::store::Saving;
@@ -11,7 +11,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
 /// How many earlier replies can be recalled.
-const MOST_RECALLED: usize = 200;
+const MAX_RECALLED: usize = 200;
 
 /// Something that can be chosen.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl App {
         }
         self.offered = offered;
         let picker = Picker::new("recall", choices);
-        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Recall, Box::new(picker));
     }
 
     /// Puts the text at an index of the list that was picked from into the composer, or goes to the phase
@@ -166,7 +166,7 @@ impl App {
         self.said_before.retain(|(before, _)| *before != text);
         let saving = self.inbox.store().keep_recall(&text, id);
         self.said_before.push((text, id));
-        if self.said_before.len() > MOST_RECALLED {
+        if self.said_before.len() > MAX_RECALLED {
             self.said_before.remove(0);
         }
         saving

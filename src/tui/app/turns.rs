@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{App, Dialog, Effect, Level, Purpose};
+use super::{App, Dialog, Effect, Level, PickerPurpose};
 use crate::inbox::ConversationId;
 use crate::store::Outline;
 use crate::tui::picker::{Choice, Picker};
@@ -12,7 +12,7 @@ use crate::tui::text::format::time_of_day;
 
 /// What a turn is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum TurnPurpose {
     /// To say something of it.
     Mark,
     /// To ask it again.
@@ -21,7 +21,7 @@ pub enum Wanted {
 
 impl App {
     /// Has the turns of the conversation at hand read, to do something with one of them.
-    pub(super) fn ask_for_turns(&mut self, wanted: Wanted) {
+    pub(super) fn ask_for_turns(&mut self, wanted: TurnPurpose) {
         match self.at_hand() {
             None => self.say(Level::Info, "no conversation yet"),
             Some(_) if !self.store().keeps() => {
@@ -36,13 +36,13 @@ impl App {
 
     /// Takes in the turns that were read for [`Effect::ReadTurns`], unless the person does something else
     /// by now.
-    pub fn on_turns(&mut self, id: ConversationId, wanted: Wanted, outline: &Outline) {
+    pub fn on_turns(&mut self, id: ConversationId, wanted: TurnPurpose, outline: &Outline) {
         if self.at_hand() != Some(id) || !matches!(self.dialog, Dialog::None) {
             return;
         }
         match wanted {
-            Wanted::Mark => self.mark(id, outline),
-            Wanted::Fork => self.pick_turn(id, outline),
+            TurnPurpose::Mark => self.mark(id, outline),
+            TurnPurpose::Fork => self.pick_turn(id, outline),
         }
     }
 
@@ -79,7 +79,7 @@ impl App {
         picker.select_at(at);
         self.forking = Some(id);
         self.notice = None;
-        self.dialog = Dialog::Picker(Purpose::Turn, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Turn, Box::new(picker));
     }
 
     /// Has the turn at an index of the list asked again.

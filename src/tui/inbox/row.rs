@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::api::Body;
-use crate::inbox::{Conversation, Said, Words};
+use crate::inbox::{Conversation, ReplyContent, SentReply};
 use crate::tui::marks::all_in_words;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
-use crate::tui::transcript::block::Block;
+use crate::tui::transcript::block::TranscriptBlock;
 
 /// Columns of what came last.
 const LONGEST_NEWS: u16 = 60;
@@ -90,8 +90,8 @@ pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
 fn news(conversation: &Conversation) -> String {
     if let (
         Some(_),
-        Some(Said {
-            words: Words::Item(answer @ Body::Message { .. }),
+        Some(SentReply {
+            words: ReplyContent::Item(answer @ Body::Message { .. }),
             ..
         }),
     ) = (&conversation.automatic, conversation.said().last())
@@ -104,7 +104,7 @@ fn news(conversation: &Conversation) -> String {
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
-            let block = Block::of_item(item, None);
+            let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
                 "" => one_line(block.beginning(), LONGEST_NEWS),
                 detail => detail.to_owned(),

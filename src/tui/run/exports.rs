@@ -6,13 +6,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_blocking;
 
 use crate::store::Store;
-use crate::tui::export::{News, Order};
+use crate::tui::export::{ExportJob, News};
 
 /// How often it is told how far it is.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The file that is being made, if one is. Where nobody waits for one any more, making it ends.
-pub(super) struct Exports {
+pub(super) struct ExportRunner {
     store: Store,
     under_way: Option<UnderWay>,
 }
@@ -22,7 +22,7 @@ struct UnderWay {
     news: UnboundedReceiver<News>,
 }
 
-impl Exports {
+impl ExportRunner {
     pub(super) fn new(store: Store) -> Self {
         Self {
             store,
@@ -31,7 +31,7 @@ impl Exports {
     }
 
     /// Begins to carry an order out, in the place of the one before it.
-    pub(super) fn begin(&mut self, order: Order) {
+    pub(super) fn begin(&mut self, order: ExportJob) {
         let (tell, news) = unbounded_channel();
         let is_dry = order.options.dry_run;
         self.under_way = Some(UnderWay { is_dry, news });

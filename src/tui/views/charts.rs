@@ -14,7 +14,7 @@ use ratatui::widgets::{
     Axis, Bar, BarChart, Chart, Dataset, GraphType, LineGauge, Sparkline, Widget,
 };
 
-use crate::statistics::{Measure, Numbers, Statistics};
+use crate::statistics::{JournalStatistics, Measure, Numbers};
 use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
 use crate::tui::text::{columns, one_line};
@@ -25,7 +25,7 @@ const TWO_COLUMNS: u16 = 90;
 /// Columns between them.
 const BETWEEN: u16 = 4;
 /// Agents that have a bar of their own.
-const MOST_AGENTS: usize = 10;
+const MAX_AGENTS: usize = 10;
 /// Columns of the longest name of an agent.
 const LONGEST_NAME: u16 = 18;
 /// Columns for the names of numbers, with the gap after them.
@@ -77,7 +77,7 @@ pub(super) fn words<const N: usize>(
 pub(super) fn statistics<const N: usize>(
     theme: &Theme,
     tabs: &Tabs<N>,
-    statistics: &Statistics,
+    statistics: &JournalStatistics,
     width: u16,
 ) -> Toned {
     let (beside, panel_width) = match width {
@@ -118,7 +118,7 @@ struct Panel<'a> {
     draw: Draw<'a>,
 }
 
-fn charts<'a>(theme: &'a Theme, statistics: &'a Statistics) -> Vec<Panel<'a>> {
+fn charts<'a>(theme: &'a Theme, statistics: &'a JournalStatistics) -> Vec<Panel<'a>> {
     let mut charts = Vec::new();
     let days = statistics.calendar();
     for measure in Measure::ALL {
@@ -170,8 +170,12 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
 }
 
 /// A bar for each agent, with what it stands for before it.
-fn by_agent<'a>(theme: &'a Theme, statistics: &'a Statistics, measure: Measure) -> Panel<'a> {
-    let (agents, others) = statistics.busiest(MOST_AGENTS);
+fn by_agent<'a>(
+    theme: &'a Theme,
+    statistics: &'a JournalStatistics,
+    measure: Measure,
+) -> Panel<'a> {
+    let (agents, others) = statistics.busiest(MAX_AGENTS);
     Panel {
         title: format!("{} by agent", measure.title()),
         rows: rows(agents.len() + usize::from(others > 0)),

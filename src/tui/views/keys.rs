@@ -24,7 +24,7 @@ pub(super) const KEYS: [(&str, &str); 11] = [
 
 /// What a key means to what has the keys in place of the composer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum ViewCommand {
     /// Go down by lines, or up if negative.
     Lines(i64),
     /// Go down by pages, or up if negative.
@@ -43,7 +43,7 @@ pub enum Command {
     Nothing,
 }
 
-impl Command {
+impl ViewCommand {
     /// What an action means without its key.
     pub fn of_action(action: Action) -> Self {
         Self::of(KeyCode::Null.into(), Some(action))

@@ -11,7 +11,7 @@ mod statistics;
 mod text;
 mod tools;
 
-pub use self::keys::Command;
+pub use self::keys::ViewCommand;
 pub use self::text::TextView;
 
 use crate::tui::app::App;

@@ -11,16 +11,16 @@ use super::charts;
 use super::text::Pages;
 use super::{TextView, View};
 use crate::inbox::{self, Spread};
-use crate::journal::Reader;
-use crate::statistics::{Gathering, Statistics};
+use crate::journal::JournalReader;
+use crate::statistics::{Gathering, JournalStatistics};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
-use crate::tui::worker::{Step, Task, lock};
+use crate::tui::worker::{Task, TaskProgress, lock};
 
 /// Turns that are read before other work gets its turn.
-const MOST_TURNS: usize = 500;
+const MAX_TURNS: usize = 500;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowStatistics,
@@ -30,7 +30,7 @@ pub(super) const VIEW: View = View {
             return Ok(TextView::new("statistics", totals));
         };
         let zone = app.settings.zone.clone();
-        Ok(TextView::paged(Box::new(Book {
+        Ok(TextView::paged(Box::new(StatisticsPages {
             totals,
             today: zone.to_datetime(app.now).date(),
             zone,
@@ -64,11 +64,11 @@ enum Days {
 
 /// All that the view can show.
 #[derive(Debug)]
-struct Book {
+struct StatisticsPages {
     totals: String,
     today: Date,
     zone: TimeZone,
-    reader: Reader,
+    reader: JournalReader,
     /// Which of the pages is shown.
     at: usize,
     /// What was read for the pages. Where nobody has it any more, the worker does not go on with it.
@@ -91,7 +91,7 @@ enum Stage {
     /// So many turns were read.
     Reading(usize),
     /// These are the numbers.
-    Done(Arc<Statistics>),
+    Done(Arc<JournalStatistics>),
     /// Why there are none.
     Failed(Arc<str>),
 }
@@ -108,7 +108,7 @@ impl PartialEq for Stage {
     }
 }
 
-impl Pages for Book {
+impl Pages for StatisticsPages {
     fn title(&self) -> &'static str {
         PAGES[self.at].0
     }
@@ -158,7 +158,7 @@ impl Pages for Book {
     }
 }
 
-impl Book {
+impl StatisticsPages {
     /// How far reading has come for the page, which has it go on.
     fn stage(&mut self, ui: &Ui) -> Stage {
         let Some(since) = self.since() else {
@@ -216,12 +216,12 @@ impl Count {
 }
 
 impl Task for Count {
-    fn work(&self) -> Step {
+    fn work(&self) -> TaskProgress {
         let mut gathering = lock(&self.gathering);
         let Some(mut left) = gathering.take() else {
-            return Step::default();
+            return TaskProgress::default();
         };
-        let goes_on = match left.go_on(MOST_TURNS) {
+        let goes_on = match left.go_on(MAX_TURNS) {
             Ok(true) => {
                 *lock(&self.stage) = Stage::Reading(left.turns());
                 *gathering = Some(left);
@@ -236,7 +236,7 @@ impl Task for Count {
                 false
             }
         };
-        Step {
+        TaskProgress {
             shows: true,
             goes_on,
             bytes: 0,
@@ -252,7 +252,7 @@ impl Task for Count {
     }
 }
 
-fn totals(numbers: &inbox::Statistics) -> String {
+fn totals(numbers: &inbox::ResponseStatistics) -> String {
     let seconds = |spread: &Spread| match spread.mean() {
         Some(mean) => format!("{mean:.1} s on average, {:.1} s at most", spread.longest),
         None => "none yet".into(),

@@ -6,14 +6,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::keys::Command;
+use super::keys::ViewCommand;
 use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
-use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
+use crate::tui::search::{SearchBlocks, SearchMatch, SearchPosition, Searchable, Stand};
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::scroll::Position;
-use crate::tui::text::window::{Progress, Window};
+use crate::tui::text::scroll::RowPosition;
+use crate::tui::text::window::{ScrollProgress, Window};
 use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
@@ -113,17 +113,20 @@ impl TextView {
     }
 
     /// Does what a key means here.
-    pub fn act(&mut self, command: Command) {
+    pub fn act(&mut self, command: ViewCommand) {
         match command {
-            Command::Lines(lines) => self.scroll(lines),
-            Command::Enter => self.scroll(1),
-            Command::Pages(pages) => self.scroll_pages(pages),
-            Command::Beside(pages) => {
+            ViewCommand::Lines(lines) => self.scroll(lines),
+            ViewCommand::Enter => self.scroll(1),
+            ViewCommand::Pages(pages) => self.scroll_pages(pages),
+            ViewCommand::Beside(pages) => {
                 if self.pages.as_mut().is_some_and(|own| own.turn(pages)) {
                     self.scroll(i64::MIN);
                 }
             }
-            Command::Search | Command::Close | Command::Other(_) | Command::Nothing => {}
+            ViewCommand::Search
+            | ViewCommand::Close
+            | ViewCommand::Other(_)
+            | ViewCommand::Nothing => {}
         }
     }
 
@@ -140,9 +143,9 @@ impl TextView {
             let line = text.line_at(byte);
             let within = byte.saturating_sub(text.start(line));
             let row = rows(text.line(line), width).position(|row| within < row.end);
-            let at = Position {
+            let at = RowPosition {
                 row: row.unwrap_or(0),
-                ..Position::new(0, line)
+                ..RowPosition::new(0, line)
             };
             self.window.show_below(at, height / 3, text);
         }
@@ -175,7 +178,7 @@ impl TextView {
     }
 }
 
-impl Blocks for TextView {
+impl SearchBlocks for TextView {
     fn count(&self) -> usize {
         1
     }
@@ -188,7 +191,7 @@ impl Blocks for TextView {
     }
 }
 
-impl Reading for TextView {
+impl Searchable for TextView {
     fn scroll(&mut self, rows: i64) {
         self.goal = None;
         self.window.scroll(self.text.text(), rows);
@@ -199,7 +202,7 @@ impl Reading for TextView {
         self.window.scroll_pages(self.text.text(), pages);
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> ScrollProgress {
         let text = self.text.text();
         let (read, all) = self.window.rows().last().map_or((0, 1), |last| {
             let rows = row_count(text.line(last.line), self.window.width());
@@ -208,14 +211,14 @@ impl Reading for TextView {
         self.window.progress(read, all)
     }
 
-    fn place_at_top(&self) -> Place {
-        Place {
+    fn place_at_top(&self) -> SearchPosition {
+        SearchPosition {
             block: 0,
             byte: self.text.text().start(self.window.top().line),
         }
     }
 
-    fn show_hit(&mut self, hit: &Hit) {
+    fn show_hit(&mut self, hit: &SearchMatch) {
         self.goal = Some(hit.range.start);
     }
 

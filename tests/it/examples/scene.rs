@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use humanllm::journal::{Journal, Options};
+use humanllm::journal::{Journal, JournalOptions};
 use humanllm::store::Store;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl Session {
     pub fn record() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let state = folder.path().join("state");
-        let journal = Journal::open(&state, Options::default()).expect("a journal");
+        let journal = Journal::open(&state, JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
         let mut desk = Desk::storing(store, 10, |_| {});
         let mut asked = Vec::new();

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::draft::Draft;
 use humanllm::inbox::{Change, ConversationId};
-use humanllm::journal::{Journal, Options};
+use humanllm::journal::{Journal, JournalOptions};
 use humanllm::store::Store;
 use jiff::Timestamp;
 use rustix::process::{Pid, kill_process};
@@ -75,7 +75,8 @@ pub struct Recorded {
 
 /// A person with a journal.
 pub fn desk(place: &Place) -> Desk {
-    let journal = Journal::open(&place.path("state"), Options::default()).expect("a journal");
+    let journal =
+        Journal::open(&place.path("state"), JournalOptions::default()).expect("a journal");
     let store = Store::with_journal(100, journal).expect("a store");
     Desk::storing(store, 10, |_| {})
 }

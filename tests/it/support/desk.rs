@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use humanllm::agents::Answered;
+use humanllm::agents::AutoAnswered;
 use humanllm::api::{Body, Ending, FailureCode, Phase, Reply};
 use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, ConversationId, Drafting, Event, Inbox, Intake, ReplyError};
 use humanllm::model::{Catalog, Models, Upstream};
-use humanllm::server::{Limits, SOCKET_LIFETIME, Server, Settings, router};
+use humanllm::server::{Limits, SOCKET_LIFETIME, Server, ServerSettings, router};
 use humanllm::store::Store;
 use humanllm::study::Study;
 use jiff::Timestamp;
@@ -47,15 +47,15 @@ impl Desk {
     }
 
     /// A server with settings changed, and room for this many waiting requests.
-    pub fn with(places: usize, change: impl FnOnce(&mut Settings)) -> Self {
+    pub fn with(places: usize, change: impl FnOnce(&mut ServerSettings)) -> Self {
         Self::storing(Store::new(100), places, change)
     }
 
     /// The same, with a store of its own.
-    pub fn storing(store: Store, places: usize, change: impl FnOnce(&mut Settings)) -> Self {
+    pub fn storing(store: Store, places: usize, change: impl FnOnce(&mut ServerSettings)) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("its address");
-        let mut settings = Settings {
+        let mut settings = ServerSettings {
             address,
             api_key: None,
             models: vec!["human".into(), "org/human".into()],
@@ -64,7 +64,7 @@ impl Desk {
             socket_lifetime: SOCKET_LIFETIME,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            answered: Answered::default(),
+            answered: AutoAnswered::default(),
             study: Study::default(),
             limits: Limits::new(1_024, 64 << 20, 100),
         };

@@ -11,10 +11,10 @@ use futures_util::FutureExt;
 use humanllm::agents::Housekeeping;
 use humanllm::api::{Body, Ending, Interner, Phase, Reply, Request, responses};
 use humanllm::draft::Draft;
-use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::inbox::{self, Event, Intake, PendingRequest};
 use humanllm::journal::Journal;
 use humanllm::store::Store;
-use humanllm::tui::app::{App, Effect, Settings};
+use humanllm::tui::app::{App, AppSettings, Effect};
 use humanllm::tui::keys::chord::KeyChord;
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
@@ -70,7 +70,7 @@ impl Desk {
     }
 
     fn with_store((columns, rows): (u16, u16), store: Store) -> Self {
-        let settings = Settings {
+        let settings = AppSettings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: true,
@@ -358,7 +358,7 @@ impl Desk {
 }
 
 /// A client that waits for its response.
-pub struct Client(pub Pending);
+pub struct Client(pub PendingRequest);
 
 pub fn key_named(name: &str) -> KeyEvent {
     if let [c] = name.chars().collect::<Vec<_>>()[..] {

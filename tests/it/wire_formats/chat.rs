@@ -1,6 +1,6 @@
 //! The table of Chat Completions.
 
-use humanllm::api::chat::{Writer, parse};
+use humanllm::api::chat::{ChatWriter, parse};
 use serde_json::{Value, json};
 
 use super::Do::{Press, Write};
@@ -9,7 +9,7 @@ use super::*;
 pub fn wire() -> Wire {
     Wire {
         parse,
-        writer: |request, now, ids| Box::new(Writer::new(request, now, ids)),
+        writer: |request, now, ids| Box::new(ChatWriter::new(request, now, ids)),
         base: json!({"model": "human", "stream": true, "stream_options": {"include_usage": true}}),
     }
 }

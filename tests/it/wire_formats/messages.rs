@@ -1,6 +1,6 @@
 //! The table of Anthropic's Messages.
 
-use humanllm::api::messages::{Writer, parse};
+use humanllm::api::messages::{MessagesWriter, parse};
 use serde_json::{Value, json};
 
 use super::Do::{Press, Write};
@@ -9,7 +9,7 @@ use super::*;
 pub fn wire() -> Wire {
     Wire {
         parse,
-        writer: |request, _, ids| Box::new(Writer::new(request, ids)),
+        writer: |request, _, ids| Box::new(MessagesWriter::new(request, ids)),
         base: json!({"model": "human", "max_tokens": 1000, "stream": true}),
     }
 }

@@ -1,6 +1,6 @@
 //! The table of the Responses API.
 
-use humanllm::api::responses::{Writer, parse};
+use humanllm::api::responses::{ResponsesWriter, parse};
 use serde_json::{Value, json};
 
 use super::Do::{Press, Write};
@@ -10,7 +10,7 @@ use crate::support::screen::{call, exec_command, function, message, output};
 pub fn wire() -> Wire {
     Wire {
         parse,
-        writer: |request, now, ids| Box::new(Writer::new(request, now, ids)),
+        writer: |request, now, ids| Box::new(ResponsesWriter::new(request, now, ids)),
         base: json!({"model": "human", "stream": true}),
     }
 }

@@ -19,14 +19,14 @@ const MAX: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
 #[derive(Debug)]
-pub struct Reader {
+pub struct UpstreamReader {
     format: Format,
     speech: Speech,
     responses: responses::Items,
     is_done: bool,
 }
 
-impl Reader {
+impl UpstreamReader {
     /// A reader of an answer in a format, by a model that knows these tools; `echo` is what it may
     /// say once more though it was said, and `limit` how many tokens it may say.
     pub(super) fn new(
@@ -140,7 +140,7 @@ fn read(text: &str) -> Result<&RawValue, AnswerError> {
     let unreadable = || AnswerError::Unreadable(fault::shown(text));
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;
     match crate::api::fields::kind(raw) {
-        crate::api::fields::Kind::Object => Ok(raw),
+        crate::api::fields::JsonKind::Object => Ok(raw),
         _ => Err(unreadable()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn reader(format: Format) -> Reader {
+fn reader(format: Format) -> UpstreamReader {
     let request = request(Format::Responses, &json!({"model": "m", "input": "hi"}));
     ask(&request, format).write().reader
 }

@@ -150,7 +150,7 @@ proptest! {
         let agent = request(Format::Responses,
             &json!({"model": "m", "input": input, "tools": codex_tools()}));
         for format in FORMATS {
-            let asked = Ask {
+            let asked = DraftContext {
                 hint: hint.as_deref(),
                 continues: continues.as_deref(),
                 continuing: if is_words { Continuing::Words } else { Continuing::Prefill },
