@@ -294,6 +294,28 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_layers_of_the_book_are_those_of_the_source() {
+    let source = read("src/lib.rs");
+    let rows = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | [`"));
+    // The first cell; what the layers do is said in other words there.
+    let names = |row: &str| {
+        let cell = row.split(" | ").next().expect("a cell").to_owned();
+        let cell = cell.replace(['[', ']', '`'], "");
+        cell.split(", ").map(str::to_owned).collect()
+    };
+    let layers: Vec<Vec<String>> = rows.map(names).collect();
+    assert!(layers.len() > 10, "{layers:?}");
+    let documented = table("docs/architecture.md", "Layer | What it does");
+    let documented: Vec<Vec<String>> = documented
+        .iter()
+        .map(|row| code(&row[0]).into_iter().map(str::to_owned).collect())
+        .collect();
+    assert_eq!(documented, layers);
+}
+
+#[test]
 fn every_command_stands_in_the_book() {
     let all: String = pages().iter().map(|page| read(page)).collect();
     let all = all.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,5 @@
-//! What a reply costs: the keys that a person presses beyond those for what it says. The README has
-//! the same numbers.
+//! What a reply costs: the keys that a person presses beyond those for what it says. The book has the
+//! same numbers.
 
 use crate::support::costs::{COSTS, cost};
 use crate::support::tui::*;

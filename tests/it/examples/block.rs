@@ -48,13 +48,6 @@ pub fn pages() -> Vec<PathBuf> {
 
 /// The blocks of code of a page.
 pub fn blocks(page: &Path) -> Vec<Block> {
-    // Their blocks have no fences yet.
-    if ["export.md", "replay.md", "scripts.md", "study.md"]
-        .iter()
-        .any(|name| page.ends_with(name))
-    {
-        return Vec::new();
-    }
     let source = fs::read_to_string(page).expect("a page");
     let mut found = Vec::new();
     let mut open: Option<Block> = None;

@@ -3,7 +3,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,7 +21,7 @@ use tempfile::TempDir;
 
 use super::block::Block;
 use crate::support::operator::PROGRAM;
-use crate::support::{Client, Operator, Sandbox, TestServer, client_session, poll};
+use crate::support::{Client, DEADLINE, TestServer, Operator, Sandbox, answer, poll, client_session};
 
 /// The conversation that clients wait in.
 const ASKED: usize = 7;
@@ -51,7 +53,7 @@ impl Session {
                 items.push(json!({"role": "user", "content": prompt(number, turn)}));
                 let request = request(number, json!(items));
                 let reply = format!("Answer {turn}");
-                server.exchange(request.clone(), &reply);
+                exchange(&mut server, request.clone(), &reply);
                 items.push(json!({"role": "assistant", "content": reply}));
                 if number == RECORDED {
                     asked.push(request);
@@ -65,6 +67,19 @@ impl Session {
     }
 }
 
+/// A request that is answered.
+fn exchange(server: &mut TestServer, body: Value, reply: &str) {
+    let client = server.client.clone();
+    let asked = std::thread::spawn(move || client.post_json("/v1/responses", &CODEX, &body).0);
+    let id = server.arrival();
+    server.say(id, answer(reply)).expect("somebody waits");
+    assert_eq!(asked.join().expect("no panic"), 200);
+    server.delivery();
+}
+
+/// How an agent says who it is.
+const CODEX: [(&str, &str); 1] = [("user-agent", "codex_cli_rs/0.169.0")];
+
 fn prompt(number: usize, turn: usize) -> String {
     match (number, turn) {
         (ASKED, _) => "May I remove the folder target?".to_owned(),
@@ -72,6 +87,9 @@ fn prompt(number: usize, turn: usize) -> String {
         _ => format!("Go on with step {turn}"),
     }
 }
+
+/// What a person says.
+const ANSWER: &str = "It is done";
 
 /// What an agent asks.
 fn request(number: usize, input: Value) -> Value {
@@ -88,7 +106,7 @@ fn request(number: usize, input: Value) -> Value {
 const AGENT: &str = r#"#!/bin/sh
 # my-agent --base-url URL
 for body in requests/*.json; do
-    curl -sSf -H 'Content-Type: application/json' --data "@$body" "$2/responses" >/dev/null || exit 1
+    curl -sS -H 'Content-Type: application/json' --data "@$body" "$2/responses" >/dev/null || exit 1
 done
 "#;
 
@@ -149,6 +167,8 @@ impl<'a> Scene<'a> {
             let python = installed("python3").expect("it is there");
             symlink(python, bin.join("python")).expect("a link");
         }
+        // A refusal is no success.
+        fs::write(scene.path("home/.curlrc"), "fail-with-body\n").expect("written");
         let agent = bin.join("my-agent");
         fs::write(&agent, AGENT).expect("written");
         fs::set_permissions(&agent, fs::Permissions::from_mode(0o755)).expect("executable");
@@ -209,7 +229,8 @@ impl<'a> Scene<'a> {
         let scripts = ["status", "list", "show", "wait", "reply", "reject"];
         let scripts = scripts.map(|name| format!("humanllm {name}"));
         let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
-        let is_asked = self.says(&scripts);
+        let is_asked =
+            self.says(&scripts) || ["vim", "json"].contains(&self.block.language.as_str());
         let replays =
             self.says(&["humanllm replay"]) && !self.says(&["--save", "my-agent", "codex"]);
         let is_there = answers || is_asked || self.says(&["study start", "study pause"]);
@@ -242,10 +263,78 @@ impl<'a> Scene<'a> {
             self.block,
             self.printed()
         );
+        if answers && !self.says(&["\"background\"", "my_program.py"]) {
+            let printed = self.printed();
+            assert!(printed.contains(ANSWER), "{}:\n{printed}", self.block);
+        }
+        self.assert_written();
+        if let Some(client) = client
+            && (operator.is_none() || !self.says(&["humanllm status", "humanllm show"]))
+        {
+            assert_eq!(client.join().expect("no panic"), 200, "{}", self.block);
+        }
         drop(operator);
         if let Some(helper) = helper {
             helper.end();
         }
+    }
+
+    /// The files that the block says it writes are there and have something in them.
+    fn assert_written(&self) {
+        let words: Vec<&str> = self.block.text.split_whitespace().collect();
+        for pair in words.windows(2).filter(|_| self.block.language == "sh") {
+            if let ["-o" | "--save" | ">", path] = pair {
+                let path = match path.strip_prefix("~/") {
+                    Some(path) => self.path("home").join(path),
+                    None => self.path("work").join(path),
+                };
+                let size = match path.is_dir() {
+                    true => fs::read_dir(&path).expect("a folder").count() as u64,
+                    false => fs::metadata(&path).map_or(0, |found| found.len()),
+                };
+                assert!(size > 0, "{}: nothing in {}", self.block, path.display());
+            }
+        }
+    }
+
+    /// Says the questions of the block through the control socket; each answer has what the line below it
+    /// has.
+    pub fn converse(self) {
+        let _person = Operator::at(self.place.clone()).start();
+        let client = self.ask();
+        let socket = UnixStream::connect(self.place.state_dir().join("control.sock"));
+        let socket = socket.expect("connected");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let mut socket = BufReader::new(socket);
+        let documents = self.block.text.lines().map(|line| {
+            let read: Result<Value, _> = serde_json::from_str(line);
+            read.unwrap_or_else(|error| panic!("{}: {error} in {line}", self.block))
+        });
+        let documents: Vec<Value> = documents.collect();
+        let mut request = Value::Null;
+        for pair in documents.chunks(2) {
+            let [question, expected] = pair else {
+                panic!("{}: a question without an answer", self.block)
+            };
+            let mut question = question.clone();
+            if question["request"] != Value::Null {
+                question["request"] = request.clone();
+            }
+            writeln!(socket.get_mut(), "{question}").expect("written");
+            let mut line = String::new();
+            socket.read_line(&mut line).expect("read");
+            let answer: Value = serde_json::from_str(&line).expect("JSON");
+            let fields = expected["ok"].as_object().expect("an answer");
+            for (name, value) in fields {
+                let given = &answer["ok"][name];
+                assert_eq!(given.is_array(), value.is_array(), "{question}: {answer}");
+                assert_ne!(*given, Value::Null, "{name} of {question}: {answer}");
+            }
+            if answer["ok"]["request"] != Value::Null {
+                request = answer["ok"]["request"].clone();
+            }
+        }
+        assert_eq!(client.join().expect("no panic"), 200, "{}", self.block);
     }
 
     /// The block in the interpreter of its language.
@@ -265,6 +354,15 @@ impl<'a> Scene<'a> {
                 let mut python = self.command("python");
                 python.arg(&script);
                 python
+            }
+            // The parts of a reply.
+            "json" => {
+                let mut reply = self.command("humanllm");
+                let parts = File::open(&script).expect("it was written");
+                reply
+                    .args(["reply", &ASKED.to_string(), "--parts"])
+                    .stdin(parts);
+                reply
             }
             "vim" => {
                 let mut vim = self.command("vim");
@@ -302,12 +400,7 @@ impl<'a> Scene<'a> {
             {"role": "assistant", "content": "Answer 1"},
             {"role": "user", "content": "May I remove it now?"}]);
         let body = request(ASKED, input);
-        let headers = [
-            ("user-agent", "codex_cli_rs/0.169.0"),
-            ("originator", "codex_cli_rs"),
-        ];
-        let asked =
-            std::thread::spawn(move || client.post_json("/v1/responses", &headers, &body).0);
+        let asked = std::thread::spawn(move || client.post_json("/v1/responses", &CODEX, &body).0);
         poll(
             "somebody to wait",
             || (self.status()["waiting"] == 1).then_some(()),
@@ -340,12 +433,12 @@ impl<'a> Scene<'a> {
                 let asked: Value = serde_json::from_slice(&asked.stdout).expect("JSON");
                 after = asked["request"].to_string();
                 let id = asked["conversation"].to_string();
-                let sent = like_it(&["reply", &id, "--request", &after, "It is done"]);
+                let sent = like_it(&["reply", &id, "--request", &after, ANSWER]);
                 // Who asked may be gone already.
                 sent.expect("started");
             }
         });
-        Helper::Person(operator)
+        Helper::Operator(operator)
     }
 
     /// Asks what was recorded, at the address of the scene.
@@ -370,14 +463,14 @@ impl<'a> Scene<'a> {
 
 /// What does its part while the block runs.
 enum Helper {
-    Person(JoinHandle<()>),
+    Operator(JoinHandle<()>),
     Agent(JoinHandle<()>, Arc<AtomicBool>),
 }
 
 impl Helper {
     fn end(self) {
         match self {
-            Self::Person(operator) => operator.join().expect("no panic"),
+            Self::Operator(operator) => operator.join().expect("no panic"),
             Self::Agent(agent, is_over) => {
                 is_over.store(true, Ordering::Relaxed);
                 agent.join().expect("no panic");

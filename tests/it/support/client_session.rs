@@ -94,7 +94,7 @@ impl ClientSession {
         command
     }
 
-    /// A program that finds its model at `url` as the README has it.
+    /// A program that finds its model at `url` as the book has it.
     fn asking(&self, program: &Path, url: &str) -> Command {
         let mut command = self.program(program);
         for vendor in ["OPENAI", "ANTHROPIC"] {

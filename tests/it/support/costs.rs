@@ -1,5 +1,5 @@
-//! What a reply costs in keys beyond its content: the numbers that the program is held to and the
-//! README promises.
+//! What a reply costs in keys beyond its content: the numbers that the program is held to and
+//! the book promises.
 
 /// A reply, the keys that it takes besides its content, and how many they are. A key that is held
 /// together with another is one with it.
